@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+#
+# make            the two libraries, in $(BUILD)
+# make check      all tests; make lint, make fuzz, make bench, make demo: see README.md
+# make install    PREFIX, LIBDIR, DESTDIR as usual
+#
+# CC=clang and SANITIZE=address,undefined build in folders of their own, so that kinds never mix.
+
+PREFIX ?= /usr/local
+LIBDIR ?= $(PREFIX)/lib
+DOCDIR ?= $(PREFIX)/share/doc/libechshim
+DESTDIR ?=
+CC ?= cc
+OPTIMIZE ?= -O2
+WERROR ?= -Werror
+SANITIZE ?=
+FUZZ_SECS ?= 60
+
+comma := ,
+KIND := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+BUILD ?= build$(if $(filter-out cc gcc,$(KIND)),/$(KIND))
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
+            -Wpointer-arith -Wcast-qual -Wwrite-strings
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing \
+             $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
+# The flags that a target architecture or an older compiler does not know are left out.
+try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo $(1))
+HARDENING := $(foreach flag,$(HARDENING),$(call try,$(flag)))
+
+PKGS := gnutls nettle hogweed ldns
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+
+CPPFLAGS += -I. -D_GNU_SOURCE -DSHIM_LIBDIR='"$(LIBDIR)"'
+CFLAGS_ALL = -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) $(WERROR) $(HARDENING) $(SANFLAGS) -fvisibility=hidden -fPIC -pthread \
+             $(PKG_CFLAGS) $(CFLAGS)
+LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pthread $(SANFLAGS) $(LDFLAGS)
+# A sanitized library takes its runtime from the program, so its symbols stay open.
+LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
+
+# ---- what is built of what ----
+STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode stub_preload stub_real stub_dlsym stub_connections stub_engine))
+STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
+ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c,$(wildcard shim/*.c))
+ECH_SRC := $(wildcard ech/*.c)
+DNS_SRC := $(wildcard dns/*.c)
+ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
+
+obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
+
+LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
+
+.PHONY: all
+all: $(LIBS_BUILT)
+
+$(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) shim/exports.map
+	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=shim/exports.map -o $@ $(call obj,$(STUB_SRC)) -ldl
+
+$(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
+	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \
+	    $(call obj,$(ENGINE_SRC)) $(PKG_LIBS) -ldl
+
+$(BUILD)/%.o: %.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+
+include tests/tests.mk
+
+.PHONY: install uninstall
+install: all
+	install -d $(DESTDIR)$(LIBDIR)
+	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
+
+uninstall:
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT)))
+
+.PHONY: clean
+clean:
+	rm -rf build
+
+-include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -1,0 +1,42 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, every tests/preload/test_*.c
+# into another; a new file needs no line here.
+
+CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
+# Criterion's macros do not keep to our warnings; the code under test has been built with all of them.
+TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
+              $(shell pkg-config --cflags $(PKGS) criterion jansson)
+
+# The pure parts of shim/ are tested like ech/ and dns/: by linkage.
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c settings.c policy.c report.c))
+UNIT_SRC := $(wildcard tests/unit/*.c)
+
+$(BUILD)/tests/%.o: tests/%.c
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
+	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+
+.PHONY: check-unit
+check-unit: $(BUILD)/unit-tests
+	$(BUILD)/unit-tests
+
+# ---- fuzzers: clang's libFuzzer, in a build of their own ----
+FUZZ_BUILD := build/fuzz
+FUZZ_CC ?= clang
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+
+$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(ECH_SRC) $(DNS_SRC) $(wildcard ech/*.h dns/*.h)
+	@mkdir -p $(@D)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(ECH_SRC) $(DNS_SRC) $(PKG_LIBS)
+
+# Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder. The time is shared by all targets.
+.PHONY: fuzz
+fuzz: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
+	@for name in $(FUZZ_NAMES); do \
+	    mkdir -p $(FUZZ_BUILD)/corpus/$$name && \
+	    $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
+	        $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name || exit 1; \
+	done
