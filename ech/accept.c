@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/accept.h"
+
+enum { HANDSHAKE_MESSAGE_HASH = 254 };
+
+/* The synthetic message that stands for the first ClientHello after a HelloRetryRequest (RFC
+ * 8446, 4.4.1). */
+struct message_hash {
+    uint8_t octets[ECH_HANDSHAKE_HEADER + ECH_HASH_MAX];
+    size_t len;
+};
+
+static enum ech_status make_message_hash(enum ech_hash hash, struct bytes client_hello,
+                                         struct message_hash *out)
+{
+    struct writer w;
+    uint8_t digest[ECH_HASH_MAX];
+    size_t size = ech_hash_size(hash);
+    enum ech_status status = ech_hash_parts(hash, &client_hello, 1, digest);
+    if (status != ECH_OK) {
+        return status;
+    }
+    wr_init(&w, sizeof out->octets);
+    wr_u8(&w, HANDSHAKE_MESSAGE_HASH);
+    struct wr_mark mark = wr_open(&w, 3);
+    wr_bytes(&w, bytes_of(digest, size));
+    wr_close(&w, mark);
+    status = wr_finish(&w);
+    struct reader r = rd_of(wr_view(&w));
+    out->len = r.len;
+    if (status == ECH_OK && !rd_copy(&r, out->octets, r.len)) {
+        status = ECH_ERR_SPACE;
+    }
+    wr_free(&w);
+    return status;
+}
+
+/* RFC 9849, 7.2: HKDF-Expand-Label(HKDF-Extract(0, ClientHelloInner.random), label, transcript, 8).
+ */
+static enum ech_status confirm(enum ech_hash hash, struct bytes random, const char *label,
+                               const struct bytes *parts, size_t count, uint8_t *out)
+{
+    static const uint8_t zeros[ECH_HASH_MAX];
+    uint8_t transcript[ECH_HASH_MAX];
+    uint8_t secret[ECH_HASH_MAX];
+    size_t size = ech_hash_size(hash);
+    enum ech_status status = ech_hash_parts(hash, parts, count, transcript);
+    if (status == ECH_OK) {
+        status = ech_hkdf_extract(hash, bytes_of(zeros, size), random, secret);
+    }
+    if (status == ECH_OK) {
+        status = ech_hkdf_expand_label(hash, bytes_of(secret, size), label,
+                                       bytes_of(transcript, size), out, ECH_CONFIRMATION_SIZE);
+    }
+    ech_wipe(secret, sizeof secret);
+    return status;
+}
+
+static const uint8_t no_confirmation[ECH_CONFIRMATION_SIZE];
+
+enum ech_status ech_accept_confirmation(const struct ech_accept_transcript *transcript,
+                                        const struct ech_server_hello *server_hello,
+                                        uint8_t out[ECH_CONFIRMATION_SIZE])
+{
+    enum ech_hash hash;
+    struct message_hash first;
+    enum ech_status status = ech_suite_hash(server_hello->cipher_suite, &hash);
+    if (status != ECH_OK) {
+        return status;
+    }
+    const struct ech_client_hello *inner = transcript->client_hello_inner;
+    struct bytes parts[] = {
+        inner->message,
+        transcript->hello_retry_request,
+        transcript->second_client_hello_inner,
+        server_hello->before_confirmation,
+        bytes_of(no_confirmation, sizeof no_confirmation),
+        server_hello->after_confirmation,
+    };
+    if (transcript->hello_retry_request.len > 0) {
+        status = make_message_hash(hash, inner->message, &first);
+        if (status != ECH_OK) {
+            return status;
+        }
+        parts[0] = bytes_of(first.octets, first.len);
+    }
+    return confirm(hash, inner->random, "ech accept confirmation", parts,
+                   sizeof parts / sizeof parts[0], out);
+}
+
+enum ech_status ech_hrr_accept_confirmation(const struct ech_client_hello *client_hello_inner,
+                                            const struct ech_server_hello *hello_retry_request,
+                                            uint8_t out[ECH_CONFIRMATION_SIZE])
+{
+    enum ech_hash hash;
+    struct message_hash first;
+    enum ech_status status = ech_suite_hash(hello_retry_request->cipher_suite, &hash);
+    if (status == ECH_OK) {
+        status = make_message_hash(hash, client_hello_inner->message, &first);
+    }
+    if (status != ECH_OK) {
+        return status;
+    }
+    const struct bytes parts[] = {
+        bytes_of(first.octets, first.len),
+        hello_retry_request->before_confirmation,
+        bytes_of(no_confirmation, sizeof no_confirmation),
+        hello_retry_request->after_confirmation,
+    };
+    return confirm(hash, client_hello_inner->random, "hrr ech accept confirmation", parts,
+                   sizeof parts / sizeof parts[0], out);
+}
+
+/* The expected value comes from a secret, the inner random: time does not depend on where they
+ * differ. */
+static bool same_confirmation(struct bytes got, struct bytes expected)
+{
+    struct reader a = rd_of(got);
+    struct reader b = rd_of(expected);
+    uint8_t differences = 0;
+    uint8_t x;
+    uint8_t y;
+    while (rd_u8(&a, &x) && rd_u8(&b, &y)) {
+        differences |= (uint8_t)(x ^ y);
+    }
+    return differences == 0;
+}
+
+enum ech_status ech_accept_check(const struct ech_accept_transcript *transcript,
+                                 const struct ech_server_hello *message, bool *accepted)
+{
+    uint8_t expected[ECH_CONFIRMATION_SIZE];
+    enum ech_status status;
+    *accepted = false;
+    if (message->confirmation.len != ECH_CONFIRMATION_SIZE) {
+        return ECH_OK;
+    }
+    if (message->is_hello_retry_request) {
+        status = ech_hrr_accept_confirmation(transcript->client_hello_inner, message, expected);
+    } else {
+        status = ech_accept_confirmation(transcript, message, expected);
+    }
+    if (status == ECH_OK) {
+        *accepted = same_confirmation(message->confirmation, bytes_of(expected, sizeof expected));
+    }
+    ech_wipe(expected, sizeof expected);
+    return status;
+}

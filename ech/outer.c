@@ -1,0 +1,211 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/outer.h"
+
+#include <stdlib.h>
+
+static bool is_one_zero_octet(struct bytes data)
+{
+    static const uint8_t zero[] = {0};
+    return bytes_equal(data, bytes_of(zero, sizeof zero));
+}
+
+bool ech_outer_copies(const struct ech_extension *extension, bool shared_key_share)
+{
+    switch (extension->type) {
+    case ECH_EXT_MAX_FRAGMENT_LENGTH:
+    case ECH_EXT_STATUS_REQUEST:
+    case ECH_EXT_SUPPORTED_GROUPS:
+    case ECH_EXT_EC_POINT_FORMATS:
+    case ECH_EXT_SIGNATURE_ALGORITHMS:
+    case ECH_EXT_USE_SRTP:
+    case ECH_EXT_HEARTBEAT:
+    case ECH_EXT_ALPN:
+    case ECH_EXT_SIGNED_CERTIFICATE_TIMESTAMP:
+    case ECH_EXT_ENCRYPT_THEN_MAC:
+    case ECH_EXT_EXTENDED_MASTER_SECRET:
+    case ECH_EXT_RECORD_SIZE_LIMIT:
+    case ECH_EXT_EARLY_DATA:
+    case ECH_EXT_SUPPORTED_VERSIONS:
+    case ECH_EXT_COOKIE:
+    case ECH_EXT_PSK_KEY_EXCHANGE_MODES:
+    case ECH_EXT_POST_HANDSHAKE_AUTH:
+    case ECH_EXT_SIGNATURE_ALGORITHMS_CERT:
+    case ECH_EXT_APPLICATION_SETTINGS:
+        return true;
+    case ECH_EXT_SESSION_TICKET:
+        /* A ticket would link the outer hello to an earlier session. */
+        return extension->data.len == 0;
+    case ECH_EXT_RENEGOTIATION_INFO:
+        /* Anything but the empty renegotiated_connection (RFC 5746, 3.2) is of an earlier
+         * handshake. */
+        return is_one_zero_octet(extension->data);
+    case ECH_EXT_KEY_SHARE:
+        return shared_key_share;
+    default:
+        return ech_is_grease(extension->type);
+    }
+}
+
+/* One maximal run, as it is found. */
+struct found_run {
+    struct ech_run run;
+    size_t octets;
+    bool has_key_share;
+};
+
+static struct found_run run_from(const struct ech_client_hello *inner, size_t first,
+                                 bool shared_key_share)
+{
+    struct found_run found = {.run = {.first = first}};
+    for (size_t i = first; i < inner->extension_count && found.run.count < ECH_RUN_MAX; i++) {
+        const struct ech_extension *extension = &inner->extensions[i];
+        if (!ech_outer_copies(extension, shared_key_share)) {
+            break;
+        }
+        found.run.count++;
+        found.octets += extension->raw.len;
+        found.has_key_share = found.has_key_share || extension->type == ECH_EXT_KEY_SHARE;
+    }
+    return found;
+}
+
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_key_share)
+{
+    struct found_run best = {.octets = 0};
+    size_t i = 0;
+    while (i < inner->extension_count) {
+        struct found_run found = run_from(inner, i, shared_key_share);
+        if (found.has_key_share) {
+            return found.run;
+        }
+        if (found.octets > best.octets) {
+            best = found;
+        }
+        i += found.run.count + 1;
+    }
+    return best.run;
+}
+
+static void write_extension(struct writer *w, uint16_t type, struct bytes data)
+{
+    wr_u16(w, type);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, data);
+    wr_close(w, mark);
+}
+
+/* RFC 6066, 3 */
+static void write_server_name(struct writer *w, struct bytes name)
+{
+    wr_u16(w, ECH_EXT_SERVER_NAME);
+    struct wr_mark data = wr_open(w, 2);
+    struct wr_mark list = wr_open(w, 2);
+    wr_u8(w, 0);
+    struct wr_mark host_name = wr_open(w, 2);
+    wr_bytes(w, name);
+    wr_close(w, host_name);
+    wr_close(w, list);
+    wr_close(w, data);
+}
+
+static void mirror_extension(const struct ech_extension *extension,
+                             const struct ech_outer_fields *fields, struct writer *w)
+{
+    if (ech_outer_copies(extension, fields->shared_key_share)) {
+        wr_bytes(w, extension->raw);
+    } else if (extension->type == ECH_EXT_SERVER_NAME) {
+        write_server_name(w, fields->public_name);
+    } else if (extension->type == ECH_EXT_KEY_SHARE) {
+        write_extension(w, ECH_EXT_KEY_SHARE, fields->key_share);
+    } else if (extension->type == ECH_EXT_PRE_SHARED_KEY && fields->pre_shared_key.len > 0) {
+        write_extension(w, ECH_EXT_PRE_SHARED_KEY, fields->pre_shared_key);
+    }
+}
+
+enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
+                                 const struct ech_outer_fields *fields, struct writer *before,
+                                 struct writer *after)
+{
+    bool named = ech_client_hello_find(inner, ECH_EXT_SERVER_NAME) != NULL;
+    struct writer *w = before;
+    for (size_t i = 0; i < inner->extension_count; i++) {
+        if (inner->extensions[i].type != ECH_EXT_ENCRYPTED_CLIENT_HELLO) {
+            mirror_extension(&inner->extensions[i], fields, w);
+            continue;
+        }
+        w = after;
+        if (!named) {
+            write_server_name(w, fields->public_name);
+        }
+    }
+    enum ech_status status = wr_finish(before);
+    return status == ECH_OK ? wr_finish(after) : status;
+}
+
+/* RFC 9849, 5: the outer variant of ECHClientHello. */
+static void write_encrypted_client_hello(const struct ech_outer_hello *outer, struct bytes payload,
+                                         struct writer *w)
+{
+    wr_u16(w, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    struct wr_mark data = wr_open(w, 2);
+    wr_u8(w, ECH_CLIENT_HELLO_OUTER);
+    wr_u16(w, outer->suite.kdf_id);
+    wr_u16(w, outer->suite.aead_id);
+    wr_u8(w, outer->config_id);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, outer->enc);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, payload);
+    wr_close(w, mark);
+    wr_close(w, data);
+}
+
+enum ech_status ech_outer_encode(const struct ech_outer_hello *outer, struct bytes payload,
+                                 struct writer *w)
+{
+    wr_u16(w, outer->legacy_version);
+    wr_bytes(w, outer->random);
+    struct wr_mark mark = wr_open(w, 1);
+    wr_bytes(w, outer->legacy_session_id);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, outer->cipher_suites);
+    wr_close(w, mark);
+    mark = wr_open(w, 1);
+    wr_bytes(w, outer->legacy_compression_methods);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, outer->extensions_before);
+    write_encrypted_client_hello(outer, payload, w);
+    wr_bytes(w, outer->extensions_after);
+    wr_close(w, mark);
+    return wr_finish(w);
+}
+
+enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_hpke *hpke,
+                               struct bytes encoded_client_hello_inner,
+                               struct writer *client_hello_outer)
+{
+    struct writer aad;
+    size_t length = encoded_client_hello_inner.len + ECH_AEAD_TAG;
+    uint8_t *payload = calloc(1, length);
+    if (payload == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    wr_init(&aad, 0);
+    /* RFC 9849, 6.1.1: the payload of the AAD is a placeholder of as many zeros. */
+    enum ech_status status = ech_outer_encode(outer, bytes_of(payload, length), &aad);
+    if (status == ECH_OK) {
+        status = ech_hpke_seal(hpke, wr_view(&aad), encoded_client_hello_inner, payload);
+    }
+    if (status == ECH_OK) {
+        wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
+        struct wr_mark mark = wr_open(client_hello_outer, 3);
+        status = ech_outer_encode(outer, bytes_of(payload, length), client_hello_outer);
+        wr_close(client_hello_outer, mark);
+    }
+    wr_free(&aad);
+    free(payload);
+    return status == ECH_OK ? wr_finish(client_hello_outer) : status;
+}

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ClientHelloOuter: the application's hello mirrored (RFC 9849, 6.1), its AAD (5.2) and its sealing
+ * (6.1.1).
+ *
+ * The mirror has the extensions of the inner hello in the inner order:
+ *   - server_name names public_name. An inner hello without one (an IP address) gets it right after
+ * encrypted_client_hello, where it stands in hellos of OpenSSL that have it: without it the server
+ * could not authenticate a rejection (6.1 rule 5), and its absence would tell;
+ *   - encrypted_client_hello is of the outer variant;
+ *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
+ *   - key_share is the engine's own (ech/key_share.h), or copied ("shared");
+ *   - what is known to be free of context is copied unchanged;
+ *   - everything else is left out.
+ */
+#ifndef ECH_OUTER_H
+#define ECH_OUTER_H
+
+#include "ech/hpke.h"
+#include "ech/inner.h"
+
+/*
+ * True if the extension is copied unchanged. An allowlist: an extension that is not known here
+ * might tell the inner hello's context (10.5). Not on it: padding (21), whose length follows that
+ * of the inner server_name; compress_certificate and certificate types, which the outer handshake
+ * after a rejection could not do.
+ */
+bool ech_outer_copies(const struct ech_extension *extension, bool shared_key_share);
+
+/*
+ * The run that ech_outer_extensions stands for: with a shared key_share the one that holds it, else
+ * the longest in octets. It depends on which extensions there are, not on the name.
+ */
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_key_share);
+
+/* What the mirror puts in place of the inner's own. */
+struct ech_outer_fields {
+    struct bytes public_name;
+    bool shared_key_share;
+    struct bytes key_share;      /* extension data, if not shared */
+    struct bytes pre_shared_key; /* extension data; empty: none in the outer hello */
+};
+
+/*
+ * Writes the extensions of the mirror that come before encrypted_client_hello, and those that come
+ * after it. The caller owns both writers.
+ */
+ECH_MUST_USE enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
+                                              const struct ech_outer_fields *fields,
+                                              struct writer *before, struct writer *after);
+
+/* A ClientHelloOuter but for its payload. All octets borrowed. */
+struct ech_outer_hello {
+    uint16_t legacy_version;
+    struct bytes random;
+    struct bytes legacy_session_id;
+    struct bytes cipher_suites;
+    struct bytes legacy_compression_methods;
+    struct bytes extensions_before; /* serialized extensions before encrypted_client_hello */
+    struct bytes extensions_after;
+    struct ech_hpke_suite suite;
+    uint8_t config_id;
+    struct bytes enc; /* empty in a second hello (RFC 9849, 6.1.5) */
+};
+
+/*
+ * Writes the ClientHello body with that payload. With a payload of zeros it is ClientHelloOuterAAD
+ * (5.2): one encoder for both, so that they cannot drift apart.
+ */
+ECH_MUST_USE enum ech_status ech_outer_encode(const struct ech_outer_hello *outer,
+                                              struct bytes payload, struct writer *w);
+
+/*
+ * Seals EncodedClientHelloInner and writes the whole handshake message with its header (6.1.1).
+ * Uses up one sequence number of the context. ECH_ERR_SPACE, ECH_ERR_CRYPTO, ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_outer_seal(const struct ech_outer_hello *outer,
+                                            struct ech_hpke *hpke,
+                                            struct bytes encoded_client_hello_inner,
+                                            struct writer *client_hello_outer);
+
+#endif
