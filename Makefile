@@ -55,8 +55,13 @@ LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 .PHONY: all
 all: $(LIBS_BUILT)
 
-$(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) shim/exports.map
-	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=shim/exports.map -o $@ $(call obj,$(STUB_SRC)) -ldl
+# An anonymous version node: with a named one the hooks would not satisfy SSL_CTX_new@OPENSSL_3.0.0.
+$(BUILD)/exports.map: shim/hooks.def
+	@mkdir -p $(@D)
+	{ echo '{ global:'; sed -n 's/^HOOK(\([A-Za-z0-9_]*\),.*/    \1;/p' $<; echo 'local: *; };'; } > $@
+
+$(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/exports.map
+	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) -ldl
 
 $(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
 	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \

@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/engine.h"
+
+#include <gnutls/crypto.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+#include "shim/log.h"
+
+static struct shim_engine_state state;
+static struct dns_cache cache;
+static struct dns_io io;
+static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
+
+const struct shim_engine_state *shim_engine_state(void)
+{
+    return &state;
+}
+
+static const char *from_environment(void *context, const char *variable)
+{
+    (void)context;
+    return secure_getenv(variable);
+}
+
+static void tell_problem(void *context, const char *text)
+{
+    (void)context;
+    shim_log_setting_problem(text);
+}
+
+static void before_fork(void)
+{
+    shim_openssl_before_fork();
+    shim_gnutls_before_fork();
+    dns_cache_before_fork(&cache);
+}
+
+static void after_fork(void)
+{
+    dns_cache_after_fork(&cache);
+    shim_gnutls_after_fork();
+    shim_openssl_after_fork();
+}
+
+__attribute__((visibility("default"))) const struct shim_engine *shim_engine_start(const struct shim_stub *stub)
+{
+    const struct shim_settings_source source = {.get = from_environment, .problem = tell_problem};
+    uint64_t seed;
+    if (stub->version != SHIM_ABI_VERSION || gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
+        return NULL;
+    }
+    state.stub = stub;
+    if (shim_settings_parse(&state.settings, &source) != ECH_OK ||
+        pthread_atfork(before_fork, after_fork, after_fork) != 0) {
+        shim_settings_free(&state.settings);
+        return NULL;
+    }
+    dns_cache_init(&cache, seed);
+    /* By linkage `connect` would be the stub's hook. */
+    io = dns_io_libc;
+    io.connect = stub->connect;
+    state.lookup = (struct dns_lookup){
+        .resolver = &state.settings.resolver,
+        .io = &io,
+        .cache = &cache,
+        .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
+    };
+    shim_openssl_fill(&engine);
+    shim_gnutls_fill(&engine);
+    return &engine;
+}

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the cache, which has its own lock.
+ */
+#ifndef SHIM_ENGINE_H
+#define SHIM_ENGINE_H
+
+#include "dns/lookup.h"
+#include "shim/abi.h"
+#include "shim/settings.h"
+
+struct shim_engine_state {
+    struct shim_settings settings;
+    const struct shim_stub *stub;
+    struct dns_lookup lookup;
+};
+
+/* Valid once the engine has started. */
+const struct shim_engine_state *shim_engine_state(void);
+
+/* The tables that the adapters fill in. */
+void shim_openssl_fill(struct shim_engine *engine);
+void shim_gnutls_fill(struct shim_engine *engine);
+
+/* Their locks, held over a fork so that the child does not inherit one that nobody will release. */
+void shim_openssl_before_fork(void);
+void shim_openssl_after_fork(void);
+void shim_gnutls_before_fork(void);
+void shim_gnutls_after_fork(void);
+
+#endif

@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/log.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "shim/report.h"
+
+enum { LINE_SIZE = 1024 };
+
+bool shim_append_file(const char *path, const void *octets, size_t length)
+{
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, S_IRUSR | S_IWUSR);
+    if (fd < 0) {
+        return false;
+    }
+    ssize_t written = write(fd, octets, length);
+    int failure = written == (ssize_t)length ? 0 : (written < 0 ? errno : EIO);
+    (void)close(fd);
+    errno = failure;
+    return failure == 0;
+}
+
+static void say(const char *file, const char *line, size_t length)
+{
+    if (file != NULL) {
+        (void)shim_append_file(file, line, length);
+    } else {
+        ssize_t ignored = write(STDERR_FILENO, line, length);
+        (void)ignored;
+    }
+}
+
+void shim_log(const struct shim_settings *settings, enum shim_log_level level, const char *format, ...)
+{
+    if (settings->log_level < level) {
+        return;
+    }
+    static const char *const names[] = {"off", "error", "warn", "info", "debug"};
+    int saved = errno;
+    char line[LINE_SIZE];
+    int head = snprintf(line, sizeof line, "libechshim[%d] %s: ", (int)getpid(), names[level]);
+    va_list arguments;
+    va_start(arguments, format);
+    int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, arguments);
+    va_end(arguments);
+    if (body >= 0) {
+        size_t length = strlen(line);
+        line[length] = '\n';
+        say(settings->log_file, line, length + 1);
+    }
+    errno = saved;
+}
+
+void shim_log_setting_problem(const char *text)
+{
+    int saved = errno;
+    char line[LINE_SIZE];
+    int length = snprintf(line, sizeof line, "libechshim: %s\n", text);
+    if (length > 0) {
+        say(NULL, line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
+    }
+    errno = saved;
+}
+
+/* ---- the report's edge: clock, process, file ---- */
+
+enum { REPORT_MAX = 8192, PROGRAM_SIZE = 1024 };
+
+void shim_report_append(const struct shim_settings *settings, const struct shim_report *report)
+{
+    if (settings->report == NULL && settings->report_fd < 0) {
+        return;
+    }
+    int saved = errno;
+    char program[PROGRAM_SIZE];
+    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[length > 0 ? length : 0] = '\0';
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    struct shim_report_origin origin = {
+        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+        .pid = (int)getpid(),
+        .program = length > 0 ? program : NULL,
+    };
+    struct writer w;
+    wr_init(&w, REPORT_MAX);
+    if (shim_report_encode(&w, report, &origin) == ECH_OK) {
+        struct bytes line = wr_view(&w);
+        bool written = settings->report != NULL ? shim_append_file(settings->report, line.data, line.len)
+                                                : write(settings->report_fd, line.data, line.len) == (ssize_t)line.len;
+        if (!written) {
+            shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
+        }
+    }
+    wr_wipe(&w);
+    errno = saved;
+}

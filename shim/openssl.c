@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The OpenSSL adapter's entry points for the stub.
+ */
+#include "shim/openssl.h"
+
+#include <errno.h>
+
+#include "shim/engine.h"
+
+enum { EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST | SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+       ENCRYPTED_CLIENT_HELLO = 0xfe0d };
+
+static bool context(struct shim_library *library, SSL_CTX *ctx, bool *refuse)
+{
+    static char ours; /* its address marks a context that is ours */
+    int saved = errno;
+    struct openssl *openssl = openssl_of(library);
+    bool armed = false;
+    if (openssl == NULL || !openssl->supported) {
+        *refuse = shim_engine_state()->settings.mode == SHIM_MODE_STRICT;
+    } else if (openssl->SSL_CTX_get_ex_data(ctx, openssl->context_index) != NULL) {
+        armed = true; /* SSL_CTX_new calls SSL_CTX_new_ex in some versions: twice is once */
+    } else {
+        openssl->ERR_set_mark();
+        /*
+         * The contexts: with ClientHello alone a HelloRetryRequest that answers the extension would be refused, and without
+         * EncryptedExtensions so would retry_configs.
+         */
+        armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS, openssl_extension_add, NULL,
+                                                openssl, openssl_extension_parse, openssl) == 1 &&
+                openssl->SSL_CTX_set_ex_data(ctx, openssl->context_index, &ours) == 1;
+        openssl->ERR_pop_to_mark();
+    }
+    errno = saved;
+    return armed;
+}
+
+/* Is what was decided still for the handshake that is about to start? */
+static bool decided(const struct openssl_connection *connection, const char *server_name)
+{
+    switch (connection->phase) {
+    case OPENSSL_ARMED:
+        return shim_session_is_for(connection->session, server_name);
+    case OPENSSL_PASS:
+        return !connection->hello_made;
+    default:
+        return false;
+    }
+}
+
+static bool before(struct shim_library *library, SSL *ssl, bool connect)
+{
+    const struct openssl *openssl = library->engine_data;
+    if (openssl == NULL || !openssl->supported || openssl->SSL_in_before(ssl) == 0 ||
+        (!connect && openssl->SSL_is_server(ssl) != 0)) {
+        return true;
+    }
+    int saved = errno;
+    bool goes_on = false;
+    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+    if (connection != NULL) {
+        goes_on = true;
+        if (!decided(connection, openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name))) {
+            openssl_reset(connection);
+            goes_on = openssl_decide(connection);
+        }
+    }
+    errno = saved;
+    return goes_on;
+}
+
+static void after(struct shim_library *library, SSL *ssl)
+{
+    const struct openssl *openssl = library->engine_data;
+    if (openssl == NULL || !openssl->supported) {
+        return;
+    }
+    struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    if (connection == NULL || connection->phase != OPENSSL_STARTED || connection->replacing != 0 ||
+        !ech_exchange_drained(shim_session_exchange(connection->session)) || connection->taken != 0) {
+        return;
+    }
+    int saved = errno;
+    openssl_reset(connection);
+    connection->phase = OPENSSL_DONE;
+    errno = saved;
+}
+
+static BIO *visible_bio(struct shim_library *library, BIO *bio)
+{
+    const struct openssl *openssl = library->engine_data;
+    return openssl != NULL && openssl->supported ? openssl_filter_below(openssl, bio) : bio;
+}
+
+static struct openssl_connection *exchanging(const struct shim_library *library, const SSL *ssl)
+{
+    const struct openssl *openssl = library->engine_data;
+    struct openssl_connection *connection =
+        openssl != NULL && openssl->supported ? openssl_connection_get(openssl, ssl) : NULL;
+    return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
+}
+
+/* The calls nest in some versions (SSL_set_bio calls SSL_set0_rbio): only the outermost acts. */
+static void bio_leaving(struct shim_library *library, SSL *ssl)
+{
+    struct openssl_connection *connection = exchanging(library, ssl);
+    if (connection != NULL && connection->replacing++ == 0) {
+        openssl_filter_remove(connection);
+    }
+}
+
+static void bio_replaced(struct shim_library *library, SSL *ssl)
+{
+    struct openssl_connection *connection = exchanging(library, ssl);
+    if (connection != NULL && connection->replacing != 0 && --connection->replacing == 0) {
+        /* If it cannot be put back there is nothing below to write to, or no memory: the second hello is refused then. */
+        (void)openssl_filter_install(connection);
+    }
+}
+
+static void quic(struct shim_library *library, SSL *ssl)
+{
+    struct openssl *openssl = openssl_of(library);
+    if (openssl != NULL && openssl->supported) {
+        struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+        if (connection != NULL) {
+            connection->quic = true;
+        }
+    }
+}
+
+void shim_openssl_fill(struct shim_engine *engine)
+{
+    engine->openssl_context = context;
+    engine->openssl_library_of = openssl_library_of;
+    engine->openssl_before = before;
+    engine->openssl_after = after;
+    engine->openssl_visible_bio = visible_bio;
+    engine->openssl_bio_leaving = bio_leaving;
+    engine->openssl_bio_replaced = bio_replaced;
+    engine->openssl_quic = quic;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Making libssl's hello a ClientHelloInner: TLS 1.3 only and the marker, both by its public interface.
+ */
+#include <errno.h>
+
+#include "shim/engine.h"
+#include "shim/openssl.h"
+
+/* RFC 9849, 5: ECHClientHello of type inner. */
+static const unsigned char inner_marker[] = {1};
+
+enum { ALERT_INTERNAL_ERROR = 80, ALERT_UNSUPPORTED_EXTENSION = 110 };
+
+/* ---- the version ---- */
+
+bool openssl_minimum_raise(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    SSL *ssl = connection->ssl;
+    if (connection->minimum_raised) {
+        return true;
+    }
+    connection->minimum = openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL);
+    /* A context of one fixed version says yes and changes nothing. */
+    if (openssl->SSL_ctrl(ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, NULL) != 1 ||
+        openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL) != TLS1_3_VERSION) {
+        return false;
+    }
+    connection->minimum_raised = true;
+    return true;
+}
+
+void openssl_minimum_restore(struct openssl_connection *connection)
+{
+    if (connection->minimum_raised && connection->ssl != NULL) {
+        connection->minimum_raised = false;
+        (void)connection->openssl->SSL_ctrl(connection->ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, connection->minimum, NULL);
+    }
+}
+
+/* Raises the minimum if TLS 1.3 is possible here: looks at the maximum first, for a minimum above it ends in an error. */
+static bool try_tls13(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    SSL *ssl = connection->ssl;
+    long maximum = openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MAX_PROTO_VERSION, 0, NULL);
+    if ((maximum != 0 && maximum < TLS1_3_VERSION) || (openssl->SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) != 0 ||
+        !openssl_minimum_raise(connection)) {
+        return false;
+    }
+    /* The application may have left no suite of TLS 1.3. */
+    STACK_OF(SSL_CIPHER) *suites = openssl->SSL_get1_supported_ciphers(ssl);
+    OPENSSL_STACK *stack = (OPENSSL_STACK *)suites;
+    bool some = stack != NULL && openssl->OPENSSL_sk_num(stack) > 0;
+    openssl->OPENSSL_sk_free(stack);
+    if (!some) {
+        openssl_minimum_restore(connection);
+    }
+    return some;
+}
+
+/* ---- the decision ---- */
+
+void openssl_reset(struct openssl_connection *connection)
+{
+    openssl_filter_remove(connection);
+    openssl_minimum_restore(connection);
+    shim_session_free(connection->session);
+    connection->session = NULL;
+    connection->phase = OPENSSL_IDLE;
+    connection->hello_made = false;
+    connection->late = false;
+    connection->taken = 0;
+}
+
+bool openssl_decide(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    SSL *ssl = connection->ssl;
+    const SSL_CTX *context = openssl->SSL_get_SSL_CTX(ssl);
+    openssl->ERR_set_mark();
+    struct shim_session_facts facts = {
+        .library = "openssl",
+        .server_name = openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
+        .fd = openssl->SSL_get_fd(ssl),
+        .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
+                (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
+        .library_supported = openssl->SSL_CTX_get_ex_data(context, openssl->context_index) != NULL,
+        .floor = ECH_FLOOR_OPENSSL,
+    };
+    facts.tls13 = !facts.quic && try_tls13(connection);
+    enum shim_action action = shim_session_begin(&connection->session, &facts);
+    bool goes_on = true;
+    switch (action) {
+    case SHIM_ACTION_OFFER:
+    case SHIM_ACTION_REFUSE:
+        connection->phase = OPENSSL_ARMED;
+        /* Without the filter's help the call itself has to fail. */
+        goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
+        if (!goes_on) {
+            openssl_reset(connection);
+        }
+        break;
+    default:
+        openssl_minimum_restore(connection);
+        connection->phase = OPENSSL_PASS;
+        break;
+    }
+    openssl->ERR_pop_to_mark();
+    return goes_on;
+}
+
+/* ---- the extension ---- */
+
+/* The first hello of a handshake. */
+static int add_to_first(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+{
+    if (!openssl_filter_install(connection)) {
+        *alert = ALERT_INTERNAL_ERROR;
+        return -1;
+    }
+    connection->phase = OPENSSL_STARTED;
+    *out = inner_marker;
+    *length = sizeof inner_marker;
+    return 1;
+}
+
+/* The one after HelloRetryRequest: it must go through the same exchange. */
+static int add_to_second(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+{
+    if (!openssl_filter_installed(connection) || (connection->late && !openssl_minimum_raise(connection))) {
+        *alert = ALERT_INTERNAL_ERROR;
+        return -1;
+    }
+    *out = inner_marker;
+    *length = sizeof inner_marker;
+    return 1;
+}
+
+static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+{
+    if (connection->phase == OPENSSL_STARTED && shim_session_awaits_second_hello(connection->session)) {
+        return add_to_second(connection, out, length, alert);
+    }
+    bool seen = !connection->hello_made && (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);
+    if (!seen && connection->phase == OPENSSL_PASS && connection->hello_made) {
+        /* After a HelloRetryRequest to a hello of the application's own: what passed once passes twice. */
+        return 0;
+    }
+    if (!seen) {
+        openssl_reset(connection);
+        connection->late = true;
+        if (!openssl_decide(connection)) {
+            *alert = ALERT_INTERNAL_ERROR;
+            return -1;
+        }
+    }
+    connection->hello_made = true;
+    return connection->phase == OPENSSL_ARMED ? add_to_first(connection, out, length, alert) : 0;
+}
+
+int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context, const unsigned char **out, size_t *outlen,
+                          X509 *x, size_t chain_index, int *alert, void *argument)
+{
+    (void)type, (void)x, (void)chain_index;
+    const struct openssl *openssl = argument;
+    /* A server sends nothing of ours; a renegotiation (TLS 1.2) belongs to a handshake that passed. */
+    if ((context & SSL_EXT_CLIENT_HELLO) == 0 || openssl->SSL_is_server(ssl) != 0 ||
+        openssl->SSL_renegotiate_pending(ssl) != 0) {
+        return 0;
+    }
+    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+    if (connection == NULL) {
+        *alert = ALERT_INTERNAL_ERROR;
+        return -1;
+    }
+    int saved = errno;
+    int result = add_to_client_hello(connection, out, outlen, alert);
+    errno = saved;
+    return result;
+}
+
+int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context, const unsigned char *in, size_t inlen, X509 *x,
+                            size_t chain_index, int *alert, void *argument)
+{
+    (void)type, (void)in, (void)inlen, (void)x, (void)chain_index;
+    const struct openssl *openssl = argument;
+    struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    if (connection == NULL || openssl->SSL_is_server(ssl) != 0) {
+        return 1;
+    }
+    if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
+        /*
+         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when the minimum was raised, so the second
+         * has to start like it.
+         */
+        openssl_minimum_restore(connection);
+    }
+    if ((context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0) {
+        /* RFC 9849, 5: an answer to the inner variant is unsolicited. */
+        *alert = ALERT_UNSUPPORTED_EXTENSION;
+        return 0;
+    }
+    return 1;
+}

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * To whom a connection goes.
+ */
+#ifndef SHIM_PEER_H
+#define SHIM_PEER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+struct shim_peer {
+    struct sockaddr_storage address; /* ss_family AF_UNSPEC: not known */
+    uint16_t port;                   /* host order; 443 where nothing at all is known */
+};
+
+/*
+ * The peer of a descriptor. Where the transport hides it (fd is -1: memory BIOs, own push functions) the newest stream socket
+ * that `connect` was seen on and that is still connected, those to watched ports first. If there is none, the port is taken for
+ * 443: a guess that protects.
+ */
+void shim_peer_find(int fd, struct shim_peer *peer);
+
+#endif

@@ -1,0 +1,277 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/settings.h"
+
+#include <gnutls/gnutls.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "ech/config.h"
+
+enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
+
+/* Values are quoted only as far as this: they may be long, and a config list is no reading matter. */
+enum { QUOTED_MAX = 80 };
+
+static void problem(const struct shim_settings_source *source, const char *variable, const char *value, const char *then)
+{
+    char text[PROBLEM_SIZE];
+    (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s", variable, QUOTED_MAX, value, then);
+    source->problem(source->context, text);
+}
+
+static const char *get(const struct shim_settings_source *source, const char *variable)
+{
+    const char *value = source->get(source->context, variable);
+    return value != NULL && *value != '\0' ? value : NULL;
+}
+
+/* A decimal number and nothing else, within bounds. */
+static bool parse_number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
+{
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    char *end;
+    unsigned long value = strtoul(text, &end, 10);
+    if (*end != '\0' || value < min || value > max) {
+        return false;
+    }
+    *out = value;
+    return true;
+}
+
+/* ---- one function a variable ---- */
+
+static void parse_mode(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_MODE");
+    if (!shim_mode_parse(value, &settings->mode)) {
+        problem(source, "ECHSHIM_MODE", value, "mode is strict");
+    }
+}
+
+static bool add_port(struct shim_settings *settings, const char *text)
+{
+    unsigned long port;
+    if (settings->port_count == SHIM_PORTS_MAX || !parse_number(text, 1, UINT16_MAX, &port)) {
+        return false;
+    }
+    settings->ports[settings->port_count++] = (uint16_t)port;
+    return true;
+}
+
+static bool add_ports(struct shim_settings *settings, char *list)
+{
+    char *rest = list;
+    for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
+        if (!add_port(settings, item)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static enum ech_status parse_ports(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_PORTS");
+    if (value != NULL) {
+        char *copy = strdup(value);
+        if (copy == NULL) {
+            return ECH_ERR_NOMEM;
+        }
+        bool parsed = add_ports(settings, copy);
+        free(copy);
+        if (parsed) {
+            return ECH_OK;
+        }
+        /* Watching too little would let a name out: what could be read stays, and the default port with it. */
+        problem(source, "ECHSHIM_PORTS", value, "what could be read of it is used, and port 443");
+    }
+    if (!shim_settings_watches(settings, DEFAULT_PORT)) {
+        settings->port_count = settings->port_count < SHIM_PORTS_MAX ? settings->port_count : SHIM_PORTS_MAX - 1;
+        settings->ports[settings->port_count++] = DEFAULT_PORT;
+    }
+    return ECH_OK;
+}
+
+static void parse_resolver(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_RESOLVER");
+    switch (dns_resolver_parse(value != NULL ? value : "system", &settings->resolver)) {
+    case ECH_OK:
+        settings->resolver_usable = true;
+        break;
+    case ECH_ERR_UNSUPPORTED:
+        problem(source, "ECHSHIM_RESOLVER", value, "this version does not speak that protocol; nobody is asked");
+        break;
+    default:
+        problem(source, "ECHSHIM_RESOLVER", value != NULL ? value : "", "nobody is asked");
+        break;
+    }
+}
+
+static bool add_static_config(struct shim_settings *settings, const char *item)
+{
+    /* Base64 may end in '='; in NAME=BASE64 the first one ends the name, and no name is Base64 up to its own padding. */
+    const char *equals = strchr(item, '=');
+    bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
+    const char *base64 = named ? equals + 1 : item;
+    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64, .size = (unsigned)strlen(base64)};
+    gnutls_datum_t decoded = {0};
+    if (encoded.size == 0 || (named && equals == item) || gnutls_base64_decode2(&encoded, &decoded) != GNUTLS_E_SUCCESS) {
+        return false;
+    }
+    struct shim_static_config *grown =
+        reallocarray(settings->static_configs, settings->static_config_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        gnutls_free(decoded.data);
+        return false;
+    }
+    settings->static_configs = grown;
+    struct shim_static_config *one = &grown[settings->static_config_count++];
+    *one = (struct shim_static_config){
+        .name = named ? strndup(item, (size_t)(equals - item)) : NULL,
+        .ech_config_list = decoded.size > 0 ? malloc(decoded.size) : NULL,
+        .length = decoded.size,
+    };
+    bool whole = one->ech_config_list != NULL && (!named || one->name != NULL);
+    if (whole) {
+        memcpy(one->ech_config_list, decoded.data, decoded.size);
+        whole = ech_config_list_check(bytes_of(one->ech_config_list, one->length)) == ECH_OK;
+    }
+    gnutls_free(decoded.data);
+    return whole;
+}
+
+static enum ech_status parse_config_list(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_CONFIG_LIST");
+    if (value == NULL) {
+        return ECH_OK;
+    }
+    settings->config_list_given = true;
+    char *copy = strdup(value);
+    if (copy == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    settings->config_list_usable = true;
+    char *rest = copy;
+    for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
+        if (!add_static_config(settings, item)) {
+            settings->config_list_usable = false;
+            problem(source, "ECHSHIM_CONFIG_LIST", item, "no config is used for any name");
+            break;
+        }
+    }
+    free(copy);
+    return ECH_OK;
+}
+
+static void parse_timeout(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_TIMEOUT_MS");
+    unsigned long timeout = DEFAULT_TIMEOUT_MS;
+    if (value != NULL && !parse_number(value, 1, TIMEOUT_MAX_MS, &timeout)) {
+        problem(source, "ECHSHIM_TIMEOUT_MS", value, "2000 is used");
+        timeout = DEFAULT_TIMEOUT_MS;
+    }
+    settings->timeout_ms = (unsigned)timeout;
+}
+
+static enum ech_status parse_log(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    static const char *const names[] = {[SHIM_LOG_ERROR] = "error", [SHIM_LOG_WARN] = "warn", [SHIM_LOG_INFO] = "info",
+                                        [SHIM_LOG_DEBUG] = "debug"};
+    const char *value = get(source, "ECHSHIM_LOG");
+    if (value != NULL) {
+        for (int level = SHIM_LOG_ERROR; level <= SHIM_LOG_DEBUG; level++) {
+            if (strcmp(value, names[level]) == 0) {
+                settings->log_level = (enum shim_log_level)level;
+            }
+        }
+        if (settings->log_level == SHIM_LOG_OFF && strcmp(value, "off") != 0) {
+            problem(source, "ECHSHIM_LOG", value, "nothing is logged");
+        }
+    }
+    const char *file = get(source, "ECHSHIM_LOG_FILE");
+    settings->log_file = file != NULL ? strdup(file) : NULL;
+    return file == NULL || settings->log_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
+}
+
+static enum ech_status parse_report(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_REPORT");
+    unsigned long fd;
+    if (value == NULL) {
+        return ECH_OK;
+    }
+    if (strncmp(value, "fd:", 3) == 0) {
+        if (parse_number(value + 3, 0, INT_MAX, &fd)) {
+            settings->report_fd = (int)fd;
+        } else {
+            problem(source, "ECHSHIM_REPORT", value, "nothing is reported");
+        }
+        return ECH_OK;
+    }
+    settings->report = strdup(value);
+    return settings->report != NULL ? ECH_OK : ECH_ERR_NOMEM;
+}
+
+enum ech_status shim_settings_parse(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    *settings = (struct shim_settings){.report_fd = -1};
+    parse_mode(settings, source);
+    parse_resolver(settings, source);
+    parse_timeout(settings, source);
+    enum ech_status status = parse_ports(settings, source);
+    if (status == ECH_OK) {
+        status = parse_config_list(settings, source);
+    }
+    if (status == ECH_OK) {
+        status = parse_log(settings, source);
+    }
+    if (status == ECH_OK) {
+        status = parse_report(settings, source);
+    }
+    return status;
+}
+
+void shim_settings_free(struct shim_settings *settings)
+{
+    for (size_t i = 0; i < settings->static_config_count; i++) {
+        free(settings->static_configs[i].name);
+        free(settings->static_configs[i].ech_config_list);
+    }
+    free(settings->static_configs);
+    free(settings->log_file);
+    free(settings->report);
+    *settings = (struct shim_settings){.report_fd = -1};
+}
+
+bool shim_settings_watches(const struct shim_settings *settings, uint16_t port)
+{
+    for (size_t i = 0; i < settings->port_count; i++) {
+        if (settings->ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
+struct bytes shim_settings_static_config(const struct shim_settings *settings, const char *host)
+{
+    struct bytes for_all = {0};
+    for (size_t i = 0; i < settings->static_config_count; i++) {
+        const struct shim_static_config *one = &settings->static_configs[i];
+        if (one->name != NULL && strcasecmp(one->name, host) == 0) {
+            return bytes_of(one->ech_config_list, one->length);
+        }
+        if (one->name == NULL) {
+            for_all = bytes_of(one->ech_config_list, one->length);
+        }
+    }
+    return for_all;
+}

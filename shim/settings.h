@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the user asked for: the ECHSHIM_* variables, read once and constant from then on.
+ */
+#ifndef SHIM_SETTINGS_H
+#define SHIM_SETTINGS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "dns/resolver.h"
+#include "ech/wire.h"
+#include "shim/mode.h"
+
+enum { SHIM_PORTS_MAX = 64 };
+
+enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
+
+/* One item of ECHSHIM_CONFIG_LIST. All owned by the settings. */
+struct shim_static_config {
+    char *name; /* NULL: for every name */
+    uint8_t *ech_config_list;
+    size_t length; /* octets */
+};
+
+struct shim_settings {
+    enum shim_mode mode;
+    uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order */
+    size_t port_count;
+    bool resolver_usable; /* false: the setting did not parse or is not spoken; then nobody is asked */
+    struct dns_resolver resolver;
+    bool config_list_given; /* then there is no DNS */
+    bool config_list_usable; /* false: it did not parse; then no config is used for any name */
+    struct shim_static_config *static_configs;
+    size_t static_config_count;
+    unsigned timeout_ms; /* of one look-up */
+    enum shim_log_level log_level;
+    char *log_file; /* NULL: standard error */
+    char *report;   /* path, or NULL for none or where report_fd is set */
+    int report_fd;  /* of fd:N, else -1 */
+};
+
+/* How variables are read and problems told; the text is a whole sentence without a newline, valid during the call. */
+struct shim_settings_source {
+    const char *(*get)(void *context, const char *variable);
+    void (*problem)(void *context, const char *text);
+    void *context;
+};
+
+/*
+ * Parses everything. Each value that is unknown is told to `problem` and replaced by the safe choice. ECH_ERR_NOMEM; the
+ * settings then are to be freed all the same.
+ */
+ECH_MUST_USE enum ech_status shim_settings_parse(struct shim_settings *settings, const struct shim_settings_source *source);
+void shim_settings_free(struct shim_settings *settings);
+
+/* Is TLS to this port looked at? */
+bool shim_settings_watches(const struct shim_settings *settings, uint16_t port);
+/*
+ * The ECHConfigList set by hand for a name (compared without case): its own item, else the one for every name. Empty if there is
+ * none. Borrowed.
+ */
+struct bytes shim_settings_static_config(const struct shim_settings *settings, const char *host);
+
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Loading the engine, once, when the first TLS client appears.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/stub.h"
+
+#define ENGINE_NAME "libechshim-engine.so"
+
+enum { PATH_SIZE = 4096 };
+
+static __thread unsigned inside_count __attribute__((tls_model("initial-exec")));
+
+void stub_enter(void)
+{
+    inside_count++;
+}
+
+void stub_leave(void)
+{
+    inside_count--;
+}
+
+bool stub_inside(void)
+{
+    return inside_count != 0;
+}
+
+enum shim_mode stub_mode(void)
+{
+    static _Atomic int known = -1;
+    int mode = atomic_load_explicit(&known, memory_order_relaxed);
+    if (mode < 0) {
+        enum shim_mode parsed;
+        /* An unknown word gives strict here and is reported by the engine, with the other settings. */
+        (void)shim_mode_parse(secure_getenv("ECHSHIM_MODE"), &parsed);
+        mode = (int)parsed;
+        atomic_store_explicit(&known, mode, memory_order_relaxed);
+    }
+    return (enum shim_mode)mode;
+}
+
+static int call_real_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    __typeof__(&connect) real = (__typeof__(&connect))stub_libc(SHIM_HOOK_connect);
+    if (real == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return real(fd, address, length);
+}
+
+static const struct shim_stub offer = {
+    .version = SHIM_ABI_VERSION,
+    .dlsym = stub_real_dlsym,
+    .connect = call_real_connect,
+    .enter = stub_enter,
+    .leave = stub_leave,
+    .connections = stub_connections,
+};
+
+static _Atomic(const struct shim_engine *) loaded;
+static atomic_bool failed;
+
+typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
+
+/* One write, for the host's standard error is not ours to interleave with. */
+static void say_once(const char *why)
+{
+    char line[PATH_SIZE];
+    const char *then = stub_mode() == SHIM_MODE_STRICT ? "TLS connections are refused" : "TLS goes on without ECH";
+    int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s\n", why, then);
+    if (length > 0) {
+        size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
+        ssize_t ignored = write(STDERR_FILENO, line, octets);
+        (void)ignored;
+    }
+}
+
+/* The engine lies next to the stub; where that fails (an odd LD_PRELOAD, a changed root) in the folder of the installation. */
+static void *open_engine(char *why, size_t why_size)
+{
+    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
+    if (real_dlopen == NULL) {
+        (void)snprintf(why, why_size, "no dlopen");
+        return NULL;
+    }
+    Dl_info info;
+    char path[PATH_SIZE];
+    if (dladdr(&offer, &info) != 0 && info.dli_fname != NULL) {
+        const char *slash = strrchr(info.dli_fname, '/');
+        int folder = slash != NULL ? (int)(slash - info.dli_fname) : 0;
+        int length = slash != NULL ? snprintf(path, sizeof path, "%.*s/%s", folder, info.dli_fname, ENGINE_NAME)
+                                   : snprintf(path, sizeof path, "%s", ENGINE_NAME);
+        if (length > 0 && (size_t)length < sizeof path) {
+            void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
+            if (handle != NULL) {
+                return handle;
+            }
+        }
+    }
+    const char *error = dlerror();
+    (void)snprintf(why, why_size, "%s", error != NULL ? error : "no path");
+    return real_dlopen(SHIM_LIBDIR "/" ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
+}
+
+static void load_engine(void)
+{
+    char why[PATH_SIZE / 2] = "";
+    int saved = errno;
+    stub_enter(); /* constructors of the engine's libraries may call what we hook */
+    void *handle = open_engine(why, sizeof why);
+    const struct shim_engine *engine = NULL;
+    if (handle != NULL) {
+        engine_start *start = (engine_start *)stub_real_dlsym(handle, "shim_engine_start");
+        engine = start != NULL ? start(&offer) : NULL;
+        if (engine == NULL || engine->version != SHIM_ABI_VERSION) {
+            engine = NULL;
+            (void)snprintf(why, sizeof why, "it does not belong to this stub, or cannot start");
+        }
+    }
+    stub_leave();
+    if (engine == NULL) {
+        say_once(why);
+        atomic_store(&failed, true);
+    } else {
+        atomic_store_explicit(&loaded, engine, memory_order_release);
+    }
+    errno = saved;
+}
+
+const struct shim_engine *stub_engine_if_loaded(void)
+{
+    return inside_count == 0 ? atomic_load_explicit(&loaded, memory_order_acquire) : NULL;
+}
+
+const struct shim_engine *stub_engine(void)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    if (inside_count != 0 || stub_mode() == SHIM_MODE_OFF) {
+        return NULL;
+    }
+    pthread_once(&once, load_engine);
+    return stub_engine_if_loaded();
+}
+
+bool stub_must_refuse(void)
+{
+    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed) && stub_mode() == SHIM_MODE_STRICT;
+}
