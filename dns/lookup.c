@@ -38,7 +38,7 @@ static struct dns_https_answer *end(const struct resolution *r, enum dns_result 
 {
     struct dns_https_answer *answer = dns_answer_new(result, reason);
     if (answer != NULL) {
-        answer->ttl = r->ttl;
+        answer->ttl = result == DNS_FAILED ? 0 : r->ttl;
         answer->alias_followed = r->alias_followed;
     }
     return answer;

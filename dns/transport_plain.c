@@ -16,8 +16,10 @@ struct attempt {
     struct dns_exchange *x;
 };
 
-/* Waits for an event. False: the deadline has come. An interrupted wait counts as an event; the
- * caller just tries again. */
+/*
+ * Waits for an event. False: the deadline has come, or waiting does not work. An interrupted wait
+ * counts as an event; the caller just tries again.
+ */
 static bool wait_for(const struct attempt *a, int fd, short events)
 {
     uint64_t now = a->io->now_us();
@@ -26,8 +28,8 @@ static bool wait_for(const struct attempt *a, int fd, short events)
     }
     uint64_t left_ms = (a->deadline_us - now + 999) / 1000;
     struct pollfd pollfd = {.fd = fd, .events = events};
-    (void)a->io->poll(&pollfd, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
-    return true;
+    int ready = a->io->poll(&pollfd, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
+    return ready >= 0 || errno == EINTR;
 }
 
 static bool is_transient(int error)
