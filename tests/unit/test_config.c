@@ -186,7 +186,7 @@ static void check_fields(const json_t *vector, struct bytes list)
         struct ech_hpke_suite suite;
         cr_assert(ech_config_list_next(&configs, &config));
         cr_assert_eq(config.version, hex_number(vectors_text(expected, "version")));
-        cr_assert_eq(config.raw.data - list.data, vectors_number(expected, "offset"));
+        cr_assert_eq((size_t)(config.raw.data - list.data), vectors_number(expected, "offset"));
         cr_assert_eq(config.raw.len, vectors_number(expected, "length"));
         if (config.version == ECH_VERSION) {
             check_contents(&config, expected);
