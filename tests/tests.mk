@@ -22,6 +22,32 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 check-unit: $(BUILD)/unit-tests
 	$(BUILD)/unit-tests
 
+# ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
+PEERS := build/peers
+CLIENTS := build/clients
+PKI := build/pki/ca.pem
+PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
+# BoringSSL as Debian builds it for its Android tools.
+BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch) /usr/lib))))
+BORING_CFLAGS := -isystem /usr/include/android
+BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
+
+$(PEERS)/ech_server: $(addprefix tests/peers/,ech_server.c ech_keys.c http.c listen.c) $(wildcard tests/peers/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
+
+$(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
+
+# The authority's certificate is the last thing that counts, so that a broken run is made again.
+$(PKI): tests/peers/make-pki.sh
+	rm -rf $(@D)
+	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }
+
+.PHONY: peers
+peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI)
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
