@@ -48,6 +48,28 @@ $(PKI): tests/peers/make-pki.sh
 .PHONY: peers
 peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI)
 
+# ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
+PRELOAD_SRC := $(wildcard tests/preload/*.c)
+PRELOAD_JOBS ?= 2
+# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD.
+PRELOAD_RUNTIME := $(if $(SANITIZE),$(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
+                   $(shell $(CC) -print-file-name=$(name))))))
+PRELOAD_RUN = $(if $(PRELOAD_RUNTIME),ECHSHIM_TEST_PRELOAD=$(PRELOAD_RUNTIME)) ECHSHIM_TEST_BUILD=build \
+              $(BUILD)/preload-tests -j$(PRELOAD_JOBS)
+
+$(BUILD)/preload-tests: $(call obj,$(PRELOAD_SRC))
+	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(CRITERION_LIBS)
+
+# All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects.
+.PHONY: check-preload
+check-preload: $(LIBS_BUILT) $(BUILD)/preload-tests peers
+	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
+
+# What needs no shim: the instruments, and that every program works in the world as it is.
+.PHONY: check-baseline
+check-baseline: $(BUILD)/preload-tests peers
+	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
