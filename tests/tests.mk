@@ -54,8 +54,10 @@ PRELOAD_JOBS ?= 2
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD.
 PRELOAD_RUNTIME := $(if $(SANITIZE),$(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
                    $(shell $(CC) -print-file-name=$(name))))))
+# Private networks need root, or a user namespace in which we seem to be it.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
 PRELOAD_RUN = $(if $(PRELOAD_RUNTIME),ECHSHIM_TEST_PRELOAD=$(PRELOAD_RUNTIME)) ECHSHIM_TEST_BUILD=build \
-              $(BUILD)/preload-tests -j$(PRELOAD_JOBS)
+              $(AS_ROOT) $(BUILD)/preload-tests -j$(PRELOAD_JOBS)
 
 $(BUILD)/preload-tests: $(call obj,$(PRELOAD_SRC))
 	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(CRITERION_LIBS)
