@@ -107,12 +107,15 @@ unsigned world_wire_count(const struct world *world, const char *text)
 /* For messages: what the server and the shim had to say. */
 static const char *notes(struct world *world)
 {
-    static char text[8192];
+    static char text[16384];
     char *log = world_read(world, "server.log", NULL);
     char *report = world_read(world, "report", NULL);
-    snprintf(text, sizeof text, "\nserver: %.4000s\nreport: %.4000s", log, report);
+    char *shim = world_read(world, "shim.log", NULL);
+    snprintf(text, sizeof text, "\nserver: %.4000s\nreport: %.4000s\nshim: %.6000s", log, report,
+             shim);
     free(log);
     free(report);
+    free(shim);
     return text;
 }
 

@@ -59,6 +59,8 @@ static void make_environment(const struct world *world, enum run_mode mode, char
     put_format(environment, "HOME=%s", world->folder);
     put_format(environment, "WORLD=%s", world->folder);
     put_format(environment, "CA=%s", world->ca);
+    put_format(environment, "PKI=%s", world->pki);
+    put_format(environment, "CLIENTS=%s", world->clients);
     put(environment, "GIT_CONFIG_NOSYSTEM=1");
     put(environment, "GIT_TERMINAL_PROMPT=0");
     for (size_t i = 0; i < sizeof trust / sizeof *trust; i++) {
