@@ -45,8 +45,28 @@ $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
 	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }
 
+CLIENT_DIR := tests/preload/clients
+CLIENT_CC = @mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
+CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
+
+$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
+	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
+
+$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lgnutls
+
+$(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl
+
 .PHONY: peers
-peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI)
+peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI) \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 PRELOAD_SRC := $(wildcard tests/preload/*.c)
