@@ -91,3 +91,53 @@ Test(harness, keeps_shim_and_program_apart)
     expect_exit(&result, 3, ".1.");
     cr_assert_null(getenv("LD_PRELOAD"));
 }
+
+Test(harness, publishes_a_stale_config)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    char *published = world_read(world, "configs", NULL);
+    char *served = world_read(world, "retry_configs", NULL);
+    cr_assert_gt(strlen(published), 80);
+    cr_assert_eq(strlen(published), strlen(served));
+    cr_assert_str_neq(published, served);
+    struct run_result result = fetch(world, "https://" INNER_NAME "/");
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+}
+
+Test(harness, serves_without_ech_what_dns_promises)
+{
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    cr_assert_gt(strlen(world->configs), 80);
+    struct run_result result = fetch(world, "https://" INNER_NAME "/");
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+}
+
+Test(harness, serves_tls_1_2_only)
+{
+    struct world *world = world_start(&(struct world_options){.tls12 = true});
+    struct run_result result = world_shell(
+        world, RUN_PLAIN, NULL, "curl -sS --tlsv1.3 --cacert \"$CA\" https://" INNER_NAME "/");
+    expect_exit(&result, 35, NULL);
+    result = fetch(world, "https://" INNER_NAME "/");
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+}
+
+Test(harness, has_a_long_way)
+{
+    struct world *world = world_start(&(struct world_options){.delay_ms = 50});
+    struct run_result result = world_shell(
+        world, RUN_PLAIN, NULL,
+        "curl -sS -o /dev/null -w '%{time_total}' --cacert \"$CA\" https://" INNER_NAME "/");
+    expect_exit(&result, 0, NULL);
+    /* Two round trips after the connection, which the relay itself accepts. */
+    cr_assert_geq(strtod(result.out, NULL), 0.2, "%s", result.out);
+}
+
+Test(harness, stops_a_program_that_hangs)
+{
+    struct world *world = world_start(NULL);
+    world->run_seconds = 1;
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, "sleep 1000");
+    cr_assert(result.timed_out);
+    cr_assert_eq(result.exit_code, 128 + 9);
+}

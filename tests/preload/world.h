@@ -52,6 +52,8 @@ struct world {
     pid_t children[WORLD_CHILDREN];
     size_t child_count;
     unsigned runs;
+    /* A program that takes longer is killed; 0: 60 s. */
+    unsigned run_seconds;
 };
 
 /* Where the peers are: the programs' side of the relay, the DNS server's UDP, TCP, TLS and HTTPS

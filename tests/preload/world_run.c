@@ -121,7 +121,8 @@ struct run_result world_run(struct world *world, enum run_mode mode, char *const
     }
     struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
     cr_assert_geq(ended.fd, 0, "pidfd_open: %s", strerror(errno));
-    result.timed_out = poll(&ended, 1, RUN_SECONDS * 1000) != 1;
+    unsigned seconds = world->run_seconds != 0 ? world->run_seconds : RUN_SECONDS;
+    result.timed_out = poll(&ended, 1, (int)seconds * 1000) != 1;
     if (result.timed_out) {
         kill(-pid, SIGKILL);
         kill(pid, SIGKILL);
