@@ -22,6 +22,76 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 check-unit: $(BUILD)/unit-tests
 	$(BUILD)/unit-tests
 
+# ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
+PEERS := build/peers
+CLIENTS := build/clients
+PKI := build/pki/ca.pem
+PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
+# BoringSSL as Debian builds it for its Android tools.
+BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch) /usr/lib))))
+BORING_CFLAGS := -isystem /usr/include/android
+BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
+
+$(PEERS)/ech_server: $(addprefix tests/peers/,ech_server.c ech_keys.c http.c listen.c) $(wildcard tests/peers/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
+
+$(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
+
+# The authority's certificate is the last thing that counts, so that a broken run is made again.
+$(PKI): tests/peers/make-pki.sh
+	rm -rf $(@D)
+	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }
+
+CLIENT_DIR := tests/preload/clients
+CLIENT_CC = @mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
+CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
+
+$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
+	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
+
+$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lgnutls
+
+$(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl
+
+.PHONY: peers
+peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI) \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
+
+# ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
+PRELOAD_SRC := $(wildcard tests/preload/*.c)
+PRELOAD_JOBS ?= 2
+# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD.
+PRELOAD_RUNTIME := $(if $(SANITIZE),$(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
+                   $(shell $(CC) -print-file-name=$(name))))))
+# Private networks need root, or a user namespace in which we seem to be it.
+AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
+PRELOAD_RUN = $(if $(PRELOAD_RUNTIME),ECHSHIM_TEST_PRELOAD=$(PRELOAD_RUNTIME)) ECHSHIM_TEST_BUILD=build \
+              $(AS_ROOT) $(BUILD)/preload-tests -j$(PRELOAD_JOBS)
+
+$(BUILD)/preload-tests: $(call obj,$(PRELOAD_SRC))
+	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(CRITERION_LIBS)
+
+# All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects.
+.PHONY: check-preload
+check-preload: $(LIBS_BUILT) $(BUILD)/preload-tests peers
+	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
+
+# What needs no shim: the instruments, and that every program works in the world as it is.
+.PHONY: check-baseline
+check-baseline: $(BUILD)/preload-tests peers
+	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang

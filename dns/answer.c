@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/answer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+const char *dns_reason_name(enum dns_reason reason)
+{
+    switch (reason) {
+    case DNS_REASON_OK:
+        return "ok";
+    case DNS_REASON_NODATA:
+        return "nodata";
+    case DNS_REASON_NXDOMAIN:
+        return "nxdomain";
+    case DNS_REASON_NO_SERVICE:
+        return "no_service";
+    case DNS_REASON_INCOMPATIBLE:
+        return "incompatible";
+    case DNS_REASON_MALFORMED_RECORD:
+        return "malformed_record";
+    case DNS_REASON_ALIAS_LIMIT:
+        return "alias_limit";
+    case DNS_REASON_NO_QUERY:
+        return "no_query";
+    case DNS_REASON_TIMEOUT:
+        return "timeout";
+    case DNS_REASON_SERVFAIL:
+        return "servfail";
+    case DNS_REASON_REFUSED:
+        return "refused";
+    case DNS_REASON_FORMERR:
+        return "formerr";
+    case DNS_REASON_RCODE:
+        return "rcode";
+    case DNS_REASON_MALFORMED_ANSWER:
+        return "malformed_answer";
+    case DNS_REASON_NETWORK:
+        return "network";
+    case DNS_REASON_NO_MEMORY:
+        return "no_memory";
+    case DNS_REASON_NO_RANDOM:
+        return "no_random";
+    }
+    return "unknown";
+}
+
+struct dns_https_answer *dns_answer_new(enum dns_result result, enum dns_reason reason)
+{
+    struct dns_https_answer *answer = calloc(1, sizeof *answer);
+    if (answer != NULL) {
+        answer->result = result;
+        answer->reason = reason;
+        answer->size = sizeof *answer;
+        atomic_init(&answer->references, 1);
+    }
+    return answer;
+}
+
+/* Copies into the answer's octets, which have room for all. */
+static struct bytes keep(uint8_t *octets, size_t *used, struct bytes from)
+{
+    if (from.len == 0) {
+        return (struct bytes){0};
+    }
+    struct bytes copy = bytes_of(octets + *used, from.len);
+    memcpy(octets + *used, from.data, from.len);
+    *used += from.len;
+    return copy;
+}
+
+static size_t octets_of(const struct https_rr *records, size_t count)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < count; i++) {
+        total += records[i].alpn.len + records[i].ech.len + records[i].ipv4hint.len +
+                 records[i].ipv6hint.len;
+    }
+    return total;
+}
+
+static bool all_have_ech(const struct https_rr *records, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].ech.len == 0) {
+            return false;
+        }
+    }
+    return count > 0;
+}
+
+/* Adds the endpoint of one record; one whose name no resolver interface could take is left out. */
+static void add_record(struct dns_https_answer *answer, size_t *used, const struct https_rr *rr,
+                       const struct dns_answer_origin *origin)
+{
+    struct dns_endpoint *endpoint = &answer->endpoints[answer->count];
+    const struct dns_name *target = dns_name_is_root(&rr->target) ? origin->owner : &rr->target;
+    if (!dns_name_to_host(target, endpoint->target)) {
+        return;
+    }
+    endpoint->port = rr->has_port ? rr->port : origin->port;
+    endpoint->priority = rr->priority;
+    endpoint->no_default_alpn = rr->no_default_alpn;
+    endpoint->alpn = keep(answer->octets, used, rr->alpn);
+    endpoint->ech_config_list = keep(answer->octets, used, rr->ech);
+    endpoint->ipv4hint = keep(answer->octets, used, rr->ipv4hint);
+    endpoint->ipv6hint = keep(answer->octets, used, rr->ipv6hint);
+    answer->count++;
+}
+
+struct dns_https_answer *dns_answer_from_records(const struct https_rr *records, size_t count,
+                                                 const struct dns_answer_origin *origin)
+{
+    struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+    if (answer == NULL) {
+        return NULL;
+    }
+    size_t octets = octets_of(records, count);
+    answer->endpoints = calloc(count + 1, sizeof *answer->endpoints);
+    answer->octets = malloc(octets + 1);
+    if (answer->endpoints == NULL || answer->octets == NULL) {
+        dns_https_answer_free(answer);
+        return NULL;
+    }
+    answer->size += octets + (count + 1) * sizeof *answer->endpoints;
+    answer->all_have_ech = all_have_ech(records, count);
+    answer->alias_followed = origin->alias_followed;
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        add_record(answer, &used, &records[i], origin);
+    }
+    if (origin->alias_followed && !answer->all_have_ech) {
+        static const struct https_rr no_parameters = {.target = {.len = 1}};
+        add_record(answer, &used, &no_parameters, origin);
+    }
+    return answer;
+}
+
+struct dns_https_answer *dns_https_answer_hold(struct dns_https_answer *answer)
+{
+    atomic_fetch_add_explicit(&answer->references, 1, memory_order_relaxed);
+    return answer;
+}
+
+void dns_https_answer_free(struct dns_https_answer *answer)
+{
+    if (answer == NULL ||
+        atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) != 1) {
+        return;
+    }
+    free(answer->endpoints);
+    free(answer->octets);
+    free(answer);
+}

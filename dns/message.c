@@ -1,0 +1,297 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/message.h"
+
+#include <ldns/ldns.h>
+#include <stdlib.h>
+
+enum {
+    FLAG_QR = 0x8000,
+    FLAG_TC = 0x0200,
+    MASK_OPCODE = 0x7800,
+    MASK_RCODE = 0x000f,
+    CLASS_IN = 1,
+    TYPE_CNAME = 5,
+    TYPE_SOA = 6,
+    TYPE_OPT = 41,
+};
+
+struct header {
+    uint16_t id;
+    uint16_t flags;
+    uint16_t questions;
+    uint16_t answers;
+    uint16_t authorities;
+    uint16_t additionals;
+};
+
+/* A record of an answer; rdata is borrowed. */
+struct record {
+    struct dns_name owner;
+    uint16_t type;
+    uint16_t class;
+    uint32_t ttl;
+    struct bytes rdata;
+};
+
+enum ech_status dns_query_encode(const struct dns_name *qname, uint16_t id, struct writer *w)
+{
+    enum ech_status status = ECH_ERR_NOMEM;
+    uint8_t *wire = NULL;
+    size_t len = 0;
+    ldns_rdf *name = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, qname->len, qname->octets);
+    /* The packet owns the name from here on. */
+    ldns_pkt *query = name == NULL
+                          ? NULL
+                          : ldns_pkt_query_new(name, LDNS_RR_TYPE_HTTPS, LDNS_RR_CLASS_IN, LDNS_RD);
+    if (query == NULL) {
+        ldns_rdf_deep_free(name);
+        return ECH_ERR_NOMEM;
+    }
+    ldns_pkt_set_id(query, id);
+    ldns_pkt_set_edns_udp_size(query, DNS_UDP_SIZE);
+    if (ldns_pkt2wire(&wire, query, &len) == LDNS_STATUS_OK) {
+        wr_bytes(w, bytes_of(wire, len));
+        status = wr_finish(w);
+    }
+    free(wire);
+    ldns_pkt_free(query);
+    return status;
+}
+
+/*
+ * A name that may be compressed, at the reader's place in the message. ldns follows the pointers,
+ * of which it bounds the number, and gives a name of at most 255 octets.
+ */
+static enum ech_status name_expand(struct bytes message, struct reader *r, struct dns_name *name)
+{
+    ldns_rdf *expanded = NULL;
+    size_t start = message.len - r->len;
+    size_t pos = start;
+    if (ldns_wire2dname(&expanded, message.data, message.len, &pos) != LDNS_STATUS_OK) {
+        return ECH_ERR_DECODE;
+    }
+    struct reader octets = rd_of(bytes_of(ldns_rdf_data(expanded), ldns_rdf_size(expanded)));
+    struct bytes skipped;
+    enum ech_status status = dns_name_read(&octets, name);
+    if (status == ECH_OK && (pos <= start || !rd_bytes(r, pos - start, &skipped))) {
+        status = ECH_ERR_DECODE;
+    }
+    ldns_rdf_deep_free(expanded);
+    return status;
+}
+
+static bool header_read(struct reader *r, struct header *header)
+{
+    return rd_u16(r, &header->id) && rd_u16(r, &header->flags) && rd_u16(r, &header->questions) &&
+           rd_u16(r, &header->answers) && rd_u16(r, &header->authorities) &&
+           rd_u16(r, &header->additionals);
+}
+
+static bool question_read(struct bytes message, struct reader *r, struct dns_name *name,
+                          uint16_t *type, uint16_t *class)
+{
+    return name_expand(message, r, name) == ECH_OK && rd_u16(r, type) && rd_u16(r, class);
+}
+
+bool dns_answer_matches(struct bytes message, const struct dns_name *qname, uint16_t id)
+{
+    struct reader r = rd_of(message);
+    struct header header;
+    struct dns_name name;
+    uint16_t type;
+    uint16_t class;
+    return header_read(&r, &header) && header.id == id && (header.flags & FLAG_QR) != 0 &&
+           (header.flags & MASK_OPCODE) == 0 && header.questions == 1 &&
+           question_read(message, &r, &name, &type, &class) && type == DNS_TYPE_HTTPS &&
+           class == CLASS_IN && dns_name_equal(&name, qname);
+}
+
+static enum ech_status record_read(struct bytes message, struct reader *r, struct record *record)
+{
+    struct reader rdata;
+    enum ech_status status = name_expand(message, r, &record->owner);
+    if (status != ECH_OK) {
+        return status;
+    }
+    if (!rd_u16(r, &record->type) || !rd_u16(r, &record->class) || !rd_u32(r, &record->ttl) ||
+        !rd_vec16(r, &rdata)) {
+        return ECH_ERR_DECODE;
+    }
+    record->rdata = rd_rest(&rdata);
+    return ECH_OK;
+}
+
+/* RFC 2181, 8: a TTL with its top bit set counts as 0. */
+static uint32_t ttl_of(uint32_t ttl)
+{
+    return (ttl & 0x80000000U) != 0 ? 0 : ttl;
+}
+
+static uint32_t ttl_min(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
+/* RFC 2308, 3 and 5: the lesser of the SOA's TTL and its MINIMUM field, the last of the RDATA. */
+static enum ech_status soa_read(struct bytes message, const struct record *soa,
+                                struct dns_answer *answer)
+{
+    /* The names may be compressed, so the reader goes on to the end of the message; the fields must
+     * end with the RDATA. */
+    size_t start = (size_t)(soa->rdata.data - message.data);
+    struct reader r = rd_of(bytes_of(soa->rdata.data, message.len - start));
+    size_t after = r.len - soa->rdata.len;
+    struct dns_name name;
+    struct bytes timers;
+    uint32_t minimum;
+    if (name_expand(message, &r, &name) != ECH_OK || name_expand(message, &r, &name) != ECH_OK ||
+        !rd_bytes(&r, 16, &timers) || !rd_u32(&r, &minimum) || r.len != after) {
+        return ECH_ERR_DECODE;
+    }
+    answer->has_soa = true;
+    answer->negative_ttl = ttl_min(ttl_of(soa->ttl), ttl_of(minimum));
+    return ECH_OK;
+}
+
+static enum ech_status cname_read(struct bytes message, const struct record *cname,
+                                  struct dns_name *target)
+{
+    size_t start = (size_t)(cname->rdata.data - message.data);
+    struct reader r = rd_of(bytes_of(cname->rdata.data, message.len - start));
+    size_t after = r.len - cname->rdata.len;
+    enum ech_status status = name_expand(message, &r, target);
+    return status == ECH_OK && r.len != after ? ECH_ERR_DECODE : status;
+}
+
+/* Takes the HTTPS records at answer->owner. Type 64 has another type and is never seen here. */
+static enum ech_status take_https(const struct record *records, size_t count,
+                                  struct dns_answer *answer)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].type != DNS_TYPE_HTTPS ||
+            !dns_name_equal(&records[i].owner, &answer->owner)) {
+            continue;
+        }
+        if (answer->https_count == DNS_HTTPS_MAX) {
+            return ECH_ERR_SPACE;
+        }
+        answer->https[answer->https_count++] = records[i].rdata;
+        answer->ttl = ttl_min(answer->ttl, ttl_of(records[i].ttl));
+    }
+    return ECH_OK;
+}
+
+static const struct record *find_cname(const struct record *records, size_t count,
+                                       const struct dns_name *owner)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (records[i].type == TYPE_CNAME && dns_name_equal(&records[i].owner, owner)) {
+            return &records[i];
+        }
+    }
+    return NULL;
+}
+
+/* RFC 9460, 2.4.2: CNAMEs are followed as normal. Those that a DNAME brought look no different. */
+static enum ech_status follow(struct bytes message, const struct record *records, size_t count,
+                              struct dns_answer *answer)
+{
+    answer->ttl = UINT32_MAX;
+    enum ech_status status = take_https(records, count, answer);
+    const struct record *cname;
+    while (status == ECH_OK && answer->https_count == 0 &&
+           (cname = find_cname(records, count, &answer->owner)) != NULL) {
+        if (answer->cnames == DNS_CNAME_MAX) {
+            answer->cname_loop = true;
+            break;
+        }
+        answer->cnames++;
+        answer->ttl = ttl_min(answer->ttl, ttl_of(cname->ttl));
+        status = cname_read(message, cname, &answer->owner);
+        if (status == ECH_OK) {
+            status = take_https(records, count, answer);
+        }
+    }
+    answer->ttl = answer->ttl == UINT32_MAX ? 0 : answer->ttl;
+    return status;
+}
+
+static enum ech_status answer_section(struct bytes message, struct reader *r, size_t count,
+                                      struct dns_answer *answer)
+{
+    struct record *records = calloc(count + 1, sizeof *records);
+    if (records == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    enum ech_status status = ECH_OK;
+    size_t kept = 0;
+    for (size_t i = 0; i < count && status == ECH_OK; i++) {
+        status = record_read(message, r, &records[kept]);
+        kept += status == ECH_OK && records[kept].class == CLASS_IN ? 1 : 0;
+    }
+    if (status == ECH_OK) {
+        status = follow(message, records, kept, answer);
+    }
+    free(records);
+    return status;
+}
+
+static enum ech_status authority_section(struct bytes message, struct reader *r, size_t count,
+                                         struct dns_answer *answer)
+{
+    enum ech_status status = ECH_OK;
+    for (size_t i = 0; i < count && status == ECH_OK; i++) {
+        struct record record;
+        status = record_read(message, r, &record);
+        if (status == ECH_OK && record.type == TYPE_SOA && record.class == CLASS_IN) {
+            status = soa_read(message, &record, answer);
+        }
+    }
+    return status;
+}
+
+/* RFC 6891, 6.1.3: the OPT record's TTL field begins with the upper 8 bits of the response code. */
+static enum ech_status additional_section(struct bytes message, struct reader *r, size_t count,
+                                          struct dns_answer *answer)
+{
+    enum ech_status status = ECH_OK;
+    for (size_t i = 0; i < count && status == ECH_OK; i++) {
+        struct record record;
+        status = record_read(message, r, &record);
+        if (status == ECH_OK && record.type == TYPE_OPT) {
+            answer->rcode = (uint16_t)(answer->rcode | (record.ttl >> 24) << 4);
+        }
+    }
+    return status;
+}
+
+enum ech_status dns_answer_parse(struct bytes message, const struct dns_name *qname,
+                                 struct dns_answer *answer)
+{
+    struct reader r = rd_of(message);
+    struct header header;
+    struct dns_name name;
+    uint16_t type;
+    uint16_t class;
+    *answer = (struct dns_answer){.owner = *qname};
+    if (!header_read(&r, &header) || header.questions != 1 ||
+        !question_read(message, &r, &name, &type, &class)) {
+        return ECH_ERR_DECODE;
+    }
+    answer->rcode = header.flags & MASK_RCODE;
+    answer->truncated = (header.flags & FLAG_TC) != 0;
+    if (answer->truncated) {
+        return ECH_OK;
+    }
+    if ((size_t)header.answers + header.authorities + header.additionals > DNS_RECORD_MAX) {
+        return ECH_ERR_SPACE;
+    }
+    enum ech_status status = answer_section(message, &r, header.answers, answer);
+    if (status == ECH_OK) {
+        status = authority_section(message, &r, header.authorities, answer);
+    }
+    if (status == ECH_OK) {
+        status = additional_section(message, &r, header.additionals, answer);
+    }
+    return status == ECH_OK && !rd_done(&r) ? ECH_ERR_DECODE : status;
+}

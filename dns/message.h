@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * DNS messages (RFC 1035, 4): our query for type HTTPS, and what of an answer matters to it. ldns
+ * builds the query and expands the names of answers. The records are walked here, for ldns would
+ * expand a compressed TargetName that RFC 9460, 2.2 forbids, and would refuse a whole message for
+ * one record that is of no interest.
+ */
+#ifndef DNS_MESSAGE_H
+#define DNS_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dns/name.h"
+#include "ech/wire.h"
+
+enum {
+    DNS_TYPE_HTTPS = 65,
+    DNS_UDP_SIZE = 1232, /* what our EDNS(0) says: fits any path without fragments */
+    DNS_MESSAGE_MAX = 65535,
+    DNS_RECORD_MAX = 512, /* records of one answer, all sections */
+    DNS_HTTPS_MAX = 128,  /* HTTPS records of one RRset */
+    DNS_CNAME_MAX = 16,   /* CNAMEs followed within one answer */
+};
+
+/* Response codes that have a meaning here (RFC 1035, 4.1.1). */
+enum dns_rcode {
+    DNS_RCODE_NOERROR = 0,
+    DNS_RCODE_FORMERR = 1,
+    DNS_RCODE_SERVFAIL = 2,
+    DNS_RCODE_NXDOMAIN = 3,
+    DNS_RCODE_REFUSED = 5,
+};
+
+/*
+ * Writes a query for the HTTPS records of qname (never SVCB's type 64: RFC 9460, 9), recursion
+ * desired, with EDNS(0). ECH_ERR_NOMEM, ECH_ERR_SPACE.
+ */
+ECH_MUST_USE enum ech_status dns_query_encode(const struct dns_name *qname, uint16_t id,
+                                              struct writer *w);
+
+struct dns_answer {
+    uint16_t rcode;                    /* with the upper bits of EDNS(0) (RFC 6891, 6.1.3) */
+    bool truncated;                    /* TC: nothing else is looked at */
+    struct dns_name owner;             /* qname, or where the CNAMEs led */
+    unsigned cnames;                   /* how many were followed */
+    bool cname_loop;                   /* more than DNS_CNAME_MAX of them, or in a circle */
+    struct bytes https[DNS_HTTPS_MAX]; /* RDATA at owner, borrowed from the message */
+    size_t https_count;
+    uint32_t ttl; /* seconds: least of the CNAMEs and the HTTPS records; 0 if there was none */
+    bool has_soa; /* the authority section tells that there is nothing (RFC 2308, 2) */
+    uint32_t negative_ttl; /* seconds, of that SOA (RFC 2308, 5) */
+};
+
+/* True if the message is a response to exactly this query: id, QR, opcode, and the one question
+ * (RFC 5452, 9.1). */
+ECH_MUST_USE bool dns_answer_matches(struct bytes message, const struct dns_name *qname,
+                                     uint16_t id);
+
+/*
+ * Reads a message for which dns_answer_matches was true. ECH_ERR_DECODE: the message does not
+ * parse. ECH_ERR_SPACE: more records than our bounds. ECH_ERR_NOMEM. RDATA of HTTPS records is not
+ * looked into.
+ */
+ECH_MUST_USE enum ech_status dns_answer_parse(struct bytes message, const struct dns_name *qname,
+                                              struct dns_answer *answer);
+
+#endif

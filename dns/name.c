@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/name.h"
+
+#include <stdio.h>
+#include <string.h>
+
+/* Not tolower(): names must not depend on the application's locale. */
+static uint8_t lower(uint8_t c)
+{
+    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
+}
+
+static bool is_digit(uint8_t c)
+{
+    return c >= '0' && c <= '9';
+}
+
+/* The underscore is in no host name of RFC 1123, but in many that are in use. */
+static bool is_host_octet(uint8_t c)
+{
+    return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
+}
+
+bool dns_name_equal(const struct dns_name *a, const struct dns_name *b)
+{
+    return bytes_equal(dns_name_view(a), dns_name_view(b));
+}
+
+bool dns_name_is_root(const struct dns_name *name)
+{
+    return name->len == 1;
+}
+
+/* Appends one label; false if the name would leave no room for its root label. */
+static bool add_label(struct dns_name *name, struct bytes label)
+{
+    if (label.len > DNS_LABEL_MAX || name->len + 1 + label.len > DNS_NAME_MAX - 1) {
+        return false;
+    }
+    name->octets[name->len++] = (uint8_t)label.len;
+    for (size_t i = 0; i < label.len; i++) {
+        name->octets[name->len++] = lower(label.data[i]);
+    }
+    return true;
+}
+
+static void add_root(struct dns_name *name)
+{
+    name->octets[name->len++] = 0;
+}
+
+enum ech_status dns_name_read(struct reader *r, struct dns_name *name)
+{
+    struct reader rest = *r;
+    name->len = 0;
+    for (;;) {
+        struct reader label;
+        if (!rd_vec8(&rest, &label)) {
+            return ECH_ERR_DECODE;
+        }
+        if (rd_done(&label)) {
+            add_root(name);
+            *r = rest;
+            return ECH_OK;
+        }
+        /* A length over 63 is a compression pointer or a label type that is no longer in use (RFC
+         * 6891, 5). */
+        if (!add_label(name, rd_rest(&label))) {
+            return ECH_ERR_DECODE;
+        }
+    }
+}
+
+static bool is_host_label(struct bytes label)
+{
+    if (label.len == 0 || label.len > DNS_LABEL_MAX) {
+        return false;
+    }
+    for (size_t i = 0; i < label.len; i++) {
+        if (!is_host_octet(lower(label.data[i]))) {
+            return false;
+        }
+    }
+    return true;
+}
+
+/* Decimal, or 0x and hexadecimal: so ends what programs take for an IPv4 address. No top-level
+ * domain is such a number. */
+static bool is_number(struct bytes label)
+{
+    size_t i = 0;
+    bool hexadecimal = label.len >= 2 && label.data[0] == '0' && lower(label.data[1]) == 'x';
+    for (i = hexadecimal ? 2 : 0; i < label.len; i++) {
+        uint8_t c = lower(label.data[i]);
+        if (!is_digit(c) && !(hexadecimal && c >= 'a' && c <= 'f')) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool label_is(struct bytes label, const char *word)
+{
+    return label.len == strlen(word) && strncasecmp((const char *)label.data, word, label.len) == 0;
+}
+
+/* Top-level names that are not of the global DNS, or whose queries must not be sent into it. */
+static bool is_special(struct bytes last)
+{
+    return label_is(last, "localhost") || label_is(last, "local") || label_is(last, "onion");
+}
+
+enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_name *name)
+{
+    name->len = 0;
+    if (port != 443) {
+        char prefix[8];
+        int len = snprintf(prefix, sizeof prefix, "_%u", (unsigned)port);
+        if (!add_label(name, bytes_of(prefix, (size_t)len)) ||
+            !add_label(name, bytes_of("_https", 6))) {
+            return ECH_ERR_SPACE;
+        }
+    }
+    size_t labels = 0;
+    struct bytes label = {0};
+    const char *at = host;
+    do {
+        label = bytes_of(at, strcspn(at, "."));
+        if (!is_host_label(label)) {
+            return ECH_ERR_UNSUPPORTED;
+        }
+        if (!add_label(name, label)) {
+            return ECH_ERR_SPACE;
+        }
+        labels++;
+        at += label.len;
+        at += *at == '.' ? 1 : 0;
+    } while (*at != '\0');
+    if (labels < 2 || is_number(label) || is_special(label)) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    add_root(name);
+    return ECH_OK;
+}
+
+bool dns_name_to_host(const struct dns_name *name, char host[DNS_HOST_SIZE])
+{
+    struct reader r = rd_of(dns_name_view(name));
+    struct reader label;
+    size_t len = 0;
+    while (rd_vec8(&r, &label) && !rd_done(&label)) {
+        struct bytes octets = rd_rest(&label);
+        if (!is_host_label(octets)) {
+            return false;
+        }
+        if (len > 0) {
+            host[len++] = '.';
+        }
+        memcpy(host + len, octets.data, octets.len);
+        len += octets.len;
+    }
+    host[len] = '\0';
+    return len > 0;
+}

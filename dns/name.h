@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Domain names (RFC 1035, 3.1) and the query name of HTTPS records (RFC 9460, 9.1).
+ */
+#ifndef DNS_NAME_H
+#define DNS_NAME_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ech/status.h"
+#include "ech/wire.h"
+
+enum {
+    DNS_NAME_MAX = 255,  /* octets on the wire, root label included (RFC 1035, 2.3.4) */
+    DNS_LABEL_MAX = 63,  /* octets of one label */
+    DNS_HOST_SIZE = 254, /* octets of a host name as text with its NUL: 253 is the longest */
+};
+
+/* A name as on the wire: uncompressed, lower-case, with its root label. So equal names are equal
+ * octets. */
+struct dns_name {
+    uint8_t len;
+    uint8_t octets[DNS_NAME_MAX];
+};
+
+/* Borrowed octets of the name. */
+static inline struct bytes dns_name_view(const struct dns_name *name)
+{
+    return bytes_of(name->octets, name->len);
+}
+
+ECH_MUST_USE bool dns_name_equal(const struct dns_name *a, const struct dns_name *b);
+
+/* True for the root, which stands as "." in TargetName. */
+ECH_MUST_USE bool dns_name_is_root(const struct dns_name *name);
+
+/*
+ * Reads an uncompressed name (RFC 9460, 2.2) and lower-cases it. ECH_ERR_DECODE: cut short, longer
+ * than 255 octets, or with a compression pointer; then the reader stands where it stood.
+ */
+ECH_MUST_USE enum ech_status dns_name_read(struct reader *r, struct dns_name *name);
+
+/*
+ * The QNAME of the HTTPS query of an origin (RFC 9460, 2.3 and 9.1): the host for port 443, else
+ * _PORT._https.HOST. One trailing dot is taken. ECH_ERR_UNSUPPORTED: no query is to be sent for
+ * this host, because it is an IP literal or no host name of the DNS (RFC 9460, 3): letters, digits,
+ * hyphens, underscores, at least two labels, the last one no number, and not under localhost (RFC
+ * 6761), local (RFC 6762) or onion (RFC 7686). ECH_ERR_SPACE: with the prefix it is too long for
+ * the DNS.
+ */
+ECH_MUST_USE enum ech_status dns_name_of_origin(const char *host, uint16_t port,
+                                                struct dns_name *name);
+
+/*
+ * Writes the name as text without a trailing dot. False if it holds other octets than a host name
+ * may (then no resolver interface of the system could take it) or if it is the root.
+ */
+ECH_MUST_USE bool dns_name_to_host(const struct dns_name *name, char host[DNS_HOST_SIZE]);
+
+#endif

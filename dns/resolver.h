@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which servers are asked: the setting ECHSHIM_RESOLVER, and resolv.conf behind `system`.
+ */
+#ifndef DNS_RESOLVER_H
+#define DNS_RESOLVER_H
+
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "ech/status.h"
+#include "ech/wire.h"
+
+enum {
+    DNS_SERVER_MAX = 3, /* like glibc's MAXNS */
+    DNS_SERVER_ID = 96, /* octets of one server as text with its NUL */
+    DNS_RESOLVER_ID = 3 * DNS_SERVER_ID,
+};
+
+union dns_address {
+    struct sockaddr any;
+    struct sockaddr_in v4;
+    struct sockaddr_in6 v6;
+};
+
+struct dns_server {
+    union dns_address address;
+    socklen_t address_len;
+    bool tcp_only;
+};
+
+/* Plain DNS servers in the order in which they are asked, and how long. */
+struct dns_servers {
+    struct dns_server server[DNS_SERVER_MAX];
+    size_t count;
+    uint64_t try_us;   /* bound of one try at one server */
+    unsigned attempts; /* rounds through all servers */
+};
+
+enum dns_resolver_kind {
+    DNS_RESOLVER_SYSTEM, /* what resolv.conf says at the time of each look-up */
+    DNS_RESOLVER_FIXED,  /* udp:// or tcp:// */
+};
+
+struct dns_resolver {
+    enum dns_resolver_kind kind;
+    struct dns_servers fixed; /* of DNS_RESOLVER_FIXED */
+};
+
+/*
+ * Parses `system`, `udp://IP[:PORT]` or `tcp://IP[:PORT]`, IPv6 in brackets and with a scope if
+ * need be, port 53 if none is named. ECH_ERR_UNSUPPORTED: tls:// or https://, which this build does
+ * not speak; the caller must then ask nobody. ECH_ERR_DECODE: anything else.
+ */
+ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *resolver);
+
+/*
+ * The text of a resolv.conf as glibc reads it: at most three `nameserver` lines, `options
+ * timeout:N` (1 to 30 s), `attempts:N` (1 to 5) and `use-vc`. What does not parse is skipped.
+ * Without any server: 127.0.0.1. (`rotate`, `search` and `ndots` say nothing to us: the names are
+ * complete.)
+ */
+void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
+
+/*
+ * The servers of this resolver now. `resolv_conf` is the path of the file that `system` reads
+ * ("/etc/resolv.conf"); one that cannot be read counts as empty. It is read again each time, for
+ * networks change.
+ */
+void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+                          struct dns_servers *servers);
+
+/* The servers as text, such as "udp://[::1]:53": for the report, and as a part of cache keys (RFC
+ * 9460, 12). */
+void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
+
+#endif

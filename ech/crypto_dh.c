@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/crypto.h"
+
+#include <nettle/curve25519.h>
+#include <nettle/curve448.h>
+
+#include "ech/crypto_nist.h"
+
+enum { GENERATE_DRAWS = 64 };
+
+size_t ech_dh_private_size(uint16_t group)
+{
+    switch (group) {
+    case ECH_GROUP_P256:
+        return 32;
+    case ECH_GROUP_P384:
+        return 48;
+    case ECH_GROUP_P521:
+        return 66;
+    case ECH_GROUP_X25519:
+        return CURVE25519_SIZE;
+    case ECH_GROUP_X448:
+        return CURVE448_SIZE;
+    default:
+        return 0;
+    }
+}
+
+size_t ech_dh_public_size(uint16_t group)
+{
+    size_t size = ech_dh_private_size(group);
+    return ech_nist_group(group) ? 1 + 2 * size : size;
+}
+
+size_t ech_dh_shared_size(uint16_t group)
+{
+    /* In each of the groups a private key and one coordinate take the same number of octets. */
+    return ech_dh_private_size(group);
+}
+
+/* Without a branch on the octets: they are a shared secret. */
+static bool all_zero(const uint8_t *octets, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) {
+        any |= octets[i];
+    }
+    return any == 0;
+}
+
+/* X25519 or X448 (RFC 7748, 5), with the check for an all-zero result that 6.1 and 6.2 describe. */
+static enum ech_status montgomery_shared(uint16_t group, const uint8_t *private_key,
+                                         const uint8_t *peer, uint8_t *shared)
+{
+    if (group == ECH_GROUP_X25519) {
+        curve25519_mul(shared, private_key, peer);
+    } else {
+        curve448_mul(shared, private_key, peer);
+    }
+    return all_zero(shared, ech_dh_shared_size(group)) ? ECH_ERR_CRYPTO : ECH_OK;
+}
+
+enum ech_status ech_dh_public(uint16_t group, struct bytes private_key, uint8_t *public_key)
+{
+    size_t private_size = ech_dh_private_size(group);
+    if (private_size == 0) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    if (private_key.len != private_size) {
+        return ECH_ERR_CRYPTO;
+    }
+    if (group == ECH_GROUP_X25519) {
+        curve25519_mul_g(public_key, private_key.data);
+        return ECH_OK;
+    }
+    if (group == ECH_GROUP_X448) {
+        curve448_mul_g(public_key, private_key.data);
+        return ECH_OK;
+    }
+    return ech_nist_public(group, private_key, public_key);
+}
+
+enum ech_status ech_dh_generate(uint16_t group, const struct ech_random *random,
+                                uint8_t *private_key, uint8_t *public_key)
+{
+    size_t size = ech_dh_private_size(group);
+    if (size == 0) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    for (int draw = 0; draw < GENERATE_DRAWS; draw++) {
+        if (ech_random_fill(random, private_key, size) != ECH_OK) {
+            break;
+        }
+        if (group == ECH_GROUP_P521) {
+            /* 521 bits in 528: as DeriveKeyPair of RFC 9180, 7.1.3 does, else hardly a draw would
+             * be in range. */
+            private_key[0] &= 1;
+        }
+        if (ech_dh_public(group, bytes_of(private_key, size), public_key) == ECH_OK) {
+            return ECH_OK;
+        }
+    }
+    ech_wipe(private_key, size);
+    return ECH_ERR_CRYPTO;
+}
+
+enum ech_status ech_dh(uint16_t group, struct bytes private_key, struct bytes peer_public_key,
+                       uint8_t *shared)
+{
+    if (ech_dh_private_size(group) == 0) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    if (private_key.len != ech_dh_private_size(group) ||
+        peer_public_key.len != ech_dh_public_size(group)) {
+        return ECH_ERR_CRYPTO;
+    }
+    if (ech_nist_group(group)) {
+        return ech_nist_shared(group, private_key, peer_public_key, shared);
+    }
+    return montgomery_shared(group, private_key.data, peer_public_key.data, shared);
+}
+
+enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key)
+{
+    if (ech_dh_public_size(group) == 0) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    if (public_key.len != ech_dh_public_size(group)) {
+        return ECH_ERR_CRYPTO;
+    }
+    if (ech_nist_group(group)) {
+        return ech_nist_check_public(group, public_key);
+    }
+    /*
+     * Clamping makes a power of two, 2^254 or 2^447, of a scalar of zeros. It sends to zero just
+     * the points whose order is a power of two: those of low order, which every other clamped
+     * scalar sends to zero too.
+     */
+    static const uint8_t zeros[CURVE448_SIZE];
+    uint8_t shared[ECH_DH_SHARED_MAX];
+    return montgomery_shared(group, zeros, public_key.data, shared);
+}

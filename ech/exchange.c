@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/exchange.h"
+
+#include <stdlib.h>
+
+#include "ech/exchange_state.h"
+
+const char *ech_failure_name(enum ech_failure failure)
+{
+    switch (failure) {
+    case ECH_FAILURE_NONE:
+        return "none";
+    case ECH_FAILURE_REFUSED:
+        return "refused";
+    case ECH_FAILURE_INNER:
+        return "inner";
+    case ECH_FAILURE_TOO_LARGE:
+        return "too_large";
+    case ECH_FAILURE_REJECTED:
+        return "rejected";
+    case ECH_FAILURE_TLS12:
+        return "tls12";
+    case ECH_FAILURE_ALERT:
+        return "alert";
+    case ECH_FAILURE_SERVER_HELLO:
+        return "server_hello";
+    case ECH_FAILURE_CONFIRMATION:
+        return "confirmation";
+    case ECH_FAILURE_UNEXPECTED:
+        return "unexpected";
+    case ECH_FAILURE_CLOSED:
+        return "closed";
+    case ECH_FAILURE_INTERNAL:
+        return "internal";
+    }
+    return "unknown";
+}
+
+enum ech_status ech_exchange_new(struct ech_exchange **exchange,
+                                 const struct ech_exchange_options *options)
+{
+    struct ech_exchange *x = calloc(1, sizeof *x);
+    *exchange = x;
+    if (x == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    x->options = *options;
+    ech_offer_init(&x->offer);
+    ech_record_reader_init(&x->app_records);
+    ech_record_reader_init(&x->net_records);
+    wr_init(&x->app_message, ECH_HELLO_MAX);
+    wr_init(&x->app_early, ECH_QUEUE_MAX);
+    wr_init(&x->net_message, ECH_HELLO_MAX);
+    wr_init(&x->net_held, ECH_QUEUE_MAX);
+    wr_init(&x->first_inner, ECH_HELLO_MAX);
+    wr_init(&x->retry_request, ECH_HELLO_MAX);
+    wr_init(&x->second_inner, ECH_HELLO_MAX);
+    wr_init(&x->to_net, ECH_QUEUE_MAX);
+    wr_init(&x->to_app, ECH_QUEUE_MAX);
+    return ECH_OK;
+}
+
+void ech_exchange_drop_handshake(struct ech_exchange *x)
+{
+    ech_record_reader_wipe(&x->app_records);
+    ech_record_reader_wipe(&x->net_records);
+    wr_wipe(&x->app_message);
+    wr_wipe(&x->app_early);
+    wr_wipe(&x->net_message);
+    wr_wipe(&x->net_held);
+    wr_wipe(&x->first_inner);
+    wr_wipe(&x->retry_request);
+    wr_wipe(&x->second_inner);
+    x->inner.extension_count = 0;
+}
+
+void ech_exchange_free(struct ech_exchange *exchange)
+{
+    if (exchange == NULL) {
+        return;
+    }
+    ech_exchange_drop_handshake(exchange);
+    ech_offer_wipe(&exchange->offer);
+    wr_wipe(&exchange->to_net);
+    wr_wipe(&exchange->to_app);
+    ech_wipe(exchange, sizeof *exchange);
+    free(exchange);
+}
+
+enum ech_event ech_exchange_end(struct ech_exchange *x, enum ech_failure failure,
+                                enum ech_alert alert)
+{
+    bool offered = x->facts.state != ECH_STATE_NONE;
+    x->phase = ECH_PHASE_FAILED;
+    x->failure = failure;
+    if (failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12) {
+        x->facts.state = ECH_STATE_REJECTED;
+    } else {
+        ech_offer_wipe(&x->offer);
+    }
+    ech_exchange_drop_handshake(x);
+    if (offered && alert != ECH_ALERT_NONE) {
+        ech_alert_write(&x->to_net, alert);
+    }
+    return ECH_EVENT_FAILED;
+}
+
+enum ech_event ech_exchange_fail(struct ech_exchange *x, enum ech_failure failure,
+                                 enum ech_alert alert)
+{
+    ech_alert_write(&x->to_app, ECH_ALERT_ECH_REQUIRED);
+    return ech_exchange_end(x, failure, alert);
+}
+
+enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status status,
+                                    enum ech_failure otherwise, enum ech_alert alert)
+{
+    switch (status) {
+    case ECH_ERR_NOMEM:
+    case ECH_ERR_CRYPTO:
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
+    default:
+        return ech_exchange_fail(x, otherwise, alert);
+    }
+}
+
+/* A queue that ran over, or out of memory, has lost octets. */
+enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event)
+{
+    bool lost = wr_finish(&x->to_net) != ECH_OK || wr_finish(&x->to_app) != ECH_OK ||
+                wr_finish(&x->app_early) != ECH_OK || wr_finish(&x->net_held) != ECH_OK;
+    if (!lost || x->phase == ECH_PHASE_FAILED) {
+        return event;
+    }
+    return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
+}
+
+bool ech_is_change_cipher_spec(const struct ech_record *record)
+{
+    static const uint8_t one[] = {1};
+    return bytes_equal(record->fragment, bytes_of(one, sizeof one));
+}
+
+/* ---- outlets ---- */
+
+struct bytes ech_exchange_to_net(const struct ech_exchange *exchange)
+{
+    return wr_view(&exchange->to_net);
+}
+
+void ech_exchange_net_took(struct ech_exchange *exchange, size_t octets)
+{
+    wr_consume(&exchange->to_net, octets);
+}
+
+struct bytes ech_exchange_to_app(const struct ech_exchange *exchange)
+{
+    return wr_view(&exchange->to_app);
+}
+
+void ech_exchange_app_took(struct ech_exchange *exchange, size_t octets)
+{
+    wr_consume(&exchange->to_app, octets);
+}
+
+struct bytes ech_exchange_server_name(const struct ech_exchange *exchange)
+{
+    return bytes_of(exchange->server_name, exchange->server_name_length);
+}
+
+bool ech_exchange_done(const struct ech_exchange *exchange)
+{
+    return exchange->phase == ECH_PHASE_ACCEPTED || exchange->phase == ECH_PHASE_FAILED;
+}
+
+bool ech_exchange_drained(const struct ech_exchange *exchange)
+{
+    return exchange->phase == ECH_PHASE_ACCEPTED && wr_view(&exchange->to_net).len == 0 &&
+           wr_view(&exchange->to_app).len == 0;
+}
+
+size_t ech_exchange_net_wanted(const struct ech_exchange *exchange)
+{
+    return ech_exchange_done(exchange) ? 0 : ech_record_wanted(&exchange->net_records);
+}
+
+enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange)
+{
+    return exchange->failure;
+}
+
+void ech_exchange_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts)
+{
+    *facts = exchange->facts;
+}

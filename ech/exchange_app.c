@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/exchange_state.h"
+
+/* Hands the octets of one writer to an empty other one. */
+static void move_writer(struct writer *from, struct writer *to)
+{
+    struct writer empty;
+    wr_init(&empty, from->max);
+    *to = *from;
+    *from = empty;
+}
+
+static enum ech_event first_hello(struct ech_exchange *x)
+{
+    struct bytes host_name;
+    move_writer(&x->app_message, &x->first_inner);
+    enum ech_status status = ech_client_hello_parse(wr_view(&x->first_inner), &x->inner);
+    if (status == ECH_OK) {
+        status = ech_inner_check(&x->inner);
+    }
+    if (status == ECH_OK) {
+        status = ech_client_hello_server_name(&x->inner, &host_name);
+    }
+    if (status != ECH_OK) {
+        return ech_exchange_fail_by(x, status, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
+    }
+    struct reader name = rd_of(host_name);
+    x->server_name_length = name.len;
+    if (name.len > sizeof x->server_name || !rd_copy(&name, x->server_name, name.len)) {
+        return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
+    }
+    x->facts.hello_bytes_inner = x->inner.message.len;
+    x->phase = ECH_PHASE_CONFIG;
+    return ECH_EVENT_NEED_CONFIG;
+}
+
+static enum ech_event second_hello(struct ech_exchange *x)
+{
+    struct ech_client_hello second;
+    struct writer outer;
+    move_writer(&x->app_message, &x->second_inner);
+    enum ech_status status = ech_client_hello_parse(wr_view(&x->second_inner), &second);
+    if (status == ECH_OK) {
+        status = ech_inner_check_second(&x->inner, &second);
+    }
+    if (status != ECH_OK) {
+        return ech_exchange_fail_by(x, status, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
+    }
+    wr_init(&outer, ECH_HELLO_MAX);
+    status = ech_offer_second(&x->offer, &second, &x->options, &outer);
+    if (status == ECH_OK) {
+        ech_records_write(&x->to_net, x->app_version, wr_view(&outer));
+        x->phase = ECH_PHASE_SECOND_ANSWER;
+    }
+    wr_free(&outer);
+    return status == ECH_OK
+               ? ECH_EVENT_NONE
+               : ech_exchange_fail_by(x, status, ECH_FAILURE_TOO_LARGE, ECH_ALERT_INTERNAL_ERROR);
+}
+
+/* Nothing of the application's handshake reaches the network but sealed. */
+static enum ech_event app_handshake(struct ech_exchange *x, const struct ech_record *record)
+{
+    struct bytes message;
+    if (x->phase != ECH_PHASE_FIRST_HELLO && x->phase != ECH_PHASE_SECOND_HELLO) {
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_INTERNAL_ERROR);
+    }
+    if (wr_view(&x->app_message).len == 0) {
+        x->app_version = record->version;
+    }
+    switch (ech_handshake_add(&x->app_message, record->fragment, ECH_HANDSHAKE_CLIENT_HELLO,
+                              &message)) {
+    case ECH_ASSEMBLY_MORE:
+        return ECH_EVENT_NONE;
+    case ECH_ASSEMBLY_WHOLE:
+        return x->phase == ECH_PHASE_FIRST_HELLO ? first_hello(x) : second_hello(x);
+    default:
+        return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
+    }
+}
+
+/* What may pass beside a hello: an alert at any time, compatibility's CCS and early data after the
+ * first hello went out. */
+static bool app_may_pass(struct ech_exchange *x, const struct ech_record *record)
+{
+    switch (record->type) {
+    case ECH_RECORD_ALERT:
+        return record->fragment.len == 2;
+    case ECH_RECORD_CHANGE_CIPHER_SPEC:
+        return x->phase != ECH_PHASE_FIRST_HELLO && ech_is_change_cipher_spec(record) &&
+               ++x->app_change_cipher_specs <= ECH_CHANGE_CIPHER_SPEC_MAX;
+    case ECH_RECORD_APPLICATION_DATA:
+        return (x->phase == ECH_PHASE_FIRST_ANSWER || x->phase == ECH_PHASE_SECOND_HELLO) &&
+               ech_client_hello_find(&x->inner, ECH_EXT_EARLY_DATA) != NULL;
+    default:
+        return false;
+    }
+}
+
+static enum ech_event app_record(struct ech_exchange *x, const struct ech_record *record)
+{
+    if (record->type == ECH_RECORD_HANDSHAKE) {
+        return app_handshake(x, record);
+    }
+    /* Between the pieces of a hello that is withheld nothing passes (and RFC 8446, 5.1, wants
+     * nothing there). */
+    if (wr_view(&x->app_message).len > 0 || !app_may_pass(x, record)) {
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_INTERNAL_ERROR);
+    }
+    wr_bytes(&x->to_net, record->raw);
+    return ECH_EVENT_NONE;
+}
+
+/* Reads until the octets are used up, or something happens that the caller has to hear of. */
+static enum ech_event feed_app(struct ech_exchange *x, struct reader *in)
+{
+    enum ech_event event = ECH_EVENT_NONE;
+    while (event == ECH_EVENT_NONE && !rd_done(in)) {
+        struct ech_record record;
+        bool whole;
+        enum ech_status status = ech_record_take(&x->app_records, in, &record, &whole);
+        if (status != ECH_OK) {
+            return ech_exchange_fail_by(x, status, ECH_FAILURE_UNEXPECTED,
+                                        ECH_ALERT_INTERNAL_ERROR);
+        }
+        if (!whole) {
+            break;
+        }
+        event = app_record(x, &record);
+        ech_record_drop(&x->app_records);
+    }
+    return event;
+}
+
+enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes in)
+{
+    struct reader r = rd_of(in);
+    enum ech_event event = ECH_EVENT_NONE;
+    switch (exchange->phase) {
+    case ECH_PHASE_FAILED:
+        return ECH_EVENT_NONE;
+    case ECH_PHASE_ACCEPTED:
+        wr_bytes(&exchange->to_net, in);
+        break;
+    case ECH_PHASE_CONFIG:
+        wr_bytes(&exchange->app_early, in);
+        break;
+    default:
+        event = feed_app(exchange, &r);
+        if (event == ECH_EVENT_NEED_CONFIG) {
+            wr_bytes(&exchange->app_early, rd_rest(&r));
+        }
+        break;
+    }
+    return ech_exchange_check_queues(exchange, event);
+}
+
+/* ---- the answers to ECH_EVENT_NEED_CONFIG ---- */
+
+static enum ech_event send_first_outer(struct ech_exchange *x,
+                                       const struct ech_config_choice *choice)
+{
+    struct writer outer;
+    wr_init(&outer, ECH_HELLO_MAX);
+    enum ech_status status = ech_offer_first(&x->offer, &x->inner, choice, &x->options, &outer);
+    if (status == ECH_OK) {
+        struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
+        x->facts.state = ECH_STATE_OFFERED;
+        x->facts.shared_key_share = x->offer.shared_key_share;
+        x->facts.hello_bytes_outer = wr_view(&outer).len;
+        if (!rd_copy(&random, x->facts.outer_random, sizeof x->facts.outer_random)) {
+            status = ECH_ERR_SPACE;
+        }
+        ech_records_write(&x->to_net, x->app_version, wr_view(&outer));
+        x->phase = ECH_PHASE_FIRST_ANSWER;
+    }
+    wr_free(&outer);
+    if (status == ECH_ERR_SPACE) {
+        return ech_exchange_fail(x, ECH_FAILURE_TOO_LARGE, ECH_ALERT_NONE);
+    }
+    return status == ECH_OK ? ECH_EVENT_NONE
+                            : ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_NONE);
+}
+
+enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
+                                  const struct ech_config_choice *choice)
+{
+    if (exchange->phase != ECH_PHASE_CONFIG) {
+        return ECH_EVENT_NONE;
+    }
+    enum ech_event event = send_first_outer(exchange, choice);
+    if (event == ECH_EVENT_NONE) {
+        struct writer early;
+        move_writer(&exchange->app_early, &early);
+        struct reader r = rd_of(wr_view(&early));
+        event = feed_app(exchange, &r);
+        wr_wipe(&early);
+    }
+    return ech_exchange_check_queues(exchange, event);
+}
+
+enum ech_event ech_exchange_refuse(struct ech_exchange *exchange)
+{
+    if (exchange->phase != ECH_PHASE_CONFIG) {
+        return ECH_EVENT_NONE;
+    }
+    return ech_exchange_fail(exchange, ECH_FAILURE_REFUSED, ECH_ALERT_NONE);
+}

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/exchange_state.h"
+
+/* What the server wrote and the application may have: its own octets, unchanged, in order. */
+static void release_held(struct ech_exchange *x)
+{
+    wr_bytes(&x->to_app, wr_view(&x->net_held));
+    wr_wipe(&x->net_held);
+    wr_wipe(&x->net_message);
+}
+
+/*
+ * From here on octets pass through. A record that the application has begun (early data) goes on
+ * its way; a handshake record in the clear has no place any more.
+ */
+static enum ech_event accepted(struct ech_exchange *x)
+{
+    struct reader begun = rd_of(wr_view(&x->app_records.raw));
+    uint8_t type;
+    if (rd_u8(&begun, &type) && type == ECH_RECORD_HANDSHAKE) {
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    }
+    release_held(x);
+    wr_bytes(&x->to_net, wr_view(&x->app_records.raw));
+    ech_exchange_drop_handshake(x);
+    ech_offer_wipe(&x->offer);
+    x->phase = ECH_PHASE_ACCEPTED;
+    x->facts.state = ECH_STATE_ACCEPTED;
+    return ECH_EVENT_ACCEPTED;
+}
+
+/* RFC 9849, 6.1.5: the application answers the HelloRetryRequest with its second ClientHelloInner.
+ */
+static enum ech_event retry_accepted(struct ech_exchange *x, const struct ech_server_hello *hello)
+{
+    wr_bytes(&x->retry_request, hello->message);
+    x->retry_cipher_suite = hello->cipher_suite;
+    release_held(x);
+    /* The outer handshake cannot happen any more. */
+    ech_own_key_shares_wipe(&x->offer.own);
+    x->phase = ECH_PHASE_SECOND_HELLO;
+    enum ech_status status = wr_finish(&x->retry_request);
+    return status == ECH_OK ? ECH_EVENT_NONE
+                            : ech_exchange_fail_by(x, status, ECH_FAILURE_INTERNAL,
+                                                   ECH_ALERT_UNEXPECTED_MESSAGE);
+}
+
+static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool excess)
+{
+    struct ech_answer answer;
+    struct ech_answer_context context = {
+        .transcript = {.client_hello_inner = &x->inner,
+                       .hello_retry_request = wr_view(&x->retry_request),
+                       .second_client_hello_inner = wr_view(&x->second_inner)},
+        .retry_cipher_suite = x->retry_cipher_suite,
+    };
+    ech_answer_judge(&context, message, excess, &answer);
+    x->facts.hello_retry_request =
+        x->facts.hello_retry_request || answer.hello.is_hello_retry_request;
+    switch (answer.kind) {
+    case ECH_ANSWER_ACCEPTED:
+        return accepted(x);
+    case ECH_ANSWER_RETRY_ACCEPTED:
+        return retry_accepted(x, &answer.hello);
+    default:
+        return ech_exchange_fail(x, answer.failure, answer.alert);
+    }
+}
+
+static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_record *record)
+{
+    struct bytes message;
+    if (x->phase != ECH_PHASE_FIRST_ANSWER && x->phase != ECH_PHASE_SECOND_ANSWER) {
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    }
+    wr_bytes(&x->net_held, record->raw);
+    switch (ech_handshake_add(&x->net_message, record->fragment, ECH_HANDSHAKE_SERVER_HELLO,
+                              &message)) {
+    case ECH_ASSEMBLY_MORE:
+        return ECH_EVENT_NONE;
+    case ECH_ASSEMBLY_WHOLE:
+        return judge(x, message, false);
+    case ECH_ASSEMBLY_EXCESS:
+        return judge(x, message, true);
+    default:
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    }
+}
+
+/*
+ * The server's own alert is what the application finds. It is not authenticated, so nothing follows
+ * from it. One that is not fatal, which a library might read over, is followed by ours.
+ */
+static enum ech_event net_alert(struct ech_exchange *x, const struct ech_record *record)
+{
+    struct reader r = rd_of(record->fragment);
+    uint8_t level;
+    uint8_t description;
+    if (!rd_u8(&r, &level) || !rd_u8(&r, &description) || !rd_done(&r)) {
+        return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    }
+    wr_bytes(&x->to_app, record->raw);
+    if (level == ECH_ALERT_LEVEL_FATAL) {
+        return ech_exchange_end(x, ECH_FAILURE_ALERT, ECH_ALERT_NONE);
+    }
+    return ech_exchange_fail(x, ECH_FAILURE_ALERT, ECH_ALERT_NONE);
+}
+
+/* RFC 8446, 5: after the first ClientHello, but not between the pieces of a message. */
+static bool change_cipher_spec_allowed(struct ech_exchange *x, const struct ech_record *record)
+{
+    return x->facts.state == ECH_STATE_OFFERED && wr_view(&x->net_message).len == 0 &&
+           ech_is_change_cipher_spec(record) &&
+           ++x->net_change_cipher_specs <= ECH_CHANGE_CIPHER_SPEC_MAX;
+}
+
+static enum ech_event net_record(struct ech_exchange *x, const struct ech_record *record)
+{
+    switch (record->type) {
+    case ECH_RECORD_HANDSHAKE:
+        return net_handshake(x, record);
+    case ECH_RECORD_ALERT:
+        return net_alert(x, record);
+    case ECH_RECORD_CHANGE_CIPHER_SPEC:
+        if (change_cipher_spec_allowed(x, record)) {
+            wr_bytes(&x->to_app, record->raw);
+            return ECH_EVENT_NONE;
+        }
+        break;
+    default:
+        break;
+    }
+    return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+}
+
+static enum ech_event feed_net(struct ech_exchange *x, struct reader *in)
+{
+    enum ech_event event = ECH_EVENT_NONE;
+    while (event == ECH_EVENT_NONE && !rd_done(in)) {
+        struct ech_record record;
+        bool whole;
+        enum ech_status status = ech_record_take(&x->net_records, in, &record, &whole);
+        if (status != ECH_OK) {
+            return ech_exchange_fail_by(x, status, ECH_FAILURE_UNEXPECTED,
+                                        ECH_ALERT_UNEXPECTED_MESSAGE);
+        }
+        if (!whole) {
+            break;
+        }
+        event = net_record(x, &record);
+        ech_record_drop(&x->net_records);
+    }
+    return event;
+}
+
+enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes in)
+{
+    struct reader r = rd_of(in);
+    enum ech_event event = ECH_EVENT_NONE;
+    if (exchange->phase == ECH_PHASE_FAILED) {
+        return ECH_EVENT_NONE;
+    }
+    if (exchange->phase != ECH_PHASE_ACCEPTED) {
+        event = feed_net(exchange, &r);
+    }
+    if (exchange->phase == ECH_PHASE_ACCEPTED) {
+        wr_bytes(&exchange->to_app, rd_rest(&r));
+    }
+    return ech_exchange_check_queues(exchange, event);
+}
+
+enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange)
+{
+    if (ech_exchange_done(exchange)) {
+        return ECH_EVENT_NONE;
+    }
+    return ech_exchange_fail(exchange, ECH_FAILURE_CLOSED, ECH_ALERT_NONE);
+}

@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of struct ech_exchange, for the files that are the machine: exchange.c (life and
+ * outlets), exchange_app.c and exchange_net.c (its two inlets). Nobody else includes this.
+ */
+#ifndef ECH_EXCHANGE_STATE_H
+#define ECH_EXCHANGE_STATE_H
+
+#include "ech/answer.h"
+#include "ech/exchange.h"
+#include "ech/offer.h"
+#include "ech/records.h"
+
+enum ech_phase {
+    ECH_PHASE_FIRST_HELLO,  /* ClientHelloInner comes in */
+    ECH_PHASE_CONFIG,       /* it is whole; the caller owes an answer to ECH_EVENT_NEED_CONFIG */
+    ECH_PHASE_FIRST_ANSWER, /* ClientHelloOuter is out; ServerHello or HelloRetryRequest comes in */
+    ECH_PHASE_SECOND_HELLO, /* HelloRetryRequest accepted; the second ClientHelloInner comes in */
+    ECH_PHASE_SECOND_ANSWER, /* the second ClientHelloOuter is out; ServerHello comes in */
+    ECH_PHASE_ACCEPTED,
+    ECH_PHASE_FAILED,
+};
+
+/* More records of change_cipher_spec than this before ServerHello are no compatibility mode (RFC
+ * 8446, D.4). */
+enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
+/* Bound of ours on what waits for either side, or for the caller's answer: adapters take it away at
+ * once. */
+enum { ECH_QUEUE_MAX = 1 << 24 };
+enum { ECH_HOST_NAME_MAX = 255 };
+
+struct ech_exchange {
+    struct ech_exchange_options options;
+    enum ech_phase phase;
+    enum ech_failure failure;
+    struct ech_exchange_facts facts;
+    uint8_t server_name[ECH_HOST_NAME_MAX];
+    size_t server_name_length;
+    struct ech_offer offer;
+
+    /* from the application */
+    struct ech_record_reader app_records;
+    struct writer app_message; /* the hello that is being read */
+    struct writer app_early;   /* what was written before the answer to ECH_EVENT_NEED_CONFIG */
+    uint16_t app_version;      /* of the record in which the hello in hand began */
+    unsigned app_change_cipher_specs;
+
+    /* from the network */
+    struct ech_record_reader net_records;
+    struct writer net_message;
+    struct writer
+        net_held; /* the records of the message in hand, for the application if it may have them */
+    unsigned net_change_cipher_specs;
+
+    /* the inner handshake so far */
+    struct writer first_inner;
+    struct ech_client_hello inner; /* borrowed from first_inner */
+    struct writer retry_request;
+    uint16_t retry_cipher_suite;
+    struct writer second_inner;
+
+    struct writer to_net;
+    struct writer to_app;
+};
+
+/*
+ * The end: the application gets a fatal alert, the server the one that the RFCs ask for if it knows
+ * of us at all. What was withheld is wiped. Returns ECH_EVENT_FAILED.
+ */
+enum ech_event ech_exchange_fail(struct ech_exchange *x, enum ech_failure failure,
+                                 enum ech_alert alert);
+/* The same without an alert of ours for the application. */
+enum ech_event ech_exchange_end(struct ech_exchange *x, enum ech_failure failure,
+                                enum ech_alert alert);
+/* A failure of ours by its status; `otherwise` and `alert` for what the other side did wrong. */
+enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status status,
+                                    enum ech_failure otherwise, enum ech_alert alert);
+/* Returns the event, or a failure if a queue has lost octets. */
+enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event);
+/* Wipes all that is held but for the outlets and the offer. What was borrowed from it is gone too.
+ */
+void ech_exchange_drop_handshake(struct ech_exchange *x);
+
+/* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
+bool ech_is_change_cipher_spec(const struct ech_record *record);
+
+#endif

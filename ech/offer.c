@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/offer.h"
+
+#include "ech/grease_psk.h"
+
+void ech_offer_init(struct ech_offer *offer)
+{
+    *offer = (struct ech_offer){.config_id = 0};
+    wr_init(&offer->pre_shared_key, 0);
+}
+
+void ech_offer_wipe(struct ech_offer *offer)
+{
+    wr_wipe(&offer->pre_shared_key);
+    ech_own_key_shares_wipe(&offer->own);
+    ech_hpke_wipe(&offer->hpke);
+    ech_offer_init(offer);
+}
+
+/* RFC 9849, 6.1: info is "tls ech" || 0x00 || ECHConfig. */
+static enum ech_status set_up_hpke(struct ech_offer *offer, const struct ech_config_choice *choice,
+                                   const struct ech_random *random, uint8_t *enc)
+{
+    static const uint8_t prefix[] = {'t', 'l', 's', ' ', 'e', 'c', 'h', 0};
+    struct writer info;
+    wr_init(&info, 0);
+    wr_bytes(&info, bytes_of(prefix, sizeof prefix));
+    wr_bytes(&info, choice->config.raw);
+    enum ech_status status = wr_finish(&info);
+    if (status == ECH_OK) {
+        status = ech_hpke_setup_sender(&offer->hpke, choice->suite, choice->config.public_key,
+                                       wr_view(&info), random, enc);
+    }
+    wr_free(&info);
+    return status;
+}
+
+static enum ech_status copy_choice(struct ech_offer *offer, const struct ech_config_choice *choice)
+{
+    struct reader public_name = rd_of(choice->config.public_name);
+    offer->suite = choice->suite;
+    offer->config_id = choice->config.config_id;
+    offer->maximum_name_length = choice->config.maximum_name_length;
+    offer->public_name_length = public_name.len;
+    if (public_name.len > sizeof offer->public_name ||
+        !rd_copy(&public_name, offer->public_name, public_name.len)) {
+        return ECH_ERR_DECODE;
+    }
+    return ECH_OK;
+}
+
+static enum ech_status encode_inner(const struct ech_offer *offer,
+                                    const struct ech_client_hello *inner,
+                                    const struct ech_exchange_options *options,
+                                    bool shared_key_share, struct writer *encoded)
+{
+    struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
+                                  .floor = options->floor};
+    if (shared_key_share && options->floor != ECH_FLOOR_NONE) {
+        padding.floor = ECH_FLOOR_SHARED;
+    }
+    enum ech_status status =
+        ech_encode_inner(inner, ech_outer_run(inner, shared_key_share), &padding, encoded);
+    if (status != ECH_OK) {
+        return status;
+    }
+    return wr_view(encoded).len + ECH_AEAD_TAG > ECH_PAYLOAD_MAX ? ECH_ERR_SPACE : ECH_OK;
+}
+
+/* Picks the rule for key_share and encodes under it. */
+static enum ech_status choose_and_encode(struct ech_offer *offer,
+                                         const struct ech_client_hello *inner,
+                                         const struct ech_exchange_options *options,
+                                         struct writer *encoded)
+{
+    enum ech_key_share_rule rule = options->key_share_rule;
+    offer->shared_key_share = rule == ECH_KEY_SHARE_SHARED ||
+                              (rule == ECH_KEY_SHARE_AUTO && !ech_own_key_shares_possible(inner));
+    enum ech_status status = encode_inner(offer, inner, options, offer->shared_key_share, encoded);
+    if (status == ECH_ERR_SPACE && rule == ECH_KEY_SHARE_AUTO && !offer->shared_key_share) {
+        wr_wipe(encoded);
+        offer->shared_key_share = true;
+        status = encode_inner(offer, inner, options, true, encoded);
+    }
+    return status;
+}
+
+/* Mirrors the inner hello and seals its encoding. `key_share` is empty if it is shared. */
+static enum ech_status mirror_and_seal(struct ech_offer *offer,
+                                       const struct ech_client_hello *inner,
+                                       const struct ech_outer_fields *fields, struct bytes enc,
+                                       struct bytes encoded, struct writer *client_hello_outer)
+{
+    struct writer before;
+    struct writer after;
+    wr_init(&before, 0);
+    wr_init(&after, 0);
+    enum ech_status status = ech_outer_mirror(inner, fields, &before, &after);
+    if (status == ECH_OK) {
+        struct ech_outer_hello outer = {
+            .legacy_version = inner->legacy_version,
+            .random = bytes_of(offer->random, sizeof offer->random),
+            .legacy_session_id = inner->legacy_session_id,
+            .cipher_suites = inner->cipher_suites,
+            .legacy_compression_methods = inner->legacy_compression_methods,
+            .extensions_before = wr_view(&before),
+            .extensions_after = wr_view(&after),
+            .suite = offer->suite,
+            .config_id = offer->config_id,
+            .enc = enc,
+        };
+        status = ech_outer_seal(&outer, &offer->hpke, encoded, client_hello_outer);
+    }
+    wr_free(&before);
+    wr_free(&after);
+    return status;
+}
+
+/* The parts of the first outer hello that are made of randomness. */
+static enum ech_status make_random_parts(struct ech_offer *offer,
+                                         const struct ech_client_hello *inner,
+                                         const struct ech_random *random, struct writer *key_share)
+{
+    const struct ech_extension *psk = ech_client_hello_find(inner, ECH_EXT_PRE_SHARED_KEY);
+    /* RFC 9849, 6.1 rule 4: a random of its own. */
+    enum ech_status status = ech_random_fill(random, offer->random, sizeof offer->random);
+    if (status == ECH_OK && psk != NULL) {
+        status = ech_grease_psk(psk->data, random, &offer->pre_shared_key);
+    }
+    if (status == ECH_OK && !offer->shared_key_share) {
+        status = ech_own_key_shares_make(inner, random, &offer->own, key_share);
+    }
+    return status;
+}
+
+enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,
+                                const struct ech_config_choice *choice,
+                                const struct ech_exchange_options *options,
+                                struct writer *client_hello_outer)
+{
+    struct writer encoded;
+    struct writer key_share;
+    uint8_t enc[ECH_HPKE_ENC_MAX];
+    wr_init(&encoded, 0);
+    wr_init(&key_share, 0);
+    enum ech_status status = copy_choice(offer, choice);
+    if (status == ECH_OK) {
+        status = choose_and_encode(offer, inner, options, &encoded);
+    }
+    if (status == ECH_OK) {
+        status = make_random_parts(offer, inner, &options->random, &key_share);
+    }
+    if (status == ECH_OK) {
+        status = set_up_hpke(offer, choice, &options->random, enc);
+    }
+    if (status == ECH_OK) {
+        struct ech_outer_fields fields = {
+            .public_name = bytes_of(offer->public_name, offer->public_name_length),
+            .shared_key_share = offer->shared_key_share,
+            .key_share = wr_view(&key_share),
+            .pre_shared_key = wr_view(&offer->pre_shared_key),
+        };
+        status = mirror_and_seal(offer, inner, &fields,
+                                 bytes_of(enc, ech_hpke_enc_size(choice->suite.kem_id)),
+                                 wr_view(&encoded), client_hello_outer);
+    }
+    wr_wipe(&encoded);
+    wr_free(&key_share);
+    return status;
+}
+
+enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_client_hello *inner,
+                                 const struct ech_exchange_options *options,
+                                 struct writer *client_hello_outer)
+{
+    struct writer encoded;
+    wr_init(&encoded, 0);
+    enum ech_status status = encode_inner(offer, inner, options, true, &encoded);
+    if (status == ECH_OK) {
+        /*
+         * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
+         * GREASE PSK stays; it is left out if the inner hello has dropped its own. enc is empty,
+         * and the context goes on with its next sequence number.
+         */
+        struct ech_outer_fields fields = {
+            .public_name = bytes_of(offer->public_name, offer->public_name_length),
+            .shared_key_share = true,
+            .pre_shared_key = wr_view(&offer->pre_shared_key),
+        };
+        status = mirror_and_seal(offer, inner, &fields, bytes_of(NULL, 0), wr_view(&encoded),
+                                 client_hello_outer);
+    }
+    wr_wipe(&encoded);
+    return status;
+}

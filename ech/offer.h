@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An offer of ECH over both hellos of a handshake (RFC 9849, 6.1 and 6.1.5): what the second
+ * ClientHelloOuter has to have in common with the first is kept here.
+ */
+#ifndef ECH_OFFER_H
+#define ECH_OFFER_H
+
+#include "ech/config.h"
+#include "ech/exchange.h"
+#include "ech/key_share.h"
+#include "ech/outer.h"
+
+/* OpenSSL 4.0 refuses a longer payload. */
+enum { ECH_PAYLOAD_MAX = 1500, ECH_FLOOR_SHARED = 128 };
+
+struct ech_offer {
+    struct ech_hpke hpke;
+    struct ech_hpke_suite suite;
+    uint8_t config_id;
+    uint8_t maximum_name_length;
+    uint8_t public_name[ECH_PUBLIC_NAME_MAX];
+    size_t public_name_length;
+    uint8_t random[ECH_RANDOM_SIZE];
+    struct writer pre_shared_key; /* extension data of the GREASE PSK; empty without one */
+    bool shared_key_share;
+    struct ech_own_key_shares own; /* unless shared; for the outer handshake after a rejection */
+};
+
+void ech_offer_init(struct ech_offer *offer);
+/* Wipes and frees; the offer is as after ech_offer_init. */
+void ech_offer_wipe(struct ech_offer *offer);
+
+/*
+ * Seals the first ClientHelloInner under the choice (nothing of which is borrowed afterwards) and
+ * writes ClientHelloOuter with its handshake header. ECH_ERR_SPACE: the payload would be too large;
+ * ECH_ERR_UNSUPPORTED: own key shares were asked for and cannot be made; ECH_ERR_CRYPTO,
+ * ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_offer_first(struct ech_offer *offer,
+                                             const struct ech_client_hello *inner,
+                                             const struct ech_config_choice *choice,
+                                             const struct ech_exchange_options *options,
+                                             struct writer *client_hello_outer);
+/*
+ * The same for the hello after a HelloRetryRequest that accepted ECH. key_share is always the
+ * inner's: the server takes the inner hello now, and the outer one has to show the group that it
+ * asked for.
+ */
+ECH_MUST_USE enum ech_status ech_offer_second(struct ech_offer *offer,
+                                              const struct ech_client_hello *inner,
+                                              const struct ech_exchange_options *options,
+                                              struct writer *client_hello_outer);
+
+#endif

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/records.h"
+
+#include "ech/client_hello.h"
+
+void ech_record_reader_init(struct ech_record_reader *reader)
+{
+    wr_init(&reader->raw, ECH_RECORD_HEADER + ECH_RECORD_PROTECTED_MAX);
+}
+
+void ech_record_reader_wipe(struct ech_record_reader *reader)
+{
+    wr_wipe(&reader->raw);
+}
+
+void ech_record_drop(struct ech_record_reader *reader)
+{
+    wr_consume(&reader->raw, wr_view(&reader->raw).len);
+}
+
+/* False while the header is not whole. */
+static bool read_header(const struct ech_record_reader *reader, struct ech_record *record,
+                        uint16_t *length)
+{
+    struct bytes raw = wr_view(&reader->raw);
+    struct reader r = rd_of(raw);
+    if (!rd_u8(&r, &record->type) || !rd_u16(&r, &record->version) || !rd_u16(&r, length)) {
+        return false;
+    }
+    record->raw = raw;
+    record->fragment = rd_rest(&r);
+    return true;
+}
+
+size_t ech_record_wanted(const struct ech_record_reader *reader)
+{
+    struct ech_record record;
+    uint16_t length;
+    if (!read_header(reader, &record, &length)) {
+        return ECH_RECORD_HEADER - wr_view(&reader->raw).len;
+    }
+    return length - record.fragment.len;
+}
+
+/* Only protected records, which look like application data, may pass 2^14 octets (RFC 8446, 5.1
+ * and 5.2). */
+static bool header_allowed(const struct ech_record *record, uint16_t length)
+{
+    switch (record->type) {
+    case ECH_RECORD_CHANGE_CIPHER_SPEC:
+    case ECH_RECORD_ALERT:
+    case ECH_RECORD_HANDSHAKE:
+        return length <= ECH_RECORD_PLAINTEXT_MAX;
+    case ECH_RECORD_APPLICATION_DATA:
+        return length <= ECH_RECORD_PROTECTED_MAX;
+    default:
+        return false;
+    }
+}
+
+static enum ech_status move_some(struct ech_record_reader *reader, struct reader *in)
+{
+    struct bytes some;
+    size_t wanted = ech_record_wanted(reader);
+    if (!rd_bytes(in, wanted < in->len ? wanted : in->len, &some)) {
+        return ECH_ERR_DECODE;
+    }
+    wr_bytes(&reader->raw, some);
+    return wr_finish(&reader->raw);
+}
+
+enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
+                                struct ech_record *record, bool *whole)
+{
+    uint16_t length;
+    *whole = false;
+    while (!*whole && !rd_done(in)) {
+        enum ech_status status = move_some(reader, in);
+        if (status != ECH_OK) {
+            return status;
+        }
+        if (read_header(reader, record, &length)) {
+            if (!header_allowed(record, length)) {
+                return ECH_ERR_DECODE;
+            }
+            *whole = record->fragment.len == length;
+        }
+    }
+    return ECH_OK;
+}
+
+void ech_records_write(struct writer *w, uint16_t version, struct bytes message)
+{
+    struct reader r = rd_of(message);
+    while (!rd_done(&r)) {
+        struct bytes fragment;
+        size_t n = r.len < ECH_RECORD_PLAINTEXT_MAX ? r.len : ECH_RECORD_PLAINTEXT_MAX;
+        if (!rd_bytes(&r, n, &fragment)) {
+            return;
+        }
+        wr_u8(w, ECH_RECORD_HANDSHAKE);
+        wr_u16(w, version);
+        struct wr_mark mark = wr_open(w, 2);
+        wr_bytes(w, fragment);
+        wr_close(w, mark);
+    }
+}
+
+void ech_alert_write(struct writer *w, enum ech_alert alert)
+{
+    wr_u8(w, ECH_RECORD_ALERT);
+    wr_u16(w, ECH_TLS12);
+    wr_u16(w, 2);
+    wr_u8(w, ECH_ALERT_LEVEL_FATAL);
+    wr_u8(w, (uint8_t)alert);
+}
+
+enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
+                                    struct bytes *message)
+{
+    uint8_t got;
+    struct reader body;
+    wr_bytes(assembled, fragment);
+    struct bytes all = wr_view(assembled);
+    struct reader r = rd_of(all);
+    /* RFC 8446, 5.1: no empty fragments of the handshake type. */
+    if (fragment.len == 0 || !rd_u8(&r, &got) || got != type) {
+        return ECH_ASSEMBLY_WRONG;
+    }
+    if (!rd_vec24(&r, &body)) {
+        uint32_t length;
+        bool too_long = rd_u24(&r, &length) && length > ECH_HELLO_MAX - ECH_HANDSHAKE_HEADER;
+        return too_long ? ECH_ASSEMBLY_WRONG : ECH_ASSEMBLY_MORE;
+    }
+    *message = bytes_of(all.data, all.len - r.len);
+    return rd_done(&r) ? ECH_ASSEMBLY_WHOLE : ECH_ASSEMBLY_EXCESS;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * TLS records and handshake messages out of octets that come in any split (RFC 8446, 4 and 5.1).
+ */
+#ifndef ECH_RECORDS_H
+#define ECH_RECORDS_H
+
+#include "ech/status.h"
+#include "ech/wire.h"
+
+enum ech_record_type {
+    ECH_RECORD_CHANGE_CIPHER_SPEC = 20,
+    ECH_RECORD_ALERT = 21,
+    ECH_RECORD_HANDSHAKE = 22,
+    ECH_RECORD_APPLICATION_DATA = 23,
+};
+enum { ECH_RECORD_HEADER = 5, ECH_RECORD_PLAINTEXT_MAX = 1 << 14 };
+enum { ECH_RECORD_PROTECTED_MAX = ECH_RECORD_PLAINTEXT_MAX + 256 };
+/* Bound of ours on one handshake message with its header. */
+enum { ECH_HELLO_MAX = 1 << 16 };
+
+/* RFC 8446, 6 */
+enum ech_alert {
+    ECH_ALERT_NONE = 0, /* close_notify, which this code never sends */
+    ECH_ALERT_UNEXPECTED_MESSAGE = 10,
+    ECH_ALERT_ILLEGAL_PARAMETER = 47,
+    ECH_ALERT_DECODE_ERROR = 50,
+    ECH_ALERT_INTERNAL_ERROR = 80,
+    ECH_ALERT_ECH_REQUIRED = 121,
+};
+enum { ECH_ALERT_LEVEL_FATAL = 2 };
+
+/* Borrowed from the reader until ech_record_drop. */
+struct ech_record {
+    uint8_t type;
+    uint16_t version;
+    struct bytes fragment;
+    struct bytes raw; /* with its header */
+};
+
+/* Holds the octets of at most one record. */
+struct ech_record_reader {
+    struct writer raw;
+};
+
+void ech_record_reader_init(struct ech_record_reader *reader);
+void ech_record_reader_wipe(struct ech_record_reader *reader);
+/* Octets that complete the header or the record in hand; 0 if the record is whole. */
+size_t ech_record_wanted(const struct ech_record_reader *reader);
+/*
+ * Moves octets from `in` until the record in hand is whole (*whole, *record) or nothing is left.
+ * ECH_ERR_DECODE: of no known type, or too long for its type; ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
+                                             struct ech_record *record, bool *whole);
+/* Done with the record in hand. */
+void ech_record_drop(struct ech_record_reader *reader);
+
+/* Writes a handshake message as records, in fragments if it is long. */
+void ech_records_write(struct writer *w, uint16_t version, struct bytes message);
+/* Writes a record with a fatal alert. */
+void ech_alert_write(struct writer *w, enum ech_alert alert);
+
+/* What became of a handshake message by one more fragment. */
+enum ech_assembly {
+    ECH_ASSEMBLY_MORE,
+    ECH_ASSEMBLY_WHOLE,
+    ECH_ASSEMBLY_EXCESS, /* whole, and octets of something else follow in the same record */
+    ECH_ASSEMBLY_WRONG,  /* of another type, an empty fragment, too long, or no memory */
+};
+/* *message: the whole one, borrowed from `assembled`. */
+enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
+                                    struct bytes *message);
+
+#endif

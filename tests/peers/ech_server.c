@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* An HTTPS server with ECH, on BoringSSL: the peer of the tests. It logs one JSON line for each
+ * handshake, so that a test can see what the server saw. */
+#include "ech_keys.h"
+#include "http.h"
+#include "listen.h"
+
+#include <getopt.h>
+#include <openssl/bytestring.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+enum { NAMES_MAX = 16, NAME_LEN = 256, HANDSHAKE_SECONDS = 20, LINGER_MS = 2000 };
+
+/* A certificate by name; the first one is for every other name. */
+struct identity {
+    const char *name;
+    SSL_CTX *ctx;
+};
+
+struct server {
+    struct identity identities[NAMES_MAX];
+    size_t identity_count;
+    const char *root;
+    FILE *log;
+    pthread_mutex_t log_lock;
+};
+
+/* What the callbacks note of one handshake. */
+struct seen {
+    char outer_name[NAME_LEN];
+    unsigned client_hellos;
+};
+
+static struct server the_server = {.log_lock = PTHREAD_MUTEX_INITIALIZER};
+static int seen_index;
+
+static bool skip_to_extensions(CBS *hello, CBS *extensions)
+{
+    CBS skipped;
+    return CBS_skip(hello, 4 + 2 + 32) && CBS_get_u8_length_prefixed(hello, &skipped) &&
+           CBS_get_u16_length_prefixed(hello, &skipped) &&
+           CBS_get_u8_length_prefixed(hello, &skipped) &&
+           CBS_get_u16_length_prefixed(hello, extensions);
+}
+
+/* The server_name of a ClientHello as it was on the wire, or "". */
+static void wire_name(const uint8_t *message, size_t len, char name[NAME_LEN])
+{
+    CBS hello;
+    CBS extensions;
+    CBS body;
+    CBS list;
+    CBS host;
+    uint16_t type;
+    uint8_t name_type;
+    CBS_init(&hello, message, len);
+    if (!skip_to_extensions(&hello, &extensions)) {
+        return;
+    }
+    while (CBS_get_u16(&extensions, &type) && CBS_get_u16_length_prefixed(&extensions, &body)) {
+        if (type == TLSEXT_TYPE_server_name && CBS_get_u16_length_prefixed(&body, &list) &&
+            CBS_get_u8(&list, &name_type) && CBS_get_u16_length_prefixed(&list, &host) &&
+            CBS_len(&host) < NAME_LEN) {
+            memcpy(name, CBS_data(&host), CBS_len(&host));
+            name[CBS_len(&host)] = '\0';
+        }
+    }
+}
+
+static void on_message(int is_write, int version, int type, const void *data, size_t len, SSL *ssl,
+                       void *argument)
+{
+    (void)version;
+    (void)argument;
+    const uint8_t *message = data;
+    struct seen *seen = SSL_get_ex_data(ssl, seen_index);
+    /* The decrypted inner one comes as another type (SSL3_RT_CLIENT_HELLO_INNER). */
+    if (!is_write && type == SSL3_RT_HANDSHAKE && len > 4 && message[0] == SSL3_MT_CLIENT_HELLO) {
+        if (seen->client_hellos++ == 0) {
+            wire_name(message, len, seen->outer_name);
+        }
+    }
+}
+
+static int on_servername(SSL *ssl, int *alert, void *argument)
+{
+    (void)alert;
+    (void)argument;
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    for (size_t i = 0; name != NULL && i < the_server.identity_count; i++) {
+        if (strcasecmp(the_server.identities[i].name, name) == 0) {
+            SSL_set_SSL_CTX(ssl, the_server.identities[i].ctx);
+        }
+    }
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static int on_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_t *in,
+                   unsigned in_len, void *argument)
+{
+    (void)ssl;
+    (void)argument;
+    static const uint8_t ours[] = "\x08http/1.1";
+    uint8_t *chosen;
+    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof ours - 1, in, in_len) !=
+        OPENSSL_NPN_NEGOTIATED) {
+        return SSL_TLSEXT_ERR_NOACK;
+    }
+    *out = chosen;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+static void json_text(FILE *out, const char *key, const char *text)
+{
+    fprintf(out, ",\"%s\":", key);
+    if (text == NULL || *text == '\0') {
+        fputs("null", out);
+        return;
+    }
+    fputc('"', out);
+    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
+        if (*c < 0x20 || *c > 0x7e || *c == '"' || *c == '\\') {
+            fprintf(out, "\\u%04x", *c);
+        } else {
+            fputc(*c, out);
+        }
+    }
+    fputc('"', out);
+}
+
+static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const char *error)
+{
+    const uint8_t *alpn;
+    unsigned alpn_len;
+    char protocol[64] = "";
+    SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
+    snprintf(protocol, sizeof protocol, "%.*s", (int)alpn_len, (const char *)alpn);
+    bool accepted = SSL_ech_accepted(ssl);
+    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+    pthread_mutex_lock(&the_server.log_lock);
+    FILE *out = the_server.log;
+    fprintf(out, "{\"done\":%s,\"accepted\":%s,\"hrr\":%s,\"resumed\":%s,\"client_hellos\":%u",
+            done ? "true" : "false", accepted ? "true" : "false",
+            SSL_used_hello_retry_request(ssl) || seen->client_hellos > 1 ? "true" : "false",
+            done && SSL_session_reused(ssl) ? "true" : "false", seen->client_hellos);
+    json_text(out, "name", name);
+    json_text(out, "inner_name", accepted ? name : NULL);
+    json_text(out, "outer_name", seen->outer_name);
+    json_text(out, "version", done ? SSL_get_version(ssl) : NULL);
+    json_text(out, "cipher", done ? SSL_get_cipher_name(ssl) : NULL);
+    json_text(out, "alpn", protocol);
+    json_text(out, "error", error);
+    fputs("}\n", out);
+    fflush(out);
+    pthread_mutex_unlock(&the_server.log_lock);
+}
+
+/* Ends the connection so that the client gets all that was sent: closing a socket with unread
+ * input would reset it. */
+static void hang_up(SSL *ssl, int fd)
+{
+    char rest[4096];
+    struct pollfd ready = {.fd = fd, .events = POLLIN};
+    SSL_shutdown(ssl);
+    shutdown(fd, SHUT_WR);
+    while (poll(&ready, 1, LINGER_MS) == 1 && recv(fd, rest, sizeof rest, 0) > 0) {
+    }
+}
+
+static void serve(int fd, void *argument, unsigned number)
+{
+    (void)argument;
+    (void)number;
+    struct seen seen = {0};
+    struct timeval limit = {.tv_sec = HANDSHAKE_SECONDS};
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    SSL *ssl = SSL_new(the_server.identities[0].ctx);
+    if (ssl == NULL || !SSL_set_fd(ssl, fd) || !SSL_set_ex_data(ssl, seen_index, &seen)) {
+        die("out of memory");
+    }
+    int result = SSL_accept(ssl);
+    if (result == 1) {
+        const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
+        log_handshake(ssl, &seen, true, NULL);
+        http_serve(ssl, name != NULL ? name : "nobody", the_server.root);
+    } else {
+        char error[256] = "connection closed";
+        uint32_t code = ERR_get_error();
+        if (code != 0) {
+            ERR_error_string_n(code, error, sizeof error);
+        }
+        log_handshake(ssl, &seen, false, error);
+    }
+    hang_up(ssl, fd);
+    SSL_free(ssl);
+    close(fd);
+}
+
+/* NAME=CERTIFICATE=KEY */
+static void add_identity(char *text)
+{
+    char *certificate = strchr(text, '=');
+    char *key = certificate != NULL ? strchr(certificate + 1, '=') : NULL;
+    if (key == NULL || the_server.identity_count == NAMES_MAX) {
+        die("%s: not NAME=CERTIFICATE=KEY", text);
+    }
+    *certificate++ = '\0';
+    *key++ = '\0';
+    SSL_CTX *ctx = SSL_CTX_new(TLS_server_method());
+    if (ctx == NULL || !SSL_CTX_use_certificate_chain_file(ctx, certificate) ||
+        !SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM)) {
+        die("%s, %s: not a certificate and its key", certificate, key);
+    }
+    the_server.identities[the_server.identity_count++] = (struct identity){text, ctx};
+}
+
+static void parse_aeads(char *text, uint16_t aeads[4])
+{
+    static const char *const names[] = {"aes128", "aes256", "chacha20"};
+    size_t count = 0;
+    memset(aeads, 0, 4 * sizeof *aeads);
+    for (char *name = strtok(text, ","); name != NULL && count < 3; name = strtok(NULL, ",")) {
+        for (uint16_t i = 0; i < 3; i++) {
+            if (strcmp(name, names[i]) == 0) {
+                aeads[count++] = (uint16_t)(i + 1);
+            }
+        }
+    }
+    if (count == 0) {
+        die("--aead takes aes128,aes256,chacha20");
+    }
+}
+
+static void usage(void)
+{
+    die("usage: ech_server --listen ADDRESS:PORT --cert NAME=CERTIFICATE=KEY... [--log FILE]\n"
+        "  [--root FOLDER] [--groups LIST] [--tls12] [--no-ech]\n"
+        "  [--public-name NAME] [--maximum-name-length N] [--config-id N]\n"
+        "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
+        "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID]\n"
+        "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
+        "key that the server does not have; --groups P-384 makes it ask most clients to retry.");
+}
+
+struct options {
+    const char *listen;
+    const char *log;
+    const char *groups;
+    bool tls12;
+    bool no_ech;
+    struct ech_options ech;
+};
+
+static void parse_options(int argc, char **argv, struct options *options)
+{
+    static const struct option known[] = {
+        {"listen", 1, NULL, 'l'},    {"cert", 1, NULL, 'c'},
+        {"log", 1, NULL, 'L'},       {"root", 1, NULL, 'r'},
+        {"groups", 1, NULL, 'g'},    {"tls12", 0, NULL, '2'},
+        {"no-ech", 0, NULL, 'n'},    {"public-name", 1, NULL, 'p'},
+        {"config-id", 1, NULL, 'i'}, {"maximum-name-length", 1, NULL, 'm'},
+        {"aead", 1, NULL, 'a'},      {"configs", 1, NULL, 'o'},
+        {"load-key", 1, NULL, 'k'},  {"retry-configs", 1, NULL, 'R'},
+        {"save-key", 1, NULL, 'K'},  {"stale", 1, NULL, 's'},
+        {NULL, 0, NULL, 0},
+    };
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'l':
+            options->listen = optarg;
+            break;
+        case 'c':
+            add_identity(optarg);
+            break;
+        case 'L':
+            options->log = optarg;
+            break;
+        case 'r':
+            the_server.root = optarg;
+            break;
+        case 'g':
+            options->groups = optarg;
+            break;
+        case '2':
+            options->tls12 = true;
+            break;
+        case 'n':
+            options->no_ech = true;
+            break;
+        case 'p':
+            options->ech.public_name = optarg;
+            break;
+        case 'i':
+            options->ech.config_id = (unsigned)atoi(optarg) & 0xff;
+            break;
+        case 'm':
+            options->ech.maximum_name_length = (unsigned)atoi(optarg) & 0xff;
+            break;
+        case 'a':
+            parse_aeads(optarg, options->ech.aeads);
+            break;
+        case 'o':
+            options->ech.publish = optarg;
+            break;
+        case 'R':
+            options->ech.publish_retry = optarg;
+            break;
+        case 'k':
+            options->ech.load_key = optarg;
+            break;
+        case 'K':
+            options->ech.save_key = optarg;
+            break;
+        case 's':
+            options->ech.stale = true;
+            options->ech.stale_config_id = (unsigned)atoi(optarg) & 0xff;
+            break;
+        default:
+            usage();
+        }
+    }
+    if (options->listen == NULL || the_server.identity_count == 0 || optind != argc) {
+        usage();
+    }
+}
+
+static void set_up(SSL_CTX *ctx, const struct options *options)
+{
+    SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
+    SSL_CTX_set_msg_callback(ctx, on_message);
+    SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
+    SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
+    SSL_CTX_set_max_proto_version(ctx, options->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    if (options->groups != NULL && !SSL_CTX_set1_curves_list(ctx, options->groups)) {
+        die("%s: not a list of groups", options->groups);
+    }
+}
+
+int main(int argc, char **argv)
+{
+    struct options options = {
+        .ech = {.public_name = "public.example", .config_id = 7, .aeads = {1, 2, 3}}};
+    parse_options(argc, argv, &options);
+    the_server.log = options.log != NULL ? fopen(options.log, "ae") : stdout;
+    if (the_server.log == NULL) {
+        die("%s: cannot be written", options.log);
+    }
+    seen_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    /* Every connection starts on the first context, so that tickets, groups and ECH keys are there;
+     * the others lend only their certificates. */
+    set_up(the_server.identities[0].ctx, &options);
+    if (!options.no_ech) {
+        ech_keys_set(the_server.identities[0].ctx, &options.ech);
+    }
+    serve_forever(listen_on(options.listen), serve, NULL);
+}

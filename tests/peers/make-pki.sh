@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make-pki.sh FOLDER: the certificates of the tests, all ECDSA P-256.
+#   ca.pem                 the authority that the programs under test trust
+#   inner, public, other   secret.example.org; public.example; a name that nobody asks for
+#   expired, stranger      secret.example.org again: out of date; of an authority that nobody knows
+#   public-expired, public-stranger   the same two faults for public.example
+#   resolver               dns.example and 127.0.0.0/8 addresses, for DNS over TLS and HTTPS
+set -eu
+
+dir=${1:?usage: make-pki.sh FOLDER}
+mkdir -p "$dir"
+cd "$dir"
+
+key() {
+    certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile "$1.key" 2>/dev/null
+}
+
+authority() { # FILE NAME
+    key "$1"
+    printf 'cn = "%s"\nca\ncert_signing_key\nexpiration_days = 3650\n' "$2" >"$1.cfg"
+    certtool --generate-self-signed --load-privkey "$1.key" --template "$1.cfg" \
+        --outfile "$1.pem" 2>/dev/null
+}
+
+leaf() { # FILE AUTHORITY LINES-OF-THE-TEMPLATE
+    key "$1"
+    printf 'cn = "%s"\nsigning_key\ntls_www_server\n%b\n' "$1" "$3" >"$1.cfg"
+    certtool --generate-certificate --load-privkey "$1.key" --load-ca-certificate "$2.pem" \
+        --load-ca-privkey "$2.key" --template "$1.cfg" --outfile "$1.pem" 2>/dev/null
+}
+
+valid='expiration_days = 3000'
+past='activation_date = "2020-01-01 00:00:00"\nexpiration_date = "2021-01-01 00:00:00"'
+inner='dns_name = "secret.example.org"\ndns_name = "second.example.org"'
+
+authority ca "libechshim test authority"
+authority stranger-ca "libechshim unknown authority"
+leaf inner ca "$inner\n$valid"
+leaf public ca "dns_name = \"public.example\"\n$valid"
+leaf other ca "dns_name = \"other.example.net\"\n$valid"
+leaf expired ca "$inner\n$past"
+leaf stranger stranger-ca "$inner\n$valid"
+leaf public-expired ca "dns_name = \"public.example\"\n$past"
+leaf public-stranger stranger-ca "dns_name = \"public.example\"\n$valid"
+leaf resolver ca "dns_name = \"dns.example\"\nip_address = 127.0.0.1\nip_address = 127.0.0.53\n$valid"
+rm -f ./*.cfg

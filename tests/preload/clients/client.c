@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "client.h"
+
+#include <errno.h>
+#include <netdb.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+void fail(const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(stderr, format, arguments);
+    va_end(arguments);
+    fputc('\n', stderr);
+    exit(1);
+}
+
+static int dial_with(const struct target *target, int flags)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
+    struct addrinfo *found = NULL;
+    int error = getaddrinfo(target->host, target->port, &hints, &found);
+    if (error != 0) {
+        fail("%s: %s", target->host, gai_strerror(error));
+    }
+    int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
+    if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)) {
+        fail("%s: %s", target->host, strerror(errno));
+    }
+    freeaddrinfo(found);
+    return fd;
+}
+
+int dial(const struct target *target)
+{
+    return dial_with(target, 0);
+}
+
+int dial_nonblocking(const struct target *target)
+{
+    return dial_with(target, SOCK_NONBLOCK);
+}
+
+size_t make_request(const struct target *target, char *out, size_t size)
+{
+    int len = snprintf(out, size, "GET / HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n",
+                       target->host);
+    if (len < 0 || (size_t)len >= size) {
+        fail("the request is too long");
+    }
+    return (size_t)len;
+}
+
+void response_add(struct response *response, const void *data, size_t len)
+{
+    if (len >= sizeof response->text - response->len) {
+        fail("the response is too long");
+    }
+    memcpy(response->text + response->len, data, len);
+    response->len += len;
+    response->text[response->len] = '\0';
+}
+
+void response_check(struct response *response, const struct target *target)
+{
+    char expected[300];
+    snprintf(expected, sizeof expected, "hello from %s\n", target->host);
+    if (strncmp(response->text, "HTTP/1.1 200 ", 13) != 0 ||
+        strstr(response->text, expected) == NULL) {
+        fail("not the expected answer: %s", response->text);
+    }
+}
+
+struct repeated {
+    const struct target *target;
+    void (*once)(const struct target *target);
+};
+
+static void *repeat(void *argument)
+{
+    const struct repeated *repeated = argument;
+    for (int i = 0; i < HANDSHAKES_PER_THREAD; i++) {
+        repeated->once(repeated->target);
+    }
+    return NULL;
+}
+
+void in_threads(const struct target *target, void (*once)(const struct target *target))
+{
+    struct repeated repeated = {target, once};
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, repeat, &repeated) != 0) {
+            fail("no thread");
+        }
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+void across_fork(const struct target *target, void (*once)(const struct target *target))
+{
+    once(target);
+    pid_t pid = fork();
+    if (pid == 0) {
+        once(target);
+        exit(0);
+    }
+    once(target);
+    int status;
+    if (waitpid(pid, &status, 0) != pid || !WIFEXITED(status) || WEXITSTATUS(status) != 0) {
+        fail("the child failed");
+    }
+}
+
+int run_mode_of(int argc, char **argv, const struct mode *modes)
+{
+    if (argc < 5) {
+        fail("usage: %s HOST PORT CAFILE MODE [PKI-FOLDER]", argv[0]);
+    }
+    struct target target = {argv[1], argv[2], argv[3], argc > 5 ? argv[5] : "."};
+    signal(SIGPIPE, SIG_IGN);
+    for (; modes->name != NULL; modes++) {
+        if (strcmp(modes->name, argv[4]) == 0) {
+            modes->run(&target);
+            printf("%s: all is well\n", modes->name);
+            return 0;
+        }
+    }
+    fail("%s: no such mode", argv[4]);
+}

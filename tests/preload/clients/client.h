@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_PRELOAD_CLIENTS_CLIENT_H
+#define TESTS_PRELOAD_CLIENTS_CLIENT_H
+
+/* What our small clients share. Each is called as PROGRAM HOST PORT CAFILE MODE [PKI-FOLDER],
+ * fetches https://HOST:PORT/ by whatever way MODE names, and ends with 0 and one line when the
+ * answer is right. None of them knows of ECH: they are programs that the shim must not disturb. */
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct target {
+    const char *host;
+    const char *port;
+    const char *ca;
+    const char *pki;
+};
+
+struct mode {
+    const char *name;
+    void (*run)(const struct target *target);
+};
+
+enum { THREADS = 8, HANDSHAKES_PER_THREAD = 50, RESPONSE_MAX = 4096 };
+
+/* Prints and ends the process with 1. */
+void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
+
+/* A connected TCP socket. */
+int dial(const struct target *target);
+
+/* A socket on which connect() has only been started. */
+int dial_nonblocking(const struct target *target);
+
+/* The request, for all of them the same; fails when it does not fit. Gives its length. */
+size_t make_request(const struct target *target, char *out, size_t size);
+
+/* Collects what came and looks at it at the end. */
+struct response {
+    char text[RESPONSE_MAX];
+    size_t len;
+};
+
+void response_add(struct response *response, const void *data, size_t len);
+void response_check(struct response *response, const struct target *target);
+
+/* Runs `once` as often as THREADS and HANDSHAKES_PER_THREAD say. */
+void in_threads(const struct target *target, void (*once)(const struct target *target));
+
+/* Runs `once` here, then in a child and here again. */
+void across_fork(const struct target *target, void (*once)(const struct target *target));
+
+int run_mode_of(int argc, char **argv, const struct mode *modes);
+
+#endif

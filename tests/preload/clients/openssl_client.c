@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* OpenSSL in the ways in which programs use it: one mode for each way to begin a handshake and for
+ * each kind of transport. Modes with more than one connection stand in openssl_many.c. */
+#include "openssl_client.h"
+
+#include <openssl/err.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void end(SSL *ssl, SSL_CTX *ctx, int fd)
+{
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fd);
+}
+
+/* The handshake begins with the first SSL_write. */
+static void run_implicit(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    SSL_set_connect_state(ssl);
+    exchange(ssl, target);
+    end(ssl, ctx, fd);
+}
+
+static void run_do_handshake(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    SSL_set_connect_state(ssl);
+    if (SSL_do_handshake(ssl) != 1) {
+        fail_ssl("SSL_do_handshake");
+    }
+    exchange(ssl, target);
+    end(ssl, ctx, fd);
+}
+
+static void run_ex_calls(const struct target *target)
+{
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    size_t done;
+    SSL_CTX *ctx = SSL_CTX_new_ex(NULL, NULL, TLS_method());
+    if (ctx == NULL || !SSL_CTX_load_verify_file(ctx, target->ca)) {
+        fail_ssl("SSL_CTX_new_ex");
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    SSL_set_connect_state(ssl);
+    size_t len = make_request(target, request, sizeof request);
+    if (SSL_write_ex(ssl, request, len, &done) != 1 || done != len) {
+        fail_ssl("SSL_write_ex");
+    }
+    while (SSL_read_ex(ssl, chunk, sizeof chunk, &done) == 1) {
+        response_add(&response, chunk, done);
+    }
+    response_check(&response, target);
+    end(ssl, ctx, fd);
+}
+
+/* The name is given only when the transport is there already, and the two ways are two sockets. */
+static void run_two_fds(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = SSL_new(ctx);
+    int fd = dial(target);
+    int other = dup(fd);
+    if (ssl == NULL || !SSL_set_rfd(ssl, fd) || !SSL_set_wfd(ssl, other)) {
+        fail_ssl("SSL_set_rfd");
+    }
+    name_peer(ssl, target);
+    if (SSL_connect(ssl) != 1 || SSL_get_rfd(ssl) != fd || SSL_get_wfd(ssl) != other) {
+        fail_ssl("SSL_connect");
+    }
+    exchange(ssl, target);
+    close(other);
+    end(ssl, ctx, fd);
+}
+
+static void fetch_by_bio(const struct target *target, BIO *bio)
+{
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    int got;
+    int len = (int)make_request(target, request, sizeof request);
+    if (BIO_do_handshake(bio) != 1 || BIO_write(bio, request, len) != len || BIO_flush(bio) != 1) {
+        fail_ssl("BIO_do_handshake");
+    }
+    while ((got = BIO_read(bio, chunk, sizeof chunk)) > 0) {
+        response_add(&response, chunk, (size_t)got);
+    }
+    response_check(&response, target);
+}
+
+/* BIO_f_ssl on a connect BIO: the SSL is made inside libssl. */
+static void run_bio_connect(const struct target *target)
+{
+    char where[300];
+    SSL *ssl = NULL;
+    SSL_CTX *ctx = make_ctx(target);
+    snprintf(where, sizeof where, "%s:%s", target->host, target->port);
+    BIO *bio = BIO_new_ssl_connect(ctx);
+    if (bio == NULL || BIO_set_conn_hostname(bio, where) != 1 || BIO_get_ssl(bio, &ssl) != 1) {
+        fail_ssl("BIO_new_ssl_connect");
+    }
+    name_peer(ssl, target);
+    fetch_by_bio(target, bio);
+    BIO_free_all(bio);
+    SSL_CTX_free(ctx);
+}
+
+static void run_bio_ssl(const struct target *target)
+{
+    SSL *ssl = NULL;
+    SSL_CTX *ctx = make_ctx(target);
+    int fd = dial(target);
+    BIO *bio = BIO_push(BIO_new_ssl(ctx, 1), BIO_new_socket(fd, BIO_CLOSE));
+    if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1) {
+        fail_ssl("BIO_new_ssl");
+    }
+    name_peer(ssl, target);
+    fetch_by_bio(target, bio);
+    BIO_free_all(bio);
+    SSL_CTX_free(ctx);
+}
+
+/* The application's own filter under the SSL. */
+static void run_buffered(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    BIO *bio = BIO_push(BIO_new(BIO_f_buffer()), BIO_new_socket(fd, BIO_NOCLOSE));
+    SSL_set_bio(ssl, bio, bio);
+    if (SSL_connect(ssl) != 1) {
+        fail_ssl("SSL_connect");
+    }
+    if (SSL_get_rbio(ssl) != bio || SSL_get_wbio(ssl) != bio) {
+        fail("after the handshake the transport is not what the program gave");
+    }
+    /* libssl flushes after a flight of the handshake, not after data. */
+    send_request(ssl, target);
+    if (BIO_flush(bio) != 1) {
+        fail_ssl("BIO_flush");
+    }
+    read_response(ssl, target);
+    end(ssl, ctx, fd);
+}
+
+/* ---- memory BIOs: the program carries the octets itself ---- */
+
+static void carry_out(BIO *from, int fd)
+{
+    char chunk[2000];
+    int got;
+    while ((got = BIO_read(from, chunk, sizeof chunk)) > 0) {
+        if (send(fd, chunk, (size_t)got, MSG_NOSIGNAL) != got) {
+            fail("send");
+        }
+    }
+}
+
+/* One pass: what stands to be sent, then something that came. */
+static void carry(SSL *ssl, BIO *in, BIO *out, int fd, int result)
+{
+    char chunk[2000];
+    int error = SSL_get_error(ssl, result);
+    carry_out(out, fd);
+    if (error == SSL_ERROR_WANT_READ) {
+        ssize_t got = recv(fd, chunk, sizeof chunk, 0);
+        if (got <= 0 || BIO_write(in, chunk, (int)got) != got) {
+            fail("recv");
+        }
+    } else if (error != SSL_ERROR_WANT_WRITE) {
+        fail_ssl("a call on memory BIOs");
+    }
+}
+
+static void run_memory(const struct target *target)
+{
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    int result;
+    BIO *in = BIO_new(BIO_s_mem());
+    BIO *out = BIO_new(BIO_s_mem());
+    SSL_set_bio(ssl, in, out);
+    SSL_set_connect_state(ssl);
+    while ((result = SSL_do_handshake(ssl)) != 1) {
+        carry(ssl, in, out, fd, result);
+    }
+    int len = (int)make_request(target, request, sizeof request);
+    while ((result = SSL_write(ssl, request, len)) <= 0) {
+        carry(ssl, in, out, fd, result);
+    }
+    carry_out(out, fd);
+    while ((result = SSL_read(ssl, chunk, sizeof chunk)) > 0 ||
+           SSL_get_error(ssl, result) != SSL_ERROR_ZERO_RETURN) {
+        if (result > 0) {
+            response_add(&response, chunk, (size_t)result);
+        } else {
+            carry(ssl, in, out, fd, result);
+        }
+    }
+    response_check(&response, target);
+    end(ssl, ctx, fd);
+}
+
+/* ---- transports that give and take little ---- */
+
+static void fetch_stubbornly(const struct target *target, SSL *ssl,
+                             void (*await)(SSL *, int, void *), void *argument)
+{
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    int result;
+    int len = (int)make_request(target, request, sizeof request);
+    while ((result = SSL_connect(ssl)) != 1) {
+        await(ssl, result, argument);
+    }
+    while ((result = SSL_write(ssl, request, len)) <= 0) {
+        await(ssl, result, argument);
+    }
+    while ((result = SSL_read(ssl, chunk, sizeof chunk)) > 0 ||
+           SSL_get_error(ssl, result) != SSL_ERROR_ZERO_RETURN) {
+        if (result > 0) {
+            response_add(&response, chunk, (size_t)result);
+        } else {
+            await(ssl, result, argument);
+        }
+    }
+    response_check(&response, target);
+}
+
+static void await_nothing(SSL *ssl, int result, void *argument)
+{
+    (void)argument;
+    int error = SSL_get_error(ssl, result);
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        fail_ssl("a call on our own BIO");
+    }
+}
+
+static void fetch_by_own_bio(const struct target *target, struct own_bio own)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    own.fd = dial(target);
+    BIO *bio = make_own_bio(&own);
+    SSL_set_bio(ssl, bio, bio);
+    fetch_stubbornly(target, ssl, await_nothing, NULL);
+    end(ssl, ctx, own.fd);
+}
+
+static void run_own_bio(const struct target *target)
+{
+    fetch_by_own_bio(target, (struct own_bio){.read_max = 1 << 20, .write_max = 1 << 20});
+}
+
+static void run_dribble(const struct target *target)
+{
+    fetch_by_own_bio(target, (struct own_bio){.read_max = 1, .write_max = 7});
+}
+
+static void run_stutter(const struct target *target)
+{
+    fetch_by_own_bio(target, (struct own_bio){.read_max = 1, .write_max = 7, .stutter = true});
+}
+
+static void await_epoll(SSL *ssl, int result, void *argument)
+{
+    const int *epoll = argument;
+    int error = SSL_get_error(ssl, result);
+    struct epoll_event event = {.events = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN};
+    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
+        fail_ssl("a call on a non-blocking socket");
+    }
+    if (epoll_ctl(*epoll, EPOLL_CTL_MOD, SSL_get_fd(ssl), &event) != 0 ||
+        epoll_wait(*epoll, &event, 1, 20000) != 1) {
+        fail("nothing happened on the socket");
+    }
+}
+
+static void run_epoll(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial_nonblocking(target);
+    int epoll = epoll_create1(EPOLL_CLOEXEC);
+    struct epoll_event event = {.events = EPOLLOUT};
+    if (epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &event) != 0 ||
+        epoll_wait(epoll, &event, 1, 20000) != 1) {
+        fail("no connection");
+    }
+    SSL_set_fd(ssl, fd);
+    fetch_stubbornly(target, ssl, await_epoll, &epoll);
+    close(epoll);
+    end(ssl, ctx, fd);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mode modes[] = {
+        {"direct", fetch_plainly},
+        {"implicit", run_implicit},
+        {"do-handshake", run_do_handshake},
+        {"ex-calls", run_ex_calls},
+        {"two-fds", run_two_fds},
+        {"bio-connect", run_bio_connect},
+        {"bio-ssl", run_bio_ssl},
+        {"buffered", run_buffered},
+        {"memory", run_memory},
+        {"own-bio", run_own_bio},
+        {"dribble", run_dribble},
+        {"stutter", run_stutter},
+        {"epoll", run_epoll},
+        {"threads", run_threads},
+        {"threads-shared-ctx", run_threads_shared_ctx},
+        {"fork", run_fork},
+        {"resume", run_resume},
+        {"clear", run_clear},
+        {"dup", run_dup},
+        {"dtls", run_dtls},
+        {"server", run_server},
+        {NULL, NULL},
+    };
+    return run_mode_of(argc, argv, modes);
+}

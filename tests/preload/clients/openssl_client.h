@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_PRELOAD_CLIENTS_OPENSSL_CLIENT_H
+#define TESTS_PRELOAD_CLIENTS_OPENSSL_CLIENT_H
+
+#include "client.h"
+#include <openssl/ssl.h>
+
+void fail_ssl(const char *what) __attribute__((noreturn));
+
+/* A verifying context, and an SSL that knows whom it wants to talk to. */
+SSL_CTX *make_ctx(const struct target *target);
+SSL *make_ssl(SSL_CTX *ctx, const struct target *target);
+void name_peer(SSL *ssl, const struct target *target);
+
+/* Request and response over a blocking SSL that may not have begun its handshake. */
+void exchange(SSL *ssl, const struct target *target);
+void send_request(SSL *ssl, const struct target *target);
+void read_response(SSL *ssl, const struct target *target);
+
+void connect_and_exchange(SSL *ssl, const struct target *target, int fd);
+
+/* A whole fetch with everything new. */
+void fetch_plainly(const struct target *target);
+
+/* A BIO over `fd` that is all our own: at most `read_max` and `write_max` octets at a time, and
+ * when `stutter` is set every other call says "retry". */
+struct own_bio {
+    int fd;
+    size_t read_max;
+    size_t write_max;
+    bool stutter;
+    bool said_retry;
+};
+BIO *make_own_bio(struct own_bio *own);
+
+/* openssl_many.c */
+void run_threads(const struct target *target);
+void run_threads_shared_ctx(const struct target *target);
+void run_fork(const struct target *target);
+void run_resume(const struct target *target);
+void run_clear(const struct target *target);
+void run_dup(const struct target *target);
+void run_dtls(const struct target *target);
+void run_server(const struct target *target);
+
+#endif

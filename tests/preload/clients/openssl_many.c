@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Modes with several connections, and those whose other end is in this process. */
+#include "openssl_client.h"
+
+#include <arpa/inet.h>
+#include <openssl/err.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+void run_threads(const struct target *target)
+{
+    in_threads(target, fetch_plainly);
+}
+
+static SSL_CTX *shared_ctx;
+
+static void fetch_with_shared_ctx(const struct target *target)
+{
+    SSL *ssl = make_ssl(shared_ctx, target);
+    int fd = dial(target);
+    connect_and_exchange(ssl, target, fd);
+    SSL_free(ssl);
+    close(fd);
+}
+
+void run_threads_shared_ctx(const struct target *target)
+{
+    shared_ctx = make_ctx(target);
+    in_threads(target, fetch_with_shared_ctx);
+    SSL_CTX_free(shared_ctx);
+}
+
+void run_fork(const struct target *target)
+{
+    shared_ctx = make_ctx(target);
+    across_fork(target, fetch_with_shared_ctx);
+    SSL_CTX_free(shared_ctx);
+}
+
+/* The second connection resumes the first one's session, by a TLS 1.3 ticket. */
+void run_resume(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL_SESSION *session = NULL;
+    for (int i = 0; i < 2; i++) {
+        SSL *ssl = make_ssl(ctx, target);
+        int fd = dial(target);
+        if (session != NULL && !SSL_set_session(ssl, session)) {
+            fail_ssl("SSL_set_session");
+        }
+        connect_and_exchange(ssl, target, fd);
+        if (SSL_session_reused(ssl) != i) {
+            fail("connection %d: reused is %d", i, SSL_session_reused(ssl));
+        }
+        SSL_SESSION_free(session);
+        session = SSL_get1_session(ssl);
+        SSL_shutdown(ssl);
+        SSL_free(ssl);
+        close(fd);
+    }
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+    printf("reused\n");
+}
+
+/* One SSL for two connections, one after the other. */
+void run_clear(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(target);
+        connect_and_exchange(ssl, target, fd);
+        SSL_shutdown(ssl);
+        close(fd);
+        if (!SSL_clear(ssl)) {
+            fail_ssl("SSL_clear");
+        }
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+}
+
+/* A copy made before the handshake, and both used. */
+void run_dup(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *first = make_ssl(ctx, target);
+    SSL *second = SSL_dup(first);
+    if (second == NULL) {
+        fail_ssl("SSL_dup");
+    }
+    name_peer(second, target);
+    SSL *both[] = {first, second};
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(target);
+        connect_and_exchange(both[i], target, fd);
+        SSL_free(both[i]);
+        close(fd);
+    }
+    SSL_CTX_free(ctx);
+}
+
+/* ---- the other end in this process ---- */
+
+struct other_end {
+    SSL *ssl;
+    char name[256];
+    int result;
+};
+
+static SSL_CTX *make_server_ctx(const struct target *target, const SSL_METHOD *method)
+{
+    char certificate[512];
+    char key[512];
+    snprintf(certificate, sizeof certificate, "%s/inner.pem", target->pki);
+    snprintf(key, sizeof key, "%s/inner.key", target->pki);
+    SSL_CTX *ctx = SSL_CTX_new(method);
+    if (ctx == NULL || SSL_CTX_use_certificate_file(ctx, certificate, SSL_FILETYPE_PEM) != 1 ||
+        SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
+        fail_ssl("the server's certificate");
+    }
+    return ctx;
+}
+
+static void *accept_one(void *argument)
+{
+    struct other_end *end = argument;
+    end->result = SSL_accept(end->ssl);
+    if (end->result != 1) {
+        ERR_print_errors_fp(stderr);
+        return NULL;
+    }
+    const char *name = SSL_get_servername(end->ssl, TLSEXT_NAMETYPE_host_name);
+    snprintf(end->name, sizeof end->name, "%s", name != NULL ? name : "");
+    SSL_write(end->ssl, "x", 1);
+    return NULL;
+}
+
+/* A handshake between `client` and `server`, whose transports are set. */
+static void meet(const struct target *target, SSL *client, SSL *server)
+{
+    struct other_end end = {.ssl = server};
+    pthread_t thread;
+    char octet;
+    if (pthread_create(&thread, NULL, accept_one, &end) != 0) {
+        fail("no thread");
+    }
+    if (SSL_connect(client) != 1 || SSL_read(client, &octet, 1) != 1) {
+        fail_ssl("the handshake within the process");
+    }
+    pthread_join(thread, NULL);
+    if (end.result != 1 || strcmp(end.name, target->host) != 0) {
+        fail("the server within the process saw \"%s\"", end.name);
+    }
+    SSL_free(client);
+    SSL_free(server);
+}
+
+static int udp_socket(struct sockaddr_in *address)
+{
+    struct timeval limit = {.tv_sec = 20};
+    socklen_t len = sizeof *address;
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (bind(fd, (struct sockaddr *)address, len) != 0 ||
+        getsockname(fd, (struct sockaddr *)address, &len) != 0) {
+        fail("no UDP socket");
+    }
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+    return fd;
+}
+
+static BIO *datagram_bio(int fd, const struct sockaddr_in *peer)
+{
+    BIO *bio = BIO_new_dgram(fd, BIO_CLOSE);
+    BIO_ADDR *address = BIO_ADDR_new();
+    if (bio == NULL || address == NULL ||
+        connect(fd, (const struct sockaddr *)peer, sizeof *peer) != 0 ||
+        !BIO_ADDR_rawmake(address, AF_INET, &peer->sin_addr, sizeof peer->sin_addr,
+                          peer->sin_port)) {
+        fail_ssl("BIO_new_dgram");
+    }
+    BIO_ctrl(bio, BIO_CTRL_DGRAM_SET_CONNECTED, 0, address);
+    BIO_ADDR_free(address);
+    return bio;
+}
+
+/* DTLS has no ECH here, and must work as ever, also on port 443; then TLS again. */
+void run_dtls(const struct target *target)
+{
+    struct sockaddr_in ends[2] = {{.sin_family = AF_INET, .sin_port = htons(443)},
+                                  {.sin_family = AF_INET}};
+    int fds[2];
+    for (int i = 0; i < 2; i++) {
+        ends[i].sin_addr.s_addr = htonl(0x7f000009);
+        fds[i] = udp_socket(&ends[i]);
+    }
+    SSL_CTX *server_ctx = make_server_ctx(target, DTLS_server_method());
+    SSL_CTX *client_ctx = SSL_CTX_new(DTLS_client_method());
+    if (!SSL_CTX_load_verify_locations(client_ctx, target->ca, NULL)) {
+        fail_ssl("the trust anchor");
+    }
+    SSL_CTX_set_verify(client_ctx, SSL_VERIFY_PEER, NULL);
+    SSL *server = SSL_new(server_ctx);
+    SSL *client = make_ssl(client_ctx, target);
+    BIO *server_bio = datagram_bio(fds[0], &ends[1]);
+    BIO *client_bio = datagram_bio(fds[1], &ends[0]);
+    SSL_set_bio(server, server_bio, server_bio);
+    SSL_set_bio(client, client_bio, client_bio);
+    meet(target, client, server);
+    SSL_CTX_free(client_ctx);
+    SSL_CTX_free(server_ctx);
+    fetch_plainly(target);
+}
+
+/* A server in the same process, whose client is on a socket that is no network. */
+void run_server(const struct target *target)
+{
+    int fds[2];
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
+        fail("no socketpair");
+    }
+    SSL_CTX *server_ctx = make_server_ctx(target, TLS_server_method());
+    SSL_CTX *client_ctx = make_ctx(target);
+    SSL *server = SSL_new(server_ctx);
+    SSL *client = make_ssl(client_ctx, target);
+    SSL_set_fd(server, fds[0]);
+    SSL_set_fd(client, fds[1]);
+    meet(target, client, server);
+    SSL_CTX_free(client_ctx);
+    SSL_CTX_free(server_ctx);
+    close(fds[0]);
+    close(fds[1]);
+    fetch_plainly(target);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ways to use OpenSSL, by the clients of tests/preload/clients. */
+#include "matrix.h"
+
+#define CLIENT(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
+#define WELL "all is well"
+
+MATRIX_SUITE(openssl);
+
+MATRIX(openssl, direct, 1, WELL, CLIENT("direct"));
+MATRIX(openssl, implicit, 1, WELL, CLIENT("implicit"));
+MATRIX(openssl, do_handshake, 1, WELL, CLIENT("do-handshake"));
+MATRIX(openssl, ex_calls, 1, WELL, CLIENT("ex-calls"));
+MATRIX(openssl, two_fds, 1, WELL, CLIENT("two-fds"));
+MATRIX(openssl, bio_connect, 1, WELL, CLIENT("bio-connect"));
+MATRIX(openssl, bio_ssl, 1, WELL, CLIENT("bio-ssl"));
+MATRIX(openssl, buffered, 1, WELL, CLIENT("buffered"));
+MATRIX(openssl, memory, 1, WELL, CLIENT("memory"));
+MATRIX(openssl, own_bio, 1, WELL, CLIENT("own-bio"));
+MATRIX(openssl, dribble, 1, WELL, CLIENT("dribble"));
+MATRIX(openssl, stutter, 1, WELL, CLIENT("stutter"));
+MATRIX(openssl, epoll, 1, WELL, CLIENT("epoll"));
+MATRIX(openssl, threads, 400, WELL, CLIENT("threads"));
+MATRIX(openssl, threads_shared_ctx, 400, WELL, CLIENT("threads-shared-ctx"));
+MATRIX(openssl, fork, 3, WELL, CLIENT("fork"));
+MATRIX(openssl, resume, 2, "reused", CLIENT("resume"));
+MATRIX(openssl, clear, 2, WELL, CLIENT("clear"));
+MATRIX(openssl, dup, 2, WELL, CLIENT("dup"));
+MATRIX(openssl, dtls_is_left_alone, 1, WELL, CLIENT("dtls"));
+MATRIX(openssl, server_is_left_alone, 1, WELL, CLIENT("server"));
+MATRIX(openssl, dlopen, 1, WELL, "\"$CLIENTS/openssl_dlopen\" " INNER_NAME " 443 \"$CA\" dlopen");
+MATRIX(openssl, constructor, 1, WELL, "\"$CLIENTS/openssl_ctor\" " INNER_NAME " 443 \"$CA\"");

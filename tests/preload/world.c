@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "world.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <net/if.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+static struct world the_world;
+
+/* ---- namespaces ---- */
+
+static void write_file(const char *name, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void write_file(const char *name, const char *format, ...)
+{
+    FILE *out = fopen(name, "we");
+    cr_assert_not_null(out, "%s: %s", name, strerror(errno));
+    va_list arguments;
+    va_start(arguments, format);
+    vfprintf(out, format, arguments);
+    va_end(arguments);
+    cr_assert_eq(fclose(out), 0, "%s: %s", name, strerror(errno));
+}
+
+static void enter_namespaces(void)
+{
+    /* Criterion's test processes have a second thread, so a user namespace cannot be made here. */
+    cr_assert_eq(unshare(CLONE_NEWNET | CLONE_NEWNS), 0,
+                 "no namespaces: %s (without root run the tests under unshare -r, as make does)",
+                 strerror(errno));
+    cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0, "%s", strerror(errno));
+    struct ifreq loopback = {.ifr_name = "lo"};
+    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    cr_assert_eq(ioctl(fd, SIOCGIFFLAGS, &loopback), 0);
+    loopback.ifr_flags |= IFF_UP;
+    cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &loopback), 0, "lo: %s", strerror(errno));
+    close(fd);
+}
+
+static void replace_file(const struct world *world, const char *target, const char *text)
+{
+    char ours[256];
+    char theirs[PATH_MAX];
+    snprintf(ours, sizeof ours, "%s/%s", world->folder, strrchr(target, '/') + 1);
+    write_file(ours, "%s", text);
+    if (realpath(target, theirs) != NULL) {
+        cr_assert_eq(mount(ours, theirs, NULL, MS_BIND, NULL), 0, "%s: %s", theirs,
+                     strerror(errno));
+    }
+}
+
+/* ---- peers ---- */
+
+static void pause_ms(long ms)
+{
+    nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
+}
+
+/* Waits until `text` and the end of its line stand in the file, and gives the line. */
+static void await_line(const char *name, const char *text, pid_t pid, char *line, size_t size)
+{
+    for (int tries = 0; tries < 5000; tries++) {
+        int status;
+        FILE *in = fopen(name, "re");
+        while (in != NULL && fgets(line, (int)size, in) != NULL) {
+            if (strstr(line, text) != NULL && strchr(line, '\n') != NULL) {
+                fclose(in);
+                *strchr(line, '\n') = '\0';
+                return;
+            }
+        }
+        if (in != NULL) {
+            fclose(in);
+        }
+        cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "a peer ended early; it wrote to %s: %s",
+                     name, line);
+        pause_ms(2);
+    }
+    cr_assert_fail("a peer did not get ready within ten seconds: %s", name);
+}
+
+static pid_t spawn(struct world *world, const char *name, const char *ready, char *const argv[],
+                   char *line, size_t size)
+{
+    char out[256];
+    cr_assert_lt(world->child_count, (size_t)WORLD_CHILDREN);
+    snprintf(out, sizeof out, "%s/%s.out", world->folder, name);
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    cr_assert_geq(pid, 0);
+    if (pid == 0) {
+        int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
+        prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (fd < 0 || getppid() != parent || dup2(fd, 1) < 0 || dup2(fd, 2) < 0) {
+            _exit(126);
+        }
+        execvp(argv[0], argv);
+        dprintf(2, "%s: %s\n", argv[0], strerror(errno));
+        _exit(127);
+    }
+    world->children[world->child_count++] = pid;
+    if (ready != NULL) {
+        await_line(out, ready, pid, line, size);
+    }
+    return pid;
+}
+
+pid_t world_spawn(struct world *world, const char *name, const char *ready, char *const argv[])
+{
+    char line[512] = "";
+    return spawn(world, name, ready, argv, line, sizeof line);
+}
+
+static void format_identity(const struct world *world, char *out, size_t size, const char *name,
+                            const char *file)
+{
+    snprintf(out, size, "%s=%s/%s.pem=%s/%s.key", name, world->pki, file, world->pki, file);
+}
+
+static void start_server(struct world *world, const struct world_options *options)
+{
+    char program[300];
+    char inner[700];
+    char public[700];
+    char files[4][160];
+    char *argv[20 + WORLD_ARGUMENTS];
+    size_t argc = 0;
+    snprintf(program, sizeof program, "%s/../peers/ech_server", world->pki);
+    format_identity(world, inner, sizeof inner, INNER_NAME,
+                    options->inner_certificate ? options->inner_certificate : "inner");
+    format_identity(world, public, sizeof public, PUBLIC_NAME,
+                    options->public_certificate ? options->public_certificate : "public");
+    snprintf(files[0], sizeof files[0], "%s/server.log", world->folder);
+    snprintf(files[1], sizeof files[1], "%s/configs", world->folder);
+    snprintf(files[2], sizeof files[2], "%s/retry_configs", world->folder);
+    snprintf(files[3], sizeof files[3], "%s/www", world->folder);
+    mkdir(files[3], 0700);
+    char *const fixed[] = {program,  "--listen",  "127.0.0.2:0", "--cert",
+                           inner,    "--cert",    public,        "--log",
+                           files[0], "--configs", files[1],      "--retry-configs",
+                           files[2], "--root",    files[3]};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        argv[argc++] = fixed[i];
+    }
+    if (options->hello_retry) {
+        argv[argc++] = "--groups";
+        argv[argc++] = "P-384";
+    }
+    if (options->stale_config) {
+        argv[argc++] = "--stale";
+        argv[argc++] = "9";
+    }
+    if (options->tls12) {
+        argv[argc++] = "--tls12";
+    }
+    for (size_t i = 0; options->server_arguments[i] != NULL; i++) {
+        argv[argc++] = (char *)(size_t)options->server_arguments[i];
+    }
+    argv[argc] = NULL;
+    char line[256] = "";
+    if (options->server_without_ech) {
+        /* A config that was good once: made by a server that is no more. */
+        pid_t pid = spawn(world, "old-server", "listening ", argv, line, sizeof line);
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+        world->child_count--;
+        argv[argc++] = "--no-ech";
+        argv[argc] = NULL;
+    }
+    spawn(world, "server", "listening ", argv, line, sizeof line);
+    snprintf(world->server_address, sizeof world->server_address, "%.63s",
+             line + strlen("listening "));
+    char *configs = world_read(world, "configs", NULL);
+    snprintf(world->configs, sizeof world->configs, "%.*s", (int)strcspn(configs, "\n"), configs);
+}
+
+static void start_relay(struct world *world, const struct world_options *options)
+{
+    char program[300];
+    char record[160];
+    char delay[16];
+    snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
+    snprintf(record, sizeof record, "%s/wire", world->folder);
+    snprintf(delay, sizeof delay, "%u", options->delay_ms);
+    mkdir(record, 0700);
+    char *const argv[] = {program,    "--listen", RELAY_ADDRESS, "--to", world->server_address,
+                          "--record", record,     "--delay-ms",  delay,  NULL};
+    world_spawn(world, "relay", "listening ", argv);
+}
+
+static void start_dns(struct world *world, const struct world_options *options)
+{
+    char config[160];
+    char record[1200] = "";
+    if (!options->no_https_record) {
+        snprintf(record, sizeof record,
+                 "  local-data: '" INNER_NAME ". 60 IN HTTPS 1 . alpn=\"http/1.1\" ech=\"%s\"'\n",
+                 world->configs);
+    }
+    snprintf(config, sizeof config, "%s/unbound.conf", world->folder);
+    write_file(config,
+               "server:\n"
+               "  username: ''\n  chroot: ''\n  directory: '%s'\n  pidfile: ''\n"
+               "  use-syslog: no\n  logfile: ''\n  verbosity: 1\n  num-threads: 1\n"
+               "  interface: " DNS_ADDRESS "@53\n  interface: " DNS_ADDRESS "@853\n"
+               "  interface: " DNS_ADDRESS "@443\n  tls-port: 853\n  https-port: 443\n"
+               "  tls-service-key: '%s/resolver.key'\n  tls-service-pem: '%s/resolver.pem'\n"
+               "  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n"
+               "  module-config: 'iterator'\n  trust-anchor-signaling: no\n"
+               "  local-zone: '.' static\n"
+               "  local-data: '" INNER_NAME ". 60 IN A 127.0.0.1'\n"
+               "  local-data: '" PUBLIC_NAME ". 60 IN A 127.0.0.1'\n"
+               "  local-data: 'plain.example.org. 60 IN A 127.0.0.1'\n"
+               "  local-data: 'dns.example. 60 IN A " DNS_ADDRESS "'\n"
+               "%s%s"
+               "remote-control:\n  control-enable: no\n",
+               world->folder, world->pki, world->pki, record,
+               options->dns_lines != NULL ? options->dns_lines : "");
+    /* Debian keeps it out of ordinary users' PATH. */
+    const char *path = getenv("PATH");
+    char wider[4096];
+    snprintf(wider, sizeof wider, "%s:/usr/sbin:/sbin", path != NULL ? path : "/usr/bin:/bin");
+    setenv("PATH", wider, 1);
+    char *const argv[] = {"unbound", "-d", "-c", config, NULL};
+    world_spawn(world, "unbound", "start of service", argv);
+}
+
+/* ---- the whole ---- */
+
+static void find_what_was_built(struct world *world)
+{
+    char self[PATH_MAX] = "";
+    char tools[PATH_MAX] = "";
+    const char *library = getenv("ECHSHIM_TEST_LIBRARY");
+    const char *build = getenv("ECHSHIM_TEST_BUILD");
+    cr_assert_gt(readlink("/proc/self/exe", self, sizeof self - 1), 0);
+    *strrchr(self, '/') = '\0';
+    cr_assert_not_null(realpath(build != NULL ? build : "build", tools),
+                       "the tests run in the top folder, after make");
+    if (library != NULL) {
+        snprintf(world->library, sizeof world->library, "%.255s", library);
+    } else {
+        snprintf(world->library, sizeof world->library, "%.230s/libechshim.so", self);
+    }
+    snprintf(world->clients, sizeof world->clients, "%.230s/clients", tools);
+    snprintf(world->pki, sizeof world->pki, "%.230s/pki", tools);
+    snprintf(world->ca, sizeof world->ca, "%.230s/pki/ca.pem", tools);
+}
+
+struct world *world_start(const struct world_options *options)
+{
+    static const struct world_options usual;
+    struct world *world = &the_world;
+    options = options != NULL ? options : &usual;
+    find_what_was_built(world);
+    enter_namespaces();
+    const char *base = getenv("TMPDIR");
+    snprintf(world->folder, sizeof world->folder, "%.90s/echshim-test.XXXXXX",
+             base != NULL ? base : "/tmp");
+    cr_assert_not_null(mkdtemp(world->folder), "%s: %s", world->folder, strerror(errno));
+    replace_file(world, "/etc/hosts", "127.0.0.1 localhost\n");
+    replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
+    replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
+    start_server(world, options);
+    start_relay(world, options);
+    start_dns(world, options);
+    return world;
+}
+
+static int remove_entry(const char *name, const struct stat *status, int kind, struct FTW *where)
+{
+    (void)status;
+    (void)kind;
+    (void)where;
+    remove(name);
+    return 0;
+}
+
+void world_end(void)
+{
+    struct world *world = &the_world;
+    for (size_t i = 0; i < world->child_count; i++) {
+        kill(world->children[i], SIGKILL);
+        waitpid(world->children[i], NULL, 0);
+    }
+    world->child_count = 0;
+    if (world->folder[0] == '\0') {
+        return;
+    }
+    if (getenv("ECHSHIM_TEST_KEEP") != NULL) {
+        fprintf(stderr, "kept: %s\n", world->folder);
+        return;
+    }
+    /* Undone first: what is mounted cannot be removed. */
+    static const char *const replaced[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"};
+    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
+        umount2(replaced[i], MNT_DETACH);
+    }
+    nftw(world->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+char *world_read(const struct world *world, const char *name, size_t *len)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat status = {0};
+    char *text = NULL;
+    size_t have = 0;
+    if (fd < 0 || fstat(fd, &status) != 0 || (text = malloc((size_t)status.st_size + 1)) == NULL) {
+        text = calloc(1, 1);
+    } else {
+        ssize_t got;
+        while (have < (size_t)status.st_size &&
+               (got = read(fd, text + have, (size_t)status.st_size - have)) > 0) {
+            have += (size_t)got;
+        }
+        text[have] = '\0';
+    }
+    if (fd >= 0) {
+        close(fd);
+    }
+    if (len != NULL) {
+        *len = have;
+    }
+    return text;
+}

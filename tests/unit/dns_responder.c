@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tests/unit/dns_responder.h"
+
+#include <criterion/criterion.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static int bound_socket(int type, uint16_t *port)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(*port)};
+    socklen_t len = sizeof address;
+    int on = 1;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+    cr_assert_geq(fd, 0);
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+    if (bind(fd, (struct sockaddr *)&address, len) != 0) {
+        close(fd);
+        return -1;
+    }
+    cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
+    *port = ntohs(address.sin_port);
+    return fd;
+}
+
+static bool query_read(struct responder *r, struct bytes message, bool tcp, struct dns_query *query)
+{
+    struct reader reader = rd_of(message);
+    struct bytes skipped;
+    struct dns_name name;
+    *query = (struct dns_query){.tcp = tcp, .number = r->count};
+    bool good = rd_u16(&reader, &query->id) && rd_bytes(&reader, 10, &skipped) &&
+                dns_name_read(&reader, &name) == ECH_OK && dns_name_to_host(&name, query->name) &&
+                rd_u16(&reader, &query->type);
+    if (good && r->count < RESPONDER_LOG_MAX) {
+        r->log[r->count] = *query;
+    }
+    r->count += good ? 1 : 0;
+    return good;
+}
+
+static void send_tcp(int fd, enum responder_act act, struct bytes message)
+{
+    struct writer w;
+    wr_init(&w, 0);
+    struct wr_mark mark = wr_open(&w, 2);
+    wr_bytes(&w, message);
+    wr_close(&w, mark);
+    size_t len = act == RESPONDER_SEND_HALF ? w.len / 2 : w.len;
+    size_t step = act == RESPONDER_SEND_SPLIT ? 1 : len;
+    for (size_t at = 0; at < len; at += step) {
+        (void)!send(fd, w.data + at, step, MSG_NOSIGNAL);
+        if (act == RESPONDER_SEND_SPLIT) {
+            usleep(500);
+        }
+    }
+    wr_free(&w);
+}
+
+static void respond(struct responder *r, int fd, const struct sockaddr_in *to, struct bytes message)
+{
+    struct dns_query query;
+    if (!query_read(r, message, to == NULL, &query)) {
+        return;
+    }
+    enum responder_act act = RESPONDER_AGAIN;
+    for (unsigned round = 0; act == RESPONDER_AGAIN; round++) {
+        struct message reply = {0};
+        act = r->answer(&query, round, &reply);
+        if (act != RESPONDER_DROP) {
+            struct bytes octets = message_finish(&reply);
+            if (to == NULL) {
+                send_tcp(fd, act, octets);
+            } else {
+                (void)!sendto(act == RESPONDER_SEND_ELSEWHERE ? r->elsewhere : fd, octets.data,
+                              octets.len, 0, (const struct sockaddr *)to, sizeof *to);
+            }
+        }
+        message_free(&reply);
+    }
+}
+
+static void serve_tcp(struct responder *r)
+{
+    uint8_t message[2048];
+    size_t have = 0;
+    int fd = accept4(r->tcp, NULL, NULL, SOCK_CLOEXEC);
+    if (fd < 0) {
+        return;
+    }
+    ssize_t got = 1;
+    while (got > 0 && (have < 2 || have < 2U + (size_t)(message[0] << 8 | message[1]))) {
+        got = recv(fd, message + have, sizeof message - have, 0);
+        have += got > 0 ? (size_t)got : 0;
+    }
+    if (have > 2) {
+        respond(r, fd, NULL, bytes_of(message + 2, have - 2));
+    }
+    close(fd);
+}
+
+static void *serve(void *arg)
+{
+    struct responder *r = arg;
+    for (;;) {
+        struct pollfd fds[] = {{r->udp, POLLIN, 0}, {r->tcp, POLLIN, 0}, {r->stop[0], POLLIN, 0}};
+        (void)poll(fds, 3, -1);
+        if (fds[2].revents != 0) {
+            return NULL;
+        }
+        if (fds[0].revents != 0) {
+            uint8_t message[2048];
+            struct sockaddr_in from;
+            socklen_t len = sizeof from;
+            ssize_t got =
+                recvfrom(r->udp, message, sizeof message, 0, (struct sockaddr *)&from, &len);
+            if (got > 0) {
+                respond(r, r->udp, &from, bytes_of(message, (size_t)got));
+            }
+        }
+        if (fds[1].revents != 0) {
+            serve_tcp(r);
+        }
+    }
+}
+
+void responder_start(struct responder *r, responder_fn *answer)
+{
+    *r = (struct responder){.udp = -1, .tcp = -1, .answer = answer};
+    /* A port that is free for both. */
+    while (r->udp < 0) {
+        uint16_t port = 0;
+        r->tcp = bound_socket(SOCK_STREAM, &port);
+        r->udp = bound_socket(SOCK_DGRAM, &port);
+        r->port = port;
+        if (r->udp < 0) {
+            close(r->tcp);
+        }
+    }
+    uint16_t other = 0;
+    r->elsewhere = bound_socket(SOCK_DGRAM, &other);
+    cr_assert_eq(listen(r->tcp, 8), 0);
+    cr_assert_eq(pipe(r->stop), 0);
+    cr_assert_eq(pthread_create(&r->thread, NULL, serve, r), 0);
+}
+
+void responder_stop(struct responder *r)
+{
+    cr_assert_eq(write(r->stop[1], "x", 1), 1);
+    pthread_join(r->thread, NULL);
+    close(r->udp);
+    close(r->tcp);
+    close(r->elsewhere);
+    close(r->stop[0]);
+    close(r->stop[1]);
+}

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "dns/cache.h"
+#include "tests/unit/dns_messages.h"
+
+enum { SECOND = 1000000 };
+
+static struct dns_cache cache;
+
+static void setup(void)
+{
+    dns_cache_init(&cache, 42);
+}
+
+static void teardown(void)
+{
+    dns_cache_free(&cache);
+    cr_assert_eq(cache.count, 0);
+    cr_assert_eq(cache.octets, 0);
+}
+
+TestSuite(dns_cache, .init = setup, .fini = teardown);
+
+static void put(const char *id, const char *qname, enum dns_result result, uint32_t ttl,
+                uint64_t now)
+{
+    struct dns_name name = name_of(qname);
+    struct dns_https_answer *answer = dns_answer_new(result, DNS_REASON_OK);
+    answer->ttl = ttl;
+    dns_cache_put(&cache, id, &name, answer, now);
+    dns_https_answer_free(answer);
+}
+
+static bool has(const char *id, const char *qname, uint64_t now)
+{
+    struct dns_name name = name_of(qname);
+    struct dns_https_answer *answer = dns_cache_get(&cache, id, &name, now);
+    bool found = answer != NULL;
+    dns_https_answer_free(answer);
+    return found;
+}
+
+Test(dns_cache, lives_for_its_ttl)
+{
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    cr_assert(has("r", "a.example", 60 * SECOND - 1));
+    cr_assert_not(has("r", "a.example", 60 * SECOND));
+    cr_assert_eq(cache.count, 0);
+}
+
+Test(dns_cache, bounds_of_the_ttl)
+{
+    put("r", "a.example", DNS_FOUND, 0, 0);
+    cr_assert(has("r", "a.example", 5 * SECOND - 1));
+    cr_assert_not(has("r", "a.example", 5 * SECOND));
+    put("r", "b.example", DNS_FOUND, 1000000, 0);
+    cr_assert(has("r", "b.example", UINT64_C(86399) * SECOND));
+    cr_assert_not(has("r", "b.example", UINT64_C(86400) * SECOND));
+    put("r", "c.example", DNS_NONE, 1000000, 0);
+    cr_assert(has("r", "c.example", UINT64_C(3599) * SECOND));
+    cr_assert_not(has("r", "c.example", UINT64_C(3600) * SECOND));
+}
+
+Test(dns_cache, failures_are_not_kept)
+{
+    put("r", "a.example", DNS_FAILED, 60, 0);
+    cr_assert_not(has("r", "a.example", 0));
+}
+
+Test(dns_cache, svcb_53_keyed_by_resolver_and_name)
+{
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    cr_assert_not(has("s", "a.example", 0));
+    cr_assert_not(has("r", "b.example", 0));
+    cr_assert(has("r", "A.Example", 0));
+    dns_cache_flush(&cache);
+    cr_assert_not(has("r", "a.example", 0));
+}
+
+Test(dns_cache, a_new_answer_takes_the_place_of_the_old)
+{
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    put("r", "a.example", DNS_NONE, 60, 0);
+    struct dns_name name = name_of("a.example");
+    struct dns_https_answer *answer = dns_cache_get(&cache, "r", &name, 0);
+    cr_assert_eq(answer->result, DNS_NONE);
+    dns_cache_flush(&cache);
+    cr_assert_eq(answer->result, DNS_NONE, "a reference outlives the entry");
+    dns_https_answer_free(answer);
+    cr_assert_eq(cache.count, 0);
+}
+
+Test(dns_cache, the_oldest_use_leaves_first)
+{
+    char name[32];
+    put("r", "kept.example", DNS_FOUND, 60, 0);
+    put("r", "oldest.example", DNS_FOUND, 60, 0);
+    for (unsigned i = 0; i < DNS_CACHE_ENTRIES - 2; i++) {
+        (void)snprintf(name, sizeof name, "n%u.example", i);
+        put("r", name, DNS_FOUND, 60, 0);
+    }
+    cr_assert_eq(cache.count, DNS_CACHE_ENTRIES);
+    cr_assert(has("r", "kept.example", 0));
+    put("r", "one-more.example", DNS_FOUND, 60, 0);
+    cr_assert_eq(cache.count, DNS_CACHE_ENTRIES);
+    cr_assert(has("r", "kept.example", 0));
+    cr_assert_not(has("r", "oldest.example", 0));
+}
+
+Test(dns_cache, bounded_in_octets)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        char text[32];
+        (void)snprintf(text, sizeof text, "n%u.example", i);
+        struct dns_name name = name_of(text);
+        struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+        answer->size = 65536;
+        answer->ttl = 60;
+        dns_cache_put(&cache, "r", &name, answer, 0);
+        dns_https_answer_free(answer);
+    }
+    cr_assert_leq(cache.octets, DNS_CACHE_OCTETS);
+    cr_assert_lt(cache.count, 64);
+    cr_assert(has("r", "n99.example", 0));
+}
+
+static void *hammer(void *arg)
+{
+    for (unsigned i = 0; i < 2000; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "n%u.example", i % 50);
+        put("r", name, DNS_FOUND, 60, 0);
+        (void)!has("r", name, i % 7 == 0 ? 61 * SECOND : 0);
+    }
+    return arg;
+}
+
+Test(dns_cache, threads)
+{
+    pthread_t threads[4];
+    for (size_t i = 0; i < 4; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, hammer, NULL), 0);
+    }
+    for (size_t i = 0; i < 4; i++) {
+        pthread_join(threads[i], NULL);
+    }
+    cr_assert_leq(cache.count, 50);
+}
+
+static void before(void)
+{
+    dns_cache_before_fork(&cache);
+}
+
+static void after(void)
+{
+    dns_cache_after_fork(&cache);
+}
+
+Test(dns_cache, fork_while_another_thread_works)
+{
+    pthread_t thread;
+    cr_assert_eq(pthread_atfork(before, after, after), 0);
+    put("r", "kept.example", DNS_FOUND, 60, 0);
+    cr_assert_eq(pthread_create(&thread, NULL, hammer, NULL), 0);
+    for (unsigned i = 0; i < 20; i++) {
+        pid_t child = fork();
+        if (child == 0) {
+            alarm(10);
+            _exit(has("r", "kept.example", 0) ? 0 : 1);
+        }
+        int status = -1;
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert_eq(status, 0);
+    }
+    pthread_join(thread, NULL);
+}

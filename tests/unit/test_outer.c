@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "ech/grease_psk.h"
+#include "ech/key_share.h"
+#include "ech/outer.h"
+#include "tests/unit/hello_tools.h"
+#include "tests/unit/hellos.h"
+
+/* ---- the handshake vectors: AAD and sealing with the vectors' own outer hello ---- */
+
+static void serialize(const struct ech_client_hello *hello, size_t first, size_t end,
+                      struct writer *w)
+{
+    wr_init(w, 0);
+    for (size_t i = first; i < end; i++) {
+        wr_bytes(w, hello->extensions[i].raw);
+    }
+}
+
+static void check_vector(const json_t *one, struct ech_hpke *hpke, struct ech_hpke_suite suite)
+{
+    struct octets message = octets_get(one, "client_hello_outer");
+    struct octets encoded = octets_get(one, "encoded_client_hello_inner");
+    struct ech_client_hello hello;
+    struct ech_ech_client_hello ech;
+    struct writer before;
+    struct writer after;
+    struct writer out;
+    cr_assert_eq(ech_client_hello_parse(octets_view(&message), &hello), ECH_OK);
+    const struct ech_extension *e = ech_client_hello_find(&hello, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    cr_assert_eq(ech_ech_client_hello_parse(e->data, &ech), ECH_OK);
+    size_t at = (size_t)(e - hello.extensions);
+    serialize(&hello, 0, at, &before);
+    serialize(&hello, at + 1, hello.extension_count, &after);
+    const struct ech_outer_hello outer = {
+        .legacy_version = hello.legacy_version,
+        .random = hello.random,
+        .legacy_session_id = hello.legacy_session_id,
+        .cipher_suites = hello.cipher_suites,
+        .legacy_compression_methods = hello.legacy_compression_methods,
+        .extensions_before = wr_view(&before),
+        .extensions_after = wr_view(&after),
+        .suite = suite,
+        .config_id = ech.config_id,
+        .enc = ech.enc,
+    };
+    struct octets zeros = octets_new(ech.payload.len);
+    wr_init(&out, 0);
+    cr_assert_eq(ech_outer_encode(&outer, octets_view(&zeros), &out), ECH_OK);
+    assert_hex(wr_view(&out), vectors_text(one, "client_hello_outer_aad"), "AAD");
+    wr_free(&out);
+    cr_assert_eq(ech_outer_seal(&outer, hpke, octets_view(&encoded), &out), ECH_OK);
+    assert_hex(wr_view(&out), vectors_text(one, "client_hello_outer"), "ClientHelloOuter");
+    wr_free(&out);
+    wr_free(&before);
+    wr_free(&after);
+    octets_free(&zeros);
+    octets_free(&message);
+    octets_free(&encoded);
+}
+
+Test(outer, ech_54_ech_66_vectors)
+{
+    json_t *file = vectors_load("ech-handshake");
+    const json_t *keys = vectors_get(file, "hpke");
+    struct octets list = octets_get(file, "ech_config_list");
+    struct octets info = octets_get(keys, "info");
+    struct octets ephemeral = octets_get(keys, "skE");
+    struct ech_config_choice choice;
+    struct ech_hpke hpke;
+    uint8_t enc[ECH_HPKE_ENC_MAX];
+    cr_assert_eq(ech_config_list_select(octets_view(&list), NULL, &choice), ECH_OK);
+    cr_assert_eq(ech_hpke_setup_sender_with(&hpke, choice.suite, choice.config.public_key,
+                                            octets_view(&info), octets_view(&ephemeral), enc),
+                 ECH_OK);
+    assert_hex(bytes_of(enc, 32), vectors_text(keys, "enc"), "enc");
+    check_vector(vectors_get(file, "first"), &hpke, choice.suite);
+    check_vector(vectors_get(vectors_get(file, "after_hrr"), "second"), &hpke, choice.suite);
+    octets_free(&list);
+    octets_free(&info);
+    octets_free(&ephemeral);
+    json_decref(file);
+}
+
+/* ---- the mirror ---- */
+
+static bool copies(uint16_t type, struct bytes data)
+{
+    const struct ech_extension extension = {.type = type, .data = data};
+    return ech_outer_copies(&extension, false);
+}
+
+Test(outer, ech_51_only_what_is_known_is_copied)
+{
+    static const uint16_t copied[] = {1,  5,  10, 11, 13, 14, 15, 16,    18,     22,    23,
+                                      28, 42, 43, 44, 45, 49, 50, 17513, 0x0a0a, 0xfafa};
+    size_t count = 0;
+    for (uint32_t type = 0; type <= 0xffff; type++) {
+        bool expected = ech_is_grease((uint16_t)type);
+        for (size_t i = 0; i < sizeof copied / sizeof copied[0]; i++) {
+            expected = expected || copied[i] == type;
+        }
+        cr_assert_eq(copies((uint16_t)type, BYTES(1, 2)), expected, "type %u", type);
+        count += expected;
+    }
+    cr_assert_eq(count, 19 + 16);
+    cr_assert(copies(ECH_EXT_SESSION_TICKET, bytes_of(NULL, 0)));
+    cr_assert_not(copies(ECH_EXT_SESSION_TICKET, BYTES(0)));
+    cr_assert(copies(ECH_EXT_RENEGOTIATION_INFO, BYTES(0)));
+    cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, BYTES(1, 7)));
+    cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, bytes_of(NULL, 0)));
+}
+
+static struct octets mirrored(struct bytes message, const struct ech_outer_fields *fields,
+                              size_t *count_before)
+{
+    struct ech_client_hello inner;
+    struct writer before;
+    struct writer after;
+    wr_init(&before, 0);
+    wr_init(&after, 0);
+    cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
+    cr_assert_eq(ech_outer_mirror(&inner, fields, &before, &after), ECH_OK);
+    *count_before = wr_view(&before).len;
+    wr_bytes(&before, wr_view(&after));
+    struct octets all = octets_copy(wr_view(&before));
+    wr_free(&before);
+    wr_free(&after);
+    return all;
+}
+
+static struct ech_outer_fields fields_for(bool shared)
+{
+    return (struct ech_outer_fields){.public_name = bytes_of("p.example", 9),
+                                     .shared_key_share = shared,
+                                     .key_share = BYTES(0, 5, 0, 29, 0, 1, 0x42),
+                                     .pre_shared_key = BYTES(9, 9)};
+}
+
+/* The types of the mirror, and whether each is as in the inner hello. */
+static void check_mirror(struct bytes message, bool shared)
+{
+    struct ech_client_hello inner;
+    size_t before;
+    const struct ech_outer_fields fields = fields_for(shared);
+    struct octets all = mirrored(message, &fields, &before);
+    struct reader r = rd_of(octets_view(&all));
+    cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
+    for (size_t i = 1; i < inner.extension_count; i++) {
+        struct ech_extension e;
+        cr_assert(ech_extension_read(&r, &e));
+        cr_assert_eq(e.type, inner.extensions[i].type);
+        bool same = bytes_equal(e.raw, inner.extensions[i].raw);
+        bool replaced = e.type == ECH_EXT_SERVER_NAME || e.type == ECH_EXT_PRE_SHARED_KEY ||
+                        (e.type == ECH_EXT_KEY_SHARE && !shared);
+        cr_assert_eq(same, !replaced, "type %u", e.type);
+    }
+    cr_assert(rd_done(&r));
+    cr_assert_eq(before, 0);
+    octets_free(&all);
+}
+
+Test(outer, ech_31_ech_48_ech_50_the_mirror_keeps_the_order)
+{
+    check_mirror(hello_openssl, false);
+    check_mirror(hello_openssl_psk, false);
+    check_mirror(hello_openssl_early, true);
+    check_mirror(hello_gnutls, false);
+    check_mirror(hello_gnutls, true);
+    check_mirror(hello_pq, true);
+}
+
+Test(outer, ech_45_server_name_is_public_name)
+{
+    size_t before;
+    const struct ech_outer_fields fields = fields_for(false);
+    struct octets all = mirrored(hello_openssl, &fields, &before);
+    struct reader r = rd_of(octets_view(&all));
+    struct ech_extension e;
+    cr_assert(ech_extension_read(&r, &e) && e.type == ECH_EXT_SERVER_NAME);
+    assert_hex(e.data, "000c000009702e6578616d706c65", "server_name");
+    cr_assert_not(holds(octets_view(&all), bytes_of("secret", 6)));
+    octets_free(&all);
+}
+
+Test(outer, ech_45_a_hello_without_a_name_gets_one)
+{
+    size_t before;
+    const struct ech_outer_fields fields = fields_for(false);
+    struct octets all = mirrored(hello_openssl_ip, &fields, &before);
+    struct reader r = rd_of(octets_view(&all));
+    struct ech_extension e;
+    cr_assert_eq(before, 0);
+    cr_assert(ech_extension_read(&r, &e) && e.type == ECH_EXT_SERVER_NAME);
+    octets_free(&all);
+}
+
+Test(outer, ech_51_unknown_extensions_stay_inside)
+{
+    static const uint16_t inside[] = {19, 20, 21, 25, 27, 47, 0x1234};
+    const struct ech_outer_fields fields = fields_for(true);
+    for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
+        size_t before;
+        struct octets hello = hello_with(hello_openssl, inside[i], bytes_of("context", 7));
+        struct octets all = mirrored(octets_view(&hello), &fields, &before);
+        cr_assert_not(holds(octets_view(&all), bytes_of("context", 7)), "type %u", inside[i]);
+        octets_free(&all);
+        octets_free(&hello);
+    }
+}
+
+/* ---- the run ---- */
+
+static void check_run(struct bytes message, bool shared, uint16_t first, uint16_t last)
+{
+    struct ech_client_hello inner;
+    cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
+    struct ech_run run = ech_outer_run(&inner, shared);
+    cr_assert_gt(run.count, 0);
+    cr_assert_eq(inner.extensions[run.first].type, first);
+    cr_assert_eq(inner.extensions[run.first + run.count - 1].type, last);
+}
+
+Test(outer, ech_26_ech_29_the_run)
+{
+    check_run(hello_openssl, false, 11, 45);
+    check_run(hello_openssl, true, 11, 51);
+    check_run(hello_openssl_psk, true, 11, 51);
+    check_run(hello_gnutls, false, 5, 35);
+    check_run(hello_gnutls, true, 5, 0xff01);
+}
+
+Test(outer, the_shared_run_holds_key_share_even_if_it_is_shorter)
+{
+    /* An extension that stays inside right before key_share splits what could be compressed. */
+    struct octets without = hello_without(hello_openssl, ECH_EXT_KEY_SHARE);
+    struct octets split = hello_with(octets_view(&without), 0x1234, BYTES(1));
+    struct octets hello = hello_with(octets_view(&split), ECH_EXT_KEY_SHARE,
+                                     hello_extension(hello_openssl, ECH_EXT_KEY_SHARE));
+    check_run(octets_view(&hello), true, ECH_EXT_KEY_SHARE, ECH_EXT_KEY_SHARE);
+    check_run(octets_view(&hello), false, 11, 45);
+    octets_free(&without);
+    octets_free(&split);
+    octets_free(&hello);
+}
+
+Test(outer, ech_33_no_run_is_none)
+{
+    struct ech_client_hello inner;
+    cr_assert_eq(ech_client_hello_parse(hello_openssl, &inner), ECH_OK);
+    inner.extension_count = 2; /* encrypted_client_hello and server_name */
+    cr_assert_eq(ech_outer_run(&inner, false).count, 0);
+    cr_assert_eq(ech_outer_run(&inner, true).count, 0);
+}
+
+/* ---- GREASE PSK ---- */
+
+Test(outer, ech_46_ech_47_ech_49_grease_psk)
+{
+    struct test_random source = {.state = 1};
+    const struct ech_random random = test_random(&source);
+    struct bytes inner = hello_extension(hello_openssl_psk, ECH_EXT_PRE_SHARED_KEY);
+    struct ech_offered_psks ours;
+    struct ech_offered_psks real;
+    struct reader a;
+    struct reader b;
+    struct writer w;
+    wr_init(&w, 0);
+    cr_assert_eq(ech_grease_psk(inner, &random, &w), ECH_OK);
+    cr_assert_eq(wr_view(&w).len, inner.len);
+    cr_assert_eq(ech_offered_psks_parse(wr_view(&w), &ours), ECH_OK);
+    cr_assert_eq(ech_offered_psks_parse(inner, &real), ECH_OK);
+    cr_assert(rd_vec16(&ours.identities, &a) && rd_vec16(&real.identities, &b));
+    cr_assert_eq(a.len, b.len);
+    cr_assert_not(bytes_equal(rd_rest(&a), rd_rest(&b)));
+    uint32_t our_age;
+    uint32_t real_age;
+    cr_assert(rd_u32(&ours.identities, &our_age) && rd_u32(&real.identities, &real_age));
+    cr_assert_neq(our_age, real_age);
+    cr_assert(rd_vec8(&ours.binders, &a) && rd_vec8(&real.binders, &b));
+    cr_assert_eq(a.len, b.len);
+    cr_assert_not(bytes_equal(rd_rest(&a), rd_rest(&b)));
+    cr_assert(rd_done(&ours.identities) && rd_done(&ours.binders));
+    wr_free(&w);
+}
+
+/* ---- own key shares ---- */
+
+static bool possible_with(struct bytes key_share)
+{
+    struct ech_client_hello hello;
+    struct octets changed = hello_with(hello_openssl, ECH_EXT_KEY_SHARE, key_share);
+    cr_assert_eq(ech_client_hello_parse(octets_view(&changed), &hello), ECH_OK);
+    bool possible = ech_own_key_shares_possible(&hello);
+    octets_free(&changed);
+    return possible;
+}
+
+Test(outer, own_key_shares_where_every_group_is_known)
+{
+    struct ech_client_hello hello;
+    cr_assert_eq(ech_client_hello_parse(hello_gnutls, &hello), ECH_OK);
+    cr_assert(ech_own_key_shares_possible(&hello));
+    cr_assert_eq(ech_client_hello_parse(hello_pq, &hello), ECH_OK);
+    cr_assert_not(ech_own_key_shares_possible(&hello));
+    cr_assert(possible_with(BYTES(0, 0)));
+    cr_assert(possible_with(BYTES(0, 5, 0, 29, 0, 1, 1)));
+    cr_assert_not(possible_with(BYTES(0, 5, 0x1a, 0x1a, 0, 1, 1)));
+    cr_assert_not(possible_with(BYTES(0, 5, 1, 0, 0, 1, 1)));
+}
+
+Test(outer, own_key_shares_are_keys_of_the_same_groups)
+{
+    struct test_random source = {.state = 2};
+    const struct ech_random random = test_random(&source);
+    struct ech_client_hello hello;
+    struct ech_own_key_shares own;
+    struct writer w;
+    wr_init(&w, 0);
+    cr_assert_eq(ech_client_hello_parse(hello_gnutls, &hello), ECH_OK);
+    cr_assert_eq(ech_own_key_shares_make(&hello, &random, &own, &w), ECH_OK);
+    cr_assert_eq(own.count, 2);
+    cr_assert_eq(wr_view(&w).len, hello_extension(hello_gnutls, ECH_EXT_KEY_SHARE).len);
+    struct reader r = rd_of(wr_view(&w));
+    struct reader entries;
+    cr_assert(rd_vec16(&r, &entries) && rd_done(&r));
+    for (size_t i = 0; i < own.count; i++) {
+        struct ech_key_share_entry entry;
+        uint8_t public_key[ECH_DH_PUBLIC_MAX];
+        cr_assert(ech_key_share_read(&entries, &entry));
+        cr_assert_eq(entry.group, own.shares[i].group);
+        struct bytes private_key =
+            bytes_of(own.shares[i].private_key, ech_dh_private_size(entry.group));
+        cr_assert_eq(ech_dh_public(entry.group, private_key, public_key), ECH_OK);
+        assert_octets(entry.key_exchange, bytes_of(public_key, ech_dh_public_size(entry.group)),
+                      "public key");
+    }
+    ech_own_key_shares_wipe(&own);
+    wr_free(&w);
+}

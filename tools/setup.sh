@@ -1,0 +1,102 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo; all of them without
+# an argument. Does nothing, and needs no rights, when nothing is missing.
+set -eu
+
+build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev'
+test="$build libcriterion-dev libjansson-dev libssl-dev android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl
+      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux"
+lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev valgrind"
+demo="$build android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl git python3 iproute2 ca-certificates
+      util-linux"
+
+[ $# -gt 0 ] || set -- build test lint demo
+wanted=
+for group in "$@"; do
+    case $group in
+    build) wanted="$wanted $build" ;;
+    test) wanted="$wanted $test" ;;
+    lint) wanted="$wanted $lint" ;;
+    demo) wanted="$wanted $demo" ;;
+    *)
+        echo "setup.sh: unknown group '$group' (build, test, lint, demo)" >&2
+        exit 2
+        ;;
+    esac
+done
+
+if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+    echo "setup.sh: this is not Debian; install what corresponds to:" $wanted >&2
+    exit 1
+fi
+
+# Later releases have another clang, whose runtime comes under another number.
+runtime_here() {
+    apt-cache pkgnames libclang-rt-14-dev 2>/dev/null | grep -qx libclang-rt-14-dev
+}
+
+missing=
+for package in $(printf '%s\n' $wanted | sort -u); do
+    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
+    [ "$state" = installed ] || missing="$missing $package"
+done
+# Some are provided by others (pkg-config by pkgconf).
+case " $missing " in
+*" pkg-config "*)
+    if command -v pkg-config >/dev/null; then
+        missing=$(printf '%s' "$missing" | sed 's/ pkg-config\b//')
+    fi
+    ;;
+esac
+if [ -z "$missing" ]; then
+    echo "setup.sh: nothing is missing"
+    exit 0
+fi
+echo "setup.sh: missing:$missing"
+
+as_root=
+if [ "$(id -u)" -ne 0 ]; then
+    if ! command -v sudo >/dev/null; then
+        echo "setup.sh: run this as root, or install as root:$missing" >&2
+        exit 1
+    fi
+    as_root=sudo
+fi
+
+$as_root apt-get update
+case " $missing " in
+*" libclang-rt-14-dev "*)
+    if ! runtime_here; then
+        missing=$(printf '%s' "$missing" | sed 's/ libclang-rt-14-dev//; s/$/ libclang-rt-dev/')
+    fi
+    ;;
+esac
+
+# The tests start their own unbound; the package would start one for the whole machine on port 53. policy-rc.d keeps it
+# from starting, also where there is no init system to start it; one that is there already is left alone.
+policy=/usr/sbin/policy-rc.d
+made_policy=
+clean_up() {
+    [ -z "$made_policy" ] || $as_root rm -f "$policy"
+    made_policy=
+}
+trap clean_up EXIT
+trap 'exit 1' HUP INT TERM
+case " $missing " in
+*" unbound "*)
+    if [ ! -e "$policy" ]; then
+        made_policy=yes
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod 0755 "$policy"
+    fi
+    ;;
+esac
+
+$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+
+# Not at the next boot either.
+if [ -n "$made_policy" ] && command -v systemctl >/dev/null; then
+    $as_root systemctl disable unbound.service >/dev/null 2>&1 || true
+fi
+echo "setup.sh: done"
