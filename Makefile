@@ -14,6 +14,9 @@ CC ?= cc
 OPTIMIZE ?= -O2
 WERROR ?= -Werror
 SANITIZE ?=
+# V=1 shows whole command lines.
+V ?=
+Q := $(if $(V),,@)
 FUZZ_SECS ?= 60
 
 comma := ,
@@ -69,7 +72,8 @@ $(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 include tests/tests.mk
 

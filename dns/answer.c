@@ -98,6 +98,7 @@ static void add_record(struct dns_https_answer *answer, size_t *used, const stru
     if (!dns_name_to_host(target, endpoint->target)) {
         return;
     }
+    endpoint->target_is_owner = dns_name_is_root(&rr->target) && !origin->alias_followed;
     endpoint->port = rr->has_port ? rr->port : origin->port;
     endpoint->priority = rr->priority;
     endpoint->no_default_alpn = rr->no_default_alpn;

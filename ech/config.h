@@ -43,17 +43,21 @@ struct ech_config_support {
 };
 
 /*
- * Checks the whole list and calls nobody: ECH_OK, or ECH_ERR_DECODE if it is malformed anywhere (then no config of it may be
- * used). Contents of a 0xfe0d config that do not parse make the whole list malformed.
+ * Checks the whole list and calls nobody: ECH_OK, or ECH_ERR_DECODE if it is malformed anywhere
+ * (then no config of it may be used). Contents of a 0xfe0d config that do not parse make the whole
+ * list malformed.
  */
 ECH_MUST_USE enum ech_status ech_config_list_check(struct bytes list);
 
-/* Iterates over a list that was checked: start with rd_of(list) after ech_config_list_begin, false at the end. */
+/* Iterates over a list that was checked: start with rd_of(list) after ech_config_list_begin, false
+ * at the end. */
 ECH_MUST_USE enum ech_status ech_config_list_begin(struct bytes list, struct reader *configs);
 ECH_MUST_USE bool ech_config_list_next(struct reader *configs, struct ech_config *config);
 
-/* Judges one config; on ECH_CONFIG_USABLE *suite is the first listed pair that we do, with the config's KEM. */
-enum ech_config_verdict ech_config_check(const struct ech_config *config, const struct ech_config_support *support,
+/* Judges one config; on ECH_CONFIG_USABLE *suite is the first listed pair that we do, with the
+ * config's KEM. */
+enum ech_config_verdict ech_config_check(const struct ech_config *config,
+                                         const struct ech_config_support *support,
                                          struct ech_hpke_suite *suite);
 
 /* A chosen config with the suite for it, borrowed from the list. */
@@ -66,7 +70,8 @@ struct ech_config_choice {
  * The first suitable config, in the list's order of preference (RFC 9849, 4 and 6.1).
  * ECH_ERR_DECODE: malformed list. ECH_ERR_UNSUPPORTED: well-formed, none suitable.
  */
-ECH_MUST_USE enum ech_status ech_config_list_select(struct bytes list, const struct ech_config_support *support,
+ECH_MUST_USE enum ech_status ech_config_list_select(struct bytes list,
+                                                    const struct ech_config_support *support,
                                                     struct ech_config_choice *choice);
 
 /* RFC 9849, 6.1.7: a host name in preferred name syntax whose last label is not a number. */

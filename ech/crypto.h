@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only door from ech/ to GnuTLS and nettle: hashes, HKDF, AEAD, Diffie-Hellman. Deterministic: random octets come in as
- * arguments. Nothing here keeps state between calls.
+ * The only door from ech/ to GnuTLS and nettle: hashes, HKDF, AEAD, Diffie-Hellman. Deterministic:
+ * random octets come in as arguments. Nothing here keeps state between calls.
  */
 #ifndef ECH_CRYPTO_H
 #define ECH_CRYPTO_H
@@ -11,13 +11,15 @@
 
 /* ---- randomness, given by the caller ---- */
 
-/* A source of secret random octets. fill returns ECH_OK or ECH_ERR_CRYPTO; the context is the caller's. */
+/* A source of secret random octets. fill returns ECH_OK or ECH_ERR_CRYPTO; the context is the
+ * caller's. */
 struct ech_random {
     enum ech_status (*fill)(void *context, uint8_t *out, size_t len);
     void *context;
 };
 
-ECH_MUST_USE enum ech_status ech_random_fill(const struct ech_random *random, uint8_t *out, size_t len);
+ECH_MUST_USE enum ech_status ech_random_fill(const struct ech_random *random, uint8_t *out,
+                                             size_t len);
 
 /* ---- hashes and HKDF (RFC 5869) ---- */
 
@@ -27,27 +29,37 @@ enum { ECH_HASH_MAX = 64 };
 /* Octets of one digest: 32, 48 or 64. */
 size_t ech_hash_size(enum ech_hash hash);
 /* out takes ech_hash_size octets. The parts are hashed one after another. */
-ECH_MUST_USE enum ech_status ech_hash_parts(enum ech_hash hash, const struct bytes *parts, size_t count, uint8_t *out);
-ECH_MUST_USE enum ech_status ech_hkdf_extract(enum ech_hash hash, struct bytes salt, struct bytes ikm, uint8_t *prk);
-/* prk has ech_hash_size octets (or is any key for tests of RFC 5869); len at most 255 digests, else ECH_ERR_SPACE. */
-ECH_MUST_USE enum ech_status ech_hkdf_expand(enum ech_hash hash, struct bytes prk, struct bytes info, uint8_t *out, size_t len);
+ECH_MUST_USE enum ech_status ech_hash_parts(enum ech_hash hash, const struct bytes *parts,
+                                            size_t count, uint8_t *out);
+ECH_MUST_USE enum ech_status ech_hkdf_extract(enum ech_hash hash, struct bytes salt,
+                                              struct bytes ikm, uint8_t *prk);
+/* prk has ech_hash_size octets (or is any key for tests of RFC 5869); len at most 255 digests, else
+ * ECH_ERR_SPACE. */
+ECH_MUST_USE enum ech_status ech_hkdf_expand(enum ech_hash hash, struct bytes prk,
+                                             struct bytes info, uint8_t *out, size_t len);
 /* HKDF-Expand-Label (RFC 8446, 7.1); label without the "tls13 " prefix. */
-ECH_MUST_USE enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret, const char *label,
-                                                   struct bytes context, uint8_t *out, size_t len);
+ECH_MUST_USE enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret,
+                                                   const char *label, struct bytes context,
+                                                   uint8_t *out, size_t len);
 
 /* ---- AEAD, by the ids of the HPKE registry (RFC 9180, 7.3) ---- */
 
-enum ech_aead { ECH_AEAD_AES_128_GCM = 1, ECH_AEAD_AES_256_GCM = 2, ECH_AEAD_CHACHA20_POLY1305 = 3 };
+enum ech_aead {
+    ECH_AEAD_AES_128_GCM = 1,
+    ECH_AEAD_AES_256_GCM = 2,
+    ECH_AEAD_CHACHA20_POLY1305 = 3
+};
 enum { ECH_AEAD_TAG = 16, ECH_AEAD_NONCE = 12, ECH_AEAD_KEY_MAX = 32 };
 
 /* Octets of the key, or 0 for an id that we do not do. */
 size_t ech_aead_key_size(uint16_t aead_id);
 /* out takes plaintext.len + ECH_AEAD_TAG octets; nonce has ECH_AEAD_NONCE octets. */
-ECH_MUST_USE enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce, struct bytes aad,
-                                           struct bytes plaintext, uint8_t *out);
-/* out takes ciphertext.len - ECH_AEAD_TAG octets. ECH_ERR_CRYPTO if the tag is wrong; out then holds zeros. */
-ECH_MUST_USE enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce, struct bytes aad,
-                                           struct bytes ciphertext, uint8_t *out);
+ECH_MUST_USE enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
+                                           struct bytes aad, struct bytes plaintext, uint8_t *out);
+/* out takes ciphertext.len - ECH_AEAD_TAG octets. ECH_ERR_CRYPTO if the tag is wrong; out then
+ * holds zeros. */
+ECH_MUST_USE enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
+                                           struct bytes aad, struct bytes ciphertext, uint8_t *out);
 
 /* ---- Diffie-Hellman groups, by the ids of the TLS registry (RFC 8446, 4.2.7) ---- */
 
@@ -60,24 +72,28 @@ enum ech_group {
 };
 enum { ECH_DH_PRIVATE_MAX = 66, ECH_DH_PUBLIC_MAX = 133, ECH_DH_SHARED_MAX = 66 };
 
-/* Octets of a private key, a public key (uncompressed point for the NIST curves) and a shared secret; 0 if we do not do it. */
+/* Octets of a private key, a public key (uncompressed point for the NIST curves) and a shared
+ * secret; 0 if we do not do it. */
 size_t ech_dh_private_size(uint16_t group);
 size_t ech_dh_public_size(uint16_t group);
 size_t ech_dh_shared_size(uint16_t group);
 
 /*
- * A key pair from the random source: private_key and public_key take the sizes above. For the NIST curves candidates are drawn
- * until one lies in [1, order); ECH_ERR_CRYPTO if the source fails or gives none in 64 draws.
+ * A key pair from the random source: private_key and public_key take the sizes above. For the NIST
+ * curves candidates are drawn until one lies in [1, order); ECH_ERR_CRYPTO if the source fails or
+ * gives none in 64 draws.
  */
-ECH_MUST_USE enum ech_status ech_dh_generate(uint16_t group, const struct ech_random *random, uint8_t *private_key,
-                                             uint8_t *public_key);
+ECH_MUST_USE enum ech_status ech_dh_generate(uint16_t group, const struct ech_random *random,
+                                             uint8_t *private_key, uint8_t *public_key);
 /* The public key that belongs to a private one. ECH_ERR_CRYPTO if it is not in range. */
-ECH_MUST_USE enum ech_status ech_dh_public(uint16_t group, struct bytes private_key, uint8_t *public_key);
+ECH_MUST_USE enum ech_status ech_dh_public(uint16_t group, struct bytes private_key,
+                                           uint8_t *public_key);
 /*
- * The shared secret. ECH_ERR_CRYPTO for a peer key of wrong length or form, not on the curve, or (X25519, X448) with an
- * all-zero result: RFC 9180, 7.1.4 and RFC 8446, 7.4.2.
+ * The shared secret. ECH_ERR_CRYPTO for a peer key of wrong length or form, not on the curve, or
+ * (X25519, X448) with an all-zero result: RFC 9180, 7.1.4 and RFC 8446, 7.4.2.
  */
-ECH_MUST_USE enum ech_status ech_dh(uint16_t group, struct bytes private_key, struct bytes peer_public_key, uint8_t *shared);
+ECH_MUST_USE enum ech_status ech_dh(uint16_t group, struct bytes private_key,
+                                    struct bytes peer_public_key, uint8_t *shared);
 /* ECH_OK if the octets are a public key that ech_dh would take with any private key. */
 ECH_MUST_USE enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key);
 

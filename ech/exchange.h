@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One hello exchange of a client as a state machine without I/O (design: the application's TLS library makes ClientHelloInner,
- * this machine replaces it by ClientHelloOuter and decides from ServerHello whether ECH was accepted).
+ * One hello exchange of a client as a state machine without I/O (design: the application's TLS
+ * library makes ClientHelloInner, this machine replaces it by ClientHelloOuter and decides from
+ * ServerHello whether ECH was accepted).
  *
- * An adapter feeds it with what the TLS library writes (TLS records) and with what the network delivers, and carries its output
- * to the other side. The machine takes every octet it is given and never blocks. It is done, and from then on passes octets
- * through unchanged, right after the ServerHello.
+ * An adapter feeds it with what the TLS library writes (TLS records) and with what the network
+ * delivers, and carries its output to the other side. The machine takes every octet it is given and
+ * never blocks. It is done, and from then on passes octets through unchanged, right after the
+ * ServerHello.
  *
- *   inner hello from the application  -> ECH_EVENT_NEED_CONFIG, once: the caller answers with ech_exchange_offer or _refuse
- *   ServerHello from the network      -> ECH_EVENT_ACCEPTED, or ECH_EVENT_FAILED with a reason
+ *   inner hello from the application  -> ECH_EVENT_NEED_CONFIG, once: the caller answers with
+ * ech_exchange_offer or _refuse ServerHello from the network      -> ECH_EVENT_ACCEPTED, or
+ * ECH_EVENT_FAILED with a reason
  *
- * After ECH_EVENT_FAILED the application finds one fatal alert to read (ech_required, 121, synthetic), or, if the server sent an
- * alert of its own before ServerHello, that alert; whatever the application writes then is swallowed: nothing of a hello can
- * reach the network any more.
+ * After ECH_EVENT_FAILED the application finds one fatal alert to read (ech_required, 121,
+ * synthetic), or, if the server sent an alert of its own before ServerHello, that alert; whatever
+ * the application writes then is swallowed: nothing of a hello can reach the network any more.
  */
 #ifndef ECH_EXCHANGE_H
 #define ECH_EXCHANGE_H
@@ -22,7 +25,13 @@
 #include "ech/wire.h"
 
 /* RFC 9849: what became of ECH in this handshake. */
-enum ech_state { ECH_STATE_NONE, ECH_STATE_GREASE, ECH_STATE_OFFERED, ECH_STATE_ACCEPTED, ECH_STATE_REJECTED };
+enum ech_state {
+    ECH_STATE_NONE,
+    ECH_STATE_GREASE,
+    ECH_STATE_OFFERED,
+    ECH_STATE_ACCEPTED,
+    ECH_STATE_REJECTED
+};
 
 enum ech_event {
     ECH_EVENT_NONE,
@@ -34,21 +43,23 @@ enum ech_event {
 /* Why an exchange failed. Fixed words for the report by ech_failure_name. */
 enum ech_failure {
     ECH_FAILURE_NONE,
-    ECH_FAILURE_REFUSED,        /* by ech_exchange_refuse: policy, not protocol */
-    ECH_FAILURE_INNER,          /* the application's hello is not fit to be a ClientHelloInner (RFC 9849, 6.1) */
-    ECH_FAILURE_TOO_LARGE,      /* the payload would pass what servers take */
-    ECH_FAILURE_REJECTED,       /* the server answered ClientHelloOuter (6.1.4) */
-    ECH_FAILURE_TLS12,          /* the server chose TLS 1.2 or below: rejected as well */
-    ECH_FAILURE_ALERT,          /* an alert came before ServerHello */
-    ECH_FAILURE_SERVER_HELLO,   /* a malformed or illegal ServerHello or HelloRetryRequest */
-    ECH_FAILURE_CONFIRMATION,   /* HelloRetryRequest confirmed, ServerHello did not (6.1.5) */
-    ECH_FAILURE_UNEXPECTED,     /* records that have no place here */
-    ECH_FAILURE_CLOSED,         /* the connection ended before ServerHello: ech_exchange_net_closed */
-    ECH_FAILURE_INTERNAL,       /* memory, randomness, cryptography */
+    ECH_FAILURE_REFUSED,      /* by ech_exchange_refuse: policy, not protocol */
+    ECH_FAILURE_INNER,        /* the application's hello is not fit to be a ClientHelloInner (RFC
+                                 9849, 6.1) */
+    ECH_FAILURE_TOO_LARGE,    /* the payload would pass what servers take */
+    ECH_FAILURE_REJECTED,     /* the server answered ClientHelloOuter (6.1.4) */
+    ECH_FAILURE_TLS12,        /* the server chose TLS 1.2 or below: rejected as well */
+    ECH_FAILURE_ALERT,        /* an alert came before ServerHello */
+    ECH_FAILURE_SERVER_HELLO, /* a malformed or illegal ServerHello or HelloRetryRequest */
+    ECH_FAILURE_CONFIRMATION, /* HelloRetryRequest confirmed, ServerHello did not (6.1.5) */
+    ECH_FAILURE_UNEXPECTED,   /* records that have no place here */
+    ECH_FAILURE_CLOSED,       /* the connection ended before ServerHello: ech_exchange_net_closed */
+    ECH_FAILURE_INTERNAL,     /* memory, randomness, cryptography */
 };
 const char *ech_failure_name(enum ech_failure failure);
 
-/* EncodedClientHelloInner never gets shorter than the floor of its library, so that its length says nothing. Octets. */
+/* EncodedClientHelloInner never gets shorter than the floor of its library, so that its length says
+ * nothing. Octets. */
 enum ech_padding_floor {
     ECH_FLOOR_NONE = 0, /* for test vectors */
     ECH_FLOOR_OPENSSL = 192,
@@ -59,26 +70,30 @@ enum ech_padding_floor {
 enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_SHARED };
 
 struct ech_exchange_options {
-    struct ech_random random;     /* must stay usable while the exchange lives */
-    enum ech_padding_floor floor; /* with shared key shares a floor of 128 takes the place of any but NONE */
+    struct ech_random random; /* must stay usable while the exchange lives */
+    enum ech_padding_floor
+        floor; /* with shared key shares a floor of 128 takes the place of any but NONE */
     enum ech_key_share_rule key_share_rule;
 };
 
 struct ech_exchange;
 
 /* The caller owns *exchange: ech_exchange_free. ECH_ERR_NOMEM. */
-ECH_MUST_USE enum ech_status ech_exchange_new(struct ech_exchange **exchange, const struct ech_exchange_options *options);
+ECH_MUST_USE enum ech_status ech_exchange_new(struct ech_exchange **exchange,
+                                              const struct ech_exchange_options *options);
 /* Wipes and frees; NULL is fine. */
 void ech_exchange_free(struct ech_exchange *exchange);
 
 /* Takes all of `in`: TLS records, split in any way, as the TLS library writes them. */
 enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes in);
 /*
- * Takes all of `in`, from the network, split in any way. A caller that reads no more than ech_exchange_net_wanted octets at a
- * time never takes an octet from the transport that comes after the record that holds the end of ServerHello.
+ * Takes all of `in`, from the network, split in any way. A caller that reads no more than
+ * ech_exchange_net_wanted octets at a time never takes an octet from the transport that comes after
+ * the record that holds the end of ServerHello.
  */
 enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes in);
-/* The transport ended (end of file or a hard error). ECH_EVENT_FAILED if no ServerHello was seen, else ECH_EVENT_NONE. */
+/* The transport ended (end of file or a hard error). ECH_EVENT_FAILED if no ServerHello was seen,
+ * else ECH_EVENT_NONE. */
 enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange);
 /* How many octets complete the record header or record in hand; 0 once the exchange is done. */
 size_t ech_exchange_net_wanted(const struct ech_exchange *exchange);
@@ -90,16 +105,20 @@ struct bytes ech_exchange_to_app(const struct ech_exchange *exchange);
 void ech_exchange_app_took(struct ech_exchange *exchange, size_t octets);
 
 /*
- * The answers to ECH_EVENT_NEED_CONFIG. offer seals ClientHelloInner under the choice (copied) and queues ClientHelloOuter;
- * ECH_EVENT_FAILED if that cannot be done. refuse fails the exchange with ECH_FAILURE_REFUSED before anything was sent.
+ * The answers to ECH_EVENT_NEED_CONFIG. offer seals ClientHelloInner under the choice (copied) and
+ * queues ClientHelloOuter; ECH_EVENT_FAILED if that cannot be done. refuse fails the exchange with
+ * ECH_FAILURE_REFUSED before anything was sent.
  */
-enum ech_event ech_exchange_offer(struct ech_exchange *exchange, const struct ech_config_choice *choice);
+enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
+                                  const struct ech_config_choice *choice);
 enum ech_event ech_exchange_refuse(struct ech_exchange *exchange);
 
-/* server_name of ClientHelloInner, borrowed; empty if it has none. Valid from ECH_EVENT_NEED_CONFIG on. */
+/* server_name of ClientHelloInner, borrowed; empty if it has none. Valid from ECH_EVENT_NEED_CONFIG
+ * on. */
 struct bytes ech_exchange_server_name(const struct ech_exchange *exchange);
 
-/* True from the moment that ServerHello was judged or the exchange failed; to_app and to_net may still hold octets. */
+/* True from the moment that ServerHello was judged or the exchange failed; to_app and to_net may
+ * still hold octets. */
 bool ech_exchange_done(const struct ech_exchange *exchange);
 /* True when done, accepted, and nothing is held: the adapter may step out of the data path. */
 bool ech_exchange_drained(const struct ech_exchange *exchange);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * HPKE base mode (RFC 9180): what ECH needs of it. The sender is for the client, the receiver for tests and test servers.
+ * HPKE base mode (RFC 9180): what ECH needs of it. The sender is for the client, the receiver for
+ * tests and test servers.
  */
 #ifndef ECH_HPKE_H
 #define ECH_HPKE_H
@@ -41,29 +42,41 @@ bool ech_hpke_aead_supported(uint16_t aead_id);
 size_t ech_hpke_enc_size(uint16_t kem_id);
 /* The Diffie-Hellman group under a KEM, or 0. */
 uint16_t ech_hpke_kem_group(uint16_t kem_id);
-/* DeserializePublicKey with the validation of RFC 9180, 7.1.4. ECH_ERR_UNSUPPORTED, ECH_ERR_CRYPTO. */
+/* DeserializePublicKey with the validation of RFC 9180, 7.1.4. ECH_ERR_UNSUPPORTED, ECH_ERR_CRYPTO.
+ */
 ECH_MUST_USE enum ech_status ech_hpke_check_public_key(uint16_t kem_id, struct bytes public_key);
 
 /*
  * SetupBaseS. The ephemeral private key comes from `random`. enc takes ech_hpke_enc_size octets.
  * ECH_ERR_UNSUPPORTED: suite; ECH_ERR_CRYPTO: the public key is refused, or randomness failed.
  */
-ECH_MUST_USE enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke, struct ech_hpke_suite suite, struct bytes public_key,
-                                                   struct bytes info, const struct ech_random *random, uint8_t *enc);
+ECH_MUST_USE enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke,
+                                                   struct ech_hpke_suite suite,
+                                                   struct bytes public_key, struct bytes info,
+                                                   const struct ech_random *random, uint8_t *enc);
 /* The same with a given ephemeral private key: for test vectors only. */
-ECH_MUST_USE enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke, struct ech_hpke_suite suite,
+ECH_MUST_USE enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke,
+                                                        struct ech_hpke_suite suite,
                                                         struct bytes public_key, struct bytes info,
-                                                        struct bytes ephemeral_private_key, uint8_t *enc);
+                                                        struct bytes ephemeral_private_key,
+                                                        uint8_t *enc);
 /* SetupBaseR, for test servers. */
-ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke, struct ech_hpke_suite suite,
-                                                     struct bytes private_key, struct bytes enc, struct bytes info);
+ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke,
+                                                     struct ech_hpke_suite suite,
+                                                     struct bytes private_key, struct bytes enc,
+                                                     struct bytes info);
 
-/* ContextS.Seal: out takes plaintext.len + ECH_AEAD_TAG octets. ECH_ERR_SPACE when the sequence number is used up. */
-ECH_MUST_USE enum ech_status ech_hpke_seal(struct ech_hpke *hpke, struct bytes aad, struct bytes plaintext, uint8_t *out);
-/* ContextR.Open: out takes ciphertext.len - ECH_AEAD_TAG octets. A failed open leaves the sequence number as it was. */
-ECH_MUST_USE enum ech_status ech_hpke_open(struct ech_hpke *hpke, struct bytes aad, struct bytes ciphertext, uint8_t *out);
+/* ContextS.Seal: out takes plaintext.len + ECH_AEAD_TAG octets. ECH_ERR_SPACE when the sequence
+ * number is used up. */
+ECH_MUST_USE enum ech_status ech_hpke_seal(struct ech_hpke *hpke, struct bytes aad,
+                                           struct bytes plaintext, uint8_t *out);
+/* ContextR.Open: out takes ciphertext.len - ECH_AEAD_TAG octets. A failed open leaves the sequence
+ * number as it was. */
+ECH_MUST_USE enum ech_status ech_hpke_open(struct ech_hpke *hpke, struct bytes aad,
+                                           struct bytes ciphertext, uint8_t *out);
 /* Context.Export (RFC 9180, 5.3). */
-ECH_MUST_USE enum ech_status ech_hpke_export(const struct ech_hpke *hpke, struct bytes exporter_context, uint8_t *out,
+ECH_MUST_USE enum ech_status ech_hpke_export(const struct ech_hpke *hpke,
+                                             struct bytes exporter_context, uint8_t *out,
                                              size_t len);
 
 void ech_hpke_wipe(struct ech_hpke *hpke);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The one error type of ech/ and dns/. Every function that can fail returns it, and every caller has to look.
+ * The one error type of ech/ and dns/. Every function that can fail returns it, and every caller
+ * has to look.
  */
 #ifndef ECH_STATUS_H
 #define ECH_STATUS_H

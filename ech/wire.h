@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Reading and writing of the TLS presentation language (RFC 8446, 3). Two types: a bounded cursor whose vectors are child
- * cursors, and a growable writer with a sticky failure. No code outside this file does arithmetic on octets from the wire.
+ * Reading and writing of the TLS presentation language (RFC 8446, 3). Two types: a bounded cursor
+ * whose vectors are child cursors, and a growable writer with a sticky failure. No code outside
+ * this file does arithmetic on octets from the wire.
  */
 #ifndef ECH_WIRE_H
 #define ECH_WIRE_H
@@ -28,7 +29,8 @@ ECH_MUST_USE bool bytes_equal(struct bytes a, struct bytes b);
 
 /* ---- reader ---- */
 
-/* A cursor over borrowed octets. It never moves past its end; a failed read leaves it where it was. */
+/* A cursor over borrowed octets. It never moves past its end; a failed read leaves it where it was.
+ */
 struct reader {
     const uint8_t *data;
     size_t len;
@@ -66,8 +68,9 @@ static inline struct bytes rd_rest(const struct reader *r)
 /* ---- writer ---- */
 
 /*
- * A growable buffer. Once an operation failed (no memory, length prefix too small, max passed) `failed` stays set, every later
- * write does nothing, and wr_finish tells. It owns its buffer: wr_free or wr_wipe, on success and failure alike.
+ * A growable buffer. Once an operation failed (no memory, length prefix too small, max passed)
+ * `failed` stays set, every later write does nothing, and wr_finish tells. It owns its buffer:
+ * wr_free or wr_wipe, on success and failure alike.
  */
 struct writer {
     uint8_t *data;
@@ -91,7 +94,8 @@ void wr_u24(struct writer *w, uint32_t v);
 void wr_u32(struct writer *w, uint32_t v);
 void wr_bytes(struct writer *w, struct bytes from);
 void wr_zeros(struct writer *w, size_t len);
-/* Opens a length prefix of `size` octets (1, 2 or 3); wr_close fills it in with what was written since. */
+/* Opens a length prefix of `size` octets (1, 2 or 3); wr_close fills it in with what was written
+ * since. */
 struct wr_mark wr_open(struct writer *w, uint8_t size);
 void wr_close(struct writer *w, struct wr_mark mark);
 /* ECH_OK, or the first failure (ECH_ERR_NOMEM, ECH_ERR_SPACE). The writer keeps its octets. */

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What stands between the stub (libechshim.so, in the global symbol scope, libc only) and the engine (libechshim-engine.so,
- * loaded RTLD_LOCAL): two structs of function pointers with one version number. Both come from one build; the version guards
- * against an engine of another release lying beside the stub.
+ * What stands between the stub (libechshim.so, in the global symbol scope, libc only) and the
+ * engine (libechshim-engine.so, loaded RTLD_LOCAL): two structs of function pointers with one
+ * version number. Both come from one build; the version guards against an engine of another release
+ * lying beside the stub.
  */
 #ifndef SHIM_ABI_H
 #define SHIM_ABI_H
@@ -27,18 +28,22 @@ enum shim_hook {
 enum shim_family { SHIM_FAMILY_LIBC, SHIM_FAMILY_OPENSSL, SHIM_FAMILY_GNUTLS };
 
 /*
- * One TLS library in the process. Two of one family are two of these. It lives until the process ends, and `handle` keeps the
- * library from being unloaded, so that no pointer taken from it can dangle.
+ * One TLS library in the process. Two of one family are two of these. It lives until the process
+ * ends, and `handle` keeps the library from being unloaded, so that no pointer taken from it can
+ * dangle.
  */
 struct shim_library {
     enum shim_family family;
-    const void *base; /* load address: its identity */
-    void *handle;     /* of dlopen(RTLD_NOLOAD) */
-    void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL where this version has none */
-    void *engine_data;         /* the engine's own table of the library's functions; set once, under the engine's lock */
+    const void *base;          /* load address: its identity */
+    void *handle;              /* of dlopen(RTLD_NOLOAD) */
+    void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL where this version has none
+                                */
+    void *engine_data; /* the engine's own table of the library's functions; set once, under the
+                          engine's lock */
 };
 
-/* A descriptor that `connect` was seen on. It may have been closed or reused since: ask getpeername before trusting it. */
+/* A descriptor that `connect` was seen on. It may have been closed or reused since: ask getpeername
+ * before trusting it. */
 struct shim_connection {
     int fd;
     uint16_t port;     /* host order */
@@ -52,10 +57,12 @@ struct shim_stub {
     void *(*dlsym)(void *handle, const char *name);
     /* libc's own connect. */
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
-    /* Raises or lowers the calling thread's "inside" count; while it is not 0 every hook is a plain pass-through. */
+    /* Raises or lowers the calling thread's "inside" count; while it is not 0 every hook is a plain
+     * pass-through. */
     void (*enter)(void);
     void (*leave)(void);
-    /* The noted descriptors of stream sockets, newest first; returns how many were written. Lock-free. */
+    /* The noted descriptors of stream sockets, newest first; returns how many were written.
+     * Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);
 };
 
@@ -64,14 +71,16 @@ struct shim_engine {
     uint32_t version;
 
     /*
-     * A context was made. True if handshakes on it are in our hand; false if they cannot be (the library is no OpenSSL that we
-     * know) and policy lets them pass; then nothing of ours is on the context. *refuse is set where policy says that TLS must
-     * not be possible with it (strict).
+     * A context was made. True if handshakes on it are in our hand; false if they cannot be (the
+     * library is no OpenSSL that we know) and policy lets them pass; then nothing of ours is on the
+     * context. *refuse is set where policy says that TLS must not be possible with it (strict).
      */
     bool (*openssl_context)(struct shim_library *library, SSL_CTX *context, bool *refuse);
-    /* The library that made this SSL, or NULL if it is not known. Asked only where a process has two of them. */
+    /* The library that made this SSL, or NULL if it is not known. Asked only where a process has
+     * two of them. */
     struct shim_library *(*openssl_library_of)(const SSL *ssl);
-    /* A call that may start a handshake is about to be made. False: it must fail instead. `connect`: by SSL_connect. */
+    /* A call that may start a handshake is about to be made. False: it must fail instead.
+     * `connect`: by SSL_connect. */
     bool (*openssl_before)(struct shim_library *library, SSL *ssl, bool connect);
     /* It returned; clears up after a finished exchange. */
     void (*openssl_after)(struct shim_library *library, SSL *ssl);
@@ -83,42 +92,53 @@ struct shim_engine {
     /* The SSL will speak QUIC: not ours. */
     void (*openssl_quic)(struct shim_library *library, SSL *ssl);
 
-    /* The hooks of GnuTLS, whole: each calls the real function itself and returns what the application shall see. */
+    /* The hooks of GnuTLS, whole: each calls the real function itself and returns what the
+     * application shall see. */
     int (*gnutls_init)(struct shim_library *library, gnutls_session_t *session, unsigned int flags);
     void (*gnutls_deinit)(struct shim_library *library, gnutls_session_t session);
     int (*gnutls_handshake)(struct shim_library *library, gnutls_session_t session);
-    int (*gnutls_server_name_set)(struct shim_library *library, gnutls_session_t session, gnutls_server_name_type_t type,
-                                  const void *name, size_t name_length);
-    int (*gnutls_priority_init)(struct shim_library *library, gnutls_priority_t *cache, const char *priorities,
-                                const char **error_position);
-    int (*gnutls_priority_init2)(struct shim_library *library, gnutls_priority_t *cache, const char *priorities,
-                                 const char **error_position, unsigned flags);
+    int (*gnutls_server_name_set)(struct shim_library *library, gnutls_session_t session,
+                                  gnutls_server_name_type_t type, const void *name,
+                                  size_t name_length);
+    int (*gnutls_priority_init)(struct shim_library *library, gnutls_priority_t *cache,
+                                const char *priorities, const char **error_position);
+    int (*gnutls_priority_init2)(struct shim_library *library, gnutls_priority_t *cache,
+                                 const char *priorities, const char **error_position,
+                                 unsigned flags);
     void (*gnutls_priority_deinit)(struct shim_library *library, gnutls_priority_t cache);
-    int (*gnutls_priority_set)(struct shim_library *library, gnutls_session_t session, gnutls_priority_t priority);
-    int (*gnutls_priority_set_direct)(struct shim_library *library, gnutls_session_t session, const char *priorities,
-                                      const char **error_position);
+    int (*gnutls_priority_set)(struct shim_library *library, gnutls_session_t session,
+                               gnutls_priority_t priority);
+    int (*gnutls_priority_set_direct)(struct shim_library *library, gnutls_session_t session,
+                                      const char *priorities, const char **error_position);
     int (*gnutls_set_default_priority)(struct shim_library *library, gnutls_session_t session);
-    int (*gnutls_set_default_priority_append)(struct shim_library *library, gnutls_session_t session, const char *add_prio,
+    int (*gnutls_set_default_priority_append)(struct shim_library *library,
+                                              gnutls_session_t session, const char *add_prio,
                                               const char **error_position, unsigned flags);
-    int (*gnutls_session_set_data)(struct shim_library *library, gnutls_session_t session, const void *data, size_t size);
-    void (*gnutls_transport_set_push_function)(struct shim_library *library, gnutls_session_t session,
-                                               gnutls_push_func push);
-    void (*gnutls_transport_set_vec_push_function)(struct shim_library *library, gnutls_session_t session,
+    int (*gnutls_session_set_data)(struct shim_library *library, gnutls_session_t session,
+                                   const void *data, size_t size);
+    void (*gnutls_transport_set_push_function)(struct shim_library *library,
+                                               gnutls_session_t session, gnutls_push_func push);
+    void (*gnutls_transport_set_vec_push_function)(struct shim_library *library,
+                                                   gnutls_session_t session,
                                                    gnutls_vec_push_func vec_push);
-    void (*gnutls_transport_set_pull_function)(struct shim_library *library, gnutls_session_t session,
-                                               gnutls_pull_func pull);
-    void (*gnutls_transport_set_pull_timeout_function)(struct shim_library *library, gnutls_session_t session,
+    void (*gnutls_transport_set_pull_function)(struct shim_library *library,
+                                               gnutls_session_t session, gnutls_pull_func pull);
+    void (*gnutls_transport_set_pull_timeout_function)(struct shim_library *library,
+                                                       gnutls_session_t session,
                                                        gnutls_pull_timeout_func pull_timeout);
-    void (*gnutls_handshake_set_read_function)(struct shim_library *library, gnutls_session_t session,
+    void (*gnutls_handshake_set_read_function)(struct shim_library *library,
+                                               gnutls_session_t session,
                                                gnutls_handshake_read_func read);
 };
 
 /*
- * The engine's one export. NULL if the versions differ or it cannot start; the stub must outlive it. Called once.
+ * The engine's one export. NULL if the versions differ or it cannot start; the stub must outlive
+ * it. Called once.
  */
 const struct shim_engine *shim_engine_start(const struct shim_stub *stub);
 
-/* Hooked functions that the oldest headers we build with do not declare (OpenSSL 3.5; BoringSSL's, quictls'). */
+/* Hooked functions that the oldest headers we build with do not declare (OpenSSL 3.5; BoringSSL's,
+ * quictls'). */
 typedef int shim_ssl_set_quic_tls_cbs(SSL *ssl, const void *dispatch, void *argument);
 typedef int shim_ssl_set_quic_method(SSL *ssl, const void *method);
 

@@ -43,11 +43,13 @@ static void after_fork(void)
     shim_openssl_after_fork();
 }
 
-__attribute__((visibility("default"))) const struct shim_engine *shim_engine_start(const struct shim_stub *stub)
+__attribute__((visibility("default"))) const struct shim_engine *
+shim_engine_start(const struct shim_stub *stub)
 {
     const struct shim_settings_source source = {.get = from_environment, .problem = tell_problem};
     uint64_t seed;
-    if (stub->version != SHIM_ABI_VERSION || gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
+    if (stub->version != SHIM_ABI_VERSION ||
+        gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
         return NULL;
     }
     state.stub = stub;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the cache, which has its own lock.
+ * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the
+ * cache, which has its own lock.
  */
 #ifndef SHIM_ENGINE_H
 #define SHIM_ENGINE_H

@@ -16,7 +16,9 @@ enum { LINE_SIZE = 1024 };
 
 bool shim_append_file(const char *path, const void *octets, size_t length)
 {
-    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK, S_IRUSR | S_IWUSR);
+    int fd =
+        open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY | O_NONBLOCK,
+             S_IRUSR | S_IWUSR);
     if (fd < 0) {
         return false;
     }
@@ -37,7 +39,8 @@ static void say(const char *file, const char *line, size_t length)
     }
 }
 
-void shim_log(const struct shim_settings *settings, enum shim_log_level level, const char *format, ...)
+void shim_log(const struct shim_settings *settings, enum shim_log_level level, const char *format,
+              ...)
 {
     if (settings->log_level < level) {
         return;
@@ -93,8 +96,9 @@ void shim_report_append(const struct shim_settings *settings, const struct shim_
     wr_init(&w, REPORT_MAX);
     if (shim_report_encode(&w, report, &origin) == ECH_OK) {
         struct bytes line = wr_view(&w);
-        bool written = settings->report != NULL ? shim_append_file(settings->report, line.data, line.len)
-                                                : write(settings->report_fd, line.data, line.len) == (ssize_t)line.len;
+        bool written = settings->report != NULL
+                           ? shim_append_file(settings->report, line.data, line.len)
+                           : write(settings->report_fd, line.data, line.len) == (ssize_t)line.len;
         if (!written) {
             shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
         }

@@ -1,21 +1,22 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Output into somebody else's process: only what was asked for. Host names are the secret that is protected here: they are
- * logged at level debug only.
+ * Output into somebody else's process: only what was asked for. Host names are the secret that is
+ * protected here: they are logged at level debug only.
  */
 #ifndef SHIM_LOG_H
 #define SHIM_LOG_H
 
 #include "shim/settings.h"
 
-/* One line, by one write, to the log file or standard error; nothing if the settings' level is lower. errno is kept. */
-__attribute__((format(printf, 3, 4))) void shim_log(const struct shim_settings *settings, enum shim_log_level level,
-                                                    const char *format, ...);
+/* One line, by one write, to the log file or standard error; nothing if the settings' level is
+ * lower. errno is kept. */
+__attribute__((format(printf, 3, 4))) void
+shim_log(const struct shim_settings *settings, enum shim_log_level level, const char *format, ...);
 /* A problem with the settings themselves: always said, on standard error. */
 void shim_log_setting_problem(const char *text);
 /*
- * Appends octets to a file by one write: made with mode 0600, opened for appending, never through a symbolic link, closed again
- * at once. False with errno set if that failed.
+ * Appends octets to a file by one write: made with mode 0600, opened for appending, never through a
+ * symbolic link, closed again at once. False with errno set if that failed.
  */
 bool shim_append_file(const char *path, const void *octets, size_t length);
 

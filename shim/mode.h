@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ECHSHIM_MODE, read by the stub (is there anything to do? must we refuse without an engine?) and by the engine alike.
+ * ECHSHIM_MODE, read by the stub (is there anything to do? must we refuse without an engine?) and
+ * by the engine alike.
  */
 #ifndef SHIM_MODE_H
 #define SHIM_MODE_H
@@ -10,8 +11,8 @@
 enum shim_mode { SHIM_MODE_OFF, SHIM_MODE_GREASE, SHIM_MODE_OPPORTUNISTIC, SHIM_MODE_STRICT };
 
 /*
- * The mode that a word names; NULL or "" is the default, opportunistic. An unknown word gives strict, the safe choice, and
- * false: the caller reports it.
+ * The mode that a word names; NULL or "" is the default, opportunistic. An unknown word gives
+ * strict, the safe choice, and false: the caller reports it.
  */
 bool shim_mode_parse(const char *word, enum shim_mode *mode);
 /* The word for a mode; static storage. */

@@ -8,8 +8,11 @@
 
 #include "shim/engine.h"
 
-enum { EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST | SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
-       ENCRYPTED_CLIENT_HELLO = 0xfe0d };
+enum {
+    EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
+                         SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+    ENCRYPTED_CLIENT_HELLO = 0xfe0d
+};
 
 static bool context(struct shim_library *library, SSL_CTX *ctx, bool *refuse)
 {
@@ -24,11 +27,12 @@ static bool context(struct shim_library *library, SSL_CTX *ctx, bool *refuse)
     } else {
         openssl->ERR_set_mark();
         /*
-         * The contexts: with ClientHello alone a HelloRetryRequest that answers the extension would be refused, and without
-         * EncryptedExtensions so would retry_configs.
+         * The contexts: with ClientHello alone a HelloRetryRequest that answers the extension would
+         * be refused, and without EncryptedExtensions so would retry_configs.
          */
-        armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS, openssl_extension_add, NULL,
-                                                openssl, openssl_extension_parse, openssl) == 1 &&
+        armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS,
+                                                openssl_extension_add, NULL, openssl,
+                                                openssl_extension_parse, openssl) == 1 &&
                 openssl->SSL_CTX_set_ex_data(ctx, openssl->context_index, &ours) == 1;
         openssl->ERR_pop_to_mark();
     }
@@ -78,7 +82,8 @@ static void after(struct shim_library *library, SSL *ssl)
     }
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
     if (connection == NULL || connection->phase != OPENSSL_STARTED || connection->replacing != 0 ||
-        !ech_exchange_drained(shim_session_exchange(connection->session)) || connection->taken != 0) {
+        !ech_exchange_drained(shim_session_exchange(connection->session)) ||
+        connection->taken != 0) {
         return;
     }
     int saved = errno;
@@ -114,7 +119,8 @@ static void bio_replaced(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
     if (connection != NULL && connection->replacing != 0 && --connection->replacing == 0) {
-        /* If it cannot be put back there is nothing below to write to, or no memory: the second hello is refused then. */
+        /* If it cannot be put back there is nothing below to write to, or no memory: the second
+         * hello is refused then. */
         (void)openssl_filter_install(connection);
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Private to the OpenSSL adapter: the functions of one libssl (and its libcrypto) in the process, and the state of one SSL. We
- * link neither: each table is filled from the library that the application uses.
+ * Private to the OpenSSL adapter: the functions of one libssl (and its libcrypto) in the process,
+ * and the state of one SSL. We link neither: each table is filled from the library that the
+ * application uses.
  */
 #ifndef SHIM_OPENSSL_H
 #define SHIM_OPENSSL_H
@@ -71,7 +72,7 @@
 
 struct openssl {
     struct shim_library *library;
-    bool supported;  /* false: nothing below may be used */
+    bool supported;    /* false: nothing below may be used */
     int context_index; /* of ex_data: a context of ours has a value there */
     int ssl_index;     /* of ex_data: struct openssl_connection */
     int filter_type;
@@ -91,7 +92,8 @@ enum openssl_phase {
     OPENSSL_DONE,    /* the exchange was accepted and the filter is out */
 };
 
-/* One SSL. Shared by its ex_data and the filter BIOs, which OpenSSL frees in no order that we know. */
+/* One SSL. Shared by its ex_data and the filter BIOs, which OpenSSL frees in no order that we know.
+ */
 struct openssl_connection {
     atomic_int references;
     const struct openssl *openssl;
@@ -100,15 +102,16 @@ struct openssl_connection {
     bool hello_made; /* the custom extension was asked for since the decision */
     bool quic;
     struct shim_session *session;
-    int filters;       /* how many filter BIOs are alive: 0, 1 or 2 */
+    int filters;        /* how many filter BIOs are alive: 0, 1 or 2 */
     unsigned replacing; /* depth of calls that put other BIOs under the SSL */
-    size_t taken;      /* octets of a write that were taken before the transport said "later" */
+    size_t taken;       /* octets of a write that were taken before the transport said "later" */
     bool minimum_raised;
     long minimum; /* the application's own, while raised */
     bool late;    /* no hook saw the handshake start */
 };
 
-/* The table of a library, made at the first call; never NULL but for want of memory. Look at `supported`. */
+/* The table of a library, made at the first call; never NULL but for want of memory. Look at
+ * `supported`. */
 struct openssl *openssl_of(struct shim_library *library);
 /* The connection that an SSL already has, or NULL. */
 struct openssl_connection *openssl_connection_get(const struct openssl *openssl, const SSL *ssl);
@@ -122,7 +125,8 @@ struct shim_library *openssl_library_of(const SSL *ssl);
 
 /* Makes the BIO_METHOD of a library; false for want of memory or of a BIO type. */
 bool openssl_filter_init(struct openssl *openssl);
-/* Puts the filter between the SSL and its BIOs. False if it has none, or for want of memory: then nothing is changed. */
+/* Puts the filter between the SSL and its BIOs. False if it has none, or for want of memory: then
+ * nothing is changed. */
 bool openssl_filter_install(struct openssl_connection *connection);
 /* Is it between the SSL and its BIOs now, in both directions? */
 bool openssl_filter_installed(const struct openssl_connection *connection);
@@ -133,10 +137,12 @@ BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
 
 /* ---- the callbacks of the custom extension, openssl_hello.c ---- */
 
-int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context, const unsigned char **out, size_t *outlen,
-                          X509 *x, size_t chain_index, int *alert, void *argument);
-int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context, const unsigned char *in, size_t inlen, X509 *x,
-                            size_t chain_index, int *alert, void *argument);
+int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
+                          const unsigned char **out, size_t *outlen, X509 *x, size_t chain_index,
+                          int *alert, void *argument);
+int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
+                            const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
+                            int *alert, void *argument);
 
 /* Decides what becomes of a handshake that is about to start. False: it must fail. */
 bool openssl_decide(struct openssl_connection *connection);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The filter BIO: for the time of the hello exchange it stands between an SSL and the application's BIO, and carries octets
- * between the two and the exchange. No protocol here.
+ * The filter BIO: for the time of the hello exchange it stands between an SSL and the application's
+ * BIO, and carries octets between the two and the exchange. No protocol here.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,7 +13,8 @@ enum { CHUNK = 4096, RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY };
 /* Before the exchange is made and after it is drained the filter is not there. */
 static bool transparent(const struct openssl_connection *connection)
 {
-    return connection->session == NULL || ech_exchange_drained(shim_session_exchange(connection->session));
+    return connection->session == NULL ||
+           ech_exchange_drained(shim_session_exchange(connection->session));
 }
 
 /* What the BIO below said about trying again becomes our own word. */
@@ -24,12 +25,14 @@ static void copy_retry(const struct openssl *openssl, BIO *bio, BIO *next)
     openssl->BIO_set_retry_reason(bio, openssl->BIO_get_retry_reason(next));
 }
 
-/* Hands what waits for the network to the BIO below. 1: all of it went; else what BIO_write said. */
+/* Hands what waits for the network to the BIO below. 1: all of it went; else what BIO_write said.
+ */
 static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
     struct ech_exchange *exchange = shim_session_exchange(connection->session);
-    for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0; out = ech_exchange_to_net(exchange)) {
+    for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
+         out = ech_exchange_to_net(exchange)) {
         int part = out.len < INT32_MAX ? (int)out.len : INT32_MAX;
         int written = openssl->BIO_write(next, out.data, part);
         if (written <= 0) {
@@ -42,10 +45,12 @@ static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
 }
 
 /*
- * The TLS library writes. The exchange takes everything at once; if the transport takes only a part of what came of it, the
- * same octets are asked for again, for libssl cannot be told "later" at a flush.
+ * The TLS library writes. The exchange takes everything at once; if the transport takes only a part
+ * of what came of it, the same octets are asked for again, for libssl cannot be told "later" at a
+ * flush.
  */
-static int filter_write(struct openssl_connection *connection, BIO *bio, const char *data, int length)
+static int filter_write(struct openssl_connection *connection, BIO *bio, const char *data,
+                        int length)
 {
     const struct openssl *openssl = connection->openssl;
     BIO *next = openssl->BIO_next(bio);
@@ -60,7 +65,8 @@ static int filter_write(struct openssl_connection *connection, BIO *bio, const c
     }
     size_t octets = (size_t)length;
     if (connection->taken < octets) {
-        shim_session_from_app(connection->session, bytes_of(data + connection->taken, octets - connection->taken));
+        shim_session_from_app(connection->session,
+                              bytes_of(data + connection->taken, octets - connection->taken));
         connection->taken = octets;
     }
     int flushed = flush_to_net(connection, bio, next);
@@ -104,7 +110,8 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
             return 0; /* failed, and the alert has been read: end of file */
         }
         uint8_t chunk[CHUNK];
-        int got = openssl->BIO_read(next, chunk, wanted < sizeof chunk ? (int)wanted : (int)sizeof chunk);
+        int got =
+            openssl->BIO_read(next, chunk, wanted < sizeof chunk ? (int)wanted : (int)sizeof chunk);
         if (got <= 0) {
             copy_retry(openssl, bio, next);
             if (openssl->BIO_test_flags(next, BIO_FLAGS_SHOULD_RETRY) == 0) {
@@ -119,7 +126,8 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
     return got;
 }
 
-static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int command, long number, void *pointer)
+static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int command, long number,
+                        void *pointer)
 {
     const struct openssl *openssl = connection->openssl;
     BIO *next = openssl->BIO_next(bio);
@@ -130,10 +138,14 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     case BIO_CTRL_DUP:
         return 0;
     case BIO_CTRL_PENDING:
-        held = transparent(connection) ? 0 : ech_exchange_to_app(shim_session_exchange(connection->session)).len;
+        held = transparent(connection)
+                   ? 0
+                   : ech_exchange_to_app(shim_session_exchange(connection->session)).len;
         break;
     case BIO_CTRL_WPENDING:
-        held = transparent(connection) ? 0 : ech_exchange_to_net(shim_session_exchange(connection->session)).len;
+        held = transparent(connection)
+                   ? 0
+                   : ech_exchange_to_net(shim_session_exchange(connection->session)).len;
         break;
     default:
         break;
@@ -146,7 +158,8 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     return held > 0 ? result + (long)held : result;
 }
 
-static long filter_callback_ctrl(struct openssl_connection *connection, BIO *bio, int command, BIO_info_cb *callback)
+static long filter_callback_ctrl(struct openssl_connection *connection, BIO *bio, int command,
+                                 BIO_info_cb *callback)
 {
     BIO *next = connection->openssl->BIO_next(bio);
     return next != NULL ? connection->openssl->BIO_callback_ctrl(next, command, callback) : 0;
@@ -160,38 +173,38 @@ static int filter_destroy(struct openssl_connection *connection)
 }
 
 /*
- * A callback is given a BIO and nothing else, and only its own library's BIO_get_data reads that. So each library has callbacks
- * of its own, which know its table: as many as there are slots.
+ * A callback is given a BIO and nothing else, and only its own library's BIO_get_data reads that.
+ * So each library has callbacks of its own, which know its table: as many as there are slots.
  */
 enum { SLOTS = 4 };
 static struct openssl *slots[SLOTS];
 
-#define SLOT_CALLBACKS(slot)                                                                                                  \
-    static int write_##slot(BIO *bio, const char *data, int length)                                                           \
-    {                                                                                                                         \
-        return filter_write(slots[slot]->BIO_get_data(bio), bio, data, length);                                               \
-    }                                                                                                                         \
-    static int read_##slot(BIO *bio, char *out, int size)                                                                     \
-    {                                                                                                                         \
-        return filter_read(slots[slot]->BIO_get_data(bio), bio, out, size);                                                   \
-    }                                                                                                                         \
-    static long ctrl_##slot(BIO *bio, int command, long number, void *pointer)                                                \
-    {                                                                                                                         \
-        return filter_ctrl(slots[slot]->BIO_get_data(bio), bio, command, number, pointer);                                    \
-    }                                                                                                                         \
-    static long callback_ctrl_##slot(BIO *bio, int command, BIO_info_cb *callback)                                            \
-    {                                                                                                                         \
-        return filter_callback_ctrl(slots[slot]->BIO_get_data(bio), bio, command, callback);                                  \
-    }                                                                                                                         \
-    static int create_##slot(BIO *bio)                                                                                        \
-    {                                                                                                                         \
-        slots[slot]->BIO_set_init(bio, 1);                                                                                    \
-        return 1;                                                                                                             \
-    }                                                                                                                         \
-    static int destroy_##slot(BIO *bio)                                                                                       \
-    {                                                                                                                         \
-        struct openssl_connection *connection = slots[slot]->BIO_get_data(bio);                                               \
-        return connection != NULL ? filter_destroy(connection) : 1;                                                           \
+#define SLOT_CALLBACKS(slot)                                                                       \
+    static int write_##slot(BIO *bio, const char *data, int length)                                \
+    {                                                                                              \
+        return filter_write(slots[slot]->BIO_get_data(bio), bio, data, length);                    \
+    }                                                                                              \
+    static int read_##slot(BIO *bio, char *out, int size)                                          \
+    {                                                                                              \
+        return filter_read(slots[slot]->BIO_get_data(bio), bio, out, size);                        \
+    }                                                                                              \
+    static long ctrl_##slot(BIO *bio, int command, long number, void *pointer)                     \
+    {                                                                                              \
+        return filter_ctrl(slots[slot]->BIO_get_data(bio), bio, command, number, pointer);         \
+    }                                                                                              \
+    static long callback_ctrl_##slot(BIO *bio, int command, BIO_info_cb *callback)                 \
+    {                                                                                              \
+        return filter_callback_ctrl(slots[slot]->BIO_get_data(bio), bio, command, callback);       \
+    }                                                                                              \
+    static int create_##slot(BIO *bio)                                                             \
+    {                                                                                              \
+        slots[slot]->BIO_set_init(bio, 1);                                                         \
+        return 1;                                                                                  \
+    }                                                                                              \
+    static int destroy_##slot(BIO *bio)                                                            \
+    {                                                                                              \
+        struct openssl_connection *connection = slots[slot]->BIO_get_data(bio);                    \
+        return connection != NULL ? filter_destroy(connection) : 1;                                \
     }
 
 SLOT_CALLBACKS(0)
@@ -208,9 +221,10 @@ struct slot_callbacks {
     int (*destroy)(BIO *);
 };
 
-#define SLOT(slot)                                                                                                            \
-    {                                                                                                                         \
-        write_##slot, read_##slot, ctrl_##slot, callback_ctrl_##slot, create_##slot, destroy_##slot                           \
+#define SLOT(slot)                                                                                 \
+    {                                                                                              \
+        write_##slot, read_##slot, ctrl_##slot, callback_ctrl_##slot, create_##slot,               \
+            destroy_##slot                                                                         \
     }
 static const struct slot_callbacks callbacks[SLOTS] = {SLOT(0), SLOT(1), SLOT(2), SLOT(3)};
 
@@ -228,7 +242,8 @@ bool openssl_filter_init(struct openssl *openssl)
     BIO_METHOD *method = openssl->BIO_meth_new(openssl->filter_type, "hello exchange");
     const struct slot_callbacks *own = &callbacks[slot];
     if (method == NULL || openssl->BIO_meth_set_write(method, own->write) != 1 ||
-        openssl->BIO_meth_set_read(method, own->read) != 1 || openssl->BIO_meth_set_ctrl(method, own->ctrl) != 1 ||
+        openssl->BIO_meth_set_read(method, own->read) != 1 ||
+        openssl->BIO_meth_set_ctrl(method, own->ctrl) != 1 ||
         openssl->BIO_meth_set_callback_ctrl(method, own->callback_ctrl) != 1 ||
         openssl->BIO_meth_set_create(method, own->create) != 1 ||
         openssl->BIO_meth_set_destroy(method, own->destroy) != 1) {
@@ -247,7 +262,8 @@ static BIO *filter_new(struct openssl_connection *connection, BIO *next)
         atomic_fetch_add(&connection->references, 1);
         connection->filters++;
         openssl->BIO_set_data(filter, connection);
-        /* Not BIO_push: it would leave a pointer to us in the application's BIO. The reference is ours. */
+        /* Not BIO_push: it would leave a pointer to us in the application's BIO. The reference is
+         * ours. */
         openssl->BIO_up_ref(next);
         openssl->BIO_set_next(filter, next);
     }

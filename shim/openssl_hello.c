@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Making libssl's hello a ClientHelloInner: TLS 1.3 only and the marker, both by its public interface.
+ * Making libssl's hello a ClientHelloInner: TLS 1.3 only and the marker, both by its public
+ * interface.
  */
 #include <errno.h>
 
@@ -35,17 +36,20 @@ void openssl_minimum_restore(struct openssl_connection *connection)
 {
     if (connection->minimum_raised && connection->ssl != NULL) {
         connection->minimum_raised = false;
-        (void)connection->openssl->SSL_ctrl(connection->ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, connection->minimum, NULL);
+        (void)connection->openssl->SSL_ctrl(connection->ssl, SSL_CTRL_SET_MIN_PROTO_VERSION,
+                                            connection->minimum, NULL);
     }
 }
 
-/* Raises the minimum if TLS 1.3 is possible here: looks at the maximum first, for a minimum above it ends in an error. */
+/* Raises the minimum if TLS 1.3 is possible here: looks at the maximum first, for a minimum above
+ * it ends in an error. */
 static bool try_tls13(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     SSL *ssl = connection->ssl;
     long maximum = openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MAX_PROTO_VERSION, 0, NULL);
-    if ((maximum != 0 && maximum < TLS1_3_VERSION) || (openssl->SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) != 0 ||
+    if ((maximum != 0 && maximum < TLS1_3_VERSION) ||
+        (openssl->SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) != 0 ||
         !openssl_minimum_raise(connection)) {
         return false;
     }
@@ -114,7 +118,8 @@ bool openssl_decide(struct openssl_connection *connection)
 /* ---- the extension ---- */
 
 /* The first hello of a handshake. */
-static int add_to_first(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+static int add_to_first(struct openssl_connection *connection, const unsigned char **out,
+                        size_t *length, int *alert)
 {
     if (!openssl_filter_install(connection)) {
         *alert = ALERT_INTERNAL_ERROR;
@@ -127,9 +132,11 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
 }
 
 /* The one after HelloRetryRequest: it must go through the same exchange. */
-static int add_to_second(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+static int add_to_second(struct openssl_connection *connection, const unsigned char **out,
+                         size_t *length, int *alert)
 {
-    if (!openssl_filter_installed(connection) || (connection->late && !openssl_minimum_raise(connection))) {
+    if (!openssl_filter_installed(connection) ||
+        (connection->late && !openssl_minimum_raise(connection))) {
         *alert = ALERT_INTERNAL_ERROR;
         return -1;
     }
@@ -138,14 +145,18 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
     return 1;
 }
 
-static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out, size_t *length, int *alert)
+static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
+                               size_t *length, int *alert)
 {
-    if (connection->phase == OPENSSL_STARTED && shim_session_awaits_second_hello(connection->session)) {
+    if (connection->phase == OPENSSL_STARTED &&
+        shim_session_awaits_second_hello(connection->session)) {
         return add_to_second(connection, out, length, alert);
     }
-    bool seen = !connection->hello_made && (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);
+    bool seen = !connection->hello_made &&
+                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);
     if (!seen && connection->phase == OPENSSL_PASS && connection->hello_made) {
-        /* After a HelloRetryRequest to a hello of the application's own: what passed once passes twice. */
+        /* After a HelloRetryRequest to a hello of the application's own: what passed once passes
+         * twice. */
         return 0;
     }
     if (!seen) {
@@ -160,12 +171,14 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
     return connection->phase == OPENSSL_ARMED ? add_to_first(connection, out, length, alert) : 0;
 }
 
-int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context, const unsigned char **out, size_t *outlen,
-                          X509 *x, size_t chain_index, int *alert, void *argument)
+int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
+                          const unsigned char **out, size_t *outlen, X509 *x, size_t chain_index,
+                          int *alert, void *argument)
 {
     (void)type, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
-    /* A server sends nothing of ours; a renegotiation (TLS 1.2) belongs to a handshake that passed. */
+    /* A server sends nothing of ours; a renegotiation (TLS 1.2) belongs to a handshake that passed.
+     */
     if ((context & SSL_EXT_CLIENT_HELLO) == 0 || openssl->SSL_is_server(ssl) != 0 ||
         openssl->SSL_renegotiate_pending(ssl) != 0) {
         return 0;
@@ -181,8 +194,9 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context, con
     return result;
 }
 
-int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context, const unsigned char *in, size_t inlen, X509 *x,
-                            size_t chain_index, int *alert, void *argument)
+int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
+                            const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
+                            int *alert, void *argument)
 {
     (void)type, (void)in, (void)inlen, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
@@ -192,8 +206,8 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context, c
     }
     if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
         /*
-         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when the minimum was raised, so the second
-         * has to start like it.
+         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when the minimum
+         * was raised, so the second has to start like it.
          */
         openssl_minimum_restore(connection);
     }

@@ -12,7 +12,8 @@ enum { OPENSSL_1_1_1 = 0x10101000L, LIBRESSL = 0x20000000L, ENCRYPTED_CLIENT_HEL
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 
-/* ---- SSLs by library: only asked where a process has two, but then for SSLs from before the second came ---- */
+/* ---- SSLs by library: only asked where a process has two, but then for SSLs from before the
+ * second came ---- */
 
 struct ssl_entry {
     const SSL *ssl;
@@ -84,13 +85,15 @@ void shim_openssl_after_fork(void)
 
 /* ---- ex_data: OpenSSL tells when an SSL comes and goes, whoever makes it ---- */
 
-static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number, void *argument)
+static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
+                     void *argument)
 {
     (void)ptr, (void)data, (void)index, (void)number;
     ssl_remember(parent, ((struct openssl *)argument)->library);
 }
 
-static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number, void *argument)
+static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
+                      void *argument)
 {
     (void)data, (void)index, (void)number;
     struct openssl_connection *connection = ptr;
@@ -102,8 +105,8 @@ static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, 
 }
 
 /* A duplicate starts with nothing decided. */
-static int ssl_duplicated(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **from_data, int index, long number,
-                          void *argument)
+static int ssl_duplicated(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **from_data,
+                          int index, long number, void *argument)
 {
     (void)to, (void)from, (void)index, (void)number, (void)argument;
     *from_data = NULL;
@@ -171,9 +174,10 @@ static bool resolve(struct openssl *openssl)
 
 static bool take_indexes(struct openssl *openssl)
 {
-    openssl->context_index = openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, NULL);
-    openssl->ssl_index =
-        openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, openssl, ssl_made, ssl_duplicated, ssl_freed);
+    openssl->context_index =
+        openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, NULL, NULL, NULL, NULL);
+    openssl->ssl_index = openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, openssl, ssl_made,
+                                                          ssl_duplicated, ssl_freed);
     return openssl->context_index >= 0 && openssl->ssl_index >= 0;
 }
 
@@ -185,7 +189,8 @@ struct openssl *openssl_of(struct shim_library *library)
         openssl = calloc(1, sizeof *openssl);
         if (openssl != NULL) {
             openssl->library = library;
-            openssl->supported = resolve(openssl) && take_indexes(openssl) && openssl_filter_init(openssl);
+            openssl->supported =
+                resolve(openssl) && take_indexes(openssl) && openssl_filter_init(openssl);
             library->engine_data = openssl;
         }
     }

@@ -12,8 +12,8 @@ static bool peer_of(int fd, struct shim_peer *peer)
     socklen_t length = sizeof peer->address;
     int type = 0;
     socklen_t type_length = sizeof type;
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0 || type != SOCK_STREAM ||
-        getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0 ||
+        type != SOCK_STREAM || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
         return false;
     }
     if (peer->address.ss_family == AF_INET) {

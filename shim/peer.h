@@ -15,9 +15,9 @@ struct shim_peer {
 };
 
 /*
- * The peer of a descriptor. Where the transport hides it (fd is -1: memory BIOs, own push functions) the newest stream socket
- * that `connect` was seen on and that is still connected, those to watched ports first. If there is none, the port is taken for
- * 443: a guess that protects.
+ * The peer of a descriptor. Where the transport hides it (fd is -1: memory BIOs, own push
+ * functions) the newest stream socket that `connect` was seen on and that is still connected, those
+ * to watched ports first. If there is none, the port is taken for 443: a guess that protects.
  */
 void shim_peer_find(int fd, struct shim_peer *peer);
 

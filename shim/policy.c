@@ -34,7 +34,8 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     return (struct shim_decision){.action = SHIM_ACTION_SEARCH};
 }
 
-struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts, enum shim_search search)
+struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
+                                        enum shim_search search)
 {
     switch (search) {
     case SHIM_SEARCH_USABLE:

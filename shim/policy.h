@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The one place where it is decided what becomes of a connection (design, section 6). Pure: facts in, decision out.
+ * The one place where it is decided what becomes of a connection (design, section 6). Pure: facts
+ * in, decision out.
  */
 #ifndef SHIM_POLICY_H
 #define SHIM_POLICY_H
@@ -21,23 +22,26 @@ struct shim_policy_facts {
 
 /* What the search for an ECHConfig gave. */
 enum shim_search {
-    SHIM_SEARCH_USABLE,       /* a suitable ECHConfig is at hand */
-    SHIM_SEARCH_NO_RECORD,    /* the name has no HTTPS record, or none with ech */
-    SHIM_SEARCH_ELSEWHERE,    /* ech is there, but for an endpoint that the connection does not lead to */
-    SHIM_SEARCH_UNUSABLE,     /* there are ECHConfigs, none of them suitable */
-    SHIM_SEARCH_FAILED,       /* the look-up failed; its own reason goes to the report */
+    SHIM_SEARCH_USABLE,    /* a suitable ECHConfig is at hand */
+    SHIM_SEARCH_NO_RECORD, /* the name has no HTTPS record, or none with ech */
+    SHIM_SEARCH_ELSEWHERE, /* ech is there, but for an endpoint that the connection does not lead to
+                            */
+    SHIM_SEARCH_UNUSABLE,  /* there are ECHConfigs, none of them suitable */
+    SHIM_SEARCH_FAILED,    /* the look-up failed; its own reason goes to the report */
     SHIM_SEARCH_BAD_SETTINGS, /* resolver or config list cannot be used */
 };
 
 enum shim_action {
     SHIM_ACTION_IGNORE, /* not our business: no report either */
-    SHIM_ACTION_SEARCH, /* only from shim_policy_begin: look for an ECHConfig, then ask shim_policy_decide */
+    SHIM_ACTION_SEARCH, /* only from shim_policy_begin: look for an ECHConfig, then ask
+                           shim_policy_decide */
     SHIM_ACTION_PLAIN,  /* the application's own hello goes out as it is */
     SHIM_ACTION_OFFER,  /* ECH */
     SHIM_ACTION_REFUSE, /* the application gets a TLS error before any octet of a hello is sent */
 };
 
-/* A decision with the word for it in the report line; static storage, NULL if there is nothing to say. */
+/* A decision with the word for it in the report line; static storage, NULL if there is nothing to
+ * say. */
 struct shim_decision {
     enum shim_action action;
     const char *reason;
@@ -46,6 +50,7 @@ struct shim_decision {
 /* Before anything is looked up. */
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts);
 /* After the search that SHIM_ACTION_SEARCH asked for. */
-struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts, enum shim_search search);
+struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
+                                        enum shim_search search);
 
 #endif

@@ -83,7 +83,8 @@ static void put_config(struct writer *w, const struct shim_report *report)
     put_number(w, "aead", report->has_config, report->suite.aead_id);
 }
 
-enum ech_status shim_report_encode(struct writer *w, const struct shim_report *report, const struct shim_report_origin *origin)
+enum ech_status shim_report_encode(struct writer *w, const struct shim_report *report,
+                                   const struct shim_report_origin *origin)
 {
     put_time(w, origin->time_ms);
     put_number(w, "pid", true, (uint64_t)origin->pid);

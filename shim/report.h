@@ -47,8 +47,9 @@ ECH_MUST_USE enum ech_status shim_report_encode(struct writer *w, const struct s
                                                 const struct shim_report_origin *origin);
 
 /*
- * Appends the line to the report that the settings name, by one write; does nothing without one. The file is made with mode 0600
- * and never followed through a symbolic link. Failures are logged, never passed on. errno is kept.
+ * Appends the line to the report that the settings name, by one write; does nothing without one.
+ * The file is made with mode 0600 and never followed through a symbolic link. Failures are logged,
+ * never passed on. errno is kept.
  */
 void shim_report_append(const struct shim_settings *settings, const struct shim_report *report);
 

@@ -42,10 +42,12 @@ static bool hint_holds(struct bytes hint, const void *address, size_t size)
 }
 
 /*
- * RFC 9848, 3 and 4: the ech of a record goes with its TargetName and port only. The connection stands already; it leads to the
- * endpoint if the application asked for that very name, or if the peer's address is one that the record names.
+ * RFC 9848, 3 and 4: the ech of a record goes with its TargetName and port only. The connection
+ * stands already; it leads to the endpoint if the application asked for that very name, or if the
+ * peer's address is one that the record names.
  */
-static bool leads_to(const struct shim_destination *destination, const struct dns_endpoint *endpoint)
+static bool leads_to(const struct shim_destination *destination,
+                     const struct dns_endpoint *endpoint)
 {
     if (endpoint->port != destination->port) {
         return false;
@@ -61,14 +63,16 @@ static bool leads_to(const struct shim_destination *destination, const struct dn
         return hint_holds(endpoint->ipv4hint, &v4->sin_addr, sizeof v4->sin_addr);
     }
     if (destination->peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)destination->peer;
+        const struct sockaddr_in6 *v6 =
+            (const struct sockaddr_in6 *)(const void *)destination->peer;
         return hint_holds(endpoint->ipv6hint, &v6->sin6_addr, sizeof v6->sin6_addr);
     }
     return false;
 }
 
 /* The best config among the endpoints that the connection leads to. */
-static enum shim_search choose_endpoint(struct shim_found *found, const struct dns_https_answer *answer,
+static enum shim_search choose_endpoint(struct shim_found *found,
+                                        const struct dns_https_answer *answer,
                                         const struct shim_destination *destination)
 {
     enum shim_search best = SHIM_SEARCH_NO_RECORD;
@@ -107,7 +111,8 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
         return;
     }
     struct dns_lookup_report report = {0};
-    struct dns_https_answer *answer = dns_lookup_https(lookup, destination->host, destination->port, &report);
+    struct dns_https_answer *answer =
+        dns_lookup_https(lookup, destination->host, destination->port, &report);
     found->lookup_us = report.lookup_us;
     memcpy(found->resolver, report.resolver, sizeof found->resolver);
     if (answer == NULL || answer->result == DNS_FAILED) {

@@ -38,13 +38,15 @@ static void report_outcome(struct shim_session *session, const char *outcome, co
     session->report.outcome = outcome;
     session->report.reason = reason;
     const struct shim_settings *settings = &shim_engine_state()->settings;
-    shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome, reason != NULL ? reason : "-");
+    shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
+             reason != NULL ? reason : "-");
     shim_report_append(settings, &session->report);
 }
 
 /* ---- the decision ---- */
 
-static struct shim_decision decide(struct shim_session *session, const struct shim_session_facts *given)
+static struct shim_decision decide(struct shim_session *session,
+                                   const struct shim_session_facts *given)
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_peer peer;
@@ -58,7 +60,8 @@ static struct shim_decision decide(struct shim_session *session, const struct sh
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
-        .name = session->host[0] != '\0' && dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
+        .name = session->host[0] != '\0' &&
+                dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
     };
     struct shim_decision decision = shim_policy_begin(&facts);
     if (decision.action != SHIM_ACTION_SEARCH) {
@@ -93,7 +96,8 @@ static bool make_exchange(struct shim_session *session, enum ech_padding_floor f
     return ech_exchange_new(&session->exchange, &options) == ECH_OK;
 }
 
-enum shim_action shim_session_begin(struct shim_session **out, const struct shim_session_facts *facts)
+enum shim_action shim_session_begin(struct shim_session **out,
+                                    const struct shim_session_facts *facts)
 {
     *out = NULL;
     int saved = errno;
@@ -174,7 +178,8 @@ static void failed(struct shim_session *session)
     report_outcome(session, rejected ? "rejected" : "failed", ech_failure_name(failure));
 }
 
-/* The config was looked up for one name; a hello for another must not be sealed under it (RFC 9460, 9.4). */
+/* The config was looked up for one name; a hello for another must not be sealed under it (RFC
+ * 9460, 9.4). */
 static bool hello_is_for_host(const struct shim_session *session)
 {
     struct bytes server_name = ech_exchange_server_name(session->exchange);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One handshake of the application, from the decision to the report line. The adapters (openssl, gnutls) know their library and
- * call this; protocol is in ech/exchange, decisions are in shim/policy.
+ * One handshake of the application, from the decision to the report line. The adapters (openssl,
+ * gnutls) know their library and call this; protocol is in ech/exchange, decisions are in
+ * shim/policy.
  */
 #ifndef SHIM_SESSION_H
 #define SHIM_SESSION_H
@@ -23,15 +24,18 @@ struct shim_session_facts {
 };
 
 /*
- * Decides what becomes of the handshake; looks the ECHConfig up if need be and may block as long as the settings allow. A
- * connection that passes without ECH, or is refused, is reported here. On SHIM_ACTION_OFFER and SHIM_ACTION_REFUSE *session is
- * the caller's (shim_session_free) and has an exchange; for REFUSE one that fails as soon as the application wrote its hello. If
- * memory fails the action is SHIM_ACTION_REFUSE and *session is NULL. errno is kept.
+ * Decides what becomes of the handshake; looks the ECHConfig up if need be and may block as long as
+ * the settings allow. A connection that passes without ECH, or is refused, is reported here. On
+ * SHIM_ACTION_OFFER and SHIM_ACTION_REFUSE *session is the caller's (shim_session_free) and has an
+ * exchange; for REFUSE one that fails as soon as the application wrote its hello. If memory fails
+ * the action is SHIM_ACTION_REFUSE and *session is NULL. errno is kept.
  */
-enum shim_action shim_session_begin(struct shim_session **session, const struct shim_session_facts *facts);
+enum shim_action shim_session_begin(struct shim_session **session,
+                                    const struct shim_session_facts *facts);
 void shim_session_free(struct shim_session *session);
 
-/* The server name that the decision was made for: a handshake under another one needs a new decision. */
+/* The server name that the decision was made for: a handshake under another one needs a new
+ * decision. */
 bool shim_session_is_for(const struct shim_session *session, const char *server_name);
 
 /* Octets that the TLS library wrote; all are taken. */

@@ -12,13 +12,16 @@
 
 enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
 
-/* Values are quoted only as far as this: they may be long, and a config list is no reading matter. */
+/* Values are quoted only as far as this: they may be long, and a config list is no reading matter.
+ */
 enum { QUOTED_MAX = 80 };
 
-static void problem(const struct shim_settings_source *source, const char *variable, const char *value, const char *then)
+static void problem(const struct shim_settings_source *source, const char *variable,
+                    const char *value, const char *then)
 {
     char text[PROBLEM_SIZE];
-    (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s", variable, QUOTED_MAX, value, then);
+    (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s", variable, QUOTED_MAX, value,
+                   then);
     source->problem(source->context, text);
 }
 
@@ -74,7 +77,8 @@ static bool add_ports(struct shim_settings *settings, char *list)
     return true;
 }
 
-static enum ech_status parse_ports(struct shim_settings *settings, const struct shim_settings_source *source)
+static enum ech_status parse_ports(struct shim_settings *settings,
+                                   const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_PORTS");
     if (value != NULL) {
@@ -87,17 +91,20 @@ static enum ech_status parse_ports(struct shim_settings *settings, const struct 
         if (parsed) {
             return ECH_OK;
         }
-        /* Watching too little would let a name out: what could be read stays, and the default port with it. */
+        /* Watching too little would let a name out: what could be read stays, and the default port
+         * with it. */
         problem(source, "ECHSHIM_PORTS", value, "what could be read of it is used, and port 443");
     }
     if (!shim_settings_watches(settings, DEFAULT_PORT)) {
-        settings->port_count = settings->port_count < SHIM_PORTS_MAX ? settings->port_count : SHIM_PORTS_MAX - 1;
+        settings->port_count =
+            settings->port_count < SHIM_PORTS_MAX ? settings->port_count : SHIM_PORTS_MAX - 1;
         settings->ports[settings->port_count++] = DEFAULT_PORT;
     }
     return ECH_OK;
 }
 
-static void parse_resolver(struct shim_settings *settings, const struct shim_settings_source *source)
+static void parse_resolver(struct shim_settings *settings,
+                           const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_RESOLVER");
     switch (dns_resolver_parse(value != NULL ? value : "system", &settings->resolver)) {
@@ -105,7 +112,8 @@ static void parse_resolver(struct shim_settings *settings, const struct shim_set
         settings->resolver_usable = true;
         break;
     case ECH_ERR_UNSUPPORTED:
-        problem(source, "ECHSHIM_RESOLVER", value, "this version does not speak that protocol; nobody is asked");
+        problem(source, "ECHSHIM_RESOLVER", value,
+                "this version does not speak that protocol; nobody is asked");
         break;
     default:
         problem(source, "ECHSHIM_RESOLVER", value != NULL ? value : "", "nobody is asked");
@@ -115,13 +123,16 @@ static void parse_resolver(struct shim_settings *settings, const struct shim_set
 
 static bool add_static_config(struct shim_settings *settings, const char *item)
 {
-    /* Base64 may end in '='; in NAME=BASE64 the first one ends the name, and no name is Base64 up to its own padding. */
+    /* Base64 may end in '='; in NAME=BASE64 the first one ends the name, and no name is Base64 up
+     * to its own padding. */
     const char *equals = strchr(item, '=');
     bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
     const char *base64 = named ? equals + 1 : item;
-    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64, .size = (unsigned)strlen(base64)};
+    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
+                              .size = (unsigned)strlen(base64)};
     gnutls_datum_t decoded = {0};
-    if (encoded.size == 0 || (named && equals == item) || gnutls_base64_decode2(&encoded, &decoded) != GNUTLS_E_SUCCESS) {
+    if (encoded.size == 0 || (named && equals == item) ||
+        gnutls_base64_decode2(&encoded, &decoded) != GNUTLS_E_SUCCESS) {
         return false;
     }
     struct shim_static_config *grown =
@@ -146,7 +157,8 @@ static bool add_static_config(struct shim_settings *settings, const char *item)
     return whole;
 }
 
-static enum ech_status parse_config_list(struct shim_settings *settings, const struct shim_settings_source *source)
+static enum ech_status parse_config_list(struct shim_settings *settings,
+                                         const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_CONFIG_LIST");
     if (value == NULL) {
@@ -181,9 +193,12 @@ static void parse_timeout(struct shim_settings *settings, const struct shim_sett
     settings->timeout_ms = (unsigned)timeout;
 }
 
-static enum ech_status parse_log(struct shim_settings *settings, const struct shim_settings_source *source)
+static enum ech_status parse_log(struct shim_settings *settings,
+                                 const struct shim_settings_source *source)
 {
-    static const char *const names[] = {[SHIM_LOG_ERROR] = "error", [SHIM_LOG_WARN] = "warn", [SHIM_LOG_INFO] = "info",
+    static const char *const names[] = {[SHIM_LOG_ERROR] = "error",
+                                        [SHIM_LOG_WARN] = "warn",
+                                        [SHIM_LOG_INFO] = "info",
                                         [SHIM_LOG_DEBUG] = "debug"};
     const char *value = get(source, "ECHSHIM_LOG");
     if (value != NULL) {
@@ -201,7 +216,8 @@ static enum ech_status parse_log(struct shim_settings *settings, const struct sh
     return file == NULL || settings->log_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
-static enum ech_status parse_report(struct shim_settings *settings, const struct shim_settings_source *source)
+static enum ech_status parse_report(struct shim_settings *settings,
+                                    const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_REPORT");
     unsigned long fd;
@@ -220,7 +236,8 @@ static enum ech_status parse_report(struct shim_settings *settings, const struct
     return settings->report != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
-enum ech_status shim_settings_parse(struct shim_settings *settings, const struct shim_settings_source *source)
+enum ech_status shim_settings_parse(struct shim_settings *settings,
+                                    const struct shim_settings_source *source)
 {
     *settings = (struct shim_settings){.report_fd = -1};
     parse_mode(settings, source);

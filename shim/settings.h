@@ -28,9 +28,10 @@ struct shim_settings {
     enum shim_mode mode;
     uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order */
     size_t port_count;
-    bool resolver_usable; /* false: the setting did not parse or is not spoken; then nobody is asked */
+    bool resolver_usable; /* false: the setting did not parse or is not spoken; then nobody is asked
+                           */
     struct dns_resolver resolver;
-    bool config_list_given; /* then there is no DNS */
+    bool config_list_given;  /* then there is no DNS */
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     struct shim_static_config *static_configs;
     size_t static_config_count;
@@ -41,7 +42,8 @@ struct shim_settings {
     int report_fd;  /* of fd:N, else -1 */
 };
 
-/* How variables are read and problems told; the text is a whole sentence without a newline, valid during the call. */
+/* How variables are read and problems told; the text is a whole sentence without a newline, valid
+ * during the call. */
 struct shim_settings_source {
     const char *(*get)(void *context, const char *variable);
     void (*problem)(void *context, const char *text);
@@ -49,17 +51,18 @@ struct shim_settings_source {
 };
 
 /*
- * Parses everything. Each value that is unknown is told to `problem` and replaced by the safe choice. ECH_ERR_NOMEM; the
- * settings then are to be freed all the same.
+ * Parses everything. Each value that is unknown is told to `problem` and replaced by the safe
+ * choice. ECH_ERR_NOMEM; the settings then are to be freed all the same.
  */
-ECH_MUST_USE enum ech_status shim_settings_parse(struct shim_settings *settings, const struct shim_settings_source *source);
+ECH_MUST_USE enum ech_status shim_settings_parse(struct shim_settings *settings,
+                                                 const struct shim_settings_source *source);
 void shim_settings_free(struct shim_settings *settings);
 
 /* Is TLS to this port looked at? */
 bool shim_settings_watches(const struct shim_settings *settings, uint16_t port);
 /*
- * The ECHConfigList set by hand for a name (compared without case): its own item, else the one for every name. Empty if there is
- * none. Borrowed.
+ * The ECHConfigList set by hand for a name (compared without case): its own item, else the one for
+ * every name. Empty if there is none. Borrowed.
  */
 struct bytes shim_settings_static_config(const struct shim_settings *settings, const char *host);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the files of the stub share. The stub links libc only; it may run before its own constructor and inside signal
- * handlers' reach (connect), so everything here is lazy, lock-free or both.
+ * What the files of the stub share. The stub links libc only; it may run before its own constructor
+ * and inside signal handlers' reach (connect), so everything here is lazy, lock-free or both.
  */
 #ifndef SHIM_STUB_H
 #define SHIM_STUB_H
@@ -15,16 +15,19 @@
 
 /* The loader's dlsym. */
 void *stub_real_dlsym(void *handle, const char *name);
-/* libc's own function for a hook of family LIBC, found by RTLD_NEXT; NULL only on a libc without it. */
+/* libc's own function for a hook of family LIBC, found by RTLD_NEXT; NULL only on a libc without
+ * it. */
 void *stub_libc(enum shim_hook hook);
 /* The exported name of a hook, and its family. */
 const char *stub_hook_name(enum shim_hook hook);
 enum shim_family stub_hook_family(enum shim_hook hook);
-/* The library that an address (a function of it, an SSL_METHOD) lies in; made known if it is new. NULL if it has no handle. */
+/* The library that an address (a function of it, an SSL_METHOD) lies in; made known if it is new.
+ * NULL if it has no handle. */
 struct shim_library *stub_library_at(enum shim_family family, const void *address);
 /*
- * The library whose function `hook` a caller means: the only one of its family, or the one that made `ssl` (may be NULL), or the
- * one that the loader would have bound the caller to. NULL if there is none.
+ * The library whose function `hook` a caller means: the only one of its family, or the one that
+ * made `ssl` (may be NULL), or the one that the loader would have bound the caller to. NULL if
+ * there is none.
  */
 struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller);
 
@@ -32,8 +35,8 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
 
 enum shim_mode stub_mode(void);
 /*
- * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot be loaded. A failure is
- * said once on standard error.
+ * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
+ * be loaded. A failure is said once on standard error.
  */
 const struct shim_engine *stub_engine(void);
 /* The same without loading: what hooks on the data path ask. */

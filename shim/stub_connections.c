@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where `connect` was seen to lead. Only a hint for transports that hide their descriptor: a reader asks getpeername before it
- * believes one. One 64-bit word an entry (descriptor 24 bits, port 16, sequence 24), so no lock is needed in connect.
+ * Where `connect` was seen to lead. Only a hint for transports that hide their descriptor: a reader
+ * asks getpeername before it believes one. One 64-bit word an entry (descriptor 24 bits, port 16,
+ * sequence 24), so no lock is needed in connect.
  */
 #include <netinet/in.h>
 #include <stdatomic.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dlsym and dlopen. A program that takes SSL_connect out of a handle would pass by a preload in silence and in clear; one that
- * opens a library with RTLD_DEEPBIND would bind past it. Both functions look at their caller's address (RTLD_NEXT, RUNPATH), so
- * the real ones are reached by a jump that leaves the caller's frame on top.
+ * dlsym and dlopen. A program that takes SSL_connect out of a handle would pass by a preload in
+ * silence and in clear; one that opens a library with RTLD_DEEPBIND would bind past it. Both
+ * functions look at their caller's address (RTLD_NEXT, RUNPATH), so the real ones are reached by a
+ * jump that leaves the caller's frame on top.
  */
 #include <dlfcn.h>
 #include <string.h>
@@ -23,7 +24,8 @@ static enum shim_hook hook_of_name(const char *name)
 __attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name);
 __attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name)
 {
-    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL || stub_inside() || stub_mode() == SHIM_MODE_OFF) {
+    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL || stub_inside() ||
+        stub_mode() == SHIM_MODE_OFF) {
         return NULL;
     }
     enum shim_hook hook = hook_of_name(name);

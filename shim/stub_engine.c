@@ -40,7 +40,8 @@ enum shim_mode stub_mode(void)
     int mode = atomic_load_explicit(&known, memory_order_relaxed);
     if (mode < 0) {
         enum shim_mode parsed;
-        /* An unknown word gives strict here and is reported by the engine, with the other settings. */
+        /* An unknown word gives strict here and is reported by the engine, with the other settings.
+         */
         (void)shim_mode_parse(secure_getenv("ECHSHIM_MODE"), &parsed);
         mode = (int)parsed;
         atomic_store_explicit(&known, mode, memory_order_relaxed);
@@ -76,8 +77,10 @@ typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
 static void say_once(const char *why)
 {
     char line[PATH_SIZE];
-    const char *then = stub_mode() == SHIM_MODE_STRICT ? "TLS connections are refused" : "TLS goes on without ECH";
-    int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s\n", why, then);
+    const char *then =
+        stub_mode() == SHIM_MODE_STRICT ? "TLS connections are refused" : "TLS goes on without ECH";
+    int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s\n",
+                          why, then);
     if (length > 0) {
         size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
         ssize_t ignored = write(STDERR_FILENO, line, octets);
@@ -85,7 +88,8 @@ static void say_once(const char *why)
     }
 }
 
-/* The engine lies next to the stub; where that fails (an odd LD_PRELOAD, a changed root) in the folder of the installation. */
+/* The engine lies next to the stub; where that fails (an odd LD_PRELOAD, a changed root) in the
+ * folder of the installation. */
 static void *open_engine(char *why, size_t why_size)
 {
     __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
@@ -98,7 +102,8 @@ static void *open_engine(char *why, size_t why_size)
     if (dladdr(&offer, &info) != 0 && info.dli_fname != NULL) {
         const char *slash = strrchr(info.dli_fname, '/');
         int folder = slash != NULL ? (int)(slash - info.dli_fname) : 0;
-        int length = slash != NULL ? snprintf(path, sizeof path, "%.*s/%s", folder, info.dli_fname, ENGINE_NAME)
+        int length = slash != NULL ? snprintf(path, sizeof path, "%.*s/%s", folder, info.dli_fname,
+                                              ENGINE_NAME)
                                    : snprintf(path, sizeof path, "%s", ENGINE_NAME);
         if (length > 0 && (size_t)length < sizeof path) {
             void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
@@ -154,5 +159,6 @@ const struct shim_engine *stub_engine(void)
 
 bool stub_must_refuse(void)
 {
-    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed) && stub_mode() == SHIM_MODE_STRICT;
+    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed) &&
+           stub_mode() == SHIM_MODE_STRICT;
 }

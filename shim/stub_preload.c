@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The exported functions: find the real one, ask the engine, call. No decision is made here but one: without an engine, strict
- * mode refuses.
+ * The exported functions: find the real one, ask the engine, call. No decision is made here but
+ * one: without an engine, strict mode refuses.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -44,7 +44,8 @@ SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length
 
 /* ---- OpenSSL ---- */
 
-/* A context that may not be used for TLS is taken back: in strict mode no engine, or no library that we know. */
+/* A context that may not be used for TLS is taken back: in strict mode no engine, or no library
+ * that we know. */
 static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context)
 {
     const struct shim_engine *engine = stub_engine();
@@ -56,7 +57,8 @@ static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context
         (void)engine->openssl_context(library, context, &refuse);
     }
     if (refuse) {
-        void (*context_free)(SSL_CTX *) = (void (*)(SSL_CTX *))stub_real_dlsym(library->handle, "SSL_CTX_free");
+        void (*context_free)(SSL_CTX *) =
+            (void (*)(SSL_CTX *))stub_real_dlsym(library->handle, "SSL_CTX_free");
         if (context_free != NULL) {
             context_free(context);
         }
@@ -65,10 +67,12 @@ static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context
     return context;
 }
 
-static struct shim_library *library_of_method(enum shim_hook hook, const SSL_METHOD *method, const void *caller)
+static struct shim_library *library_of_method(enum shim_hook hook, const SSL_METHOD *method,
+                                              const void *caller)
 {
     struct shim_library *library = stub_library_at(SHIM_FAMILY_OPENSSL, method);
-    return library != NULL && library->fn[hook] != NULL ? library : stub_library(hook, NULL, caller);
+    return library != NULL && library->fn[hook] != NULL ? library
+                                                        : stub_library(hook, NULL, caller);
 }
 
 SHIM_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
@@ -80,7 +84,8 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
     return hand_over_context(library, REAL(library, SSL_CTX_new)(method));
 }
 
-SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHOD *method)
+SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
+                                    const SSL_METHOD *method)
 {
     struct shim_library *library = library_of_method(SHIM_HOOK_SSL_CTX_new_ex, method, CALLER);
     if (library == NULL || REAL(library, SSL_CTX_new_ex) == NULL) {
@@ -90,24 +95,24 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, con
 }
 
 /*
- * What may start a handshake. `failure` is what the function returns when it may not; there is no queue entry then, and
- * SSL_get_error says SSL_ERROR_SYSCALL with this errno.
+ * What may start a handshake. `failure` is what the function returns when it may not; there is no
+ * queue entry then, and SSL_get_error says SSL_ERROR_SYSCALL with this errno.
  */
-#define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                                                      \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                                               \
-    if (library == NULL || REAL(library, name) == NULL) {                                                                     \
-        return failure;                                                                                                       \
-    }                                                                                                                         \
-    const struct shim_engine *engine = stub_engine_if_loaded();                                                               \
-    if (engine == NULL) {                                                                                                     \
-        return REAL(library, name)(__VA_ARGS__);                                                                              \
-    }                                                                                                                         \
-    if (!engine->openssl_before(library, ssl, by_connect)) {                                                                  \
-        errno = ECONNABORTED;                                                                                                 \
-        return failure;                                                                                                       \
-    }                                                                                                                         \
-    int result = REAL(library, name)(__VA_ARGS__);                                                                            \
-    engine->openssl_after(library, ssl);                                                                                      \
+#define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                           \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL || REAL(library, name) == NULL) {                                          \
+        return failure;                                                                            \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine == NULL) {                                                                          \
+        return REAL(library, name)(__VA_ARGS__);                                                   \
+    }                                                                                              \
+    if (!engine->openssl_before(library, ssl, by_connect)) {                                       \
+        errno = ECONNABORTED;                                                                      \
+        return failure;                                                                            \
+    }                                                                                              \
+    int result = REAL(library, name)(__VA_ARGS__);                                                 \
+    engine->openssl_after(library, ssl);                                                           \
     return result
 
 SHIM_EXPORT int SSL_connect(SSL *ssl)
@@ -173,44 +178,36 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
     return library != NULL ? visible(library, REAL(library, SSL_get_wbio)(ssl)) : NULL;
 }
 
-#define REPLACES_BIO(name, ...)                                                                                               \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                                               \
-    if (library == NULL) {                                                                                                    \
-        return;                                                                                                               \
-    }                                                                                                                         \
-    const struct shim_engine *engine = stub_engine_if_loaded();                                                               \
-    if (engine != NULL) {                                                                                                     \
-        engine->openssl_bio_leaving(library, ssl);                                                                            \
-    }                                                                                                                         \
-    REAL(library, name)(__VA_ARGS__);                                                                                         \
-    if (engine != NULL) {                                                                                                     \
-        engine->openssl_bio_replaced(library, ssl);                                                                           \
+#define REPLACES_BIO(name, ...)                                                                    \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL) {                                                                         \
+        return;                                                                                    \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_bio_leaving(library, ssl);                                                 \
+    }                                                                                              \
+    REAL(library, name)(__VA_ARGS__);                                                              \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_bio_replaced(library, ssl);                                                \
     }
 
-SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio)
-{
-    REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)
-}
+SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio,
+                             BIO *wbio){REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)}
 
-SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio)
-{
-    REPLACES_BIO(SSL_set0_rbio, ssl, rbio)
-}
+SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio){REPLACES_BIO(SSL_set0_rbio, ssl, rbio)}
 
-SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio)
-{
-    REPLACES_BIO(SSL_set0_wbio, ssl, wbio)
-}
+SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, ssl, wbio)}
 
-#define BECOMES_QUIC(name, ...)                                                                                               \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                                               \
-    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                                           \
-        return 0;                                                                                                             \
-    }                                                                                                                         \
-    const struct shim_engine *engine = stub_engine_if_loaded();                                                               \
-    if (engine != NULL) {                                                                                                     \
-        engine->openssl_quic(library, ssl);                                                                                   \
-    }                                                                                                                         \
+#define BECOMES_QUIC(name, ...)                                                                    \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
+        return 0;                                                                                  \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_quic(library, ssl);                                                        \
+    }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
 
 SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const void *dispatch, void *argument)
@@ -226,15 +223,15 @@ SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const void *method)
 /* ---- GnuTLS ---- */
 
 /* The engine calls the real function; without one we do. */
-#define GNUTLS_HOOK(name, missing, ...)                                                                                       \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                                              \
-    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                                           \
-        return missing;                                                                                                       \
-    }                                                                                                                         \
-    const struct shim_engine *engine = stub_engine_if_loaded();                                                               \
-    if (engine != NULL) {                                                                                                     \
-        return engine->name(library, __VA_ARGS__);                                                                            \
-    }                                                                                                                         \
+#define GNUTLS_HOOK(name, missing, ...)                                                            \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
+    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
+        return missing;                                                                            \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL) {                                                                          \
+        return engine->name(library, __VA_ARGS__);                                                 \
+    }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
 
 SHIM_EXPORT int gnutls_init(gnutls_session_t *session, unsigned int flags)
@@ -258,24 +255,29 @@ SHIM_EXPORT int gnutls_handshake(gnutls_session_t session)
     GNUTLS_HOOK(gnutls_handshake, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 
-SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_name_type_t type, const void *name,
-                                       size_t name_length)
+SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_name_type_t type,
+                                       const void *name, size_t name_length)
 {
-    GNUTLS_HOOK(gnutls_server_name_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, type, name, name_length);
+    GNUTLS_HOOK(gnutls_server_name_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, type, name,
+                name_length);
 }
 
-/* A priority cache may be made before the first session: it decides about TLS 1.3, so the engine has to see it. */
-SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *priorities, const char **error_position)
+/* A priority cache may be made before the first session: it decides about TLS 1.3, so the engine
+ * has to see it. */
+SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *priorities,
+                                     const char **error_position)
 {
     (void)stub_engine();
-    GNUTLS_HOOK(gnutls_priority_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities, error_position);
+    GNUTLS_HOOK(gnutls_priority_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
+                error_position);
 }
 
-SHIM_EXPORT int gnutls_priority_init2(gnutls_priority_t *cache, const char *priorities, const char **error_position,
-                                      unsigned flags)
+SHIM_EXPORT int gnutls_priority_init2(gnutls_priority_t *cache, const char *priorities,
+                                      const char **error_position, unsigned flags)
 {
     (void)stub_engine();
-    GNUTLS_HOOK(gnutls_priority_init2, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities, error_position, flags);
+    GNUTLS_HOOK(gnutls_priority_init2, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
+                error_position, flags);
 }
 
 SHIM_EXPORT void gnutls_priority_deinit(gnutls_priority_t cache)
@@ -288,9 +290,11 @@ SHIM_EXPORT int gnutls_priority_set(gnutls_session_t session, gnutls_priority_t 
     GNUTLS_HOOK(gnutls_priority_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priority);
 }
 
-SHIM_EXPORT int gnutls_priority_set_direct(gnutls_session_t session, const char *priorities, const char **error_position)
+SHIM_EXPORT int gnutls_priority_set_direct(gnutls_session_t session, const char *priorities,
+                                           const char **error_position)
 {
-    GNUTLS_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priorities, error_position);
+    GNUTLS_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priorities,
+                error_position);
 }
 
 SHIM_EXPORT int gnutls_set_default_priority(gnutls_session_t session)
@@ -298,10 +302,11 @@ SHIM_EXPORT int gnutls_set_default_priority(gnutls_session_t session)
     GNUTLS_HOOK(gnutls_set_default_priority, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 
-SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, const char *add_prio, const char **err_pos,
-                                                   unsigned flags)
+SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, const char *add_prio,
+                                                   const char **err_pos, unsigned flags)
 {
-    GNUTLS_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, add_prio, err_pos, flags);
+    GNUTLS_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
+                add_prio, err_pos, flags);
 }
 
 SHIM_EXPORT int gnutls_session_set_data(gnutls_session_t session, const void *data, size_t size)
@@ -314,7 +319,8 @@ SHIM_EXPORT void gnutls_transport_set_push_function(gnutls_session_t session, gn
     GNUTLS_HOOK(gnutls_transport_set_push_function, , session, push);
 }
 
-SHIM_EXPORT void gnutls_transport_set_vec_push_function(gnutls_session_t session, gnutls_vec_push_func vec_push)
+SHIM_EXPORT void gnutls_transport_set_vec_push_function(gnutls_session_t session,
+                                                        gnutls_vec_push_func vec_push)
 {
     GNUTLS_HOOK(gnutls_transport_set_vec_push_function, , session, vec_push);
 }
@@ -324,12 +330,14 @@ SHIM_EXPORT void gnutls_transport_set_pull_function(gnutls_session_t session, gn
     GNUTLS_HOOK(gnutls_transport_set_pull_function, , session, pull);
 }
 
-SHIM_EXPORT void gnutls_transport_set_pull_timeout_function(gnutls_session_t session, gnutls_pull_timeout_func pull_timeout)
+SHIM_EXPORT void gnutls_transport_set_pull_timeout_function(gnutls_session_t session,
+                                                            gnutls_pull_timeout_func pull_timeout)
 {
     GNUTLS_HOOK(gnutls_transport_set_pull_timeout_function, , session, pull_timeout);
 }
 
-SHIM_EXPORT void gnutls_handshake_set_read_function(gnutls_session_t session, gnutls_handshake_read_func read)
+SHIM_EXPORT void gnutls_handshake_set_read_function(gnutls_session_t session,
+                                                    gnutls_handshake_read_func read)
 {
     GNUTLS_HOOK(gnutls_handshake_set_read_function, , session, read);
 }

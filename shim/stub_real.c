@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding the function that a caller would have got without us. RTLD_NEXT is not enough: a libssl that came by
- * dlopen(RTLD_LOCAL) is in nobody's search order but its user's, and a process may hold two of them.
+ * Finding the function that a caller would have got without us. RTLD_NEXT is not enough: a libssl
+ * that came by dlopen(RTLD_LOCAL) is in nobody's search order but its user's, and a process may
+ * hold two of them.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -37,10 +38,12 @@ enum shim_family stub_hook_family(enum shim_hook hook)
 
 typedef void *dlsym_function(void *handle, const char *name);
 
-/* Our own dlsym is in the way of every ordinary look-up of it; dlvsym is not hooked, and takes the loader's versions. */
+/* Our own dlsym is in the way of every ordinary look-up of it; dlvsym is not hooked, and takes the
+ * loader's versions. */
 static dlsym_function *find_real_dlsym(void)
 {
-    static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17", "GLIBC_2.27", "GLIBC_2.36", "GLIBC_2.0"};
+    static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17",
+                                           "GLIBC_2.27", "GLIBC_2.36",  "GLIBC_2.0"};
     for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
         void *found = dlvsym(RTLD_NEXT, "dlsym", versions[i]);
         if (found != NULL) {
@@ -66,7 +69,8 @@ void *stub_libc(enum shim_hook hook)
     static _Atomic(void *) found[SHIM_HOOK_COUNT];
     void *function = atomic_load_explicit(&found[hook], memory_order_relaxed);
     if (function == NULL) {
-        function = hook == SHIM_HOOK_dlsym ? (void *)find_real_dlsym() : stub_real_dlsym(RTLD_NEXT, hook_names[hook]);
+        function = hook == SHIM_HOOK_dlsym ? (void *)find_real_dlsym()
+                                           : stub_real_dlsym(RTLD_NEXT, hook_names[hook]);
         atomic_store_explicit(&found[hook], function, memory_order_relaxed);
     }
     return function;
@@ -74,7 +78,8 @@ void *stub_libc(enum shim_hook hook)
 
 /* ---- the libraries of the process ---- */
 
-/* Filled from the front, never emptied; a slot is published by compare-and-swap, so there is no lock that a fork could hold. */
+/* Filled from the front, never emptied; a slot is published by compare-and-swap, so there is no
+ * lock that a fork could hold. */
 static _Atomic(struct shim_library *) libraries[LIBRARIES_MAX];
 
 static struct shim_library *library_new(enum shim_family family, const Dl_info *info)
@@ -95,7 +100,8 @@ static struct shim_library *library_new(enum shim_family family, const Dl_info *
     for (int hook = 0; hook < SHIM_HOOK_COUNT; hook++) {
         if (hook_families[hook] == family) {
             void *function = stub_real_dlsym(library->handle, hook_names[hook]);
-            library->fn[hook] = function != stub_hook_address((enum shim_hook)hook) ? function : NULL;
+            library->fn[hook] =
+                function != stub_hook_address((enum shim_hook)hook) ? function : NULL;
         }
     }
     return library;
@@ -127,7 +133,8 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
     return NULL;
 }
 
-/* The only library of a family; NULL if there is none or more than one, and then *several tells which. */
+/* The only library of a family; NULL if there is none or more than one, and then *several tells
+ * which. */
 static struct shim_library *only_library(enum shim_family family, bool *several)
 {
     struct shim_library *only = NULL;
@@ -161,9 +168,11 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
     Dl_info info;
     struct link_map *map = NULL;
     void *own = stub_hook_address(hook);
-    if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL && map->l_name[0] != '\0') {
+    if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
+        map->l_name[0] != '\0') {
         __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
-        void *handle = real_dlopen != NULL ? real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+        void *handle =
+            real_dlopen != NULL ? real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
         if (handle != NULL) {
             void *found = stub_real_dlsym(handle, hook_names[hook]);
             dlclose(handle);
@@ -178,7 +187,8 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
 
 static struct shim_library *library_of_caller(enum shim_hook hook, const void *caller)
 {
-    /* Entries are immutable, published once, and bounded by the table; a full table costs time, not correctness. */
+    /* Entries are immutable, published once, and bounded by the table; a full table costs time, not
+     * correctness. */
     static _Atomic(struct call_site *) sites[CALL_SITES];
     size_t start = ((uintptr_t)caller / 4 * 31 + (size_t)hook) % CALL_SITES;
     for (size_t i = 0; i < CALL_SITES; i++) {

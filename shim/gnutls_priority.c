@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Priorities. ClientHelloInner offers TLS 1.3 only (RFC 9849, 6.1), and GnuTLS tells nobody what
+ * priorities a session has: so the strings are noted as they are set, and at the handshake set
+ * again with TLS 1.3 alone.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/gnutls.h"
+
+struct noted_cache {
+    gnutls_priority_t cache;
+    char *priorities; /* NULL: the default */
+    unsigned flags;
+    struct noted_cache *next;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct noted_cache *noted;
+
+void gnutls_cache_lock(bool take)
+{
+    if (take) {
+        pthread_mutex_lock(&lock);
+    } else {
+        pthread_mutex_unlock(&lock);
+    }
+}
+
+void gnutls_note_cache(gnutls_priority_t cache, const char *priorities, unsigned flags)
+{
+    struct noted_cache *one = malloc(sizeof *one);
+    char *copy = priorities != NULL ? strdup(priorities) : NULL;
+    if (one == NULL || (priorities != NULL && copy == NULL)) {
+        /* Not noted, so its sessions have unknown priorities: they get no ECH, and in strict mode
+         * no TLS. */
+        free(one);
+        free(copy);
+        return;
+    }
+    gnutls_forget_cache(cache);
+    pthread_mutex_lock(&lock);
+    *one = (struct noted_cache){.cache = cache, .priorities = copy, .flags = flags, .next = noted};
+    noted = one;
+    pthread_mutex_unlock(&lock);
+}
+
+void gnutls_forget_cache(gnutls_priority_t cache)
+{
+    pthread_mutex_lock(&lock);
+    for (struct noted_cache **at = &noted; *at != NULL; at = &(*at)->next) {
+        struct noted_cache *one = *at;
+        if (one->cache == cache) {
+            *at = one->next;
+            free(one->priorities);
+            free(one);
+            break;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+bool gnutls_use_priorities(struct gnutls_connection *connection, const char *priorities,
+                           unsigned flags)
+{
+    char *copy = priorities != NULL ? strdup(priorities) : NULL;
+    free(connection->priorities);
+    connection->priorities = copy;
+    connection->priorities_flags = flags;
+    connection->priorities_unknown = priorities != NULL && copy == NULL;
+    return !connection->priorities_unknown;
+}
+
+void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t cache)
+{
+    pthread_mutex_lock(&lock);
+    const struct noted_cache *one = noted;
+    while (one != NULL && one->cache != cache) {
+        one = one->next;
+    }
+    if (one == NULL) {
+        connection->priorities_unknown = true;
+    } else {
+        (void)gnutls_use_priorities(connection, one->priorities, one->flags);
+    }
+    pthread_mutex_unlock(&lock);
+}
+
+/* The application's string with something appended; for the default GnuTLS appends by itself. */
+static gnutls_priority_t narrowed(const struct gnutls_connection *connection, const char *appended)
+{
+    const char *own = connection->priorities;
+    unsigned flags = connection->priorities_flags;
+    bool bare = own == NULL || *own == '\0';
+    size_t size = (bare ? 0 : strlen(own)) + strlen(appended) + 2;
+    char *text = malloc(size);
+    gnutls_priority_t cache = NULL;
+    if (text == NULL) {
+        return NULL;
+    }
+    (void)snprintf(text, size, "%s%s%s", bare ? "" : own, bare || *appended == '\0' ? "" : ":",
+                   appended);
+    if (bare) {
+        flags |= GNUTLS_PRIORITY_INIT_DEF_APPEND;
+    }
+    if (connection->gnutls->gnutls_priority_init2(&cache, text, NULL, flags) != GNUTLS_E_SUCCESS) {
+        cache = NULL;
+    }
+    free(text);
+    return cache;
+}
+
+static bool holds_tls13(const struct gnutls_connection *connection)
+{
+    const unsigned *versions;
+    bool holds = false;
+    gnutls_priority_t own = NULL;
+    if (connection->priorities == NULL) {
+        if (connection->gnutls->gnutls_priority_init2(&own, NULL, NULL, 0) != GNUTLS_E_SUCCESS) {
+            return false;
+        }
+    } else {
+        own = narrowed(connection, "");
+        if (own == NULL) {
+            return false;
+        }
+    }
+    int count = connection->gnutls->gnutls_priority_protocol_list(own, &versions);
+    for (int i = 0; i < count; i++) {
+        holds = holds || versions[i] == GNUTLS_TLS1_3;
+    }
+    connection->gnutls->gnutls_priority_deinit(own);
+    return holds;
+}
+
+gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection)
+{
+    if (connection->priorities_unknown || !holds_tls13(connection)) {
+        return NULL;
+    }
+    /*
+     * Extensions that keep their order let more of them stand next to each other, and so be
+     * compressed; versions that shuffle know this word, older ones neither.
+     */
+    gnutls_priority_t cache = narrowed(connection, "-VERS-ALL:+VERS-TLS1.3:%NO_SHUFFLE_EXTENSIONS");
+    return cache != NULL ? cache : narrowed(connection, "-VERS-ALL:+VERS-TLS1.3");
+}
