@@ -89,7 +89,8 @@ static void add(struct dns_cache *cache, struct dns_cache_entry *entry)
     list_add(cache, entry);
     cache->count++;
     cache->octets += entry->octets;
-    while (cache->count > DNS_CACHE_ENTRIES || cache->octets > DNS_CACHE_OCTETS) {
+    while (cache->oldest != NULL &&
+           (cache->count > DNS_CACHE_ENTRIES || cache->octets > DNS_CACHE_OCTETS)) {
         drop(cache, cache->oldest);
     }
 }

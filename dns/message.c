@@ -141,10 +141,11 @@ static enum ech_status soa_read(struct bytes message, const struct record *soa,
     size_t start = (size_t)(soa->rdata.data - message.data);
     struct reader r = rd_of(bytes_of(soa->rdata.data, message.len - start));
     size_t after = r.len - soa->rdata.len;
-    struct dns_name name;
+    struct dns_name mname;
+    struct dns_name rname;
     struct bytes timers;
     uint32_t minimum;
-    if (name_expand(message, &r, &name) != ECH_OK || name_expand(message, &r, &name) != ECH_OK ||
+    if (name_expand(message, &r, &mname) != ECH_OK || name_expand(message, &r, &rname) != ECH_OK ||
         !rd_bytes(&r, 16, &timers) || !rd_u32(&r, &minimum) || r.len != after) {
         return ECH_ERR_DECODE;
     }
