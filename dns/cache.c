@@ -38,8 +38,16 @@ static size_t bucket_of(const struct dns_cache *cache, const char *resolver_id,
 
 static void list_remove(struct dns_cache *cache, struct dns_cache_entry *entry)
 {
-    *(entry->newer != NULL ? &entry->newer->older : &cache->newest) = entry->older;
-    *(entry->older != NULL ? &entry->older->newer : &cache->oldest) = entry->newer;
+    if (cache->newest == entry) {
+        cache->newest = entry->older;
+    } else {
+        entry->newer->older = entry->older;
+    }
+    if (cache->oldest == entry) {
+        cache->oldest = entry->newer;
+    } else {
+        entry->older->newer = entry->newer;
+    }
     entry->newer = NULL;
     entry->older = NULL;
 }
@@ -47,7 +55,11 @@ static void list_remove(struct dns_cache *cache, struct dns_cache_entry *entry)
 static void list_add(struct dns_cache *cache, struct dns_cache_entry *entry)
 {
     entry->older = cache->newest;
-    *(cache->newest != NULL ? &cache->newest->newer : &cache->oldest) = entry;
+    if (cache->newest != NULL) {
+        cache->newest->newer = entry;
+    } else {
+        cache->oldest = entry;
+    }
     cache->newest = entry;
 }
 
@@ -89,7 +101,8 @@ static void add(struct dns_cache *cache, struct dns_cache_entry *entry)
     list_add(cache, entry);
     cache->count++;
     cache->octets += entry->octets;
-    while (cache->count > DNS_CACHE_ENTRIES || cache->octets > DNS_CACHE_OCTETS) {
+    while (cache->oldest != NULL &&
+           (cache->count > DNS_CACHE_ENTRIES || cache->octets > DNS_CACHE_OCTETS)) {
         drop(cache, cache->oldest);
     }
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * RDATA of HTTPS records (RFC 9460, 2.2 and 7; RFC 9848, 3). Pure and strict.
+ * RDATA of HTTPS records (RFC 9460, 2.2 and 7; RFC 9848, 3). Pure and strict. Records come off the
+ * wire only, so the presentation form of RFC 9460, 2.1 is not read here.
  */
 #ifndef DNS_HTTPS_RR_H
 #define DNS_HTTPS_RR_H

@@ -2,6 +2,10 @@
 /*
  * SVCB resolution for TLS over TCP (RFC 9460, 3; RFC 9848, 5): from an origin to endpoints with
  * their ECHConfigLists.
+ *
+ * Choices where the RFCs leave one: failures are told, and whether they are fatal is the caller's
+ * policy (RFC 9460, 3.1); an RRset is not rejected because all records have no-default-alpn
+ * (7.1.2); Additional records are not used, each alias is asked for (5.2).
  */
 #ifndef DNS_LOOKUP_H
 #define DNS_LOOKUP_H

@@ -132,19 +132,28 @@ static uint32_t ttl_min(uint32_t a, uint32_t b)
     return a < b ? a : b;
 }
 
+/*
+ * A cursor at the RDATA of a record in which names may be compressed. It goes on to the end of the
+ * message, as pointers count from its start; *after is what must be left when the RDATA is read.
+ */
+static struct reader rdata_reader(struct bytes message, const struct record *record, size_t *after)
+{
+    size_t start = (size_t)(record->rdata.data - message.data);
+    *after = message.len - start - record->rdata.len;
+    return rd_of(bytes_of(record->rdata.data, message.len - start));
+}
+
 /* RFC 2308, 3 and 5: the lesser of the SOA's TTL and its MINIMUM field, the last of the RDATA. */
 static enum ech_status soa_read(struct bytes message, const struct record *soa,
                                 struct dns_answer *answer)
 {
-    /* The names may be compressed, so the reader goes on to the end of the message; the fields must
-     * end with the RDATA. */
-    size_t start = (size_t)(soa->rdata.data - message.data);
-    struct reader r = rd_of(bytes_of(soa->rdata.data, message.len - start));
-    size_t after = r.len - soa->rdata.len;
-    struct dns_name name;
+    size_t after;
+    struct reader r = rdata_reader(message, soa, &after);
+    struct dns_name mname;
+    struct dns_name rname;
     struct bytes timers;
     uint32_t minimum;
-    if (name_expand(message, &r, &name) != ECH_OK || name_expand(message, &r, &name) != ECH_OK ||
+    if (name_expand(message, &r, &mname) != ECH_OK || name_expand(message, &r, &rname) != ECH_OK ||
         !rd_bytes(&r, 16, &timers) || !rd_u32(&r, &minimum) || r.len != after) {
         return ECH_ERR_DECODE;
     }
@@ -156,9 +165,8 @@ static enum ech_status soa_read(struct bytes message, const struct record *soa,
 static enum ech_status cname_read(struct bytes message, const struct record *cname,
                                   struct dns_name *target)
 {
-    size_t start = (size_t)(cname->rdata.data - message.data);
-    struct reader r = rd_of(bytes_of(cname->rdata.data, message.len - start));
-    size_t after = r.len - cname->rdata.len;
+    size_t after;
+    struct reader r = rdata_reader(message, cname, &after);
     enum ech_status status = name_expand(message, &r, target);
     return status == ECH_OK && r.len != after ? ECH_ERR_DECODE : status;
 }
