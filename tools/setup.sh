@@ -2,6 +2,9 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo; all of them without
 # an argument. Does nothing, and needs no rights, when nothing is missing.
+
+# Lists of packages are words to be split.
+# shellcheck disable=SC2086
 set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev'
