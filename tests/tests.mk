@@ -36,6 +36,10 @@ $(PEERS)/ech_server: $(addprefix tests/peers/,ech_server.c ech_keys.c http.c lis
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
 
+$(PEERS)/ech_client: tests/peers/ech_client.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
+
 $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
@@ -65,7 +69,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(PEERS)/ech_server $(PEERS)/relay $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
