@@ -2,12 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo; all of them without
 # an argument. Does nothing, and needs no rights, when nothing is missing.
+
+# Lists of packages are words to be split.
+# shellcheck disable=SC2086
 set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev'
 test="$build libcriterion-dev libjansson-dev libssl-dev android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl
       git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux"
-lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-14-dev valgrind"
+lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev valgrind"
 demo="$build android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl git python3 iproute2 ca-certificates
       util-linux"
 
@@ -31,24 +34,19 @@ if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     exit 1
 fi
 
-# Later releases have another clang, whose runtime comes under another number.
-runtime_here() {
-    apt-cache pkgnames libclang-rt-14-dev 2>/dev/null | grep -qx libclang-rt-14-dev
+# Two come under other names in other releases: pkg-config from pkgconf, and the runtime of clang with a number.
+is_installed() {
+    case $1 in
+    pkg-config) command -v pkg-config >/dev/null ;;
+    libclang-rt-dev) dpkg-query -W -f '${db:Status-Status}\n' 'libclang-rt*-dev' 2>/dev/null | grep -qx installed ;;
+    *) [ "$(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null)" = installed ] ;;
+    esac
 }
 
 missing=
 for package in $(printf '%s\n' $wanted | sort -u); do
-    state=$(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || true)
-    [ "$state" = installed ] || missing="$missing $package"
+    is_installed "$package" || missing="$missing $package"
 done
-# Some are provided by others (pkg-config by pkgconf).
-case " $missing " in
-*" pkg-config "*)
-    if command -v pkg-config >/dev/null; then
-        missing=$(printf '%s' "$missing" | sed 's/ pkg-config\b//')
-    fi
-    ;;
-esac
 if [ -z "$missing" ]; then
     echo "setup.sh: nothing is missing"
     exit 0
@@ -65,10 +63,10 @@ if [ "$(id -u)" -ne 0 ]; then
 fi
 
 $as_root apt-get update
-case " $missing " in
-*" libclang-rt-14-dev "*)
-    if ! runtime_here; then
-        missing=$(printf '%s' "$missing" | sed 's/ libclang-rt-14-dev//; s/$/ libclang-rt-dev/')
+case $missing in
+*libclang-rt-dev*)
+    if [ -z "$(apt-cache search --names-only '^libclang-rt-dev$')" ]; then
+        missing=$(printf '%s' "$missing" | sed 's/libclang-rt-dev/libclang-rt-14-dev/')
     fi
     ;;
 esac

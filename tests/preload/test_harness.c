@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -90,6 +91,67 @@ Test(harness, keeps_shim_and_program_apart)
                                            "echo \"$LD_PRELOAD.$EXTRA.$ECHSHIM_REPORT\"; exit 3");
     expect_exit(&result, 3, ".1.");
     cr_assert_null(getenv("LD_PRELOAD"));
+}
+
+/* With a client that has ECH itself: what the shim will be measured by. */
+static struct run_result fetch_with_own_ech(struct world *world)
+{
+    char command[2048];
+    snprintf(command, sizeof command,
+             "\"$PKI/../peers/ech_client\" " INNER_NAME " " RELAY_ADDRESS " \"$CA\" %s",
+             world->configs);
+    return world_shell(world, RUN_PLAIN, NULL, command);
+}
+
+static void check_own_ech(bool hello_retry, const char *aead)
+{
+    struct world *world = world_start(
+        &(struct world_options){.hello_retry = hello_retry, .server_arguments = {"--aead", aead}});
+    struct run_result result = fetch_with_own_ech(world);
+    expect_exit(&result, 0, "accepted\n");
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1);
+    cr_assert_eq(world_log_count(world, "hrr", 0), hello_retry);
+    world_expect_hidden(world);
+    cr_assert_eq(world_wire_count(world, PUBLIC_NAME), 1);
+}
+
+Test(harness, says_accepted_of_another_client)
+{
+    check_own_ech(false, "aes128");
+}
+
+Test(harness, says_accepted_after_a_retry)
+{
+    check_own_ech(true, "aes128");
+}
+
+Test(harness, accepts_aes256)
+{
+    check_own_ech(false, "aes256");
+}
+
+Test(harness, accepts_chacha20)
+{
+    check_own_ech(false, "chacha20");
+}
+
+Test(harness, rejects_a_stale_config_with_retry_configs)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result = fetch_with_own_ech(world);
+    char *served = world_read(world, "retry_configs", NULL);
+    expect_exit(&result, 2, "rejected ");
+    expect_exit(&result, 2, served);
+    world_expect_hidden(world);
+}
+
+Test(harness, rejects_without_retry_configs)
+{
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = fetch_with_own_ech(world);
+    expect_exit(&result, 2, "rejected \n");
+    world_expect_hidden(world);
 }
 
 Test(harness, publishes_a_stale_config)
