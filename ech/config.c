@@ -173,30 +173,30 @@ static bool label_is_number(struct bytes label)
            all_are(rd_rest(&r), is_hex_digit);
 }
 
-/* Takes the octets up to the next dot or the end; *dot tells whether there was one. */
-static struct bytes rd_label(struct reader *r, bool *dot)
+/* Takes the label up to the next dot, or to the end, and that dot; *more tells whether there was
+ * one. */
+static bool rd_label(struct reader *r, struct bytes *label, bool *more)
 {
-    struct reader probe = *r;
+    struct reader start = *r;
     uint8_t c = 0;
-    while (rd_u8(&probe, &c) && c != '.') {
+    size_t len = 0;
+    while (rd_u8(r, &c) && c != '.') {
+        len++;
     }
-    *dot = c == '.';
-    struct bytes label = bytes_of(r->data, r->len - probe.len - (*dot ? 1 : 0));
-    *r = probe;
-    return label;
+    *more = c == '.';
+    return rd_bytes(&start, len, label);
 }
 
 bool ech_public_name_valid(struct bytes name)
 {
     struct reader r = rd_of(name);
     struct bytes label;
-    bool dot;
+    bool more;
     do {
-        label = rd_label(&r, &dot);
-        if (!label_valid(label)) {
+        if (!rd_label(&r, &label, &more) || !label_valid(label)) {
             return false;
         }
-    } while (dot);
+    } while (more);
     return !label_is_number(label);
 }
 

@@ -62,7 +62,7 @@ static void point_clear(struct ecc_point *point)
 
 static bool scalar_parse(struct ecc_scalar *scalar, struct bytes private_key)
 {
-    mpz_t z;
+    mpz_t z = {{0}};
     number_init(z);
     nettle_mpz_set_str_256_u(z, private_key.len, private_key.data);
     /* takes [1, order) only */
@@ -82,8 +82,8 @@ static bool point_parse(struct ecc_point *point, struct bytes public_key)
         !rd_bytes(&r, coordinate, &y_octets) || !rd_done(&r)) {
         return false;
     }
-    mpz_t x;
-    mpz_t y;
+    mpz_t x = {{0}};
+    mpz_t y = {{0}};
     number_init(x);
     number_init(y);
     nettle_mpz_set_str_256_u(x, x_octets.len, x_octets.data);
@@ -99,8 +99,8 @@ static bool point_parse(struct ecc_point *point, struct bytes public_key)
 /* Writes x, and y if y_out is not NULL, as numbers of `size` octets. */
 static void point_encode(const struct ecc_point *point, size_t size, uint8_t *x_out, uint8_t *y_out)
 {
-    mpz_t x;
-    mpz_t y;
+    mpz_t x = {{0}};
+    mpz_t y = {{0}};
     number_init(x);
     number_init(y);
     ecc_point_get(point, x, y);
