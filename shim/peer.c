@@ -27,10 +27,23 @@ static bool peer_of(int fd, struct shim_peer *peer)
     return false;
 }
 
+/* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
+static bool is_local(int fd)
+{
+    int domain = AF_UNSPEC;
+    socklen_t length = sizeof domain;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+           domain != AF_INET && domain != AF_INET6;
+}
+
 void shim_peer_find(int fd, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     if (peer_of(fd, peer)) {
+        return;
+    }
+    if (is_local(fd)) {
+        *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}};
         return;
     }
     struct shim_connection noted[CANDIDATES];

@@ -11,7 +11,7 @@
 
 struct shim_peer {
     struct sockaddr_storage address; /* ss_family AF_UNSPEC: not known */
-    uint16_t port;                   /* host order; 443 where nothing at all is known */
+    uint16_t port; /* host order; 443 where nothing at all is known, 0 for a socket without ports */
 };
 
 /*
