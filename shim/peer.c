@@ -36,18 +36,24 @@ static bool is_local(int fd)
            domain != AF_INET && domain != AF_INET6;
 }
 
-void shim_peer_find(int fd, struct shim_peer *peer)
+void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     if (peer_of(fd, peer)) {
         return;
     }
-    if (is_local(fd)) {
-        *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}};
+    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = told_port};
+    if (told_port != 0 || is_local(fd)) {
         return;
     }
     struct shim_connection noted[CANDIDATES];
     size_t count = state->stub->connections(noted, CANDIDATES);
+    for (size_t i = 0; fd >= 0 && i < count; i++) {
+        if (noted[i].fd == fd) {
+            peer->port = noted[i].port;
+            return;
+        }
+    }
     for (size_t i = 0; i < count; i++) {
         if (shim_settings_watches(&state->settings, noted[i].port) && peer_of(noted[i].fd, peer) &&
             peer->port == noted[i].port) {
@@ -59,6 +65,5 @@ void shim_peer_find(int fd, struct shim_peer *peer)
             return;
         }
     }
-    *peer = (struct shim_peer){.port = HTTPS_PORT};
-    peer->address.ss_family = AF_UNSPEC;
+    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = HTTPS_PORT};
 }
