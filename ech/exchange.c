@@ -32,6 +32,16 @@ const char *ech_failure_name(enum ech_failure failure)
         return "closed";
     case ECH_FAILURE_INTERNAL:
         return "internal";
+    case ECH_FAILURE_OUTER_ALERT:
+        return "outer_alert";
+    case ECH_FAILURE_OUTER_PROTOCOL:
+        return "outer_protocol";
+    case ECH_FAILURE_OUTER_CERTIFICATE:
+        return "outer_certificate";
+    case ECH_FAILURE_OUTER_GROUP:
+        return "outer_group";
+    case ECH_FAILURE_OUTER_CLOSED:
+        return "outer_closed";
     }
     return "unknown";
 }
@@ -50,6 +60,8 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     ech_record_reader_init(&x->net_records);
     wr_init(&x->app_message, ECH_HELLO_MAX);
     wr_init(&x->app_early, ECH_QUEUE_MAX);
+    wr_init(&x->app_since, ECH_QUEUE_MAX);
+    wr_init(&x->outer_hello, ECH_HELLO_MAX);
     wr_init(&x->net_message, ECH_HELLO_MAX);
     wr_init(&x->net_held, ECH_QUEUE_MAX);
     wr_init(&x->first_inner, ECH_HELLO_MAX);
@@ -66,6 +78,10 @@ void ech_exchange_drop_handshake(struct ech_exchange *x)
     ech_record_reader_wipe(&x->net_records);
     wr_wipe(&x->app_message);
     wr_wipe(&x->app_early);
+    wr_wipe(&x->app_since);
+    wr_wipe(&x->outer_hello);
+    ech_tls13_free(x->outer);
+    x->outer = NULL;
     wr_wipe(&x->net_message);
     wr_wipe(&x->net_held);
     wr_wipe(&x->first_inner);
@@ -130,7 +146,8 @@ enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status stat
 enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event)
 {
     bool lost = wr_finish(&x->to_net) != ECH_OK || wr_finish(&x->to_app) != ECH_OK ||
-                wr_finish(&x->app_early) != ECH_OK || wr_finish(&x->net_held) != ECH_OK;
+                wr_finish(&x->app_early) != ECH_OK || wr_finish(&x->app_since) != ECH_OK ||
+                wr_finish(&x->net_held) != ECH_OK;
     if (!lost || x->phase == ECH_PHASE_FAILED) {
         return event;
     }
@@ -172,18 +189,27 @@ struct bytes ech_exchange_server_name(const struct ech_exchange *exchange)
 
 bool ech_exchange_done(const struct ech_exchange *exchange)
 {
-    return exchange->phase == ECH_PHASE_ACCEPTED || exchange->phase == ECH_PHASE_FAILED;
+    return exchange->phase == ECH_PHASE_PASSING || exchange->phase == ECH_PHASE_FAILED;
 }
 
 bool ech_exchange_drained(const struct ech_exchange *exchange)
 {
-    return exchange->phase == ECH_PHASE_ACCEPTED && wr_view(&exchange->to_net).len == 0 &&
+    return exchange->phase == ECH_PHASE_PASSING && wr_view(&exchange->to_net).len == 0 &&
            wr_view(&exchange->to_app).len == 0;
 }
 
 size_t ech_exchange_net_wanted(const struct ech_exchange *exchange)
 {
-    return ech_exchange_done(exchange) ? 0 : ech_record_wanted(&exchange->net_records);
+    switch (exchange->phase) {
+    case ECH_PHASE_PASSING:
+    case ECH_PHASE_FAILED:
+    case ECH_PHASE_REJECTED:
+        return 0;
+    case ECH_PHASE_OUTER:
+        return ech_tls13_net_wanted(exchange->outer);
+    default:
+        return ech_record_wanted(&exchange->net_records);
+    }
 }
 
 enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange)

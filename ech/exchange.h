@@ -9,9 +9,12 @@
  * never blocks. It is done, and from then on passes octets through unchanged, right after the
  * ServerHello.
  *
- *   inner hello from the application  -> ECH_EVENT_NEED_CONFIG, once: the caller answers with
- * ech_exchange_offer or _refuse ServerHello from the network      -> ECH_EVENT_ACCEPTED, or
- * ECH_EVENT_FAILED with a reason
+ * ClientHelloInner from the application: ECH_EVENT_NEED_CONFIG, once; the caller answers with
+ * ech_exchange_offer or ech_exchange_refuse. ServerHello from the network: ECH_EVENT_ACCEPTED, or
+ * ECH_EVENT_FAILED with a reason, or, when the outer handshake that follows a rejection has
+ * authenticated the server, ECH_EVENT_REJECTED; the caller sends what waits for the network, makes
+ * a new connection and answers with ech_exchange_retry or ech_exchange_disable, or gives up with
+ * ech_exchange_give_up.
  *
  * After ECH_EVENT_FAILED the application finds one fatal alert to read (ech_required, 121,
  * synthetic), or, if the server sent an alert of its own before ServerHello, that alert (and ours
@@ -29,6 +32,7 @@
 
 #include "ech/config.h"
 #include "ech/crypto.h"
+#include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
 /* RFC 9849: what became of ECH in this handshake. */
@@ -44,7 +48,9 @@ enum ech_event {
     ECH_EVENT_NONE,
     ECH_EVENT_NEED_CONFIG, /* ClientHelloInner is whole: ech_exchange_server_name tells for whom */
     ECH_EVENT_ACCEPTED,
-    ECH_EVENT_FAILED, /* ech_exchange_failure tells why */
+    ECH_EVENT_REJECTED, /* and the server is authenticated: ech_exchange_rejection tells what it
+                           said */
+    ECH_EVENT_FAILED,   /* ech_exchange_failure tells why */
 };
 
 /* Why an exchange failed. Fixed words for the report by ech_failure_name. */
@@ -54,7 +60,8 @@ enum ech_failure {
     ECH_FAILURE_INNER,        /* the application's hello is not fit to be a ClientHelloInner (RFC
                                  9849, 6.1) */
     ECH_FAILURE_TOO_LARGE,    /* the payload would pass what servers take */
-    ECH_FAILURE_REJECTED,     /* the server answered ClientHelloOuter (6.1.4) */
+    ECH_FAILURE_REJECTED,     /* the server answered ClientHelloOuter (6.1.4), and the outer
+                                 handshake could not be finished, or led nowhere */
     ECH_FAILURE_TLS12,        /* the server chose TLS 1.2 or below: rejected as well */
     ECH_FAILURE_ALERT,        /* an alert came before ServerHello */
     ECH_FAILURE_SERVER_HELLO, /* a malformed or illegal ServerHello or HelloRetryRequest */
@@ -62,6 +69,12 @@ enum ech_failure {
     ECH_FAILURE_UNEXPECTED,   /* records that have no place here */
     ECH_FAILURE_CLOSED,       /* the connection ended before ServerHello: ech_exchange_net_closed */
     ECH_FAILURE_INTERNAL,     /* memory, randomness, cryptography */
+    /* The server rejected ECH, and in the outer handshake (6.1.6) */
+    ECH_FAILURE_OUTER_ALERT,       /* sent an alert */
+    ECH_FAILURE_OUTER_PROTOCOL,    /* broke a rule */
+    ECH_FAILURE_OUTER_CERTIFICATE, /* could not prove that it is public_name */
+    ECH_FAILURE_OUTER_GROUP,       /* asked for a group that we cannot generate */
+    ECH_FAILURE_OUTER_CLOSED,      /* closed the connection */
 };
 const char *ech_failure_name(enum ech_failure failure);
 
@@ -81,6 +94,9 @@ struct ech_exchange_options {
     enum ech_padding_floor floor; /* with shared key shares, and in second hellos, 128 takes the
                                      place of any but NONE */
     enum ech_key_share_rule key_share_rule;
+    /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
+     * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */
+    struct ech_tls13_verifier verifier;
 };
 
 struct ech_exchange;
@@ -120,14 +136,34 @@ enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
                                   const struct ech_config_choice *choice);
 enum ech_event ech_exchange_refuse(struct ech_exchange *exchange);
 
+/* What an authenticated server said with its rejection (RFC 9849, 6.1.6). */
+struct ech_rejection {
+    bool disabled;              /* no config of a version of ours: ECH is securely disabled */
+    struct bytes retry_configs; /* else an ECHConfigList; borrowed until the answer */
+};
+/* Valid from ECH_EVENT_REJECTED until it is answered. */
+void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_rejection *rejection);
+/*
+ * The answers to ECH_EVENT_REJECTED, once what waited for the network is sent or given up, and a
+ * new transport is in the place of the old one. retry seals the same ClientHelloInner anew and
+ * queues it, and after it the early data that the application had sent. disable queues
+ * ClientHelloInner in the clear; from then on all octets pass. give_up fails the exchange with
+ * ECH_FAILURE_REJECTED.
+ */
+enum ech_event ech_exchange_retry(struct ech_exchange *exchange,
+                                  const struct ech_config_choice *choice);
+enum ech_event ech_exchange_disable(struct ech_exchange *exchange);
+enum ech_event ech_exchange_give_up(struct ech_exchange *exchange);
+
 /* server_name of ClientHelloInner, borrowed; empty if it has none. Valid from ECH_EVENT_NEED_CONFIG
  * on. */
 struct bytes ech_exchange_server_name(const struct ech_exchange *exchange);
 
-/* True from the moment that ServerHello was judged or the exchange failed; to_app and to_net may
- * still hold octets. */
+/* True from the moment that ServerHello was judged, and no rejection is left to answer, or the
+ * exchange failed; to_app and to_net may still hold octets. */
 bool ech_exchange_done(const struct ech_exchange *exchange);
-/* True when done, accepted, and nothing is held: the adapter may step out of the data path. */
+/* True when done, accepted or disabled, and nothing is held: the adapter may step out of the data
+ * path. */
 bool ech_exchange_drained(const struct ech_exchange *exchange);
 
 enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange);
@@ -138,7 +174,8 @@ struct ech_exchange_facts {
     bool hello_retry_request;
     bool shared_key_share;
     size_t hello_bytes_inner; /* the first ClientHelloInner with its handshake header, octets */
-    size_t hello_bytes_outer; /* the first ClientHelloOuter, likewise */
+    size_t hello_bytes_outer; /* the newest first ClientHelloOuter, likewise */
+    unsigned retries;         /* answers by ech_exchange_retry */
     uint8_t outer_random[32]; /* client random of the outer hello, once offered */
 };
 void ech_exchange_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts);

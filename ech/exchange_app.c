@@ -90,7 +90,8 @@ static bool app_may_pass(struct ech_exchange *x, const struct ech_record *record
         return x->phase != ECH_PHASE_FIRST_HELLO && ech_is_change_cipher_spec(record) &&
                ++x->app_change_cipher_specs <= ECH_CHANGE_CIPHER_SPEC_MAX;
     case ECH_RECORD_APPLICATION_DATA:
-        return (x->phase == ECH_PHASE_FIRST_ANSWER || x->phase == ECH_PHASE_SECOND_HELLO) &&
+        return (x->phase == ECH_PHASE_FIRST_ANSWER || x->phase == ECH_PHASE_SECOND_HELLO ||
+                x->phase == ECH_PHASE_OUTER || x->phase == ECH_PHASE_REJECTED) &&
                ech_client_hello_find(&x->inner, ECH_EXT_EARLY_DATA) != NULL;
     default:
         return false;
@@ -107,7 +108,12 @@ static enum ech_event app_record(struct ech_exchange *x, const struct ech_record
     if (wr_view(&x->app_message).len > 0 || !app_may_pass(x, record)) {
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_INTERNAL_ERROR);
     }
-    wr_bytes(&x->to_net, record->raw);
+    if (x->phase != ECH_PHASE_OUTER && x->phase != ECH_PHASE_REJECTED) {
+        wr_bytes(&x->to_net, record->raw);
+    }
+    if (x->phase != ECH_PHASE_SECOND_HELLO && x->phase != ECH_PHASE_SECOND_ANSWER) {
+        wr_bytes(&x->app_since, record->raw);
+    }
     return ECH_EVENT_NONE;
 }
 
@@ -139,7 +145,7 @@ enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes
     switch (exchange->phase) {
     case ECH_PHASE_FAILED:
         return ECH_EVENT_NONE;
-    case ECH_PHASE_ACCEPTED:
+    case ECH_PHASE_PASSING:
         wr_bytes(&exchange->to_net, in);
         break;
     case ECH_PHASE_CONFIG:
@@ -157,24 +163,22 @@ enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes
 
 /* ---- the answers to ECH_EVENT_NEED_CONFIG ---- */
 
-static enum ech_event send_first_outer(struct ech_exchange *x,
+enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice)
 {
-    struct writer outer;
-    wr_init(&outer, ECH_HELLO_MAX);
-    enum ech_status status = ech_offer_first(&x->offer, &x->inner, choice, &x->options, &outer);
+    enum ech_status status =
+        ech_offer_first(&x->offer, &x->inner, choice, &x->options, &x->outer_hello);
     if (status == ECH_OK) {
         struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
         x->facts.state = ECH_STATE_OFFERED;
         x->facts.shared_key_share = x->offer.shared_key_share;
-        x->facts.hello_bytes_outer = wr_view(&outer).len;
+        x->facts.hello_bytes_outer = wr_view(&x->outer_hello).len;
         if (!rd_copy(&random, x->facts.outer_random, sizeof x->facts.outer_random)) {
             status = ECH_ERR_SPACE;
         }
-        ech_records_write(&x->to_net, x->app_version, wr_view(&outer));
+        ech_records_write(&x->to_net, x->app_version, wr_view(&x->outer_hello));
         x->phase = ECH_PHASE_FIRST_ANSWER;
     }
-    wr_free(&outer);
     if (status == ECH_ERR_SPACE) {
         return ech_exchange_fail(x, ECH_FAILURE_TOO_LARGE, ECH_ALERT_NONE);
     }
@@ -188,7 +192,7 @@ enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
     if (exchange->phase != ECH_PHASE_CONFIG) {
         return ECH_EVENT_NONE;
     }
-    enum ech_event event = send_first_outer(exchange, choice);
+    enum ech_event event = ech_exchange_send_offer(exchange, choice);
     if (event == ECH_EVENT_NONE) {
         struct writer early;
         move_writer(&exchange->app_early, &early);

@@ -24,7 +24,7 @@ static enum ech_event accepted(struct ech_exchange *x)
     wr_bytes(&x->to_net, wr_view(&x->app_records.raw));
     ech_exchange_drop_handshake(x);
     ech_offer_wipe(&x->offer);
-    x->phase = ECH_PHASE_ACCEPTED;
+    x->phase = ECH_PHASE_PASSING;
     x->facts.state = ECH_STATE_ACCEPTED;
     return ECH_EVENT_ACCEPTED;
 }
@@ -38,6 +38,7 @@ static enum ech_event retry_accepted(struct ech_exchange *x, const struct ech_se
     release_held(x);
     /* The outer handshake cannot happen any more. */
     ech_own_key_shares_wipe(&x->offer.own);
+    wr_wipe(&x->app_since);
     x->phase = ECH_PHASE_SECOND_HELLO;
     enum ech_status status = wr_finish(&x->retry_request);
     return status == ECH_OK ? ECH_EVENT_NONE
@@ -63,7 +64,9 @@ static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool e
     case ECH_ANSWER_RETRY_ACCEPTED:
         return retry_accepted(x, &answer.hello);
     default:
-        return ech_exchange_fail(x, answer.failure, answer.alert);
+        return answer.failure == ECH_FAILURE_REJECTED
+                   ? ech_exchange_begin_outer(x)
+                   : ech_exchange_fail(x, answer.failure, answer.alert);
     }
 }
 
@@ -136,7 +139,7 @@ static enum ech_event net_record(struct ech_exchange *x, const struct ech_record
 static enum ech_event feed_net(struct ech_exchange *x, struct reader *in)
 {
     enum ech_event event = ECH_EVENT_NONE;
-    while (event == ECH_EVENT_NONE && !rd_done(in)) {
+    while (event == ECH_EVENT_NONE && !rd_done(in) && x->phase != ECH_PHASE_OUTER) {
         struct ech_record record;
         bool whole;
         enum ech_status status = ech_record_take(&x->net_records, in, &record, &whole);
@@ -157,13 +160,16 @@ enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes
 {
     struct reader r = rd_of(in);
     enum ech_event event = ECH_EVENT_NONE;
-    if (exchange->phase == ECH_PHASE_FAILED) {
+    if (exchange->phase == ECH_PHASE_FAILED || exchange->phase == ECH_PHASE_REJECTED) {
         return ECH_EVENT_NONE;
     }
-    if (exchange->phase != ECH_PHASE_ACCEPTED) {
+    if (exchange->phase != ECH_PHASE_PASSING && exchange->phase != ECH_PHASE_OUTER) {
         event = feed_net(exchange, &r);
     }
-    if (exchange->phase == ECH_PHASE_ACCEPTED) {
+    if (exchange->phase == ECH_PHASE_OUTER && event == ECH_EVENT_NONE) {
+        event = ech_exchange_feed_outer(exchange, rd_rest(&r));
+    }
+    if (exchange->phase == ECH_PHASE_PASSING) {
         wr_bytes(&exchange->to_app, rd_rest(&r));
     }
     return ech_exchange_check_queues(exchange, event);
@@ -171,8 +177,11 @@ enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes
 
 enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange)
 {
-    if (ech_exchange_done(exchange)) {
+    if (ech_exchange_done(exchange) || exchange->phase == ECH_PHASE_REJECTED) {
         return ECH_EVENT_NONE;
+    }
+    if (exchange->phase == ECH_PHASE_OUTER) {
+        return ech_exchange_close_outer(exchange);
     }
     return ech_exchange_fail(exchange, ECH_FAILURE_CLOSED, ECH_ALERT_NONE);
 }

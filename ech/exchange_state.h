@@ -17,7 +17,9 @@ enum ech_phase {
     ECH_PHASE_FIRST_ANSWER, /* ClientHelloOuter is out; ServerHello or HelloRetryRequest comes in */
     ECH_PHASE_SECOND_HELLO, /* HelloRetryRequest accepted; the second ClientHelloInner comes in */
     ECH_PHASE_SECOND_ANSWER, /* the second ClientHelloOuter is out; ServerHello comes in */
-    ECH_PHASE_ACCEPTED,
+    ECH_PHASE_OUTER,    /* ECH was rejected; the outer handshake goes on without the application */
+    ECH_PHASE_REJECTED, /* it has ended well; the caller owes an answer to ECH_EVENT_REJECTED */
+    ECH_PHASE_PASSING,  /* accepted, or securely disabled: octets pass */
     ECH_PHASE_FAILED,
 };
 
@@ -42,6 +44,8 @@ struct ech_exchange {
     struct ech_record_reader app_records;
     struct writer app_message; /* the hello that is being read */
     struct writer app_early;   /* what was written before the answer to ECH_EVENT_NEED_CONFIG */
+    struct writer app_since;   /* records that it wrote after its first hello: a retry sends them
+                                  again */
     uint16_t app_version;      /* of the record in which the hello in hand began */
     unsigned app_change_cipher_specs;
 
@@ -51,6 +55,10 @@ struct ech_exchange {
     struct writer
         net_held; /* the records of the message in hand, for the application if it may have them */
     unsigned net_change_cipher_specs;
+
+    /* the outer handshake */
+    struct writer outer_hello; /* the first ClientHelloOuter */
+    struct ech_tls13 *outer;   /* after a rejection */
 
     /* the inner handshake so far */
     struct writer first_inner;
@@ -80,6 +88,15 @@ enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event 
 /* Wipes all that is held but for the outlets and the offer. What was borrowed from it is gone too.
  */
 void ech_exchange_drop_handshake(struct ech_exchange *x);
+
+/* exchange_app.c: makes an offer of the first inner hello, queues it, and awaits the answer. */
+enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
+                                       const struct ech_config_choice *choice);
+/* exchange_outer.c: the server rejected ECH with the message whose records are in net_held. */
+enum ech_event ech_exchange_begin_outer(struct ech_exchange *x);
+/* The same: octets from the network in ECH_PHASE_OUTER, and the end of the transport. */
+enum ech_event ech_exchange_feed_outer(struct ech_exchange *x, struct bytes in);
+enum ech_event ech_exchange_close_outer(struct ech_exchange *x);
 
 /* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
 bool ech_is_change_cipher_spec(const struct ech_record *record);

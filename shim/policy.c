@@ -44,6 +44,8 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
         return without_ech(facts, "no_record");
     case SHIM_SEARCH_ELSEWHERE:
         return without_ech(facts, "other_endpoint");
+    case SHIM_SEARCH_DISABLED:
+        return without_ech(facts, "disabled");
     case SHIM_SEARCH_UNUSABLE:
         return without_ech(facts, "no_usable_config");
     case SHIM_SEARCH_FAILED:
@@ -52,4 +54,38 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
         return without_ech(facts, "settings");
     }
     return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "internal"};
+}
+
+static struct shim_rejection_decision give_up(const char *reason, bool keep)
+{
+    return (struct shim_rejection_decision){
+        .answer = SHIM_ANSWER_GIVE_UP, .reason = reason, .keep = keep};
+}
+
+struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection)
+{
+    if (!rejection->retry) {
+        return give_up("retry_off", false);
+    }
+    if (rejection->disabled) {
+        if (rejection->mode == SHIM_MODE_STRICT) {
+            return give_up("disabled", false);
+        }
+        if (rejection->no_connection != NULL) {
+            return give_up(rejection->no_connection, true);
+        }
+        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE};
+    }
+    if (!rejection->usable_config) {
+        /* The server has replaced ECH, not disabled it: neither is possible (RFC 9849, 6.1.6). */
+        return give_up("no_usable_config", false);
+    }
+    if (rejection->retries > 0) {
+        /* RFC 9849, 6.1.6: a connection made for a retry config takes no other. */
+        return give_up("rejected_again", false);
+    }
+    if (rejection->no_connection != NULL) {
+        return give_up(rejection->no_connection, true);
+    }
+    return (struct shim_rejection_decision){.answer = SHIM_ANSWER_RETRY};
 }

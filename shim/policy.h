@@ -47,6 +47,30 @@ struct shim_decision {
     const char *reason;
 };
 
+/* What is known when a server rejected ECH and proved to be public_name. */
+struct shim_policy_rejection {
+    enum shim_mode mode;
+    bool retry;         /* ECHSHIM_RETRY */
+    unsigned retries;   /* made on this handshake so far */
+    bool disabled;      /* ECH is securely disabled (RFC 9849, 6.1.6) */
+    bool usable_config; /* else: the retry_configs hold a suitable one */
+    const char *no_connection; /* why no new connection can be made in place, or NULL if it can */
+};
+
+enum shim_answer {
+    SHIM_ANSWER_RETRY,   /* a new connection, the same inner hello under the retry_configs */
+    SHIM_ANSWER_DISABLE, /* a new connection, without ECH */
+    SHIM_ANSWER_GIVE_UP, /* the application gets an error */
+};
+
+struct shim_rejection_decision {
+    enum shim_answer answer;
+    const char *reason; /* of SHIM_ANSWER_GIVE_UP */
+    bool keep;          /* what the server said is for the application's next attempt (RFC 9849, 6.1.8) */
+};
+
+struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection);
+
 /* Before anything is looked up. */
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts);
 /* After the search that SHIM_ACTION_SEARCH asked for. */

@@ -193,6 +193,27 @@ static void parse_timeout(struct shim_settings *settings, const struct shim_sett
     settings->timeout_ms = (unsigned)timeout;
 }
 
+/* on or off; another word is told, and what is safe is said by the caller. */
+static bool parse_switch(const struct shim_settings_source *source, const char *variable, bool usual, const char *then)
+{
+    const char *value = get(source, variable);
+    if (value == NULL) {
+        return usual;
+    }
+    if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0) {
+        return strcmp(value, "on") == 0;
+    }
+    problem(source, variable, value, then);
+    return usual;
+}
+
+static enum ech_status parse_trust(struct shim_settings *settings, const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_CA_FILE");
+    settings->ca_file = value != NULL ? strdup(value) : NULL;
+    return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
+}
+
 static enum ech_status parse_log(struct shim_settings *settings,
                                  const struct shim_settings_source *source)
 {
@@ -243,9 +264,13 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
     parse_mode(settings, source);
     parse_resolver(settings, source);
     parse_timeout(settings, source);
+    settings->retry = parse_switch(source, "ECHSHIM_RETRY", true, "it is on");
     enum ech_status status = parse_ports(settings, source);
     if (status == ECH_OK) {
         status = parse_config_list(settings, source);
+    }
+    if (status == ECH_OK) {
+        status = parse_trust(settings, source);
     }
     if (status == ECH_OK) {
         status = parse_log(settings, source);
@@ -263,6 +288,7 @@ void shim_settings_free(struct shim_settings *settings)
         free(settings->static_configs[i].ech_config_list);
     }
     free(settings->static_configs);
+    free(settings->ca_file);
     free(settings->log_file);
     free(settings->report);
     *settings = (struct shim_settings){.report_fd = -1};

@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * After a rejection: the outer handshake under the application's feet, and what the caller may
+ * answer to its outcome (RFC 9849, 6.1.6).
+ */
+#include "ech/exchange_state.h"
+
+static enum ech_failure failure_of(enum ech_tls13_failure failure)
+{
+    switch (failure) {
+    case ECH_TLS13_FAILURE_ALERT:
+        return ECH_FAILURE_OUTER_ALERT;
+    case ECH_TLS13_FAILURE_PROTOCOL:
+        return ECH_FAILURE_OUTER_PROTOCOL;
+    case ECH_TLS13_FAILURE_CERTIFICATE:
+        return ECH_FAILURE_OUTER_CERTIFICATE;
+    case ECH_TLS13_FAILURE_GROUP:
+        return ECH_FAILURE_OUTER_GROUP;
+    case ECH_TLS13_FAILURE_CLOSED:
+        return ECH_FAILURE_OUTER_CLOSED;
+    default:
+        return ECH_FAILURE_INTERNAL;
+    }
+}
+
+/* What the outer handshake has for the network goes the exchange's way. */
+static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict verdict)
+{
+    struct ech_tls13_facts facts;
+    struct bytes out = ech_tls13_to_net(x->outer);
+    wr_bytes(&x->to_net, out);
+    ech_tls13_net_took(x->outer, out.len);
+    switch (verdict) {
+    case ECH_TLS13_PENDING:
+        return ECH_EVENT_NONE;
+    case ECH_TLS13_RETRY_CONFIGS:
+    case ECH_TLS13_DISABLED:
+        x->phase = ECH_PHASE_REJECTED;
+        return ECH_EVENT_REJECTED;
+    default:
+        /* Its own alert is queued already, protected if there are keys. */
+        ech_tls13_facts(x->outer, &facts);
+        return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
+    }
+}
+
+enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
+{
+    x->facts.state = ECH_STATE_REJECTED;
+    if (x->offer.shared_key_share || x->options.verifier.verify_chain == NULL) {
+        return ech_exchange_fail(x, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
+    }
+    struct ech_tls13_start start = {
+        .client_hello_outer = wr_view(&x->outer_hello),
+        .own = &x->offer.own,
+        .public_name = bytes_of(x->offer.public_name, x->offer.public_name_length),
+        .change_cipher_spec_sent = x->app_change_cipher_specs > 0,
+        .random = x->options.random,
+        .verifier = x->options.verifier,
+    };
+    if (ech_tls13_new(&x->outer, &start) != ECH_OK) {
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
+    }
+    x->phase = ECH_PHASE_OUTER;
+    enum ech_tls13_verdict verdict = ech_tls13_from_net(x->outer, wr_view(&x->net_held));
+    wr_wipe(&x->net_held);
+    wr_wipe(&x->net_message);
+    return advance(x, verdict);
+}
+
+enum ech_event ech_exchange_feed_outer(struct ech_exchange *x, struct bytes in)
+{
+    return advance(x, ech_tls13_from_net(x->outer, in));
+}
+
+enum ech_event ech_exchange_close_outer(struct ech_exchange *x)
+{
+    return advance(x, ech_tls13_closed(x->outer));
+}
+
+void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_rejection *rejection)
+{
+    *rejection = (struct ech_rejection){.disabled = false};
+    if (exchange->phase == ECH_PHASE_REJECTED) {
+        struct ech_tls13_facts facts;
+        ech_tls13_facts(exchange->outer, &facts);
+        rejection->disabled = facts.verdict == ECH_TLS13_DISABLED;
+        rejection->retry_configs = facts.retry_configs;
+    }
+}
+
+/* ---- the answers to ECH_EVENT_REJECTED ---- */
+
+/* Nothing of the first connection survives (RFC 9849, 6.1.7) but what the application said on it.
+ */
+static void begin_again(struct ech_exchange *x)
+{
+    ech_tls13_free(x->outer);
+    x->outer = NULL;
+    ech_offer_wipe(&x->offer);
+    ech_record_reader_wipe(&x->net_records);
+    wr_wipe(&x->outer_hello);
+    wr_wipe(&x->to_net);
+    wr_wipe(&x->to_app);
+    x->net_change_cipher_specs = 0;
+}
+
+enum ech_event ech_exchange_retry(struct ech_exchange *exchange,
+                                  const struct ech_config_choice *choice)
+{
+    if (exchange->phase != ECH_PHASE_REJECTED) {
+        return ECH_EVENT_NONE;
+    }
+    begin_again(exchange);
+    exchange->facts.retries++;
+    exchange->facts.hello_retry_request = false;
+    enum ech_event event = ech_exchange_send_offer(exchange, choice);
+    if (event == ECH_EVENT_NONE) {
+        /* The first server did not read it: it had no key for it (RFC 8446, 4.2.10). */
+        wr_bytes(&exchange->to_net, wr_view(&exchange->app_since));
+    }
+    return ech_exchange_check_queues(exchange, event);
+}
+
+enum ech_event ech_exchange_disable(struct ech_exchange *exchange)
+{
+    if (exchange->phase != ECH_PHASE_REJECTED) {
+        return ECH_EVENT_NONE;
+    }
+    begin_again(exchange);
+    ech_records_write(&exchange->to_net, exchange->app_version, wr_view(&exchange->first_inner));
+    wr_bytes(&exchange->to_net, wr_view(&exchange->app_since));
+    /* A record that the application has begun goes on its way. */
+    wr_bytes(&exchange->to_net, wr_view(&exchange->app_records.raw));
+    ech_exchange_drop_handshake(exchange);
+    exchange->phase = ECH_PHASE_PASSING;
+    exchange->facts.state = ECH_STATE_NONE;
+    return ech_exchange_check_queues(exchange, ECH_EVENT_NONE);
+}
+
+enum ech_event ech_exchange_give_up(struct ech_exchange *exchange)
+{
+    if (exchange->phase != ECH_PHASE_REJECTED) {
+        return ECH_EVENT_NONE;
+    }
+    return ech_exchange_fail(exchange, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
+}

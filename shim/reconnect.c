@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/reconnect.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/time.h>
+#include <unistd.h>
+
+#include "shim/engine.h"
+#include "shim/epoll_copy.h"
+#include "shim/socket_copy.h"
+
+const char *shim_reconnect_name(enum shim_reconnect result)
+{
+    switch (result) {
+    case SHIM_RECONNECT_DONE:
+        return "done";
+    case SHIM_RECONNECT_NO_WAY:
+        return "no_descriptor";
+    case SHIM_RECONNECT_SHARED:
+        return "descriptor_shared";
+    case SHIM_RECONNECT_USED:
+        return "connection_used";
+    case SHIM_RECONNECT_FAILED:
+        return "connect_failed";
+    }
+    return "unknown";
+}
+
+/* Another descriptor of this process that is the same socket: dup2 over one of them would part the
+ * two. */
+static bool shared_within_process(int fd)
+{
+    struct stat own;
+    DIR *folder = opendir("/proc/self/fd");
+    if (folder == NULL || fstat(fd, &own) != 0) {
+        if (folder != NULL) {
+            (void)closedir(folder);
+        }
+        return true; /* not to be known: then it is not tried */
+    }
+    bool shared = false;
+    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
+        struct stat other;
+        int number = atoi(entry->d_name);
+        if (entry->d_name[0] != '.' && number != fd && number != dirfd(folder) &&
+            fstat(number, &other) == 0 && other.st_dev == own.st_dev &&
+            other.st_ino == own.st_ino) {
+            shared = true;
+            break;
+        }
+    }
+    (void)closedir(folder);
+    return shared;
+}
+
+/* Octets that the application's connection has carried to the peer, each counted once. */
+static bool octets_sent(int fd, uint64_t *sent)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0 ||
+        length < offsetof(struct tcp_info, tcpi_bytes_retrans) + sizeof info.tcpi_bytes_retrans) {
+        return false;
+    }
+    *sent = info.tcpi_bytes_sent - info.tcpi_bytes_retrans;
+    return true;
+}
+
+enum shim_reconnect shim_reconnect_check(int fd, uint64_t sent)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    uint64_t counted;
+    int saved = errno;
+    enum shim_reconnect result = SHIM_RECONNECT_DONE;
+    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM ||
+        !octets_sent(fd, &counted)) {
+        result = SHIM_RECONNECT_NO_WAY;
+    } else if (counted > sent) {
+        result = SHIM_RECONNECT_USED;
+    } else if (shared_within_process(fd)) {
+        result = SHIM_RECONNECT_SHARED;
+    }
+    errno = saved;
+    return result;
+}
+
+/* Waits for a connection that is being made; 0 or an errno. */
+static int wait_connected(int fd, unsigned timeout_ms)
+{
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    int ready;
+    do {
+        ready = poll(&wait, 1, (int)timeout_ms);
+    } while (ready < 0 && errno == EINTR);
+    if (ready <= 0) {
+        return ready == 0 ? ETIMEDOUT : errno;
+    }
+    int failure = 0;
+    socklen_t length = sizeof failure;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 ? failure : errno;
+}
+
+/* What a blocking send may wait is what the application is ready to wait. */
+static unsigned bound_of(int fd, unsigned timeout_ms)
+{
+    struct timeval own = {0};
+    socklen_t length = sizeof own;
+    if (getsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &own, &length) == 0 &&
+        (own.tv_sec != 0 || own.tv_usec != 0)) {
+        unsigned long milliseconds =
+            (unsigned long)own.tv_sec * 1000 + (unsigned long)own.tv_usec / 1000;
+        return milliseconds < timeout_ms ? (unsigned)milliseconds : timeout_ms;
+    }
+    return timeout_ms;
+}
+
+/* The new socket, connected or connecting; -1 with errno. */
+static int connect_again(int fd, int flags, unsigned timeout_ms)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+        return -1;
+    }
+    int fresh = shim_socket_like(fd);
+    if (fresh < 0) {
+        return -1;
+    }
+    int failure = 0;
+    if (shim_engine_state()->stub->connect(fresh, (const struct sockaddr *)&peer, length) != 0) {
+        failure = errno;
+    }
+    if (failure == EINPROGRESS || failure == EINTR) {
+        failure = (flags & O_NONBLOCK) != 0 ? 0 : wait_connected(fresh, bound_of(fd, timeout_ms));
+    }
+    if (failure != 0) {
+        (void)close(fresh);
+        errno = failure;
+        return -1;
+    }
+    return fresh;
+}
+
+enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms)
+{
+    int saved = errno;
+    int status_flags = fcntl(fd, F_GETFL);
+    int descriptor_flags = fcntl(fd, F_GETFD);
+    if (status_flags < 0 || descriptor_flags < 0) {
+        errno = saved;
+        return SHIM_RECONNECT_NO_WAY;
+    }
+    struct epoll_registrations registrations;
+    int fresh = connect_again(fd, status_flags, timeout_ms);
+    if (fresh < 0) {
+        return SHIM_RECONNECT_FAILED;
+    }
+    shim_epoll_note(fd, &registrations);
+    bool replaced = fcntl(fresh, F_SETFL, status_flags) == 0 &&
+                    dup3(fresh, fd, (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) == fd;
+    int failure = errno;
+    if (replaced) {
+        shim_epoll_restore(fd, &registrations);
+    }
+    (void)close(fresh);
+    errno = replaced ? saved : failure;
+    return replaced ? SHIM_RECONNECT_DONE : SHIM_RECONNECT_FAILED;
+}

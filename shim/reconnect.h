@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A new connection under an application's descriptor, for the hidden retry (RFC 9849, 6.1.6): to
+ * the same address, with the same options, put over the old one by dup2, so that nothing the
+ * application holds has to change.
+ */
+#ifndef SHIM_RECONNECT_H
+#define SHIM_RECONNECT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "shim/settings.h"
+
+enum shim_reconnect {
+    SHIM_RECONNECT_DONE, /* the descriptor is the new connection, made or (non-blocking) being made
+                          */
+    SHIM_RECONNECT_NO_WAY, /* not a TCP socket, or not known which: nothing was changed */
+    SHIM_RECONNECT_SHARED, /* another descriptor of the process is the same connection: nothing was
+                              changed */
+    SHIM_RECONNECT_USED,   /* other octets than the hello's went over it before (a proxy's CONNECT,
+                              STARTTLS) */
+    SHIM_RECONNECT_FAILED, /* the new connection could not be made: errno; nothing was changed */
+};
+/* A fixed word for the report. */
+const char *shim_reconnect_name(enum shim_reconnect result);
+
+/*
+ * Can the connection be made anew? `sent` is how many octets of it the hello exchange has sent: if
+ * the kernel counts more, something went before.
+ */
+enum shim_reconnect shim_reconnect_check(int fd, uint64_t sent);
+
+/*
+ * Makes the connection anew. A blocking descriptor waits for it, at most timeout_ms or its own
+ * SO_SNDTIMEO; a non-blocking one is replaced while it connects, and the application's own waiting
+ * does the rest. `connect` is the real one.
+ */
+enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms);
+
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/socket_copy.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* What a kernel does not know, or a process may not set, stays as the kernel made it. */
+static const struct {
+    int level;
+    int option;
+} options[] = {
+    {SOL_SOCKET, SO_KEEPALIVE},
+    {SOL_SOCKET, SO_OOBINLINE},
+    {SOL_SOCKET, SO_LINGER},
+    {SOL_SOCKET, SO_PRIORITY},
+    {SOL_SOCKET, SO_MARK},
+    {SOL_SOCKET, SO_RCVTIMEO},
+    {SOL_SOCKET, SO_SNDTIMEO},
+    {SOL_SOCKET, SO_RCVLOWAT},
+    {SOL_SOCKET, SO_REUSEADDR},
+    {SOL_SOCKET, SO_REUSEPORT},
+    {SOL_SOCKET, SO_DONTROUTE},
+    {SOL_SOCKET, SO_TIMESTAMP},
+    {SOL_SOCKET, SO_BUSY_POLL},
+    {SOL_SOCKET, SO_ZEROCOPY},
+    {SOL_SOCKET, SO_BINDTODEVICE},
+    {IPPROTO_TCP, TCP_NODELAY},
+    {IPPROTO_TCP, TCP_KEEPIDLE},
+    {IPPROTO_TCP, TCP_KEEPINTVL},
+    {IPPROTO_TCP, TCP_KEEPCNT},
+    {IPPROTO_TCP, TCP_SYNCNT},
+    {IPPROTO_TCP, TCP_LINGER2},
+    {IPPROTO_TCP, TCP_WINDOW_CLAMP},
+    {IPPROTO_TCP, TCP_QUICKACK},
+    {IPPROTO_TCP, TCP_USER_TIMEOUT},
+    {IPPROTO_TCP, TCP_NOTSENT_LOWAT},
+    {IPPROTO_TCP, TCP_CORK},
+    {IPPROTO_TCP, TCP_CONGESTION},
+    {IPPROTO_IP, IP_TOS},
+    {IPPROTO_IP, IP_TTL},
+    {IPPROTO_IP, IP_MTU_DISCOVER},
+    {IPPROTO_IP, IP_RECVERR},
+    {IPPROTO_IP, IP_FREEBIND},
+    {IPPROTO_IP, IP_TRANSPARENT},
+    {IPPROTO_IPV6, IPV6_TCLASS},
+    {IPPROTO_IPV6, IPV6_UNICAST_HOPS},
+    {IPPROTO_IPV6, IPV6_V6ONLY},
+    {IPPROTO_IPV6, IPV6_MTU_DISCOVER},
+    {IPPROTO_IPV6, IPV6_RECVERR},
+    {IPPROTO_IPV6, IPV6_AUTOFLOWLABEL},
+};
+
+enum { VALUE_SIZE = 64 };
+
+static void copy_option(int from, int to, int level, int option)
+{
+    unsigned char value[VALUE_SIZE];
+    socklen_t length = sizeof value;
+    if (getsockopt(from, level, option, value, &length) == 0) {
+        (void)setsockopt(to, level, option, value, length);
+    }
+}
+
+/* The kernel tells twice what was asked for, and a buffer that was set by hand no longer grows by
+ * itself. */
+static void copy_buffer(int from, int to, int option)
+{
+    int own = 0;
+    int fresh = 0;
+    socklen_t length = sizeof own;
+    if (getsockopt(from, SOL_SOCKET, SO_BUF_LOCK, &own, &length) != 0) {
+        return;
+    }
+    int bit = option == SO_SNDBUF ? SOCK_SNDBUF_LOCK : SOCK_RCVBUF_LOCK;
+    if ((own & bit) == 0 || getsockopt(from, SOL_SOCKET, option, &fresh, &length) != 0) {
+        return;
+    }
+    fresh /= 2;
+    (void)setsockopt(to, SOL_SOCKET, option, &fresh, sizeof fresh);
+}
+
+/*
+ * The local address: the same interface and address family rules hold for the retry, and a source
+ * address that the application bound must stay. Whether it did cannot be asked, so it is always
+ * kept; the port is always a new one.
+ */
+static bool copy_local_address(int from, int to)
+{
+    struct sockaddr_storage local;
+    socklen_t length = sizeof local;
+    if (getsockname(from, (struct sockaddr *)&local, &length) != 0) {
+        return true;
+    }
+    int no_port = 1;
+    (void)setsockopt(to, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &no_port, sizeof no_port);
+    if (local.ss_family == AF_INET) {
+        ((struct sockaddr_in *)(void *)&local)->sin_port = 0;
+    } else if (local.ss_family == AF_INET6) {
+        ((struct sockaddr_in6 *)(void *)&local)->sin6_port = 0;
+    }
+    return bind(to, (const struct sockaddr *)&local, length) == 0;
+}
+
+int shim_socket_like(int fd)
+{
+    int family = AF_UNSPEC;
+    int protocol = 0;
+    socklen_t length = sizeof family;
+    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0) {
+        return -1;
+    }
+    length = sizeof protocol;
+    if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) {
+        return -1;
+    }
+    int fresh = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    if (fresh < 0) {
+        return -1;
+    }
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        copy_option(fd, fresh, options[i].level, options[i].option);
+    }
+    copy_buffer(fd, fresh, SO_SNDBUF);
+    copy_buffer(fd, fresh, SO_RCVBUF);
+    struct f_owner_ex owner;
+    if (fcntl(fd, F_GETOWN_EX, &owner) == 0) {
+        (void)fcntl(fresh, F_SETOWN_EX, &owner);
+    }
+    (void)fcntl(fresh, F_SETSIG, fcntl(fd, F_GETSIG));
+    if (!copy_local_address(fd, fresh)) {
+        int failure = errno;
+        (void)close(fresh);
+        errno = failure;
+        return -1;
+    }
+    return fresh;
+}
