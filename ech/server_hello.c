@@ -86,6 +86,7 @@ static enum ech_status read_rest(struct reader *body, struct ech_server_hello *h
     if (!rd_vec16(body, &extensions) || !rd_done(body)) {
         return ECH_ERR_DECODE;
     }
+    hello->extensions = rd_rest(&extensions);
     return read_extensions(&extensions, hello);
 }
 
@@ -115,13 +116,13 @@ enum ech_status ech_server_hello_parse(struct bytes message, struct ech_server_h
 enum ech_status ech_suite_hash(uint16_t cipher_suite, enum ech_hash *hash)
 {
     switch (cipher_suite) {
-    case 0x1301: /* TLS_AES_128_GCM_SHA256 */
-    case 0x1303: /* TLS_CHACHA20_POLY1305_SHA256 */
-    case 0x1304: /* TLS_AES_128_CCM_SHA256 */
-    case 0x1305: /* TLS_AES_128_CCM_8_SHA256 */
+    case ECH_SUITE_AES_128_GCM_SHA256:
+    case ECH_SUITE_CHACHA20_POLY1305_SHA256:
+    case ECH_SUITE_AES_128_CCM_SHA256:
+    case ECH_SUITE_AES_128_CCM_8_SHA256:
         *hash = ECH_HASH_SHA256;
         return ECH_OK;
-    case 0x1302: /* TLS_AES_256_GCM_SHA384 */
+    case ECH_SUITE_AES_256_GCM_SHA384:
         *hash = ECH_HASH_SHA384;
         return ECH_OK;
     default:

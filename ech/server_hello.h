@@ -22,6 +22,7 @@ struct ech_server_hello {
     bool has_pre_shared_key;
     bool has_encrypted_client_hello;
     struct bytes encrypted_client_hello;
+    struct bytes extensions; /* all of them, for ech_extension_read */
     /*
      * The message in three parts, for transcripts in which the confirmation is zero (RFC 9849, 7.2
      * and 7.2.1). The confirmation is the end of a ServerHello's random, or the contents of
