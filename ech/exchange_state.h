@@ -21,9 +21,6 @@ enum ech_phase {
     ECH_PHASE_FAILED,
 };
 
-/* More records of change_cipher_spec than this before ServerHello are no compatibility mode (RFC
- * 8446, D.4). */
-enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
 /* Bound of ours on what waits for either side, or for the caller's answer: adapters take it away at
  * once. */
 enum { ECH_QUEUE_MAX = 1 << 24 };
@@ -80,8 +77,5 @@ enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event 
 /* Wipes all that is held but for the outlets and the offer. What was borrowed from it is gone too.
  */
 void ech_exchange_drop_handshake(struct ech_exchange *x);
-
-/* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
-bool ech_is_change_cipher_spec(const struct ech_record *record);
 
 #endif

@@ -116,6 +116,22 @@ void ech_alert_write(struct writer *w, enum ech_alert alert)
     wr_u8(w, (uint8_t)alert);
 }
 
+static const uint8_t change_cipher_spec[] = {1};
+
+bool ech_is_change_cipher_spec(const struct ech_record *record)
+{
+    return bytes_equal(record->fragment, bytes_of(change_cipher_spec, sizeof change_cipher_spec));
+}
+
+void ech_change_cipher_spec_write(struct writer *w)
+{
+    wr_u8(w, ECH_RECORD_CHANGE_CIPHER_SPEC);
+    wr_u16(w, ECH_TLS12);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, bytes_of(change_cipher_spec, sizeof change_cipher_spec));
+    wr_close(w, mark);
+}
+
 enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
                                     struct bytes *message)
 {

@@ -74,6 +74,14 @@ void ech_records_write(struct writer *w, uint16_t version, struct bytes message)
 /* Writes a record with a fatal alert. */
 void ech_alert_write(struct writer *w, enum ech_alert alert);
 
+/* More records of change_cipher_spec than this on the way to a key change are no compatibility mode
+ * (RFC 8446, D.4). */
+enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
+/* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
+bool ech_is_change_cipher_spec(const struct ech_record *record);
+/* Writes it. */
+void ech_change_cipher_spec_write(struct writer *w);
+
 /* What became of a handshake message by one more fragment. */
 enum ech_assembly {
     ECH_ASSEMBLY_MORE,
