@@ -1,39 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/accept.h"
 
-enum { HANDSHAKE_MESSAGE_HASH = 254 };
-
-/* The synthetic message that stands for the first ClientHello after a HelloRetryRequest (RFC
- * 8446, 4.4.1). */
-struct message_hash {
-    uint8_t octets[ECH_HANDSHAKE_HEADER + ECH_HASH_MAX];
-    size_t len;
-};
-
-static enum ech_status make_message_hash(enum ech_hash hash, struct bytes client_hello,
-                                         struct message_hash *out)
-{
-    struct writer w;
-    uint8_t digest[ECH_HASH_MAX];
-    size_t size = ech_hash_size(hash);
-    enum ech_status status = ech_hash_parts(hash, &client_hello, 1, digest);
-    if (status != ECH_OK) {
-        return status;
-    }
-    wr_init(&w, sizeof out->octets);
-    wr_u8(&w, HANDSHAKE_MESSAGE_HASH);
-    struct wr_mark mark = wr_open(&w, 3);
-    wr_bytes(&w, bytes_of(digest, size));
-    wr_close(&w, mark);
-    status = wr_finish(&w);
-    struct reader r = rd_of(wr_view(&w));
-    out->len = r.len;
-    if (status == ECH_OK && !rd_copy(&r, out->octets, r.len)) {
-        status = ECH_ERR_SPACE;
-    }
-    wr_free(&w);
-    return status;
-}
+#include "ech/message_hash.h"
 
 /* RFC 9849, 7.2: HKDF-Expand-Label(HKDF-Extract(0, ClientHelloInner.random), label, transcript, 8).
  */
@@ -63,7 +31,7 @@ enum ech_status ech_accept_confirmation(const struct ech_accept_transcript *tran
                                         uint8_t out[ECH_CONFIRMATION_SIZE])
 {
     enum ech_hash hash;
-    struct message_hash first;
+    struct ech_message_hash first;
     enum ech_status status = ech_suite_hash(server_hello->cipher_suite, &hash);
     if (status != ECH_OK) {
         return status;
@@ -78,7 +46,7 @@ enum ech_status ech_accept_confirmation(const struct ech_accept_transcript *tran
         server_hello->after_confirmation,
     };
     if (transcript->hello_retry_request.len > 0) {
-        status = make_message_hash(hash, inner->message, &first);
+        status = ech_message_hash_make(hash, inner->message, &first);
         if (status != ECH_OK) {
             return status;
         }
@@ -93,10 +61,10 @@ enum ech_status ech_hrr_accept_confirmation(const struct ech_client_hello *clien
                                             uint8_t out[ECH_CONFIRMATION_SIZE])
 {
     enum ech_hash hash;
-    struct message_hash first;
+    struct ech_message_hash first;
     enum ech_status status = ech_suite_hash(hello_retry_request->cipher_suite, &hash);
     if (status == ECH_OK) {
-        status = make_message_hash(hash, client_hello_inner->message, &first);
+        status = ech_message_hash_make(hash, client_hello_inner->message, &first);
     }
     if (status != ECH_OK) {
         return status;

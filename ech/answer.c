@@ -8,36 +8,6 @@ static void fail(struct ech_answer *answer, enum ech_failure failure, enum ech_a
     answer->alert = alert;
 }
 
-static bool version_offered(const struct ech_client_hello *inner, uint16_t version)
-{
-    struct reader versions;
-    uint16_t offered;
-    if (version < ECH_TLS13 || ech_client_hello_versions(inner, &versions) != ECH_OK) {
-        return false;
-    }
-    while (rd_u16(&versions, &offered)) {
-        if (offered == version) {
-            return true;
-        }
-    }
-    return false;
-}
-
-/*
- * The rules of RFC 8446, 4.1.3, that hold whichever hello the server took: the outer one has the
- * inner's session id, cipher suites and versions.
- */
-static bool fields_allowed(const struct ech_client_hello *inner,
-                           const struct ech_server_hello *hello)
-{
-    enum ech_hash hash;
-    return hello->legacy_version == ECH_TLS12 && hello->legacy_compression_method == 0 &&
-           bytes_equal(hello->legacy_session_id_echo, inner->legacy_session_id) &&
-           version_offered(inner, hello->selected_version) &&
-           ech_client_hello_offers_suite(inner, hello->cipher_suite) &&
-           ech_suite_hash(hello->cipher_suite, &hash) == ECH_OK;
-}
-
 /* RFC 9849, 6.1.4, for a HelloRetryRequest. */
 static void judge_retry(struct ech_answer *answer, bool accepted)
 {
@@ -105,7 +75,7 @@ void ech_answer_judge(const struct ech_answer_context *context, struct bytes mes
         fail(answer, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
         return;
     }
-    if (!fields_allowed(context->transcript.client_hello_inner, hello)) {
+    if (!ech_server_hello_fits(hello, context->transcript.client_hello_inner)) {
         fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
         return;
     }

@@ -140,62 +140,71 @@ enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret, c
 
 /* ---- AEAD ---- */
 
-static gnutls_cipher_algorithm_t cipher_of(uint16_t aead_id)
+struct aead {
+    gnutls_cipher_algorithm_t cipher; /* GNUTLS_CIPHER_UNKNOWN: none that we do */
+    size_t key_size;
+    size_t tag_size;
+};
+
+static struct aead aead_by_id(uint16_t aead_id)
 {
     switch (aead_id) {
     case ECH_AEAD_AES_128_GCM:
-        return GNUTLS_CIPHER_AES_128_GCM;
+        return (struct aead){GNUTLS_CIPHER_AES_128_GCM, 16, ECH_AEAD_TAG};
     case ECH_AEAD_AES_256_GCM:
-        return GNUTLS_CIPHER_AES_256_GCM;
+        return (struct aead){GNUTLS_CIPHER_AES_256_GCM, 32, ECH_AEAD_TAG};
     case ECH_AEAD_CHACHA20_POLY1305:
-        return GNUTLS_CIPHER_CHACHA20_POLY1305;
+        return (struct aead){GNUTLS_CIPHER_CHACHA20_POLY1305, 32, ECH_AEAD_TAG};
     default:
-        return GNUTLS_CIPHER_UNKNOWN;
+        return (struct aead){GNUTLS_CIPHER_UNKNOWN, 0, 0};
     }
 }
 
-size_t ech_aead_key_size(uint16_t aead_id)
+static struct aead aead_by_suite(uint16_t cipher_suite)
 {
-    switch (aead_id) {
-    case ECH_AEAD_AES_128_GCM:
-        return 16;
-    case ECH_AEAD_AES_256_GCM:
-    case ECH_AEAD_CHACHA20_POLY1305:
-        return 32;
+    switch (cipher_suite) {
+    case ECH_SUITE_AES_128_GCM_SHA256:
+        return aead_by_id(ECH_AEAD_AES_128_GCM);
+    case ECH_SUITE_AES_256_GCM_SHA384:
+        return aead_by_id(ECH_AEAD_AES_256_GCM);
+    case ECH_SUITE_CHACHA20_POLY1305_SHA256:
+        return aead_by_id(ECH_AEAD_CHACHA20_POLY1305);
+    case ECH_SUITE_AES_128_CCM_SHA256:
+        return (struct aead){GNUTLS_CIPHER_AES_128_CCM, 16, ECH_AEAD_TAG};
+    case ECH_SUITE_AES_128_CCM_8_SHA256:
+        return (struct aead){GNUTLS_CIPHER_AES_128_CCM_8, 16, ECH_AEAD_TAG / 2};
     default:
-        return 0;
+        return (struct aead){GNUTLS_CIPHER_UNKNOWN, 0, 0};
     }
 }
 
-static enum ech_status aead_start(gnutls_aead_cipher_hd_t *handle, uint16_t aead_id,
+static enum ech_status aead_start(gnutls_aead_cipher_hd_t *handle, const struct aead *aead,
                                   struct bytes key)
 {
-    size_t key_size = ech_aead_key_size(aead_id);
-    if (key_size == 0) {
+    if (aead->key_size == 0) {
         return ECH_ERR_UNSUPPORTED;
     }
-    if (key.len != key_size) {
+    if (key.len != aead->key_size) {
         return ECH_ERR_CRYPTO;
     }
     gnutls_datum_t key_datum = datum_of(key);
-    return gnutls_aead_cipher_init(handle, cipher_of(aead_id), &key_datum) == 0 ? ECH_OK
-                                                                                : ECH_ERR_CRYPTO;
+    return gnutls_aead_cipher_init(handle, aead->cipher, &key_datum) == 0 ? ECH_OK : ECH_ERR_CRYPTO;
 }
 
-enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
-                              struct bytes aad, struct bytes plaintext, uint8_t *out)
+static enum ech_status aead_seal(struct aead aead, struct bytes key, const uint8_t *nonce,
+                                 struct bytes aad, struct bytes plaintext, uint8_t *out)
 {
     gnutls_aead_cipher_hd_t handle;
-    enum ech_status status = aead_start(&handle, aead_id, key);
+    enum ech_status status = aead_start(&handle, &aead, key);
     if (status != ECH_OK) {
         return status;
     }
     gnutls_datum_t aad_datum = datum_of(aad);
     gnutls_datum_t plain = datum_of(plaintext);
-    size_t expected = plaintext.len + ECH_AEAD_TAG;
+    size_t expected = plaintext.len + aead.tag_size;
     size_t len = expected;
     int rc = gnutls_aead_cipher_encrypt(handle, nonce, ECH_AEAD_NONCE, aad_datum.data, aad.len,
-                                        ECH_AEAD_TAG, plain.data, plaintext.len, out, &len);
+                                        aead.tag_size, plain.data, plaintext.len, out, &len);
     gnutls_aead_cipher_deinit(handle);
     if (rc != 0 || len != expected) {
         ech_wipe(out, expected);
@@ -204,15 +213,18 @@ enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t 
     return ECH_OK;
 }
 
-enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
-                              struct bytes aad, struct bytes ciphertext, uint8_t *out)
+static enum ech_status aead_open(struct aead aead, struct bytes key, const uint8_t *nonce,
+                                 struct bytes aad, struct bytes ciphertext, uint8_t *out)
 {
-    if (ciphertext.len < ECH_AEAD_TAG) {
-        return ech_aead_key_size(aead_id) == 0 ? ECH_ERR_UNSUPPORTED : ECH_ERR_CRYPTO;
+    if (aead.key_size == 0) {
+        return ECH_ERR_UNSUPPORTED;
     }
-    size_t expected = ciphertext.len - ECH_AEAD_TAG;
+    if (ciphertext.len < aead.tag_size) {
+        return ECH_ERR_CRYPTO;
+    }
+    size_t expected = ciphertext.len - aead.tag_size;
     gnutls_aead_cipher_hd_t handle;
-    enum ech_status status = aead_start(&handle, aead_id, key);
+    enum ech_status status = aead_start(&handle, &aead, key);
     if (status != ECH_OK) {
         ech_wipe(out, expected);
         return status;
@@ -222,7 +234,7 @@ enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t 
     gnutls_datum_t aad_datum = datum_of(aad);
     size_t len = expected;
     int rc = gnutls_aead_cipher_decrypt(handle, nonce, ECH_AEAD_NONCE, aad_datum.data, aad.len,
-                                        ECH_AEAD_TAG, ciphertext.data, ciphertext.len,
+                                        aead.tag_size, ciphertext.data, ciphertext.len,
                                         expected > 0 ? out : nothing, &len);
     gnutls_aead_cipher_deinit(handle);
     if (rc != 0 || len != expected) {
@@ -231,4 +243,43 @@ enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t 
         return ECH_ERR_CRYPTO;
     }
     return ECH_OK;
+}
+
+size_t ech_aead_key_size(uint16_t aead_id)
+{
+    return aead_by_id(aead_id).key_size;
+}
+
+enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
+                              struct bytes aad, struct bytes plaintext, uint8_t *out)
+{
+    return aead_seal(aead_by_id(aead_id), key, nonce, aad, plaintext, out);
+}
+
+enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
+                              struct bytes aad, struct bytes ciphertext, uint8_t *out)
+{
+    return aead_open(aead_by_id(aead_id), key, nonce, aad, ciphertext, out);
+}
+
+size_t ech_suite_key_size(uint16_t cipher_suite)
+{
+    return aead_by_suite(cipher_suite).key_size;
+}
+
+size_t ech_suite_tag_size(uint16_t cipher_suite)
+{
+    return aead_by_suite(cipher_suite).tag_size;
+}
+
+enum ech_status ech_suite_seal(uint16_t cipher_suite, struct bytes key, const uint8_t *nonce,
+                               struct bytes aad, struct bytes plaintext, uint8_t *out)
+{
+    return aead_seal(aead_by_suite(cipher_suite), key, nonce, aad, plaintext, out);
+}
+
+enum ech_status ech_suite_open(uint16_t cipher_suite, struct bytes key, const uint8_t *nonce,
+                               struct bytes aad, struct bytes ciphertext, uint8_t *out)
+{
+    return aead_open(aead_by_suite(cipher_suite), key, nonce, aad, ciphertext, out);
 }

@@ -61,6 +61,27 @@ ECH_MUST_USE enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, c
 ECH_MUST_USE enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
                                            struct bytes aad, struct bytes ciphertext, uint8_t *out);
 
+/* ---- AEAD, by the cipher suites of TLS 1.3 (RFC 8446, B.4) ---- */
+
+enum ech_suite {
+    ECH_SUITE_AES_128_GCM_SHA256 = 0x1301,
+    ECH_SUITE_AES_256_GCM_SHA384 = 0x1302,
+    ECH_SUITE_CHACHA20_POLY1305_SHA256 = 0x1303,
+    ECH_SUITE_AES_128_CCM_SHA256 = 0x1304,
+    ECH_SUITE_AES_128_CCM_8_SHA256 = 0x1305,
+};
+
+/* Octets of the key and of the tag, or 0 for any other suite. The nonce has ECH_AEAD_NONCE. */
+size_t ech_suite_key_size(uint16_t cipher_suite);
+size_t ech_suite_tag_size(uint16_t cipher_suite);
+/* As ech_aead_seal and ech_aead_open, with the tag of the suite in place of ECH_AEAD_TAG. */
+ECH_MUST_USE enum ech_status ech_suite_seal(uint16_t cipher_suite, struct bytes key,
+                                            const uint8_t *nonce, struct bytes aad,
+                                            struct bytes plaintext, uint8_t *out);
+ECH_MUST_USE enum ech_status ech_suite_open(uint16_t cipher_suite, struct bytes key,
+                                            const uint8_t *nonce, struct bytes aad,
+                                            struct bytes ciphertext, uint8_t *out);
+
 /* ---- Diffie-Hellman groups, by the ids of the TLS registry (RFC 8446, 4.2.7) ---- */
 
 enum ech_group {

@@ -154,12 +154,6 @@ enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event 
     return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
 }
 
-bool ech_is_change_cipher_spec(const struct ech_record *record)
-{
-    static const uint8_t one[] = {1};
-    return bytes_equal(record->fragment, bytes_of(one, sizeof one));
-}
-
 /* ---- outlets ---- */
 
 struct bytes ech_exchange_to_net(const struct ech_exchange *exchange)

@@ -23,9 +23,6 @@ enum ech_phase {
     ECH_PHASE_FAILED,
 };
 
-/* More records of change_cipher_spec than this before ServerHello are no compatibility mode (RFC
- * 8446, D.4). */
-enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
 /* Bound of ours on what waits for either side, or for the caller's answer: adapters take it away at
  * once. */
 enum { ECH_QUEUE_MAX = 1 << 24 };
@@ -97,8 +94,5 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x);
 /* The same: octets from the network in ECH_PHASE_OUTER, and the end of the transport. */
 enum ech_event ech_exchange_feed_outer(struct ech_exchange *x, struct bytes in);
 enum ech_event ech_exchange_close_outer(struct ech_exchange *x);
-
-/* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
-bool ech_is_change_cipher_spec(const struct ech_record *record);
 
 #endif

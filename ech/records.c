@@ -44,17 +44,17 @@ size_t ech_record_wanted(const struct ech_record_reader *reader)
 
 /* Only protected records, which look like application data, may pass 2^14 octets (RFC 8446, 5.1
  * and 5.2). */
-static bool header_allowed(const struct ech_record *record, uint16_t length)
+static enum ech_status check_header(const struct ech_record *record, uint16_t length)
 {
     switch (record->type) {
     case ECH_RECORD_CHANGE_CIPHER_SPEC:
     case ECH_RECORD_ALERT:
     case ECH_RECORD_HANDSHAKE:
-        return length <= ECH_RECORD_PLAINTEXT_MAX;
+        return length <= ECH_RECORD_PLAINTEXT_MAX ? ECH_OK : ECH_ERR_SPACE;
     case ECH_RECORD_APPLICATION_DATA:
-        return length <= ECH_RECORD_PROTECTED_MAX;
+        return length <= ECH_RECORD_PROTECTED_MAX ? ECH_OK : ECH_ERR_SPACE;
     default:
-        return false;
+        return ECH_ERR_DECODE;
     }
 }
 
@@ -80,8 +80,9 @@ enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader 
             return status;
         }
         if (read_header(reader, record, &length)) {
-            if (!header_allowed(record, length)) {
-                return ECH_ERR_DECODE;
+            status = check_header(record, length);
+            if (status != ECH_OK) {
+                return status;
             }
             *whole = record->fragment.len == length;
         }
@@ -113,6 +114,22 @@ void ech_alert_write(struct writer *w, enum ech_alert alert)
     wr_u16(w, 2);
     wr_u8(w, ECH_ALERT_LEVEL_FATAL);
     wr_u8(w, (uint8_t)alert);
+}
+
+static const uint8_t change_cipher_spec[] = {1};
+
+bool ech_is_change_cipher_spec(const struct ech_record *record)
+{
+    return bytes_equal(record->fragment, bytes_of(change_cipher_spec, sizeof change_cipher_spec));
+}
+
+void ech_change_cipher_spec_write(struct writer *w)
+{
+    wr_u8(w, ECH_RECORD_CHANGE_CIPHER_SPEC);
+    wr_u16(w, ECH_TLS12);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, bytes_of(change_cipher_spec, sizeof change_cipher_spec));
+    wr_close(w, mark);
 }
 
 enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,

@@ -23,9 +23,22 @@ enum { ECH_HELLO_MAX = 1 << 16 };
 enum ech_alert {
     ECH_ALERT_NONE = 0, /* close_notify, which this code never sends */
     ECH_ALERT_UNEXPECTED_MESSAGE = 10,
+    ECH_ALERT_BAD_RECORD_MAC = 20,
+    ECH_ALERT_RECORD_OVERFLOW = 22,
+    ECH_ALERT_HANDSHAKE_FAILURE = 40,
+    ECH_ALERT_BAD_CERTIFICATE = 42,
+    ECH_ALERT_UNSUPPORTED_CERTIFICATE = 43,
+    ECH_ALERT_CERTIFICATE_REVOKED = 44,
+    ECH_ALERT_CERTIFICATE_EXPIRED = 45,
+    ECH_ALERT_CERTIFICATE_UNKNOWN = 46,
     ECH_ALERT_ILLEGAL_PARAMETER = 47,
+    ECH_ALERT_UNKNOWN_CA = 48,
     ECH_ALERT_DECODE_ERROR = 50,
+    ECH_ALERT_DECRYPT_ERROR = 51,
+    ECH_ALERT_PROTOCOL_VERSION = 70,
     ECH_ALERT_INTERNAL_ERROR = 80,
+    ECH_ALERT_MISSING_EXTENSION = 109,
+    ECH_ALERT_UNSUPPORTED_EXTENSION = 110,
     ECH_ALERT_ECH_REQUIRED = 121,
 };
 enum { ECH_ALERT_LEVEL_FATAL = 2 };
@@ -49,7 +62,7 @@ void ech_record_reader_wipe(struct ech_record_reader *reader);
 size_t ech_record_wanted(const struct ech_record_reader *reader);
 /*
  * Moves octets from `in` until the record in hand is whole (*whole, *record) or nothing is left.
- * ECH_ERR_DECODE: of no known type, or too long for its type; ECH_ERR_NOMEM.
+ * ECH_ERR_DECODE: of no known type; ECH_ERR_SPACE: too long for its type; ECH_ERR_NOMEM.
  */
 ECH_MUST_USE enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
                                              struct ech_record *record, bool *whole);
@@ -60,6 +73,14 @@ void ech_record_drop(struct ech_record_reader *reader);
 void ech_records_write(struct writer *w, uint16_t version, struct bytes message);
 /* Writes a record with a fatal alert. */
 void ech_alert_write(struct writer *w, enum ech_alert alert);
+
+/* More records of change_cipher_spec than this on the way to a key change are no compatibility mode
+ * (RFC 8446, D.4). */
+enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
+/* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
+bool ech_is_change_cipher_spec(const struct ech_record *record);
+/* Writes it. */
+void ech_change_cipher_spec_write(struct writer *w);
 
 /* What became of a handshake message by one more fragment. */
 enum ech_assembly {

@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/server_hello.h"
 
-#include "ech/client_hello.h"
-
 /* RFC 8446, 4.1.3: SHA-256 of "HelloRetryRequest". */
 static const uint8_t hello_retry_request_random[ECH_RANDOM_SIZE] = {
     0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
@@ -86,6 +84,7 @@ static enum ech_status read_rest(struct reader *body, struct ech_server_hello *h
     if (!rd_vec16(body, &extensions) || !rd_done(body)) {
         return ECH_ERR_DECODE;
     }
+    hello->extensions = rd_rest(&extensions);
     return read_extensions(&extensions, hello);
 }
 
@@ -112,16 +111,42 @@ enum ech_status ech_server_hello_parse(struct bytes message, struct ech_server_h
     return read_rest(&body, hello);
 }
 
+static bool version_offered(const struct ech_client_hello *offered, uint16_t version)
+{
+    struct reader versions;
+    uint16_t offer;
+    if (version < ECH_TLS13 || ech_client_hello_versions(offered, &versions) != ECH_OK) {
+        return false;
+    }
+    while (rd_u16(&versions, &offer)) {
+        if (offer == version) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool ech_server_hello_fits(const struct ech_server_hello *hello,
+                           const struct ech_client_hello *offered)
+{
+    enum ech_hash hash;
+    return hello->legacy_version == ECH_TLS12 && hello->legacy_compression_method == 0 &&
+           bytes_equal(hello->legacy_session_id_echo, offered->legacy_session_id) &&
+           version_offered(offered, hello->selected_version) &&
+           ech_client_hello_offers_suite(offered, hello->cipher_suite) &&
+           ech_suite_hash(hello->cipher_suite, &hash) == ECH_OK;
+}
+
 enum ech_status ech_suite_hash(uint16_t cipher_suite, enum ech_hash *hash)
 {
     switch (cipher_suite) {
-    case 0x1301: /* TLS_AES_128_GCM_SHA256 */
-    case 0x1303: /* TLS_CHACHA20_POLY1305_SHA256 */
-    case 0x1304: /* TLS_AES_128_CCM_SHA256 */
-    case 0x1305: /* TLS_AES_128_CCM_8_SHA256 */
+    case ECH_SUITE_AES_128_GCM_SHA256:
+    case ECH_SUITE_CHACHA20_POLY1305_SHA256:
+    case ECH_SUITE_AES_128_CCM_SHA256:
+    case ECH_SUITE_AES_128_CCM_8_SHA256:
         *hash = ECH_HASH_SHA256;
         return ECH_OK;
-    case 0x1302: /* TLS_AES_256_GCM_SHA384 */
+    case ECH_SUITE_AES_256_GCM_SHA384:
         *hash = ECH_HASH_SHA384;
         return ECH_OK;
     default:

@@ -5,6 +5,7 @@
 #ifndef ECH_SERVER_HELLO_H
 #define ECH_SERVER_HELLO_H
 
+#include "ech/client_hello.h"
 #include "ech/crypto.h"
 
 enum { ECH_CONFIRMATION_SIZE = 8 };
@@ -22,6 +23,7 @@ struct ech_server_hello {
     bool has_pre_shared_key;
     bool has_encrypted_client_hello;
     struct bytes encrypted_client_hello;
+    struct bytes extensions; /* all of them, for ech_extension_read */
     /*
      * The message in three parts, for transcripts in which the confirmation is zero (RFC 9849, 7.2
      * and 7.2.1). The confirmation is the end of a ServerHello's random, or the contents of
@@ -37,6 +39,14 @@ struct ech_server_hello {
  * twice. */
 ECH_MUST_USE enum ech_status ech_server_hello_parse(struct bytes message,
                                                     struct ech_server_hello *hello);
+
+/*
+ * The rules of RFC 8446, 4.1.3, for what a ServerHello or HelloRetryRequest of TLS 1.3 takes out of
+ * the hello: session id, version, cipher suite. False: illegal_parameter. It holds whichever hello
+ * the server took, as the outer one has these of the inner.
+ */
+bool ech_server_hello_fits(const struct ech_server_hello *hello,
+                           const struct ech_client_hello *offered);
 
 /* The hash of a TLS 1.3 cipher suite (RFC 8446, B.4). ECH_ERR_UNSUPPORTED for any other suite. */
 ECH_MUST_USE enum ech_status ech_suite_hash(uint16_t cipher_suite, enum ech_hash *hash);

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "shim/kept.h"
 #include "shim/log.h"
 
 static struct shim_engine_state state;
@@ -34,10 +35,12 @@ static void before_fork(void)
     shim_openssl_before_fork();
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
+    shim_kept_before_fork();
 }
 
 static void after_fork(void)
 {
+    shim_kept_after_fork();
     dns_cache_after_fork(&cache);
     shim_gnutls_after_fork();
     shim_openssl_after_fork();

@@ -112,7 +112,7 @@ static ssize_t flush_to_net(struct gnutls_connection *connection, gnutls_transpo
             errno = EAGAIN;
             return -1;
         }
-        ech_exchange_net_took(exchange, (size_t)written);
+        shim_session_net_took(connection->shim, (size_t)written);
     }
     return 1;
 }
@@ -180,6 +180,10 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
             return (ssize_t)octets;
         }
         ssize_t result = flush_to_net(connection, pointer);
+        if (shim_session_wants_connection(connection->shim)) {
+            shim_session_reconnect(connection->shim, gnutls_transport_fd(connection));
+            continue;
+        }
         if (result < 0) {
             return result;
         }

@@ -40,7 +40,8 @@ static void forget(struct kept *one)
 
 static bool is_of(const struct kept *one, const struct shim_kept_source *source)
 {
-    return one->until_us != 0 && one->port == source->port && strcasecmp(one->host, source->host) == 0 &&
+    return one->until_us != 0 && one->port == source->port &&
+           strcasecmp(one->host, source->host) == 0 &&
            bytes_equal(wr_view(&one->source), source->ech_config_list);
 }
 
@@ -59,7 +60,8 @@ static struct kept *place_for(const struct shim_kept_source *source)
     return first;
 }
 
-void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us)
+void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
+                   uint64_t now_us, uint64_t lifetime_us)
 {
     if (strlen(source->host) >= DNS_HOST_SIZE) {
         return;
@@ -81,7 +83,8 @@ void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_con
     pthread_mutex_unlock(&lock);
 }
 
-enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us, uint8_t **retry_configs, size_t *length)
+enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us,
+                                  uint8_t **retry_configs, size_t *length)
 {
     enum shim_kept_kind kind = SHIM_KEPT_NOTHING;
     pthread_mutex_lock(&lock);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an authenticated server said with a rejection, kept for the program's next attempt where no retry could be made in place
- * (RFC 9849, 6.1.8). Bound to the source of the ECHConfig: it serves only where the same name and port yield the same
- * ECHConfigList again, and no longer than that list may be used.
+ * What an authenticated server said with a rejection, kept for the program's next attempt where no
+ * retry could be made in place (RFC 9849, 6.1.8). Bound to the source of the ECHConfig: it serves
+ * only where the same name and port yield the same ECHConfigList again, and no longer than that
+ * list may be used.
  */
 #ifndef SHIM_KEPT_H
 #define SHIM_KEPT_H
@@ -21,10 +22,13 @@ struct shim_kept_source {
 
 enum shim_kept_kind { SHIM_KEPT_NOTHING, SHIM_KEPT_RETRY_CONFIGS, SHIM_KEPT_DISABLED };
 
-/* Notes retry_configs, or with an empty list that ECH is securely disabled. Times in microseconds, monotonic. */
-void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us);
+/* Notes retry_configs, or with an empty list that ECH is securely disabled. Times in microseconds,
+ * monotonic. */
+void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
+                   uint64_t now_us, uint64_t lifetime_us);
 /* What is known; with SHIM_KEPT_RETRY_CONFIGS *retry_configs is a copy, which the caller frees. */
-enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us, uint8_t **retry_configs, size_t *length);
+enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us,
+                                  uint8_t **retry_configs, size_t *length);
 
 void shim_kept_before_fork(void);
 void shim_kept_after_fork(void);

@@ -39,9 +39,24 @@ static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
             copy_retry(openssl, bio, next);
             return written;
         }
-        ech_exchange_net_took(exchange, (size_t)written);
+        shim_session_net_took(connection->session, (size_t)written);
     }
     return 1;
+}
+
+/*
+ * After a rejection the connection under the BIO below is a new one. What a memory BIO still holds
+ * of the old one is stale.
+ */
+static void change_connection(struct openssl_connection *connection, BIO *next)
+{
+    const struct openssl *openssl = connection->openssl;
+    shim_session_reconnect(connection->session, openssl->SSL_get_fd(connection->ssl));
+    if (openssl->BIO_method_type(next) == BIO_TYPE_MEM) {
+        uint8_t stale[CHUNK];
+        while (openssl->BIO_read(next, stale, sizeof stale) > 0) {
+        }
+    }
 }
 
 /*
@@ -102,6 +117,11 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
             return take_for_app(connection, out, size);
         }
         int flushed = flush_to_net(connection, bio, next);
+        if (shim_session_wants_connection(connection->session)) {
+            openssl->BIO_clear_flags(bio, RETRY);
+            change_connection(connection, next);
+            continue;
+        }
         if (flushed <= 0) {
             return flushed;
         }

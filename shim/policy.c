@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/policy.h"
 
+#include <stddef.h>
+
 /* Without ECH a connection passes, but for strict mode. */
 static struct shim_decision without_ech(const struct shim_policy_facts *facts, const char *reason)
 {

@@ -27,6 +27,7 @@ enum shim_search {
     SHIM_SEARCH_ELSEWHERE, /* ech is there, but for an endpoint that the connection does not lead to
                             */
     SHIM_SEARCH_UNUSABLE,  /* there are ECHConfigs, none of them suitable */
+    SHIM_SEARCH_DISABLED,  /* an earlier attempt found ECH securely disabled */
     SHIM_SEARCH_FAILED,    /* the look-up failed; its own reason goes to the report */
     SHIM_SEARCH_BAD_SETTINGS, /* resolver or config list cannot be used */
 };
@@ -50,10 +51,10 @@ struct shim_decision {
 /* What is known when a server rejected ECH and proved to be public_name. */
 struct shim_policy_rejection {
     enum shim_mode mode;
-    bool retry;         /* ECHSHIM_RETRY */
-    unsigned retries;   /* made on this handshake so far */
-    bool disabled;      /* ECH is securely disabled (RFC 9849, 6.1.6) */
-    bool usable_config; /* else: the retry_configs hold a suitable one */
+    bool retry;                /* ECHSHIM_RETRY */
+    unsigned retries;          /* made on this handshake so far */
+    bool disabled;             /* ECH is securely disabled (RFC 9849, 6.1.6) */
+    bool usable_config;        /* else: the retry_configs hold a suitable one */
     const char *no_connection; /* why no new connection can be made in place, or NULL if it can */
 };
 
@@ -66,7 +67,7 @@ enum shim_answer {
 struct shim_rejection_decision {
     enum shim_answer answer;
     const char *reason; /* of SHIM_ANSWER_GIVE_UP */
-    bool keep;          /* what the server said is for the application's next attempt (RFC 9849, 6.1.8) */
+    bool keep; /* what the server said is for the application's next attempt (RFC 9849, 6.1.8) */
 };
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection);

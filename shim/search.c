@@ -6,19 +6,26 @@
 #include <string.h>
 #include <strings.h>
 
-/* Takes a copy of the list and chooses from it. */
-static enum shim_search choose(struct shim_found *found, struct bytes ech_config_list)
+#include "shim/kept.h"
+
+/* Nothing in it lives longer than this, whatever the DNS says: keys are changed about every hour.
+ */
+static const uint64_t lifetime_max_us = 3600ULL * 1000000;
+
+enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list)
 {
     if (ech_config_list.len == 0) {
         return SHIM_SEARCH_NO_RECORD;
     }
-    free(found->ech_config_list);
-    found->ech_config_list = malloc(ech_config_list.len);
-    if (found->ech_config_list == NULL) {
+    uint8_t *copy = malloc(ech_config_list.len);
+    if (copy == NULL) {
         return SHIM_SEARCH_FAILED;
     }
-    memcpy(found->ech_config_list, ech_config_list.data, ech_config_list.len);
-    struct bytes list = bytes_of(found->ech_config_list, ech_config_list.len);
+    memcpy(copy, ech_config_list.data, ech_config_list.len);
+    free(found->ech_config_list);
+    found->ech_config_list = copy;
+    found->ech_config_list_length = ech_config_list.len;
+    struct bytes list = bytes_of(copy, ech_config_list.len);
     switch (ech_config_list_select(list, NULL, &found->choice)) {
     case ECH_OK:
         return SHIM_SEARCH_USABLE;
@@ -85,7 +92,7 @@ static enum shim_search choose_endpoint(struct shim_found *found,
             best = SHIM_SEARCH_ELSEWHERE;
             continue;
         }
-        enum shim_search search = choose(found, endpoint->ech_config_list);
+        enum shim_search search = shim_found_replace(found, endpoint->ech_config_list);
         if (search == SHIM_SEARCH_USABLE) {
             return search;
         }
@@ -94,14 +101,15 @@ static enum shim_search choose_endpoint(struct shim_found *found,
     return best;
 }
 
-void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
-                 const struct shim_destination *destination, struct shim_found *found)
+static void find_list(const struct shim_settings *settings, const struct dns_lookup *lookup,
+                      const struct shim_destination *destination, struct shim_found *found)
 {
-    *found = (struct shim_found){.source = "none"};
+    *found = (struct shim_found){.source = "none", .lifetime_us = lifetime_max_us};
     if (settings->config_list_given) {
         found->search = SHIM_SEARCH_BAD_SETTINGS;
         if (settings->config_list_usable) {
-            found->search = choose(found, shim_settings_static_config(settings, destination->host));
+            found->search =
+                shim_found_replace(found, shim_settings_static_config(settings, destination->host));
             found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
         }
         return;
@@ -120,6 +128,8 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
     } else if (answer->result == DNS_FOUND) {
         found->search = choose_endpoint(found, answer, destination);
         found->source = found->ech_config_list != NULL ? "dns" : "none";
+        uint64_t lifetime_us = (uint64_t)answer->ttl * 1000000;
+        found->lifetime_us = lifetime_us < lifetime_max_us ? lifetime_us : lifetime_max_us;
     } else {
         found->search = SHIM_SEARCH_NO_RECORD;
     }
@@ -127,6 +137,40 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
         found->detail = dns_reason_name(answer != NULL ? answer->reason : DNS_REASON_NO_MEMORY);
     }
     dns_https_answer_free(answer);
+}
+
+/* RFC 9849, 6.1.8: what the server itself said of this very list, a short while ago. */
+static void apply_kept(const struct dns_lookup *lookup, const struct shim_destination *destination,
+                       struct shim_found *found)
+{
+    struct shim_kept_source source = {
+        .host = destination->host,
+        .port = destination->port,
+        .ech_config_list = bytes_of(found->ech_config_list, found->ech_config_list_length),
+    };
+    uint8_t *retry_configs = NULL;
+    size_t length = 0;
+    switch (shim_kept_get(&source, lookup->io->now_us(), &retry_configs, &length)) {
+    case SHIM_KEPT_DISABLED:
+        found->search = SHIM_SEARCH_DISABLED;
+        break;
+    case SHIM_KEPT_RETRY_CONFIGS:
+        found->search = shim_found_replace(found, bytes_of(retry_configs, length));
+        found->source = "retry_configs";
+        break;
+    default:
+        break;
+    }
+    free(retry_configs);
+}
+
+void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
+                 const struct shim_destination *destination, struct shim_found *found)
+{
+    find_list(settings, lookup, destination, found);
+    if (found->search == SHIM_SEARCH_USABLE) {
+        apply_kept(lookup, destination, found);
+    }
 }
 
 void shim_found_free(struct shim_found *found)

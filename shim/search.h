@@ -18,8 +18,13 @@ struct shim_found {
     char resolver[DNS_RESOLVER_ID];  /* who was asked; "" for nobody */
     struct ech_config_choice choice; /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
     uint8_t *ech_config_list;
+    size_t ech_config_list_length;
+    uint64_t lifetime_us; /* how long what hangs on the list may be used, microseconds */
     uint64_t lookup_us;
 };
+
+/* Puts another list in the place of what was found, and chooses from it. */
+enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list);
 
 /* Whom the connection is for, and to whom it goes. */
 struct shim_destination {

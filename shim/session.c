@@ -8,17 +8,23 @@
 #include <strings.h>
 
 #include "shim/engine.h"
+#include "shim/kept.h"
 #include "shim/log.h"
 #include "shim/peer.h"
+#include "shim/reconnect.h"
 #include "shim/report.h"
 #include "shim/search.h"
+#include "shim/verify.h"
 
 struct shim_session {
     struct shim_found found;
     char host[DNS_HOST_SIZE];
     enum shim_action action;
     struct ech_exchange *exchange;
+    struct shim_verifier *verifier; /* once a rejection was to be authenticated */
     struct shim_report report; /* its strings are host's, found's or static */
+    uint64_t sent;             /* octets of the exchange that went to the transport in hand */
+    bool wants_connection;     /* after a rejection that is to be answered */
     uint64_t offered_us;       /* when ClientHelloOuter was made, monotonic */
     bool reported;
 };
@@ -86,12 +92,39 @@ static struct shim_decision decide(struct shim_session *session,
     return decision;
 }
 
+/* Trust anchors take long to read, and few handshakes need them: only after a rejection. */
+static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
+                                   struct bytes public_name)
+{
+    struct shim_session *session = context;
+    if (session->verifier == NULL &&
+        shim_verifier_new(&session->verifier, shim_engine_state()->settings.ca_file) != ECH_OK) {
+        return ECH_ALERT_UNKNOWN_CA;
+    }
+    struct ech_tls13_verifier verifier = shim_verifier_callbacks(session->verifier);
+    return verifier.verify_chain(verifier.context, certificates, count, public_name);
+}
+
+static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
+                                       struct bytes content, struct bytes signature)
+{
+    struct shim_session *session = context;
+    if (session->verifier == NULL) {
+        return ECH_ALERT_INTERNAL_ERROR;
+    }
+    struct ech_tls13_verifier verifier = shim_verifier_callbacks(session->verifier);
+    return verifier.verify_signature(verifier.context, scheme, certificate, content, signature);
+}
+
 static bool make_exchange(struct shim_session *session, enum ech_padding_floor floor)
 {
     struct ech_exchange_options options = {
         .random = {.fill = fill_random},
         .floor = floor,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
+        .verifier = {.verify_chain = verify_chain,
+                     .verify_signature = verify_signature,
+                     .context = session},
     };
     return ech_exchange_new(&session->exchange, &options) == ECH_OK;
 }
@@ -146,6 +179,7 @@ void shim_session_free(struct shim_session *session)
 {
     if (session != NULL) {
         ech_exchange_free(session->exchange);
+        shim_verifier_free(session->verifier);
         shim_found_free(&session->found);
         free(session);
     }
@@ -165,6 +199,7 @@ static void note_facts(struct shim_session *session)
     session->report.hello_retry_request = facts.hello_retry_request;
     session->report.hello_bytes_inner = facts.hello_bytes_inner;
     session->report.hello_bytes_outer = facts.hello_bytes_outer;
+    session->report.retries = facts.retries;
     if (session->offered_us != 0) {
         session->report.hello_us = shim_engine_state()->lookup.io->now_us() - session->offered_us;
     }
@@ -173,9 +208,11 @@ static void note_facts(struct shim_session *session)
 static void failed(struct shim_session *session)
 {
     enum ech_failure failure = ech_exchange_failure(session->exchange);
-    bool rejected = failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12;
+    struct ech_exchange_facts facts;
+    ech_exchange_facts(session->exchange, &facts);
     note_facts(session);
-    report_outcome(session, rejected ? "rejected" : "failed", ech_failure_name(failure));
+    report_outcome(session, facts.state == ECH_STATE_REJECTED ? "rejected" : "failed",
+                   ech_failure_name(failure));
 }
 
 /* The config was looked up for one name; a hello for another must not be sealed under it (RFC
@@ -187,6 +224,15 @@ static bool hello_is_for_host(const struct shim_session *session)
            strncasecmp((const char *)server_name.data, session->host, server_name.len) == 0;
 }
 
+static void note_choice(struct shim_session *session)
+{
+    session->report.has_config = true;
+    session->report.public_name = session->found.choice.config.public_name;
+    session->report.config_id = session->found.choice.config.config_id;
+    session->report.suite = session->found.choice.suite;
+    session->report.source = session->found.source;
+}
+
 static void answer_need_config(struct shim_session *session)
 {
     if (session->action != SHIM_ACTION_OFFER || !hello_is_for_host(session)) {
@@ -196,10 +242,7 @@ static void answer_need_config(struct shim_session *session)
         (void)ech_exchange_refuse(session->exchange);
         return;
     }
-    session->report.has_config = true;
-    session->report.public_name = session->found.choice.config.public_name;
-    session->report.config_id = session->found.choice.config.config_id;
-    session->report.suite = session->found.choice.suite;
+    note_choice(session);
     session->offered_us = shim_engine_state()->lookup.io->now_us();
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
@@ -218,10 +261,19 @@ static void handle(struct shim_session *session, enum ech_event event)
         note_facts(session);
         report_outcome(session, "accepted", NULL);
         break;
+    case ECH_EVENT_REJECTED:
+        session->wants_connection = true;
+        break;
     case ECH_EVENT_FAILED:
         failed(session);
         break;
     }
+}
+
+void shim_session_net_took(struct shim_session *session, size_t octets)
+{
+    session->sent += octets;
+    ech_exchange_net_took(session->exchange, octets);
 }
 
 void shim_session_from_app(struct shim_session *session, struct bytes in)
@@ -256,4 +308,96 @@ bool shim_session_accepted(const struct shim_session *session)
     struct ech_exchange_facts facts;
     ech_exchange_facts(session->exchange, &facts);
     return facts.state == ECH_STATE_ACCEPTED;
+}
+
+/* ---- after a rejection ---- */
+
+bool shim_session_wants_connection(const struct shim_session *session)
+{
+    return session->wants_connection;
+}
+
+/* For the program's next attempt (RFC 9849, 6.1.8). */
+static void keep(const struct shim_session *session, struct bytes ech_config_list,
+                 const struct ech_rejection *rejection)
+{
+    struct shim_kept_source source = {
+        .host = session->host,
+        .port = (uint16_t)session->report.port,
+        .ech_config_list = ech_config_list,
+    };
+    struct bytes nothing = {0};
+    shim_kept_put(&source, rejection->disabled ? nothing : rejection->retry_configs,
+                  shim_engine_state()->lookup.io->now_us(), session->found.lifetime_us);
+}
+
+static void give_up(struct shim_session *session, const char *reason)
+{
+    note_facts(session);
+    report_outcome(session, "rejected", reason);
+    (void)ech_exchange_give_up(session->exchange);
+}
+
+/* On the new connection. */
+static void go_on(struct shim_session *session, enum shim_answer answer)
+{
+    session->sent = 0;
+    if (answer == SHIM_ANSWER_DISABLE) {
+        (void)ech_exchange_disable(session->exchange);
+        note_facts(session);
+        report_outcome(session, "disabled", NULL);
+        return;
+    }
+    session->found.source = "retry_configs";
+    note_choice(session);
+    session->offered_us = shim_engine_state()->lookup.io->now_us();
+    handle(session, ech_exchange_retry(session->exchange, &session->found.choice));
+}
+
+void shim_session_reconnect(struct shim_session *session, int fd)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    struct ech_rejection rejection;
+    int saved = errno;
+    session->wants_connection = false;
+    ech_exchange_rejection(session->exchange, &rejection);
+    struct shim_found fresh = {0};
+    enum shim_reconnect way = shim_reconnect_check(fd, session->sent);
+    struct shim_policy_rejection facts = {
+        .mode = settings->mode,
+        .retry = settings->retry,
+        .disabled = rejection.disabled,
+        .usable_config = !rejection.disabled &&
+                         shim_found_replace(&fresh, rejection.retry_configs) == SHIM_SEARCH_USABLE,
+        .no_connection = way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way),
+    };
+    note_facts(session);
+    facts.retries = session->report.retries;
+    struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+    if (decision.keep) {
+        keep(session,
+             bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
+             &rejection);
+    }
+    if (decision.answer != SHIM_ANSWER_GIVE_UP) {
+        way = shim_reconnect(fd, settings->timeout_ms);
+        if (way != SHIM_RECONNECT_DONE) {
+            decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
+                                                        .reason = shim_reconnect_name(way)};
+        }
+    }
+    if (decision.answer == SHIM_ANSWER_GIVE_UP) {
+        give_up(session, decision.reason);
+    } else {
+        if (decision.answer == SHIM_ANSWER_RETRY) {
+            free(session->found.ech_config_list);
+            session->found.ech_config_list = fresh.ech_config_list;
+            session->found.ech_config_list_length = fresh.ech_config_list_length;
+            session->found.choice = fresh.choice;
+            fresh.ech_config_list = NULL;
+        }
+        go_on(session, decision.answer);
+    }
+    shim_found_free(&fresh);
+    errno = saved;
 }

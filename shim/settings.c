@@ -194,7 +194,8 @@ static void parse_timeout(struct shim_settings *settings, const struct shim_sett
 }
 
 /* on or off; another word is told, and what is safe is said by the caller. */
-static bool parse_switch(const struct shim_settings_source *source, const char *variable, bool usual, const char *then)
+static bool parse_switch(const struct shim_settings_source *source, const char *variable,
+                         bool usual, const char *then)
 {
     const char *value = get(source, variable);
     if (value == NULL) {
@@ -207,7 +208,8 @@ static bool parse_switch(const struct shim_settings_source *source, const char *
     return usual;
 }
 
-static enum ech_status parse_trust(struct shim_settings *settings, const struct shim_settings_source *source)
+static enum ech_status parse_trust(struct shim_settings *settings,
+                                   const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_CA_FILE");
     settings->ca_file = value != NULL ? strdup(value) : NULL;

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The protected messages of the outer handshake: the server's flight and our answer to it. */
+#include "ech/tls13_state.h"
+
+static void keep(struct ech_tls13 *x, const struct ech_tls13_received *received)
+{
+    wr_bytes(&x->transcript, received->message);
+}
+
+static enum ech_alert take_encrypted_extensions(struct ech_tls13 *x,
+                                                const struct ech_tls13_received *received)
+{
+    struct ech_tls13_encrypted_extensions found;
+    enum ech_alert alert = ech_tls13_encrypted_extensions_read(received->body, &x->hello, &found);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    wr_bytes(&x->retry_configs, found.retry_configs);
+    keep(x, received);
+    x->phase = ECH_TLS13_CERTIFICATE;
+    return ech_tls13_check(x, wr_finish(&x->retry_configs));
+}
+
+static enum ech_alert take_certificate_request(struct ech_tls13 *x,
+                                               const struct ech_tls13_received *received)
+{
+    enum ech_alert alert = ech_tls13_certificate_request_check(received->body);
+    x->certificate_requested = true;
+    keep(x, received);
+    return alert;
+}
+
+static enum ech_alert take_certificate(struct ech_tls13 *x,
+                                       const struct ech_tls13_received *received)
+{
+    struct ech_tls13_certificates chain;
+    enum ech_alert alert = ech_tls13_certificate_read(received->body, &x->hello, &chain);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    /* RFC 9849, 6.1.7 */
+    alert = x->verifier.verify_chain(x->verifier.context, chain.certificates, chain.count,
+                                     bytes_of(x->public_name, x->public_name_length));
+    if (alert != ECH_ALERT_NONE) {
+        x->facts.failure = ECH_TLS13_FAILURE_CERTIFICATE;
+        return alert;
+    }
+    wr_bytes(&x->leaf, chain.certificates[0]);
+    keep(x, received);
+    x->phase = ECH_TLS13_CERTIFICATE_VERIFY;
+    return ech_tls13_check(x, wr_finish(&x->leaf));
+}
+
+static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
+                                              const struct ech_tls13_received *received)
+{
+    struct ech_tls13_certificate_verify verify;
+    struct writer content;
+    uint8_t transcript_hash[ECH_HASH_MAX];
+    enum ech_alert alert = ech_tls13_certificate_verify_read(received->body, &x->hello, &verify);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    wr_init(&content, 0);
+    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    if (status == ECH_OK) {
+        status =
+            ech_tls13_signed_content(bytes_of(transcript_hash, ech_hash_size(x->hash)), &content);
+    }
+    alert = ech_tls13_check(x, status);
+    if (alert == ECH_ALERT_NONE) {
+        alert = x->verifier.verify_signature(x->verifier.context, verify.scheme, wr_view(&x->leaf),
+                                             wr_view(&content), verify.signature);
+    }
+    wr_free(&content);
+    keep(x, received);
+    x->phase = ECH_TLS13_FINISHED;
+    return alert;
+}
+
+/* ---- the end ---- */
+
+/* Time does not depend on where they differ. */
+static bool same_secret(struct bytes got, struct bytes expected)
+{
+    struct reader a = rd_of(got);
+    struct reader b = rd_of(expected);
+    uint8_t differences = 0;
+    uint8_t x;
+    uint8_t y;
+    while (rd_u8(&a, &x) && rd_u8(&b, &y)) {
+        differences |= (uint8_t)(x ^ y);
+    }
+    return got.len == expected.len && differences == 0;
+}
+
+static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
+{
+    uint8_t transcript_hash[ECH_HASH_MAX];
+    uint8_t expected[ECH_HASH_MAX];
+    struct bytes verify_data = bytes_of(expected, ech_hash_size(x->hash));
+    /* RFC 8446, 5.1: the server's keys change here. */
+    if (received->excess) {
+        return ECH_ALERT_UNEXPECTED_MESSAGE;
+    }
+    if (received->body.len != verify_data.len) {
+        return ECH_ALERT_DECODE_ERROR;
+    }
+    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    if (status == ECH_OK) {
+        status = ech_tls13_verify_data(x->hash, x->secrets.server, transcript_hash, expected);
+    }
+    if (status != ECH_OK) {
+        return ech_tls13_check(x, status);
+    }
+    return same_secret(received->body, verify_data) ? ECH_ALERT_NONE : ECH_ALERT_DECRYPT_ERROR;
+}
+
+/* Sends a handshake message and keeps it in the transcript. */
+static enum ech_status send_message(struct ech_tls13 *x, uint8_t type, struct bytes body)
+{
+    struct writer message;
+    wr_init(&message, 0);
+    wr_u8(&message, type);
+    struct wr_mark mark = wr_open(&message, 3);
+    wr_bytes(&message, body);
+    wr_close(&message, mark);
+    enum ech_status status = wr_finish(&message);
+    if (status == ECH_OK) {
+        wr_bytes(&x->transcript, wr_view(&message));
+        status = ech_tls13_protect(&x->to_server, ECH_RECORD_HANDSHAKE, wr_view(&message), 0,
+                                   &x->to_net);
+    }
+    wr_free(&message);
+    return status;
+}
+
+/* RFC 9849, 6.1.7: no certificate, whatever the application has. */
+static enum ech_status send_certificate(struct ech_tls13 *x)
+{
+    /* an empty certificate_request_context and an empty list */
+    static const uint8_t none[] = {0, 0, 0, 0};
+    return send_message(x, ECH_HANDSHAKE_CERTIFICATE, bytes_of(none, sizeof none));
+}
+
+static enum ech_status send_finished(struct ech_tls13 *x, const uint8_t *client_traffic)
+{
+    uint8_t transcript_hash[ECH_HASH_MAX];
+    uint8_t verify_data[ECH_HASH_MAX];
+    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    if (status == ECH_OK) {
+        status = ech_tls13_verify_data(x->hash, client_traffic, transcript_hash, verify_data);
+    }
+    if (status == ECH_OK) {
+        status =
+            send_message(x, ECH_HANDSHAKE_FINISHED, bytes_of(verify_data, ech_hash_size(x->hash)));
+    }
+    return status;
+}
+
+/* RFC 9849, 6.1.6: before any application data, under application keys since the handshake is
+ * done. */
+static enum ech_status send_ech_required(struct ech_tls13 *x, const uint8_t *server_finished_hash)
+{
+    static const uint8_t alert[] = {ECH_ALERT_LEVEL_FATAL, ECH_ALERT_ECH_REQUIRED};
+    enum ech_status status = ech_tls13_secrets_application(&x->secrets, server_finished_hash);
+    if (status == ECH_OK) {
+        status = ech_tls13_protection_start(&x->to_server, x->cipher_suite, x->secrets.client);
+    }
+    if (status == ECH_OK) {
+        status = ech_tls13_protect(&x->to_server, ECH_RECORD_ALERT, bytes_of(alert, sizeof alert),
+                                   0, &x->to_net);
+    }
+    return status;
+}
+
+static enum ech_status send_flight(struct ech_tls13 *x)
+{
+    uint8_t server_finished_hash[ECH_HASH_MAX];
+    enum ech_status status = ech_tls13_transcript(x, server_finished_hash);
+    ech_tls13_change_cipher_spec(x);
+    if (status == ECH_OK && x->certificate_requested) {
+        status = send_certificate(x);
+    }
+    if (status == ECH_OK) {
+        status = send_finished(x, x->secrets.client);
+    }
+    if (status == ECH_OK) {
+        status = send_ech_required(x, server_finished_hash);
+    }
+    return status;
+}
+
+/* RFC 9849, 6.1.6: with at least one config of a version of ours ECH is replaced, else disabled. */
+static enum ech_tls13_verdict judge(const struct ech_tls13 *x)
+{
+    struct reader configs;
+    struct ech_config config;
+    if (ech_config_list_begin(wr_view(&x->retry_configs), &configs) == ECH_OK) {
+        while (ech_config_list_next(&configs, &config)) {
+            if (config.version == ECH_VERSION) {
+                return ECH_TLS13_RETRY_CONFIGS;
+            }
+        }
+    }
+    return ECH_TLS13_DISABLED;
+}
+
+static enum ech_alert take_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
+{
+    enum ech_alert alert = check_finished(x, received);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    keep(x, received);
+    alert = ech_tls13_check(x, send_flight(x));
+    if (alert == ECH_ALERT_NONE) {
+        x->facts.alert = ECH_ALERT_ECH_REQUIRED;
+        x->facts.verdict = judge(x);
+    }
+    return alert;
+}
+
+enum ech_alert ech_tls13_take_message(struct ech_tls13 *x,
+                                      const struct ech_tls13_received *received)
+{
+    switch (x->phase) {
+    case ECH_TLS13_ENCRYPTED_EXTENSIONS:
+        if (received->type == ECH_HANDSHAKE_ENCRYPTED_EXTENSIONS) {
+            return take_encrypted_extensions(x, received);
+        }
+        break;
+    case ECH_TLS13_CERTIFICATE:
+        if (received->type == ECH_HANDSHAKE_CERTIFICATE_REQUEST && !x->certificate_requested) {
+            return take_certificate_request(x, received);
+        }
+        if (received->type == ECH_HANDSHAKE_CERTIFICATE) {
+            return take_certificate(x, received);
+        }
+        break;
+    case ECH_TLS13_CERTIFICATE_VERIFY:
+        if (received->type == ECH_HANDSHAKE_CERTIFICATE_VERIFY) {
+            return take_certificate_verify(x, received);
+        }
+        break;
+    case ECH_TLS13_FINISHED:
+        if (received->type == ECH_HANDSHAKE_FINISHED) {
+            return take_finished(x, received);
+        }
+        break;
+    default:
+        break;
+    }
+    return ECH_ALERT_UNEXPECTED_MESSAGE;
+}

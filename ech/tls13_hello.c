@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ServerHello and HelloRetryRequest of the outer handshake, and the second ClientHelloOuter. */
+#include "ech/message_hash.h"
+#include "ech/tls13_state.h"
+
+/* ---- the second ClientHelloOuter ---- */
+
+static void write_extension(struct writer *w, uint16_t type, struct bytes data)
+{
+    wr_u16(w, type);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, data);
+    wr_close(w, mark);
+}
+
+static void write_share(struct writer *w, uint16_t group, struct bytes public_key)
+{
+    wr_u16(w, ECH_EXT_KEY_SHARE);
+    struct wr_mark data = wr_open(w, 2);
+    struct wr_mark list = wr_open(w, 2);
+    wr_u16(w, group);
+    struct wr_mark key = wr_open(w, 2);
+    wr_bytes(w, public_key);
+    wr_close(w, key);
+    wr_close(w, list);
+    wr_close(w, data);
+}
+
+/*
+ * RFC 8446, 4.1.2: the first hello with the share that was asked for, the cookie, and without early
+ * data. encrypted_client_hello stays as it is: there is nothing to seal for a server that took the
+ * outer hello, as with GREASE ECH (RFC 9849, 6.2.1); so does the GREASE PSK, which stays last.
+ */
+static void write_extensions(const struct ech_client_hello *first,
+                             const struct ech_tls13_retry *retry, struct bytes public_key,
+                             struct writer *w)
+{
+    bool cookie_due = retry->cookie.len > 0;
+    for (size_t i = 0; i < first->extension_count; i++) {
+        const struct ech_extension *extension = &first->extensions[i];
+        if (extension->type == ECH_EXT_PRE_SHARED_KEY && cookie_due) {
+            write_extension(w, ECH_EXT_COOKIE, retry->cookie);
+            cookie_due = false;
+        }
+        if (extension->type == ECH_EXT_KEY_SHARE && retry->has_group) {
+            write_share(w, retry->group, public_key);
+        } else if (extension->type != ECH_EXT_EARLY_DATA && extension->type != ECH_EXT_COOKIE) {
+            wr_bytes(w, extension->raw);
+        }
+    }
+    if (cookie_due) {
+        write_extension(w, ECH_EXT_COOKIE, retry->cookie);
+    }
+}
+
+static void write_second_hello(const struct ech_client_hello *first,
+                               const struct ech_tls13_retry *retry, struct bytes public_key,
+                               struct writer *w)
+{
+    wr_u8(w, ECH_HANDSHAKE_CLIENT_HELLO);
+    struct wr_mark body = wr_open(w, 3);
+    wr_u16(w, first->legacy_version);
+    wr_bytes(w, first->random);
+    struct wr_mark mark = wr_open(w, 1);
+    wr_bytes(w, first->legacy_session_id);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, first->cipher_suites);
+    wr_close(w, mark);
+    mark = wr_open(w, 1);
+    wr_bytes(w, first->legacy_compression_methods);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    write_extensions(first, retry, public_key, w);
+    wr_close(w, mark);
+    wr_close(w, body);
+}
+
+/* ---- HelloRetryRequest ---- */
+
+/* RFC 8446, 4.4.1: a hash takes the place of the first ClientHello. */
+static enum ech_status restart_transcript(struct ech_tls13 *x, struct bytes hello_retry_request)
+{
+    struct ech_message_hash first;
+    enum ech_status status = ech_message_hash_make(x->hash, wr_view(&x->transcript), &first);
+    if (status == ECH_OK) {
+        wr_free(&x->transcript);
+        wr_bytes(&x->transcript, bytes_of(first.octets, first.len));
+        wr_bytes(&x->transcript, hello_retry_request);
+    }
+    return status;
+}
+
+/* The key pair for the group that was asked for takes the place of all others. */
+static enum ech_status renew_share(struct ech_tls13 *x, uint16_t group, uint8_t *public_key)
+{
+    ech_own_key_shares_wipe(&x->own);
+    x->own.count = 1;
+    x->own.shares[0].group = group;
+    return ech_dh_generate(group, &x->random, x->own.shares[0].private_key, public_key);
+}
+
+static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_tls13_retry *retry)
+{
+    uint8_t public_key[ECH_DH_PUBLIC_MAX];
+    struct writer second;
+    wr_init(&second, 0);
+    enum ech_status status = retry->has_group ? renew_share(x, retry->group, public_key) : ECH_OK;
+    if (status == ECH_OK) {
+        write_second_hello(&x->hello, retry, bytes_of(public_key, ech_dh_public_size(retry->group)),
+                           &second);
+        status = wr_finish(&second);
+    }
+    if (status != ECH_OK) {
+        wr_free(&second);
+        return status;
+    }
+    wr_bytes(&x->transcript, wr_view(&second));
+    ech_tls13_change_cipher_spec(x);
+    ech_records_write(&x->to_net, ECH_TLS12, wr_view(&second));
+    wr_free(&x->client_hello);
+    x->client_hello = second;
+    return ech_client_hello_parse(wr_view(&x->client_hello), &x->hello);
+}
+
+static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_hello *hello)
+{
+    struct ech_tls13_retry retry;
+    enum ech_alert alert = ech_tls13_retry_read(hello, &x->hello, &retry);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    x->facts.hello_retry_request = true;
+    if (retry.has_group && ech_dh_public_size(retry.group) == 0) {
+        x->facts.failure = ECH_TLS13_FAILURE_GROUP;
+        return ECH_ALERT_HANDSHAKE_FAILURE;
+    }
+    enum ech_status status = restart_transcript(x, hello->message);
+    if (status == ECH_OK) {
+        status = send_second_hello(x, &retry);
+    }
+    return ech_tls13_check(x, status);
+}
+
+/* ---- ServerHello ---- */
+
+/* False: no group of ours, or not a public key of it. */
+static bool agree(const struct ech_tls13 *x, const struct ech_key_share_entry *share,
+                  uint8_t shared[ECH_DH_SHARED_MAX])
+{
+    for (size_t i = 0; i < x->own.count; i++) {
+        if (x->own.shares[i].group == share->group) {
+            struct bytes private_key =
+                bytes_of(x->own.shares[i].private_key, ech_dh_private_size(share->group));
+            return ech_dh(share->group, private_key, share->key_exchange, shared) == ECH_OK;
+        }
+    }
+    return false;
+}
+
+static enum ech_status start_protection(struct ech_tls13 *x, struct bytes shared)
+{
+    uint8_t transcript_hash[ECH_HASH_MAX];
+    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    if (status == ECH_OK) {
+        status = ech_tls13_secrets_handshake(&x->secrets, x->hash, shared, transcript_hash);
+    }
+    if (status == ECH_OK) {
+        status = ech_tls13_protection_start(&x->from_server, x->cipher_suite, x->secrets.server);
+    }
+    if (status == ECH_OK) {
+        status = ech_tls13_protection_start(&x->to_server, x->cipher_suite, x->secrets.client);
+    }
+    x->is_protected = status == ECH_OK;
+    return status;
+}
+
+static enum ech_alert take_server_hello(struct ech_tls13 *x, const struct ech_server_hello *hello)
+{
+    struct ech_key_share_entry share;
+    uint8_t shared[ECH_DH_SHARED_MAX];
+    enum ech_alert alert = ech_tls13_server_hello_read(hello, &x->hello, &share);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    if (!agree(x, &share, shared)) {
+        return ECH_ALERT_ILLEGAL_PARAMETER;
+    }
+    wr_bytes(&x->transcript, hello->message);
+    enum ech_status status = start_protection(x, bytes_of(shared, ech_dh_shared_size(share.group)));
+    ech_wipe(shared, sizeof shared);
+    ech_own_key_shares_wipe(&x->own);
+    x->phase = ECH_TLS13_ENCRYPTED_EXTENSIONS;
+    return ech_tls13_check(x, status);
+}
+
+/* The rules for both. RFC 8446, 4.1.4: the suite of the HelloRetryRequest stays. */
+static enum ech_alert check_hello(struct ech_tls13 *x, const struct ech_server_hello *hello,
+                                  bool excess)
+{
+    if (!hello->has_supported_versions) {
+        return ECH_ALERT_PROTOCOL_VERSION;
+    }
+    /* RFC 8446, 5.1: nothing follows before a change of keys, nor after a HelloRetryRequest. */
+    if (excess || (hello->is_hello_retry_request && x->facts.hello_retry_request)) {
+        return ECH_ALERT_UNEXPECTED_MESSAGE;
+    }
+    if (!ech_server_hello_fits(hello, &x->hello) || hello->selected_version != ECH_TLS13 ||
+        (x->facts.hello_retry_request && hello->cipher_suite != x->cipher_suite)) {
+        return ECH_ALERT_ILLEGAL_PARAMETER;
+    }
+    x->cipher_suite = hello->cipher_suite;
+    return ech_tls13_check(x, ech_suite_hash(hello->cipher_suite, &x->hash));
+}
+
+enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x, const struct ech_tls13_received *received)
+{
+    struct ech_server_hello hello;
+    if (received->type != ECH_HANDSHAKE_SERVER_HELLO) {
+        return ECH_ALERT_UNEXPECTED_MESSAGE;
+    }
+    enum ech_status status = ech_server_hello_parse(received->message, &hello);
+    if (status != ECH_OK) {
+        return status == ECH_ERR_ILLEGAL ? ECH_ALERT_ILLEGAL_PARAMETER : ECH_ALERT_DECODE_ERROR;
+    }
+    enum ech_alert alert = check_hello(x, &hello, received->excess);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    return hello.is_hello_retry_request ? take_retry(x, &hello) : take_server_hello(x, &hello);
+}

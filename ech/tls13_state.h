@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of struct ech_tls13, for the files that are the machine: tls13_handshake.c (life,
+ * records, outlets), tls13_hello.c (the hellos) and tls13_flight.c (what comes after them). Nobody
+ * else includes this.
+ */
+#ifndef ECH_TLS13_STATE_H
+#define ECH_TLS13_STATE_H
+
+#include "ech/config.h"
+#include "ech/tls13_handshake.h"
+#include "ech/tls13_keys.h"
+#include "ech/tls13_messages.h"
+#include "ech/tls13_record.h"
+
+/* What the server has to say next. */
+enum ech_tls13_phase {
+    ECH_TLS13_SERVER_HELLO, /* or, once, HelloRetryRequest */
+    ECH_TLS13_ENCRYPTED_EXTENSIONS,
+    ECH_TLS13_CERTIFICATE, /* or, once, CertificateRequest */
+    ECH_TLS13_CERTIFICATE_VERIFY,
+    ECH_TLS13_FINISHED,
+};
+
+struct ech_tls13 {
+    struct ech_random random;
+    struct ech_tls13_verifier verifier;
+    uint8_t public_name[ECH_PUBLIC_NAME_MAX];
+    size_t public_name_length;
+    struct writer client_hello;    /* the first one */
+    struct ech_client_hello hello; /* borrowed from client_hello */
+    struct ech_own_key_shares own;
+    bool change_cipher_spec_due; /* before our next flight (RFC 8446, D.4) */
+
+    enum ech_tls13_phase phase;
+    struct ech_tls13_facts facts; /* retry_configs is filled in by ech_tls13_facts */
+
+    struct ech_record_reader records;
+    struct writer opened;    /* the protected record in hand */
+    struct writer assembled; /* the handshake message in hand */
+    unsigned change_cipher_specs;
+
+    uint16_t cipher_suite; /* 0 before the first answer */
+    enum ech_hash hash;
+    struct writer transcript;
+    bool is_protected; /* there are handshake keys */
+    struct ech_tls13_secrets secrets;
+    struct ech_tls13_protection from_server;
+    struct ech_tls13_protection to_server;
+
+    bool certificate_requested;
+    struct writer leaf; /* DER */
+    struct writer retry_configs;
+    struct writer to_net;
+};
+
+/*
+ * A whole handshake message. `excess`: more octets follow in its record. Each of the functions
+ * below returns the alert with which the handshake fails, or ECH_ALERT_NONE.
+ */
+struct ech_tls13_received {
+    uint8_t type;
+    struct bytes message; /* with its header; borrowed */
+    struct bytes body;
+    bool excess;
+};
+/* tls13_hello.c: in ECH_TLS13_SERVER_HELLO */
+ECH_MUST_USE enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x,
+                                                 const struct ech_tls13_received *received);
+/* tls13_flight.c: in any later phase */
+ECH_MUST_USE enum ech_alert ech_tls13_take_message(struct ech_tls13 *x,
+                                                   const struct ech_tls13_received *received);
+
+/* The alert for a failure of ours, which is noted; ECH_ALERT_NONE for ECH_OK. */
+ECH_MUST_USE enum ech_alert ech_tls13_check(struct ech_tls13 *x, enum ech_status status);
+/* The transcript hash so far. */
+ECH_MUST_USE enum ech_status ech_tls13_transcript(const struct ech_tls13 *x, uint8_t *out);
+/* Queues change_cipher_spec if it is due. */
+void ech_tls13_change_cipher_spec(struct ech_tls13 *x);
+
+#endif
