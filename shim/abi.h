@@ -114,6 +114,7 @@ struct shim_engine {
     int (*gnutls_set_default_priority_append)(struct shim_library *library,
                                               gnutls_session_t session, const char *add_prio,
                                               const char **error_position, unsigned flags);
+    int (*gnutls_record_get_direction)(struct shim_library *library, gnutls_session_t session);
     int (*gnutls_session_set_data)(struct shim_library *library, gnutls_session_t session,
                                    const void *data, size_t size);
     void (*gnutls_transport_set_push_function)(struct shim_library *library,

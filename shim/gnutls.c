@@ -171,6 +171,20 @@ static int set_default_priority_append(struct shim_library *library, gnutls_sess
     return result;
 }
 
+/*
+ * A pull that has to push first (a retry on a connection that is still being made) ends in "later":
+ * the application has to wait until it can write, or it waits for ever.
+ */
+static int record_get_direction(struct shim_library *library, gnutls_session_t session)
+{
+    struct gnutls_connection *connection = ours(library->engine_data, session);
+    if (connection != NULL && connection->phase == GNUTLS_STARTED &&
+        ech_exchange_to_net(shim_session_exchange(connection->shim)).len > 0) {
+        return 1;
+    }
+    return REAL(library, gnutls_record_get_direction)(session);
+}
+
 /* Held back until it is decided whether it may be used. */
 static int session_set_data(struct shim_library *library, gnutls_session_t session,
                             const void *data, size_t size)
@@ -422,6 +436,7 @@ void shim_gnutls_fill(struct shim_engine *engine)
     engine->gnutls_priority_set_direct = priority_set_direct;
     engine->gnutls_set_default_priority = set_default_priority;
     engine->gnutls_set_default_priority_append = set_default_priority_append;
+    engine->gnutls_record_get_direction = record_get_direction;
     engine->gnutls_session_set_data = session_set_data;
     engine->gnutls_transport_set_push_function = transport_set_push_function;
     engine->gnutls_transport_set_vec_push_function = transport_set_vec_push_function;

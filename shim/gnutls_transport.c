@@ -187,6 +187,9 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         if (result < 0) {
             return result;
         }
+        if (transparent(connection)) {
+            break; /* ECH is disabled, and the hello has just gone out */
+        }
         size_t wanted = ech_exchange_net_wanted(exchange);
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */

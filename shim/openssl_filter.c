@@ -125,6 +125,9 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
         if (flushed <= 0) {
             return flushed;
         }
+        if (transparent(connection)) {
+            break; /* ECH is disabled, and the hello has just gone out */
+        }
         size_t wanted = ech_exchange_net_wanted(exchange);
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */

@@ -22,10 +22,10 @@ struct shim_session {
     enum shim_action action;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */
-    struct shim_report report; /* its strings are host's, found's or static */
-    uint64_t sent;             /* octets of the exchange that went to the transport in hand */
-    bool wants_connection;     /* after a rejection that is to be answered */
-    uint64_t offered_us;       /* when ClientHelloOuter was made, monotonic */
+    struct shim_report report;      /* its strings are host's, found's or static */
+    uint64_t sent;                  /* octets of the exchange that went to the transport in hand */
+    bool wants_connection;          /* after a rejection that is to be answered */
+    uint64_t offered_us;            /* when ClientHelloOuter was made, monotonic */
     bool reported;
 };
 

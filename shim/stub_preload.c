@@ -309,6 +309,11 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
                 add_prio, err_pos, flags);
 }
 
+SHIM_EXPORT int gnutls_record_get_direction(gnutls_session_t session)
+{
+    GNUTLS_HOOK(gnutls_record_get_direction, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
+}
+
 SHIM_EXPORT int gnutls_session_set_data(gnutls_session_t session, const void *data, size_t size)
 {
     GNUTLS_HOOK(gnutls_session_set_data, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, data, size);

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* After a rejection: the hidden retry, secure disablement, and what must not follow (RFC 9849,
+ * 6.1.6). The programs and clients of the matrix, none the wiser. */
+#include "matrix.h"
+
+#include <glob.h>
+#include <stdio.h>
+
+#define URL "https://" INNER_NAME "/"
+#define HELLO "hello from " INNER_NAME
+#define SEND_REQUEST                                                                               \
+    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
+#define OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
+#define GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
+#define WELL "all is well"
+
+TestSuite(retry, .fini = world_end, .timeout = 120);
+TestSuite(disabled, .fini = world_end, .timeout = 120);
+TestSuite(impostor, .fini = world_end, .timeout = 120);
+
+/* Connections that the relay saw. */
+static unsigned connections(const struct world *world)
+{
+    char pattern[192];
+    glob_t found = {0};
+    snprintf(pattern, sizeof pattern, "%s/wire/*.c2s", world->folder);
+    glob(pattern, 0, NULL, &found);
+    unsigned count = (unsigned)found.gl_pathc;
+    globfree(&found);
+    return count;
+}
+
+static void check_retry(const struct matrix_row *row, bool hello_retry)
+{
+    skip_where_sanitizers_hang(RUN_SHIM, row->command);
+    struct world *world = world_start(
+        &(struct world_options){.stale_config = true, .hello_retry = hello_retry});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, row->command);
+    expect_exit(&result, 0, row->says);
+    world_expect_accepted(world, row->connections);
+    cr_assert_eq(connections(world), 2 * row->connections,
+                 "a rejection costs two connections, not %u", connections(world));
+}
+
+#define RETRY(name, count, text, sh)                                                               \
+    static const struct matrix_row retry_##name = {(sh), (text), (count)};                         \
+    Test(retry, ech_83_##name)                                                                     \
+    {                                                                                              \
+        check_retry(&retry_##name, false);                                                         \
+    }                                                                                              \
+    Test(retry, ech_83_##name##_hello_retry)                                                       \
+    {                                                                                              \
+        check_retry(&retry_##name, true);                                                          \
+    }                                                                                              \
+    struct matrix_row
+
+/* clang-format off */
+RETRY(wget, 1, HELLO, "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL);
+RETRY(curl, 1, HELLO, "curl -sS --cacert \"$CA\" " URL);
+RETRY(curl_parallel, 3, HELLO,
+      "curl -sS --http1.1 -Z --cacert \"$CA\" -H 'Connection: close' " URL "a " URL "b " URL "c");
+RETRY(curl_bulk, 1, "20000000", "curl -sS --cacert \"$CA\" " URL "bulk/20000000 | wc -c");
+RETRY(gnutls_cli, 1, HELLO, SEND_REQUEST "gnutls-cli --x509cafile \"$CA\" " INNER_NAME);
+RETRY(s_client, 1, HELLO,
+      SEND_REQUEST "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -verify_hostname "
+      INNER_NAME " -servername " INNER_NAME " -connect " INNER_NAME ":443");
+RETRY(s_client_nbio, 1, HELLO,
+      SEND_REQUEST "openssl s_client -quiet -nbio -verify_return_error -CAfile \"$CA\" "
+      "-servername " INNER_NAME " -connect " INNER_NAME ":443");
+RETRY(python_urllib, 1, HELLO,
+      "/usr/bin/python3 -c 'import urllib.request as r; "
+      "print(r.urlopen(\"" URL "\").read().decode())'");
+RETRY(python_asyncio, 1, HELLO,
+      "/usr/bin/python3 -c 'import asyncio\n"
+      "async def main():\n"
+      "    r, w = await asyncio.open_connection(\"" INNER_NAME "\", 443, ssl=True)\n"
+      "    w.write(b\"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n\")\n"
+      "    print((await r.read()).decode())\n"
+      "    w.close()\n"
+      "asyncio.run(main())'");
+RETRY(perl_lwp, 1, HELLO,
+      "perl -MLWP::UserAgent -e 'my $r = LWP::UserAgent->new->get(\"" URL "\"); "
+      "print $r->status_line, \"\\n\", $r->content; exit !$r->is_success'");
+
+RETRY(openssl_direct, 1, WELL, OPENSSL("direct"));
+RETRY(openssl_implicit, 1, WELL, OPENSSL("implicit"));
+RETRY(openssl_bio_connect, 1, WELL, OPENSSL("bio-connect"));
+RETRY(openssl_bio_ssl, 1, WELL, OPENSSL("bio-ssl"));
+RETRY(openssl_memory, 1, WELL, OPENSSL("memory"));
+RETRY(openssl_own_bio, 1, WELL, OPENSSL("own-bio"));
+RETRY(openssl_dribble, 1, WELL, OPENSSL("dribble"));
+RETRY(openssl_stutter, 1, WELL, OPENSSL("stutter"));
+RETRY(openssl_epoll, 1, WELL, OPENSSL("epoll"));
+RETRY(openssl_threads, 400, WELL, OPENSSL("threads"));
+RETRY(openssl_resume, 2, "reused", OPENSSL("resume"));
+RETRY(gnutls_default, 1, WELL, GNUTLS("default"));
+RETRY(gnutls_timeout, 1, WELL, GNUTLS("timeout"));
+RETRY(gnutls_push_pull, 1, WELL, GNUTLS("push-pull"));
+RETRY(gnutls_vec_push, 1, WELL, GNUTLS("vec-push"));
+RETRY(gnutls_non_blocking, 1, WELL, GNUTLS("non-blocking"));
+RETRY(gnutls_dribble, 1, WELL, GNUTLS("dribble"));
+RETRY(gnutls_stutter, 1, WELL, GNUTLS("stutter"));
+RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
+/* clang-format on */
+
+static const char *const fetchers[] = {
+    "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL,
+    OPENSSL("direct"),
+    GNUTLS("non-blocking"),
+};
+enum { FETCHERS = sizeof fetchers / sizeof *fetchers };
+
+static struct run_result fetch(struct world *world, size_t index, const char *mode)
+{
+    static char variable[64];
+    snprintf(variable, sizeof variable, "ECHSHIM_MODE=%s", mode);
+    return world_shell(world, RUN_SHIM, (char *[]){variable, NULL}, fetchers[index]);
+}
+
+static void check_disabled(size_t index)
+{
+    skip_where_sanitizers_hang(RUN_SHIM, fetchers[index]);
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = fetch(world, index, "opportunistic");
+    expect_exit(&result, 0, NULL);
+    cr_assert_eq(world_report_count(world, "disabled"), 1);
+    cr_assert_eq(connections(world), 2);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the second hello is a plain one");
+}
+
+Test(disabled, ech_86_goes_on_without_ech_gnutls)
+{
+    check_disabled(0);
+}
+
+Test(disabled, ech_86_goes_on_without_ech_openssl)
+{
+    check_disabled(1);
+}
+
+Test(disabled, ech_86_goes_on_without_ech_non_blocking)
+{
+    check_disabled(2);
+}
+
+static void check_disabled_strict(size_t index)
+{
+    skip_where_sanitizers_hang(RUN_SHIM, fetchers[index]);
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = fetch(world, index, "strict");
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_eq(world_report_count(world, "rejected"), 1);
+    cr_assert_eq(connections(world), 1);
+    world_expect_hidden(world);
+}
+
+Test(disabled, strict_refuses_gnutls)
+{
+    check_disabled_strict(0);
+}
+
+Test(disabled, strict_refuses_openssl)
+{
+    check_disabled_strict(1);
+}
+
+/* A server that cannot prove to be public_name: nothing it says counts, whether it gives
+ * retry_configs or seems to know nothing of ECH. */
+static void check_impostor(const char *certificate, bool without_ech)
+{
+    struct world *world = world_start(&(struct world_options){
+        .public_certificate = certificate,
+        .stale_config = !without_ech,
+        .server_without_ech = without_ech,
+    });
+    for (size_t i = 1; i < FETCHERS; i++) {
+        struct run_result result = fetch(world, i, "opportunistic");
+        cr_assert_neq(result.exit_code, 0);
+        cr_assert_not(result.timed_out);
+    }
+    cr_assert_eq(world_report_count(world, "rejected"), FETCHERS - 1);
+    cr_assert_eq(connections(world), FETCHERS - 1, "no second connection");
+    world_expect_hidden(world);
+}
+
+Test(impostor, ech_72_ech_75_expired)
+{
+    check_impostor("expired", false);
+}
+
+Test(impostor, ech_72_ech_75_stranger)
+{
+    check_impostor("stranger", false);
+}
+
+Test(impostor, ech_72_ech_75_wrong_host)
+{
+    check_impostor("other", false);
+}
+
+Test(impostor, ech_72_ech_76_stranger_without_ech)
+{
+    check_impostor("stranger", true);
+}
+
+Test(retry, ech_89_switched_off)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    for (size_t i = 1; i < FETCHERS; i++) {
+        struct run_result result =
+            world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_RETRY=off", NULL}, fetchers[i]);
+        cr_assert_neq(result.exit_code, 0);
+    }
+    cr_assert_eq(connections(world), FETCHERS - 1);
+    world_expect_hidden(world);
+}
