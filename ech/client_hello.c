@@ -223,3 +223,25 @@ enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
     ech->payload = rd_rest(&payload);
     return ECH_OK;
 }
+
+void ech_extension_write(struct writer *w, uint16_t type, struct bytes data)
+{
+    wr_u16(w, type);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, data);
+    wr_close(w, mark);
+}
+
+/* RFC 6066, 3 */
+void ech_server_name_write(struct writer *w, struct bytes name)
+{
+    wr_u16(w, ECH_EXT_SERVER_NAME);
+    struct wr_mark data = wr_open(w, 2);
+    struct wr_mark list = wr_open(w, 2);
+    wr_u8(w, 0);
+    struct wr_mark host_name = wr_open(w, 2);
+    wr_bytes(w, name);
+    wr_close(w, host_name);
+    wr_close(w, list);
+    wr_close(w, data);
+}

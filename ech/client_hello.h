@@ -130,6 +130,10 @@ struct ech_ech_client_hello {
 ECH_MUST_USE enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
                                                         struct ech_ech_client_hello *ech);
 
+/* Writes one extension, and server_name with one host_name. */
+void ech_extension_write(struct writer *w, uint16_t type, struct bytes data);
+void ech_server_name_write(struct writer *w, struct bytes name);
+
 /* A value reserved by RFC 8701, as extension type, group, version or cipher suite: 0x0a0a, 0x1a1a,
  * ... */
 bool ech_is_grease(uint16_t value);

@@ -48,8 +48,8 @@ enum ech_event {
     ECH_EVENT_NONE,
     ECH_EVENT_NEED_CONFIG, /* ClientHelloInner is whole: ech_exchange_server_name tells for whom */
     ECH_EVENT_ACCEPTED,
-    ECH_EVENT_REJECTED, /* and the server is authenticated: ech_exchange_rejection tells what it
-                           said */
+    ECH_EVENT_REJECTED, /* by an authenticated server, or with a shared key_share: see
+                           ech_exchange_rejection */
     ECH_EVENT_FAILED,   /* ech_exchange_failure tells why */
 };
 
@@ -138,7 +138,9 @@ enum ech_event ech_exchange_refuse(struct ech_exchange *exchange);
 
 /* What an authenticated server said with its rejection (RFC 9849, 6.1.6). */
 struct ech_rejection {
-    bool disabled;              /* no config of a version of ours: ECH is securely disabled */
+    bool probe;    /* nobody knows yet: key_share was the inner's, so the server has to be
+                      asked on another connection (ech/probe.h); then nothing below holds */
+    bool disabled; /* no config of a version of ours: ECH is securely disabled */
     struct bytes retry_configs; /* else an ECHConfigList; borrowed until the answer */
 };
 /* Valid from ECH_EVENT_REJECTED until it is answered. */
@@ -154,6 +156,10 @@ enum ech_event ech_exchange_retry(struct ech_exchange *exchange,
                                   const struct ech_config_choice *choice);
 enum ech_event ech_exchange_disable(struct ech_exchange *exchange);
 enum ech_event ech_exchange_give_up(struct ech_exchange *exchange);
+/* Where a probe is needed: the handshake message for it (ech_probe_hello), for public_name of the
+ * offer. The caller owns the writer. */
+ECH_MUST_USE enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
+                                                      struct writer *message);
 
 /* server_name of ClientHelloInner, borrowed; empty if it has none. Valid from ECH_EVENT_NEED_CONFIG
  * on. */

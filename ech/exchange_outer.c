@@ -4,6 +4,7 @@
  * answer to its outcome (RFC 9849, 6.1.6).
  */
 #include "ech/exchange_state.h"
+#include "ech/probe.h"
 
 static enum ech_failure failure_of(enum ech_tls13_failure failure)
 {
@@ -47,8 +48,12 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict ver
 enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
 {
     x->facts.state = ECH_STATE_REJECTED;
-    if (x->offer.shared_key_share || x->options.verifier.verify_chain == NULL) {
+    if (x->options.verifier.verify_chain == NULL) {
         return ech_exchange_fail(x, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
+    }
+    if (x->offer.shared_key_share) {
+        x->phase = ECH_PHASE_REJECTED;
+        return ECH_EVENT_REJECTED;
     }
     struct ech_tls13_start start = {
         .client_hello_outer = wr_view(&x->outer_hello),
@@ -81,12 +86,22 @@ enum ech_event ech_exchange_close_outer(struct ech_exchange *x)
 void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_rejection *rejection)
 {
     *rejection = (struct ech_rejection){.disabled = false};
-    if (exchange->phase == ECH_PHASE_REJECTED) {
+    if (exchange->phase == ECH_PHASE_REJECTED && exchange->outer == NULL) {
+        rejection->probe = true;
+    } else if (exchange->phase == ECH_PHASE_REJECTED) {
         struct ech_tls13_facts facts;
         ech_tls13_facts(exchange->outer, &facts);
         rejection->disabled = facts.verdict == ECH_TLS13_DISABLED;
         rejection->retry_configs = facts.retry_configs;
     }
+}
+
+enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
+                                         struct writer *message)
+{
+    return ech_probe_hello(
+        &exchange->inner, bytes_of(exchange->offer.public_name, exchange->offer.public_name_length),
+        &exchange->options.random, message);
 }
 
 /* ---- the answers to ECH_EVENT_REJECTED ---- */

@@ -86,39 +86,17 @@ struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_k
     return best.run;
 }
 
-static void write_extension(struct writer *w, uint16_t type, struct bytes data)
-{
-    wr_u16(w, type);
-    struct wr_mark mark = wr_open(w, 2);
-    wr_bytes(w, data);
-    wr_close(w, mark);
-}
-
-/* RFC 6066, 3 */
-static void write_server_name(struct writer *w, struct bytes name)
-{
-    wr_u16(w, ECH_EXT_SERVER_NAME);
-    struct wr_mark data = wr_open(w, 2);
-    struct wr_mark list = wr_open(w, 2);
-    wr_u8(w, 0);
-    struct wr_mark host_name = wr_open(w, 2);
-    wr_bytes(w, name);
-    wr_close(w, host_name);
-    wr_close(w, list);
-    wr_close(w, data);
-}
-
 static void mirror_extension(const struct ech_extension *extension,
                              const struct ech_outer_fields *fields, struct writer *w)
 {
     if (ech_outer_copies(extension, fields->shared_key_share)) {
         wr_bytes(w, extension->raw);
     } else if (extension->type == ECH_EXT_SERVER_NAME) {
-        write_server_name(w, fields->public_name);
+        ech_server_name_write(w, fields->public_name);
     } else if (extension->type == ECH_EXT_KEY_SHARE) {
-        write_extension(w, ECH_EXT_KEY_SHARE, fields->key_share);
+        ech_extension_write(w, ECH_EXT_KEY_SHARE, fields->key_share);
     } else if (extension->type == ECH_EXT_PRE_SHARED_KEY && fields->pre_shared_key.len > 0) {
-        write_extension(w, ECH_EXT_PRE_SHARED_KEY, fields->pre_shared_key);
+        ech_extension_write(w, ECH_EXT_PRE_SHARED_KEY, fields->pre_shared_key);
     }
 }
 
@@ -135,7 +113,7 @@ enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
         }
         w = after;
         if (!named) {
-            write_server_name(w, fields->public_name);
+            ech_server_name_write(w, fields->public_name);
         }
     }
     enum ech_status status = wr_finish(before);

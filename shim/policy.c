@@ -69,6 +69,9 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
     if (!rejection->retry) {
         return give_up("retry_off", false);
     }
+    if (!rejection->authenticated) {
+        return give_up("unauthenticated", false);
+    }
     if (rejection->disabled) {
         if (rejection->mode == SHIM_MODE_STRICT) {
             return give_up("disabled", false);

@@ -48,11 +48,12 @@ struct shim_decision {
     const char *reason;
 };
 
-/* What is known when a server rejected ECH and proved to be public_name. */
+/* What is known when a server rejected ECH. */
 struct shim_policy_rejection {
     enum shim_mode mode;
     bool retry;                /* ECHSHIM_RETRY */
     unsigned retries;          /* made on this handshake so far */
+    bool authenticated;        /* the server proved to be public_name; else nothing below counts */
     bool disabled;             /* ECH is securely disabled (RFC 9849, 6.1.6) */
     bool usable_config;        /* else: the retry_configs hold a suitable one */
     const char *no_connection; /* why no new connection can be made in place, or NULL if it can */

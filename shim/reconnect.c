@@ -152,6 +152,11 @@ static int connect_again(int fd, int flags, unsigned timeout_ms)
     return fresh;
 }
 
+int shim_connect_like(int fd, unsigned timeout_ms)
+{
+    return connect_again(fd, 0, timeout_ms);
+}
+
 enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms)
 {
     int saved = errno;

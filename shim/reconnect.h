@@ -32,6 +32,12 @@ const char *shim_reconnect_name(enum shim_reconnect result);
 enum shim_reconnect shim_reconnect_check(int fd, uint64_t sent);
 
 /*
+ * A connection of the engine's own to the same peer, with the same options, non-blocking and
+ * close-on-exec; waits for it. -1 with errno.
+ */
+int shim_connect_like(int fd, unsigned timeout_ms);
+
+/*
  * Makes the connection anew. A blocking descriptor waits for it, at most timeout_ms or its own
  * SO_SNDTIMEO; a non-blocking one is replaced while it connects, and the application's own waiting
  * does the rest. `connect` is the real one.

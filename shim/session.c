@@ -11,6 +11,7 @@
 #include "shim/kept.h"
 #include "shim/log.h"
 #include "shim/peer.h"
+#include "shim/probe.h"
 #include "shim/reconnect.h"
 #include "shim/report.h"
 #include "shim/search.h"
@@ -20,6 +21,7 @@ struct shim_session {
     struct shim_found found;
     char host[DNS_HOST_SIZE];
     enum shim_action action;
+    struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */
     struct shim_report report;      /* its strings are host's, found's or static */
@@ -118,7 +120,7 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
 
 static bool make_exchange(struct shim_session *session, enum ech_padding_floor floor)
 {
-    struct ech_exchange_options options = {
+    session->options = (struct ech_exchange_options){
         .random = {.fill = fill_random},
         .floor = floor,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
@@ -126,7 +128,7 @@ static bool make_exchange(struct shim_session *session, enum ech_padding_floor f
                      .verify_signature = verify_signature,
                      .context = session},
     };
-    return ech_exchange_new(&session->exchange, &options) == ECH_OK;
+    return ech_exchange_new(&session->exchange, &session->options) == ECH_OK;
 }
 
 enum shim_action shim_session_begin(struct shim_session **out,
@@ -317,17 +319,60 @@ bool shim_session_wants_connection(const struct shim_session *session)
     return session->wants_connection;
 }
 
+/* What is known of a rejection, in the end. */
+struct lesson {
+    bool known; /* else nobody could be authenticated */
+    bool disabled;
+    bool same_config; /* another server of the fleet takes the config that this one rejected */
+    struct writer retry_configs;
+};
+
+/* Asks the server, by a probe, what the outer handshake could not tell. */
+static void probe(const struct shim_session *session, int fd, struct lesson *lesson)
+{
+    struct writer hello;
+    wr_init(&hello, 0);
+    struct shim_probe request = {
+        .fd = fd,
+        .choice = &session->found.choice,
+        .options = session->options,
+        .timeout_ms = shim_engine_state()->settings.timeout_ms,
+    };
+    if (ech_exchange_probe_hello(session->exchange, &hello) == ECH_OK) {
+        request.hello = wr_view(&hello);
+        enum shim_probe_result result = shim_probe(&request, &lesson->retry_configs);
+        lesson->known = result != SHIM_PROBE_FAILED;
+        lesson->disabled = result == SHIM_PROBE_DISABLED;
+        lesson->same_config = result == SHIM_PROBE_ACCEPTED;
+    }
+    wr_wipe(&hello);
+}
+
+static void learn(const struct shim_session *session, int fd, struct lesson *lesson)
+{
+    struct ech_rejection rejection;
+    *lesson = (struct lesson){.known = true};
+    wr_init(&lesson->retry_configs, 0);
+    ech_exchange_rejection(session->exchange, &rejection);
+    if (rejection.probe) {
+        probe(session, fd, lesson);
+        return;
+    }
+    lesson->disabled = rejection.disabled;
+    wr_bytes(&lesson->retry_configs, rejection.retry_configs);
+    lesson->known = wr_finish(&lesson->retry_configs) == ECH_OK;
+}
+
 /* For the program's next attempt (RFC 9849, 6.1.8). */
-static void keep(const struct shim_session *session, struct bytes ech_config_list,
-                 const struct ech_rejection *rejection)
+static void keep(const struct shim_session *session, const struct lesson *lesson)
 {
     struct shim_kept_source source = {
         .host = session->host,
         .port = (uint16_t)session->report.port,
-        .ech_config_list = ech_config_list,
+        .ech_config_list =
+            bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
     };
-    struct bytes nothing = {0};
-    shim_kept_put(&source, rejection->disabled ? nothing : rejection->retry_configs,
+    shim_kept_put(&source, wr_view(&lesson->retry_configs),
                   shim_engine_state()->lookup.io->now_us(), session->found.lifetime_us);
 }
 
@@ -348,56 +393,69 @@ static void go_on(struct shim_session *session, enum shim_answer answer)
         report_outcome(session, "disabled", NULL);
         return;
     }
-    session->found.source = "retry_configs";
     note_choice(session);
     session->offered_us = shim_engine_state()->lookup.io->now_us();
     handle(session, ech_exchange_retry(session->exchange, &session->found.choice));
 }
 
-void shim_session_reconnect(struct shim_session *session, int fd)
+/* Puts the retry_configs in the place of what was found. True if one of them can be used. */
+static bool adopt(struct shim_session *session, struct lesson *lesson)
+{
+    bool usable =
+        shim_found_replace(&session->found, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
+    session->found.source = "retry_configs";
+    return usable;
+}
+
+static struct shim_rejection_decision decide_rejected(struct shim_session *session, int fd,
+                                                      struct lesson *lesson)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
-    struct ech_rejection rejection;
-    int saved = errno;
-    session->wants_connection = false;
-    ech_exchange_rejection(session->exchange, &rejection);
-    struct shim_found fresh = {0};
     enum shim_reconnect way = shim_reconnect_check(fd, session->sent);
+    learn(session, fd, lesson);
+    note_facts(session);
     struct shim_policy_rejection facts = {
         .mode = settings->mode,
         .retry = settings->retry,
-        .disabled = rejection.disabled,
-        .usable_config = !rejection.disabled &&
-                         shim_found_replace(&fresh, rejection.retry_configs) == SHIM_SEARCH_USABLE,
+        .retries = session->report.retries,
+        .authenticated = lesson->known,
+        .disabled = lesson->disabled,
         .no_connection = way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way),
     };
-    note_facts(session);
-    facts.retries = session->report.retries;
+    struct shim_found fresh = {0};
+    facts.usable_config =
+        lesson->same_config ||
+        shim_found_replace(&fresh, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
+    shim_found_free(&fresh);
     struct shim_rejection_decision decision = shim_policy_rejected(&facts);
     if (decision.keep) {
-        keep(session,
-             bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
-             &rejection);
+        keep(session, lesson);
     }
+    return decision;
+}
+
+void shim_session_reconnect(struct shim_session *session, int fd)
+{
+    int saved = errno;
+    struct lesson lesson;
+    session->wants_connection = false;
+    struct shim_rejection_decision decision = decide_rejected(session, fd, &lesson);
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
-        way = shim_reconnect(fd, settings->timeout_ms);
+        enum shim_reconnect way = shim_reconnect(fd, shim_engine_state()->settings.timeout_ms);
         if (way != SHIM_RECONNECT_DONE) {
             decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
                                                         .reason = shim_reconnect_name(way)};
         }
     }
+    if (decision.answer == SHIM_ANSWER_RETRY && !lesson.same_config && !adopt(session, &lesson)) {
+        decision =
+            (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP, .reason = "internal"};
+    }
     if (decision.answer == SHIM_ANSWER_GIVE_UP) {
         give_up(session, decision.reason);
     } else {
-        if (decision.answer == SHIM_ANSWER_RETRY) {
-            free(session->found.ech_config_list);
-            session->found.ech_config_list = fresh.ech_config_list;
-            session->found.ech_config_list_length = fresh.ech_config_list_length;
-            session->found.choice = fresh.choice;
-            fresh.ech_config_list = NULL;
-        }
         go_on(session, decision.answer);
     }
-    shim_found_free(&fresh);
+    wr_free(&lesson.retry_configs);
     errno = saved;
 }

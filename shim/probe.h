@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Asks a server that rejected ECH once more, on a connection of the engine's own (ech/probe.h):
+ * what would it have said?
+ */
+#ifndef SHIM_PROBE_H
+#define SHIM_PROBE_H
+
+#include "ech/exchange.h"
+
+enum shim_probe_result {
+    SHIM_PROBE_RETRY_CONFIGS, /* authenticated: *retry_configs */
+    SHIM_PROBE_DISABLED,      /* authenticated: ECH is securely disabled */
+    SHIM_PROBE_ACCEPTED, /* this server takes the config (a fleet in two minds): worth one more try
+                            with it */
+    SHIM_PROBE_FAILED,   /* nothing may be concluded */
+};
+
+struct shim_probe {
+    int fd; /* the application's connection: the probe goes to its peer, with its options */
+    struct bytes hello; /* of ech_exchange_probe_hello */
+    const struct ech_config_choice *choice;
+    struct ech_exchange_options options;
+    unsigned timeout_ms; /* bound on the whole probe */
+};
+
+/* Blocks. What the server said is written to *retry_configs, which the caller frees (wr_free) in
+ * any case. */
+enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer *retry_configs);
+
+#endif
