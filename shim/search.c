@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/downgrade.h"
+
 /* Takes a copy of the list and chooses from it. */
 static enum shim_search choose(struct shim_found *found, struct bytes ech_config_list)
 {
@@ -103,6 +105,7 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
         if (settings->config_list_usable) {
             found->search = choose(found, shim_settings_static_config(settings, destination->host));
             found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
+            found->ttl = SHIM_DOWNGRADE_STATIC;
         }
         return;
     }
@@ -119,6 +122,7 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
         found->search = SHIM_SEARCH_FAILED;
     } else if (answer->result == DNS_FOUND) {
         found->search = choose_endpoint(found, answer, destination);
+        found->ttl = answer->ttl;
         found->source = found->ech_config_list != NULL ? "dns" : "none";
     } else {
         found->search = SHIM_SEARCH_NO_RECORD;

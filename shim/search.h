@@ -19,6 +19,7 @@ struct shim_found {
     struct ech_config_choice choice; /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
     uint8_t *ech_config_list;
     uint64_t lookup_us;
+    uint32_t ttl; /* seconds, of the config */
 };
 
 /* Whom the connection is for, and to whom it goes. */

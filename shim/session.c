@@ -21,6 +21,10 @@ struct shim_session {
     struct shim_report report; /* its strings are host's, found's or static */
     uint64_t offered_us;       /* when ClientHelloOuter was made, monotonic */
     bool reported;
+    bool fd_hidden;
+    bool announced; /* to the wire guard, with this random */
+    uint8_t outer_random[32];
+    struct sockaddr_storage peer; /* AF_UNSPEC: not known */
 };
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
@@ -45,6 +49,19 @@ static void report_outcome(struct shim_session *session, const char *outcome, co
 
 /* ---- the decision ---- */
 
+static const struct sockaddr *peer_of(const struct shim_session *session)
+{
+    return session->peer.ss_family != AF_UNSPEC ? (const struct sockaddr *)&session->peer : NULL;
+}
+
+/* An attempt with ECH did not end well: nothing weaker may follow it. */
+static void forbid_downgrade(const struct shim_session *session)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    shim_downgrade_note(state->downgrade, session->host, peer_of(session), session->found.ttl,
+                        state->lookup.io->now_us());
+}
+
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given)
 {
@@ -52,6 +69,8 @@ static struct shim_decision decide(struct shim_session *session,
     struct shim_peer peer;
     shim_peer_find(given->fd, &peer);
     session->report.port = peer.port;
+    session->peer = peer.address;
+    session->fd_hidden = given->fd < 0;
 
     struct dns_name qname;
     struct shim_policy_facts facts = {
@@ -60,6 +79,8 @@ static struct shim_decision decide(struct shim_session *session,
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
+        .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
+                                             state->lookup.io->now_us()),
         .name = session->host[0] != '\0' &&
                 dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
     };
@@ -70,7 +91,7 @@ static struct shim_decision decide(struct shim_session *session,
     struct shim_destination destination = {
         .host = session->host,
         .port = peer.port,
-        .peer = peer.address.ss_family != AF_UNSPEC ? (const struct sockaddr *)&peer.address : NULL,
+        .peer = peer_of(session),
     };
     state->stub->enter();
     shim_search(&state->settings, &state->lookup, &destination, &session->found);
@@ -121,6 +142,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
     switch (decision.action) {
     case SHIM_ACTION_PLAIN:
         report_outcome(session, "plain", decision.reason);
+        state->stub->permit(facts->fd);
         break;
     case SHIM_ACTION_REFUSE:
         report_outcome(session, "refused", decision.reason);
@@ -142,9 +164,34 @@ enum shim_action shim_session_begin(struct shim_session **out,
     return action;
 }
 
+/* ---- the wire guard ---- */
+
+static void withdraw(struct shim_session *session)
+{
+    if (session->announced) {
+        shim_engine_state()->stub->withdraw(session->outer_random);
+        session->announced = false;
+    }
+}
+
+/* Before an octet of ClientHelloOuter can leave. A second hello has the same random. */
+static void announce(struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    withdraw(session);
+    ech_exchange_facts(session->exchange, &facts);
+    memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
+    session->announced =
+        shim_engine_state()->stub->announce(session->outer_random, session->fd_hidden);
+}
+
 void shim_session_free(struct shim_session *session)
 {
     if (session != NULL) {
+        withdraw(session);
+        if (session->offered_us != 0 && !session->reported) {
+            forbid_downgrade(session); /* given up unanswered: whoever drops packets can do that */
+        }
         ech_exchange_free(session->exchange);
         shim_found_free(&session->found);
         free(session);
@@ -175,6 +222,9 @@ static void failed(struct shim_session *session)
     enum ech_failure failure = ech_exchange_failure(session->exchange);
     bool rejected = failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12;
     note_facts(session);
+    if (session->offered_us != 0) {
+        forbid_downgrade(session);
+    }
     report_outcome(session, rejected ? "rejected" : "failed", ech_failure_name(failure));
 }
 
@@ -203,6 +253,8 @@ static void answer_need_config(struct shim_session *session)
     session->offered_us = shim_engine_state()->lookup.io->now_us();
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
+    } else {
+        announce(session);
     }
 }
 
