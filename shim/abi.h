@@ -15,7 +15,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { SHIM_ABI_VERSION = 1 };
+enum { SHIM_ABI_VERSION = 2 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -55,8 +55,12 @@ struct shim_stub {
     uint32_t version;
     /* The loader's own dlsym, not our hook. */
     void *(*dlsym)(void *handle, const char *name);
-    /* libc's own connect. */
+    /* libc's own. */
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
+    ssize_t (*write)(int fd, const void *data, size_t length);
+    ssize_t (*send)(int fd, const void *data, size_t length, int flags);
+    /* sendmsg behind the wire guard: for octets of the application that the engine carries. */
+    ssize_t (*guarded_sendmsg)(int fd, const struct msghdr *message, int flags);
     /* Raises or lowers the calling thread's "inside" count; while it is not 0 every hook is a plain
      * pass-through. */
     void (*enter)(void);
@@ -64,6 +68,21 @@ struct shim_stub {
     /* The noted descriptors of stream sockets, newest first; returns how many were written.
      * Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);
+
+    /*
+     * The wire guard (design, 7a). announce: a ClientHello with this random may leave to a watched
+     * port, until withdraw. Announce it before its octets can leave, once for each hello. `watch`:
+     * note where it goes, for descriptor_of. False if too many are pending; then strict mode lets
+     * no octet of the hello but its first 42 pass.
+     */
+    bool (*announce)(const uint8_t random[32], bool watch);
+    void (*withdraw)(const uint8_t random[32]);
+    /* The descriptor on which an announced and watched hello was sent; false while it was not, or
+     * if the descriptor does not lead to that socket any more. */
+    bool (*descriptor_of)(const uint8_t random[32], int *fd);
+    /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
+     * already. fd -1: on a socket not known. */
+    void (*permit)(int fd);
 };
 
 /* What the engine offers to the stub. Every function leaves errno as it was unless it says so. */

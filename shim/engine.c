@@ -11,6 +11,7 @@
 static struct shim_engine_state state;
 static struct dns_cache cache;
 static struct dns_io io;
+static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
 const struct shim_engine_state *shim_engine_state(void)
@@ -36,10 +37,12 @@ static void before_fork(void)
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
     shim_kept_before_fork();
+    shim_downgrade_before_fork(&downgrade);
 }
 
 static void after_fork(void)
 {
+    shim_downgrade_after_fork(&downgrade);
     shim_kept_after_fork();
     dns_cache_after_fork(&cache);
     shim_gnutls_after_fork();
@@ -62,15 +65,17 @@ shim_engine_start(const struct shim_stub *stub)
         return NULL;
     }
     dns_cache_init(&cache, seed);
-    /* By linkage `connect` would be the stub's hook. */
+    /* By linkage these would be the stub's hooks. */
     io = dns_io_libc;
     io.connect = stub->connect;
+    io.send = stub->send;
     state.lookup = (struct dns_lookup){
         .resolver = &state.settings.resolver,
         .io = &io,
         .cache = &cache,
         .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
     };
+    state.downgrade = &downgrade;
     shim_openssl_fill(&engine);
     shim_gnutls_fill(&engine);
     return &engine;

@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the
- * cache, which has its own lock.
+ * cache and the table of failed attempts, which have their own locks.
  */
 #ifndef SHIM_ENGINE_H
 #define SHIM_ENGINE_H
 
 #include "dns/lookup.h"
 #include "shim/abi.h"
+#include "shim/downgrade.h"
 #include "shim/settings.h"
 
 struct shim_engine_state {
     struct shim_settings settings;
     const struct shim_stub *stub;
     struct dns_lookup lookup;
+    struct shim_downgrade *downgrade;
 };
 
 /* Valid once the engine has started. */

@@ -10,6 +10,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/engine.h"
 #include "shim/report.h"
 
 enum { LINE_SIZE = 1024 };
@@ -22,7 +23,7 @@ bool shim_append_file(const char *path, const void *octets, size_t length)
     if (fd < 0) {
         return false;
     }
-    ssize_t written = write(fd, octets, length);
+    ssize_t written = shim_engine_state()->stub->write(fd, octets, length);
     int failure = written == (ssize_t)length ? 0 : (written < 0 ? errno : EIO);
     (void)close(fd);
     errno = failure;
@@ -34,7 +35,7 @@ static void say(const char *file, const char *line, size_t length)
     if (file != NULL) {
         (void)shim_append_file(file, line, length);
     } else {
-        ssize_t ignored = write(STDERR_FILENO, line, length);
+        ssize_t ignored = shim_engine_state()->stub->write(STDERR_FILENO, line, length);
         (void)ignored;
     }
 }
@@ -98,7 +99,8 @@ void shim_report_append(const struct shim_settings *settings, const struct shim_
         struct bytes line = wr_view(&w);
         bool written = settings->report != NULL
                            ? shim_append_file(settings->report, line.data, line.len)
-                           : write(settings->report_fd, line.data, line.len) == (ssize_t)line.len;
+                           : shim_engine_state()->stub->write(settings->report_fd, line.data,
+                                                              line.len) == (ssize_t)line.len;
         if (!written) {
             shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
         }

@@ -3,9 +3,13 @@
 
 #include <stddef.h>
 
-/* Without ECH a connection passes, but for strict mode. */
+/* Without ECH a connection passes, but for strict mode, and where ECH failed before: then it would
+ * be the weaker attempt that an attacker waits for. */
 static struct shim_decision without_ech(const struct shim_policy_facts *facts, const char *reason)
 {
+    if (facts->ech_failed && facts->mode != SHIM_MODE_STRICT) {
+        return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "downgrade"};
+    }
     return (struct shim_decision){
         .action = facts->mode == SHIM_MODE_STRICT ? SHIM_ACTION_REFUSE : SHIM_ACTION_PLAIN,
         .reason = reason,

@@ -17,7 +17,9 @@ struct shim_policy_facts {
     bool quic;              /* or DTLS: no records that a filter could see */
     bool library_supported; /* the TLS library takes the inner marker and a filter */
     bool tls13;             /* it can do TLS 1.3 on this connection */
-    bool name;              /* the application sends server_name, and it is a DNS host name */
+    bool ech_failed; /* an attempt with ECH to this name (or, without a name, this address) failed,
+                        and its config has not expired: shim/downgrade */
+    bool name;       /* the application sends server_name, and it is a DNS host name */
 };
 
 /* What the search for an ECHConfig gave. */

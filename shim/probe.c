@@ -35,7 +35,7 @@ static bool send_all(int fd, struct ech_exchange *exchange, uint64_t deadline_us
 {
     for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
          out = ech_exchange_to_net(exchange)) {
-        ssize_t sent = send(fd, out.data, out.len, MSG_NOSIGNAL);
+        ssize_t sent = shim_engine_state()->stub->send(fd, out.data, out.len, MSG_NOSIGNAL);
         if (sent > 0) {
             ech_exchange_net_took(exchange, (size_t)sent);
         } else if ((errno != EAGAIN && errno != EINTR) || !wait_for(fd, POLLOUT, deadline_us)) {

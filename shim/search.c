@@ -6,11 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/downgrade.h"
 #include "shim/kept.h"
-
-/* Nothing in it lives longer than this, whatever the DNS says: keys are changed about every hour.
- */
-static const uint64_t lifetime_max_us = 3600ULL * 1000000;
 
 enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list)
 {
@@ -104,13 +101,14 @@ static enum shim_search choose_endpoint(struct shim_found *found,
 static void find_list(const struct shim_settings *settings, const struct dns_lookup *lookup,
                       const struct shim_destination *destination, struct shim_found *found)
 {
-    *found = (struct shim_found){.source = "none", .lifetime_us = lifetime_max_us};
+    *found = (struct shim_found){.source = "none"};
     if (settings->config_list_given) {
         found->search = SHIM_SEARCH_BAD_SETTINGS;
         if (settings->config_list_usable) {
             found->search =
                 shim_found_replace(found, shim_settings_static_config(settings, destination->host));
             found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
+            found->ttl = SHIM_DOWNGRADE_STATIC;
         }
         return;
     }
@@ -127,9 +125,8 @@ static void find_list(const struct shim_settings *settings, const struct dns_loo
         found->search = SHIM_SEARCH_FAILED;
     } else if (answer->result == DNS_FOUND) {
         found->search = choose_endpoint(found, answer, destination);
+        found->ttl = answer->ttl;
         found->source = found->ech_config_list != NULL ? "dns" : "none";
-        uint64_t lifetime_us = (uint64_t)answer->ttl * 1000000;
-        found->lifetime_us = lifetime_us < lifetime_max_us ? lifetime_us : lifetime_max_us;
     } else {
         found->search = SHIM_SEARCH_NO_RECORD;
     }

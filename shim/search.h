@@ -19,8 +19,8 @@ struct shim_found {
     struct ech_config_choice choice; /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
     uint8_t *ech_config_list;
     size_t ech_config_list_length;
-    uint64_t lifetime_us; /* how long what hangs on the list may be used, microseconds */
     uint64_t lookup_us;
+    uint32_t ttl; /* seconds, of the config */
 };
 
 /* Puts another list in the place of what was found, and chooses from it. */

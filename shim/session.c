@@ -17,6 +17,9 @@
 #include "shim/search.h"
 #include "shim/verify.h"
 
+/* Keys are changed about every hour: what is kept of a rejection lives no longer. */
+enum { KEPT_SECONDS_MAX = 3600 };
+
 struct shim_session {
     struct shim_found found;
     char host[DNS_HOST_SIZE];
@@ -29,6 +32,10 @@ struct shim_session {
     bool wants_connection;          /* after a rejection that is to be answered */
     uint64_t offered_us;            /* when ClientHelloOuter was made, monotonic */
     bool reported;
+    bool fd_hidden;
+    bool announced; /* to the wire guard, with this random */
+    uint8_t outer_random[32];
+    struct sockaddr_storage peer; /* AF_UNSPEC: not known */
 };
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
@@ -53,6 +60,19 @@ static void report_outcome(struct shim_session *session, const char *outcome, co
 
 /* ---- the decision ---- */
 
+static const struct sockaddr *peer_of(const struct shim_session *session)
+{
+    return session->peer.ss_family != AF_UNSPEC ? (const struct sockaddr *)&session->peer : NULL;
+}
+
+/* An attempt with ECH did not end well: nothing weaker may follow it. */
+static void forbid_downgrade(const struct shim_session *session)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    shim_downgrade_note(state->downgrade, session->host, peer_of(session), session->found.ttl,
+                        state->lookup.io->now_us());
+}
+
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given)
 {
@@ -60,6 +80,8 @@ static struct shim_decision decide(struct shim_session *session,
     struct shim_peer peer;
     shim_peer_find(given->fd, given->port, &peer);
     session->report.port = peer.port;
+    session->peer = peer.address;
+    session->fd_hidden = given->fd < 0;
 
     struct dns_name qname;
     struct shim_policy_facts facts = {
@@ -68,6 +90,8 @@ static struct shim_decision decide(struct shim_session *session,
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
+        .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
+                                             state->lookup.io->now_us()),
         .name = session->host[0] != '\0' &&
                 dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
     };
@@ -78,7 +102,7 @@ static struct shim_decision decide(struct shim_session *session,
     struct shim_destination destination = {
         .host = session->host,
         .port = peer.port,
-        .peer = peer.address.ss_family != AF_UNSPEC ? (const struct sockaddr *)&peer.address : NULL,
+        .peer = peer_of(session),
     };
     state->stub->enter();
     shim_search(&state->settings, &state->lookup, &destination, &session->found);
@@ -156,6 +180,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
     switch (decision.action) {
     case SHIM_ACTION_PLAIN:
         report_outcome(session, "plain", decision.reason);
+        state->stub->permit(facts->fd);
         break;
     case SHIM_ACTION_REFUSE:
         report_outcome(session, "refused", decision.reason);
@@ -177,9 +202,34 @@ enum shim_action shim_session_begin(struct shim_session **out,
     return action;
 }
 
+/* ---- the wire guard ---- */
+
+static void withdraw(struct shim_session *session)
+{
+    if (session->announced) {
+        shim_engine_state()->stub->withdraw(session->outer_random);
+        session->announced = false;
+    }
+}
+
+/* Before an octet of ClientHelloOuter can leave. A second hello has the same random. */
+static void announce(struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    withdraw(session);
+    ech_exchange_facts(session->exchange, &facts);
+    memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
+    session->announced =
+        shim_engine_state()->stub->announce(session->outer_random, session->fd_hidden);
+}
+
 void shim_session_free(struct shim_session *session)
 {
     if (session != NULL) {
+        withdraw(session);
+        if (session->offered_us != 0 && !session->reported) {
+            forbid_downgrade(session); /* given up unanswered: whoever drops packets can do that */
+        }
         ech_exchange_free(session->exchange);
         shim_verifier_free(session->verifier);
         shim_found_free(&session->found);
@@ -213,6 +263,9 @@ static void failed(struct shim_session *session)
     struct ech_exchange_facts facts;
     ech_exchange_facts(session->exchange, &facts);
     note_facts(session);
+    if (session->offered_us != 0) {
+        forbid_downgrade(session);
+    }
     report_outcome(session, facts.state == ECH_STATE_REJECTED ? "rejected" : "failed",
                    ech_failure_name(failure));
 }
@@ -248,6 +301,8 @@ static void answer_need_config(struct shim_session *session)
     session->offered_us = shim_engine_state()->lookup.io->now_us();
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
+    } else {
+        announce(session);
     }
 }
 
@@ -372,22 +427,29 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
         .ech_config_list =
             bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
     };
+    uint32_t seconds =
+        session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
     shim_kept_put(&source, wr_view(&lesson->retry_configs),
-                  shim_engine_state()->lookup.io->now_us(), session->found.lifetime_us);
+                  shim_engine_state()->lookup.io->now_us(), (uint64_t)seconds * 1000000);
 }
 
-static void give_up(struct shim_session *session, const char *reason)
+static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
 {
     note_facts(session);
+    if (!lesson->known || !lesson->disabled) {
+        forbid_downgrade(session);
+    }
     report_outcome(session, "rejected", reason);
     (void)ech_exchange_give_up(session->exchange);
 }
 
 /* On the new connection. */
-static void go_on(struct shim_session *session, enum shim_answer answer)
+static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
 {
     session->sent = 0;
     if (answer == SHIM_ANSWER_DISABLE) {
+        withdraw(session);
+        shim_engine_state()->stub->permit(fd);
         (void)ech_exchange_disable(session->exchange);
         note_facts(session);
         report_outcome(session, "disabled", NULL);
@@ -395,7 +457,11 @@ static void go_on(struct shim_session *session, enum shim_answer answer)
     }
     note_choice(session);
     session->offered_us = shim_engine_state()->lookup.io->now_us();
-    handle(session, ech_exchange_retry(session->exchange, &session->found.choice));
+    enum ech_event event = ech_exchange_retry(session->exchange, &session->found.choice);
+    if (event != ECH_EVENT_FAILED) {
+        announce(session);
+    }
+    handle(session, event);
 }
 
 /* Puts the retry_configs in the place of what was found. True if one of them can be used. */
@@ -439,6 +505,9 @@ void shim_session_reconnect(struct shim_session *session, int fd)
     int saved = errno;
     struct lesson lesson;
     session->wants_connection = false;
+    if (fd < 0 && session->announced) {
+        (void)shim_engine_state()->stub->descriptor_of(session->outer_random, &fd);
+    }
     struct shim_rejection_decision decision = decide_rejected(session, fd, &lesson);
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
         enum shim_reconnect way = shim_reconnect(fd, shim_engine_state()->settings.timeout_ms);
@@ -452,9 +521,9 @@ void shim_session_reconnect(struct shim_session *session, int fd)
             (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP, .reason = "internal"};
     }
     if (decision.answer == SHIM_ANSWER_GIVE_UP) {
-        give_up(session, decision.reason);
+        give_up(session, decision.reason, &lesson);
     } else {
-        go_on(session, decision.answer);
+        go_on(session, fd, decision.answer);
     }
     wr_free(&lesson.retry_configs);
     errno = saved;

@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "ech/config.h"
+#include "shim/ports.h"
 
 enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
 
@@ -56,51 +57,28 @@ static void parse_mode(struct shim_settings *settings, const struct shim_setting
     }
 }
 
-static bool add_port(struct shim_settings *settings, const char *text)
+static bool add_port(void *context, uint16_t port)
 {
-    unsigned long port;
-    if (settings->port_count == SHIM_PORTS_MAX || !parse_number(text, 1, UINT16_MAX, &port)) {
-        return false;
+    struct shim_settings *settings = context;
+    if (shim_settings_watches(settings, port)) {
+        return true;
     }
-    settings->ports[settings->port_count++] = (uint16_t)port;
-    return true;
-}
-
-static bool add_ports(struct shim_settings *settings, char *list)
-{
-    char *rest = list;
-    for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
-        if (!add_port(settings, item)) {
+    if (settings->port_count == SHIM_PORTS_MAX) {
+        if (port != DEFAULT_PORT) {
             return false;
         }
+        settings->port_count--; /* 443 follows where a list cannot be used to its end */
     }
+    settings->ports[settings->port_count++] = port;
     return true;
 }
 
-static enum ech_status parse_ports(struct shim_settings *settings,
-                                   const struct shim_settings_source *source)
+static void parse_ports(struct shim_settings *settings, const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_PORTS");
-    if (value != NULL) {
-        char *copy = strdup(value);
-        if (copy == NULL) {
-            return ECH_ERR_NOMEM;
-        }
-        bool parsed = add_ports(settings, copy);
-        free(copy);
-        if (parsed) {
-            return ECH_OK;
-        }
-        /* Watching too little would let a name out: what could be read stays, and the default port
-         * with it. */
+    if (!shim_ports_parse(value, add_port, settings)) {
         problem(source, "ECHSHIM_PORTS", value, "what could be read of it is used, and port 443");
     }
-    if (!shim_settings_watches(settings, DEFAULT_PORT)) {
-        settings->port_count =
-            settings->port_count < SHIM_PORTS_MAX ? settings->port_count : SHIM_PORTS_MAX - 1;
-        settings->ports[settings->port_count++] = DEFAULT_PORT;
-    }
-    return ECH_OK;
 }
 
 static void parse_resolver(struct shim_settings *settings,
@@ -267,10 +245,8 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
     parse_resolver(settings, source);
     parse_timeout(settings, source);
     settings->retry = parse_switch(source, "ECHSHIM_RETRY", true, "it is on");
-    enum ech_status status = parse_ports(settings, source);
-    if (status == ECH_OK) {
-        status = parse_config_list(settings, source);
-    }
+    parse_ports(settings, source);
+    enum ech_status status = parse_config_list(settings, source);
     if (status == ECH_OK) {
         status = parse_trust(settings, source);
     }

@@ -53,6 +53,8 @@ bool stub_inside(void);
 /* Notes where a descriptor was connected to. Async-signal-safe. */
 void stub_connection_note(int fd, const struct sockaddr *address, socklen_t length);
 size_t stub_connections(struct shim_connection *out, size_t max);
+/* The port that a descriptor was last seen to be connected to. Async-signal-safe. */
+bool stub_connection_port(int fd, uint16_t *port);
 
 /* ---- stub_preload.c ---- */
 

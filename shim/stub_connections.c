@@ -33,6 +33,14 @@ void stub_connection_note(int fd, const struct sockaddr *address, socklen_t leng
     atomic_store_explicit(&noted[(unsigned)fd % NOTED], word, memory_order_release);
 }
 
+bool stub_connection_port(int fd, uint16_t *port)
+{
+    uint64_t word =
+        fd >= 0 ? atomic_load_explicit(&noted[(unsigned)fd % NOTED], memory_order_acquire) : 0;
+    *port = (uint16_t)(word >> SEQUENCE_BITS);
+    return word != 0 && (int)(word >> (PORT_BITS + SEQUENCE_BITS)) == fd;
+}
+
 size_t stub_connections(struct shim_connection *out, size_t max)
 {
     size_t count = 0;

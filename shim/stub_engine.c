@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/stub.h"
+#include "shim/stub_guard.h"
 
 #define ENGINE_NAME "libechshim-engine.so"
 
@@ -49,23 +49,43 @@ enum shim_mode stub_mode(void)
     return (enum shim_mode)mode;
 }
 
+#define CALL_REAL(name, ...)                                                                       \
+    __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
+    if (real == NULL) {                                                                            \
+        errno = ENOSYS;                                                                            \
+        return -1;                                                                                 \
+    }                                                                                              \
+    return real(__VA_ARGS__)
+
 static int call_real_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-    __typeof__(&connect) real = (__typeof__(&connect))stub_libc(SHIM_HOOK_connect);
-    if (real == NULL) {
-        errno = ENOSYS;
-        return -1;
-    }
-    return real(fd, address, length);
+    CALL_REAL(connect, fd, address, length);
+}
+
+static ssize_t call_real_write(int fd, const void *data, size_t length)
+{
+    CALL_REAL(write, fd, data, length);
+}
+
+static ssize_t call_real_send(int fd, const void *data, size_t length, int flags)
+{
+    CALL_REAL(send, fd, data, length, flags);
 }
 
 static const struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
     .connect = call_real_connect,
+    .write = call_real_write,
+    .send = call_real_send,
+    .guarded_sendmsg = sendmsg,
     .enter = stub_enter,
     .leave = stub_leave,
     .connections = stub_connections,
+    .announce = stub_announce,
+    .withdraw = stub_withdraw,
+    .descriptor_of = stub_descriptor_of,
+    .permit = stub_permit,
 };
 
 static _Atomic(const struct shim_engine *) loaded;
@@ -83,7 +103,7 @@ static void say_once(const char *why)
                           why, then);
     if (length > 0) {
         size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-        ssize_t ignored = write(STDERR_FILENO, line, octets);
+        ssize_t ignored = call_real_write(STDERR_FILENO, line, octets);
         (void)ignored;
     }
 }

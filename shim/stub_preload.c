@@ -5,6 +5,8 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 #include "shim/stub.h"
 

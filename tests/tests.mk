@@ -8,7 +8,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c settings.c policy.c report.c))
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c settings.c policy.c report.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the wire guard sees in the first octets of a write: pure, so that it can be tested and
+ * fuzzed away from sockets.
+ */
+#ifndef SHIM_HELLO_GUARD_H
+#define SHIM_HELLO_GUARD_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * RFC 8446, 5.1, 4 and 4.1.2: record header (5), handshake header (4), legacy_version (2), random
+ * (32). No name stands in these octets, so they may go out before anything is decided.
+ */
+enum { SHIM_HELLO_PREFIX = 43, SHIM_HELLO_RANDOM_AT = 11, SHIM_HELLO_RANDOM_SIZE = 32 };
+
+enum shim_hello {
+    SHIM_HELLO_NONE, /* not the start of a ClientHello */
+    SHIM_HELLO_MORE, /* may be one: SHIM_HELLO_PREFIX octets have to be known */
+    SHIM_HELLO_IS,   /* is one, and all SHIM_HELLO_PREFIX octets are there */
+};
+
+/* Judges the first `length` octets of a stream of TLS records; looks at no more than
+ * SHIM_HELLO_PREFIX of them. */
+enum shim_hello shim_hello_judge(const uint8_t *octets, size_t length);
+
+/* Is a datagram a QUIC packet with a long header (RFC 9000, 17.2; of any version), or a DTLS record
+ * with a ClientHello (RFC 6347, 4.3.1)? */
+bool shim_hello_in_datagram(const uint8_t *octets, size_t length);
+
+/* How many octets of a datagram shim_hello_in_datagram looks at. */
+enum { SHIM_HELLO_DATAGRAM = 14 };
+
+#endif

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ECHSHIM_PORTS, read by the engine (what is TLS looked at for?) and by the stub's wire guard
+ * alike. Pure, and without memory of its own: the guard may read it before any constructor ran.
+ */
+#ifndef SHIM_PORTS_H
+#define SHIM_PORTS_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Takes one port, host order; false if there is no room for it. */
+typedef bool shim_ports_add(void *context, uint16_t port);
+
+/*
+ * Hands each port of a comma-separated list to `add`; NULL or "" is 443. False if a part of the
+ * list cannot be read or added. Watching too little would let a name out: what could be read stays
+ * then, and 443 is handed over with it.
+ */
+bool shim_ports_parse(const char *list, shim_ports_add *add, void *context);
+
+#endif

@@ -1,0 +1,251 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub_guard.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/ports.h"
+
+_Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
+
+/* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
+static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];
+
+static bool watch_port(void *context, uint16_t port)
+{
+    (void)context;
+    atomic_fetch_or_explicit(&watched[port / 64], UINT64_C(1) << port % 64, memory_order_relaxed);
+    return true;
+}
+
+static bool is_watched(uint16_t port)
+{
+    return (atomic_load_explicit(&watched[port / 64], memory_order_relaxed) >> port % 64 & 1) != 0;
+}
+
+/*
+ * Reads the settings. The constructor does it for nearly every process; a write before that (of
+ * another library's constructor) does it itself.
+ */
+static void settle(void)
+{
+    unsigned mode = 0;
+    bool told = stub_tell_settle();
+    /* A part that cannot be read is a problem that the engine tells of. */
+    (void)shim_ports_parse(secure_getenv("ECHSHIM_PORTS"), watch_port, NULL);
+    if (stub_mode() == SHIM_MODE_STRICT) {
+        mode = STUB_GUARD_STRICT;
+    } else if (stub_mode() != SHIM_MODE_OFF && told) {
+        mode = STUB_GUARD_TELL;
+    }
+    atomic_fetch_or_explicit(&stub_guard_work, mode, memory_order_release);
+    atomic_fetch_and_explicit(&stub_guard_work, ~(unsigned)STUB_GUARD_SETTLE, memory_order_release);
+}
+
+/* Nor may dlsym, which takes a lock, be needed in a signal handler. */
+__attribute__((constructor)) static void settle_early(void)
+{
+    static const enum shim_hook writes[] = {SHIM_HOOK_write,  SHIM_HOOK_writev,  SHIM_HOOK_send,
+                                            SHIM_HOOK_sendto, SHIM_HOOK_sendmsg, SHIM_HOOK_sendmmsg,
+                                            SHIM_HOOK_connect};
+    int saved = errno;
+    for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
+        (void)stub_libc(writes[i]);
+    }
+    settle();
+    errno = saved;
+}
+
+/* ---- where it goes ---- */
+
+static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *port)
+{
+    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
+        *port = ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
+        return true;
+    }
+    if (length >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
+        *port = ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
+        return true;
+    }
+    return false;
+}
+
+static int type_of(int fd)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
+}
+
+static bool peer_port(int fd, uint16_t *port)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
+        return port_of((const struct sockaddr *)&peer, length, port);
+    }
+    /* TCP_FASTOPEN_CONNECT: connect has returned, the peer is known to nobody yet, and the first
+     * write goes out with the SYN. */
+    return errno == ENOTCONN && stub_connection_port(fd, port);
+}
+
+/*
+ * The kind of socket if the write goes to a port of interest, else -1. `data` may be any pointer
+ * (programs test memory by writing it to a pipe), so it is not looked at before this.
+ */
+static int destination(struct stub_attempt *attempt, unsigned work)
+{
+    if ((work & STUB_GUARD_MODES) == 0) {
+        return type_of(attempt->fd); /* only a watcher: its hello may go anywhere */
+    }
+    if (attempt->address == NULL) {
+        return peer_port(attempt->fd, &attempt->port) && is_watched(attempt->port)
+                   ? type_of(attempt->fd)
+                   : -1;
+    }
+    int type = type_of(attempt->fd);
+    /* A stream socket takes an address for fast open only, and else ignores it. */
+    bool known = type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0
+                     ? port_of(attempt->address, attempt->address_length, &attempt->port)
+                     : peer_port(attempt->fd, &attempt->port);
+    return known && is_watched(attempt->port) ? type : -1;
+}
+
+/* Adds the first octets of the write to what is in `out`. */
+static size_t gather(const struct stub_attempt *attempt, uint8_t *out, size_t have, size_t max)
+{
+    size_t count = attempt->count < IOV_MAX ? attempt->count : IOV_MAX;
+    for (size_t i = 0; i < count && have < max; i++) {
+        size_t part = attempt->parts[i].iov_len;
+        part = part < max - have ? part : max - have;
+        if (part > 0) {
+            memcpy(out + have, attempt->parts[i].iov_base, part);
+            have += part;
+        }
+    }
+    return have;
+}
+
+/* ---- the decision ---- */
+
+/* By shutdown, never by close: the descriptor stays the application's. */
+static bool refuse_stream(const struct stub_attempt *attempt)
+{
+    if (attempt->tracked) {
+        stub_progress_close(attempt->socket);
+    }
+    (void)shutdown(attempt->fd, SHUT_RDWR);
+    if (stub_tell_once(attempt->socket)) {
+        stub_tell(attempt->port, true, false);
+    }
+    errno = ECONNABORTED;
+    return false;
+}
+
+static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
+{
+    if (stub_progress_any()) {
+        attempt->socket = stub_socket_identity(attempt->fd);
+        attempt->before = (uint8_t)stub_progress_get(attempt->socket, attempt->prefix);
+        attempt->tracked = attempt->before != 0;
+    }
+    size_t length = gather(attempt, attempt->prefix, attempt->before, SHIM_HELLO_PREFIX);
+    enum shim_hello hello = shim_hello_judge(attempt->prefix, length);
+    if (hello == SHIM_HELLO_NONE && attempt->tracked) {
+        /* What earlier writes began was no hello; this one may begin another. */
+        stub_progress_close(attempt->socket);
+        attempt->tracked = false;
+        attempt->before = 0;
+        length = gather(attempt, attempt->prefix, 0, SHIM_HELLO_PREFIX);
+        hello = shim_hello_judge(attempt->prefix, length);
+    }
+    attempt->length = (uint8_t)length;
+    if (hello == SHIM_HELLO_NONE || length == attempt->before) {
+        return true;
+    }
+    if (attempt->socket == 0) {
+        attempt->socket = stub_socket_identity(attempt->fd);
+    }
+    if (hello == SHIM_HELLO_MORE) {
+        if (!attempt->tracked) {
+            attempt->tracked = stub_progress_open(attempt->socket);
+        }
+        /* A hello that cannot be followed is refused while it still says nothing. */
+        return attempt->tracked || (work & STUB_GUARD_STRICT) == 0 || refuse_stream(attempt);
+    }
+    attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT);
+    if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0) {
+        return refuse_stream(attempt);
+    }
+    attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0;
+    return true;
+}
+
+static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
+{
+    size_t length = gather(attempt, attempt->prefix, 0, SHIM_HELLO_DATAGRAM);
+    if ((work & STUB_GUARD_MODES) == 0 || !shim_hello_in_datagram(attempt->prefix, length)) {
+        return true;
+    }
+    attempt->socket = stub_socket_identity(attempt->fd);
+    if ((work & STUB_GUARD_STRICT) == 0) {
+        attempt->sighted = true;
+        return true;
+    }
+    if (stub_tell_once(attempt->socket)) {
+        stub_tell(attempt->port, true, true);
+    }
+    errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
+    return false;
+}
+
+bool stub_guard_allows(struct stub_attempt *attempt)
+{
+    if (stub_inside()) {
+        return true; /* the engine's own sockets */
+    }
+    int saved = errno;
+    unsigned work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
+    if ((work & STUB_GUARD_SETTLE) != 0) {
+        settle();
+        work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
+    }
+    int type = work != 0 ? destination(attempt, work) : -1;
+    bool allowed = true;
+    if (type == SOCK_STREAM) {
+        allowed = stream_allowed(attempt, work);
+    } else if (type == SOCK_DGRAM) {
+        allowed = datagram_allowed(attempt, work);
+    }
+    if (allowed) {
+        errno = saved;
+    }
+    return allowed;
+}
+
+void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
+{
+    if (attempt->socket == 0) {
+        return;
+    }
+    int saved = errno;
+    size_t sent = attempt->before + (result > 0 ? (size_t)result : 0);
+    if (attempt->tracked) {
+        if (sent == 0 || sent >= SHIM_HELLO_PREFIX) {
+            stub_progress_close(attempt->socket);
+        } else {
+            stub_progress_set(attempt->socket, attempt->prefix, sent);
+        }
+    }
+    if (result > 0 && attempt->announced) {
+        stub_announced_sent(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd, attempt->socket);
+    }
+    if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
+        stub_tell(attempt->port, false, type_of(attempt->fd) == SOCK_DGRAM);
+    }
+    errno = saved;
+}

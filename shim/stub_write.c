@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The six ways to write to a socket. Where the guard has nothing to do each is one relaxed load and
+ * a call; results, errno and interruptions are the real function's.
+ */
+#include <errno.h>
+#include <unistd.h>
+
+#include "shim/stub_guard.h"
+
+#define REAL_OR_FAIL(name)                                                                         \
+    __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
+    if (real == NULL) {                                                                            \
+        errno = ENOSYS;                                                                            \
+        return -1;                                                                                 \
+    }
+
+/* The real call, if the guard lets it be. */
+#define GUARDED(attempt, call)                                                                     \
+    if (!stub_guard_allows(attempt)) {                                                             \
+        return -1;                                                                                 \
+    }                                                                                              \
+    ssize_t result = (call);                                                                       \
+    stub_guard_sent(attempt, result);                                                              \
+    return result
+
+SHIM_EXPORT ssize_t write(int fd, const void *data, size_t length)
+{
+    REAL_OR_FAIL(write)
+    if (stub_guard_idle()) {
+        return real(fd, data, length);
+    }
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    struct stub_attempt attempt = {.fd = fd, .parts = &part, .count = 1};
+    GUARDED(&attempt, real(fd, data, length));
+}
+
+SHIM_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+{
+    REAL_OR_FAIL(writev)
+    if (stub_guard_idle() || count <= 0) {
+        return real(fd, parts, count);
+    }
+    struct stub_attempt attempt = {.fd = fd, .parts = parts, .count = (size_t)count};
+    GUARDED(&attempt, real(fd, parts, count));
+}
+
+SHIM_EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
+{
+    REAL_OR_FAIL(send)
+    if (stub_guard_idle()) {
+        return real(fd, data, length, flags);
+    }
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    struct stub_attempt attempt = {.fd = fd, .flags = flags, .parts = &part, .count = 1};
+    GUARDED(&attempt, real(fd, data, length, flags));
+}
+
+SHIM_EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags,
+                           const struct sockaddr *address, socklen_t address_length)
+{
+    REAL_OR_FAIL(sendto)
+    if (stub_guard_idle()) {
+        return real(fd, data, length, flags, address, address_length);
+    }
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    struct stub_attempt attempt = {.fd = fd,
+                                   .flags = flags,
+                                   .address = address,
+                                   .address_length = address_length,
+                                   .parts = &part,
+                                   .count = 1};
+    GUARDED(&attempt, real(fd, data, length, flags, address, address_length));
+}
+
+static struct stub_attempt attempt_of(int fd, const struct msghdr *message, int flags)
+{
+    return (struct stub_attempt){.fd = fd,
+                                 .flags = flags,
+                                 .address = message->msg_name,
+                                 .address_length = message->msg_namelen,
+                                 .parts = message->msg_iov,
+                                 .count = message->msg_iovlen};
+}
+
+SHIM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    REAL_OR_FAIL(sendmsg)
+    if (stub_guard_idle() || message == NULL) {
+        return real(fd, message, flags);
+    }
+    struct stub_attempt attempt = attempt_of(fd, message, flags);
+    GUARDED(&attempt, real(fd, message, flags));
+}
+
+/*
+ * Message by message, each after its own decision: the kernel's own call does the same and, like
+ * this one, tells an error only if nothing was sent.
+ */
+SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+{
+    REAL_OR_FAIL(sendmmsg)
+    if (stub_guard_idle() || messages == NULL) {
+        return real(fd, messages, count, flags);
+    }
+    unsigned sent = 0;
+    while (sent < count) {
+        struct stub_attempt attempt = attempt_of(fd, &messages[sent].msg_hdr, flags);
+        if (!stub_guard_allows(&attempt)) {
+            break;
+        }
+        int result = real(fd, &messages[sent], 1, flags);
+        stub_guard_sent(&attempt, result > 0 ? (ssize_t)messages[sent].msg_len : result);
+        if (result <= 0) {
+            break;
+        }
+        sent++;
+    }
+    return sent > 0 || count == 0 ? (int)sent : -1;
+}
