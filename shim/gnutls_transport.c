@@ -165,6 +165,15 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, gnutls_transp
     return got;
 }
 
+/* Where to push from a pull: the two directions may have two pointers. */
+static gnutls_transport_ptr_t write_pointer(const struct gnutls_connection *connection)
+{
+    gnutls_transport_ptr_t receive;
+    gnutls_transport_ptr_t send;
+    connection->gnutls->gnutls_transport_get_ptr2(connection->session, &receive, &send);
+    return send;
+}
+
 static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
 {
     struct gnutls_connection *connection = connection_for(pointer, false);
@@ -181,11 +190,11 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
             ech_exchange_app_took(exchange, octets);
             return (ssize_t)octets;
         }
-        ssize_t result = flush_to_net(connection, pointer);
         if (shim_session_wants_connection(connection->shim)) {
             shim_session_reconnect(connection->shim, gnutls_transport_fd(connection));
             continue;
         }
+        ssize_t result = flush_to_net(connection, write_pointer(connection));
         if (result < 0) {
             return result;
         }

@@ -103,6 +103,13 @@ static int take_for_app(struct openssl_connection *connection, char *out, int si
     return (int)octets;
 }
 
+/* Where to write from a read: the two directions may be two BIOs. */
+static BIO *write_side(const struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    return openssl_filter_below(openssl, openssl->SSL_get_wbio(connection->ssl));
+}
+
 static int filter_read(struct openssl_connection *connection, BIO *bio, char *out, int size)
 {
     const struct openssl *openssl = connection->openssl;
@@ -116,12 +123,11 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
         if (ech_exchange_to_app(exchange).len > 0) {
             return take_for_app(connection, out, size);
         }
-        int flushed = flush_to_net(connection, bio, next);
         if (shim_session_wants_connection(connection->session)) {
-            openssl->BIO_clear_flags(bio, RETRY);
             change_connection(connection, next);
             continue;
         }
+        int flushed = flush_to_net(connection, bio, write_side(connection));
         if (flushed <= 0) {
             return flushed;
         }

@@ -473,11 +473,30 @@ static bool adopt(struct shim_session *session, struct lesson *lesson)
     return usable;
 }
 
+/*
+ * What the outer handshake had to say in the end: best effort, past the application's transport,
+ * whose queue would carry it to the new connection.
+ */
+static void send_last_words(struct shim_session *session, int fd)
+{
+    struct bytes out = ech_exchange_to_net(session->exchange);
+    if (out.len > 0) {
+        ssize_t sent =
+            shim_engine_state()->stub->send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) {
+            ech_exchange_net_took(session->exchange, (size_t)sent);
+        }
+    }
+}
+
 static struct shim_rejection_decision decide_rejected(struct shim_session *session, int fd,
                                                       struct lesson *lesson)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
     enum shim_reconnect way = shim_reconnect_check(fd, session->sent);
+    if (way == SHIM_RECONNECT_DONE) {
+        send_last_words(session, fd);
+    }
     learn(session, fd, lesson);
     note_facts(session);
     struct shim_policy_rejection facts = {

@@ -47,10 +47,10 @@ void shim_session_net_closed(struct shim_session *session);
 /* Octets of ech_exchange_to_net went to the transport. */
 void shim_session_net_took(struct shim_session *session, size_t octets);
 /*
- * True after a rejection by a server that proved who it is: once what waits for the network is
- * written, or cannot be, the adapter calls shim_session_reconnect. It puts a new connection over
- * the descriptor of the transport (-1: hidden, then it is looked for), or fails the exchange. A
- * transport that keeps octets of its own has to forget those of the old connection afterwards.
+ * True after a rejection that is to be answered: the adapter calls shim_session_reconnect. It puts
+ * a new connection over the descriptor of the transport (-1: hidden, then it is looked for), or
+ * fails the exchange. A transport that keeps octets of its own has to forget those of the old
+ * connection afterwards.
  */
 bool shim_session_wants_connection(const struct shim_session *session);
 void shim_session_reconnect(struct shim_session *session, int fd);
