@@ -68,8 +68,6 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
     }
     x->phase = ECH_PHASE_OUTER;
     enum ech_tls13_verdict verdict = ech_tls13_from_net(x->outer, wr_view(&x->net_held));
-    wr_wipe(&x->net_held);
-    wr_wipe(&x->net_message);
     return advance(x, verdict);
 }
 
@@ -114,6 +112,8 @@ static void begin_again(struct ech_exchange *x)
     x->outer = NULL;
     ech_offer_wipe(&x->offer);
     ech_record_reader_wipe(&x->net_records);
+    wr_wipe(&x->net_message);
+    wr_wipe(&x->net_held);
     wr_wipe(&x->outer_hello);
     wr_wipe(&x->to_net);
     wr_wipe(&x->to_app);

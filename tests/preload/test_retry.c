@@ -33,8 +33,8 @@ static unsigned connections(const struct world *world)
 static void check_retry(const struct matrix_row *row, bool hello_retry)
 {
     skip_where_sanitizers_hang(RUN_SHIM, row->command);
-    struct world *world = world_start(
-        &(struct world_options){.stale_config = true, .hello_retry = hello_retry});
+    struct world *world =
+        world_start(&(struct world_options){.stale_config = true, .hello_retry = hello_retry});
     struct run_result result = world_shell(world, RUN_SHIM, NULL, row->command);
     expect_exit(&result, 0, row->says);
     world_expect_accepted(world, row->connections);
@@ -102,6 +102,54 @@ RETRY(gnutls_dribble, 1, WELL, GNUTLS("dribble"));
 RETRY(gnutls_stutter, 1, WELL, GNUTLS("stutter"));
 RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
 /* clang-format on */
+
+/* A group that the engine cannot generate: key_share is the inner's, and a rejection takes a probe
+ * to learn from. */
+#define SHARED                                                                                     \
+    SEND_REQUEST                                                                                   \
+        "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME     \
+        " -groups ffdhe2048:X25519:P-384 -connect " INNER_NAME ":443"
+
+static void check_shared(bool stale, bool without_ech, unsigned expected_connections)
+{
+    struct world *world = world_start(
+        &(struct world_options){.stale_config = stale, .server_without_ech = without_ech});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, SHARED);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(connections(world), expected_connections, "%u connections", connections(world));
+    if (without_ech) {
+        cr_assert_eq(world_report_count(world, "disabled"), 1);
+        cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the last hello is a plain one");
+    } else {
+        world_expect_accepted(world, 1);
+    }
+}
+
+Test(retry, shared_key_share_accepted)
+{
+    check_shared(false, false, 1);
+}
+
+Test(retry, ech_83_shared_key_share_with_a_probe)
+{
+    check_shared(true, false, 3);
+}
+
+Test(disabled, ech_86_shared_key_share_with_a_probe)
+{
+    check_shared(false, true, 3);
+}
+
+Test(impostor, ech_72_shared_key_share_with_a_probe)
+{
+    struct world *world = world_start(
+        &(struct world_options){.public_certificate = "public-stranger", .stale_config = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, SHARED);
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_eq(world_report_count(world, "rejected"), 1);
+    cr_assert_eq(connections(world), 2, "the hello and the probe, no retry");
+    world_expect_hidden(world);
+}
 
 static const char *const fetchers[] = {
     "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL,
@@ -185,12 +233,12 @@ static void check_impostor(const char *certificate, bool without_ech)
 
 Test(impostor, ech_72_ech_75_expired)
 {
-    check_impostor("expired", false);
+    check_impostor("public-expired", false);
 }
 
 Test(impostor, ech_72_ech_75_stranger)
 {
-    check_impostor("stranger", false);
+    check_impostor("public-stranger", false);
 }
 
 Test(impostor, ech_72_ech_75_wrong_host)
@@ -200,7 +248,7 @@ Test(impostor, ech_72_ech_75_wrong_host)
 
 Test(impostor, ech_72_ech_76_stranger_without_ech)
 {
-    check_impostor("stranger", true);
+    check_impostor("public-stranger", true);
 }
 
 Test(retry, ech_89_switched_off)
