@@ -74,6 +74,21 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
     return goes_on;
 }
 
+/* Out of the data path. A hello that went out in clear keeps its versions until the handshake is
+ * over. */
+static void step_out(struct openssl_connection *connection)
+{
+    int saved = errno;
+    if (shim_session_disabled(connection->session)) {
+        openssl_filter_remove(connection);
+        connection->phase = OPENSSL_CLEAR;
+    } else {
+        openssl_reset(connection);
+        connection->phase = OPENSSL_DONE;
+    }
+    errno = saved;
+}
+
 static void after(struct shim_library *library, SSL *ssl)
 {
     const struct openssl *openssl = library->engine_data;
@@ -81,15 +96,18 @@ static void after(struct shim_library *library, SSL *ssl)
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    if (connection != NULL && connection->phase == OPENSSL_CLEAR &&
+        openssl->SSL_is_init_finished(ssl) != 0) {
+        openssl_reset(connection);
+        connection->phase = OPENSSL_DONE;
+        return;
+    }
     if (connection == NULL || connection->phase != OPENSSL_STARTED || connection->replacing != 0 ||
         !ech_exchange_drained(shim_session_exchange(connection->session)) ||
         connection->taken != 0) {
         return;
     }
-    int saved = errno;
-    openssl_reset(connection);
-    connection->phase = OPENSSL_DONE;
-    errno = saved;
+    step_out(connection);
 }
 
 static BIO *visible_bio(struct shim_library *library, BIO *bio)

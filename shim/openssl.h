@@ -65,6 +65,7 @@
     F(SSL_get_servername)                                                                          \
     F(SSL_get_wbio)                                                                                \
     F(SSL_in_before)                                                                               \
+    F(SSL_is_init_finished)                                                                        \
     F(SSL_is_dtls)                                                                                 \
     F(SSL_is_server)                                                                               \
     F(SSL_renegotiate_pending)                                                                     \
@@ -91,7 +92,9 @@ enum openssl_phase {
     OPENSSL_PASS,    /* decided: the application's own hello */
     OPENSSL_ARMED,   /* decided: ECH or refusal; session is set */
     OPENSSL_STARTED, /* the filter is in, the hello is being made or gone */
-    OPENSSL_DONE,    /* the exchange was accepted and the filter is out */
+    OPENSSL_CLEAR, /* ECH was securely disabled: the hello went out in clear, the filter is out, and
+                      a second hello has to list what the first one did */
+    OPENSSL_DONE,  /* the exchange was accepted and the filter is out */
 };
 
 /* One SSL. Shared by its ex_data and the filter BIOs, which OpenSSL frees in no order that we know.

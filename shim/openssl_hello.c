@@ -130,6 +130,13 @@ bool openssl_decide(struct openssl_connection *connection)
 
 /* ---- the extension ---- */
 
+static int add_marker(const unsigned char **out, size_t *length)
+{
+    *out = inner_marker;
+    *length = sizeof inner_marker;
+    return 1;
+}
+
 /* The first hello of a handshake. */
 static int add_to_first(struct openssl_connection *connection, const unsigned char **out,
                         size_t *length, int *alert)
@@ -139,9 +146,7 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
         return -1;
     }
     connection->phase = OPENSSL_STARTED;
-    *out = inner_marker;
-    *length = sizeof inner_marker;
-    return 1;
+    return add_marker(out, length);
 }
 
 /* The one after HelloRetryRequest: it must go through the same exchange. */
@@ -153,9 +158,7 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
         *alert = ALERT_INTERNAL_ERROR;
         return -1;
     }
-    *out = inner_marker;
-    *length = sizeof inner_marker;
-    return 1;
+    return add_marker(out, length);
 }
 
 static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
@@ -164,6 +167,10 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
     if (connection->phase == OPENSSL_STARTED &&
         shim_session_awaits_second_hello(connection->session)) {
         return add_to_second(connection, out, length, alert);
+    }
+    if (connection->phase == OPENSSL_CLEAR ||
+        (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session))) {
+        return add_marker(out, length);
     }
     bool seen = !connection->hello_made &&
                 (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);

@@ -58,6 +58,8 @@ void shim_session_reconnect(struct shim_session *session, int fd);
 struct ech_exchange *shim_session_exchange(struct shim_session *session);
 /* The server's first answer was a HelloRetryRequest that the application has to answer. */
 bool shim_session_awaits_second_hello(const struct shim_session *session);
+/* ECH was securely disabled, and the hello went out in clear. */
+bool shim_session_disabled(const struct shim_session *session);
 bool shim_session_accepted(const struct shim_session *session);
 
 #endif
