@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A large download: after the handshake the shim is out of the way. */
+#include "bench.h"
+
+#include <criterion/criterion.h>
+
+enum { PAIRS = 9 };
+
+#define URL "https://" INNER_NAME "/bulk/1073741824"
+
+static void measure(struct world *world, char *const argv[], FILE *out)
+{
+    struct bench_series wall[2] = {{.count = 0}};
+    struct bench_series cpu[2] = {{.count = 0}};
+    for (int i = 0; i < PAIRS; i++) {
+        for (int turn = 0; turn < 2; turn++) {
+            /* Who goes first changes, so that neither always finds the other's traces. */
+            int with = (i + turn) % 2;
+            struct bench_cost cost = bench_run(world, with ? RUN_SHIM : RUN_PLAIN, NULL, argv);
+            bench_add(&wall[with], cost.wall_us / 1e6);
+            bench_add(&cpu[with], cost.cpu_us / 1e6);
+        }
+    }
+    const struct bench_series *both[] = {cpu, wall};
+    static const char *const names[] = {"CPU", "wall"};
+    for (int i = 0; i < 2; i++) {
+        double ratio = bench_median_ratio(&both[i][1], &both[i][0]);
+        fprintf(out, "| %-7s | %-4s | %9.2f | %6.2f | %6.3f | 1.00 +- 0.02 | %-6s |\n", argv[0],
+                names[i], bench_median(&both[i][0]), bench_median(&both[i][1]), ratio,
+                bench_goal(ratio > 0.98 && ratio < 1.02));
+    }
+}
+
+Test(bench, bulk)
+{
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    char *const curl[] = {"curl", "-sS", "-o", "/dev/null", URL, NULL};
+    char *const wget[] = {"wget",    "-q", "-O", "/dev/null", "--tries=1", "--ca-certificate",
+                          world->ca, URL,  NULL};
+    FILE *out = bench_table("3-bulk", "Bulk data",
+                            "1 GiB over loopback, seconds of the whole program with a handshake; "
+                            "with the shim: ECH\naccepted. 9 pairs in turn, medians.");
+    fprintf(out, "| program | time | without s | with s |  ratio |         goal |        |\n"
+                 "| ------- | ---- | --------: | -----: | -----: | -----------: | ------ |\n");
+    measure(world, curl, out);
+    measure(world, wget, out);
+    fclose(out);
+    cr_assert_eq(world_report_count(world, "accepted"), 2 * PAIRS);
+}
