@@ -32,6 +32,15 @@ double bench_median(const struct bench_series *series)
                                  : (sorted.values[middle - 1] + sorted.values[middle]) / 2;
 }
 
+double bench_least(const struct bench_series *series)
+{
+    double least = series->values[0];
+    for (size_t i = 1; i < series->count; i++) {
+        least = series->values[i] < least ? series->values[i] : least;
+    }
+    return least;
+}
+
 double bench_median_added(const struct bench_series *with, const struct bench_series *without)
 {
     struct bench_series added = {.count = 0};

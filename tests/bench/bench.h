@@ -4,8 +4,9 @@
 
 /* Figures. A Criterion program like that of the preload tests, whose tests measure: each writes one
  * table into the folder ECHSHIM_BENCH_RESULTS. What is compared runs in turn, so that whatever else
- * the machine does is in both; what is told is the median. A goal that noise can spoil is marked
- * as missed, any other one fails the test. */
+ * the machine does is in both; what is told is the median, and where the machine's noise is as
+ * large as what is looked for, also the difference between the quietest of either. A goal that
+ * noise can spoil is marked as missed, any other one fails the test. */
 
 #include "tests/preload/world.h"
 
@@ -22,6 +23,7 @@ struct bench_series {
 
 void bench_add(struct bench_series *series, double value);
 double bench_median(const struct bench_series *series);
+double bench_least(const struct bench_series *series);
 /* Of what `with` has over `without` in the same turn: as a difference, as a ratio. */
 double bench_median_added(const struct bench_series *with, const struct bench_series *without);
 double bench_median_ratio(const struct bench_series *with, const struct bench_series *without);

@@ -7,7 +7,7 @@
  * first WARM_UP: microseconds of CPU that each took, and KiB by which the process grew. Like the
  * other clients of the tests they know nothing of ECH. */
 
-enum { WARM_UP = 50 };
+enum { WARM_UP = 20 };
 
 /* The certificate's name; what the server is asked for may be another one. */
 #define CERTIFIED_NAME "secret.example.org"
