@@ -22,23 +22,17 @@ static int compare(const void *left, const void *right)
     return (*a > *b) - (*a < *b);
 }
 
-double bench_median(const struct bench_series *series)
+double bench_quantile(const struct bench_series *series, double part)
 {
     struct bench_series sorted = *series;
     cr_assert_gt(series->count, (size_t)0);
     qsort(sorted.values, sorted.count, sizeof *sorted.values, compare);
-    size_t middle = sorted.count / 2;
-    return sorted.count % 2 != 0 ? sorted.values[middle]
-                                 : (sorted.values[middle - 1] + sorted.values[middle]) / 2;
+    return sorted.values[(size_t)(part * (double)(sorted.count - 1) + 0.5)];
 }
 
-double bench_least(const struct bench_series *series)
+double bench_median(const struct bench_series *series)
 {
-    double least = series->values[0];
-    for (size_t i = 1; i < series->count; i++) {
-        least = series->values[i] < least ? series->values[i] : least;
-    }
-    return least;
+    return bench_quantile(series, 0.5);
 }
 
 double bench_median_added(const struct bench_series *with, const struct bench_series *without)
@@ -50,13 +44,14 @@ double bench_median_added(const struct bench_series *with, const struct bench_se
     return bench_median(&added);
 }
 
-double bench_median_ratio(const struct bench_series *with, const struct bench_series *without)
+struct bench_series bench_ratios(const struct bench_series *with,
+                                 const struct bench_series *without)
 {
-    struct bench_series ratio = {.count = 0};
+    struct bench_series ratios = {.count = 0};
     for (size_t i = 0; i < with->count; i++) {
-        bench_add(&ratio, with->values[i] / without->values[i]);
+        bench_add(&ratios, with->values[i] / without->values[i]);
     }
-    return bench_median(&ratio);
+    return ratios;
 }
 
 FILE *bench_table(const char *file, const char *title, const char *text)

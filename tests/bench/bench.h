@@ -23,10 +23,12 @@ struct bench_series {
 
 void bench_add(struct bench_series *series, double value);
 double bench_median(const struct bench_series *series);
-double bench_least(const struct bench_series *series);
-/* Of what `with` has over `without` in the same turn: as a difference, as a ratio. */
+/* `part` from 0, the least, to 1, the largest. */
+double bench_quantile(const struct bench_series *series, double part);
+/* Of what `with` has over `without` in the same turn: as a difference, as ratios. */
 double bench_median_added(const struct bench_series *with, const struct bench_series *without);
-double bench_median_ratio(const struct bench_series *with, const struct bench_series *without);
+struct bench_series bench_ratios(const struct bench_series *with,
+                                 const struct bench_series *without);
 
 /* A table in the results, to be closed by fclose; `text` says how it was measured. */
 FILE *bench_table(const char *file, const char *title, const char *text);
