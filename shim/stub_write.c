@@ -115,6 +115,9 @@ SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, i
             break;
         }
         sent++;
+        if (attempt.tracked) {
+            break; /* the next message may be refused, and then the call has to say so */
+        }
     }
     return sent > 0 || count == 0 ? (int)sent : -1;
 }

@@ -8,7 +8,8 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c settings.c policy.c report.c))
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c \
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -56,6 +57,16 @@ CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+# A TLS library linked into the program, where no hook can see it.
+$(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a -ldl
+
+$(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/guard_client: $(CLIENT_DIR)/guard_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC)
+
 $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
 
@@ -70,7 +81,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client gnutls_client gnutls_dlopen)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
@@ -111,9 +122,11 @@ FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 
-$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(ECH_SRC) $(DNS_SRC) $(wildcard ech/*.h dns/*.h)
+FUZZ_SRC := $(ECH_SRC) $(DNS_SRC) shim/hello_guard.c
+
+$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard ech/*.h dns/*.h shim/hello_guard.h)
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(ECH_SRC) $(DNS_SRC) $(PKG_LIBS)
+	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(PKG_LIBS)
 
 # Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder. The time is shared by all targets.
 .PHONY: fuzz
