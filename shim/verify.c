@@ -1,0 +1,334 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/verify.h"
+
+#include <gnutls/abstract.h>
+#include <gnutls/x509-ext.h>
+#include <gnutls/x509.h>
+#include <stdlib.h>
+
+#include "ech/config.h"
+#include "ech/tls13_messages.h"
+
+#define OID_SUBJECT_ALT_NAME "2.5.29.17"
+
+struct shim_verifier {
+    gnutls_x509_trust_list_t trust;
+};
+
+/* gnutls_datum_t has no const; what it is given for here is only read. */
+static gnutls_datum_t datum_of(struct bytes from)
+{
+    return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)from.data,
+                            .size = (unsigned)from.len};
+}
+
+/* ---- names ---- */
+
+static uint8_t lower(uint8_t octet)
+{
+    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet - 'A' + 'a') : octet;
+}
+
+static bool equal_without_case(struct bytes a, struct bytes b)
+{
+    struct reader x = rd_of(a);
+    struct reader y = rd_of(b);
+    uint8_t p;
+    uint8_t q;
+    while (rd_u8(&x, &p) && rd_u8(&y, &q)) {
+        if (lower(p) != lower(q)) {
+            return false;
+        }
+    }
+    return a.len == b.len;
+}
+
+/* Takes the left-most label and the dot after it. False if there is no dot. */
+static bool take_label(struct reader *name, struct bytes *label)
+{
+    struct bytes start = rd_rest(name);
+    uint8_t octet;
+    while (rd_u8(name, &octet)) {
+        if (octet == '.') {
+            *label = bytes_of(start.data, start.len - name->len - 1);
+            return true;
+        }
+    }
+    return false;
+}
+
+bool shim_dns_id_matches(struct bytes presented, struct bytes reference)
+{
+    struct reader pattern = rd_of(presented);
+    struct reader name = rd_of(reference);
+    struct bytes wildcard;
+    struct bytes label;
+    if (!take_label(&pattern, &wildcard) || !bytes_equal(wildcard, bytes_of("*", 1))) {
+        return equal_without_case(presented, reference);
+    }
+    struct reader rest = pattern;
+    struct bytes second;
+    return take_label(&rest, &second) && second.len > 0 && !rd_done(&rest) &&
+           take_label(&name, &label) && label.len > 0 &&
+           equal_without_case(rd_rest(&pattern), rd_rest(&name));
+}
+
+static bool any_dns_name_matches(gnutls_subject_alt_names_t names, struct bytes reference)
+{
+    for (unsigned i = 0;; i++) {
+        unsigned type;
+        gnutls_datum_t name;
+        if (gnutls_subject_alt_names_get(names, i, &type, &name, NULL) != 0) {
+            return false;
+        }
+        if (type == GNUTLS_SAN_DNSNAME &&
+            shim_dns_id_matches(bytes_of(name.data, name.size), reference)) {
+            return true;
+        }
+    }
+}
+
+/*
+ * RFC 9849, 6.1.7: public_name is a DNS-ID (RFC 9525). No IP address, and the common name says
+ * nothing.
+ */
+static bool names_match(gnutls_x509_crt_t leaf, struct bytes public_name)
+{
+    gnutls_subject_alt_names_t names;
+    gnutls_datum_t extension = {.data = NULL};
+    unsigned critical;
+    bool match = false;
+    if (!ech_public_name_valid(public_name) ||
+        gnutls_x509_crt_get_extension_by_oid2(leaf, OID_SUBJECT_ALT_NAME, 0, &extension,
+                                              &critical) != 0) {
+        return false;
+    }
+    if (gnutls_subject_alt_names_init(&names) == 0) {
+        match = gnutls_x509_ext_import_subject_alt_names(&extension, names, 0) == 0 &&
+                any_dns_name_matches(names, public_name);
+        gnutls_subject_alt_names_deinit(names);
+    }
+    gnutls_free(extension.data);
+    return match;
+}
+
+/* ---- the chain ---- */
+
+/* The worst that is wrong with the path, in the order of what it depends on. */
+static enum ech_alert alert_for(unsigned status)
+{
+    static const struct {
+        unsigned flags;
+        enum ech_alert alert;
+    } known[] = {
+        {GNUTLS_CERT_SIGNER_NOT_FOUND | GNUTLS_CERT_SIGNER_NOT_CA, ECH_ALERT_UNKNOWN_CA},
+        {GNUTLS_CERT_SIGNATURE_FAILURE | GNUTLS_CERT_SIGNER_CONSTRAINTS_FAILURE |
+             GNUTLS_CERT_INSECURE_ALGORITHM,
+         ECH_ALERT_BAD_CERTIFICATE},
+        {GNUTLS_CERT_REVOKED, ECH_ALERT_CERTIFICATE_REVOKED},
+        {GNUTLS_CERT_EXPIRED | GNUTLS_CERT_NOT_ACTIVATED, ECH_ALERT_CERTIFICATE_EXPIRED},
+        {GNUTLS_CERT_PURPOSE_MISMATCH | GNUTLS_CERT_UNKNOWN_CRIT_EXTENSIONS,
+         ECH_ALERT_UNSUPPORTED_CERTIFICATE},
+    };
+    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
+        if ((status & known[i].flags) != 0) {
+            return known[i].alert;
+        }
+    }
+    return status == 0 ? ECH_ALERT_NONE : ECH_ALERT_CERTIFICATE_UNKNOWN;
+}
+
+/* RFC 8446, 4.4.2.2: if there is a key usage, digitalSignature has to be in it. */
+static bool may_sign(gnutls_x509_crt_t leaf)
+{
+    unsigned usage;
+    int rc = gnutls_x509_crt_get_key_usage(leaf, &usage, NULL);
+    return rc == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE ||
+           (rc == 0 && (usage & GNUTLS_KEY_DIGITAL_SIGNATURE) != 0);
+}
+
+static enum ech_alert verify_path(const struct shim_verifier *verifier, gnutls_x509_crt_t *chain,
+                                  size_t count, struct bytes public_name)
+{
+    static char server[] = GNUTLS_KP_TLS_WWW_SERVER;
+    gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
+                                     .data = (unsigned char *)server};
+    unsigned status;
+    if (gnutls_x509_trust_list_verify_crt2(verifier->trust, chain, (unsigned)count, &purpose, 1,
+                                           GNUTLS_PROFILE_TO_VFLAGS(GNUTLS_PROFILE_MEDIUM), &status,
+                                           NULL) != 0) {
+        return ECH_ALERT_CERTIFICATE_UNKNOWN;
+    }
+    enum ech_alert alert = alert_for(status);
+    if (alert == ECH_ALERT_NONE && !may_sign(chain[0])) {
+        alert = ECH_ALERT_UNSUPPORTED_CERTIFICATE;
+    }
+    if (alert == ECH_ALERT_NONE && !names_match(chain[0], public_name)) {
+        alert = ECH_ALERT_BAD_CERTIFICATE;
+    }
+    return alert;
+}
+
+/* ECH_ALERT_NONE and *certificate is the caller's to deinit, or the alert. */
+static enum ech_alert import(struct bytes der, gnutls_x509_crt_t *certificate)
+{
+    gnutls_datum_t datum = datum_of(der);
+    if (gnutls_x509_crt_init(certificate) != 0) {
+        return ECH_ALERT_INTERNAL_ERROR;
+    }
+    if (gnutls_x509_crt_import(*certificate, &datum, GNUTLS_X509_FMT_DER) != 0) {
+        gnutls_x509_crt_deinit(*certificate);
+        return ECH_ALERT_BAD_CERTIFICATE;
+    }
+    return ECH_ALERT_NONE;
+}
+
+static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
+                                   struct bytes public_name)
+{
+    gnutls_x509_crt_t chain[ECH_CERTIFICATES_MAX];
+    enum ech_alert alert =
+        count == 0 || count > ECH_CERTIFICATES_MAX ? ECH_ALERT_BAD_CERTIFICATE : ECH_ALERT_NONE;
+    size_t imported = 0;
+    while (alert == ECH_ALERT_NONE && imported < count) {
+        alert = import(certificates[imported], &chain[imported]);
+        imported += alert == ECH_ALERT_NONE ? 1 : 0;
+    }
+    if (alert == ECH_ALERT_NONE) {
+        alert = verify_path(context, chain, count, public_name);
+    }
+    for (size_t i = 0; i < imported; i++) {
+        gnutls_x509_crt_deinit(chain[i]);
+    }
+    return alert;
+}
+
+/* ---- signatures ---- */
+
+/* RFC 8446, 4.2.3: a scheme of TLS 1.3 names the kind of the key and, for ECDSA, its curve. */
+struct scheme {
+    uint16_t id;
+    gnutls_sign_algorithm_t algorithm;
+    gnutls_pk_algorithm_t key;
+    gnutls_ecc_curve_t curve; /* of ECDSA */
+};
+
+static const struct scheme *find_scheme(uint16_t id)
+{
+    static const struct scheme schemes[] = {
+        {ECH_SIGNATURE_ECDSA_SECP256R1_SHA256, GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, GNUTLS_PK_ECDSA,
+         GNUTLS_ECC_CURVE_SECP256R1},
+        {ECH_SIGNATURE_ECDSA_SECP384R1_SHA384, GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, GNUTLS_PK_ECDSA,
+         GNUTLS_ECC_CURVE_SECP384R1},
+        {ECH_SIGNATURE_ECDSA_SECP521R1_SHA512, GNUTLS_SIGN_ECDSA_SECP521R1_SHA512, GNUTLS_PK_ECDSA,
+         GNUTLS_ECC_CURVE_SECP521R1},
+        {ECH_SIGNATURE_RSA_PSS_RSAE_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PSS_RSAE_SHA384, GNUTLS_SIGN_RSA_PSS_RSAE_SHA384, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PSS_RSAE_SHA512, GNUTLS_SIGN_RSA_PSS_RSAE_SHA512, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PSS_PSS_SHA256, GNUTLS_SIGN_RSA_PSS_SHA256, GNUTLS_PK_RSA_PSS,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PSS_PSS_SHA384, GNUTLS_SIGN_RSA_PSS_SHA384, GNUTLS_PK_RSA_PSS,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PSS_PSS_SHA512, GNUTLS_SIGN_RSA_PSS_SHA512, GNUTLS_PK_RSA_PSS,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_ED25519, GNUTLS_SIGN_EDDSA_ED25519, GNUTLS_PK_EDDSA_ED25519,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_ED448, GNUTLS_SIGN_EDDSA_ED448, GNUTLS_PK_EDDSA_ED448,
+         GNUTLS_ECC_CURVE_INVALID},
+    };
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (schemes[i].id == id) {
+            return &schemes[i];
+        }
+    }
+    return NULL;
+}
+
+static bool key_fits(gnutls_pubkey_t key, const struct scheme *scheme)
+{
+    gnutls_ecc_curve_t curve;
+    if (gnutls_pubkey_get_pk_algorithm(key, NULL) != (int)scheme->key) {
+        return false;
+    }
+    return scheme->key != GNUTLS_PK_ECDSA ||
+           (gnutls_pubkey_export_ecc_raw(key, &curve, NULL, NULL) == 0 && curve == scheme->curve);
+}
+
+static enum ech_alert check_signature(gnutls_pubkey_t key, uint16_t id, struct bytes content,
+                                      struct bytes signature)
+{
+    const struct scheme *scheme = find_scheme(id);
+    gnutls_datum_t content_datum = datum_of(content);
+    gnutls_datum_t signature_datum = datum_of(signature);
+    if (scheme == NULL || !key_fits(key, scheme)) {
+        return ECH_ALERT_ILLEGAL_PARAMETER;
+    }
+    /* RFC 8446, 4.2.3: the salt is as long as the digest. */
+    return gnutls_pubkey_verify_data2(key, scheme->algorithm,
+                                      GNUTLS_VERIFY_RSA_PSS_FIXED_SALT_LENGTH, &content_datum,
+                                      &signature_datum) >= 0
+               ? ECH_ALERT_NONE
+               : ECH_ALERT_DECRYPT_ERROR;
+}
+
+static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
+                                       struct bytes content, struct bytes signature)
+{
+    (void)context;
+    gnutls_x509_crt_t leaf;
+    gnutls_pubkey_t key;
+    enum ech_alert alert = import(certificate, &leaf);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    alert = ECH_ALERT_INTERNAL_ERROR;
+    if (gnutls_pubkey_init(&key) == 0) {
+        alert = gnutls_pubkey_import_x509(key, leaf, 0) == 0
+                    ? check_signature(key, scheme, content, signature)
+                    : ECH_ALERT_UNSUPPORTED_CERTIFICATE;
+        gnutls_pubkey_deinit(key);
+    }
+    gnutls_x509_crt_deinit(leaf);
+    return alert;
+}
+
+/* ---- life ---- */
+
+enum ech_status shim_verifier_new(struct shim_verifier **verifier, const char *ca_file)
+{
+    *verifier = NULL;
+    struct shim_verifier *made = calloc(1, sizeof *made);
+    if (made == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    if (gnutls_x509_trust_list_init(&made->trust, 0) != 0) {
+        free(made);
+        return ECH_ERR_NOMEM;
+    }
+    int anchors = ca_file != NULL ? gnutls_x509_trust_list_add_trust_file(
+                                        made->trust, ca_file, NULL, GNUTLS_X509_FMT_PEM, 0, 0)
+                                  : gnutls_x509_trust_list_add_system_trust(made->trust, 0, 0);
+    if (anchors <= 0) {
+        shim_verifier_free(made);
+        return ECH_ERR_UNSUPPORTED;
+    }
+    *verifier = made;
+    return ECH_OK;
+}
+
+void shim_verifier_free(struct shim_verifier *verifier)
+{
+    if (verifier != NULL) {
+        gnutls_x509_trust_list_deinit(verifier->trust, 1);
+        free(verifier);
+    }
+}
+
+struct ech_tls13_verifier shim_verifier_callbacks(struct shim_verifier *verifier)
+{
+    return (struct ech_tls13_verifier){
+        .verify_chain = verify_chain, .verify_signature = verify_signature, .context = verifier};
+}
