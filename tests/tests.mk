@@ -8,7 +8,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c settings.c policy.c report.c))
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c settings.c policy.c report.c verify.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -17,10 +17,6 @@ $(BUILD)/tests/%.o: tests/%.c
 
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
 	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
-
-.PHONY: check-unit
-check-unit: $(BUILD)/unit-tests
-	$(BUILD)/unit-tests
 
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
@@ -71,6 +67,10 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
+
+.PHONY: check-unit
+check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
+	$(BUILD)/unit-tests
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.

@@ -8,38 +8,6 @@
 
 static const uint16_t suites[] = {0x1301, 0x1302, 0x1303, 0x1304, 0x1305};
 
-/* The hello offers all five suites. */
-static struct octets all_suites(struct bytes inner)
-{
-    struct ech_client_hello hello;
-    struct writer w;
-    cr_assert_eq(ech_client_hello_parse(inner, &hello), ECH_OK);
-    wr_init(&w, 0);
-    wr_u8(&w, 1);
-    struct wr_mark body = wr_open(&w, 3);
-    wr_u16(&w, ECH_TLS12);
-    wr_bytes(&w, hello.random);
-    struct wr_mark mark = wr_open(&w, 1);
-    wr_bytes(&w, hello.legacy_session_id);
-    wr_close(&w, mark);
-    mark = wr_open(&w, 2);
-    for (size_t i = 0; i < 5; i++) {
-        wr_u16(&w, suites[i]);
-    }
-    wr_close(&w, mark);
-    wr_bytes(&w, BYTES(1, 0));
-    mark = wr_open(&w, 2);
-    for (size_t i = 0; i < hello.extension_count; i++) {
-        wr_bytes(&w, hello.extensions[i].raw);
-    }
-    wr_close(&w, mark);
-    wr_close(&w, body);
-    cr_assert_eq(wr_finish(&w), ECH_OK);
-    struct octets made = octets_copy(wr_view(&w));
-    wr_free(&w);
-    return made;
-}
-
 static struct octets good_list(void)
 {
     struct test_server ech;
@@ -90,7 +58,7 @@ Test(tls13_handshake, ech_95_configs_of_a_known_version_count_though_unusable)
 
 Test(tls13_handshake, every_suite_with_and_without_retry)
 {
-    struct octets inner = all_suites(hello_openssl);
+    struct octets inner = hello_with_suites(hello_openssl, suites, 5);
     for (size_t i = 0; i < 5; i++) {
         for (int retry = 0; retry < 2; retry++) {
             const struct tls13_options options = {
@@ -177,7 +145,7 @@ Test(tls13_handshake, ech_82_tickets_are_not_read)
 
 Test(tls13_handshake, middlebox_compatibility_as_the_session_id_says)
 {
-    struct octets without = all_suites(hello_openssl);
+    struct octets without = hello_with_suites(hello_openssl, suites, 5);
     /* RFC 8446, D.4: with early data change_cipher_spec went out after the first hello. */
     for (int sent = 0; sent < 2; sent++) {
         struct outer_rig rig;
