@@ -52,7 +52,6 @@ static struct bytes key_of(const struct ech_tls13_protection *protection)
 static enum ech_status seal(struct ech_tls13_protection *protection, struct bytes inner,
                             struct writer *records)
 {
-    uint8_t nonce[ECH_AEAD_NONCE];
     size_t length = inner.len + ech_suite_tag_size(protection->cipher_suite);
     struct writer sealed;
     struct writer header;
@@ -67,6 +66,7 @@ static enum ech_status seal(struct ech_tls13_protection *protection, struct byte
         status = wr_finish(&header);
     }
     if (status == ECH_OK) {
+        uint8_t nonce[ECH_AEAD_NONCE];
         next_nonce(protection, nonce);
         status = ech_suite_seal(protection->cipher_suite, key_of(protection), nonce,
                                 wr_view(&header), inner, sealed.data);

@@ -9,7 +9,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c))
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -18,10 +18,6 @@ $(BUILD)/tests/%.o: tests/%.c
 
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
 	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
-
-.PHONY: check-unit
-check-unit: $(BUILD)/unit-tests
-	$(BUILD)/unit-tests
 
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
@@ -82,6 +78,10 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client gnutls_client gnutls_dlopen)
+
+.PHONY: check-unit
+check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
+	$(BUILD)/unit-tests
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.

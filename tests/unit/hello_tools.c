@@ -97,6 +97,31 @@ struct octets hello_without(struct bytes hello, uint16_t type)
     return changed(hello, type, NULL);
 }
 
+struct octets hello_with_suites(struct bytes message, const uint16_t *suites, size_t count)
+{
+    struct ech_client_hello hello;
+    struct writer list;
+    struct writer w;
+    cr_assert_eq(ech_client_hello_parse(message, &hello), ECH_OK);
+    wr_init(&list, 0);
+    wr_init(&w, 0);
+    for (size_t i = 0; i < count; i++) {
+        wr_u16(&list, suites[i]);
+    }
+    hello.cipher_suites = wr_view(&list);
+    wr_u8(&w, 1);
+    struct wr_mark body = wr_open(&w, 3);
+    write_head(&w, &hello, hello.legacy_session_id);
+    struct wr_mark extensions = wr_open(&w, 2);
+    for (size_t i = 0; i < hello.extension_count; i++) {
+        wr_bytes(&w, hello.extensions[i].raw);
+    }
+    wr_close(&w, extensions);
+    wr_close(&w, body);
+    wr_free(&list);
+    return take(&w);
+}
+
 struct octets hello_named(struct bytes hello, size_t name_length)
 {
     struct writer w;

@@ -23,6 +23,8 @@ struct ech_random test_random(struct test_random *source);
  * if it was not there. */
 struct octets hello_with(struct bytes hello, uint16_t type, struct bytes data);
 struct octets hello_without(struct bytes hello, uint16_t type);
+/* A copy that offers these cipher suites. */
+struct octets hello_with_suites(struct bytes hello, const uint16_t *suites, size_t count);
 /* A copy for another host name. */
 struct octets hello_named(struct bytes hello, size_t name_length);
 /* The data of an extension; the test fails if it is not there. */

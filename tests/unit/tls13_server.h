@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The server's side of TLS 1.3, without I/O, on our own key schedule and record protection, that
+ * obeys or breaks one rule: what a real server would not do on demand. It knows nothing of ECH but
+ * its extensions: for it every hello is the outer one.
+ */
+#ifndef TESTS_UNIT_TLS13_SERVER_H
+#define TESTS_UNIT_TLS13_SERVER_H
+
+#include "ech/client_hello.h"
+#include "ech/tls13_keys.h"
+#include "ech/tls13_record.h"
+#include "tests/unit/vectors.h"
+
+enum tls13_step {
+    TLS13_RETRY, /* HelloRetryRequest */
+    TLS13_HELLO,
+    TLS13_EXTENSIONS,
+    TLS13_REQUEST, /* CertificateRequest */
+    TLS13_CERTIFICATE,
+    TLS13_VERIFY,
+    TLS13_FINISHED,
+    TLS13_STEPS,
+};
+
+/* What is wrong with one message. */
+enum tls13_fault {
+    TLS13_OBEY,
+    TLS13_SKIP,
+    TLS13_TWICE,
+    TLS13_BODY,     /* `octets` are its body */
+    TLS13_TYPE,     /* octets[0] is its type */
+    TLS13_TRUNCATE, /* its body lacks the last octet */
+    TLS13_LONGER,   /* its body has one more octet, 0 */
+    TLS13_FLIP,     /* the last bit of its body */
+    TLS13_EXCESS,   /* `octets` follow in the same record */
+    TLS13_BEFORE,   /* `octets`, a whole record in the clear, come before it */
+    TLS13_CONTENT,  /* a record of type octets[0] with the rest of `octets` comes before it,
+                       protected if the message is */
+};
+
+/* How a server signs: the signature over the content, to be freed by the caller. */
+typedef struct octets tls13_sign(void *context, uint16_t scheme, struct bytes content);
+
+/* Zeros and NULLs: the usual. */
+struct tls13_options {
+    uint16_t cipher_suite; /* TLS_AES_128_GCM_SHA256 */
+    bool retry;            /* asks for another group, P-256 */
+    uint16_t retry_group;
+    bool retry_without_group;
+    struct bytes cookie;     /* of the HelloRetryRequest */
+    struct bytes retry_more; /* further extensions of it, serialized */
+    uint16_t second_suite;   /* in ServerHello after it */
+
+    bool no_share; /* the extensions of ServerHello */
+    uint16_t share_group;
+    struct bytes share;
+    bool no_version;
+    uint16_t version;
+    struct bytes hello_more;
+    struct bytes echo; /* legacy_session_id_echo */
+
+    const struct bytes *retry_configs;
+    struct bytes extensions_more; /* further extensions of EncryptedExtensions */
+    bool request_certificate;
+    struct bytes certificates[4]; /* DER, until an empty one; "leaf" */
+    struct bytes entry_extensions;
+    uint16_t scheme;  /* of CertificateVerify: ecdsa_secp256r1_sha256 */
+    tls13_sign *sign; /* what tls13_test_sign makes */
+    void *sign_context;
+
+    enum tls13_step step;
+    enum tls13_fault fault;
+    struct bytes octets;
+
+    size_t padding;           /* octets in each protected record */
+    size_t fragment;          /* messages go in records of so many octets */
+    bool one_record;          /* the whole protected flight in one record */
+    bool change_cipher_specs; /* one after each hello */
+};
+
+/* What came from the client so far. */
+struct tls13_seen {
+    unsigned hellos;
+    unsigned change_cipher_specs;
+    bool certificate; /* an empty one */
+    bool finished;    /* with the right verify_data */
+    int plain_alert;  /* -1: none */
+    int handshake_alert;
+    int application_alert;
+};
+
+struct tls13_server {
+    struct tls13_options options;
+    struct tls13_seen seen;
+    struct ech_random random;
+    uint16_t cipher_suite;
+    enum ech_hash hash;
+    struct writer transcript;
+    struct octets first_hello;
+    struct octets second_hello;
+    bool retried;
+    bool is_protected;
+    bool flight_done;
+    struct ech_tls13_secrets secrets;
+    uint8_t client_handshake[ECH_HASH_MAX];
+    struct ech_tls13_protection to_client;
+    struct ech_tls13_protection from_client;
+    struct writer flight; /* contents for one record */
+    struct writer assembled;
+    struct ech_record_reader records;
+    struct writer out; /* for the client */
+};
+
+void tls13_server_init(struct tls13_server *server, const struct tls13_options *options,
+                       struct ech_random random);
+void tls13_server_free(struct tls13_server *server);
+/* Takes what the client sends, hellos and all; a record that a strict server would refuse fails the
+ * test. Answers stand in server->out. */
+void tls13_server_take(struct tls13_server *server, struct bytes in);
+/* Protected under application keys, after the server's Finished: a record of this type. */
+void tls13_server_send(struct tls13_server *server, uint8_t type, struct bytes content);
+
+/* A signature that is none: the SHA-256 of scheme and content. */
+tls13_sign tls13_test_sign;
+
+#endif
