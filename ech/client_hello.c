@@ -223,3 +223,17 @@ enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
     ech->payload = rd_rest(&payload);
     return ECH_OK;
 }
+
+void ech_ech_client_hello_write(const struct ech_ech_client_hello *ech, struct writer *w)
+{
+    wr_u8(w, ECH_CLIENT_HELLO_OUTER);
+    wr_u16(w, ech->kdf_id);
+    wr_u16(w, ech->aead_id);
+    wr_u8(w, ech->config_id);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, ech->enc);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, ech->payload);
+    wr_close(w, mark);
+}

@@ -129,6 +129,8 @@ struct ech_ech_client_hello {
 };
 ECH_MUST_USE enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
                                                         struct ech_ech_client_hello *ech);
+/* The other way round, for the outer variant: real ECH and GREASE are written by the same code. */
+void ech_ech_client_hello_write(const struct ech_ech_client_hello *ech, struct writer *w);
 
 /* A value reserved by RFC 8701, as extension type, group, version or cipher suite: 0x0a0a, 0x1a1a,
  * ... */
