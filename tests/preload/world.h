@@ -96,6 +96,10 @@ struct run_result world_shell(struct world *world, enum run_mode mode, char *con
 /* Whole contents of a file in the world's folder, "" when it is not there. */
 char *world_read(const struct world *world, const char *name, size_t *len);
 
+/* Skips the running test when libasan is preloaded and the command is curl's or git's: with Debian
+ * 12's libasan alone these two hang in setlocale, before they do anything. */
+void skip_where_sanitizers_hang(enum run_mode mode, const char *command);
+
 /* ---- what must have happened ---- */
 
 /* `count` handshakes: accepted with INNER_NAME at the server, each reported as accepted, the inner
