@@ -15,6 +15,17 @@
  */
 enum { OPENSSL_OWN = 128, OPENSSL_SHARED = 88, GNUTLS_OWN = 220, GNUTLS_SHARED = 103 };
 
+size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite)
+{
+    enum { EXTENSION_HEADER = 4, LIST_LENGTHS = 4, IDENTITY_LENGTH_AND_AGE = 6, BINDER_LENGTH = 1 };
+    enum ech_hash hash;
+    if (identity_length == 0 || ech_suite_hash(cipher_suite, &hash) != ECH_OK) {
+        return 0;
+    }
+    return EXTENSION_HEADER + LIST_LENGTHS + IDENTITY_LENGTH_AND_AGE + identity_length +
+           BINDER_LENGTH + ech_hash_size(hash);
+}
+
 static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share)
 {
     bool gnutls = shape->floor == ECH_FLOOR_GNUTLS;

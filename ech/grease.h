@@ -21,6 +21,12 @@ struct ech_grease_shape {
     size_t pre_shared_key;        /* octets of that extension, header and all; 0: none is sent */
 };
 
+/*
+ * The octets of a pre_shared_key extension with one identity (a ticket) of a session with that
+ * cipher suite (RFC 8446, 4.2.11); 0 without an identity or for a suite that is not of TLS 1.3.
+ */
+size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite);
+
 /* The length of the EncodedClientHelloInner that real ECH would have, padded (RFC 9849, 6.1.3). */
 size_t ech_grease_inner_length(const struct ech_grease_shape *shape);
 

@@ -46,6 +46,8 @@ static bool decided(const struct openssl_connection *connection, const char *ser
     switch (connection->phase) {
     case OPENSSL_ARMED:
         return shim_session_is_for(connection->session, server_name);
+    case OPENSSL_GREASE:
+        return !connection->hello_made && shim_session_is_for(connection->session, server_name);
     case OPENSSL_PASS:
         return !connection->hello_made;
     default:
@@ -74,6 +76,20 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
     return goes_on;
 }
 
+/* Is nothing of ours needed any more? */
+static bool is_over(const struct openssl_connection *connection)
+{
+    switch (connection->phase) {
+    case OPENSSL_GREASE:
+        return connection->openssl->SSL_is_init_finished(connection->ssl) != 0;
+    case OPENSSL_STARTED:
+        return connection->replacing == 0 && connection->taken == 0 &&
+               ech_exchange_drained(shim_session_exchange(connection->session));
+    default:
+        return false;
+    }
+}
+
 static void after(struct shim_library *library, SSL *ssl)
 {
     const struct openssl *openssl = library->engine_data;
@@ -81,9 +97,7 @@ static void after(struct shim_library *library, SSL *ssl)
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
-    if (connection == NULL || connection->phase != OPENSSL_STARTED || connection->replacing != 0 ||
-        !ech_exchange_drained(shim_session_exchange(connection->session)) ||
-        connection->taken != 0) {
+    if (connection == NULL || !is_over(connection)) {
         return;
     }
     int saved = errno;

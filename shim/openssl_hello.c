@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim/engine.h"
 #include "shim/openssl.h"
@@ -121,7 +122,7 @@ bool openssl_decide(struct openssl_connection *connection)
         break;
     default:
         openssl_minimum_restore(connection);
-        connection->phase = OPENSSL_PASS;
+        connection->phase = action == SHIM_ACTION_GREASE ? OPENSSL_GREASE : OPENSSL_PASS;
         break;
     }
     openssl->ERR_pop_to_mark();
@@ -158,6 +159,30 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
     return 1;
 }
 
+static int add_as_decided(struct openssl_connection *connection, const unsigned char **out,
+                          size_t *length, int *alert)
+{
+    switch (connection->phase) {
+    case OPENSSL_ARMED:
+        return add_to_first(connection, out, length, alert);
+    case OPENSSL_GREASE:
+        return openssl_grease_add(connection, out, length);
+    default:
+        return 0;
+    }
+}
+
+/* Is this the hello after a HelloRetryRequest to one without ECH? The random stays then (RFC 8446,
+ * 4.1.2), and is new in every other. */
+static bool repeats(struct openssl_connection *connection)
+{
+    unsigned char random[SSL3_RANDOM_SIZE] = {0};
+    (void)connection->openssl->SSL_get_client_random(connection->ssl, random, sizeof random);
+    bool same = connection->hello_made && memcmp(connection->random, random, sizeof random) == 0;
+    memcpy(connection->random, random, sizeof random);
+    return same && (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_GREASE);
+}
+
 static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
                                size_t *length, int *alert)
 {
@@ -166,13 +191,9 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
         return add_to_second(connection, out, length, alert);
     }
     bool seen = !connection->hello_made &&
-                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);
-    if (!seen && connection->phase == OPENSSL_PASS && connection->hello_made) {
-        /* After a HelloRetryRequest to a hello of the application's own: what passed once passes
-         * twice. */
-        return 0;
-    }
-    if (!seen) {
+                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS ||
+                 connection->phase == OPENSSL_GREASE);
+    if (!repeats(connection) && !seen) {
         openssl_reset(connection);
         connection->late = true;
         if (!openssl_decide(connection)) {
@@ -181,7 +202,7 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
         }
     }
     connection->hello_made = true;
-    return connection->phase == OPENSSL_ARMED ? add_to_first(connection, out, length, alert) : 0;
+    return add_as_decided(connection, out, length, alert);
 }
 
 int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
@@ -211,11 +232,14 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
                             const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
                             int *alert, void *argument)
 {
-    (void)type, (void)in, (void)inlen, (void)x, (void)chain_index;
+    (void)type, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
     if (connection == NULL || openssl->SSL_is_server(ssl) != 0) {
         return 1;
+    }
+    if (connection->phase == OPENSSL_GREASE) {
+        return openssl_grease_parse(context, bytes_of(in, inlen), alert);
     }
     if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
         /*

@@ -193,6 +193,21 @@ static void parse_timeout(struct shim_settings *settings, const struct shim_sett
     settings->timeout_ms = (unsigned)timeout;
 }
 
+/* on or off; another word is told, and what is safe is said by the caller. */
+static bool parse_switch(const struct shim_settings_source *source, const char *variable,
+                         bool usual, const char *then)
+{
+    const char *value = get(source, variable);
+    if (value == NULL) {
+        return usual;
+    }
+    if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0) {
+        return strcmp(value, "on") == 0;
+    }
+    problem(source, variable, value, then);
+    return usual;
+}
+
 static enum ech_status parse_log(struct shim_settings *settings,
                                  const struct shim_settings_source *source)
 {
@@ -243,6 +258,7 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
     parse_mode(settings, source);
     parse_resolver(settings, source);
     parse_timeout(settings, source);
+    settings->grease = parse_switch(source, "ECHSHIM_GREASE", true, "it is on");
     enum ech_status status = parse_ports(settings, source);
     if (status == ECH_OK) {
         status = parse_config_list(settings, source);

@@ -35,6 +35,7 @@ struct shim_settings {
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     struct shim_static_config *static_configs;
     size_t static_config_count;
+    bool grease;         /* GREASE ECH where there is no config; mode grease always does it */
     unsigned timeout_ms; /* of one look-up */
     enum shim_log_level log_level;
     char *log_file; /* NULL: standard error */

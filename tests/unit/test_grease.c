@@ -189,6 +189,22 @@ Test(grease, ech_100_so_it_is_for_names_of_any_length)
     }
 }
 
+Test(grease, ech_100_a_ticket_is_counted)
+{
+    struct ech_client_hello parsed;
+    struct ech_offered_psks psks;
+    struct reader identity;
+    cr_assert_eq(ech_client_hello_parse(hello_openssl_psk, &parsed), ECH_OK);
+    const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
+    cr_assert_eq(ech_offered_psks_parse(psk->data, &psks), ECH_OK);
+    cr_assert(rd_vec16(&psks.identities, &identity));
+    /* TLS_AES_256_GCM_SHA384 */
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0x1302), psk->raw.len);
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0x1301), psk->raw.len - 16);
+    cr_assert_eq(ech_grease_pre_shared_key(0, 0x1302), 0u);
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0xc02f), 0u);
+}
+
 Test(grease, ech_100_the_floors)
 {
     struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .name_length = 15};
