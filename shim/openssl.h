@@ -58,6 +58,7 @@
     F(SSL_SESSION_get0_cipher)                                                                     \
     F(SSL_SESSION_get0_ticket)                                                                     \
     F(SSL_SESSION_get_protocol_version)                                                            \
+    F(SSL_clear_options)                                                                           \
     F(SSL_ctrl)                                                                                    \
     F(SSL_extension_supported)                                                                     \
     F(SSL_get1_supported_ciphers)                                                                  \
@@ -77,7 +78,8 @@
     F(SSL_renegotiate_pending)                                                                     \
     F(SSL_set0_rbio)                                                                               \
     F(SSL_set0_wbio)                                                                               \
-    F(SSL_set_ex_data)
+    F(SSL_set_ex_data)                                                                             \
+    F(SSL_set_options)
 
 struct openssl {
     struct shim_library *library;
@@ -117,8 +119,9 @@ struct openssl_connection {
     unsigned replacing; /* depth of calls that put other BIOs under the SSL */
     size_t taken;       /* octets of a write that were taken before the transport said "later" */
     bool minimum_raised;
-    long minimum; /* the application's own, while raised */
-    bool late;    /* no hook saw the handshake start */
+    long minimum;     /* the application's own, while raised */
+    bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING is to be given back */
+    bool late;        /* no hook saw the handshake start */
 };
 
 /* The table of a library, made at the first call; never NULL but for want of memory. Look at

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * GREASE ECH by the custom extension: the hello is libssl's own, and this extension the only thing
- * in it that is ours.
+ * in it that is ours. The length of the payload is a good guess, not more: no call tells which
+ * other extensions there will be, and each is two octets in ech_outer_extensions. Without a PSK the
+ * floor covers that.
  */
 #include "ech/grease.h"
 

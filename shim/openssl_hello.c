@@ -66,6 +66,30 @@ static bool try_tls13(struct openssl_connection *connection)
     return some;
 }
 
+/* ---- the padding extension ---- */
+
+/*
+ * SSL_OP_TLSEXT_PADDING makes 512 octets of a hello of 256 to 511 (RFC 7685): in ClientHelloInner
+ * it would be sealed, 200 octets of zeros, and around GREASE it would show that there is no
+ * ClientHelloInner. With encrypted_client_hello a hello has no length that it was made for.
+ */
+static void padding_stop(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    if ((openssl->SSL_get_options(connection->ssl) & SSL_OP_TLSEXT_PADDING) != 0) {
+        (void)openssl->SSL_clear_options(connection->ssl, SSL_OP_TLSEXT_PADDING);
+        connection->padding_off = true;
+    }
+}
+
+static void padding_restore(struct openssl_connection *connection)
+{
+    if (connection->padding_off && connection->ssl != NULL) {
+        (void)connection->openssl->SSL_set_options(connection->ssl, SSL_OP_TLSEXT_PADDING);
+        connection->padding_off = false;
+    }
+}
+
 /* ---- the decision ---- */
 
 /* A connect BIO connects when the hello is written: its port is known before its peer is. */
@@ -83,6 +107,7 @@ void openssl_reset(struct openssl_connection *connection)
 {
     openssl_filter_remove(connection);
     openssl_minimum_restore(connection);
+    padding_restore(connection);
     shim_session_free(connection->session);
     connection->session = NULL;
     connection->phase = OPENSSL_IDLE;
@@ -114,15 +139,21 @@ bool openssl_decide(struct openssl_connection *connection)
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
         connection->phase = OPENSSL_ARMED;
+        padding_stop(connection);
         /* Without the filter's help the call itself has to fail. */
         goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
         if (!goes_on) {
             openssl_reset(connection);
         }
         break;
+    case SHIM_ACTION_GREASE:
+        openssl_minimum_restore(connection);
+        connection->phase = OPENSSL_GREASE;
+        padding_stop(connection);
+        break;
     default:
         openssl_minimum_restore(connection);
-        connection->phase = action == SHIM_ACTION_GREASE ? OPENSSL_GREASE : OPENSSL_PASS;
+        connection->phase = OPENSSL_PASS;
         break;
     }
     openssl->ERR_pop_to_mark();
