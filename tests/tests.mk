@@ -44,6 +44,10 @@ $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
 
+$(PEERS)/answer_server: tests/peers/answer_server.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^) -lssl -lcrypto
+
 # The authority's certificate is the last thing that counts, so that a broken run is made again.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
@@ -69,7 +73,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----

@@ -146,6 +146,26 @@ GREASE13(grease_own, gnutls_stutter, 1, GNUTLS, WELL, OWN_GNUTLS("stutter"));
 GREASE13(grease_own, gnutls_fork, 3, GNUTLS, WELL, OWN_GNUTLS("fork"));
 GREASE13(grease_own, gnutls_resume, 2, ANY, "reused", OWN_GNUTLS("resume"));
 
+/* The certificate is still the origin's to have. */
+static void check_judged(const char *command, int exit_code, const char *says)
+{
+    struct world *world =
+        world_start(&(struct world_options){.no_https_record = true, .inner_certificate = "other"});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
+    expect_exit(&result, exit_code, says);
+    cr_assert_eq(world_report_count(world, "grease"), 1u);
+}
+
+Test(grease, ech_104_the_wrong_certificate_for_wget)
+{
+    check_judged(WGET URL, 5, "does not match hostname");
+}
+
+Test(grease, ech_104_the_wrong_certificate_for_s_client)
+{
+    check_judged(S_CLIENT "-verify_hostname " INNER_NAME, 1, "hostname mismatch");
+}
+
 /* ---- ECH-103: what came in EncryptedExtensions is not kept ---- */
 
 static void check_not_kept(const char *command, size_t payload)
