@@ -245,3 +245,17 @@ void ech_server_name_write(struct writer *w, struct bytes name)
     wr_close(w, list);
     wr_close(w, data);
 }
+
+void ech_ech_client_hello_write(const struct ech_ech_client_hello *ech, struct writer *w)
+{
+    wr_u8(w, ECH_CLIENT_HELLO_OUTER);
+    wr_u16(w, ech->kdf_id);
+    wr_u16(w, ech->aead_id);
+    wr_u8(w, ech->config_id);
+    struct wr_mark mark = wr_open(w, 2);
+    wr_bytes(w, ech->enc);
+    wr_close(w, mark);
+    mark = wr_open(w, 2);
+    wr_bytes(w, ech->payload);
+    wr_close(w, mark);
+}

@@ -129,6 +129,8 @@ struct ech_ech_client_hello {
 };
 ECH_MUST_USE enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
                                                         struct ech_ech_client_hello *ech);
+/* The other way round, for the outer variant: real ECH and GREASE are written by the same code. */
+void ech_ech_client_hello_write(const struct ech_ech_client_hello *ech, struct writer *w);
 
 /* Writes one extension, and server_name with one host_name. */
 void ech_extension_write(struct writer *w, uint16_t type, struct bytes data);

@@ -124,18 +124,17 @@ enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
 static void write_encrypted_client_hello(const struct ech_outer_hello *outer, struct bytes payload,
                                          struct writer *w)
 {
+    const struct ech_ech_client_hello ech = {
+        .type = ECH_CLIENT_HELLO_OUTER,
+        .kdf_id = outer->suite.kdf_id,
+        .aead_id = outer->suite.aead_id,
+        .config_id = outer->config_id,
+        .enc = outer->enc,
+        .payload = payload,
+    };
     wr_u16(w, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
     struct wr_mark data = wr_open(w, 2);
-    wr_u8(w, ECH_CLIENT_HELLO_OUTER);
-    wr_u16(w, outer->suite.kdf_id);
-    wr_u16(w, outer->suite.aead_id);
-    wr_u8(w, outer->config_id);
-    struct wr_mark mark = wr_open(w, 2);
-    wr_bytes(w, outer->enc);
-    wr_close(w, mark);
-    mark = wr_open(w, 2);
-    wr_bytes(w, payload);
-    wr_close(w, mark);
+    ech_ech_client_hello_write(&ech, w);
     wr_close(w, data);
 }
 

@@ -10,8 +10,6 @@
 #include "shim/engine.h"
 #include "shim/gnutls.h"
 
-enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
-
 /* The session that gnutls_init is making: its defaults can be seen being set. */
 struct initialising {
     struct gnutls_transport defaults;
@@ -328,7 +326,7 @@ static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_on
         return false;
     }
     if (connection->session_data.data != NULL &&
-        gnutls_session_data_is_tls13(connection, tls13_only)) {
+        gnutls_session_data_psk(connection, tls13_only) > 0) {
         (void)gnutls->gnutls_session_set_data(connection->session, connection->session_data.data,
                                               connection->session_data.size);
     }
@@ -338,9 +336,9 @@ static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_on
 }
 
 /* The application's own handshake, with the session data that was held back. */
-static int pass(struct gnutls_connection *connection)
+static int pass(struct gnutls_connection *connection, enum gnutls_phase phase)
 {
-    connection->phase = GNUTLS_PASS;
+    connection->phase = phase;
     if (connection->session_data.data == NULL) {
         return GNUTLS_E_SUCCESS;
     }
@@ -371,8 +369,13 @@ static int decide(struct gnutls_connection *connection)
             result = GNUTLS_E_INTERNAL_ERROR;
         }
         break;
+    case SHIM_ACTION_GREASE:
+        result = pass(connection, tls13_only != NULL && gnutls_grease_arm(connection, tls13_only)
+                                      ? GNUTLS_GREASE
+                                      : GNUTLS_PASS);
+        break;
     default:
-        result = pass(connection);
+        result = pass(connection, GNUTLS_PASS);
         break;
     }
     if (tls13_only != NULL) {
@@ -381,14 +384,29 @@ static int decide(struct gnutls_connection *connection)
     return result;
 }
 
-/* Out of the data path, if the exchange is over. */
-static void step_out(struct gnutls_connection *connection)
+/* Is nothing of ours needed any more? */
+static bool is_over(const struct gnutls_connection *connection, int result)
 {
-    if (connection->phase != GNUTLS_STARTED || connection->taken != 0 ||
-        !ech_exchange_drained(shim_session_exchange(connection->shim))) {
+    switch (connection->phase) {
+    case GNUTLS_GREASE:
+        return result == GNUTLS_E_SUCCESS;
+    case GNUTLS_STARTED:
+        return connection->taken == 0 &&
+               ech_exchange_drained(shim_session_exchange(connection->shim));
+    default:
+        return false;
+    }
+}
+
+/* Out of the data path, if it is over. */
+static void step_out(struct gnutls_connection *connection, int result)
+{
+    if (!is_over(connection, result)) {
         return;
     }
-    gnutls_transport_unwrap(connection);
+    if (connection->phase == GNUTLS_STARTED) {
+        gnutls_transport_unwrap(connection);
+    }
     connection->phase = GNUTLS_DONE;
     shim_session_free(connection->shim);
     connection->shim = NULL;
@@ -417,7 +435,7 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     (void)gnutls_transport_enter(outer);
     saved = errno;
     depth++;
-    step_out(connection);
+    step_out(connection, result);
     depth--;
     errno = saved;
     return result;

@@ -11,6 +11,8 @@
 #include "shim/abi.h"
 #include "shim/session.h"
 
+enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
+
 /* What we call of the application's libgnutls: never by linkage, for some of these are the stub's
  * hooks. */
 #define SHIM_GNUTLS_FUNCTIONS(F)                                                                   \
@@ -19,10 +21,12 @@
     F(gnutls_certificate_free_credentials)                                                         \
     F(gnutls_credentials_set)                                                                      \
     F(gnutls_deinit)                                                                               \
+    F(gnutls_ext_get_current_msg)                                                                  \
     F(gnutls_handshake)                                                                            \
     F(gnutls_handshake_set_read_function)                                                          \
     F(gnutls_init)                                                                                 \
     F(gnutls_priority_deinit)                                                                      \
+    F(gnutls_priority_group_list)                                                                  \
     F(gnutls_priority_init)                                                                        \
     F(gnutls_priority_init2)                                                                       \
     F(gnutls_priority_protocol_list)                                                               \
@@ -52,8 +56,9 @@ struct gnutls {
 enum gnutls_phase {
     GNUTLS_IDLE,    /* nothing decided */
     GNUTLS_PASS,    /* decided: the application's own hello */
+    GNUTLS_GREASE,  /* decided: the application's own hello with GREASE ECH; shim is set */
     GNUTLS_STARTED, /* the wrappers are in, the hello is being made or gone */
-    GNUTLS_DONE,    /* the exchange was accepted and the wrappers are out */
+    GNUTLS_DONE,    /* the exchange was accepted and the wrappers are out, or GREASE is over */
 };
 
 /* The functions that move octets; any of them may be NULL. */
@@ -81,6 +86,7 @@ struct gnutls_connection {
                                     descriptor */
     enum gnutls_phase phase;
     struct shim_session *shim;
+    struct ech_grease_shape grease_shape;
     size_t taken; /* octets of a push that were taken before the transport said "later" */
 };
 
@@ -130,8 +136,17 @@ struct gnutls_connection *gnutls_transport_enter(struct gnutls_connection *conne
 
 /* ---- gnutls_resume.c ---- */
 
-/* Is the held session data of TLS 1.3? It is tried on a session that is thrown away. */
-bool gnutls_session_data_is_tls13(const struct gnutls_connection *connection,
-                                  gnutls_priority_t tls13_only);
+/*
+ * The octets of the pre_shared_key extension, header and all, that the held session data gives; 0
+ * if they are not of TLS 1.3. They are tried on a session that is thrown away.
+ */
+size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
+                               gnutls_priority_t tls13_only);
+
+/* ---- gnutls_grease.c ---- */
+
+/* Adds the GREASE extension to the session, before its session data are set. False: it cannot have
+ * one. */
+bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only);
 
 #endif

@@ -26,26 +26,29 @@ static ssize_t refuse_pull(gnutls_transport_ptr_t pointer, void *out, size_t siz
 }
 
 /* A session without settings of its own writes its hello as one record. */
-static bool offers_psk(struct bytes records)
+static size_t psk_octets(struct bytes records)
 {
     struct reader r = rd_of(records);
     struct bytes type_and_version;
     struct reader body;
     struct ech_client_hello hello;
-    return rd_bytes(&r, RECORD_TYPE_AND_VERSION, &type_and_version) && rd_vec16(&r, &body) &&
-           ech_client_hello_parse(rd_rest(&body), &hello) == ECH_OK &&
-           ech_client_hello_find(&hello, ECH_EXT_PRE_SHARED_KEY) != NULL;
+    if (!rd_bytes(&r, RECORD_TYPE_AND_VERSION, &type_and_version) || !rd_vec16(&r, &body) ||
+        ech_client_hello_parse(rd_rest(&body), &hello) != ECH_OK) {
+        return 0;
+    }
+    const struct ech_extension *psk = ech_client_hello_find(&hello, ECH_EXT_PRE_SHARED_KEY);
+    return psk != NULL ? psk->raw.len : 0;
 }
 
-bool gnutls_session_data_is_tls13(const struct gnutls_connection *connection,
-                                  gnutls_priority_t tls13_only)
+size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
+                               gnutls_priority_t tls13_only)
 {
     const struct gnutls *gnutls = connection->gnutls;
     gnutls_session_t scratch = NULL;
     gnutls_certificate_credentials_t credentials = NULL;
     struct writer caught;
     wr_init(&caught, 0);
-    bool resumes = false;
+    size_t octets = 0;
     if (gnutls->gnutls_certificate_allocate_credentials(&credentials) == GNUTLS_E_SUCCESS &&
         gnutls->gnutls_init(&scratch, GNUTLS_CLIENT | GNUTLS_NONBLOCK) == GNUTLS_E_SUCCESS &&
         gnutls->gnutls_priority_set(scratch, tls13_only) == GNUTLS_E_SUCCESS &&
@@ -57,7 +60,7 @@ bool gnutls_session_data_is_tls13(const struct gnutls_connection *connection,
         gnutls->gnutls_transport_set_push_function(scratch, catch_push);
         gnutls->gnutls_transport_set_pull_function(scratch, refuse_pull);
         (void)gnutls->gnutls_handshake(scratch);
-        resumes = offers_psk(wr_view(&caught));
+        octets = psk_octets(wr_view(&caught));
     }
     if (scratch != NULL) {
         gnutls->gnutls_deinit(scratch);
@@ -66,5 +69,5 @@ bool gnutls_session_data_is_tls13(const struct gnutls_connection *connection,
         gnutls->gnutls_certificate_free_credentials(credentials);
     }
     wr_wipe(&caught);
-    return resumes;
+    return octets;
 }

@@ -8,7 +8,12 @@
 
 #include <stdbool.h>
 
-enum shim_mode { SHIM_MODE_OFF, SHIM_MODE_GREASE, SHIM_MODE_OPPORTUNISTIC, SHIM_MODE_STRICT };
+enum shim_mode {
+    SHIM_MODE_OFF,
+    SHIM_MODE_GREASE, /* GREASE ECH for every server: nothing is looked up, no ECHConfig is used */
+    SHIM_MODE_OPPORTUNISTIC,
+    SHIM_MODE_STRICT
+};
 
 /*
  * The mode that a word names; NULL or "" is the default, opportunistic. An unknown word gives

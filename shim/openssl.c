@@ -46,6 +46,8 @@ static bool decided(const struct openssl_connection *connection, const char *ser
     switch (connection->phase) {
     case OPENSSL_ARMED:
         return shim_session_is_for(connection->session, server_name);
+    case OPENSSL_GREASE:
+        return !connection->hello_made && shim_session_is_for(connection->session, server_name);
     case OPENSSL_PASS:
         return !connection->hello_made;
     default:
@@ -79,7 +81,7 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
 static void step_out(struct openssl_connection *connection)
 {
     int saved = errno;
-    if (shim_session_disabled(connection->session)) {
+    if (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session)) {
         openssl_filter_remove(connection);
         connection->phase = OPENSSL_CLEAR;
     } else {
@@ -89,6 +91,21 @@ static void step_out(struct openssl_connection *connection)
     errno = saved;
 }
 
+/* Is nothing of ours needed any more? */
+static bool is_over(const struct openssl_connection *connection)
+{
+    switch (connection->phase) {
+    case OPENSSL_GREASE:
+    case OPENSSL_CLEAR:
+        return connection->openssl->SSL_is_init_finished(connection->ssl) != 0;
+    case OPENSSL_STARTED:
+        return connection->replacing == 0 && connection->taken == 0 &&
+               ech_exchange_drained(shim_session_exchange(connection->session));
+    default:
+        return false;
+    }
+}
+
 static void after(struct shim_library *library, SSL *ssl)
 {
     const struct openssl *openssl = library->engine_data;
@@ -96,15 +113,7 @@ static void after(struct shim_library *library, SSL *ssl)
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
-    if (connection != NULL && connection->phase == OPENSSL_CLEAR &&
-        openssl->SSL_is_init_finished(ssl) != 0) {
-        openssl_reset(connection);
-        connection->phase = OPENSSL_DONE;
-        return;
-    }
-    if (connection == NULL || connection->phase != OPENSSL_STARTED || connection->replacing != 0 ||
-        !ech_exchange_drained(shim_session_exchange(connection->session)) ||
-        connection->taken != 0) {
+    if (connection == NULL || !is_over(connection)) {
         return;
     }
     step_out(connection);

@@ -51,27 +51,35 @@
     F(OPENSSL_sk_free)                                                                             \
     F(OPENSSL_sk_num)                                                                              \
     F(OpenSSL_version_num)                                                                         \
+    F(SSL_CIPHER_get_protocol_id)                                                                  \
     F(SSL_CTX_add_custom_ext)                                                                      \
     F(SSL_CTX_get_ex_data)                                                                         \
     F(SSL_CTX_set_ex_data)                                                                         \
+    F(SSL_SESSION_get0_cipher)                                                                     \
+    F(SSL_SESSION_get0_ticket)                                                                     \
+    F(SSL_SESSION_get_protocol_version)                                                            \
+    F(SSL_clear_options)                                                                           \
     F(SSL_ctrl)                                                                                    \
     F(SSL_extension_supported)                                                                     \
     F(SSL_get1_supported_ciphers)                                                                  \
     F(SSL_get_SSL_CTX)                                                                             \
+    F(SSL_get_client_random)                                                                       \
     F(SSL_get_ex_data)                                                                             \
     F(SSL_get_fd)                                                                                  \
     F(SSL_get_options)                                                                             \
     F(SSL_get_rbio)                                                                                \
     F(SSL_get_servername)                                                                          \
+    F(SSL_get_session)                                                                             \
     F(SSL_get_wbio)                                                                                \
     F(SSL_in_before)                                                                               \
-    F(SSL_is_init_finished)                                                                        \
     F(SSL_is_dtls)                                                                                 \
+    F(SSL_is_init_finished)                                                                        \
     F(SSL_is_server)                                                                               \
     F(SSL_renegotiate_pending)                                                                     \
     F(SSL_set0_rbio)                                                                               \
     F(SSL_set0_wbio)                                                                               \
-    F(SSL_set_ex_data)
+    F(SSL_set_ex_data)                                                                             \
+    F(SSL_set_options)
 
 struct openssl {
     struct shim_library *library;
@@ -90,11 +98,12 @@ struct openssl {
 enum openssl_phase {
     OPENSSL_IDLE,    /* nothing decided */
     OPENSSL_PASS,    /* decided: the application's own hello */
+    OPENSSL_GREASE,  /* decided: the application's own hello with GREASE ECH; session is set */
     OPENSSL_ARMED,   /* decided: ECH or refusal; session is set */
     OPENSSL_STARTED, /* the filter is in, the hello is being made or gone */
     OPENSSL_CLEAR, /* ECH was securely disabled: the hello went out in clear, the filter is out, and
                       a second hello has to list what the first one did */
-    OPENSSL_DONE,  /* the exchange was accepted and the filter is out */
+    OPENSSL_DONE,  /* the exchange was accepted and the filter is out, or GREASE is over */
 };
 
 /* One SSL. Shared by its ex_data and the filter BIOs, which OpenSSL frees in no order that we know.
@@ -105,14 +114,16 @@ struct openssl_connection {
     SSL *ssl; /* NULL once it is being freed */
     enum openssl_phase phase;
     bool hello_made; /* the custom extension was asked for since the decision */
+    unsigned char random[SSL3_RANDOM_SIZE]; /* of the hello that it was asked for */
     bool quic;
     struct shim_session *session;
     int filters;        /* how many filter BIOs are alive: 0, 1 or 2 */
     unsigned replacing; /* depth of calls that put other BIOs under the SSL */
     size_t taken;       /* octets of a write that were taken before the transport said "later" */
     bool minimum_raised;
-    long minimum; /* the application's own, while raised */
-    bool late;    /* no hook saw the handshake start */
+    long minimum;     /* the application's own, while raised */
+    bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING is to be given back */
+    bool late;        /* no hook saw the handshake start */
 };
 
 /* The table of a library, made at the first call; never NULL but for want of memory. Look at
@@ -148,6 +159,16 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
 int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
                             const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
                             int *alert, void *argument);
+
+/* ---- openssl_grease.c ---- */
+
+/* Gives the GREASE extension for a hello, first or second; the same values as an add callback. */
+int openssl_grease_add(struct openssl_connection *connection, const unsigned char **out,
+                       size_t *length);
+/* Judges what a server answers to it; the same values as a parse callback. */
+int openssl_grease_parse(unsigned context, struct bytes extension_data, int *alert);
+
+/* ---- openssl_hello.c ---- */
 
 /* Decides what becomes of a handshake that is about to start. False: it must fail. */
 bool openssl_decide(struct openssl_connection *connection);

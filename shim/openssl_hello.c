@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "shim/engine.h"
 #include "shim/openssl.h"
@@ -65,6 +66,30 @@ static bool try_tls13(struct openssl_connection *connection)
     return some;
 }
 
+/* ---- the padding extension ---- */
+
+/*
+ * SSL_OP_TLSEXT_PADDING makes 512 octets of a hello of 256 to 511 (RFC 7685): in ClientHelloInner
+ * it would be sealed, 200 octets of zeros, and around GREASE it would show that there is no
+ * ClientHelloInner. With encrypted_client_hello a hello has no length that it was made for.
+ */
+static void padding_stop(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    if ((openssl->SSL_get_options(connection->ssl) & SSL_OP_TLSEXT_PADDING) != 0) {
+        (void)openssl->SSL_clear_options(connection->ssl, SSL_OP_TLSEXT_PADDING);
+        connection->padding_off = true;
+    }
+}
+
+static void padding_restore(struct openssl_connection *connection)
+{
+    if (connection->padding_off && connection->ssl != NULL) {
+        (void)connection->openssl->SSL_set_options(connection->ssl, SSL_OP_TLSEXT_PADDING);
+        connection->padding_off = false;
+    }
+}
+
 /* ---- the decision ---- */
 
 /* A connect BIO connects when the hello is written: its port is known before its peer is. */
@@ -82,6 +107,7 @@ void openssl_reset(struct openssl_connection *connection)
 {
     openssl_filter_remove(connection);
     openssl_minimum_restore(connection);
+    padding_restore(connection);
     shim_session_free(connection->session);
     connection->session = NULL;
     connection->phase = OPENSSL_IDLE;
@@ -113,11 +139,17 @@ bool openssl_decide(struct openssl_connection *connection)
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
         connection->phase = OPENSSL_ARMED;
+        padding_stop(connection);
         /* Without the filter's help the call itself has to fail. */
         goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
         if (!goes_on) {
             openssl_reset(connection);
         }
+        break;
+    case SHIM_ACTION_GREASE:
+        openssl_minimum_restore(connection);
+        connection->phase = OPENSSL_GREASE;
+        padding_stop(connection);
         break;
     default:
         openssl_minimum_restore(connection);
@@ -161,6 +193,30 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
     return add_marker(out, length);
 }
 
+static int add_as_decided(struct openssl_connection *connection, const unsigned char **out,
+                          size_t *length, int *alert)
+{
+    switch (connection->phase) {
+    case OPENSSL_ARMED:
+        return add_to_first(connection, out, length, alert);
+    case OPENSSL_GREASE:
+        return openssl_grease_add(connection, out, length);
+    default:
+        return 0;
+    }
+}
+
+/* Is this the hello after a HelloRetryRequest to one without ECH? The random stays then (RFC 8446,
+ * 4.1.2), and is new in every other. */
+static bool repeats(struct openssl_connection *connection)
+{
+    unsigned char random[SSL3_RANDOM_SIZE] = {0};
+    (void)connection->openssl->SSL_get_client_random(connection->ssl, random, sizeof random);
+    bool same = connection->hello_made && memcmp(connection->random, random, sizeof random) == 0;
+    memcpy(connection->random, random, sizeof random);
+    return same && (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_GREASE);
+}
+
 static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
                                size_t *length, int *alert)
 {
@@ -173,13 +229,9 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
         return add_marker(out, length);
     }
     bool seen = !connection->hello_made &&
-                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS);
-    if (!seen && connection->phase == OPENSSL_PASS && connection->hello_made) {
-        /* After a HelloRetryRequest to a hello of the application's own: what passed once passes
-         * twice. */
-        return 0;
-    }
-    if (!seen) {
+                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS ||
+                 connection->phase == OPENSSL_GREASE);
+    if (!repeats(connection) && !seen) {
         openssl_reset(connection);
         connection->late = true;
         if (!openssl_decide(connection)) {
@@ -188,7 +240,7 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
         }
     }
     connection->hello_made = true;
-    return connection->phase == OPENSSL_ARMED ? add_to_first(connection, out, length, alert) : 0;
+    return add_as_decided(connection, out, length, alert);
 }
 
 int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
@@ -218,11 +270,14 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
                             const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
                             int *alert, void *argument)
 {
-    (void)type, (void)in, (void)inlen, (void)x, (void)chain_index;
+    (void)type, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
     if (connection == NULL || openssl->SSL_is_server(ssl) != 0) {
         return 1;
+    }
+    if (connection->phase == OPENSSL_GREASE) {
+        return openssl_grease_parse(context, bytes_of(in, inlen), alert);
     }
     if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
         /*

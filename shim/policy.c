@@ -3,17 +3,30 @@
 
 #include <stddef.h>
 
+/*
+ * RFC 9849, 6.2.1: GREASE is for a hello that could have had ECH, as far as the client is
+ * concerned. Mode grease is asked for by name, so that the setting has no part in it.
+ */
+static bool greases(const struct shim_policy_facts *facts)
+{
+    bool wanted = facts->mode == SHIM_MODE_GREASE ||
+                  (facts->mode == SHIM_MODE_OPPORTUNISTIC && facts->grease);
+    return wanted && !facts->quic && facts->library_supported && facts->tls13;
+}
+
 /* Without ECH a connection passes, but for strict mode, and where ECH failed before: then it would
  * be the weaker attempt that an attacker waits for. */
 static struct shim_decision without_ech(const struct shim_policy_facts *facts, const char *reason)
 {
-    if (facts->ech_failed && facts->mode != SHIM_MODE_STRICT) {
-        return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "downgrade"};
+    struct shim_decision decision = {.action = SHIM_ACTION_PLAIN, .reason = reason};
+    if (facts->mode == SHIM_MODE_STRICT) {
+        decision.action = SHIM_ACTION_REFUSE;
+    } else if (facts->ech_failed) {
+        decision = (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "downgrade"};
+    } else if (greases(facts)) {
+        decision.action = SHIM_ACTION_GREASE;
     }
-    return (struct shim_decision){
-        .action = facts->mode == SHIM_MODE_STRICT ? SHIM_ACTION_REFUSE : SHIM_ACTION_PLAIN,
-        .reason = reason,
-    };
+    return decision;
 }
 
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)

@@ -20,6 +20,7 @@ struct shim_policy_facts {
     bool ech_failed; /* an attempt with ECH to this name (or, without a name, this address) failed,
                         and its config has not expired: shim/downgrade */
     bool name;       /* the application sends server_name, and it is a DNS host name */
+    bool grease;     /* ECHSHIM_GREASE */
 };
 
 /* What the search for an ECHConfig gave. */
@@ -39,6 +40,7 @@ enum shim_action {
     SHIM_ACTION_SEARCH, /* only from shim_policy_begin: look for an ECHConfig, then ask
                            shim_policy_decide */
     SHIM_ACTION_PLAIN,  /* the application's own hello goes out as it is */
+    SHIM_ACTION_GREASE, /* the same, with a GREASE extension (RFC 9849, 6.2) */
     SHIM_ACTION_OFFER,  /* ECH */
     SHIM_ACTION_REFUSE, /* the application gets a TLS error before any octet of a hello is sent */
 };

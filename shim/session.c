@@ -23,7 +23,9 @@ enum { KEPT_SECONDS_MAX = 3600 };
 struct shim_session {
     struct shim_found found;
     char host[DNS_HOST_SIZE];
-    enum shim_action action;
+    struct shim_decision decision;
+    enum ech_padding_floor floor;
+    struct writer grease; /* extension data; empty until the hello is made */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */
@@ -92,6 +94,7 @@ static struct shim_decision decide(struct shim_session *session,
         .tls13 = given->tls13,
         .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
                                              state->lookup.io->now_us()),
+        .grease = state->settings.grease,
         .name = session->host[0] != '\0' &&
                 dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
     };
@@ -142,11 +145,11 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
     return verifier.verify_signature(verifier.context, scheme, certificate, content, signature);
 }
 
-static bool make_exchange(struct shim_session *session, enum ech_padding_floor floor)
+static bool make_exchange(struct shim_session *session)
 {
     session->options = (struct ech_exchange_options){
         .random = {.fill = fill_random},
-        .floor = floor,
+        .floor = session->floor,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .verifier = {.verify_chain = verify_chain,
                      .verify_signature = verify_signature,
@@ -175,29 +178,36 @@ enum shim_action shim_session_begin(struct shim_session **out,
         .mode = state->settings.mode,
         .source = "none",
     };
-    struct shim_decision decision = decide(session, facts);
-    session->action = decision.action;
-    switch (decision.action) {
+    session->floor = facts->floor;
+    wr_init(&session->grease, 0);
+    session->decision = decide(session, facts);
+    enum shim_action action = session->decision.action;
+    bool kept = false;
+    switch (action) {
     case SHIM_ACTION_PLAIN:
-        report_outcome(session, "plain", decision.reason);
+        report_outcome(session, "plain", session->decision.reason);
         state->stub->permit(facts->fd);
         break;
+    case SHIM_ACTION_GREASE:
+        state->stub->permit(facts->fd);
+        kept = true;
+        break;
     case SHIM_ACTION_REFUSE:
-        report_outcome(session, "refused", decision.reason);
+        report_outcome(session, "refused", session->decision.reason);
+        kept = make_exchange(session);
+        break;
+    case SHIM_ACTION_OFFER:
+        kept = make_exchange(session);
+        action = kept ? action : SHIM_ACTION_REFUSE;
         break;
     default:
         break;
     }
-    enum shim_action action = decision.action;
-    if (action == SHIM_ACTION_OFFER || action == SHIM_ACTION_REFUSE) {
-        if (make_exchange(session, facts->floor)) {
-            *out = session;
-            errno = saved;
-            return action;
-        }
-        action = SHIM_ACTION_REFUSE;
+    if (kept) {
+        *out = session;
+    } else {
+        shim_session_free(session);
     }
-    shim_session_free(session);
     errno = saved;
     return action;
 }
@@ -233,6 +243,7 @@ void shim_session_free(struct shim_session *session)
         ech_exchange_free(session->exchange);
         shim_verifier_free(session->verifier);
         shim_found_free(&session->found);
+        wr_free(&session->grease);
         free(session);
     }
 }
@@ -240,6 +251,25 @@ void shim_session_free(struct shim_session *session)
 bool shim_session_is_for(const struct shim_session *session, const char *server_name)
 {
     return strcasecmp(session->host, server_name != NULL ? server_name : "") == 0;
+}
+
+/* ---- GREASE ---- */
+
+struct bytes shim_session_grease(struct shim_session *session, const struct ech_grease_shape *shape)
+{
+    if (!session->reported) {
+        const struct ech_random random = {.fill = fill_random};
+        struct ech_grease_shape whole = *shape;
+        whole.floor = session->floor;
+        whole.name_length = strlen(session->host);
+        if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {
+            report_outcome(session, "grease", session->decision.reason);
+        } else {
+            wr_free(&session->grease);
+            report_outcome(session, "plain", "internal");
+        }
+    }
+    return wr_view(&session->grease);
 }
 
 /* ---- the exchange ---- */
@@ -290,8 +320,8 @@ static void note_choice(struct shim_session *session)
 
 static void answer_need_config(struct shim_session *session)
 {
-    if (session->action != SHIM_ACTION_OFFER || !hello_is_for_host(session)) {
-        if (session->action == SHIM_ACTION_OFFER) {
+    if (session->decision.action != SHIM_ACTION_OFFER || !hello_is_for_host(session)) {
+        if (session->decision.action == SHIM_ACTION_OFFER) {
             report_outcome(session, "failed", "name_changed");
         }
         (void)ech_exchange_refuse(session->exchange);

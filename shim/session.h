@@ -8,6 +8,7 @@
 #define SHIM_SESSION_H
 
 #include "ech/exchange.h"
+#include "ech/grease.h"
 #include "shim/policy.h"
 
 struct shim_session;
@@ -28,8 +29,10 @@ struct shim_session_facts {
  * Decides what becomes of the handshake; looks the ECHConfig up if need be and may block as long as
  * the settings allow. A connection that passes without ECH, or is refused, is reported here. On
  * SHIM_ACTION_OFFER and SHIM_ACTION_REFUSE *session is the caller's (shim_session_free) and has an
- * exchange; for REFUSE one that fails as soon as the application wrote its hello. If memory fails
- * the action is SHIM_ACTION_REFUSE and *session is NULL. errno is kept.
+ * exchange; for REFUSE one that fails as soon as the application wrote its hello. On
+ * SHIM_ACTION_GREASE it is the caller's too, has no exchange, and only shim_session_grease,
+ * shim_session_is_for and shim_session_free may be called. If memory fails the action is
+ * SHIM_ACTION_REFUSE and *session is NULL. errno is kept.
  */
 enum shim_action shim_session_begin(struct shim_session **session,
                                     const struct shim_session_facts *facts);
@@ -38,6 +41,15 @@ void shim_session_free(struct shim_session *session);
 /* The server name that the decision was made for: a handshake under another one needs a new
  * decision. */
 bool shim_session_is_for(const struct shim_session *session, const char *server_name);
+
+/*
+ * The extension data of GREASE ECH, for each hello of the handshake: made at the first call, which
+ * is reported, and the same from then on (RFC 9849, 6.2.1). The adapter fills in what it knows of
+ * the shape beside floor and name. Empty for want of memory or randomness: then the hello is the
+ * application's own. Borrowed from the session.
+ */
+struct bytes shim_session_grease(struct shim_session *session,
+                                 const struct ech_grease_shape *shape);
 
 /* Octets that the TLS library wrote; all are taken. */
 void shim_session_from_app(struct shim_session *session, struct bytes in);

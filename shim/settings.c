@@ -245,6 +245,7 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
     parse_resolver(settings, source);
     parse_timeout(settings, source);
     settings->retry = parse_switch(source, "ECHSHIM_RETRY", true, "it is on");
+    settings->grease = parse_switch(source, "ECHSHIM_GREASE", true, "it is on");
     parse_ports(settings, source);
     enum ech_status status = parse_config_list(settings, source);
     if (status == ECH_OK) {

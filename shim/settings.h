@@ -37,6 +37,7 @@ struct shim_settings {
     size_t static_config_count;
     bool retry;          /* the hidden retry after a rejection */
     char *ca_file;       /* trust anchors for public_name; NULL: the system's */
+    bool grease;         /* GREASE ECH where there is no config; mode grease always does it */
     unsigned timeout_ms; /* of one look-up */
     enum shim_log_level log_level;
     char *log_file; /* NULL: standard error */

@@ -41,6 +41,10 @@ $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
 
+$(PEERS)/answer_server: tests/peers/answer_server.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^) -lssl -lcrypto
+
 # The authority's certificate is the last thing that counts, so that a broken run is made again.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
@@ -76,7 +80,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client gnutls_client gnutls_dlopen)
 
 .PHONY: check-unit
@@ -102,7 +106,7 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 
 # Under the sanitizer's runtime alone, without us, wget and curl of Debian 12 never return from setlocale: then it is our own
 # clients that run.
-PRELOAD_FILTER ?= $(if $(SANITIZE),@(harness|openssl|gnutls)/*)
+PRELOAD_FILTER ?= $(if $(SANITIZE),@(harness|openssl|gnutls|grease_own)/*)
 # All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects. Where a baseline_* test
 # fails too, the failure says nothing about the shim.
 .PHONY: check-preload

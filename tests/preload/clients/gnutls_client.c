@@ -295,13 +295,23 @@ static void run_priority_tls13(const struct target *target)
     fetch(target, &(struct way){.priority = "NORMAL:-VERS-ALL:+VERS-TLS1.3"});
 }
 
-static void run_resume(const struct target *target)
+static void resume_with(const struct target *target, const char *priority)
 {
     gnutls_datum_t session = {NULL, 0};
-    fetch(target, &(struct way){.session = &session});
-    fetch(target, &(struct way){.session = &session, .must_resume = true});
+    fetch(target, &(struct way){.priority = priority, .session = &session});
+    fetch(target, &(struct way){.priority = priority, .session = &session, .must_resume = true});
     gnutls_free(session.data);
     printf("reused\n");
+}
+
+static void run_resume(const struct target *target)
+{
+    resume_with(target, NULL);
+}
+
+static void run_resume_tls13(const struct target *target)
+{
+    resume_with(target, "NORMAL:-VERS-ALL:+VERS-TLS1.3");
 }
 
 static void run_threads(const struct target *target)
@@ -329,6 +339,7 @@ int main(int argc, char **argv)
         {"priority-object", run_priority_object},
         {"priority-tls13", run_priority_tls13},
         {"resume", run_resume},
+        {"resume-tls13", run_resume_tls13},
         {"threads", run_threads},
         {"fork", run_fork},
         {NULL, NULL},

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * GREASE ECH (RFC 9849, 6.2): an encrypted_client_hello extension that says nothing, for a server
+ * without an ECHConfig, and what may answer it. Such a hello is the application's own: nothing else
+ * of it changes.
+ */
+#ifndef ECH_GREASE_H
+#define ECH_GREASE_H
+
+#include "ech/crypto.h"
+#include "ech/exchange.h"
+
+/*
+ * What the length of the payload is made of: it has to be that of real ECH by the same application,
+ * and is wanted before there is a hello to be measured.
+ */
+struct ech_grease_shape {
+    enum ech_padding_floor floor; /* of the TLS library */
+    bool shared_key_share;        /* real ECH would compress key_share (ech/offer.h) */
+    size_t name_length;           /* of the host name in server_name; 0: there is none */
+    size_t pre_shared_key;        /* octets of that extension, header and all; 0: none is sent */
+};
+
+/*
+ * The octets of a pre_shared_key extension with one identity (a ticket) of a session with that
+ * cipher suite (RFC 8446, 4.2.11); 0 without an identity or for a suite that is not of TLS 1.3.
+ */
+size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite);
+
+/* The length of the EncodedClientHelloInner that real ECH would have, padded (RFC 9849, 6.1.3). */
+size_t ech_grease_inner_length(const struct ech_grease_shape *shape);
+
+/*
+ * Writes the extension data. The caller owns the writer, and keeps the octets for as long as a
+ * HelloRetryRequest may come: the second hello has the same (RFC 9849, 6.2.1). ECH_ERR_CRYPTO,
+ * ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_grease_make(const struct ech_grease_shape *shape,
+                                             const struct ech_random *random,
+                                             struct writer *extension_data);
+
+/*
+ * The server's encrypted_client_hello extension in a HelloRetryRequest and in EncryptedExtensions.
+ * ECH_ERR_DECODE: the connection is to be aborted with decode_error. ECH_OK: to be ignored;
+ * retry_configs are never kept (RFC 9849, 6.2.1).
+ */
+ECH_MUST_USE enum ech_status ech_grease_check_retry_request(struct bytes extension_data);
+ECH_MUST_USE enum ech_status ech_grease_check_encrypted_extensions(struct bytes extension_data);
+
+#endif

@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * GREASE ECH by an extension of the session: the hello is GnuTLS's own, and this extension the only
+ * thing in it that is ours.
+ */
+#include "ech/grease.h"
+
+#include "shim/gnutls.h"
+
+/* No extension is sent. After the first handshake there is nothing to send: a renegotiation of TLS
+ * 1.2 has no GREASE. */
+enum { NO_EXTENSION = 0 };
+
+static int send_grease(gnutls_session_t session, gnutls_buffer_t buffer)
+{
+    const struct gnutls_connection *connection = gnutls_connection_find(session);
+    if (connection == NULL || connection->phase != GNUTLS_GREASE) {
+        return NO_EXTENSION;
+    }
+    struct bytes grease = shim_session_grease(connection->shim, &connection->grease_shape);
+    if (grease.len == 0) {
+        return NO_EXTENSION;
+    }
+    return connection->gnutls->gnutls_buffer_append_data(buffer, grease.data, grease.len) ==
+                   GNUTLS_E_SUCCESS
+               ? (int)grease.len
+               : GNUTLS_E_INTERNAL_ERROR;
+}
+
+static int judge_answer(gnutls_session_t session, const unsigned char *data, size_t length)
+{
+    const struct gnutls_connection *connection = gnutls_connection_find(session);
+    if (connection == NULL) {
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
+    /* By the flags of gnutls_grease_arm it is one of two messages. */
+    bool encrypted = connection->gnutls->gnutls_ext_get_current_msg(session) == GNUTLS_EXT_FLAG_EE;
+    enum ech_status status = encrypted
+                                 ? ech_grease_check_encrypted_extensions(bytes_of(data, length))
+                                 : ech_grease_check_retry_request(bytes_of(data, length));
+    /* The error that GnuTLS makes decode_error of. */
+    return status == ECH_OK ? GNUTLS_E_SUCCESS : GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH;
+}
+
+/*
+ * Which entries key_share will have: the first groups of different kinds, two unless the flags say
+ * otherwise. The engine makes only those of elliptic curves itself.
+ */
+static bool shares_key_share(const struct gnutls_connection *connection, gnutls_priority_t priority)
+{
+    const unsigned *groups;
+    int count = connection->gnutls->gnutls_priority_group_list(priority, &groups);
+    unsigned entries = 2;
+    if ((connection->flags & GNUTLS_KEY_SHARE_TOP) != 0) {
+        entries = 1;
+    } else if ((connection->flags & GNUTLS_KEY_SHARE_TOP3) != 0) {
+        entries = 3;
+    }
+    bool nist = false;
+    bool x25519 = false;
+    bool x448 = false;
+    for (int i = 0; i < count && entries > 0; i++) {
+        bool *kind = NULL;
+        switch (groups[i]) {
+        case GNUTLS_GROUP_SECP256R1:
+        case GNUTLS_GROUP_SECP384R1:
+        case GNUTLS_GROUP_SECP521R1:
+            kind = &nist;
+            break;
+        case GNUTLS_GROUP_X25519:
+            kind = &x25519;
+            break;
+        case GNUTLS_GROUP_X448:
+            kind = &x448;
+            break;
+        default:
+            return true;
+        }
+        entries -= *kind ? 0 : 1;
+        *kind = true;
+    }
+    return false;
+}
+
+bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+{
+    enum {
+        MESSAGES = GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_HRR |
+                   GNUTLS_EXT_FLAG_EE
+    };
+    if (connection->gnutls->gnutls_session_ext_register(
+            connection->session, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO, GNUTLS_EXT_TLS,
+            judge_answer, send_grease, NULL, NULL, NULL, MESSAGES) != GNUTLS_E_SUCCESS) {
+        return false;
+    }
+    connection->grease_shape = (struct ech_grease_shape){
+        .shared_key_share = shares_key_share(connection, tls13_only),
+        .pre_shared_key = connection->session_data.data != NULL
+                              ? gnutls_session_data_psk(connection, tls13_only)
+                              : 0,
+    };
+    return true;
+}

@@ -1,0 +1,60 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * GREASE ECH by the custom extension: the hello is libssl's own, and this extension the only thing
+ * in it that is ours. The length of the payload is a good guess, not more: no call tells which
+ * other extensions there will be, and each is two octets in ech_outer_extensions. Without a PSK the
+ * floor covers that.
+ */
+#include "ech/grease.h"
+
+#include "shim/openssl.h"
+
+enum { OPENSSL_3_5 = 0x30500000L, ALERT_DECODE_ERROR = 50 };
+
+/* The pre_shared_key extension of the session that is resumed: libssl has dropped by now what it
+ * will not offer. */
+static size_t pre_shared_key(const struct openssl *openssl, const SSL *ssl)
+{
+    const SSL_SESSION *session = openssl->SSL_get_session(ssl);
+    const unsigned char *ticket = NULL;
+    size_t length = 0;
+    if (session == NULL || openssl->SSL_SESSION_get_protocol_version(session) != TLS1_3_VERSION) {
+        return 0;
+    }
+    const SSL_CIPHER *cipher = openssl->SSL_SESSION_get0_cipher(session);
+    openssl->SSL_SESSION_get0_ticket(session, &ticket, &length);
+    return cipher != NULL
+               ? ech_grease_pre_shared_key(length, openssl->SSL_CIPHER_get_protocol_id(cipher))
+               : 0;
+}
+
+int openssl_grease_add(struct openssl_connection *connection, const unsigned char **out,
+                       size_t *length)
+{
+    const struct openssl *openssl = connection->openssl;
+    const struct ech_grease_shape shape = {
+        /*
+         * Extensions of the application come first, so there is no key_share yet, and no call tells
+         * the groups of a client. Since OpenSSL 3.5 the default is a post-quantum share, which is
+         * shared; an application that chose other groups gets a payload of another length than with
+         * real ECH.
+         */
+        .shared_key_share = openssl->OpenSSL_version_num() >= OPENSSL_3_5,
+        .pre_shared_key = pre_shared_key(openssl, connection->ssl),
+    };
+    struct bytes grease = shim_session_grease(connection->session, &shape);
+    *out = grease.data;
+    *length = grease.len;
+    return grease.len > 0;
+}
+
+int openssl_grease_parse(unsigned context, struct bytes extension_data, int *alert)
+{
+    enum ech_status status = (context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0
+                                 ? ech_grease_check_retry_request(extension_data)
+                                 : ech_grease_check_encrypted_extensions(extension_data);
+    if (status != ECH_OK) {
+        *alert = ALERT_DECODE_ERROR;
+    }
+    return status == ECH_OK;
+}

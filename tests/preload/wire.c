@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "wire.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { HANDSHAKE_RECORD = 22, CLIENT_HELLO = 1, RECORD_HEADER = 5, HANDSHAKE_HEADER = 4 };
+
+/* A cursor; running out fails the test. */
+struct cursor {
+    const uint8_t *at;
+    size_t left;
+};
+
+static const uint8_t *take(struct cursor *c, size_t count)
+{
+    cr_assert_leq(count, c->left, "the recorded octets end early");
+    const uint8_t *at = c->at;
+    c->at += count;
+    c->left -= count;
+    return at;
+}
+
+static size_t take_number(struct cursor *c, size_t octets)
+{
+    size_t number = 0;
+    for (const uint8_t *at = take(c, octets); octets > 0; octets--) {
+        number = number << 8 | *at++;
+    }
+    return number;
+}
+
+static struct cursor take_vector(struct cursor *c, size_t prefix)
+{
+    size_t length = take_number(c, prefix);
+    return (struct cursor){take(c, length), length};
+}
+
+static void read_extensions(struct cursor extensions, struct wire_hello *hello)
+{
+    while (extensions.left > 0) {
+        size_t type = take_number(&extensions, 2);
+        struct cursor body = take_vector(&extensions, 2);
+        cr_assert_lt(hello->extension_count, (size_t)WIRE_EXTENSIONS);
+        hello->extensions[hello->extension_count].type = (uint16_t)type;
+        hello->extensions[hello->extension_count++].length = (uint16_t)body.left;
+        if (type == WIRE_ECH_TYPE) {
+            cr_assert_leq(body.left, sizeof hello->ech);
+            memcpy(hello->ech, body.at, body.left);
+            hello->ech_length = body.left;
+        }
+    }
+}
+
+static void read_hello(struct cursor message, struct wire_hello *hello)
+{
+    hello->length = message.left;
+    take(&message, HANDSHAKE_HEADER + 2 + 32);
+    take_vector(&message, 1);
+    take_vector(&message, 2);
+    take_vector(&message, 1);
+    read_extensions(take_vector(&message, 2), hello);
+    cr_assert_eq(message.left, 0u);
+}
+
+/* All records of a connection until the first one that is encrypted; the programs here send each
+ * hello in one record. */
+static size_t read_connection(struct cursor stream, unsigned connection, size_t count,
+                              struct wire_hello hellos[WIRE_HELLOS])
+{
+    while (stream.left >= RECORD_HEADER) {
+        size_t type = take_number(&stream, 1);
+        take(&stream, 2);
+        struct cursor record = take_vector(&stream, 2);
+        if (type == HANDSHAKE_RECORD && record.left > 0 && record.at[0] == CLIENT_HELLO) {
+            cr_assert_lt(count, (size_t)WIRE_HELLOS);
+            hellos[count] = (struct wire_hello){.connection = connection};
+            read_hello(record, &hellos[count++]);
+        }
+    }
+    return count;
+}
+
+size_t wire_hellos(const struct world *world, struct wire_hello hellos[WIRE_HELLOS])
+{
+    size_t count = 0;
+    for (unsigned connection = 1;; connection++) {
+        char name[32];
+        size_t length;
+        snprintf(name, sizeof name, "wire/%04u.c2s", connection);
+        char *octets = world_read(world, name, &length);
+        if (length > 0) {
+            count = read_connection((struct cursor){(const uint8_t *)octets, length}, connection,
+                                    count, hellos);
+        }
+        free(octets);
+        if (length == 0) {
+            return count;
+        }
+    }
+}
+
+struct wire_ech wire_outer_ech(const struct wire_hello *hello)
+{
+    struct cursor c = {hello->ech, hello->ech_length};
+    cr_assert_gt(hello->ech_length, 0u, "no encrypted_client_hello in the hello");
+    cr_assert_eq(take_number(&c, 1), 0u, "not the outer variant");
+    struct wire_ech ech = {.kdf = (uint16_t)take_number(&c, 2)};
+    ech.aead = (uint16_t)take_number(&c, 2);
+    ech.config_id = (uint8_t)take_number(&c, 1);
+    struct cursor enc = take_vector(&c, 2);
+    struct cursor payload = take_vector(&c, 2);
+    cr_assert_eq(c.left, 0u);
+    ech.enc = enc.at;
+    ech.enc_length = enc.left;
+    ech.payload = payload.at;
+    ech.payload_length = payload.left;
+    return ech;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_PRELOAD_WIRE_H
+#define TESTS_PRELOAD_WIRE_H
+
+/* What the relay recorded, read as TLS. Knows nothing of the code under test. */
+
+#include "world.h"
+
+#include <stdint.h>
+
+enum { WIRE_EXTENSIONS = 40, WIRE_HELLOS = 16, WIRE_ECH = 2048, WIRE_ECH_TYPE = 0xfe0d };
+
+/* A ClientHello as it was sent. */
+struct wire_hello {
+    /* Of the recorded connection, from 1. */
+    unsigned connection;
+    /* Octets of the whole handshake message. */
+    size_t length;
+    struct {
+        uint16_t type;
+        uint16_t length;
+    } extensions[WIRE_EXTENSIONS];
+    size_t extension_count;
+    /* Contents of encrypted_client_hello; none: length 0. */
+    uint8_t ech[WIRE_ECH];
+    size_t ech_length;
+};
+
+/* All ClientHellos in clear, in the order of connections and of sending; gives their number. Fails
+ * the test where octets do not parse, or there are more than WIRE_HELLOS. */
+size_t wire_hellos(const struct world *world, struct wire_hello hellos[WIRE_HELLOS]);
+
+/* The extension as RFC 9849, 5, writes the outer variant. */
+struct wire_ech {
+    uint16_t kdf;
+    uint16_t aead;
+    uint8_t config_id;
+    const uint8_t *enc;
+    size_t enc_length;
+    const uint8_t *payload;
+    size_t payload_length;
+};
+/* Fails the test if the hello has none. */
+struct wire_ech wire_outer_ech(const struct wire_hello *hello);
+
+#endif

@@ -1,0 +1,307 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <string.h>
+
+#include "ech/grease.h"
+#include "ech/offer.h"
+#include "tests/unit/hello_tools.h"
+#include "tests/unit/hellos.h"
+
+enum { SPREAD = 2000, HOST_NAME_LENGTH = 18 /* of the captured hellos */ };
+
+static const struct ech_grease_shape openssl_shape = {.floor = ECH_FLOOR_OPENSSL,
+                                                      .name_length = HOST_NAME_LENGTH};
+
+/* One GREASE extension; *w is the caller's to free. */
+static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
+                                        struct test_random *source, struct writer *w)
+{
+    struct ech_random random = test_random(source);
+    struct ech_ech_client_hello ech;
+    wr_init(w, 0);
+    cr_assert_eq(ech_grease_make(shape, &random, w), ECH_OK);
+    cr_assert_eq(ech_ech_client_hello_parse(wr_view(w), &ech), ECH_OK);
+    cr_assert_eq(ech.type, ECH_CLIENT_HELLO_OUTER);
+    return ech;
+}
+
+/* Calls `look` with many of them. */
+static void look_at_many(void (*look)(const struct ech_ech_client_hello *ech, void *argument),
+                         void *argument)
+{
+    struct test_random source = {.state = 1};
+    for (int i = 0; i < SPREAD; i++) {
+        struct writer w;
+        struct ech_ech_client_hello ech = make(&openssl_shape, &source, &w);
+        look(&ech, argument);
+        wr_free(&w);
+    }
+}
+
+static void count_config_id(const struct ech_ech_client_hello *ech, void *argument)
+{
+    unsigned *counts = argument;
+    counts[ech->config_id]++;
+}
+
+Test(grease, ech_97_config_id_is_any_octet)
+{
+    unsigned counts[256] = {0};
+    look_at_many(count_config_id, counts);
+    unsigned met = 0;
+    for (size_t i = 0; i < 256; i++) {
+        met += counts[i] > 0;
+        cr_assert_lt(counts[i], 40u, "%zu: %u times", i, counts[i]);
+    }
+    cr_assert_gt(met, 240u);
+}
+
+static void count_suite(const struct ech_ech_client_hello *ech, void *argument)
+{
+    unsigned *counts = argument;
+    cr_assert_eq(ech->kdf_id, ECH_KDF_SHA256);
+    cr_assert(ech->aead_id >= ECH_AEAD_AES_128_GCM && ech->aead_id <= ECH_AEAD_CHACHA20_POLY1305);
+    cr_assert(ech_hpke_aead_supported(ech->aead_id));
+    counts[ech->aead_id]++;
+}
+
+Test(grease, ech_98_the_suite_varies_over_plausible_ones)
+{
+    unsigned counts[4] = {0};
+    look_at_many(count_suite, counts);
+    cr_assert_gt(counts[ECH_AEAD_AES_128_GCM], SPREAD * 3 / 4);
+    cr_assert_gt(counts[ECH_AEAD_CHACHA20_POLY1305], SPREAD / 20);
+    cr_assert_gt(counts[ECH_AEAD_AES_256_GCM], SPREAD / 50);
+}
+
+/* The previous enc and payload: no two are the same. */
+struct earlier {
+    uint8_t enc[32];
+    uint8_t payload[192 + ECH_AEAD_TAG];
+};
+
+static void check_random_parts(const struct ech_ech_client_hello *ech, void *argument)
+{
+    struct earlier *earlier = argument;
+    cr_assert_eq(ech->enc.len, sizeof earlier->enc);
+    cr_assert_eq(ech_dh_check_public(ECH_GROUP_X25519, ech->enc), ECH_OK);
+    /* RFC 7748, 5: less than 2^255 - 19, so the highest bit is clear. */
+    cr_assert_eq(ech->enc.data[31] & 0x80, 0);
+    cr_assert_neq(memcmp(ech->enc.data, earlier->enc, sizeof earlier->enc), 0);
+    cr_assert_eq(ech->payload.len, sizeof earlier->payload);
+    cr_assert_neq(memcmp(ech->payload.data, earlier->payload, sizeof earlier->payload), 0);
+    memcpy(earlier->enc, ech->enc.data, sizeof earlier->enc);
+    memcpy(earlier->payload, ech->payload.data, sizeof earlier->payload);
+}
+
+Test(grease, ech_99_enc_is_a_random_valid_key)
+{
+    struct earlier earlier = {{0}, {0}};
+    look_at_many(check_random_parts, &earlier);
+}
+
+Test(grease, ech_99_enc_is_the_public_key_of_some_private_key)
+{
+    /* The third to the thirty-fifth octet of the source make the private key. */
+    struct test_random source = {.state = 7};
+    struct test_random again = {.state = 7};
+    struct ech_random random = test_random(&again);
+    struct writer w;
+    uint8_t skipped[2];
+    uint8_t private_key[32];
+    uint8_t public_key[32];
+    struct ech_ech_client_hello ech = make(&openssl_shape, &source, &w);
+    cr_assert_eq(ech_random_fill(&random, skipped, sizeof skipped), ECH_OK);
+    cr_assert_eq(ech_dh_generate(ECH_GROUP_X25519, &random, private_key, public_key), ECH_OK);
+    cr_assert(bytes_equal(ech.enc, bytes_of(public_key, sizeof public_key)));
+    wr_free(&w);
+}
+
+/* ---- ECH-100: the length is that of real ECH ---- */
+
+static size_t real_payload(struct bytes hello, enum ech_padding_floor floor)
+{
+    struct test_server server;
+    struct test_random source = {.state = 1};
+    const struct ech_exchange_options options = {.floor = floor, .random = test_random(&source)};
+    struct ech_offer offer;
+    struct ech_client_hello inner;
+    struct writer outer;
+    test_server_init(&server, 0);
+    ech_offer_init(&offer);
+    wr_init(&outer, 0);
+    cr_assert_eq(ech_client_hello_parse(hello, &inner), ECH_OK);
+    cr_assert_eq(ech_offer_first(&offer, &inner, &server.choice, &options, &outer), ECH_OK);
+    struct ech_ech_client_hello ech;
+    cr_assert_eq(ech_ech_client_hello_parse(
+                     hello_extension(wr_view(&outer), ECH_EXT_ENCRYPTED_CLIENT_HELLO), &ech),
+                 ECH_OK);
+    size_t length = ech.payload.len;
+    wr_free(&outer);
+    ech_offer_wipe(&offer);
+    test_server_free(&server);
+    return length;
+}
+
+/* What an adapter would say of the application that makes this hello. */
+static struct ech_grease_shape shape_of(struct bytes hello, enum ech_padding_floor floor)
+{
+    struct ech_client_hello parsed;
+    struct bytes host_name;
+    cr_assert_eq(ech_client_hello_parse(hello, &parsed), ECH_OK);
+    cr_assert_eq(ech_client_hello_server_name(&parsed, &host_name), ECH_OK);
+    const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
+    return (struct ech_grease_shape){
+        .floor = floor,
+        .shared_key_share = !ech_own_key_shares_possible(&parsed),
+        .name_length = host_name.len,
+        .pre_shared_key = psk != NULL ? psk->raw.len : 0,
+    };
+}
+
+static void check_length(struct bytes hello, enum ech_padding_floor floor)
+{
+    struct ech_grease_shape shape = shape_of(hello, floor);
+    struct test_random source = {.state = 3};
+    struct writer w;
+    struct ech_ech_client_hello ech = make(&shape, &source, &w);
+    cr_assert_eq(ech.payload.len, real_payload(hello, floor), "%zu octets, real ECH has %zu",
+                 ech.payload.len, real_payload(hello, floor));
+    cr_assert_eq((ech.payload.len - ECH_AEAD_TAG) % 32, 0u);
+    wr_free(&w);
+}
+
+Test(grease, ech_100_the_payload_is_as_long_as_that_of_real_ech)
+{
+    check_length(hello_openssl, ECH_FLOOR_OPENSSL);
+    check_length(hello_openssl_ip, ECH_FLOOR_OPENSSL);
+    check_length(hello_openssl_psk, ECH_FLOOR_OPENSSL);
+    check_length(hello_pq, ECH_FLOOR_OPENSSL);
+    check_length(hello_gnutls, ECH_FLOOR_GNUTLS);
+}
+
+Test(grease, ech_100_so_it_is_for_names_of_any_length)
+{
+    for (size_t length = 1; length <= 253; length++) {
+        struct octets hello = hello_named(hello_openssl, length);
+        check_length(octets_view(&hello), ECH_FLOOR_OPENSSL);
+        octets_free(&hello);
+    }
+}
+
+Test(grease, ech_100_a_ticket_is_counted)
+{
+    struct ech_client_hello parsed;
+    struct ech_offered_psks psks;
+    struct reader identity;
+    cr_assert_eq(ech_client_hello_parse(hello_openssl_psk, &parsed), ECH_OK);
+    const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
+    cr_assert_eq(ech_offered_psks_parse(psk->data, &psks), ECH_OK);
+    cr_assert(rd_vec16(&psks.identities, &identity));
+    /* TLS_AES_256_GCM_SHA384 */
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0x1302), psk->raw.len);
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0x1301), psk->raw.len - 16);
+    cr_assert_eq(ech_grease_pre_shared_key(0, 0x1302), 0u);
+    cr_assert_eq(ech_grease_pre_shared_key(identity.len, 0xc02f), 0u);
+}
+
+Test(grease, ech_100_the_floors)
+{
+    struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .name_length = 15};
+    cr_assert_eq(ech_grease_inner_length(&shape), 192u);
+    shape.shared_key_share = true;
+    cr_assert_eq(ech_grease_inner_length(&shape), 128u);
+    shape.floor = ECH_FLOOR_GNUTLS;
+    cr_assert_eq(ech_grease_inner_length(&shape), 128u);
+    shape.shared_key_share = false;
+    cr_assert_eq(ech_grease_inner_length(&shape), 288u);
+}
+
+Test(grease, ech_100_never_longer_than_servers_take)
+{
+    struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .pre_shared_key = 1330};
+    size_t shared = ech_grease_inner_length(&(struct ech_grease_shape){
+        .floor = ECH_FLOOR_OPENSSL, .pre_shared_key = 1330, .shared_key_share = true});
+    cr_assert_eq(shared, 1440u);
+    cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
+    shape.pre_shared_key = 1380;
+    cr_assert_eq(ech_grease_inner_length(&shape), 1472u, "by the shared rule");
+    shape.pre_shared_key = 60000;
+    cr_assert_leq(ech_grease_inner_length(&shape) + ECH_AEAD_TAG, (size_t)ECH_PAYLOAD_MAX);
+}
+
+/* ---- failures, and answers ---- */
+
+static enum ech_status no_random(void *context, uint8_t *out, size_t len)
+{
+    unsigned *left = context;
+    memset(out, 1, len);
+    return (*left)-- > 0 ? ECH_OK : ECH_ERR_CRYPTO;
+}
+
+Test(grease, nothing_is_made_without_randomness)
+{
+    for (unsigned draws = 0; draws < 3; draws++) {
+        unsigned left = draws;
+        struct ech_random random = {.fill = no_random, .context = &left};
+        struct writer w;
+        wr_init(&w, 0);
+        cr_assert_eq(ech_grease_make(&openssl_shape, &random, &w), ECH_ERR_CRYPTO);
+        cr_assert_eq(wr_view(&w).len, 0u);
+        wr_free(&w);
+    }
+}
+
+Test(grease, ech_102_a_retry_request_has_8_octets)
+{
+    static const uint8_t octets[16];
+    for (size_t len = 0; len <= sizeof octets; len++) {
+        cr_assert_eq(ech_grease_check_retry_request(bytes_of(octets, len)),
+                     len == 8 ? ECH_OK : ECH_ERR_DECODE, "%zu", len);
+    }
+}
+
+Test(grease, ech_102_encrypted_extensions_hold_a_config_list)
+{
+    struct test_server server;
+    test_server_init(&server, 0);
+    struct bytes list = octets_view(&server.list);
+    cr_assert_eq(ech_grease_check_encrypted_extensions(list), ECH_OK);
+    for (size_t len = 0; len < list.len; len++) {
+        cr_assert_eq(ech_grease_check_encrypted_extensions(bytes_of(list.data, len)),
+                     ECH_ERR_DECODE);
+    }
+    struct writer longer;
+    wr_init(&longer, 0);
+    wr_bytes(&longer, list);
+    wr_u8(&longer, 0);
+    cr_assert_eq(ech_grease_check_encrypted_extensions(wr_view(&longer)), ECH_ERR_DECODE);
+    wr_free(&longer);
+    test_server_free(&server);
+    /* Of a version that nobody knows: well-formed, and ignored like the others. */
+    cr_assert_eq(ech_grease_check_encrypted_extensions(BYTES(0, 5, 0xfe, 0x0a, 0, 1, 9)), ECH_OK);
+    cr_assert_eq(ech_grease_check_encrypted_extensions(BYTES(0, 0)), ECH_ERR_DECODE);
+}
+
+Test(grease, ech_102_malformed_retry_configs)
+{
+    json_t *root = vectors_load("echconfig");
+    size_t malformed = 0;
+    size_t i;
+    json_t *vector;
+    json_array_foreach(vectors_get(root, "lists"), i, vector)
+    {
+        if (!json_is_string(json_object_get(vector, "hex"))) {
+            continue;
+        }
+        bool ok = strcmp(vectors_text(vector, "list_verdict"), "ok") == 0 ||
+                  strcmp(vectors_text(vector, "id"), "m-every-prefix") == 0;
+        struct octets list = octets_get(vector, "hex");
+        cr_assert_eq(ech_grease_check_encrypted_extensions(octets_view(&list)),
+                     ok ? ECH_OK : ECH_ERR_DECODE, "%s", vectors_text(vector, "id"));
+        malformed += !ok;
+        octets_free(&list);
+    }
+    cr_assert_gt(malformed, 10u);
+    json_decref(root);
+}
