@@ -107,6 +107,8 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
 
+include tests/bench/bench.mk
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
