@@ -430,7 +430,9 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
         }
     }
     errno = saved;
-    struct gnutls_connection *outer = gnutls_transport_enter(connection);
+    /* Only wrappers ask whose handshake it is. */
+    struct gnutls_connection *outer =
+        gnutls_transport_enter(connection->phase == GNUTLS_STARTED ? connection : NULL);
     int result = INSIDE(REAL(library, gnutls_handshake)(session));
     (void)gnutls_transport_enter(outer);
     saved = errno;
