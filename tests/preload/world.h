@@ -32,6 +32,8 @@ struct world_options {
     /* No HTTPS record in DNS. */
     bool no_https_record;
     bool tls12;
+    /* No relay: the server itself is at RELAY_ADDRESS, and nothing is recorded. */
+    bool direct;
     unsigned delay_ms;
     /* More for ech_server, ends with NULL. */
     const char *server_arguments[WORLD_ARGUMENTS];
@@ -95,6 +97,10 @@ struct run_result world_shell(struct world *world, enum run_mode mode, char *con
 
 /* Whole contents of a file in the world's folder, "" when it is not there. */
 char *world_read(const struct world *world, const char *name, size_t *len);
+
+/* Skips the running test when libasan is preloaded and the command is curl's or git's: with Debian
+ * 12's libasan alone these two hang in setlocale, before they do anything. */
+void skip_where_sanitizers_hang(enum run_mode mode, const char *command);
 
 /* ---- what must have happened ---- */
 
