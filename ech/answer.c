@@ -55,17 +55,17 @@ static void judge_server_hello(const struct ech_answer_context *context, struct 
                                bool accepted)
 {
     bool after_retry = context->transcript.hello_retry_request.len > 0;
-    if (after_retry && answer->hello.cipher_suite != context->retry_cipher_suite) {
-        /* RFC 8446, 4.1.4 */
+    /* RFC 8446, 4.1.4 */
+    bool suite_changed = after_retry && answer->hello.cipher_suite != context->retry_cipher_suite;
+    /* RFC 9849, 6.1.2: the outer hello offered no PSK but a GREASE one, if any. */
+    bool takes_grease_psk = !accepted && !after_retry && answer->hello.has_pre_shared_key;
+    if (suite_changed || takes_grease_psk) {
         fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
     } else if (accepted) {
         answer->kind = ECH_ANSWER_ACCEPTED;
     } else if (after_retry) {
         /* RFC 9849, 6.1.5: ECH was accepted, and has to stay so. */
         fail(answer, ECH_FAILURE_CONFIRMATION, ECH_ALERT_ILLEGAL_PARAMETER);
-    } else if (answer->hello.has_pre_shared_key) {
-        /* RFC 9849, 6.1.2: the outer hello offered no PSK but a GREASE one, if any. */
-        fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
     } else {
         fail(answer, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
     }
