@@ -2,6 +2,21 @@
 # Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, every tests/preload/test_*.c
 # into another; a new file needs no line here.
 
+# All of it. Packages come first and make a second time after them, for what they bring is found while a Makefile is read.
+# Every part runs, whatever became of the one before it.
+.PHONY: check check-build
+check:
+	$(SETUP) build test
+	$(MAKE) --no-print-directory $(PARALLEL) check-build
+	@status=0; for part in check-layers check-unit check-preload check-install; do \
+	    $(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status
+
+.PHONY: check-layers
+check-layers: $(LIBS_BUILT)
+	tools/check-includes
+	tools/check-exports $(BUILD)
+
 CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
 # Criterion's macros do not keep to our warnings; the code under test has been built with all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
@@ -13,10 +28,12 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
-	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests
@@ -100,21 +117,63 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
 
+check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(PRELOAD_TESTS) peers
+
+# An installed stub finds the engine beside itself. A sanitized one is no different.
+.PHONY: check-install
+check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
+	$(if $(SANITIZE),@echo 'check-install: not for sanitized builds',MAKE='$(MAKE)' $(AS_ROOT) tests/install.sh $(PRELOAD_TESTS))
+
+# ---- the demonstration: the same world, shown instead of judged ----
+DEMO := build/demo
+DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/,world.c world_run.c) \
+            $(addprefix ech/,status.c wire.c records.c client_hello.c)
+
+$(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell pkg-config --cflags jansson) -o $@ $(DEMO_SRC) $(shell pkg-config --libs jansson)
+
+.PHONY: demo demo-build demo-run
+demo:
+	@$(SETUP) build demo
+	@$(MAKE) --no-print-directory $(PARALLEL) demo-build
+	@$(MAKE) --no-print-directory demo-run
+
+demo-build: $(LIBS_BUILT) $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
+
+demo-run:
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC))
 
-$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(ECH_SRC) $(DNS_SRC) $(wildcard ech/*.h dns/*.h)
+$(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(ECH_SRC) $(DNS_SRC) $(PKG_LIBS)
+	@echo "CC $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-# Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder. The time is shared by all targets.
+$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	@echo "LD $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(PKG_LIBS)
+
+.PHONY: fuzz-build
+fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
+
+# FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder.
 .PHONY: fuzz
-fuzz: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
-	@for name in $(FUZZ_NAMES); do \
-	    mkdir -p $(FUZZ_BUILD)/corpus/$$name && \
-	    $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
-	        $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name || exit 1; \
-	done
+fuzz: fuzz-build
+	@status=0; for name in $(FUZZ_NAMES); do \
+	    mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
+	    if $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(FUZZ_BUILD)/$$name- $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name \
+	        >$(FUZZ_BUILD)/$$name.log 2>&1; then \
+	        echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(FUZZ_BUILD)/$$name.log) runs, no finding"; \
+	    else \
+	        echo "fuzz $$name: a finding; all of it in $(FUZZ_BUILD)/$$name.log"; tail -n 60 $(FUZZ_BUILD)/$$name.log; status=1; \
+	    fi; \
+	done; exit $$status
