@@ -133,10 +133,13 @@ static struct octets mirrored(struct bytes message, const struct ech_outer_field
 
 static struct ech_outer_fields fields_for(bool shared)
 {
+    static const uint8_t key_share[] = {0, 5, 0, 29, 0, 1, 0x42};
+    static const uint8_t pre_shared_key[] = {9, 9};
     return (struct ech_outer_fields){.public_name = bytes_of("p.example", 9),
                                      .shared_key_share = shared,
-                                     .key_share = BYTES(0, 5, 0, 29, 0, 1, 0x42),
-                                     .pre_shared_key = BYTES(9, 9)};
+                                     .key_share = bytes_of(key_share, sizeof key_share),
+                                     .pre_shared_key =
+                                         bytes_of(pre_shared_key, sizeof pre_shared_key)};
 }
 
 /* The types of the mirror, and whether each is as in the inner hello. */
