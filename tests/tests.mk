@@ -87,20 +87,23 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen libasan_first.so)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
 PRELOAD_TESTS := build/preload-tests
 PRELOAD_JOBS ?= 2
 PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
-# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD.
+$(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
+	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
+
+# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
 PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
                       $(shell $(CC) -print-file-name=$(name)))))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
 PRELOAD_RUN = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
-              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD=$(PRELOAD_RUNTIME)) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
+              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(PRELOAD_RUNTIME) $(abspath $(CLIENTS)/libasan_first.so)') $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
 $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	@mkdir -p $(@D)
