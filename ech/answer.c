@@ -55,17 +55,16 @@ static void judge_server_hello(const struct ech_answer_context *context, struct 
                                bool accepted)
 {
     bool after_retry = context->transcript.hello_retry_request.len > 0;
-    /* RFC 8446, 4.1.4 */
-    bool suite_changed = after_retry && answer->hello.cipher_suite != context->retry_cipher_suite;
-    /* RFC 9849, 6.1.2: the outer hello offered no PSK but a GREASE one, if any. */
-    bool takes_grease_psk = !accepted && !after_retry && answer->hello.has_pre_shared_key;
-    if (suite_changed || takes_grease_psk) {
-        fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
-    } else if (accepted) {
+    /* RFC 8446, 4.1.4: the suite of the HelloRetryRequest stays. */
+    bool other_suite = after_retry && answer->hello.cipher_suite != context->retry_cipher_suite;
+    if (accepted && !other_suite) {
         answer->kind = ECH_ANSWER_ACCEPTED;
-    } else if (after_retry) {
+    } else if (after_retry && !other_suite) {
         /* RFC 9849, 6.1.5: ECH was accepted, and has to stay so. */
         fail(answer, ECH_FAILURE_CONFIRMATION, ECH_ALERT_ILLEGAL_PARAMETER);
+    } else if (other_suite || answer->hello.has_pre_shared_key) {
+        /* RFC 9849, 6.1.2: the outer hello offered no PSK but a GREASE one, if any. */
+        fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
     } else {
         fail(answer, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
     }

@@ -95,6 +95,8 @@ enum ech_event ech_exchange_end(struct ech_exchange *x, enum ech_failure failure
     x->failure = failure;
     if (failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12) {
         x->facts.state = ECH_STATE_REJECTED;
+        /* The rest of the offer is for the outer handshake: random, own key shares. */
+        ech_hpke_wipe(&x->offer.hpke);
     } else {
         ech_offer_wipe(&x->offer);
     }

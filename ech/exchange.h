@@ -14,8 +14,15 @@
  * ECH_EVENT_FAILED with a reason
  *
  * After ECH_EVENT_FAILED the application finds one fatal alert to read (ech_required, 121,
- * synthetic), or, if the server sent an alert of its own before ServerHello, that alert; whatever
- * the application writes then is swallowed: nothing of a hello can reach the network any more.
+ * synthetic), or, if the server sent an alert of its own before ServerHello, that alert (and ours
+ * after it, if it was not fatal); whatever the application writes then is swallowed: nothing of a
+ * hello can reach the network any more. For the server to_net may then hold the fatal alert that
+ * the RFCs ask for, after an outer hello only. The event comes once; later calls return
+ * ECH_EVENT_NONE.
+ *
+ * An alert that the application writes passes, unless a part of a hello is withheld. Change cipher
+ * spec passes from ClientHelloOuter on, and records of early data if the hello offered it. Anything
+ * else in clear is ECH_FAILURE_UNEXPECTED.
  */
 #ifndef ECH_EXCHANGE_H
 #define ECH_EXCHANGE_H
@@ -70,9 +77,9 @@ enum ech_padding_floor {
 enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_SHARED };
 
 struct ech_exchange_options {
-    struct ech_random random; /* must stay usable while the exchange lives */
-    enum ech_padding_floor
-        floor; /* with shared key shares a floor of 128 takes the place of any but NONE */
+    struct ech_random random;     /* must stay usable while the exchange lives */
+    enum ech_padding_floor floor; /* with shared key shares, and in second hellos, 128 takes the
+                                     place of any but NONE */
     enum ech_key_share_rule key_share_rule;
 };
 

@@ -113,10 +113,10 @@ void wr_init(struct writer *w, size_t max)
     *w = (struct writer){.max = max != 0 ? max : DEFAULT_MAX};
 }
 
-/* Makes room for n more octets and returns where they go, or NULL with the failure noted. */
+/* Makes room for n more octets and returns where they go; NULL with the failure noted, or if n is 0. */
 static uint8_t *wr_room(struct writer *w, size_t n)
 {
-    if (w->failed != ECH_OK) {
+    if (w->failed != ECH_OK || n == 0) {
         return NULL;
     }
     if (n > w->max - w->len) {

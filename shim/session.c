@@ -50,7 +50,7 @@ static struct shim_decision decide(struct shim_session *session,
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_peer peer;
-    shim_peer_find(given->fd, &peer);
+    shim_peer_find(given->fd, given->port, &peer);
     session->report.port = peer.port;
 
     struct dns_name qname;

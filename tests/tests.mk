@@ -45,7 +45,7 @@ CLIENTS := build/clients
 PKI := build/pki/ca.pem
 PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
 # BoringSSL as Debian builds it for its Android tools.
-BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch) /usr/lib))))
+BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/lib))))
 BORING_CFLAGS := -isystem /usr/include/android
 BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
 
@@ -99,7 +99,7 @@ $(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
 
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
 PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
-                      $(shell $(CC) -print-file-name=$(name)))))
+                      $(shell $(CC) -print-file-name=$(name) 2>/dev/null))))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
 PRELOAD_RUN = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \

@@ -198,7 +198,8 @@ int main(void)
         good = show_program(world, i) && good;
     }
     char *report = world_read(world, "report", NULL);
-    printf("\nThe report lines (ECHSHIM_REPORT) as they are:\n%s\n", report);
+    printf("\nA line of the report (ECHSHIM_REPORT) as it is:\n%.*s\n\n",
+           (int)strcspn(report, "\n"), report);
     free(report);
     printf(good ? "With the shim the observer of the connection reads " PUBLIC_NAME
                   ", and\n" INNER_NAME

@@ -279,6 +279,29 @@ struct octets test_server_open(struct test_server *server, struct bytes client_h
     return inner;
 }
 
+bool test_server_opens(const struct test_server *server, struct bytes client_hello_outer)
+{
+    struct test_server copy = *server;
+    struct ech_client_hello outer;
+    struct ech_ech_client_hello ech;
+    if (ech_client_hello_parse(client_hello_outer, &outer) != ECH_OK) {
+        return false;
+    }
+    const struct ech_extension *e = ech_client_hello_find(&outer, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    if (e == NULL || ech_ech_client_hello_parse(e->data, &ech) != ECH_OK ||
+        ech.type != ECH_CLIENT_HELLO_OUTER || ech.enc.len != 32) {
+        return false;
+    }
+    set_up(&copy, ech.enc);
+    struct octets aad = aad_of(client_hello_outer, ech.payload);
+    struct octets encoded = octets_new(ech.payload.len);
+    enum ech_status status =
+        ech_hpke_open(&copy.hpke, octets_view(&aad), ech.payload, encoded.data);
+    octets_free(&aad);
+    octets_free(&encoded);
+    return status == ECH_OK;
+}
+
 /* ---- answers ---- */
 
 static const char retry_random[] =

@@ -48,6 +48,10 @@ void test_server_free(struct test_server *server);
  */
 struct octets test_server_open(struct test_server *server, struct bytes client_hello_outer);
 
+/* Whether the payload of a first ClientHelloOuter opens; false also for a hello that does not
+ * parse. */
+bool test_server_opens(const struct test_server *server, struct bytes client_hello_outer);
+
 /* What a server says. */
 struct test_answer {
     uint16_t cipher_suite;

@@ -234,8 +234,8 @@ Test(client_hello, ech_53_extension_vectors)
 Test(client_hello, ech_53_fields_of_the_outer_variant)
 {
     struct ech_ech_client_hello ech;
-    struct bytes extension = BYTES(0, 0, 1, 0, 2, 7, 0, 2, 1, 2, 0, 3, 3, 4, 5);
-    cr_assert_eq(ech_ech_client_hello_parse(extension, &ech), ECH_OK);
+    static const uint8_t octets[] = {0, 0, 1, 0, 2, 7, 0, 2, 1, 2, 0, 3, 3, 4, 5};
+    cr_assert_eq(ech_ech_client_hello_parse(bytes_of(octets, sizeof octets), &ech), ECH_OK);
     cr_assert(ech.type == ECH_CLIENT_HELLO_OUTER && ech.kdf_id == 1 && ech.aead_id == 2);
     cr_assert_eq(ech.config_id, 7);
     assert_hex(ech.enc, "0102", "enc");

@@ -81,7 +81,7 @@ static void check_every_split(struct bytes hello, uint16_t cipher_suite)
     octets_free(&whole.app);
 }
 
-Test(exchange, ech_59_accepted_in_every_split)
+Test(exchange, ech_35_ech_56_ech_59_accepted_in_every_split)
 {
     check_every_split(hello_openssl, 0x1301);
     check_every_split(hello_openssl, 0x1302);
@@ -159,6 +159,21 @@ Test(exchange, ech_45_ech_47_ech_51_nothing_of_the_inner_leaks)
     check_nothing_leaks(hello_pq);
 }
 
+Test(exchange, ech_54_a_changed_outer_hello_does_not_open)
+{
+    struct rig *rig;
+    struct octets message = outer_of(hello_openssl, &rig);
+    cr_assert(test_server_opens(&rig->server, octets_view(&message)));
+    /* The handshake header is not in the AAD. */
+    for (size_t i = 4; i < message.len; i++) {
+        message.data[i] ^= 0x10;
+        cr_assert_not(test_server_opens(&rig->server, octets_view(&message)), "octet %zu", i);
+        message.data[i] ^= 0x10;
+    }
+    octets_free(&message);
+    rig_free(rig);
+}
+
 Test(exchange, ech_50_early_data_is_mirrored)
 {
     struct rig *rig;
@@ -196,7 +211,7 @@ static size_t payload_of(struct bytes hello, enum ech_padding_floor floor,
     return len;
 }
 
-Test(exchange, ech_34_payload_lengths_of_the_floors)
+Test(exchange, ech_34_ech_40_payload_lengths_of_the_floors)
 {
     cr_assert_eq(payload_of(hello_openssl, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_AUTO), 192 + 16);
     cr_assert_eq(payload_of(hello_openssl, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_SHARED), 128 + 16);
