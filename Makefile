@@ -56,7 +56,7 @@ ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # The sanitizer's own start calls dlsym, which is the stub's: it must run before there is a shadow memory. valgrind sees it.
-$(call obj,$(STUB_SRC)): SANFLAGS :=
+$(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
 
 LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 
