@@ -18,7 +18,8 @@ lint:
 
 .PHONY: lint-format lint-files lint-cppcheck lint-tidy
 lint-format:
-	clang-format --dry-run -Werror $(FORMATTED)
+	@echo "clang-format: $(words $(FORMATTED)) files"
+	@clang-format --dry-run -Werror $(FORMATTED)
 
 lint-files:
 	tools/check-files
