@@ -164,6 +164,9 @@ $(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
 	@echo "LD $@"
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(PKG_LIBS)
 
+# Kept for the next run, though nothing but a pattern asks for them.
+.SECONDARY: $(FUZZ_OBJ)
+
 .PHONY: fuzz-build
 fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
 
