@@ -98,7 +98,7 @@ $(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
 	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
 
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
-PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
+PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libclang_rt.asan-$(shell uname -m).so libasan.so,\
                       $(shell $(CC) -print-file-name=$(name) 2>/dev/null))))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
