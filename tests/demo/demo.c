@@ -160,6 +160,10 @@ static const char *name_of(const struct code *codes, size_t count, const json_t 
 
 static void show_report(const json_t *line)
 {
+    if (line == NULL) {
+        printf("    the shim's report: none\n");
+        return;
+    }
     printf("    the shim's report: %s, public_name %s, config_id %d, %s/%s/%s,\n"
            "                       config found in %d us, ServerHello after %d us\n",
            text_of(line, "outcome"), text_of(line, "public_name"),
