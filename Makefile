@@ -129,6 +129,7 @@ help:
 	@echo 'make check-layers      includes and exported symbols'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts'
+	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
 	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR); also: make uninstall'
 	@echo 'make clean'

@@ -148,6 +148,8 @@ demo-build: $(LIBS_BUILT) $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
 demo-run:
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
 
+include tests/bench/bench.mk
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang

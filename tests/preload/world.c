@@ -140,6 +140,7 @@ static void start_server(struct world *world, const struct world_options *option
     char inner[700];
     char public[700];
     char files[4][160];
+    char *listen = options->direct ? RELAY_ADDRESS : "127.0.0.2:0";
     char *argv[20 + WORLD_ARGUMENTS];
     size_t argc = 0;
     snprintf(program, sizeof program, "%s/../peers/ech_server", world->pki);
@@ -152,10 +153,9 @@ static void start_server(struct world *world, const struct world_options *option
     snprintf(files[2], sizeof files[2], "%s/retry_configs", world->folder);
     snprintf(files[3], sizeof files[3], "%s/www", world->folder);
     mkdir(files[3], 0700);
-    char *const fixed[] = {program,  "--listen",  "127.0.0.2:0", "--cert",
-                           inner,    "--cert",    public,        "--log",
-                           files[0], "--configs", files[1],      "--retry-configs",
-                           files[2], "--root",    files[3]};
+    char *const fixed[] = {program,  "--listen", listen,   "--cert",    inner,    "--cert",
+                           public,   "--log",    files[0], "--configs", files[1], "--retry-configs",
+                           files[2], "--root",   files[3]};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv[argc++] = fixed[i];
     }
@@ -279,7 +279,9 @@ struct world *world_start(const struct world_options *options)
     replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
     replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
     start_server(world, options);
-    start_relay(world, options);
+    if (!options->direct) {
+        start_relay(world, options);
+    }
     start_dns(world, options);
     return world;
 }

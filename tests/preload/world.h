@@ -33,6 +33,8 @@ struct world_options {
     /* No HTTPS record in DNS. */
     bool no_https_record;
     bool tls12;
+    /* No relay: the server itself is at RELAY_ADDRESS, and nothing is recorded. */
+    bool direct;
     unsigned delay_ms;
     /* More for ech_server, ends with NULL. */
     const char *server_arguments[WORLD_ARGUMENTS];
