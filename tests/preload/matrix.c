@@ -3,7 +3,6 @@
 
 void matrix_check(const struct matrix_row *row, enum run_mode mode, bool hello_retry)
 {
-    skip_where_sanitizers_hang(mode, row->command);
     struct world *world = world_start(&(struct world_options){.hello_retry = hello_retry});
     struct run_result result = world_shell(world, mode, NULL, row->command);
     expect_exit(&result, 0, row->says);

@@ -32,7 +32,6 @@ static unsigned connections(const struct world *world)
 
 static void check_retry(const struct matrix_row *row, bool hello_retry)
 {
-    skip_where_sanitizers_hang(RUN_SHIM, row->command);
     struct world *world =
         world_start(&(struct world_options){.stale_config = true, .hello_retry = hello_retry});
     struct run_result result = world_shell(world, RUN_SHIM, NULL, row->command);
@@ -167,7 +166,6 @@ static struct run_result fetch(struct world *world, size_t index, const char *mo
 
 static void check_disabled(size_t index)
 {
-    skip_where_sanitizers_hang(RUN_SHIM, fetchers[index]);
     struct world *world = world_start(&(struct world_options){.server_without_ech = true});
     struct run_result result = fetch(world, index, "opportunistic");
     expect_exit(&result, 0, NULL);
@@ -193,7 +191,6 @@ Test(disabled, ech_86_goes_on_without_ech_non_blocking)
 
 static void check_disabled_strict(size_t index)
 {
-    skip_where_sanitizers_hang(RUN_SHIM, fetchers[index]);
     struct world *world = world_start(&(struct world_options){.server_without_ech = true});
     struct run_result result = fetch(world, index, "strict");
     cr_assert_neq(result.exit_code, 0);
