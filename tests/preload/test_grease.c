@@ -87,7 +87,6 @@ enum server { KEYS, NO_ECH, TLS12, RETRY };
 
 static void check(const struct row *row, enum server server)
 {
-    skip_where_sanitizers_hang(RUN_SHIM, row->command);
     struct world *world = world_start(&(struct world_options){
         .no_https_record = true,
         .hello_retry = server == RETRY,
@@ -229,7 +228,6 @@ static void expect_alike(const struct wire_hello *real, const struct wire_hello 
 static void check_alike(const char *command, size_t connections, int slack)
 {
     static struct wire_hello hellos[WIRE_HELLOS];
-    skip_where_sanitizers_hang(RUN_SHIM, command);
     struct world *world = world_start(NULL);
     write_tls13_conf(world);
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(TLS13_CONF), command);
@@ -272,7 +270,6 @@ static void check_without(const char *setting, const char *command, const char *
                           const char *reason)
 {
     static struct wire_hello hellos[WIRE_HELLOS];
-    skip_where_sanitizers_hang(RUN_SHIM, command);
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA((char *)(size_t)setting), command);
