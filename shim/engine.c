@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "shim/log.h"
+#include "shim/report.h"
 
 static struct shim_engine_state state;
 static struct dns_cache cache;
@@ -58,6 +59,7 @@ shim_engine_start(const struct shim_stub *stub)
         shim_settings_free(&state.settings);
         return NULL;
     }
+    shim_report_start(&state.settings);
     dns_cache_init(&cache, seed);
     /* By linkage `connect` would be the stub's hook. */
     io = dns_io_libc;

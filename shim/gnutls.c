@@ -299,8 +299,16 @@ static int ignore_answer(gnutls_session_t session, const unsigned char *data, si
     return GNUTLS_E_SUCCESS;
 }
 
+/* From now on the application's hello goes to the exchange, and only what that makes of it to the
+ * network. */
+static void stand_between(struct gnutls_connection *connection)
+{
+    gnutls_transport_wrap(connection);
+    connection->phase = GNUTLS_STARTED;
+}
+
 /*
- * Makes the session's hello a ClientHelloInner, and puts the exchange under it. EncryptedExtensions
+ * Makes the session's hello a ClientHelloInner. EncryptedExtensions
  * is not among the messages, so that an answer there is unsolicited (RFC 9849, 5).
  */
 static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
@@ -318,8 +326,6 @@ static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_on
         (void)gnutls->gnutls_session_set_data(connection->session, connection->session_data.data,
                                               connection->session_data.size);
     }
-    gnutls_transport_wrap(connection);
-    connection->phase = GNUTLS_STARTED;
     return true;
 }
 
@@ -348,10 +354,17 @@ static int decide(struct gnutls_connection *connection)
         .floor = ECH_FLOOR_GNUTLS,
     };
     int result = GNUTLS_E_SUCCESS;
-    switch (shim_session_begin(&connection->shim, &facts)) {
+    bool armed = false;
+    enum shim_action action = shim_session_begin(&connection->shim, &facts);
+    switch (action) {
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
-        if (connection->shim == NULL || tls13_only == NULL || !arm(connection, tls13_only)) {
+        if (connection->shim != NULL && !connection->quic) {
+            armed = action == SHIM_ACTION_REFUSE || arm(connection, tls13_only);
+        }
+        if (armed) {
+            stand_between(connection);
+        } else {
             shim_session_free(connection->shim);
             connection->shim = NULL;
             result = GNUTLS_E_INTERNAL_ERROR;

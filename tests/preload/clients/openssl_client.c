@@ -339,6 +339,7 @@ int main(int argc, char **argv)
         {"clear", run_clear},
         {"dup", run_dup},
         {"dtls", run_dtls},
+        {"dtls-only", run_dtls_only},
         {"server", run_server},
         {NULL, NULL},
     };

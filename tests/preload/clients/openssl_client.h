@@ -40,6 +40,7 @@ void run_fork(const struct target *target);
 void run_resume(const struct target *target);
 void run_clear(const struct target *target);
 void run_dup(const struct target *target);
+void run_dtls_only(const struct target *target);
 void run_dtls(const struct target *target);
 void run_server(const struct target *target);
 

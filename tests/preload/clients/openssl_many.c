@@ -198,11 +198,12 @@ static BIO *datagram_bio(int fd, const struct sockaddr_in *peer)
     return bio;
 }
 
-/* DTLS has no ECH here, and must work as ever, also on port 443; then TLS again. */
-void run_dtls(const struct target *target)
+/* DTLS has no ECH here, and must work as ever, also on port 443. */
+void run_dtls_only(const struct target *target)
 {
-    struct sockaddr_in ends[2] = {{.sin_family = AF_INET, .sin_port = htons(443)},
-                                  {.sin_family = AF_INET}};
+    struct sockaddr_in ends[2] = {
+        {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(target->port))},
+        {.sin_family = AF_INET}};
     int fds[2];
     for (int i = 0; i < 2; i++) {
         ends[i].sin_addr.s_addr = htonl(0x7f000009);
@@ -224,6 +225,12 @@ void run_dtls(const struct target *target)
     meet(&within, client, server);
     SSL_CTX_free(client_ctx);
     SSL_CTX_free(server_ctx);
+}
+
+/* And TLS after it. */
+void run_dtls(const struct target *target)
+{
+    run_dtls_only(target);
     fetch_plainly(target);
 }
 
