@@ -142,15 +142,6 @@ enum shim_action shim_session_begin(struct shim_session **out,
     return action;
 }
 
-void shim_session_free(struct shim_session *session)
-{
-    if (session != NULL) {
-        ech_exchange_free(session->exchange);
-        shim_found_free(&session->found);
-        free(session);
-    }
-}
-
 bool shim_session_is_for(const struct shim_session *session, const char *server_name)
 {
     return strcasecmp(session->host, server_name != NULL ? server_name : "") == 0;
@@ -176,6 +167,21 @@ static void failed(struct shim_session *session)
     bool rejected = failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12;
     note_facts(session);
     report_outcome(session, rejected ? "rejected" : "failed", ech_failure_name(failure));
+}
+
+void shim_session_free(struct shim_session *session)
+{
+    if (session != NULL) {
+        if (session->offered_us != 0 && !session->reported) {
+            /* The application gave up, at its own time limit or at the end of a connection that its
+             * library does not see. */
+            note_facts(session);
+            report_outcome(session, "failed", "abandoned");
+        }
+        ech_exchange_free(session->exchange);
+        shim_found_free(&session->found);
+        free(session);
+    }
 }
 
 /* The config was looked up for one name; a hello for another must not be sealed under it (RFC
