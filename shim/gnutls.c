@@ -46,8 +46,7 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
         return REAL(library, gnutls_init)(session, flags);
     }
     if (gnutls == NULL || !gnutls->supported) {
-        bool strict = shim_engine_state()->settings.mode == SHIM_MODE_STRICT;
-        return strict ? GNUTLS_E_INTERNAL_ERROR : REAL(library, gnutls_init)(session, flags);
+        return REAL(library, gnutls_init)(session, flags);
     }
     struct gnutls_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
@@ -395,7 +394,12 @@ static void step_out(struct gnutls_connection *connection)
 
 static int handshake(struct shim_library *library, gnutls_session_t session)
 {
-    struct gnutls_connection *connection = ours(library->engine_data, session);
+    const struct gnutls *gnutls = gnutls_of(library);
+    if ((gnutls == NULL || !gnutls->supported) &&
+        shim_engine_state()->settings.mode == SHIM_MODE_STRICT) {
+        return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init: programs do not look at its result */
+    }
+    struct gnutls_connection *connection = ours(gnutls, session);
     if (connection == NULL || connection->phase == GNUTLS_PASS ||
         connection->phase == GNUTLS_DONE) {
         return REAL(library, gnutls_handshake)(session);

@@ -62,6 +62,15 @@ $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.
 $(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
 	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
 
+$(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
+	$(CLIENT_CC) -shared -fPIC -ldl
+
+$(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
+
 $(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lgnutls
 
@@ -70,7 +79,8 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen)
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen \
+                                libopenssl_plugin.so libwrap_connect.so loader_client)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
