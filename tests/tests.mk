@@ -53,7 +53,7 @@ CLIENT_DIR := tests/preload/clients
 CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
 CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 
-$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c edge.c many.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
 $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
