@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The GnuTLS adapter's hooks. On Debian libgnutls calls some of its own functions through the hooks
- * too, so each of them is a pass-through while the thread is inside one.
+ * too, so each of them is a pass-through while the thread is inside one; a handshake, which calls
+ * the application back, shuts out its own session only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -18,12 +19,13 @@ struct initialising {
 };
 
 static __thread unsigned depth;
+static __thread gnutls_session_t shaking_hands;
 static __thread struct initialising *initialising;
 
 static struct gnutls_connection *ours(const struct gnutls *gnutls, gnutls_session_t session)
 {
-    return depth == 0 && gnutls != NULL && gnutls->supported ? gnutls_connection_find(session)
-                                                             : NULL;
+    bool own = depth == 0 && session != shaking_hands && gnutls != NULL && gnutls->supported;
+    return own ? gnutls_connection_find(session) : NULL;
 }
 
 #define REAL(library, name) ((__typeof__(&name))(library)->fn[SHIM_HOOK_##name])
@@ -257,6 +259,7 @@ static void transport_set_pull_function(struct shim_library *library, gnutls_ses
     struct gnutls_transport *transport = transport_of(library, session, &set);
     if (transport != NULL) {
         transport->pull = pull;
+        gnutls_transport_pull_replaced(transport, library->engine_data);
     }
     if (set) {
         REAL(library, gnutls_transport_set_pull_function)(session, pull);
@@ -329,13 +332,14 @@ static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_on
 }
 
 /* The application's own handshake, with the session data that was held back. */
-static int pass(struct gnutls_connection *connection)
+static void pass(struct gnutls_connection *connection)
 {
     connection->phase = GNUTLS_PASS;
     if (connection->session_data.data == NULL) {
-        return GNUTLS_E_SUCCESS;
+        return;
     }
-    return connection->gnutls->gnutls_session_set_data(
+    /* Programs do not stop at data that cannot be used. */
+    (void)connection->gnutls->gnutls_session_set_data(
         connection->session, connection->session_data.data, connection->session_data.size);
 }
 
@@ -370,7 +374,7 @@ static int decide(struct gnutls_connection *connection)
         }
         break;
     default:
-        result = pass(connection);
+        pass(connection);
         break;
     }
     if (tls13_only != NULL) {
@@ -416,7 +420,10 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     }
     errno = saved;
     struct gnutls_connection *outer = gnutls_transport_enter(connection);
-    int result = INSIDE(REAL(library, gnutls_handshake)(session));
+    gnutls_session_t outer_session = shaking_hands;
+    shaking_hands = session;
+    int result = REAL(library, gnutls_handshake)(session);
+    shaking_hands = outer_session;
     (void)gnutls_transport_enter(outer);
     saved = errno;
     depth++;

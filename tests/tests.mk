@@ -71,7 +71,7 @@ $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
 
-$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
+$(CLIENTS)/gnutls_client $(CLIENTS)/gnutls_edge: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lgnutls
 
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
@@ -79,7 +79,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_dlopen \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor gnutls_client gnutls_edge gnutls_dlopen \
                                 libopenssl_plugin.so libwrap_connect.so loader_client)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
