@@ -105,6 +105,11 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
 
+# Leaks and invalid accesses of a few clients; part of check-preload too.
+.PHONY: check-valgrind
+check-valgrind:
+	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
+
 # What needs no shim: the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline
 check-baseline: $(PRELOAD_TESTS) peers

@@ -4,10 +4,12 @@
 #include "checks.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 TestSuite(edges, .fini = world_end, .timeout = 180);
+TestSuite(valgrind, .fini = world_end, .timeout = 180);
 
 #define WELL "all is well"
 
@@ -158,4 +160,41 @@ Test(edges, openssl_endurance)
 Test(edges, gnutls_endurance)
 {
     check_endurance(EDGE("endurance"));
+}
+
+/* Under valgrind, where it is installed; a sanitized library has its own ways. */
+static void check_by_valgrind(const char *command)
+{
+    char line[1024];
+    if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no valgrind here");
+    }
+    struct world *world = world_start(&(struct world_options){.hello_retry = true});
+    snprintf(line, sizeof line,
+             "valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite "
+             "--errors-for-leak-kinds=definite %s",
+             command);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, line);
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, 1);
+}
+
+Test(valgrind, openssl)
+{
+    check_by_valgrind(OWN_OPENSSL("direct"));
+}
+
+Test(valgrind, openssl_nonblocking)
+{
+    check_by_valgrind(OWN_OPENSSL("epoll"));
+}
+
+Test(valgrind, gnutls)
+{
+    check_by_valgrind(OWN_GNUTLS("default"));
+}
+
+Test(valgrind, gnutls_own_transport)
+{
+    check_by_valgrind(OWN_GNUTLS("stutter"));
 }

@@ -4,6 +4,8 @@
 #include <dirent.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -36,6 +38,9 @@ static int dial_with(const struct target *target, int flags)
     if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)) {
         fail("%s: %s", target->host, strerror(errno));
     }
+    /* Else the request waits for the acknowledgement of Finished, 40 ms each time. */
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     freeaddrinfo(found);
     return fd;
 }
