@@ -38,6 +38,7 @@ struct shim_library {
     void *handle;              /* of dlopen(RTLD_NOLOAD) */
     void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL where this version has none
                                 */
+    bool foreign;              /* told by the engine: it has the names, but is none that we know */
     void *engine_data; /* the engine's own table of the library's functions; set once, under the
                           engine's lock */
 };

@@ -7,6 +7,7 @@
 
 #include "shim/kept.h"
 #include "shim/log.h"
+#include "shim/report.h"
 
 static struct shim_engine_state state;
 static struct dns_cache cache;
@@ -64,6 +65,7 @@ shim_engine_start(const struct shim_stub *stub)
         shim_settings_free(&state.settings);
         return NULL;
     }
+    shim_report_start(&state.settings);
     dns_cache_init(&cache, seed);
     /* By linkage these would be the stub's hooks. */
     io = dns_io_libc;

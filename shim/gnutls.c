@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The GnuTLS adapter's hooks. On Debian libgnutls calls some of its own functions through the hooks
- * too, so each of them is a pass-through while the thread is inside one.
+ * too, so each of them is a pass-through while the thread is inside one; a handshake, which calls
+ * the application back, shuts out its own session only.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -16,12 +17,13 @@ struct initialising {
 };
 
 static __thread unsigned depth;
+static __thread gnutls_session_t shaking_hands;
 static __thread struct initialising *initialising;
 
 static struct gnutls_connection *ours(const struct gnutls *gnutls, gnutls_session_t session)
 {
-    return depth == 0 && gnutls != NULL && gnutls->supported ? gnutls_connection_find(session)
-                                                             : NULL;
+    bool own = depth == 0 && session != shaking_hands && gnutls != NULL && gnutls->supported;
+    return own ? gnutls_connection_find(session) : NULL;
 }
 
 #define REAL(library, name) ((__typeof__(&name))(library)->fn[SHIM_HOOK_##name])
@@ -44,8 +46,7 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
         return REAL(library, gnutls_init)(session, flags);
     }
     if (gnutls == NULL || !gnutls->supported) {
-        bool strict = shim_engine_state()->settings.mode == SHIM_MODE_STRICT;
-        return strict ? GNUTLS_E_INTERNAL_ERROR : REAL(library, gnutls_init)(session, flags);
+        return REAL(library, gnutls_init)(session, flags);
     }
     struct gnutls_connection *connection = calloc(1, sizeof *connection);
     if (connection == NULL) {
@@ -270,6 +271,7 @@ static void transport_set_pull_function(struct shim_library *library, gnutls_ses
     struct gnutls_transport *transport = transport_of(library, session, &set);
     if (transport != NULL) {
         transport->pull = pull;
+        gnutls_transport_pull_replaced(transport, library->engine_data);
     }
     if (set) {
         REAL(library, gnutls_transport_set_pull_function)(session, pull);
@@ -311,8 +313,16 @@ static int ignore_answer(gnutls_session_t session, const unsigned char *data, si
     return GNUTLS_E_SUCCESS;
 }
 
+/* From now on the application's hello goes to the exchange, and only what that makes of it to the
+ * network. */
+static void stand_between(struct gnutls_connection *connection)
+{
+    gnutls_transport_wrap(connection);
+    connection->phase = GNUTLS_STARTED;
+}
+
 /*
- * Makes the session's hello a ClientHelloInner, and puts the exchange under it. EncryptedExtensions
+ * Makes the session's hello a ClientHelloInner. EncryptedExtensions
  * is not among the messages, so that an answer there is unsolicited (RFC 9849, 5).
  */
 static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
@@ -330,19 +340,18 @@ static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_on
         (void)gnutls->gnutls_session_set_data(connection->session, connection->session_data.data,
                                               connection->session_data.size);
     }
-    gnutls_transport_wrap(connection);
-    connection->phase = GNUTLS_STARTED;
     return true;
 }
 
 /* The application's own handshake, with the session data that was held back. */
-static int pass(struct gnutls_connection *connection, enum gnutls_phase phase)
+static void pass(struct gnutls_connection *connection, enum gnutls_phase phase)
 {
     connection->phase = phase;
     if (connection->session_data.data == NULL) {
-        return GNUTLS_E_SUCCESS;
+        return;
     }
-    return connection->gnutls->gnutls_session_set_data(
+    /* Programs do not stop at data that cannot be used. */
+    (void)connection->gnutls->gnutls_session_set_data(
         connection->session, connection->session_data.data, connection->session_data.size);
 }
 
@@ -360,22 +369,29 @@ static int decide(struct gnutls_connection *connection)
         .floor = ECH_FLOOR_GNUTLS,
     };
     int result = GNUTLS_E_SUCCESS;
-    switch (shim_session_begin(&connection->shim, &facts)) {
+    bool armed = false;
+    enum shim_action action = shim_session_begin(&connection->shim, &facts);
+    switch (action) {
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
-        if (connection->shim == NULL || tls13_only == NULL || !arm(connection, tls13_only)) {
+        if (connection->shim != NULL && !connection->quic) {
+            armed = action == SHIM_ACTION_REFUSE || arm(connection, tls13_only);
+        }
+        if (armed) {
+            stand_between(connection);
+        } else {
             shim_session_free(connection->shim);
             connection->shim = NULL;
             result = GNUTLS_E_INTERNAL_ERROR;
         }
         break;
     case SHIM_ACTION_GREASE:
-        result = pass(connection, tls13_only != NULL && gnutls_grease_arm(connection, tls13_only)
-                                      ? GNUTLS_GREASE
-                                      : GNUTLS_PASS);
+        pass(connection, tls13_only != NULL && gnutls_grease_arm(connection, tls13_only)
+                             ? GNUTLS_GREASE
+                             : GNUTLS_PASS);
         break;
     default:
-        result = pass(connection, GNUTLS_PASS);
+        pass(connection, GNUTLS_PASS);
         break;
     }
     if (tls13_only != NULL) {
@@ -414,7 +430,12 @@ static void step_out(struct gnutls_connection *connection, int result)
 
 static int handshake(struct shim_library *library, gnutls_session_t session)
 {
-    struct gnutls_connection *connection = ours(library->engine_data, session);
+    const struct gnutls *gnutls = gnutls_of(library);
+    if ((gnutls == NULL || !gnutls->supported) &&
+        shim_engine_state()->settings.mode == SHIM_MODE_STRICT) {
+        return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init: programs do not look at its result */
+    }
+    struct gnutls_connection *connection = ours(gnutls, session);
     if (connection == NULL || connection->phase == GNUTLS_PASS ||
         connection->phase == GNUTLS_DONE) {
         return REAL(library, gnutls_handshake)(session);
@@ -433,7 +454,10 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     /* Only wrappers ask whose handshake it is. */
     struct gnutls_connection *outer =
         gnutls_transport_enter(connection->phase == GNUTLS_STARTED ? connection : NULL);
-    int result = INSIDE(REAL(library, gnutls_handshake)(session));
+    gnutls_session_t outer_session = shaking_hands;
+    shaking_hands = session;
+    int result = REAL(library, gnutls_handshake)(session);
+    shaking_hands = outer_session;
     (void)gnutls_transport_enter(outer);
     saved = errno;
     depth++;

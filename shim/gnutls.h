@@ -129,6 +129,9 @@ void gnutls_transport_wrap(const struct gnutls_connection *connection);
 void gnutls_transport_unwrap(const struct gnutls_connection *connection);
 /* What GnuTLS itself would use, as far as it did not show us its own. */
 void gnutls_transport_complete(struct gnutls_transport *transport, unsigned flags);
+/* The application set a pull function: GnuTLS's own waiting function does not go with it. */
+void gnutls_transport_pull_replaced(struct gnutls_transport *transport,
+                                    const struct gnutls *gnutls);
 /* The descriptor of the transport, or -1 if it hides it. */
 int gnutls_transport_fd(const struct gnutls_connection *connection);
 /* The connection whose handshake this thread is in; returns the one before. */

@@ -42,6 +42,15 @@ static ssize_t plain_pull(gnutls_transport_ptr_t pointer, void *out, size_t size
     return recv(descriptor_of(pointer), out, size, 0);
 }
 
+/*
+ * GnuTLS takes its own waiting function only together with its own pull function, and a pull
+ * function that was replaced once cannot be given back.
+ */
+static int plain_pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
+{
+    return gnutls_system_recv_timeout(pointer, milliseconds);
+}
+
 static ssize_t vec_push_with(gnutls_transport_ptr_t pointer, const giovec_t *parts, int count,
                              int flags)
 {
@@ -68,6 +77,14 @@ void gnutls_transport_complete(struct gnutls_transport *transport, unsigned flag
     }
     if (transport->pull == NULL) {
         transport->pull = plain_pull;
+        transport->pull_timeout = plain_pull_timeout;
+    }
+}
+
+void gnutls_transport_pull_replaced(struct gnutls_transport *transport, const struct gnutls *gnutls)
+{
+    if (transport->pull_timeout == plain_pull_timeout) {
+        transport->pull_timeout = gnutls->gnutls_system_recv_timeout;
     }
 }
 
@@ -150,6 +167,8 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, gnutls_transp
                              size_t wanted)
 {
     uint8_t chunk[CHUNK];
+    /* A function that says "again" by gnutls_transport_set_errno leaves errno alone. */
+    errno = 0;
     ssize_t got =
         connection->own.pull(pointer, chunk, wanted < sizeof chunk ? wanted : sizeof chunk);
     if (got > 0) {

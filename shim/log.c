@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -30,13 +32,35 @@ bool shim_append_file(const char *path, const void *octets, size_t length)
     return failure == 0;
 }
 
+/* To a descriptor that is not ours: its reader may have gone, which must not be the host's death.
+ */
+static bool write_quietly(int fd, const void *octets, size_t length)
+{
+    static const struct timespec at_once;
+    sigset_t broken_pipe;
+    sigset_t before;
+    sigset_t pending;
+    (void)sigemptyset(&broken_pipe);
+    (void)sigaddset(&broken_pipe, SIGPIPE);
+    (void)sigemptyset(&pending);
+    (void)pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    (void)sigpending(&pending);
+    ssize_t written = shim_engine_state()->stub->write(fd, octets, length);
+    int failure = errno;
+    if (written < 0 && failure == EPIPE && sigismember(&pending, SIGPIPE) == 0) {
+        (void)sigtimedwait(&broken_pipe, NULL, &at_once);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = failure;
+    return written == (ssize_t)length;
+}
+
 static void say(const char *file, const char *line, size_t length)
 {
     if (file != NULL) {
         (void)shim_append_file(file, line, length);
     } else {
-        ssize_t ignored = shim_engine_state()->stub->write(STDERR_FILENO, line, length);
-        (void)ignored;
+        (void)write_quietly(STDERR_FILENO, line, length);
     }
 }
 
@@ -77,6 +101,28 @@ void shim_log_setting_problem(const char *text)
 
 enum { REPORT_MAX = 8192, PROGRAM_SIZE = 1024 };
 
+/* What fd:N was when the settings were read. */
+static struct stat report_file;
+static bool report_file_known;
+
+void shim_report_start(const struct shim_settings *settings)
+{
+    report_file_known = settings->report_fd >= 0 && fstat(settings->report_fd, &report_file) == 0;
+}
+
+/* A host that closed the descriptor may have a file or a connection of its own there, and the line
+ * holds a name. */
+static bool append_to_descriptor(int fd, struct bytes line)
+{
+    struct stat now;
+    if (!report_file_known || fstat(fd, &now) != 0 || now.st_dev != report_file.st_dev ||
+        now.st_ino != report_file.st_ino) {
+        errno = EBADF;
+        return false;
+    }
+    return write_quietly(fd, line.data, line.len);
+}
+
 void shim_report_append(const struct shim_settings *settings, const struct shim_report *report)
 {
     if (settings->report == NULL && settings->report_fd < 0) {
@@ -99,8 +145,7 @@ void shim_report_append(const struct shim_settings *settings, const struct shim_
         struct bytes line = wr_view(&w);
         bool written = settings->report != NULL
                            ? shim_append_file(settings->report, line.data, line.len)
-                           : shim_engine_state()->stub->write(settings->report_fd, line.data,
-                                                              line.len) == (ssize_t)line.len;
+                           : append_to_descriptor(settings->report_fd, line);
         if (!written) {
             shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
         }

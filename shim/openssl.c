@@ -106,6 +106,14 @@ static bool is_over(const struct openssl_connection *connection)
     }
 }
 
+/* The call ended before a hello was made (no side was set, no transport): the next one may be for
+ * another name. */
+static bool came_to_nothing(const struct openssl_connection *connection)
+{
+    return !connection->hello_made &&
+           (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_ARMED);
+}
+
 static void after(struct shim_library *library, SSL *ssl)
 {
     const struct openssl *openssl = library->engine_data;
@@ -113,6 +121,12 @@ static void after(struct shim_library *library, SSL *ssl)
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    if (connection != NULL && came_to_nothing(connection)) {
+        int saved = errno;
+        openssl_reset(connection);
+        errno = saved;
+        return;
+    }
     if (connection == NULL || !is_over(connection)) {
         return;
     }

@@ -191,6 +191,7 @@ struct openssl *openssl_of(struct shim_library *library)
             openssl->library = library;
             openssl->supported =
                 resolve(openssl) && take_indexes(openssl) && openssl_filter_init(openssl);
+            library->foreign = !openssl->supported;
             library->engine_data = openssl;
         }
     }

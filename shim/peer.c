@@ -10,10 +10,7 @@ enum { HTTPS_PORT = 443, CANDIDATES = 64 };
 static bool peer_of(int fd, struct shim_peer *peer)
 {
     socklen_t length = sizeof peer->address;
-    int type = 0;
-    socklen_t type_length = sizeof type;
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &type_length) != 0 ||
-        type != SOCK_STREAM || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
+    if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
         return false;
     }
     if (peer->address.ss_family == AF_INET) {
@@ -25,6 +22,15 @@ static bool peer_of(int fd, struct shim_peer *peer)
         return true;
     }
     return false;
+}
+
+/* Is a noted stream still what it was when it was noted? */
+static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(noted->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
+           peer_of(noted->fd, peer) && peer->port == noted->port;
 }
 
 /* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
@@ -39,6 +45,7 @@ static bool is_local(int fd)
 void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
+    /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
     if (peer_of(fd, peer)) {
         return;
     }
@@ -55,13 +62,12 @@ void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (shim_settings_watches(&state->settings, noted[i].port) && peer_of(noted[i].fd, peer) &&
-            peer->port == noted[i].port) {
+        if (shim_settings_watches(&state->settings, noted[i].port) && leads_to(&noted[i], peer)) {
             return;
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (peer_of(noted[i].fd, peer) && peer->port == noted[i].port) {
+        if (leads_to(&noted[i], peer)) {
             return;
         }
     }

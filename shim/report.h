@@ -46,6 +46,10 @@ struct shim_report_origin {
 ECH_MUST_USE enum ech_status shim_report_encode(struct writer *w, const struct shim_report *report,
                                                 const struct shim_report_origin *origin);
 
+/* Once, before the first line: notes which file a descriptor of the settings is, so that no other
+ * one is written to. */
+void shim_report_start(const struct shim_settings *settings);
+
 /*
  * Appends the line to the report that the settings name, by one write; does nothing without one.
  * The file is made with mode 0600 and never followed through a symbolic link. Failures are logged,

@@ -233,21 +233,6 @@ static void announce(struct shim_session *session)
         shim_engine_state()->stub->announce(session->outer_random, session->fd_hidden);
 }
 
-void shim_session_free(struct shim_session *session)
-{
-    if (session != NULL) {
-        withdraw(session);
-        if (session->offered_us != 0 && !session->reported) {
-            forbid_downgrade(session); /* given up unanswered: whoever drops packets can do that */
-        }
-        ech_exchange_free(session->exchange);
-        shim_verifier_free(session->verifier);
-        shim_found_free(&session->found);
-        wr_free(&session->grease);
-        free(session);
-    }
-}
-
 bool shim_session_is_for(const struct shim_session *session, const char *server_name)
 {
     return strcasecmp(session->host, server_name != NULL ? server_name : "") == 0;
@@ -298,6 +283,25 @@ static void failed(struct shim_session *session)
     }
     report_outcome(session, facts.state == ECH_STATE_REJECTED ? "rejected" : "failed",
                    ech_failure_name(failure));
+}
+
+void shim_session_free(struct shim_session *session)
+{
+    if (session != NULL) {
+        withdraw(session);
+        if (session->offered_us != 0 && !session->reported) {
+            /* The application gave up, at its own time limit or at the end of a connection that its
+             * library does not see. */
+            note_facts(session);
+            forbid_downgrade(session); /* whoever drops packets can bring that about */
+            report_outcome(session, "failed", "abandoned");
+        }
+        ech_exchange_free(session->exchange);
+        shim_verifier_free(session->verifier);
+        shim_found_free(&session->found);
+        wr_free(&session->grease);
+        free(session);
+    }
 }
 
 /* The config was looked up for one name; a hello for another must not be sealed under it (RFC

@@ -240,9 +240,6 @@ SHIM_EXPORT int gnutls_init(gnutls_session_t *session, unsigned int flags)
 {
     if ((flags & GNUTLS_CLIENT) != 0) {
         (void)stub_engine();
-        if (stub_must_refuse()) {
-            return GNUTLS_E_INTERNAL_ERROR;
-        }
     }
     GNUTLS_HOOK(gnutls_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, flags);
 }
@@ -252,8 +249,12 @@ SHIM_EXPORT void gnutls_deinit(gnutls_session_t session)
     GNUTLS_HOOK(gnutls_deinit, , session);
 }
 
+/* Here and not in gnutls_init, whose result programs (wget) do not look at. */
 SHIM_EXPORT int gnutls_handshake(gnutls_session_t session)
 {
+    if (stub_must_refuse()) {
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
     GNUTLS_HOOK(gnutls_handshake, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 

@@ -104,14 +104,18 @@ static struct shim_library *library_new(enum shim_family family, const Dl_info *
                 function != stub_hook_address((enum shim_hook)hook) ? function : NULL;
         }
     }
+    /* What this version has not got is nothing that the application's dlerror should tell of. */
+    (void)dlerror();
     return library;
 }
 
 struct shim_library *stub_library_at(enum shim_family family, const void *address)
 {
     Dl_info info;
-    if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL) {
-        return NULL;
+    Dl_info own;
+    if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL ||
+        dladdr((const void *)stub_library_at, &own) == 0 || info.dli_fbase == own.dli_fbase) {
+        return NULL; /* our own hook is found where there is no library */
     }
     struct shim_library *fresh = NULL;
     for (size_t i = 0; i < LIBRARIES_MAX; i++) {
@@ -147,6 +151,25 @@ static struct shim_library *only_library(enum shim_family family, bool *several)
         if (seen->family == family) {
             if (only != NULL) {
                 *several = true;
+                return NULL;
+            }
+            only = seen;
+        }
+    }
+    return only;
+}
+
+/* The only library of a family that we do not know; NULL if there is none or more than one. */
+static struct shim_library *only_foreign_library(enum shim_family family)
+{
+    struct shim_library *only = NULL;
+    for (size_t i = 0; i < LIBRARIES_MAX; i++) {
+        struct shim_library *seen = atomic_load_explicit(&libraries[i], memory_order_acquire);
+        if (seen == NULL) {
+            break;
+        }
+        if (seen->family == family && seen->foreign) {
+            if (only != NULL) {
                 return NULL;
             }
             only = seen;
@@ -229,5 +252,11 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
         }
     }
     library = library_of_caller(hook, caller);
+    if (several && ssl != NULL && (library == NULL || !library->foreign)) {
+        /* Every SSL of a library that we know is known; a caller that used dlsym is bound to none.
+         */
+        struct shim_library *foreign = only_foreign_library(stub_hook_family(hook));
+        library = foreign != NULL ? foreign : library;
+    }
     return library != NULL && library->fn[hook] != NULL ? library : NULL;
 }

@@ -71,7 +71,7 @@ CLIENT_DIR := tests/preload/clients
 CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
 CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 
-$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c edge.c many.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
 # A TLS library linked into the program, where no hook can see it.
@@ -90,7 +90,16 @@ $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.
 $(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
 	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
 
-$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
+$(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
+	$(CLIENT_CC) -shared -fPIC -ldl
+
+$(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
+
+$(CLIENTS)/gnutls_client $(CLIENTS)/gnutls_edge: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lgnutls
 
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
@@ -98,7 +107,9 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client gnutls_client gnutls_dlopen libasan_first.so)
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
+                                 gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
+                                 libwrap_connect.so loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
@@ -129,6 +140,11 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 .PHONY: check-preload
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
+
+# Leaks and invalid accesses of a few clients; part of check-preload too.
+.PHONY: check-valgrind
+check-valgrind:
+	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
 # What needs no shim: the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline

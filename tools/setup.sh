@@ -9,7 +9,7 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev'
 test="$build libcriterion-dev libjansson-dev libssl-dev android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl
-      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux"
+      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux valgrind"
 lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck"
 demo="$build libjansson-dev android-libboringssl-dev unbound gnutls-bin wget curl util-linux"

@@ -79,6 +79,8 @@ int connect_to(const char *where)
         close(fd);
         fd = -1;
     }
+    int one = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
     freeaddrinfo(address);
     return fd;
 }

@@ -50,6 +50,9 @@ void in_threads(const struct target *target, void (*once)(const struct target *t
 /* Runs `once` here, then in a child and here again. */
 void across_fork(const struct target *target, void (*once)(const struct target *target));
 
+/* Runs `once` 2,000 times, and fails when descriptors or threads are left, or memory has grown. */
+void endure(const struct target *target, void (*once)(const struct target *target));
+
 int run_mode_of(int argc, char **argv, const struct mode *modes);
 
 #endif

@@ -339,7 +339,15 @@ int main(int argc, char **argv)
         {"clear", run_clear},
         {"dup", run_dup},
         {"dtls", run_dtls},
+        {"dtls-only", run_dtls_only},
         {"server", run_server},
+        {"premature", run_premature},
+        {"same-fd-again", run_same_fd_again},
+        {"clear-midway", run_clear_midway},
+        {"after-failure", run_after_failure},
+        {"state", run_state},
+        {"fork-midway", run_fork_midway},
+        {"endurance", run_endurance},
         {NULL, NULL},
     };
     return run_mode_of(argc, argv, modes);

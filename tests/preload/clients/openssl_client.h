@@ -40,7 +40,17 @@ void run_fork(const struct target *target);
 void run_resume(const struct target *target);
 void run_clear(const struct target *target);
 void run_dup(const struct target *target);
+void run_dtls_only(const struct target *target);
 void run_dtls(const struct target *target);
 void run_server(const struct target *target);
+
+/* openssl_edge.c */
+void run_premature(const struct target *target);
+void run_same_fd_again(const struct target *target);
+void run_clear_midway(const struct target *target);
+void run_after_failure(const struct target *target);
+void run_state(const struct target *target);
+void run_fork_midway(const struct target *target);
+void run_endurance(const struct target *target);
 
 #endif

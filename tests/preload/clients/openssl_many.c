@@ -108,6 +108,14 @@ void run_dup(const struct target *target)
 
 /* ---- the other end in this process ---- */
 
+/* That end has no ECH keys, so it is not asked for by a name whose ECHConfig is in the DNS. */
+static struct target within_process(const struct target *target)
+{
+    struct target within = *target;
+    within.host = "public.example";
+    return within;
+}
+
 struct other_end {
     SSL *ssl;
     char name[256];
@@ -118,8 +126,8 @@ static SSL_CTX *make_server_ctx(const struct target *target, const SSL_METHOD *m
 {
     char certificate[512];
     char key[512];
-    snprintf(certificate, sizeof certificate, "%s/inner.pem", target->pki);
-    snprintf(key, sizeof key, "%s/inner.key", target->pki);
+    snprintf(certificate, sizeof certificate, "%s/public.pem", target->pki);
+    snprintf(key, sizeof key, "%s/public.key", target->pki);
     SSL_CTX *ctx = SSL_CTX_new(method);
     if (ctx == NULL || SSL_CTX_use_certificate_file(ctx, certificate, SSL_FILETYPE_PEM) != 1 ||
         SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM) != 1) {
@@ -190,16 +198,18 @@ static BIO *datagram_bio(int fd, const struct sockaddr_in *peer)
     return bio;
 }
 
-/* DTLS has no ECH here, and must work as ever, also on port 443; then TLS again. */
-void run_dtls(const struct target *target)
+/* DTLS has no ECH here, and must work as ever, also on port 443. */
+void run_dtls_only(const struct target *target)
 {
-    struct sockaddr_in ends[2] = {{.sin_family = AF_INET, .sin_port = htons(443)},
-                                  {.sin_family = AF_INET}};
+    struct sockaddr_in ends[2] = {
+        {.sin_family = AF_INET, .sin_port = htons((uint16_t)atoi(target->port))},
+        {.sin_family = AF_INET}};
     int fds[2];
     for (int i = 0; i < 2; i++) {
         ends[i].sin_addr.s_addr = htonl(0x7f000009);
         fds[i] = udp_socket(&ends[i]);
     }
+    struct target within = within_process(target);
     SSL_CTX *server_ctx = make_server_ctx(target, DTLS_server_method());
     SSL_CTX *client_ctx = SSL_CTX_new(DTLS_client_method());
     if (!SSL_CTX_load_verify_locations(client_ctx, target->ca, NULL)) {
@@ -207,14 +217,20 @@ void run_dtls(const struct target *target)
     }
     SSL_CTX_set_verify(client_ctx, SSL_VERIFY_PEER, NULL);
     SSL *server = SSL_new(server_ctx);
-    SSL *client = make_ssl(client_ctx, target);
+    SSL *client = make_ssl(client_ctx, &within);
     BIO *server_bio = datagram_bio(fds[0], &ends[1]);
     BIO *client_bio = datagram_bio(fds[1], &ends[0]);
     SSL_set_bio(server, server_bio, server_bio);
     SSL_set_bio(client, client_bio, client_bio);
-    meet(target, client, server);
+    meet(&within, client, server);
     SSL_CTX_free(client_ctx);
     SSL_CTX_free(server_ctx);
+}
+
+/* And TLS after it. */
+void run_dtls(const struct target *target)
+{
+    run_dtls_only(target);
     fetch_plainly(target);
 }
 
@@ -225,13 +241,14 @@ void run_server(const struct target *target)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) != 0) {
         fail("no socketpair");
     }
+    struct target within = within_process(target);
     SSL_CTX *server_ctx = make_server_ctx(target, TLS_server_method());
     SSL_CTX *client_ctx = make_ctx(target);
     SSL *server = SSL_new(server_ctx);
-    SSL *client = make_ssl(client_ctx, target);
+    SSL *client = make_ssl(client_ctx, &within);
     SSL_set_fd(server, fds[0]);
     SSL_set_fd(client, fds[1]);
-    meet(target, client, server);
+    meet(&within, client, server);
     SSL_CTX_free(client_ctx);
     SSL_CTX_free(server_ctx);
     close(fds[0]);

@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_PRELOAD_CHECKS_H
+#define TESTS_PRELOAD_CHECKS_H
+
+/* What tests of modes and failures ask of a world, and the programs they run there. */
+
+#include "world.h"
+
+#define URL "https://" INNER_NAME "/"
+#define HELLO "hello from " INNER_NAME
+#define WGET "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL
+#define CURL "curl -sS --cacert \"$CA\" " URL
+#define S_CLIENT                                                                                   \
+    "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
+    " -connect " INNER_NAME ":443 </dev/null"
+#define GNUTLS_CLI "gnutls-cli --x509cafile \"$CA\" " INNER_NAME " </dev/null"
+#define URLLIB                                                                                     \
+    "/usr/bin/python3 -c 'import urllib.request as r; print(r.urlopen(\"" URL                      \
+    "\").read().decode())'"
+#define ASYNCIO                                                                                    \
+    "/usr/bin/python3 -c 'import asyncio\n"                                                        \
+    "async def main():\n"                                                                          \
+    "    r, w = await asyncio.open_connection(\"" INNER_NAME "\", 443, ssl=True)\n"                \
+    "    w.write(b\"GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n\")\n"           \
+    "    print((await r.read()).decode())\n"                                                       \
+    "    w.close()\n"                                                                              \
+    "asyncio.run(main())'"
+#define OWN_OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
+#define OWN_GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
+
+/* A program, and how it ends when its TLS library tells it of a failed handshake. */
+struct program {
+    const char *command;
+    int failure_exit;
+    const char *failure_text;
+};
+extern const struct program a_wget, a_curl, an_s_client, a_gnutls_cli, a_urllib, an_asyncio,
+    an_openssl_epoll, a_gnutls_nonblocking;
+
+/* The report has `count` lines; each holds exactly the fields of the interface, and this outcome
+ * and reason (NULL: null). */
+void expect_report(struct world *world, unsigned count, const char *outcome, const char *reason);
+/* A text, number or null of the first report line. */
+void expect_report_text(struct world *world, const char *key, const char *value);
+
+/* Waits until the server has seen the end of every connection that the relay took, so that all of
+ * their octets are recorded; then gives their number. */
+unsigned connections_ended(struct world *world);
+/* Octets of all clients, once all connections have ended. */
+size_t octets_sent(struct world *world);
+/* Not one octet went to the server. */
+void expect_silence(struct world *world);
+/* `count` connections, each with one ClientHello, and the inner name in none of them. */
+void expect_outer_hellos(struct world *world, unsigned count);
+
+/* A DNS server on 127.0.0.54:53, UDP and TCP, that answers nothing ("silent") or SERVFAIL
+ * ("servfail"). */
+void start_bad_dns(struct world *world, const char *how);
+#define BAD_DNS "udp://127.0.0.54:53"
+
+/* Puts a server that does `how` in the place of the ECH server: see tests/preload/hostile.py. */
+void start_hostile_server(struct world *world, const char *how);
+
+#endif

@@ -1,0 +1,227 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that get their TLS libraries by the loader's calls, in the ways that a preloaded library
+ * could disturb. Links no TLS library. */
+#include "client.h"
+
+#include <dlfcn.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { ROUNDS = 5 };
+
+#define PLUGIN "libopenssl_plugin.so"
+
+static void *must_open(const char *file, int flags)
+{
+    void *handle = dlopen(file, flags);
+    if (handle == NULL) {
+        fail("%s", dlerror());
+    }
+    return handle;
+}
+
+static void fetch_by_plugin(const struct target *target, int flags)
+{
+    /* By the program's RUNPATH: the loader looks at who calls dlopen. */
+    void *handle = must_open(PLUGIN, RTLD_NOW | flags);
+    int (*fetch)(const struct target *) =
+        (int (*)(const struct target *))dlsym(handle, "plugin_fetch");
+    if (fetch == NULL || fetch(target) != 0) {
+        fail("no plugin_fetch");
+    }
+    dlclose(handle);
+}
+
+static void run_plugin(const struct target *target)
+{
+    fetch_by_plugin(target, RTLD_LOCAL);
+}
+
+static void run_deepbind(const struct target *target)
+{
+    fetch_by_plugin(target, RTLD_LOCAL | RTLD_DEEPBIND);
+}
+
+static void run_reopen(const struct target *target)
+{
+    for (int i = 0; i < ROUNDS; i++) {
+        fetch_by_plugin(target, RTLD_LOCAL);
+    }
+}
+
+static void *repeat_plugin(void *argument)
+{
+    run_reopen(argument);
+    return NULL;
+}
+
+static void run_threads(const struct target *target)
+{
+    pthread_t threads[THREADS];
+    for (int i = 0; i < THREADS; i++) {
+        if (pthread_create(&threads[i], NULL, repeat_plugin, (void *)(size_t)target) != 0) {
+            fail("no thread");
+        }
+    }
+    for (int i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+/* ---- what dlsym says ---- */
+
+static void must_be_silent(const char *what)
+{
+    const char *error = dlerror();
+    if (error != NULL) {
+        fail("%s was found, and dlerror says: %s", what, error);
+    }
+}
+
+/* The way in which dlsym(3) says that it is to be called. */
+static void run_dlerror(const struct target *target)
+{
+    static const char *const names[] = {"SSL_CTX_new", "SSL_connect", "SSL_read"};
+    void *handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)dlerror();
+        if (dlsym(handle, names[i]) == NULL) {
+            fail("no %s", names[i]);
+        }
+        must_be_silent(names[i]);
+    }
+    if (dlsym(handle, "SSL_set_quic_method") != NULL || dlerror() == NULL) {
+        fail("a function that libssl does not have was found in it");
+    }
+    run_plugin(target);
+}
+
+/* Looking for what may be there must not make it so that what comes later is missed. */
+static void run_probe(const struct target *target)
+{
+    static const char *const names[] = {"SSL_CTX_new", "SSL_connect", "gnutls_init", "connect"};
+    void *program = must_open(NULL, RTLD_NOW);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        (void)dlsym(program, names[i]);
+        (void)dlsym(RTLD_DEFAULT, names[i]);
+        (void)dlsym(RTLD_NEXT, names[i]);
+    }
+    if (dlsym(RTLD_DEFAULT, "connect") != dlsym(program, "connect") ||
+        dlsym(RTLD_DEFAULT, "no_such_function") != NULL ||
+        dlsym(RTLD_NEXT, "malloc") != dlsym(RTLD_DEFAULT, "malloc")) {
+        fail("dlsym gives other answers");
+    }
+    run_plugin(target);
+}
+
+/* ---- two libraries of one family ---- */
+
+struct tls {
+    void *handle;
+    const struct target *target;
+    unsigned rounds;
+};
+
+#define FIND(name) __typeof__(&name) p_##name = (__typeof__(&name))dlsym(tls->handle, #name)
+
+/* Everything by dlsym on the handle, without checks of the certificate: BoringSSL has other ones.
+ */
+static void fetch_by_handle(const struct tls *tls)
+{
+    FIND(SSL_CTX_new);
+    FIND(SSL_CTX_free);
+    FIND(SSL_new);
+    FIND(SSL_free);
+    FIND(SSL_ctrl);
+    FIND(SSL_set_fd);
+    FIND(SSL_connect);
+    FIND(SSL_read);
+    FIND(SSL_write);
+    const SSL_METHOD *(*method)(void) =
+        (const SSL_METHOD *(*)(void))dlsym(tls->handle, "TLS_method");
+    int (*set_name)(SSL *, const char *) =
+        (int (*)(SSL *, const char *))dlsym(tls->handle, "SSL_set_tlsext_host_name");
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    int got;
+    SSL_CTX *ctx = p_SSL_CTX_new(method());
+    if (ctx == NULL) {
+        fail("SSL_CTX_new failed");
+    }
+    int fd = dial(tls->target);
+    SSL *ssl = p_SSL_new(ctx);
+    if (set_name != NULL) {
+        set_name(ssl, tls->target->host);
+    } else {
+        p_SSL_ctrl(ssl, SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+                   (void *)(size_t)tls->target->host);
+    }
+    p_SSL_set_fd(ssl, fd);
+    int len = (int)make_request(tls->target, request, sizeof request);
+    if (p_SSL_connect(ssl) != 1 || p_SSL_write(ssl, request, len) != len) {
+        fail("SSL_connect or SSL_write failed");
+    }
+    while ((got = p_SSL_read(ssl, chunk, sizeof chunk)) > 0) {
+        response_add(&response, chunk, (size_t)got);
+    }
+    response_check(&response, tls->target);
+    p_SSL_free(ssl);
+    p_SSL_CTX_free(ctx);
+    close(fd);
+}
+
+static void *fetch_often(void *argument)
+{
+    const struct tls *tls = argument;
+    for (unsigned i = 0; i < tls->rounds; i++) {
+        fetch_by_handle(tls);
+    }
+    return NULL;
+}
+
+/* $SECOND names the other library; first one after the other, then both at once. */
+static void run_two(const struct target *target)
+{
+    struct tls both[2] = {{.target = target, .rounds = 10}, {.target = target, .rounds = 10}};
+    pthread_t threads[2];
+    both[0].handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    both[1].handle = must_open(getenv("SECOND"), RTLD_NOW | RTLD_LOCAL);
+    if (dlsym(both[0].handle, "SSL_CTX_free") == dlsym(both[1].handle, "SSL_CTX_free") ||
+        dlsym(both[0].handle, "CRYPTO_free") == dlsym(both[1].handle, "CRYPTO_free")) {
+        fail("the two libraries are one");
+    }
+    fetch_by_handle(&both[0]);
+    fetch_by_handle(&both[1]);
+    fetch_by_handle(&both[0]);
+    for (int i = 0; i < 2; i++) {
+        if (pthread_create(&threads[i], NULL, fetch_often, &both[i]) != 0) {
+            fail("no thread");
+        }
+    }
+    for (int i = 0; i < 2; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+/* Only the library that $SECOND names. */
+static void run_other(const struct target *target)
+{
+    struct tls other = {.target = target};
+    other.handle = must_open(getenv("SECOND"), RTLD_NOW | RTLD_LOCAL);
+    fetch_by_handle(&other);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct mode modes[] = {
+        {"plugin", run_plugin},   {"deepbind", run_deepbind}, {"reopen", run_reopen},
+        {"threads", run_threads}, {"dlerror", run_dlerror},   {"probe", run_probe},
+        {"two", run_two},         {"other", run_other},       {NULL, NULL},
+    };
+    return run_mode_of(argc, argv, modes);
+}

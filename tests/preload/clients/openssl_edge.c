@@ -1,0 +1,207 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What programs do with an SSL between the calls of a handshake and after one that failed, and what
+ * must be as it was afterwards. */
+#include "openssl_client.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <openssl/err.h>
+#include <poll.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static void end(SSL *ssl, SSL_CTX *ctx, int fd)
+{
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    close(fd);
+}
+
+/* Calls that start no handshake, made before the name is known: nothing may be decided by them. */
+void run_premature(const struct target *target)
+{
+    char octet;
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = SSL_new(ctx);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    if (SSL_do_handshake(ssl) > 0 || SSL_peek(ssl, &octet, 1) > 0 || SSL_read(ssl, &octet, 1) > 0) {
+        fail("a handshake of neither side");
+    }
+    ERR_clear_error();
+    name_peer(ssl, target);
+    connect_and_exchange(ssl, target, fd);
+    end(ssl, ctx, fd);
+}
+
+/* The first step of a handshake on a non-blocking socket: it waits for the server. */
+static void begin(SSL *ssl, int fd)
+{
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+    if (!SSL_set_fd(ssl, fd)) {
+        fail_ssl("SSL_set_fd");
+    }
+    (void)SSL_connect(ssl);
+}
+
+static void finish(SSL *ssl, const struct target *target, int fd)
+{
+    int result;
+    while ((result = SSL_connect(ssl)) != 1) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        if (SSL_get_error(ssl, result) != SSL_ERROR_WANT_READ || poll(&ready, 1, 20000) != 1) {
+            fail_ssl("SSL_connect");
+        }
+    }
+    fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) & ~O_NONBLOCK);
+    exchange(ssl, target);
+}
+
+/* The transport is given again between two calls, by descriptor and by BIO. */
+void run_same_fd_again(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    begin(ssl, fd);
+    BIO *bio = BIO_new_socket(fd, BIO_NOCLOSE);
+    SSL_set_bio(ssl, bio, bio);
+    if (SSL_get_rbio(ssl) != bio || SSL_get_wbio(ssl) != bio) {
+        fail("the transport is not what the program gave");
+    }
+    SSL_set_rfd(ssl, fd);
+    SSL_set_wfd(ssl, fd);
+    SSL_set_fd(ssl, fd);
+    finish(ssl, target, fd);
+    end(ssl, ctx, fd);
+}
+
+/* Given up half-way, and used for a new connection. */
+void run_clear_midway(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    begin(ssl, fd);
+    close(fd);
+    if (!SSL_clear(ssl)) {
+        fail_ssl("SSL_clear");
+    }
+    fd = dial(target);
+    connect_and_exchange(ssl, target, fd);
+    end(ssl, ctx, fd);
+}
+
+/* Everything that a program may still try when the handshake has failed; then another connection
+ * with the same SSL, under a name in other letters. Prints "failed as it should". */
+void run_after_failure(const struct target *target)
+{
+    char octet = 'x';
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(target);
+        if (SSL_set_fd(ssl, fd) != 1 || SSL_connect(ssl) == 1) {
+            fail("a handshake succeeded");
+        }
+        if (ERR_GET_LIB(ERR_peek_error()) != ERR_LIB_SSL) {
+            fail_ssl("an error that is not of libssl");
+        }
+        if (SSL_connect(ssl) == 1 || SSL_do_handshake(ssl) == 1 || SSL_write(ssl, &octet, 1) == 1 ||
+            SSL_read(ssl, &octet, 1) == 1 || SSL_shutdown(ssl) == 1) {
+            fail("something succeeded after a handshake that failed");
+        }
+        SSL_set_fd(ssl, fd);
+        (void)SSL_connect(ssl);
+        (void)SSL_shutdown(ssl);
+        close(fd);
+        ERR_clear_error();
+        SSL_clear(ssl);
+        SSL_set_tlsext_host_name(ssl, "SECRET.example.org");
+    }
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    printf("failed as it should\n");
+}
+
+/* errno and the error queue pass through every call of ours that libssl itself leaves them alone
+ * in. */
+void run_state(const struct target *target)
+{
+    ERR_raise(ERR_LIB_USER, 42);
+    unsigned long error = ERR_peek_last_error();
+    errno = ENOTTY;
+    SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
+    if (errno != ENOTTY || ERR_peek_last_error() != error) {
+        fail("SSL_CTX_new leaves errno %d", errno);
+    }
+    if (!SSL_CTX_load_verify_locations(ctx, target->ca, NULL)) {
+        fail_ssl("the trust anchor");
+    }
+    SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    errno = ENOTTY;
+    if (!SSL_set_fd(ssl, fd) || SSL_get_rbio(ssl) == NULL || SSL_get_fd(ssl) != fd ||
+        errno != ENOTTY || ERR_peek_last_error() != error) {
+        fail("SSL_set_fd leaves errno %d", errno);
+    }
+    if (SSL_connect(ssl) != 1 || ERR_peek_error() != 0) {
+        fail_ssl("SSL_connect");
+    }
+    exchange(ssl, target);
+    ERR_raise(ERR_LIB_USER, 42);
+    errno = ENOTTY;
+    SSL_free(ssl);
+    SSL_CTX_free(ctx);
+    if (errno != ENOTTY || ERR_peek_last_error() != error) {
+        fail("SSL_free leaves errno %d", errno);
+    }
+    ERR_clear_error();
+    close(fd);
+}
+
+/* Children made while other threads are in handshakes have handshakes of their own. */
+static void *fetch_on(void *argument)
+{
+    for (int i = 0; i < HANDSHAKES_PER_THREAD; i++) {
+        fetch_plainly(argument);
+    }
+    return NULL;
+}
+
+void run_fork_midway(const struct target *target)
+{
+    enum { OTHERS = 2, CHILDREN = 20 };
+    pthread_t threads[OTHERS];
+    fetch_plainly(target);
+    for (int i = 0; i < OTHERS; i++) {
+        if (pthread_create(&threads[i], NULL, fetch_on, (void *)(size_t)target) != 0) {
+            fail("no thread");
+        }
+    }
+    for (int i = 0; i < CHILDREN; i++) {
+        int status;
+        pid_t pid = fork();
+        if (pid == 0) {
+            alarm(20);
+            fetch_plainly(target);
+            _exit(0);
+        }
+        if (waitpid(pid, &status, 0) != pid || status != 0) {
+            fail("a child ended with status %x", (unsigned)status);
+        }
+    }
+    for (int i = 0; i < OTHERS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+void run_endurance(const struct target *target)
+{
+    endure(target, fetch_plainly);
+}

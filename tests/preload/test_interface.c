@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The ECHSHIM_* variables as a user meets them: ports, resolvers, configs by hand, messages about
+ * settings that cannot be used, log and report files. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+TestSuite(interface, .fini = world_end, .timeout = 120);
+
+#define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
+#define STRICT "ECHSHIM_MODE=strict"
+
+/* ---- ports ---- */
+
+Test(interface, a_port_that_is_not_watched_is_left_alone)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, "ECHSHIM_PORTS=8443,9443"), WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    world_expect_visible(world, 2);
+    expect_report(world, 0, NULL, NULL);
+}
+
+Test(interface, a_list_of_ports)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA(STRICT, "ECHSHIM_PORTS=8443,443,9443"), WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 2);
+}
+
+/* A second way to the same server. The relay keeps what it sees in another folder. */
+static void open_port_8443(struct world *world)
+{
+    char program[300];
+    char record[160];
+    snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
+    snprintf(record, sizeof record, "%s/wire8443", world->folder);
+    mkdir(record, 0700);
+    char *const argv[] = {
+        program, "--listen", "127.0.0.1:8443", "--to", world->server_address, "--record",
+        record,  NULL};
+    world_spawn(world, "relay8443", "listening ", argv);
+}
+
+static void check_port_8443(const char *command)
+{
+    /* The record of the port leads to the other one's by AliasMode. */
+    struct world *world =
+        world_start(&(struct world_options){.dns_lines = "  local-data: '_8443._https." INNER_NAME
+                                                         ". 60 IN HTTPS 0 " INNER_NAME ".'\n"});
+    open_port_8443(world);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, "ECHSHIM_PORTS=8443"), command);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1);
+    expect_report(world, 1, "accepted", NULL);
+    expect_report_text(world, "port", "8443");
+    size_t len;
+    char *octets = world_read(world, "wire8443/0001.c2s", &len);
+    cr_assert_not_null(memmem(octets, len, PUBLIC_NAME, strlen(PUBLIC_NAME)));
+    cr_assert_null(memmem(octets, len, INNER_NAME, strlen(INNER_NAME)));
+}
+
+Test(interface, another_port_has_a_name_of_its_own_for_curl)
+{
+    check_port_8443("curl -sS --cacert \"$CA\" https://" INNER_NAME ":8443/");
+}
+
+Test(interface, another_port_has_a_name_of_its_own_for_wget)
+{
+    check_port_8443("wget -nv -O - --ca-certificate=\"$CA\" https://" INNER_NAME ":8443/");
+}
+
+/* Without one for the port the record of port 443 does not count (RFC 9460, 2.3). */
+Test(interface, the_record_of_another_port_is_not_used)
+{
+    struct world *world = world_start(NULL);
+    open_port_8443(world);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_PORTS=443,8443"),
+                    "curl -sS --cacert \"$CA\" https://" INNER_NAME ":8443/");
+    expect_exit(&result, 0, HELLO);
+    expect_report(world, 1, "plain", "nxdomain");
+}
+
+/* ---- resolvers ---- */
+
+static void check_resolver(char *resolver, const char *reported)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, resolver), WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 2);
+    expect_report_text(world, "resolver", reported);
+    expect_report_text(world, "source", "dns");
+}
+
+Test(interface, resolver_udp)
+{
+    check_resolver("ECHSHIM_RESOLVER=" DNS_UDP, DNS_UDP);
+}
+
+Test(interface, resolver_tcp)
+{
+    check_resolver("ECHSHIM_RESOLVER=" DNS_TCP, DNS_TCP);
+}
+
+Test(interface, resolver_system)
+{
+    check_resolver("ECHSHIM_RESOLVER=system", DNS_UDP);
+}
+
+/* ---- configs by hand ---- */
+
+/* With a resolver that would answer nothing: nobody is asked. */
+static void check_configs(const char *format, const char *outcome, const char *reason)
+{
+    char configs[2400] = "ECHSHIM_CONFIG_LIST=";
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    size_t used = strlen(configs);
+    snprintf(configs + used, sizeof configs - used, format, world->configs);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA(configs, "ECHSHIM_RESOLVER=udp://127.0.0.55:53"), WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_str_empty(strstr(result.err, "libechshim") != NULL ? result.err : "");
+    expect_report(world, 2, outcome, reason);
+    expect_report_text(world, "resolver", NULL);
+    expect_report_text(world, "lookup_us", "0");
+    if (reason == NULL) {
+        world_expect_accepted(world, 2);
+        expect_report_text(world, "source", "static");
+    }
+}
+
+Test(interface, a_config_for_every_name)
+{
+    check_configs("%s", "accepted", NULL);
+}
+
+Test(interface, a_config_for_one_name)
+{
+    check_configs("other.example.org=AAj+CgAEAAAAAA==,Secret.Example.ORG=%s", "accepted", NULL);
+}
+
+Test(interface, the_config_of_a_name_comes_before_the_one_for_all)
+{
+    check_configs("AAj+CgAEAAAAAA==,secret.example.org=%s", "accepted", NULL);
+}
+
+Test(interface, a_config_for_another_name)
+{
+    check_configs("other.example.org=%s", "plain", "no_record");
+}
+
+/* ---- settings that cannot be used ---- */
+
+static unsigned occurrences(const char *text, const char *what)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
+        count++;
+    }
+    return count;
+}
+
+/* One program with four connections in it: the message comes once. */
+#define FOUR                                                                                       \
+    "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \
+    "for i in range(4):\n"                                                                         \
+    "    try: print(r.urlopen(\"" URL "\").read().decode())\n"                                     \
+    "    except OSError as e: print(\"refused:\", e)'"
+
+static void check_message(char *setting, char *mode, const char *message, const char *outcome,
+                          const char *reason)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(mode, setting), FOUR);
+    expect_exit(&result, 0, strcmp(outcome, "refused") == 0 ? "refused:" : HELLO);
+    cr_assert_eq(occurrences(result.err, "libechshim: "), 1, "%s", result.err);
+    cr_assert_not_null(strstr(result.err, message), "%s", result.err);
+    expect_report(world, 4, outcome, reason);
+    if (strcmp(outcome, "refused") == 0) {
+        expect_silence(world);
+    }
+}
+
+#define MODE_OPPORTUNISTIC "ECHSHIM_MODE=opportunistic"
+
+Test(interface, unknown_mode_is_strict)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_MODE=Opportune"), FOUR);
+    expect_exit(&result, 0, "refused:");
+    cr_assert_eq(occurrences(result.err, "ECHSHIM_MODE: cannot use \"Opportune\": mode is strict"),
+                 1, "%s", result.err);
+    expect_silence(world);
+    expect_report(world, 4, "refused", "nodata");
+}
+
+Test(interface, bad_resolver_asks_nobody)
+{
+    check_message("ECHSHIM_RESOLVER=dns.example", MODE_OPPORTUNISTIC, "nobody is asked", "plain",
+                  "settings");
+}
+
+Test(interface, bad_resolver_strict)
+{
+    check_message("ECHSHIM_RESOLVER=udp://dns.example", STRICT, "nobody is asked", "refused",
+                  "settings");
+}
+
+Test(interface, resolver_of_a_later_version_asks_nobody)
+{
+    check_message("ECHSHIM_RESOLVER=" DNS_TLS, MODE_OPPORTUNISTIC, "nobody is asked", "plain",
+                  "settings");
+}
+
+Test(interface, bad_config_list_is_no_config)
+{
+    check_message("ECHSHIM_CONFIG_LIST=AAj+CgAEAAAA", MODE_OPPORTUNISTIC,
+                  "no config is used for any name", "plain", "settings");
+}
+
+Test(interface, bad_config_list_strict)
+{
+    check_message("ECHSHIM_CONFIG_LIST=a.example=???", STRICT, "no config is used for any name",
+                  "refused", "settings");
+}
+
+Test(interface, bad_timeout)
+{
+    check_message("ECHSHIM_TIMEOUT_MS=2s", MODE_OPPORTUNISTIC, "2000 is used", "accepted", NULL);
+}
+
+Test(interface, bad_ports_watch_443)
+{
+    check_message("ECHSHIM_PORTS=https", MODE_OPPORTUNISTIC, "and port 443", "accepted", NULL);
+}
+
+Test(interface, bad_log_level)
+{
+    check_message("ECHSHIM_LOG=loud", MODE_OPPORTUNISTIC, "nothing is logged", "accepted", NULL);
+}
+
+/* ---- log and report ---- */
+
+static void check_mode_of(const struct world *world, const char *name)
+{
+    char path[300];
+    struct stat status;
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    cr_assert_eq(stat(path, &status), 0);
+    cr_assert_eq(status.st_mode & 07777, 0600, "%s has mode %o", name, status.st_mode);
+}
+
+Test(interface, files_are_private)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, "umask 000; " CURL);
+    expect_exit(&result, 0, HELLO);
+    check_mode_of(world, "report");
+    check_mode_of(world, "shim.log");
+    cr_assert_not_null(strstr(world_read(world, "shim.log", NULL), " info: openssl: accepted"));
+    cr_assert_null(strstr(world_read(world, "shim.log", NULL), INNER_NAME), "a name is in the log");
+}
+
+Test(interface, files_are_not_followed_through_links)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, NULL,
+                    "echo precious >file; ln -s file report; ln -s file shim.log; " CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_str_eq(world_read(world, "file", NULL), "precious\n");
+}
+
+Test(interface, files_that_cannot_be_written_disturb_nobody)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA("ECHSHIM_REPORT=/nowhere/report", "ECHSHIM_LOG_FILE=/nowhere/log"),
+        WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_null(strstr(result.err, "libechshim"), "%s", result.err);
+    cr_assert_eq(world_log_count(world, "accepted", 2), 2);
+}
+
+Test(interface, log_goes_to_standard_error)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_LOG=info", "ECHSHIM_LOG_FILE="), CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_not_null(strstr(result.err, "info: openssl: accepted (-)"), "%s", result.err);
+}
+
+Test(interface, report_by_descriptor)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_REPORT=fd:7"),
+                                           "exec 7>report; " WGET " && " CURL);
+    expect_exit(&result, 0, HELLO);
+    expect_report(world, 2, "accepted", NULL);
+    world_expect_accepted(world, 2);
+}
+
+/* A reader that has gone is no reason for a signal. */
+Test(interface, report_to_a_broken_pipe)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_REPORT=fd:7"),
+                                           "mkfifo pipe; exec 6<>pipe 7>pipe 6<&-; "
+                                           "perl -MLWP::UserAgent -e '"
+                                           "print LWP::UserAgent->new->get(\"" URL "\")->content'");
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1);
+}
+
+/* A program may close the descriptor, and the next one that it opens has that number. */
+Test(interface, report_by_a_descriptor_that_is_another_file_now)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_REPORT=fd:7"),
+                                           "exec 7>report; "
+                                           "/usr/bin/python3 -c 'import os, urllib.request as r\n"
+                                           "r.urlopen(\"" URL "\").read()\n"
+                                           "own = os.open(\"own\", os.O_WRONLY | os.O_CREAT)\n"
+                                           "os.dup2(own, 7)\n"
+                                           "print(r.urlopen(\"" URL "\").read().decode())'");
+    expect_exit(&result, 0, HELLO);
+    cr_assert_str_empty(world_read(world, "own", NULL));
+    expect_report(world, 1, "accepted", NULL);
+}

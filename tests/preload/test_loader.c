@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The shim as a guest in the loader: what programs do with dlopen, dlsym, fork and other preloaded
+ * libraries must go on as without us, and a TLS library must not get by. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(loader, .fini = world_end, .timeout = 120);
+
+#define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
+#define STRICT "ECHSHIM_MODE=strict"
+#define WELL "all is well"
+#define LOADER(mode) "\"$CLIENTS/loader_client\" " INNER_NAME " 443 \"$CA\" " mode
+
+static void check_accepted(const char *command, unsigned count)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), command);
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, count);
+}
+
+/* ---- no engine ---- */
+
+/* The stub alone in a folder, as LD_PRELOAD; the sanitizer's runtime stays in front. */
+static char *stub_alone(struct world *world)
+{
+    static char setting[700];
+    char copy[600];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(copy, sizeof copy, "cp '%s' libechshim.so", world->library);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, copy);
+    expect_exit(&result, 0, NULL);
+    snprintf(setting, sizeof setting, "LD_PRELOAD=%s%s%s/libechshim.so",
+             runtime != NULL ? runtime : "", runtime != NULL ? " " : "", world->folder);
+    return setting;
+}
+
+#define TWICE(command) command " && " command
+#define URLLIB_TWICE                                                                               \
+    "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \
+    "for i in range(2): print(r.urlopen(\"" URL "\").read().decode())'"
+
+static void check_plain_without_engine(const char *command)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(stub_alone(world)), command);
+    expect_exit(&result, 0, HELLO);
+    world_expect_visible(world, 1);
+    const char *said = strstr(result.err, "libechshim: the engine cannot be loaded");
+    cr_assert_not_null(said, "%s", result.err);
+    cr_assert_not_null(strstr(said, "TLS goes on without ECH"), "%s", result.err);
+    cr_assert_null(strstr(said + 1, "libechshim: "), "said twice: %s", result.err);
+}
+
+Test(loader, without_engine_openssl_goes_on)
+{
+    check_plain_without_engine(URLLIB_TWICE);
+}
+
+Test(loader, without_engine_gnutls_goes_on)
+{
+    check_plain_without_engine(WGET);
+}
+
+static void check_refused_without_engine(const char *command, int exit_code)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, stub_alone(world)), command);
+    expect_exit(&result, exit_code, "TLS connections are refused");
+    cr_assert_null(strstr(result.out, HELLO));
+    expect_silence(world);
+}
+
+Test(loader, without_engine_strict_curl)
+{
+    check_refused_without_engine(CURL, 27);
+}
+
+Test(loader, without_engine_strict_wget)
+{
+    check_refused_without_engine(WGET, 4);
+}
+
+Test(loader, without_engine_strict_s_client)
+{
+    check_refused_without_engine(S_CLIENT, 1);
+}
+
+Test(loader, without_engine_strict_urllib)
+{
+    check_refused_without_engine(URLLIB, 1);
+}
+
+/* ---- a program without TLS ---- */
+
+Test(loader, a_program_without_tls_maps_only_the_stub)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, NULL,
+                    "LD_DEBUG=files LD_DEBUG_OUTPUT=$PWD/files /usr/bin/env true; cat files.*");
+    expect_exit(&result, 0, "libechshim.so");
+    static const char *const heavy[] = {"libgnutls", "libldns", "libnettle", "libechshim-engine",
+                                        "libssl"};
+    for (size_t i = 0; i < sizeof heavy / sizeof *heavy; i++) {
+        cr_assert_null(strstr(result.out, heavy[i]), "%s is mapped", heavy[i]);
+    }
+}
+
+/* ---- dlopen and dlsym ---- */
+
+Test(loader, plugin_by_runpath)
+{
+    check_accepted(LOADER("plugin"), 1);
+}
+
+Test(loader, plugin_with_deepbind)
+{
+    check_accepted(LOADER("deepbind"), 1);
+}
+
+Test(loader, plugin_closed_and_opened_again)
+{
+    check_accepted(LOADER("reopen"), 5);
+}
+
+Test(loader, plugins_in_threads)
+{
+    check_accepted(LOADER("threads"), 40);
+}
+
+Test(loader, dlerror_is_silent_after_success)
+{
+    check_accepted(LOADER("dlerror"), 1);
+}
+
+Test(loader, probing_for_functions_changes_nothing)
+{
+    check_accepted(LOADER("probe"), 1);
+}
+
+/* ---- two libraries ---- */
+
+/* The same library under other names of the same length: nothing of it is shared with the first. */
+#define COPY_OPENSSL                                                                               \
+    "/usr/bin/python3 -c 'import re, ssl\n"                                                        \
+    "maps = open(\"/proc/self/maps\").read()\n"                                                    \
+    "for name in (\"ssl\", \"crypto\"):\n"                                                         \
+    "    path = re.search(r\"\\S*/lib%s\\.so\\.3\" % name, maps).group()\n"                        \
+    "    data = open(path, \"rb\").read()\n"                                                       \
+    "    for other in (b\"ssl\", b\"crypto\"):\n"                                                  \
+    "        data = data.replace(b\"lib%s.so.3\\0\" % other, b\"lib%s.so.9\\0\" % other)\n"        \
+    "    open(\"lib%s.so.9\" % name, \"wb\").write(data)' && "                                     \
+    "export LD_LIBRARY_PATH=$PWD SECOND=libssl.so.9 && "
+
+Test(loader, two_openssl_in_one_process)
+{
+    check_accepted(COPY_OPENSSL LOADER("two"), 23);
+}
+
+#define BORING "SECOND=$(ls /usr/lib/*/android/libssl.so.0) "
+
+/* BoringSSL has the same names and is another library: its connections go on as they are. */
+Test(loader, an_unknown_library_beside_openssl)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, BORING LOADER("two"));
+    expect_exit(&result, 0, WELL);
+    cr_assert_eq(world_log_count(world, "accepted", 12), 12);
+    cr_assert_eq(world_log_count(world, "done", 23), 23);
+}
+
+Test(loader, an_unknown_library_is_refused_in_strict_mode)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), BORING LOADER("other"));
+    expect_exit(&result, 1, "SSL_CTX_new failed");
+    expect_silence(world);
+}
+
+/* ---- other guests ---- */
+
+static void check_other_guest(const char *format)
+{
+    struct world *world = world_start(NULL);
+    char preload[1500];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    size_t used =
+        (size_t)snprintf(preload, sizeof preload, "LD_PRELOAD=%s ", runtime != NULL ? runtime : "");
+    snprintf(preload + used, sizeof preload - used, format, world->library, world->clients);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT, preload), WGET);
+    expect_exit(&result, 0, HELLO);
+    expect_exit(&result, 0, "connect was wrapped");
+    world_expect_accepted(world, 1);
+}
+
+Test(loader, another_preload_after_ours)
+{
+    check_other_guest("%s %s/libwrap_connect.so");
+}
+
+Test(loader, another_preload_before_ours)
+{
+    check_other_guest("%2$s/libwrap_connect.so %1$s");
+}
+
+/* ---- processes ---- */
+
+Test(loader, vfork_and_exec)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT),
+                    "/usr/bin/python3 -c 'import subprocess, urllib.request as r\n"
+                    "for i in range(2):\n"
+                    "    r.urlopen(\"" URL "\").read()\n"
+                    "    print(subprocess.run([\"curl\", \"-sS\", \"" URL "\"]).returncode)'");
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 4);
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "shim/settings.h"
+
+/* An environment, NAME and value in turn, and what was said about it. */
+struct environment {
+    const char *items[24];
+    unsigned problems;
+    char said[600];
+};
+
+static const char *get(void *context, const char *variable)
+{
+    const struct environment *environment = context;
+    for (size_t i = 0; environment->items[i] != NULL; i += 2) {
+        if (strcmp(environment->items[i], variable) == 0) {
+            return environment->items[i + 1];
+        }
+    }
+    return NULL;
+}
+
+static void tell(void *context, const char *text)
+{
+    struct environment *environment = context;
+    environment->problems++;
+    snprintf(environment->said, sizeof environment->said, "%s", text);
+}
+
+static struct shim_settings parse(struct environment *environment, unsigned problems)
+{
+    struct shim_settings settings;
+    struct shim_settings_source source = {.get = get, .problem = tell, .context = environment};
+    cr_assert_eq(shim_settings_parse(&settings, &source), ECH_OK);
+    cr_assert_eq(environment->problems, problems, "%u problems, not %u; the last: %s",
+                 environment->problems, problems, environment->said);
+    return settings;
+}
+
+#define PARSE(problems, ...) parse(&(struct environment){.items = {__VA_ARGS__}}, problems)
+
+/* A list of one config of another version, and one with a usable config. */
+#define UNKNOWN "AAj+CgAEAAAAAA=="
+
+Test(settings, defaults)
+{
+    struct shim_settings settings = PARSE(0, NULL);
+    cr_assert_eq(settings.mode, SHIM_MODE_OPPORTUNISTIC);
+    cr_assert_eq(settings.port_count, 1);
+    cr_assert(shim_settings_watches(&settings, 443));
+    cr_assert(settings.resolver_usable);
+    cr_assert_eq(settings.resolver.kind, DNS_RESOLVER_SYSTEM);
+    cr_assert_not(settings.config_list_given);
+    cr_assert_eq(settings.timeout_ms, 2000);
+    cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
+    cr_assert_null(settings.log_file);
+    cr_assert_null(settings.report);
+    cr_assert_eq(settings.report_fd, -1);
+    shim_settings_free(&settings);
+}
+
+Test(settings, empty_is_as_if_not_set)
+{
+    struct shim_settings settings =
+        PARSE(0, "ECHSHIM_MODE", "", "ECHSHIM_PORTS", "", "ECHSHIM_RESOLVER", "",
+              "ECHSHIM_CONFIG_LIST", "", "ECHSHIM_TIMEOUT_MS", "", "ECHSHIM_LOG", "",
+              "ECHSHIM_LOG_FILE", "", "ECHSHIM_REPORT", "");
+    cr_assert_eq(settings.mode, SHIM_MODE_OPPORTUNISTIC);
+    cr_assert(shim_settings_watches(&settings, 443));
+    cr_assert_not(settings.config_list_given);
+    cr_assert_null(settings.report);
+    shim_settings_free(&settings);
+}
+
+Test(settings, ports)
+{
+    struct shim_settings settings = PARSE(0, "ECHSHIM_PORTS", "8443,1,65535");
+    cr_assert(shim_settings_watches(&settings, 8443));
+    cr_assert(shim_settings_watches(&settings, 1));
+    cr_assert(shim_settings_watches(&settings, 65535));
+    cr_assert_not(shim_settings_watches(&settings, 443));
+    shim_settings_free(&settings);
+}
+
+/* What could be read stays, and 443 with it. */
+Test(settings, bad_ports)
+{
+    static const char *const bad[] = {"8443,x",
+                                      "8443,0",
+                                      "8443,65536",
+                                      "8443,",
+                                      "8443,-1",
+                                      "8443, 1",
+                                      "8443,99999999999999999999"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct shim_settings settings = PARSE(1, "ECHSHIM_PORTS", bad[i]);
+        cr_assert(shim_settings_watches(&settings, 8443), "%s", bad[i]);
+        cr_assert(shim_settings_watches(&settings, 443), "%s", bad[i]);
+        cr_assert_eq(settings.port_count, 2);
+        shim_settings_free(&settings);
+    }
+}
+
+Test(settings, more_ports_than_there_is_room_for)
+{
+    char list[6 * (SHIM_PORTS_MAX + 2)] = "";
+    for (int i = 0; i < SHIM_PORTS_MAX + 1; i++) {
+        snprintf(list + strlen(list), sizeof list - strlen(list), "%s%d", i == 0 ? "" : ",",
+                 1000 + i);
+    }
+    struct shim_settings settings = PARSE(1, "ECHSHIM_PORTS", list);
+    cr_assert(shim_settings_watches(&settings, 443));
+    cr_assert(shim_settings_watches(&settings, 1000));
+    cr_assert_eq(settings.port_count, SHIM_PORTS_MAX);
+    shim_settings_free(&settings);
+}
+
+Test(settings, resolver)
+{
+    struct shim_settings settings = PARSE(0, "ECHSHIM_RESOLVER", "tcp://[2001:db8::1]:5353");
+    cr_assert(settings.resolver_usable);
+    cr_assert_eq(settings.resolver.kind, DNS_RESOLVER_FIXED);
+    shim_settings_free(&settings);
+}
+
+Test(settings, bad_resolver_is_nobody)
+{
+    static const char *const bad[] = {
+        "192.0.2.1",         "udp://", "udp://name.example", "UDP://192.0.2.1",
+        "udp://192.0.2.1:0", "sytem",  "ftp://192.0.2.1"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct shim_settings settings = PARSE(1, "ECHSHIM_RESOLVER", bad[i]);
+        cr_assert_not(settings.resolver_usable, "%s", bad[i]);
+        shim_settings_free(&settings);
+    }
+}
+
+Test(settings, config_list)
+{
+    struct shim_settings settings =
+        PARSE(0, "ECHSHIM_CONFIG_LIST", "a.example=" UNKNOWN ",B.example=" UNKNOWN);
+    cr_assert(settings.config_list_given);
+    cr_assert(settings.config_list_usable);
+    cr_assert_eq(shim_settings_static_config(&settings, "A.EXAMPLE").len, 10);
+    cr_assert_eq(shim_settings_static_config(&settings, "b.example").len, 10);
+    cr_assert_eq(shim_settings_static_config(&settings, "c.example").len, 0);
+    cr_assert_eq(shim_settings_static_config(&settings, "a.example.org").len, 0);
+    shim_settings_free(&settings);
+    settings = PARSE(0, "ECHSHIM_CONFIG_LIST", UNKNOWN);
+    cr_assert_eq(shim_settings_static_config(&settings, "c.example").len, 10);
+    shim_settings_free(&settings);
+}
+
+Test(settings, bad_config_list_is_none_for_any_name)
+{
+    static const char *const bad[] = {"AAj+CgAEAAAAA",
+                                      "a.example=",
+                                      "=" UNKNOWN,
+                                      "a.example=???",
+                                      ",",
+                                      UNKNOWN ",",
+                                      "AAAA",
+                                      "a.example=" UNKNOWN ",b.example=AA=="};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", bad[i]);
+        cr_assert(settings.config_list_given);
+        cr_assert_not(settings.config_list_usable, "%s", bad[i]);
+        shim_settings_free(&settings);
+    }
+}
+
+Test(settings, timeout)
+{
+    struct shim_settings settings = PARSE(0, "ECHSHIM_TIMEOUT_MS", "60000");
+    cr_assert_eq(settings.timeout_ms, 60000);
+    shim_settings_free(&settings);
+    static const char *const bad[] = {"0", "60001", "1s", "-5", "+5", " 5", "0x10"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        settings = PARSE(1, "ECHSHIM_TIMEOUT_MS", bad[i]);
+        cr_assert_eq(settings.timeout_ms, 2000, "%s", bad[i]);
+        shim_settings_free(&settings);
+    }
+}
+
+Test(settings, log_and_report)
+{
+    struct shim_settings settings =
+        PARSE(0, "ECHSHIM_LOG", "warn", "ECHSHIM_LOG_FILE", "/log", "ECHSHIM_REPORT", "fd:9");
+    cr_assert_eq(settings.log_level, SHIM_LOG_WARN);
+    cr_assert_str_eq(settings.log_file, "/log");
+    cr_assert_null(settings.report);
+    cr_assert_eq(settings.report_fd, 9);
+    shim_settings_free(&settings);
+    settings = PARSE(0, "ECHSHIM_LOG", "off", "ECHSHIM_REPORT", "fd9");
+    cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
+    cr_assert_str_eq(settings.report, "fd9");
+    cr_assert_eq(settings.report_fd, -1);
+    shim_settings_free(&settings);
+    settings = PARSE(2, "ECHSHIM_LOG", "ALL", "ECHSHIM_REPORT", "fd:x");
+    cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
+    cr_assert_null(settings.report);
+    cr_assert_eq(settings.report_fd, -1);
+    shim_settings_free(&settings);
+}
+
+/* One message for each setting, with its name and as much of the value as can be read. */
+Test(settings, messages)
+{
+    char many[400];
+    memset(many, 'x', sizeof many - 1);
+    many[sizeof many - 1] = '\0';
+    struct environment environment = {.items = {"ECHSHIM_MODE", many}};
+    struct shim_settings settings = parse(&environment, 1);
+    cr_assert_eq(settings.mode, SHIM_MODE_STRICT);
+    cr_assert_eq(strncmp(environment.said, "ECHSHIM_MODE: cannot use \"xxx", 29), 0);
+    cr_assert_lt(strlen(environment.said), 200);
+    cr_assert_null(strchr(environment.said, '\n'));
+    shim_settings_free(&settings);
+}
