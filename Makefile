@@ -1,10 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# make            the two libraries, in $(BUILD)
-# make check      all tests; make lint, make fuzz, make bench, make demo: see README.md
-# make install    PREFIX, LIBDIR, DESTDIR as usual
-#
-# CC=clang and SANITIZE=address,undefined build in folders of their own, so that kinds never mix.
+# make help says what there is. CC=clang and SANITIZE=address,undefined build in folders of their own, so that kinds never
+# mix.
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -18,6 +15,11 @@ SANITIZE ?=
 V ?=
 Q := $(if $(V),,@)
 FUZZ_SECS ?= 60
+JOBS ?= $(shell nproc 2>/dev/null || echo 1)
+# What check, lint and demo install missing packages with; SETUP=: installs nothing.
+SETUP ?= tools/setup.sh
+# Passed on to a make within a make, unless whoever called has chosen a number already.
+PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 comma := ,
 KIND := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
@@ -36,7 +38,7 @@ PKGS := gnutls nettle hogweed gmp ldns
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 
-CPPFLAGS += -I. -D_GNU_SOURCE -DSHIM_LIBDIR='"$(LIBDIR)"'
+CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS_ALL = -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) $(WERROR) $(HARDENING) $(SANFLAGS) -fvisibility=hidden -fPIC -pthread \
              $(PKG_CFLAGS) $(CFLAGS)
 LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pthread $(SANFLAGS) $(LDFLAGS)
@@ -55,23 +57,38 @@ ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # The sanitizer's own start calls dlsym, which is the stub's: it must run before there is a shadow memory. valgrind sees it.
-$(call obj,$(STUB_SRC)): SANFLAGS :=
+$(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
 
 LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 
 .PHONY: all
 all: $(LIBS_BUILT)
+ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
+$(warning not all of $(PKGS) are here; on Debian: tools/setup.sh build)
+endif
+
+# The folder to look for the engine in, if it does not lie beside the stub. It is part of the code, so another LIBDIR makes
+# another stub.
+$(BUILD)/libdir: FORCE
+	@mkdir -p $(@D)
+	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+$(BUILD)/shim/stub_engine.o: $(BUILD)/libdir
+$(BUILD)/shim/stub_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
+.PHONY: FORCE
+FORCE:
 
 # An anonymous version node: with a named one the hooks would not satisfy SSL_CTX_new@OPENSSL_3.0.0.
 $(BUILD)/exports.map: shim/hooks.def
 	@mkdir -p $(@D)
-	{ echo '{ global:'; sed -n 's/^HOOK(\([A-Za-z0-9_]*\),.*/    \1;/p' $<; echo 'local: *; };'; } > $@
+	$(Q){ echo '{ global:'; sed -n 's/^HOOK(\([A-Za-z0-9_]*\),.*/    \1;/p' $<; echo 'local: *; };'; } > $@
 
 $(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/exports.map
-	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) -ldl
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) -ldl
 
 $(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
-	$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \
 	    $(call obj,$(ENGINE_SRC)) $(PKG_LIBS) -ldl
 
 $(BUILD)/%.o: %.c
@@ -80,17 +97,47 @@ $(BUILD)/%.o: %.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 include tests/tests.mk
+include tools/lint.mk
+
+# What README.md points to is installed with it.
+DOCS := README.md LICENSE $(wildcard docs/*)
 
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(LIBDIR)
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
+	for file in $(DOCS); do install -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT)))
+	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
+	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
+# With what tests that were killed left behind; one that runs now is younger than an hour.
 .PHONY: clean
 clean:
 	rm -rf build
+	-find $${TMPDIR:-/tmp} -maxdepth 1 -name 'echshim-test.*' -user "$$(id -un)" -mmin +60 -exec rm -rf {} +
+
+.PHONY: help
+help:
+	@echo 'make                   the two libraries, in $(BUILD)'
+	@echo 'make demo              what an observer reads of wget and curl, without and with the shim'
+	@echo 'make check             all tests; installs the packages they need, where missing (SETUP=: does not)'
+	@echo 'make check-unit        only the unit tests'
+	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
+	@echo 'make check-baseline    the same programs without the shim, and the instruments'
+	@echo 'make check-layers      includes and exported symbols'
+	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
+	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts'
+	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
+	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
+	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR); also: make uninstall'
+	@echo 'make clean'
+	@echo
+	@echo 'CC=clang               another compiler'
+	@echo 'SANITIZE=LIST          address,undefined or others; make SANITIZE=address,undefined check'
+	@echo 'WERROR=                warnings stay warnings'
+	@echo 'V=1                    whole command lines'
 
 -include $(shell find $(BUILD) -name '*.d' 2>/dev/null)

@@ -53,8 +53,8 @@ const char *dns_reason_name(enum dns_reason reason);
 struct dns_endpoint {
     char target[DNS_HOST_SIZE]; /* the name whose addresses to connect to, "." resolved, no trailing
                                    dot */
-    bool target_is_owner;       /* TargetName "." and no alias: who resolves the origin's own name, through
-                                   CNAMEs, gets this endpoint's addresses */
+    bool target_is_owner;       /* TargetName "." and no alias: who resolves the origin's own name,
+                                   through       CNAMEs, gets this endpoint's addresses */
     uint16_t port;
     uint16_t priority; /* SvcPriority; 0 for the endpoint that stands for an alias's target (RFC
                           9460, 3) */

@@ -3,6 +3,7 @@
 
 #include <nettle/curve25519.h>
 #include <nettle/curve448.h>
+#include <string.h>
 
 #include "ech/crypto_nist.h"
 
@@ -120,6 +121,46 @@ enum ech_status ech_dh(uint16_t group, struct bytes private_key, struct bytes pe
     return montgomery_shared(group, private_key.data, peer_public_key.data, shared);
 }
 
+/*
+ * The points that X25519 sends to zero with any private key: those of order 1, 2, 4 and 8 on the
+ * curve and its twist, as the octets that may stand for them (RFC 7748, 5, takes numbers from p up
+ * and leaves the top bit out). A look at them costs nothing, where a multiplication would cost as
+ * much as all of the Diffie-Hellman; and every handshake chooses a config.
+ */
+static bool x25519_low_order(const uint8_t *public_key)
+{
+    static const uint8_t points[][CURVE25519_SIZE] = {
+        {0},
+        {1},
+        /* the two of order 8 */
+        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+         0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+         0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+        {0x5f, 0x9c, 0x95, 0xbc, 0xa3, 0x50, 0x8c, 0x24, 0xb1, 0xd0, 0xb1,
+         0x55, 0x9c, 0x83, 0xef, 0x5b, 0x04, 0x44, 0x5c, 0xc4, 0x58, 0x1c,
+         0x8e, 0x86, 0xd8, 0x22, 0x4e, 0xdd, 0xd0, 0x9f, 0x11, 0x57},
+        /* p - 1, p, p + 1 */
+        {0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xed, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+        {0xee, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+         0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f},
+    };
+    uint8_t point[CURVE25519_SIZE];
+    memcpy(point, public_key, sizeof point);
+    point[CURVE25519_SIZE - 1] &= 0x7f;
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        if (memcmp(point, points[i], sizeof point) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key)
 {
     if (ech_dh_public_size(group) == 0) {
@@ -131,10 +172,13 @@ enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key)
     if (ech_nist_group(group)) {
         return ech_nist_check_public(group, public_key);
     }
+    if (group == ECH_GROUP_X25519) {
+        return x25519_low_order(public_key.data) ? ECH_ERR_CRYPTO : ECH_OK;
+    }
     /*
-     * Clamping makes a power of two, 2^254 or 2^447, of a scalar of zeros. It sends to zero just
-     * the points whose order is a power of two: those of low order, which every other clamped
-     * scalar sends to zero too.
+     * Clamping makes a power of two, 2^447, of a scalar of zeros. It sends to zero just the points
+     * whose order is a power of two: those of low order, which every other clamped scalar sends to
+     * zero too.
      */
     static const uint8_t zeros[CURVE448_SIZE];
     uint8_t shared[ECH_DH_SHARED_MAX];

@@ -113,7 +113,8 @@ void wr_init(struct writer *w, size_t max)
     *w = (struct writer){.max = max != 0 ? max : DEFAULT_MAX};
 }
 
-/* Makes room for n more octets and returns where they go; NULL with the failure noted, or if n is 0. */
+/* Makes room for n more octets and returns where they go; NULL with the failure noted, or if n is
+ * 0. */
 static uint8_t *wr_room(struct writer *w, size_t n)
 {
     if (w->failed != ECH_OK || n == 0) {

@@ -20,6 +20,7 @@
     F(BIO_callback_ctrl)                                                                           \
     F(BIO_clear_flags)                                                                             \
     F(BIO_ctrl)                                                                                    \
+    F(BIO_find_type)                                                                               \
     F(BIO_free)                                                                                    \
     F(BIO_get_data)                                                                                \
     F(BIO_get_new_index)                                                                           \
@@ -34,6 +35,7 @@
     F(BIO_method_type)                                                                             \
     F(BIO_new)                                                                                     \
     F(BIO_next)                                                                                    \
+    F(BIO_ptr_ctrl)                                                                                \
     F(BIO_read)                                                                                    \
     F(BIO_set_data)                                                                                \
     F(BIO_set_flags)                                                                               \

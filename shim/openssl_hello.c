@@ -4,6 +4,7 @@
  * interface.
  */
 #include <errno.h>
+#include <stdlib.h>
 
 #include "shim/engine.h"
 #include "shim/openssl.h"
@@ -66,6 +67,17 @@ static bool try_tls13(struct openssl_connection *connection)
 
 /* ---- the decision ---- */
 
+/* A connect BIO connects when the hello is written: its port is known before its peer is. */
+static uint16_t port_to_connect(const struct openssl *openssl, const SSL *ssl)
+{
+    BIO *wbio = openssl->SSL_get_wbio(ssl);
+    BIO *connects = wbio != NULL ? openssl->BIO_find_type(wbio, BIO_TYPE_CONNECT) : NULL;
+    const char *port =
+        connects != NULL ? openssl->BIO_ptr_ctrl(connects, BIO_C_GET_CONNECT, 1) : NULL;
+    unsigned long number = port != NULL ? strtoul(port, NULL, 10) : 0;
+    return number <= UINT16_MAX ? (uint16_t)number : 0;
+}
+
 void openssl_reset(struct openssl_connection *connection)
 {
     openssl_filter_remove(connection);
@@ -88,6 +100,7 @@ bool openssl_decide(struct openssl_connection *connection)
         .library = "openssl",
         .server_name = openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
         .fd = openssl->SSL_get_fd(ssl),
+        .port = port_to_connect(openssl, ssl),
         .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
                 (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
         .library_supported = openssl->SSL_CTX_get_ex_data(context, openssl->context_index) != NULL,

@@ -27,14 +27,33 @@ static bool peer_of(int fd, struct shim_peer *peer)
     return false;
 }
 
-void shim_peer_find(int fd, struct shim_peer *peer)
+/* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
+static bool is_local(int fd)
+{
+    int domain = AF_UNSPEC;
+    socklen_t length = sizeof domain;
+    return fd >= 0 && getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &length) == 0 &&
+           domain != AF_INET && domain != AF_INET6;
+}
+
+void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     if (peer_of(fd, peer)) {
         return;
     }
+    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = told_port};
+    if (told_port != 0 || is_local(fd)) {
+        return;
+    }
     struct shim_connection noted[CANDIDATES];
     size_t count = state->stub->connections(noted, CANDIDATES);
+    for (size_t i = 0; fd >= 0 && i < count; i++) {
+        if (noted[i].fd == fd) {
+            peer->port = noted[i].port;
+            return;
+        }
+    }
     for (size_t i = 0; i < count; i++) {
         if (shim_settings_watches(&state->settings, noted[i].port) && peer_of(noted[i].fd, peer) &&
             peer->port == noted[i].port) {
@@ -46,6 +65,5 @@ void shim_peer_find(int fd, struct shim_peer *peer)
             return;
         }
     }
-    *peer = (struct shim_peer){.port = HTTPS_PORT};
-    peer->address.ss_family = AF_UNSPEC;
+    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = HTTPS_PORT};
 }

@@ -11,14 +11,16 @@
 
 struct shim_peer {
     struct sockaddr_storage address; /* ss_family AF_UNSPEC: not known */
-    uint16_t port;                   /* host order; 443 where nothing at all is known */
+    uint16_t port; /* host order; 443 where nothing at all is known, 0 for a socket without ports */
 };
 
 /*
- * The peer of a descriptor. Where the transport hides it (fd is -1: memory BIOs, own push
- * functions) the newest stream socket that `connect` was seen on and that is still connected, those
- * to watched ports first. If there is none, the port is taken for 443: a guess that protects.
+ * The peer of a descriptor. One that is not connected yet leads to the port that `connect` was
+ * given for it, or to the port that the transport told (not 0). Where the transport hides its
+ * descriptor (fd is -1: memory BIOs, own push functions) it is the newest stream socket that
+ * `connect` was seen on and that is still connected, those to watched ports first. If there is
+ * none, the port is taken for 443: a guess that protects.
  */
-void shim_peer_find(int fd, struct shim_peer *peer);
+void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer);
 
 #endif

@@ -67,7 +67,7 @@ static struct shim_decision decide(struct shim_session *session,
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_peer peer;
-    shim_peer_find(given->fd, &peer);
+    shim_peer_find(given->fd, given->port, &peer);
     session->report.port = peer.port;
     session->peer = peer.address;
     session->fd_hidden = given->fd < 0;

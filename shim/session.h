@@ -17,6 +17,7 @@ struct shim_session_facts {
     const char *library;     /* "openssl" or "gnutls": for the report */
     const char *server_name; /* NULL or "": none is set. Copied. */
     int fd;                  /* of the transport; -1: hidden */
+    uint16_t port;           /* that a transport not connected yet will connect to; 0: not known */
     bool quic;
     bool library_supported;
     bool tls13;

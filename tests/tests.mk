@@ -2,6 +2,21 @@
 # Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, every tests/preload/test_*.c
 # into another; a new file needs no line here.
 
+# All of it. Packages come first and make a second time after them, for what they bring is found while a Makefile is read.
+# Every part runs, whatever became of the one before it.
+.PHONY: check check-build
+check:
+	$(SETUP) build test
+	$(MAKE) --no-print-directory $(PARALLEL) check-build
+	@status=0; for part in check-layers check-unit check-preload check-install; do \
+	    $(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status
+
+.PHONY: check-layers
+check-layers: $(LIBS_BUILT)
+	tools/check-includes
+	tools/check-exports $(BUILD)
+
 CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
 # Criterion's macros do not keep to our warnings; the code under test has been built with all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
@@ -14,10 +29,12 @@ UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
-	$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+	@echo "LD $@"
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests
@@ -29,7 +46,7 @@ CLIENTS := build/clients
 PKI := build/pki/ca.pem
 PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
 # BoringSSL as Debian builds it for its Android tools.
-BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch) /usr/lib))))
+BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/lib))))
 BORING_CFLAGS := -isystem /usr/include/android
 BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
 
@@ -81,20 +98,24 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client gnutls_client gnutls_dlopen)
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
+                               gnutls_client gnutls_dlopen libasan_first.so)
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
 PRELOAD_TESTS := build/preload-tests
 PRELOAD_JOBS ?= 2
 PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
-# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD.
-PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libasan.so libclang_rt.asan-$(shell uname -m).so,\
-                      $(shell $(CC) -print-file-name=$(name)))))
+$(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
+	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
+
+# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
+PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libclang_rt.asan-$(shell uname -m).so libasan.so,\
+                      $(shell $(CC) -print-file-name=$(name) 2>/dev/null))))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
 PRELOAD_RUN = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
-              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD=$(PRELOAD_RUNTIME)) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
+              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(PRELOAD_RUNTIME) $(abspath $(CLIENTS)/libasan_first.so)') $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
 $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	@mkdir -p $(@D)
@@ -111,23 +132,68 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
 
+check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(PRELOAD_TESTS) peers
+
+# An installed stub finds the engine beside itself. A sanitized one is no different.
+.PHONY: check-install
+check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
+	$(if $(SANITIZE),@echo 'check-install: not for sanitized builds',MAKE='$(MAKE)' $(AS_ROOT) tests/install.sh $(PRELOAD_TESTS))
+
+# ---- the demonstration: the same world, shown instead of judged ----
+DEMO := build/demo
+DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/,world.c world_run.c) \
+            $(addprefix ech/,status.c wire.c records.c client_hello.c)
+
+$(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell pkg-config --cflags jansson) -o $@ $(DEMO_SRC) $(shell pkg-config --libs jansson)
+
+.PHONY: demo demo-build demo-run
+demo:
+	@$(SETUP) build demo
+	@$(MAKE) --no-print-directory $(PARALLEL) demo-build
+	@$(MAKE) --no-print-directory demo-run
+
+demo-build: $(LIBS_BUILT) $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
+
+demo-run:
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
+
+include tests/bench/bench.mk
+
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c)
 
-FUZZ_SRC := $(ECH_SRC) $(DNS_SRC) shim/hello_guard.c
-
-$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_SRC) $(wildcard ech/*.h dns/*.h shim/hello_guard.h)
+$(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
-	$(FUZZ_CC) $(FUZZ_FLAGS) -o $@ $< $(FUZZ_SRC) $(PKG_LIBS)
+	@echo "CC $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-# Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder. The time is shared by all targets.
+$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+	@echo "LD $@"
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(PKG_LIBS)
+
+# Kept for the next run, though nothing but a pattern asks for them.
+.SECONDARY: $(FUZZ_OBJ)
+
+.PHONY: fuzz-build
+fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
+
+# FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder.
 .PHONY: fuzz
-fuzz: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
-	@for name in $(FUZZ_NAMES); do \
-	    mkdir -p $(FUZZ_BUILD)/corpus/$$name && \
-	    $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 -artifact_prefix=$(FUZZ_BUILD)/$$name- \
-	        $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name || exit 1; \
-	done
+fuzz: fuzz-build
+	@status=0; for name in $(FUZZ_NAMES); do \
+	    mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
+	    if $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 \
+	        -artifact_prefix=$(FUZZ_BUILD)/$$name- $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name \
+	        >$(FUZZ_BUILD)/$$name.log 2>&1; then \
+	        echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(FUZZ_BUILD)/$$name.log) runs, no finding"; \
+	    else \
+	        echo "fuzz $$name: a finding; all of it in $(FUZZ_BUILD)/$$name.log"; tail -n 60 $(FUZZ_BUILD)/$$name.log; status=1; \
+	    fi; \
+	done; exit $$status

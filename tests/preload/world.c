@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "world.h"
+#include "require.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
@@ -32,26 +32,26 @@ static void write_file(const char *name, const char *format, ...)
 static void write_file(const char *name, const char *format, ...)
 {
     FILE *out = fopen(name, "we");
-    cr_assert_not_null(out, "%s: %s", name, strerror(errno));
+    require(out != NULL, "%s: %s", name, strerror(errno));
     va_list arguments;
     va_start(arguments, format);
     vfprintf(out, format, arguments);
     va_end(arguments);
-    cr_assert_eq(fclose(out), 0, "%s: %s", name, strerror(errno));
+    require(fclose(out) == 0, "%s: %s", name, strerror(errno));
 }
 
 static void enter_namespaces(void)
 {
     /* Criterion's test processes have a second thread, so a user namespace cannot be made here. */
-    cr_assert_eq(unshare(CLONE_NEWNET | CLONE_NEWNS), 0,
-                 "no namespaces: %s (without root run the tests under unshare -r, as make does)",
-                 strerror(errno));
-    cr_assert_eq(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL), 0, "%s", strerror(errno));
+    require(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0,
+            "no namespaces: %s (without root run the tests under unshare -r, as make does)",
+            strerror(errno));
+    require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "%s", strerror(errno));
     struct ifreq loopback = {.ifr_name = "lo"};
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    cr_assert_eq(ioctl(fd, SIOCGIFFLAGS, &loopback), 0);
+    require(ioctl(fd, SIOCGIFFLAGS, &loopback) == 0);
     loopback.ifr_flags |= IFF_UP;
-    cr_assert_eq(ioctl(fd, SIOCSIFFLAGS, &loopback), 0, "lo: %s", strerror(errno));
+    require(ioctl(fd, SIOCSIFFLAGS, &loopback) == 0, "lo: %s", strerror(errno));
     close(fd);
 }
 
@@ -62,8 +62,7 @@ static void replace_file(const struct world *world, const char *target, const ch
     snprintf(ours, sizeof ours, "%s/%s", world->folder, strrchr(target, '/') + 1);
     write_file(ours, "%s", text);
     if (realpath(target, theirs) != NULL) {
-        cr_assert_eq(mount(ours, theirs, NULL, MS_BIND, NULL), 0, "%s: %s", theirs,
-                     strerror(errno));
+        require(mount(ours, theirs, NULL, MS_BIND, NULL) == 0, "%s: %s", theirs, strerror(errno));
     }
 }
 
@@ -90,22 +89,22 @@ static void await_line(const char *name, const char *text, pid_t pid, char *line
         if (in != NULL) {
             fclose(in);
         }
-        cr_assert_eq(waitpid(pid, &status, WNOHANG), 0, "a peer ended early; it wrote to %s: %s",
-                     name, line);
+        require(waitpid(pid, &status, WNOHANG) == 0, "a peer ended early; it wrote to %s: %s", name,
+                line);
         pause_ms(2);
     }
-    cr_assert_fail("a peer did not get ready within ten seconds: %s", name);
+    require(false, "a peer did not get ready within ten seconds: %s", name);
 }
 
 static pid_t spawn(struct world *world, const char *name, const char *ready, char *const argv[],
                    char *line, size_t size)
 {
     char out[256];
-    cr_assert_lt(world->child_count, (size_t)WORLD_CHILDREN);
+    require(world->child_count < (size_t)WORLD_CHILDREN);
     snprintf(out, sizeof out, "%s/%s.out", world->folder, name);
     pid_t parent = getpid();
     pid_t pid = fork();
-    cr_assert_geq(pid, 0);
+    require(pid >= 0);
     if (pid == 0) {
         int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -141,6 +140,7 @@ static void start_server(struct world *world, const struct world_options *option
     char inner[700];
     char public[700];
     char files[4][160];
+    char *listen = options->direct ? RELAY_ADDRESS : "127.0.0.2:0";
     char *argv[20 + WORLD_ARGUMENTS];
     size_t argc = 0;
     snprintf(program, sizeof program, "%s/../peers/ech_server", world->pki);
@@ -153,10 +153,9 @@ static void start_server(struct world *world, const struct world_options *option
     snprintf(files[2], sizeof files[2], "%s/retry_configs", world->folder);
     snprintf(files[3], sizeof files[3], "%s/www", world->folder);
     mkdir(files[3], 0700);
-    char *const fixed[] = {program,  "--listen",  "127.0.0.2:0", "--cert",
-                           inner,    "--cert",    public,        "--log",
-                           files[0], "--configs", files[1],      "--retry-configs",
-                           files[2], "--root",    files[3]};
+    char *const fixed[] = {program,  "--listen", listen,   "--cert",    inner,    "--cert",
+                           public,   "--log",    files[0], "--configs", files[1], "--retry-configs",
+                           files[2], "--root",   files[3]};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv[argc++] = fixed[i];
     }
@@ -251,10 +250,10 @@ static void find_what_was_built(struct world *world)
     char tools[PATH_MAX] = "";
     const char *library = getenv("ECHSHIM_TEST_LIBRARY");
     const char *build = getenv("ECHSHIM_TEST_BUILD");
-    cr_assert_gt(readlink("/proc/self/exe", self, sizeof self - 1), 0);
+    require(readlink("/proc/self/exe", self, sizeof self - 1) > 0);
     *strrchr(self, '/') = '\0';
-    cr_assert_not_null(realpath(build != NULL ? build : "build", tools),
-                       "the tests run in the top folder, after make");
+    require(realpath(build != NULL ? build : "build", tools) != NULL,
+            "the tests run in the top folder, after make");
     if (library != NULL) {
         snprintf(world->library, sizeof world->library, "%.255s", library);
     } else {
@@ -275,12 +274,14 @@ struct world *world_start(const struct world_options *options)
     const char *base = getenv("TMPDIR");
     snprintf(world->folder, sizeof world->folder, "%.90s/echshim-test.XXXXXX",
              base != NULL ? base : "/tmp");
-    cr_assert_not_null(mkdtemp(world->folder), "%s: %s", world->folder, strerror(errno));
+    require(mkdtemp(world->folder) != NULL, "%s: %s", world->folder, strerror(errno));
     replace_file(world, "/etc/hosts", "127.0.0.1 localhost\n");
     replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
     replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
     start_server(world, options);
-    start_relay(world, options);
+    if (!options->direct) {
+        start_relay(world, options);
+    }
     start_dns(world, options);
     return world;
 }

@@ -7,8 +7,9 @@
  * between program and server a relay that keeps every octet. Programs run in it with or without the
  * shim, under a time limit.
  *
- * All functions fail the running Criterion test when something cannot be done. One world per test
- * process; give world_end as .fini of the test or suite. ECHSHIM_TEST_KEEP=1 keeps the folders. */
+ * All functions fail by require.h when something cannot be done: in a test the running Criterion
+ * test, in the demonstration all of it. One world per process; give world_end as .fini of the test
+ * or suite. ECHSHIM_TEST_KEEP=1 keeps the folders. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,6 +33,8 @@ struct world_options {
     /* No HTTPS record in DNS. */
     bool no_https_record;
     bool tls12;
+    /* No relay: the server itself is at RELAY_ADDRESS, and nothing is recorded. */
+    bool direct;
     unsigned delay_ms;
     /* More for ech_server, ends with NULL. */
     const char *server_arguments[WORLD_ARGUMENTS];
@@ -96,7 +99,7 @@ struct run_result world_shell(struct world *world, enum run_mode mode, char *con
 /* Whole contents of a file in the world's folder, "" when it is not there. */
 char *world_read(const struct world *world, const char *name, size_t *len);
 
-/* ---- what must have happened ---- */
+/* ---- what must have happened: only for Criterion tests (world_expect.c) ---- */
 
 /* `count` handshakes: accepted with INNER_NAME at the server, each reported as accepted, the inner
  * name in no octet that went to the server, the public name there. */

@@ -1,13 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "require.h"
 #include "world.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>
 #include <jansson.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+
+void world_fail(const char *file, unsigned line, const char *format, ...)
+{
+    char text[8192];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    cr_assert_fail("%s:%u: %s", file, line, text);
+    abort();
+}
 
 /* Calls `matches` for each JSON line of a file and counts those for which it is true. */
 static unsigned count_lines(const struct world *world, const char *file,

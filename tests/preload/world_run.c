@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "require.h"
 #include "world.h"
 
-#include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -29,7 +29,7 @@ static void put(struct environment *environment, const char *item)
     while (i < environment->count && strncmp(environment->items[i], item, name_len) != 0) {
         i++;
     }
-    cr_assert_lt(i, (size_t)ENVIRONMENT_MAX);
+    require(i < (size_t)ENVIRONMENT_MAX);
     environment->items[i] = strdup(item);
     if (i == environment->count) {
         environment->count++;
@@ -69,7 +69,7 @@ static void make_environment(const struct world *world, enum run_mode mode, char
     if (mode == RUN_SHIM) {
         /* A sanitized library needs its runtime to come first. */
         const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
-        cr_assert_eq(access(world->library, R_OK), 0, "%s is not built", world->library);
+        require(access(world->library, R_OK) == 0, "%s is not built", world->library);
         put_format(environment, "LD_PRELOAD=%s%s%s", runtime != NULL ? runtime : "",
                    runtime != NULL ? " " : "", world->library);
         put(environment, "ASAN_OPTIONS=detect_leaks=0");
@@ -115,12 +115,12 @@ struct run_result world_run(struct world *world, enum run_mode mode, char *const
     snprintf(names[1], sizeof names[1], "%s/run%u.err", world->folder, number);
     make_environment(world, mode, extra, &environment);
     pid_t pid = fork();
-    cr_assert_geq(pid, 0);
+    require(pid >= 0);
     if (pid == 0) {
         exec_child(world, (char *[]){names[0], names[1]}, argv, environment.items);
     }
     struct pollfd ended = {.fd = (int)syscall(SYS_pidfd_open, pid, 0), .events = POLLIN};
-    cr_assert_geq(ended.fd, 0, "pidfd_open: %s", strerror(errno));
+    require(ended.fd >= 0, "pidfd_open: %s", strerror(errno));
     unsigned seconds = world->run_seconds != 0 ? world->run_seconds : RUN_SECONDS;
     result.timed_out = poll(&ended, 1, (int)seconds * 1000) != 1;
     if (result.timed_out) {
@@ -129,7 +129,7 @@ struct run_result world_run(struct world *world, enum run_mode mode, char *const
     }
     close(ended.fd);
     int status = 0;
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    require(waitpid(pid, &status, 0) == pid);
     result.exit_code = WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
     result.out = world_read(world, strrchr(names[0], '/') + 1, NULL);
     result.err = world_read(world, strrchr(names[1], '/') + 1, NULL);

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
+# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos, growth.
+
+BENCH := $(BUILD)/bench
+BENCH_RESULTS := $(BUILD)/bench-results
+BENCH_DIR := tests/bench
+BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(addprefix tests/preload/world,.c _run.c _expect.c)
+BENCH_DOC := docs/benchmarks.md
+BENCH_FILTER ?= bench/*
+
+$(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
+	$(CLIENT_CC) -lgnutls
+
+$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC))
+	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
+
+.PHONY: bench bench-docs
+bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls)
+	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
+	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
+	status=$$?; for table in $(BENCH_RESULTS)/*.md; do cat $$table; echo; done; exit $$status
+
+bench-docs: bench
+	@mkdir -p $(dir $(BENCH_DOC))
+	@{ printf '# Figures\n\nMade by `make bench-docs` on %s' "$$(date -u +%F)"; \
+	   printf ' on a machine with %s cores (%s), shared with other work;\n' "$$(nproc)" "$$(uname -m)"; \
+	   printf 'OpenSSL %s, ' "$$(pkg-config --modversion openssl)"; \
+	   printf 'GnuTLS %s. Ratios say more than times.\n' "$$(pkg-config --modversion gnutls)"; \
+	   for table in $(BENCH_RESULTS)/*.md; do echo; cat $$table; done; } > $(BENCH_DOC)

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What a handshake costs the client, and what it leaves behind. */
+#include "bench.h"
+#include "loop.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+enum {
+    ROUNDS = 31,
+    HANDSHAKES = 100,
+    MANY_HANDSHAKES = 10000,
+    GOAL_ADDED_US = 165,
+    /* Less than 26 octets a handshake: nothing that is allocated, only the allocator's own moods.
+     */
+    GROWTH_MAX_KIB = 256,
+};
+
+/* Nothing is written, as by default. */
+#define QUIET "ECHSHIM_LOG=off", "ECHSHIM_REPORT="
+
+struct variant {
+    const char *name;
+    enum run_mode mode;
+    const char *server_name;
+    char *extra[6];
+};
+
+static const struct variant variants[] = {
+    {"without the shim", RUN_PLAIN, INNER_NAME, {NULL}},
+    {"shim, `ECHSHIM_MODE=off`", RUN_SHIM, INNER_NAME, {QUIET, "ECHSHIM_MODE=off", NULL}},
+    {"shim, port not watched", RUN_SHIM, INNER_NAME, {QUIET, "ECHSHIM_PORTS=444", NULL}},
+    {"shim, no record (cached)", RUN_SHIM, "plain.example.org", {QUIET, NULL}},
+    {"shim, ECH accepted", RUN_SHIM, INNER_NAME, {QUIET, NULL}},
+};
+enum { VARIANTS = sizeof variants / sizeof *variants, PLAIN = 0, ACCEPTED = VARIANTS - 1 };
+
+static const char *const libraries[] = {"openssl", "gnutls"};
+
+/* What is measured in silence has to be what we think it is. */
+static void check_variants(struct world *world, const char *library)
+{
+    unsigned accepted = world_report_count(world, "accepted");
+    unsigned plain = world_report_count(world, "plain");
+    struct bench_loop loop = {library, INNER_NAME, 1};
+    bench_loop_run(world, RUN_SHIM, NULL, &loop);
+    loop.server_name = "plain.example.org";
+    bench_loop_run(world, RUN_SHIM, NULL, &loop);
+    cr_assert_eq(world_report_count(world, "accepted") - accepted, WARM_UP + 1);
+    cr_assert_eq(world_report_count(world, "plain") - plain, WARM_UP + 1);
+}
+
+static void measure(struct world *world, const char *library, FILE *out)
+{
+    struct bench_series cpu[VARIANTS] = {{.count = 0}};
+    for (int round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < VARIANTS; i++) {
+            const struct variant *variant = &variants[i];
+            struct bench_loop loop = {library, variant->server_name, HANDSHAKES};
+            bench_add(&cpu[i], bench_loop_run(world, variant->mode, variant->extra, &loop).cpu_us);
+        }
+    }
+    for (size_t i = 0; i < VARIANTS; i++) {
+        double added = bench_median_added(&cpu[i], &cpu[PLAIN]);
+        struct bench_series ratios = bench_ratios(&cpu[i], &cpu[PLAIN]);
+        double quiet = bench_quantile(&cpu[i], 0) - bench_quantile(&cpu[PLAIN], 0);
+        fprintf(out, "| %-7s | %-24s | %6.0f | %+6.0f | %5.2f | %+11.0f | ", library,
+                variants[i].name, bench_median(&cpu[i]), added, bench_median(&ratios), quiet);
+        if (i == ACCEPTED) {
+            fprintf(out, "+%d at most | %-6s |\n", GOAL_ADDED_US,
+                    bench_goal(quiet <= GOAL_ADDED_US));
+        } else {
+            fprintf(out, "%12s | %6s |\n", "", "");
+        }
+    }
+}
+
+Test(bench, handshake)
+{
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    FILE *out = bench_table(
+        "1-handshake", "CPU of a handshake",
+        "Of the client process only, user and kernel, from connect() to close(), certificate\n"
+        "verified, record cached. Blocks of 100 handshakes in turn, 31 rounds, medians; quiet\n"
+        "added, by which the goal goes: between the best blocks of either kind. OpenSSL 4.0's own\n"
+        "ECH client adds 165 us to 350 (ratio 1.47).");
+    fprintf(out, "| library | kind                     |     us |  added | ratio | quiet added |"
+                 "         goal |        |\n"
+                 "| ------- | ------------------------ | -----: | -----: | ----: | ----------: |"
+                 " -----------: | ------ |\n");
+    for (size_t i = 0; i < 2; i++) {
+        check_variants(world, libraries[i]);
+        measure(world, libraries[i], out);
+    }
+    fclose(out);
+}
+
+Test(bench, growth)
+{
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    world->run_seconds = 600;
+    FILE *out = bench_table("5-growth", "Memory after many handshakes",
+                            "Resident size of one process after 10,000 more handshakes with ECH.");
+    fprintf(out, "| library | added KiB |         goal |        |\n"
+                 "| ------- | --------: | -----------: | ------ |\n");
+    for (size_t i = 0; i < 2; i++) {
+        struct bench_loop loop = {libraries[i], INNER_NAME, MANY_HANDSHAKES};
+        long grown = bench_loop_run(world, RUN_SHIM, variants[ACCEPTED].extra, &loop).grown_kib;
+        bool met = grown <= GROWTH_MAX_KIB;
+        fprintf(out, "| %-7s | %9ld | %3d at most* | %-6s |\n", libraries[i], grown, GROWTH_MAX_KIB,
+                bench_goal(met));
+        cr_expect(met, "%s: grown by %ld KiB", libraries[i], grown);
+    }
+    fprintf(out, "\n\\* less than 26 octets a handshake: what an allocator moves by itself.\n");
+    fclose(out);
+}

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Octets of the hellos, as they were on the wire. */
+#include "bench.h"
+
+#include "ech/client_hello.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { NO_GOAL = 0, RECORD_HANDSHAKE = 22 };
+
+struct kind {
+    const char *name;
+    const char *command;
+    /* Octets of the ECH extension. */
+    size_t goal;
+};
+
+/* For ffdhe2048 we make no share, so the outer hello has that of the inner one. */
+static const struct kind kinds[] = {
+    {"OpenSSL, own share", "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" direct \"$PKI\"",
+     254},
+    {"GnuTLS, own share", "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" default", NO_GOAL},
+    {"OpenSSL, shared share",
+     "openssl s_client -brief -groups ffdhe2048:P-256 -servername " INNER_NAME
+     " -connect 127.0.0.1:443 </dev/null",
+     190},
+};
+
+/* The ClientHello that connection `number` began with: the extension's octets with its header. */
+static size_t ech_octets(struct world *world, unsigned number)
+{
+    char name[64];
+    size_t len;
+    struct ech_client_hello hello;
+    struct reader body;
+    uint8_t type;
+    uint16_t version;
+    snprintf(name, sizeof name, "wire/%04u.c2s", number);
+    char *octets = world_read(world, name, &len);
+    struct reader r = rd_of(bytes_of(octets, len));
+    cr_assert(rd_u8(&r, &type) && type == RECORD_HANDSHAKE && rd_u16(&r, &version) &&
+              rd_vec16(&r, &body));
+    cr_assert_eq(ech_client_hello_parse(rd_rest(&body), &hello), ECH_OK);
+    const struct ech_extension *extension =
+        ech_client_hello_find(&hello, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    cr_assert_not_null(extension, "no ECH in connection %u", number);
+    size_t result = extension->raw.len;
+    free(octets);
+    return result;
+}
+
+/* A number of the report's line `number`, counted from 1. */
+static unsigned reported(const struct world *world, unsigned number, const char *key)
+{
+    char *text = world_read(world, "report", NULL);
+    char *rest = text;
+    char *line = NULL;
+    for (unsigned i = 0; i < number; i++) {
+        line = strsep(&rest, "\n");
+    }
+    json_error_t error;
+    json_t *parsed = line != NULL ? json_loads(line, 0, &error) : NULL;
+    cr_assert_not_null(parsed, "no report line %u", number);
+    unsigned value = (unsigned)json_integer_value(json_object_get(parsed, key));
+    json_decref(parsed);
+    free(text);
+    return value;
+}
+
+Test(bench, hellos)
+{
+    struct world *world = world_start(NULL);
+    FILE *out = bench_table("4-hellos", "Octets of the hellos",
+                            "Handshake messages with their headers; the ECH extension with its "
+                            "header, from the wire.");
+    fprintf(out,
+            "| kind                  | inner | outer | ECH extension |        goal |        |\n"
+            "| --------------------- | ----: | ----: | ------------: | ----------: | ------ |\n");
+    for (unsigned i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct kind *kind = &kinds[i];
+        struct run_result result = world_shell(world, RUN_SHIM, NULL, kind->command);
+        expect_exit(&result, 0, NULL);
+        size_t extension = ech_octets(world, i + 1);
+        bool met = kind->goal == NO_GOAL || extension <= kind->goal;
+        fprintf(out, "| %-21s | %5u | %5u | %13zu | ", kind->name,
+                reported(world, i + 1, "hello_bytes_inner"),
+                reported(world, i + 1, "hello_bytes_outer"), extension);
+        if (kind->goal == NO_GOAL) {
+            fprintf(out, "%11s | %6s |\n", "", "");
+        } else {
+            fprintf(out, "%3zu at most | %-6s |\n", kind->goal, bench_goal(met));
+        }
+        cr_expect(met, "%s: the extension has %zu octets", kind->name, extension);
+    }
+    fclose(out);
+}

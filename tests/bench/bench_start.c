@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the shim costs a program that has nothing to do with TLS. */
+#include "bench.h"
+
+#include <criterion/criterion.h>
+#include <spawn.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { PAIRS = 500, MEMORY_PAIRS = 31, GOAL_START_US = 300, GOAL_RESIDENT_KIB = 1024 };
+
+static struct bench_cost spawn_true(char *const environment[])
+{
+    char *const argv[] = {"true", NULL};
+    int status = 0;
+    pid_t pid;
+    struct bench_cost before = {bench_now_us(), bench_children_cpu_us()};
+    cr_assert_eq(posix_spawnp(&pid, argv[0], NULL, NULL, argv, environment), 0);
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+    return (struct bench_cost){bench_now_us() - before.wall_us,
+                               bench_children_cpu_us() - before.cpu_us};
+}
+
+/* `true` by posix_spawn, again and again: nothing but the loader's work with and without the stub.
+ */
+static void measure_true(const struct world *world, FILE *out)
+{
+    char preload[300];
+    char path[4096];
+    snprintf(preload, sizeof preload, "LD_PRELOAD=%s", world->library);
+    snprintf(path, sizeof path, "PATH=%s", getenv("PATH"));
+    char *const plain[] = {path, "LC_ALL=C", NULL};
+    char *const shim[] = {path, "LC_ALL=C", preload, NULL};
+    struct bench_series wall[2] = {{.count = 0}};
+    struct bench_series cpu[2] = {{.count = 0}};
+    for (int i = 0; i < PAIRS; i++) {
+        for (int with = 0; with < 2; with++) {
+            struct bench_cost cost = spawn_true(with ? shim : plain);
+            bench_add(&wall[with], cost.wall_us);
+            bench_add(&cpu[with], cost.cpu_us);
+        }
+    }
+    const struct bench_series *both[] = {wall, cpu};
+    static const char *const names[] = {"`true`, wall, us", "`true`, CPU, us"};
+    for (int i = 0; i < 2; i++) {
+        double added = bench_median_added(&both[i][1], &both[i][0]);
+        fprintf(out, "| %-23s | %7.0f | %6.0f | %+6.0f | %+5d at most | %-6s |\n", names[i],
+                bench_median(&both[i][0]), bench_median(&both[i][1]), added, GOAL_START_US,
+                bench_goal(added <= GOAL_START_US));
+    }
+}
+
+static double resident_kib(struct world *world, enum run_mode mode)
+{
+    char *const argv[] = {"cat", "/proc/self/smaps_rollup", NULL};
+    struct run_result result = world_run(world, mode, NULL, argv);
+    expect_exit(&result, 0, "Rss:");
+    double kib = strtod(strstr(result.out, "Rss:") + strlen("Rss:"), NULL);
+    free(result.out);
+    free(result.err);
+    return kib;
+}
+
+static void measure_memory(struct world *world, FILE *out)
+{
+    struct bench_series plain = {.count = 0};
+    struct bench_series shim = {.count = 0};
+    for (int i = 0; i < MEMORY_PAIRS; i++) {
+        bench_add(&plain, resident_kib(world, RUN_PLAIN));
+        bench_add(&shim, resident_kib(world, RUN_SHIM));
+    }
+    double added = bench_median_added(&shim, &plain);
+    fprintf(out, "| %-23s | %7.0f | %6.0f | %+6.0f | %+5d at most | %-6s |\n",
+            "`cat`, resident, KiB", bench_median(&plain), bench_median(&shim), added,
+            GOAL_RESIDENT_KIB, bench_goal(added < GOAL_RESIDENT_KIB));
+    cr_expect_lt(added, GOAL_RESIDENT_KIB);
+}
+
+/* The loader itself tells what it maps, also for the program that env becomes. */
+static void check_mappings(struct world *world, FILE *out)
+{
+    static const char *const never[] = {"libechshim-engine", "libgnutls", "libldns", "libnettle"};
+    char *const argv[] = {"/usr/bin/env", "true", NULL};
+    char *const extra[] = {"LD_DEBUG=files", NULL};
+    struct run_result result = world_run(world, RUN_SHIM, extra, argv);
+    expect_exit(&result, 0, "libechshim.so");
+    bool met = true;
+    for (size_t i = 0; i < sizeof never / sizeof *never; i++) {
+        bool mapped = strstr(result.err, never[i]) != NULL;
+        met = met && !mapped;
+        cr_expect_not(mapped, "%s is mapped by /usr/bin/env true", never[i]);
+    }
+    fprintf(out,
+            "\n`/usr/bin/env true` maps the stub, and neither the engine nor GnuTLS, nettle or "
+            "ldns: %s.\n",
+            bench_goal(met));
+}
+
+Test(bench, start)
+{
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    FILE *out = bench_table("2-start", "Programs without TLS",
+                            "`true` by posix_spawn, 500 pairs in turn; resident size of `cat`, 31 "
+                            "pairs; medians.");
+    fprintf(out,
+            "| figure                  | without |   with |  added |          goal |        |\n"
+            "| ----------------------- | ------: | -----: | -----: | ------------: | ------ |\n");
+    measure_true(world, out);
+    measure_memory(world, out);
+    check_mappings(world, out);
+    fclose(out);
+}

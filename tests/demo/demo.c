@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The demonstration (make demo): wget and curl, as the distribution built them, fetch a page from a
+ * server that speaks ECH, first without and then with the shim. A relay between them and the server
+ * keeps every octet, as an observer on the way would; what it reads is shown side by side. Exit
+ * status 1 if the observer learns the name although the shim is there, or anything else is not as
+ * it has to be. */
+#include "tests/demo/observer.h"
+#include "tests/preload/require.h"
+#include "tests/preload/world.h"
+
+#include <jansson.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#define URL "https://" INNER_NAME "/"
+#define PAGE "hello from " INNER_NAME
+
+static const struct {
+    const char *name;
+    const char *library;
+    const char *shown;
+    const char *command;
+} programs[] = {
+    {"wget", "GnuTLS", "wget -qO- " URL, "wget -qO- --tries=1 --ca-certificate=\"$CA\" " URL},
+    {"curl", "OpenSSL", "curl -s " URL, "curl -sS --cacert \"$CA\" " URL},
+};
+
+/* One program's run, as seen from three places: its own, the observer's, the server's. */
+struct run {
+    bool page;
+    struct observation wire;
+    bool accepted;
+    char server_saw[256];
+};
+
+void world_fail(const char *file, unsigned line, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    fprintf(stderr, "demo: ");
+    vfprintf(stderr, format, arguments);
+    fprintf(stderr, " (%s:%u)\n", file, line);
+    va_end(arguments);
+    world_end();
+    exit(1);
+}
+
+/* The last line of a file of JSON lines once it has `wanted` of them; NULL if that does not happen
+ * within two seconds, for the server finishes after its client. */
+static json_t *last_line(const struct world *world, const char *file, unsigned wanted)
+{
+    for (int tries = 0; tries < 400; tries++) {
+        char *text = world_read(world, file, NULL);
+        unsigned count = 0;
+        char *last = text;
+        for (char *line = text; strchr(line, '\n') != NULL; line = strchr(line, '\n') + 1) {
+            last = line;
+            count++;
+        }
+        last[strcspn(last, "\n")] = '\0';
+        json_t *parsed = count >= wanted ? json_loads(last, 0, NULL) : NULL;
+        free(text);
+        if (parsed != NULL) {
+            return parsed;
+        }
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000000}, NULL);
+    }
+    return NULL;
+}
+
+static const char *text_of(const json_t *line, const char *key)
+{
+    const char *text = json_string_value(json_object_get(line, key));
+    return text != NULL ? text : "-";
+}
+
+static struct run run_program(struct world *world, size_t which, enum run_mode mode)
+{
+    static unsigned runs;
+    struct run run = {0};
+    struct run_result result = world_shell(world, mode, NULL, programs[which].command);
+    run.page = result.exit_code == 0 && strstr(result.out, PAGE) != NULL;
+    if (!run.page) {
+        fprintf(stderr, "demo: %s: exit code %d\n%s%s", programs[which].name, result.exit_code,
+                result.out, result.err);
+    }
+    /* Every run makes one connection; the relay numbers them from 1. */
+    char file[32];
+    size_t len;
+    snprintf(file, sizeof file, "wire/%04u.c2s", ++runs);
+    char *octets = world_read(world, file, &len);
+    observe(octets, len, INNER_NAME, &run.wire);
+    free(octets);
+    json_t *line = last_line(world, "server.log", runs);
+    run.accepted = json_is_true(json_object_get(line, "accepted"));
+    snprintf(run.server_saw, sizeof run.server_saw, "%.200s",
+             text_of(line, run.accepted ? "inner_name" : "outer_name"));
+    json_decref(line);
+    return run;
+}
+
+static void show_row(const char *label, const char *without, const char *with)
+{
+    printf("    %-30s %-22s %s\n", label, without, with);
+}
+
+static void show_sight(const struct run *without, const struct run *with)
+{
+    char counts[2][32];
+    char ech[2][96];
+    char server[2][300];
+    const struct run *const runs[] = {without, with};
+    for (int i = 0; i < 2; i++) {
+        const struct run *run = runs[i];
+        snprintf(counts[i], sizeof counts[i], run->wire.found > 0 ? "in the clear" : "nowhere");
+        if (run->wire.ech) {
+            snprintf(ech[i], sizeof ech[i], "config_id %u, %zu sealed octets", run->wire.config_id,
+                     run->wire.payload_len);
+        } else {
+            snprintf(ech[i], sizeof ech[i], "none");
+        }
+        snprintf(server[i], sizeof server[i], "%s", run->accepted ? "ECH accepted" : "no ECH");
+    }
+    show_row("", "without the shim", "with the shim");
+    show_row("on the wire: server_name", without->wire.server_name, with->wire.server_name);
+    show_row("  encrypted_client_hello", ech[0], ech[1]);
+    show_row("  \"" INNER_NAME "\"", counts[0], counts[1]);
+    show_row("at the server", server[0], server[1]);
+    show_row("  name asked for", without->server_saw, with->server_saw);
+    show_row("at the program: page", without->page ? "received" : "NOT RECEIVED",
+             with->page ? "received" : "NOT RECEIVED");
+}
+
+struct code {
+    json_int_t id;
+    const char *name;
+};
+
+/* IANA, HPKE registry: what the demonstration's server and others in use choose. */
+static const struct code kems[] = {{16, "P-256"}, {17, "P-384"}, {18, "P-521"}, {32, "X25519"}};
+static const struct code kdfs[] = {{1, "HKDF-SHA256"}, {2, "HKDF-SHA384"}, {3, "HKDF-SHA512"}};
+static const struct code aeads[] = {
+    {1, "AES-128-GCM"}, {2, "AES-256-GCM"}, {3, "ChaCha20-Poly1305"}};
+
+static const char *name_of(const struct code *codes, size_t count, const json_t *id)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (codes[i].id == json_integer_value(id)) {
+            return codes[i].name;
+        }
+    }
+    return "?";
+}
+#define NAME_OF(codes, line, key)                                                                  \
+    name_of((codes), sizeof(codes) / sizeof *(codes), json_object_get((line), (key)))
+
+static void show_report(const json_t *line)
+{
+    if (line == NULL) {
+        printf("    the shim's report: none\n");
+        return;
+    }
+    printf("    the shim's report: %s, public_name %s, config_id %d, %s/%s/%s,\n"
+           "                       config found in %d us, ServerHello after %d us\n",
+           text_of(line, "outcome"), text_of(line, "public_name"),
+           (int)json_integer_value(json_object_get(line, "config_id")), NAME_OF(kems, line, "kem"),
+           NAME_OF(kdfs, line, "kdf"), NAME_OF(aeads, line, "aead"),
+           (int)json_integer_value(json_object_get(line, "lookup_us")),
+           (int)json_integer_value(json_object_get(line, "hello_us")));
+}
+
+/* Whether all is as promised for one program. */
+static bool show_program(struct world *world, size_t which)
+{
+    struct run without = run_program(world, which, RUN_PLAIN);
+    struct run with = run_program(world, which, RUN_SHIM);
+    json_t *report = last_line(world, "report", (unsigned)which + 1);
+    printf("\n%s (%s)\n", programs[which].shown, programs[which].library);
+    show_sight(&without, &with);
+    show_report(report);
+    bool reported = strcmp(text_of(report, "outcome"), "accepted") == 0;
+    json_decref(report);
+    /* Without the shim the name must be seen: else the observer is blind and proves nothing. */
+    return without.page && with.page && without.wire.found > 0 && with.wire.parsed &&
+           with.wire.found == 0 && strcmp(with.wire.server_name, INNER_NAME) != 0 &&
+           with.accepted && reported;
+}
+
+int main(void)
+{
+    bool good = true;
+    struct world *world = world_start(NULL);
+    printf(
+        "A DNS server with an HTTPS record, a server that speaks ECH (BoringSSL), and between it\n"
+        "and the programs an observer: a relay that keeps every octet. All in a network of its\n"
+        "own. The programs are the distribution's, unchanged.\n");
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        good = show_program(world, i) && good;
+    }
+    char *report = world_read(world, "report", NULL);
+    printf("\nA line of the report (ECHSHIM_REPORT) as it is:\n%.*s\n\n",
+           (int)strcspn(report, "\n"), report);
+    free(report);
+    printf(good ? "With the shim the observer of the connection reads " PUBLIC_NAME
+                  ", and\n" INNER_NAME
+                  " nowhere. (The DNS question went in clear: README.md, Security.)\n"
+                : "FAILED: not everything above is as it has to be.\n");
+    world_end();
+    return good ? 0 : 1;
+}

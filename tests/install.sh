@@ -1,0 +1,36 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# install.sh PRELOAD-TESTS: installs into a temporary folder, runs wget under what was installed, and takes it away
+# again. Make gives MAKE and what the user has set.
+set -eu
+tests=${1:?usage: install.sh PRELOAD-TESTS}
+make=${MAKE:-make}
+root=$(mktemp -d)
+trap 'rm -rf "$root"' EXIT
+
+quiet_make() {
+    "$make" --no-print-directory "$@" "DESTDIR=$root" PREFIX=/opt/echshim >"$root/log" 2>&1 || {
+        cat "$root/log" >&2
+        exit 1
+    }
+    rm -f "$root/log"
+}
+
+quiet_make install
+for file in lib/libechshim.so lib/libechshim-engine.so share/doc/libechshim/README.md share/doc/libechshim/LICENSE; do
+    [ -f "$root/opt/echshim/$file" ] || {
+        echo "install.sh: $file was not installed" >&2
+        exit 1
+    }
+done
+
+# Nothing of the build folder may be needed: another stub, which knows only the folder it was installed in.
+ECHSHIM_TEST_LIBRARY=$root/opt/echshim/lib/libechshim.so "$tests" --filter programs/wget
+
+quiet_make uninstall
+left=$(find "$root" -type f)
+if [ -n "$left" ]; then
+    echo "install.sh: not uninstalled: $left" >&2
+    exit 1
+fi
+echo "install.sh: installed, used and uninstalled"

@@ -1,0 +1,35 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make lint: what can be found wrong without running it.
+
+LINT_DIRS := ech dns shim
+FORMATTED := $(sort $(shell find $(LINT_DIRS) tests tools -name '*.[ch]'))
+TIDY_SRC := $(sort $(wildcard $(addsuffix /*.c,$(LINT_DIRS))))
+TIDY_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DSHIM_LIBDIR=\"\" $(PKG_CFLAGS)
+# Tests are left out of cppcheck where they are Criterion's macros more than C.
+CPPCHECK_SRC := $(LINT_DIRS) tests/peers tests/preload/clients tests/demo
+
+.PHONY: lint
+lint:
+	$(SETUP) build lint
+	$(MAKE) --no-print-directory $(PARALLEL) $(LIBS_BUILT)
+	@status=0; for part in lint-format check-layers lint-files lint-cppcheck lint-tidy; do \
+	    $(MAKE) --no-print-directory $$part || status=1; \
+	done; exit $$status
+
+.PHONY: lint-format lint-files lint-cppcheck lint-tidy
+lint-format:
+	@echo "clang-format: $(words $(FORMATTED)) files"
+	@clang-format --dry-run -Werror $(FORMATTED)
+
+lint-files:
+	tools/check-files
+
+lint-cppcheck:
+	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
+	    -I. -D_GNU_SOURCE -D__$(shell uname -m)__ $(CPPCHECK_SRC)
+
+# Its counts of warnings in system headers are nobody's business.
+lint-tidy:
+	@echo "clang-tidy: $(words $(TIDY_SRC)) files"
+	@{ printf '%s\n' $(TIDY_SRC) | xargs -P$(JOBS) -n4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh 2>&1 || echo failed; } | \
+	    { ! grep -vE '^[0-9]+ warnings? generated\.$$'; }
