@@ -93,26 +93,19 @@ static bool peer_port(int fd, uint16_t *port)
     return errno == ENOTCONN && stub_connection_port(fd, port);
 }
 
-/*
- * The kind of socket if the write goes to a port of interest, else -1. `data` may be any pointer
- * (programs test memory by writing it to a pipe), so it is not looked at before this.
+/* Does the write go to a port of interest? A watcher alone looks at all: its hello may go anywhere.
  */
-static int destination(struct stub_attempt *attempt, unsigned work)
+static bool goes_to_watched(struct stub_attempt *attempt, int type, unsigned work)
 {
     if ((work & STUB_GUARD_MODES) == 0) {
-        return type_of(attempt->fd); /* only a watcher: its hello may go anywhere */
+        return true;
     }
-    if (attempt->address == NULL) {
-        return peer_port(attempt->fd, &attempt->port) && is_watched(attempt->port)
-                   ? type_of(attempt->fd)
-                   : -1;
-    }
-    int type = type_of(attempt->fd);
     /* A stream socket takes an address for fast open only, and else ignores it. */
-    bool known = type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0
-                     ? port_of(attempt->address, attempt->address_length, &attempt->port)
-                     : peer_port(attempt->fd, &attempt->port);
-    return known && is_watched(attempt->port) ? type : -1;
+    bool addressed =
+        attempt->address != NULL && (type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
+    bool known = addressed ? port_of(attempt->address, attempt->address_length, &attempt->port)
+                           : peer_port(attempt->fd, &attempt->port);
+    return known && is_watched(attempt->port);
 }
 
 /* Adds the first octets of the write to what is in `out`. */
@@ -128,6 +121,22 @@ static size_t gather(const struct stub_attempt *attempt, uint8_t *out, size_t ha
         }
     }
     return have;
+}
+
+/*
+ * The cheap question, before the peer is asked for: may a hello begin or go on here? The octets are
+ * looked at on sockets alone, for programs test memory by writing whatever a pointer leads to into
+ * a pipe.
+ */
+static bool may_be_hello(const struct stub_attempt *attempt, int type)
+{
+    uint8_t octets[SHIM_HELLO_DATAGRAM];
+    if (type == SOCK_STREAM) {
+        return stub_progress_any() ||
+               shim_hello_judge(octets, gather(attempt, octets, 0, 1)) != SHIM_HELLO_NONE;
+    }
+    return type == SOCK_DGRAM &&
+           shim_hello_in_datagram(octets, gather(attempt, octets, 0, sizeof octets));
 }
 
 /* ---- the decision ---- */
@@ -187,13 +196,9 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 
 static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 {
-    size_t length = gather(attempt, attempt->prefix, 0, SHIM_HELLO_DATAGRAM);
-    if ((work & STUB_GUARD_MODES) == 0 || !shim_hello_in_datagram(attempt->prefix, length)) {
-        return true;
-    }
     attempt->socket = stub_socket_identity(attempt->fd);
     if ((work & STUB_GUARD_STRICT) == 0) {
-        attempt->sighted = true;
+        attempt->sighted = (work & STUB_GUARD_TELL) != 0;
         return true;
     }
     if (stub_tell_once(attempt->socket)) {
@@ -214,12 +219,11 @@ bool stub_guard_allows(struct stub_attempt *attempt)
         settle();
         work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
     }
-    int type = work != 0 ? destination(attempt, work) : -1;
+    int type = work != 0 ? type_of(attempt->fd) : -1;
     bool allowed = true;
-    if (type == SOCK_STREAM) {
-        allowed = stream_allowed(attempt, work);
-    } else if (type == SOCK_DGRAM) {
-        allowed = datagram_allowed(attempt, work);
+    if (may_be_hello(attempt, type) && goes_to_watched(attempt, type, work)) {
+        allowed =
+            type == SOCK_STREAM ? stream_allowed(attempt, work) : datagram_allowed(attempt, work);
     }
     if (allowed) {
         errno = saved;
