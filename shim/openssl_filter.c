@@ -53,8 +53,11 @@ static void change_connection(struct openssl_connection *connection, BIO *next)
     const struct openssl *openssl = connection->openssl;
     shim_session_reconnect(connection->session, openssl->SSL_get_fd(connection->ssl));
     if (openssl->BIO_method_type(next) == BIO_TYPE_MEM) {
+        /* Only what it says it holds: curl's own BIO calls itself a memory BIO and reads a socket.
+         */
         uint8_t stale[CHUNK];
-        while (openssl->BIO_read(next, stale, sizeof stale) > 0) {
+        while (openssl->BIO_ctrl(next, BIO_CTRL_PENDING, 0, NULL) > 0 &&
+               openssl->BIO_read(next, stale, sizeof stale) > 0) {
         }
     }
 }

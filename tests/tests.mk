@@ -75,7 +75,7 @@ $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c 
 	$(CLIENT_CC) -lssl -lcrypto
 
 # A TLS library linked into the program, where no hook can see it.
-$(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c many.c) $(CLIENT_COMMON)
+$(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c edge.c many.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a -ldl
 
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)

@@ -104,7 +104,9 @@ static void check_failures(const struct world_options *options, const char *comm
 
 Test(edges, openssl_after_a_rejection)
 {
-    check_failures(&(struct world_options){.stale_config = true}, OWN_OPENSSL("after-failure"), 2);
+    check_failures(
+        &(struct world_options){.stale_config = true, .public_certificate = "public-stranger"},
+        OWN_OPENSSL("after-failure"), 2);
 }
 
 Test(edges, openssl_after_an_unknown_certificate)
@@ -124,7 +126,9 @@ Test(edges, openssl_after_a_refusal)
 
 Test(edges, gnutls_after_a_rejection)
 {
-    check_failures(&(struct world_options){.stale_config = true}, EDGE("after-failure"), 1);
+    check_failures(
+        &(struct world_options){.stale_config = true, .public_certificate = "public-stranger"},
+        EDGE("after-failure"), 1);
 }
 
 Test(edges, gnutls_after_an_unknown_certificate)

@@ -88,7 +88,7 @@ Test(interface, the_record_of_another_port_is_not_used)
         world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_PORTS=443,8443"),
                     "curl -sS --cacert \"$CA\" https://" INNER_NAME ":8443/");
     expect_exit(&result, 0, HELLO);
-    expect_report(world, 1, "plain", "nxdomain");
+    expect_report(world, 1, "grease", "nxdomain");
 }
 
 /* ---- resolvers ---- */
@@ -158,7 +158,7 @@ Test(interface, the_config_of_a_name_comes_before_the_one_for_all)
 
 Test(interface, a_config_for_another_name)
 {
-    check_configs("other.example.org=%s", "plain", "no_record");
+    check_configs("other.example.org=%s", "grease", "no_record");
 }
 
 /* ---- settings that cannot be used ---- */
@@ -208,7 +208,7 @@ Test(interface, unknown_mode_is_strict)
 
 Test(interface, bad_resolver_asks_nobody)
 {
-    check_message("ECHSHIM_RESOLVER=dns.example", MODE_OPPORTUNISTIC, "nobody is asked", "plain",
+    check_message("ECHSHIM_RESOLVER=dns.example", MODE_OPPORTUNISTIC, "nobody is asked", "grease",
                   "settings");
 }
 
@@ -220,14 +220,14 @@ Test(interface, bad_resolver_strict)
 
 Test(interface, resolver_of_a_later_version_asks_nobody)
 {
-    check_message("ECHSHIM_RESOLVER=" DNS_TLS, MODE_OPPORTUNISTIC, "nobody is asked", "plain",
+    check_message("ECHSHIM_RESOLVER=" DNS_TLS, MODE_OPPORTUNISTIC, "nobody is asked", "grease",
                   "settings");
 }
 
 Test(interface, bad_config_list_is_no_config)
 {
     check_message("ECHSHIM_CONFIG_LIST=AAj+CgAEAAAA", MODE_OPPORTUNISTIC,
-                  "no config is used for any name", "plain", "settings");
+                  "no config is used for any name", "grease", "settings");
 }
 
 Test(interface, bad_config_list_strict)

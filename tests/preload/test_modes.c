@@ -70,13 +70,13 @@ Test(modes, on_maps_the_engine)
     check_maps("ECHSHIM_MODE=opportunistic", "libechshim-engine", NULL);
 }
 
-/* ---- opportunistic: as if we were not there ---- */
+/* ---- opportunistic, without GREASE: as if we were not there ---- */
 
 static void check_plain(const struct world_options *options, const char *command,
                         const char *reason)
 {
     struct world *world = world_start(options);
-    struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_GREASE=off"), command);
     expect_exit(&result, 0, HELLO);
     world_expect_visible(world, 1);
     expect_report(world, 1, "plain", reason);
@@ -152,7 +152,7 @@ static void check_shape(const char *command)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
     struct run_result without = world_shell(world, RUN_PLAIN, NULL, command);
-    struct run_result with = world_shell(world, RUN_SHIM, NULL, command);
+    struct run_result with = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_GREASE=off"), command);
     expect_exit(&without, 0, HELLO);
     expect_exit(&with, 0, HELLO);
     const char *one = shape_of_hello(world, 1);
@@ -177,7 +177,7 @@ Test(modes, opportunistic_goes_on_without_dns)
         world_shell(world, RUN_SHIM,
                     EXTRA("ECHSHIM_RESOLVER=udp://127.0.0.55:53", "ECHSHIM_TIMEOUT_MS=300"), CURL);
     expect_exit(&result, 0, HELLO);
-    expect_report_text(world, "outcome", "plain");
+    expect_report_text(world, "outcome", "grease");
     expect_report_text(world, "resolver", "udp://127.0.0.55:53");
 }
 
@@ -193,7 +193,7 @@ Test(modes, a_silent_resolver_is_waited_for_only_so_long)
     expect_exit(&result, 0, NULL);
     double seconds = atof(result.out);
     cr_assert(seconds >= 0.39 && seconds < 3.0, "%s seconds", result.out);
-    expect_report(world, 1, "plain", "timeout");
+    expect_report(world, 1, "grease", "timeout");
 }
 
 /* ---- strict: refused before any octet ---- */

@@ -106,8 +106,8 @@ RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
  * to learn from. */
 #define SHARED                                                                                     \
     SEND_REQUEST                                                                                   \
-        "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME     \
-        " -groups ffdhe2048:X25519:P-384 -connect " INNER_NAME ":443"
+    "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
+    " -groups ffdhe2048:X25519:P-384 -connect " INNER_NAME ":443"
 
 static void check_shared(bool stale, bool without_ech, unsigned expected_connections)
 {
