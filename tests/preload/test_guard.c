@@ -283,7 +283,6 @@ Test(guard, a_library_that_is_hooked_and_not_known)
 
 static void check_announced(const char *command, bool hello_retry)
 {
-    skip_where_sanitizers_hang(RUN_SHIM, command);
     struct world *world = world_start(&(struct world_options){.hello_retry = hello_retry});
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, command);
     expect_exit(&result, 0, NULL);
