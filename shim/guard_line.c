@@ -5,9 +5,7 @@
 
 static char *put(char *out, const char *text)
 {
-    size_t length = strlen(text);
-    memcpy(out, text, length);
-    return out + length;
+    return mempcpy(out, text, strlen(text));
 }
 
 /* With leading zeros up to `digits`. */
@@ -79,7 +77,7 @@ static size_t escape(char out[6], unsigned char octet)
         return 2;
     }
     if (octet < 0x20 || octet > 0x7e) {
-        memcpy(out, "\\u00", 4);
+        (void)put(out, "\\u00");
         out[4] = hex[octet >> 4];
         out[5] = hex[octet & 15];
         return 6;

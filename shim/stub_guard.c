@@ -83,7 +83,7 @@ static int type_of(int fd)
 
 static bool peer_port(int fd, uint16_t *port)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof peer;
     if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
         return port_of((const struct sockaddr *)&peer, length, port);

@@ -22,9 +22,9 @@ enum { ANNOUNCED_MAX = 1024, REST = 3 };
 struct announced {
     _Atomic uint64_t first;
     _Atomic uint64_t rest[REST];
-    atomic_bool watch;
     _Atomic uint64_t socket; /* 0: not sent */
     atomic_int fd;
+    atomic_bool watch;
 };
 
 static struct announced announced[ANNOUNCED_MAX];
