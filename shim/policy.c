@@ -60,7 +60,7 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_USABLE:
         return (struct shim_decision){.action = SHIM_ACTION_OFFER};
     case SHIM_SEARCH_NO_RECORD:
-        return without_ech(facts, "no_record");
+        return without_ech(facts, facts->detail != NULL ? facts->detail : "no_record");
     case SHIM_SEARCH_ELSEWHERE:
         return without_ech(facts, "other_endpoint");
     case SHIM_SEARCH_DISABLED:
@@ -68,7 +68,7 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_UNUSABLE:
         return without_ech(facts, "no_usable_config");
     case SHIM_SEARCH_FAILED:
-        return without_ech(facts, "lookup_failed");
+        return without_ech(facts, facts->detail != NULL ? facts->detail : "lookup_failed");
     case SHIM_SEARCH_BAD_SETTINGS:
         return without_ech(facts, "settings");
     }
