@@ -96,7 +96,9 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         if (rejection->no_connection != NULL) {
             return give_up(rejection->no_connection, true);
         }
-        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE};
+        /* Kept as well: this hello may fail for what makes it an inner one (a server that takes TLS
+         * 1.2 alone, or no such extension), and then the program's next attempt is a normal one. */
+        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE, .keep = true};
     }
     if (!rejection->usable_config) {
         /* The server has replaced ECH, not disabled it: neither is possible (RFC 9849, 6.1.6). */

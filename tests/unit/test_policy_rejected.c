@@ -40,7 +40,7 @@ Test(policy_rejected, ech_88_disablement_after_a_retry)
     struct shim_policy_rejection rejection = usual;
     rejection.retries = 1;
     rejection.disabled = true;
-    check(rejection, SHIM_ANSWER_DISABLE, NULL, false);
+    check(rejection, SHIM_ANSWER_DISABLE, NULL, true);
 }
 
 Test(policy_rejected, ech_75_76_nothing_from_an_impostor)
@@ -56,7 +56,7 @@ Test(policy_rejected, ech_86_disablement_is_not_for_strict_mode)
 {
     struct shim_policy_rejection rejection = usual;
     rejection.disabled = true;
-    check(rejection, SHIM_ANSWER_DISABLE, NULL, false);
+    check(rejection, SHIM_ANSWER_DISABLE, NULL, true);
     rejection.mode = SHIM_MODE_STRICT;
     check(rejection, SHIM_ANSWER_GIVE_UP, "disabled", false);
 }
