@@ -16,7 +16,7 @@ tree=$(realpath .)
 # Seconds for each step.
 limit=${SUITES_SECS:-600}
 packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libssl-dev curl wget openssl gnutls-bin
-          python3-minimal libpython3-stdlib ca-certificates'
+          git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
 
 skip() {
     echo "suites: skipped: $1"

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make suites: roots of other Debian releases, with the shim built in each. make interop: programs of this machine and of those
-# roots under the shim, against real servers; the results into docs/interop.md. A root that cannot be made is skipped, and says so.
+# roots under the shim, against real servers; the results into docs/interop.md. Of the roots also what of check-preload holds for
+# every version of the libraries. A root that cannot be made is skipped, and says so.
 
 SUITES := build/suites
 SUITE_NAMES := trixie
@@ -19,5 +20,6 @@ suites:
 	    SETUP='$(SETUP)' MAKE='$(MAKE)' JOBS=$(JOBS) tools/suites.sh $(SUITES) $$suite || status=1; \
 	done; exit $$status
 
-interop: $(LIBS_BUILT) $(INTEROP) peers suites
-	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(abspath $(BUILD)/libechshim.so) $(SUITES) $(INTEROP_RESULTS) $(INTEROP_DOC)
+interop: $(LIBS_BUILT) $(INTEROP) $(PRELOAD_TESTS) peers suites
+	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(PRELOAD_TESTS) $(abspath $(BUILD)/libechshim.so) $(SUITES) \
+	    $(INTEROP_RESULTS) $(INTEROP_DOC)

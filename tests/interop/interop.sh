@@ -1,14 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# interop.sh TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of the folder SUITES
-# with the library built there, and writes the tables of all of them. Where no root was made DOCUMENT stays as it is.
+# interop.sh TESTS PRELOAD-TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of the
+# folder SUITES with the library built there, and writes the tables of all of them. In the roots some of PRELOAD-TESTS run too.
+# Where no root was made DOCUMENT stays as it is.
 set -u
 
 tests=$1
-library=$2
-suites=$3
-results=$4
-document=$5
+preload_tests=$2
+library=$3
+suites=$4
+results=$5
+document=$6
+# Those that take no hello of a certain length for granted; `clients` are of this machine.
+everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
+clients='openssl/*|gnutls/*|retry/ech_83_*'
 failed=0
 roots=
 
@@ -46,6 +51,19 @@ table() {
     } >"$results/$1.md"
 }
 
+# more ROOT LIBRARY: a root that is older than this machine cannot run the clients, which were built here.
+more() {
+    filter=$everywhere\|$clients
+    for client in openssl_client gnutls_client; do
+        if ! cp "build/clients/$client" "$1/tmp/" || ! chroot "$1" ldd "/tmp/$client" >/dev/null 2>&1; then
+            filter=$everywhere
+        fi
+        rm -f "$1/tmp/$client"
+    done
+    echo "interop: $(basename "$1"): $filter"
+    ECHSHIM_TEST_LIBRARY=$2 ECHSHIM_TEST_CHROOT=$1 "$preload_tests" -j2 --filter "@($filter)" || failed=1
+}
+
 table here "$library" ''
 for root in "$suites"/*/; do
     root=${root%/}
@@ -54,7 +72,9 @@ for root in "$suites"/*/; do
         continue
     fi
     name=$(basename "$root")
-    table "$name" "$(realpath "$suites/$name-shim/libechshim.so")" "$root"
+    built=$(realpath "$suites/$name-shim/libechshim.so")
+    table "$name" "$built" "$root"
+    more "$root" "$built"
     roots="$roots $name"
 done
 
