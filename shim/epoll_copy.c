@@ -2,8 +2,9 @@
 #include "shim/epoll_copy.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,12 +13,43 @@
 
 enum { PATH_SIZE = 64, LINE_SIZE = 256 };
 
-_Bool shim_epoll_parse_line(const char *line, int *target, uint32_t *events, uint64_t *data)
+/* A word of the line, and the number after it, in that base. Moves on behind it. */
+static bool take_number(const char **at, const char *word, int base, uint64_t *number)
 {
-    return sscanf(line, "tfd: %d events: %" SCNx32 " data: %" SCNx64, target, events, data) == 3;
+    const char *found = strstr(*at, word);
+    if (found == NULL) {
+        return false;
+    }
+    char *end;
+    errno = 0;
+    *number = strtoull(found + strlen(word), &end, base);
+    *at = end;
+    return errno == 0 && end != found + strlen(word);
 }
 
-static _Bool is_epoll(int folder, const char *name)
+bool shim_epoll_parse_line(const char *line, int *target, uint32_t *events, uint64_t *data)
+{
+    const char *at = line;
+    uint64_t descriptor;
+    uint64_t wanted;
+    if (strncmp(line, "tfd:", 4) != 0 || !take_number(&at, "tfd:", 10, &descriptor) ||
+        !take_number(&at, "events:", 16, &wanted) || !take_number(&at, "data:", 16, data) ||
+        descriptor > INT_MAX || wanted > UINT32_MAX) {
+        return false;
+    }
+    *target = (int)descriptor;
+    *events = (uint32_t)wanted;
+    return true;
+}
+
+int shim_descriptor_named(const char *name)
+{
+    char *end;
+    unsigned long number = strtoul(name, &end, 10);
+    return *name >= '0' && *name <= '9' && *end == '\0' && number <= INT_MAX ? (int)number : -1;
+}
+
+static bool is_epoll(int folder, const char *name)
 {
     static const char kind[] = "anon_inode:[eventpoll]";
     char target[sizeof kind];
@@ -56,8 +88,8 @@ void shim_epoll_note(int fd, struct epoll_registrations *registrations)
         return;
     }
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (entry->d_name[0] != '.' && is_epoll(dirfd(folder), entry->d_name)) {
-            note_in(atoi(entry->d_name), fd, registrations);
+        if (shim_descriptor_named(entry->d_name) >= 0 && is_epoll(dirfd(folder), entry->d_name)) {
+            note_in(shim_descriptor_named(entry->d_name), fd, registrations);
         }
     }
     (void)closedir(folder);

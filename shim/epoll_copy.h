@@ -6,6 +6,7 @@
 #ifndef SHIM_EPOLL_COPY_H
 #define SHIM_EPOLL_COPY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -26,6 +27,9 @@ void shim_epoll_note(int fd, struct epoll_registrations *registrations);
 void shim_epoll_restore(int fd, const struct epoll_registrations *registrations);
 /* Reads one line of fdinfo ("tfd: 5 events: 19 data: 5 ..."); for tests. False if it is no
  * registration. */
-_Bool shim_epoll_parse_line(const char *line, int *target, uint32_t *events, uint64_t *data);
+bool shim_epoll_parse_line(const char *line, int *target, uint32_t *events, uint64_t *data);
+
+/* The descriptor that an entry of /proc/self/fd is for; -1 for "." and "..". */
+int shim_descriptor_named(const char *name);
 
 #endif

@@ -60,7 +60,7 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_USABLE:
         return (struct shim_decision){.action = SHIM_ACTION_OFFER};
     case SHIM_SEARCH_NO_RECORD:
-        return without_ech(facts, "no_record");
+        return without_ech(facts, facts->detail != NULL ? facts->detail : "no_record");
     case SHIM_SEARCH_ELSEWHERE:
         return without_ech(facts, "other_endpoint");
     case SHIM_SEARCH_DISABLED:
@@ -68,7 +68,7 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_UNUSABLE:
         return without_ech(facts, "no_usable_config");
     case SHIM_SEARCH_FAILED:
-        return without_ech(facts, "lookup_failed");
+        return without_ech(facts, facts->detail != NULL ? facts->detail : "lookup_failed");
     case SHIM_SEARCH_BAD_SETTINGS:
         return without_ech(facts, "settings");
     }
@@ -96,7 +96,9 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         if (rejection->no_connection != NULL) {
             return give_up(rejection->no_connection, true);
         }
-        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE};
+        /* Kept as well: this hello may fail for what makes it an inner one (a server that takes TLS
+         * 1.2 alone, or no such extension), and then the program's next attempt is a normal one. */
+        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE, .keep = true};
     }
     if (!rejection->usable_config) {
         /* The server has replaced ECH, not disabled it: neither is possible (RFC 9849, 6.1.6). */

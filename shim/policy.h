@@ -21,6 +21,7 @@ struct shim_policy_facts {
                         and its config has not expired: shim/downgrade */
     bool name;       /* the application sends server_name, and it is a DNS host name */
     bool grease;     /* ECHSHIM_GREASE */
+    const char *detail; /* the resolver's own word for a search that gave nothing, or NULL */
 };
 
 /* What the search for an ECHConfig gave. */

@@ -51,10 +51,9 @@ static bool shared_within_process(int fd)
     bool shared = false;
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
         struct stat other;
-        int number = atoi(entry->d_name);
-        if (entry->d_name[0] != '.' && number != fd && number != dirfd(folder) &&
-            fstat(number, &other) == 0 && other.st_dev == own.st_dev &&
-            other.st_ino == own.st_ino) {
+        int number = shim_descriptor_named(entry->d_name);
+        if (number >= 0 && number != fd && number != dirfd(folder) && fstat(number, &other) == 0 &&
+            other.st_dev == own.st_dev && other.st_ino == own.st_ino) {
             shared = true;
             break;
         }

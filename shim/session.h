@@ -72,6 +72,5 @@ struct ech_exchange *shim_session_exchange(struct shim_session *session);
 bool shim_session_awaits_second_hello(const struct shim_session *session);
 /* ECH was securely disabled, and the hello went out in clear. */
 bool shim_session_disabled(const struct shim_session *session);
-bool shim_session_accepted(const struct shim_session *session);
 
 #endif

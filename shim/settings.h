@@ -26,23 +26,23 @@ struct shim_static_config {
 
 struct shim_settings {
     enum shim_mode mode;
+    unsigned timeout_ms;            /* of one look-up */
     uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order */
     size_t port_count;
+    struct dns_resolver resolver;
     bool resolver_usable; /* false: the setting did not parse or is not spoken; then nobody is asked
                            */
-    struct dns_resolver resolver;
     bool config_list_given;  /* then there is no DNS */
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
+    bool retry;              /* the hidden retry after a rejection */
+    bool grease;             /* GREASE ECH where there is no config; mode grease always does it */
+    enum shim_log_level log_level;
+    int report_fd; /* of fd:N, else -1 */
+    char *report;  /* path, or NULL for none or where report_fd is set */
     struct shim_static_config *static_configs;
     size_t static_config_count;
-    bool retry;          /* the hidden retry after a rejection */
-    char *ca_file;       /* trust anchors for public_name; NULL: the system's */
-    bool grease;         /* GREASE ECH where there is no config; mode grease always does it */
-    unsigned timeout_ms; /* of one look-up */
-    enum shim_log_level log_level;
+    char *ca_file;  /* trust anchors for public_name; NULL: the system's */
     char *log_file; /* NULL: standard error */
-    char *report;   /* path, or NULL for none or where report_fd is set */
-    int report_fd;  /* of fd:N, else -1 */
 };
 
 /* How variables are read and problems told; the text is a whole sentence without a newline, valid

@@ -93,7 +93,7 @@ static void copy_buffer(int from, int to, int option)
  */
 static bool copy_local_address(int from, int to)
 {
-    struct sockaddr_storage local;
+    struct sockaddr_storage local = {0};
     socklen_t length = sizeof local;
     if (getsockname(from, (struct sockaddr *)&local, &length) != 0) {
         return true;

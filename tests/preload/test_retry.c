@@ -204,6 +204,16 @@ Test(disabled, ech_86_goes_on_without_ech_non_blocking)
     check_disabled(2);
 }
 
+/* One process asks twice: what the server said of this very config holds for the second time. */
+Test(disabled, ech_86_is_known_at_the_next_attempt)
+{
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, OPENSSL("resume"));
+    expect_exit(&result, 0, WELL);
+    cr_assert_eq(world_report_count(world, "disabled"), 1);
+    cr_assert_eq(connections(world), 3, "%u connections", connections(world));
+}
+
 static void check_disabled_strict(size_t index)
 {
     struct world *world = world_start(&(struct world_options){.server_without_ech = true});

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A session while its hello exchange runs: the answers to the exchange, the wire guard, and the
+ * outcome.
+ */
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "shim/session_state.h"
+
+/* ---- the wire guard ---- */
+
+void shim_session_withdraw(struct shim_session *session)
+{
+    if (session->announced) {
+        shim_engine_state()->stub->withdraw(session->outer_random);
+        session->announced = false;
+    }
+}
+
+/* Before an octet of ClientHelloOuter can leave. A second hello has the same random. */
+void shim_session_announce(struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    shim_session_withdraw(session);
+    ech_exchange_facts(session->exchange, &facts);
+    memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
+    session->announced =
+        shim_engine_state()->stub->announce(session->outer_random, session->fd_hidden);
+}
+
+/* ---- the exchange ---- */
+
+void shim_session_note_facts(struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    ech_exchange_facts(session->exchange, &facts);
+    session->report.hello_retry_request = facts.hello_retry_request;
+    session->report.hello_bytes_inner = facts.hello_bytes_inner;
+    session->report.hello_bytes_outer = facts.hello_bytes_outer;
+    session->report.retries = facts.retries;
+    if (session->offered_us != 0) {
+        session->report.hello_us = shim_engine_state()->lookup.io->now_us() - session->offered_us;
+    }
+}
+
+static void failed(struct shim_session *session)
+{
+    enum ech_failure failure = ech_exchange_failure(session->exchange);
+    struct ech_exchange_facts facts;
+    ech_exchange_facts(session->exchange, &facts);
+    shim_session_note_facts(session);
+    if (session->offered_us != 0) {
+        shim_session_forbid_downgrade(session);
+    }
+    shim_session_report(session, facts.state == ECH_STATE_REJECTED ? "rejected" : "failed",
+                        ech_failure_name(failure));
+}
+
+void shim_session_free(struct shim_session *session)
+{
+    if (session != NULL) {
+        shim_session_withdraw(session);
+        if (session->offered_us != 0 && !session->reported) {
+            /* The application gave up, at its own time limit or at the end of a connection that its
+             * library does not see. */
+            shim_session_note_facts(session);
+            shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
+            shim_session_report(session, "failed", "abandoned");
+        }
+        ech_exchange_free(session->exchange);
+        shim_verifier_free(session->verifier);
+        shim_found_free(&session->found);
+        wr_free(&session->grease);
+        free(session);
+    }
+}
+
+/* The config was looked up for one name; a hello for another must not be sealed under it (RFC
+ * 9460, 9.4). */
+static bool hello_is_for_host(const struct shim_session *session)
+{
+    struct bytes server_name = ech_exchange_server_name(session->exchange);
+    return server_name.len == strlen(session->host) &&
+           strncasecmp((const char *)server_name.data, session->host, server_name.len) == 0;
+}
+
+void shim_session_note_choice(struct shim_session *session)
+{
+    session->report.has_config = true;
+    session->report.public_name = session->found.choice.config.public_name;
+    session->report.config_id = session->found.choice.config.config_id;
+    session->report.suite = session->found.choice.suite;
+    session->report.source = session->found.source;
+}
+
+static void answer_need_config(struct shim_session *session)
+{
+    if (session->decision.action != SHIM_ACTION_OFFER || !hello_is_for_host(session)) {
+        if (session->decision.action == SHIM_ACTION_OFFER) {
+            shim_session_report(session, "failed", "name_changed");
+        }
+        (void)ech_exchange_refuse(session->exchange);
+        return;
+    }
+    shim_session_note_choice(session);
+    session->offered_us = shim_engine_state()->lookup.io->now_us();
+    if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
+        failed(session);
+    } else {
+        shim_session_announce(session);
+    }
+}
+
+void shim_session_handle(struct shim_session *session, enum ech_event event)
+{
+    switch (event) {
+    case ECH_EVENT_NONE:
+        break;
+    case ECH_EVENT_NEED_CONFIG:
+        answer_need_config(session);
+        break;
+    case ECH_EVENT_ACCEPTED:
+        shim_session_note_facts(session);
+        shim_session_report(session, "accepted", NULL);
+        break;
+    case ECH_EVENT_REJECTED:
+        session->wants_connection = true;
+        break;
+    case ECH_EVENT_FAILED:
+        failed(session);
+        break;
+    }
+}
+
+void shim_session_net_took(struct shim_session *session, size_t octets)
+{
+    session->sent += octets;
+    ech_exchange_net_took(session->exchange, octets);
+}
+
+void shim_session_from_app(struct shim_session *session, struct bytes in)
+{
+    shim_session_handle(session, ech_exchange_from_app(session->exchange, in));
+}
+
+void shim_session_from_net(struct shim_session *session, struct bytes in)
+{
+    shim_session_handle(session, ech_exchange_from_net(session->exchange, in));
+}
+
+void shim_session_net_closed(struct shim_session *session)
+{
+    shim_session_handle(session, ech_exchange_net_closed(session->exchange));
+}
+
+struct ech_exchange *shim_session_exchange(struct shim_session *session)
+{
+    return session->exchange;
+}
+
+bool shim_session_awaits_second_hello(const struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    ech_exchange_facts(session->exchange, &facts);
+    return facts.hello_retry_request && !ech_exchange_done(session->exchange);
+}
+
+bool shim_session_disabled(const struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    ech_exchange_facts(session->exchange, &facts);
+    return facts.state == ECH_STATE_NONE && ech_exchange_done(session->exchange) &&
+           ech_exchange_failure(session->exchange) == ECH_FAILURE_NONE;
+}

@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What follows when a server rejected ECH (RFC 9849, 6.1.6): learn what it has to say, ask the
+ * policy, make a new connection.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "shim/kept.h"
+#include "shim/probe.h"
+#include "shim/reconnect.h"
+#include "shim/session_state.h"
+
+/* Keys are changed about every hour: what is kept of a rejection lives no longer. */
+enum { KEPT_SECONDS_MAX = 3600 };
+
+bool shim_session_wants_connection(const struct shim_session *session)
+{
+    return session->wants_connection;
+}
+
+/* What is known of a rejection, in the end. */
+struct lesson {
+    bool known; /* else nobody could be authenticated */
+    bool disabled;
+    bool same_config; /* another server of the fleet takes the config that this one rejected */
+    struct writer retry_configs;
+};
+
+/* Asks the server, by a probe, what the outer handshake could not tell. */
+static void probe(const struct shim_session *session, int fd, struct lesson *lesson)
+{
+    struct writer hello;
+    wr_init(&hello, 0);
+    struct shim_probe request = {
+        .fd = fd,
+        .choice = &session->found.choice,
+        .options = session->options,
+        .timeout_ms = shim_engine_state()->settings.timeout_ms,
+    };
+    if (ech_exchange_probe_hello(session->exchange, &hello) == ECH_OK) {
+        request.hello = wr_view(&hello);
+        enum shim_probe_result result = shim_probe(&request, &lesson->retry_configs);
+        lesson->known = result != SHIM_PROBE_FAILED;
+        lesson->disabled = result == SHIM_PROBE_DISABLED;
+        lesson->same_config = result == SHIM_PROBE_ACCEPTED;
+    }
+    wr_wipe(&hello);
+}
+
+static void learn(const struct shim_session *session, int fd, struct lesson *lesson)
+{
+    struct ech_rejection rejection;
+    *lesson = (struct lesson){.known = true};
+    wr_init(&lesson->retry_configs, 0);
+    ech_exchange_rejection(session->exchange, &rejection);
+    if (rejection.probe) {
+        probe(session, fd, lesson);
+        return;
+    }
+    lesson->disabled = rejection.disabled;
+    wr_bytes(&lesson->retry_configs, rejection.retry_configs);
+    lesson->known = wr_finish(&lesson->retry_configs) == ECH_OK;
+}
+
+/* For the program's next attempt (RFC 9849, 6.1.8). */
+static void keep(const struct shim_session *session, const struct lesson *lesson)
+{
+    struct shim_kept_source source = {
+        .host = session->host,
+        .port = (uint16_t)session->report.port,
+        .ech_config_list =
+            bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
+    };
+    uint32_t seconds =
+        session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
+    shim_kept_put(&source, wr_view(&lesson->retry_configs),
+                  shim_engine_state()->lookup.io->now_us(), (uint64_t)seconds * 1000000);
+}
+
+static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
+{
+    shim_session_note_facts(session);
+    if (!lesson->known || !lesson->disabled) {
+        shim_session_forbid_downgrade(session);
+    }
+    shim_session_report(session, "rejected", reason);
+    (void)ech_exchange_give_up(session->exchange);
+}
+
+/* On the new connection. */
+static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
+{
+    session->sent = 0;
+    if (answer == SHIM_ANSWER_DISABLE) {
+        shim_session_withdraw(session);
+        shim_engine_state()->stub->permit(fd);
+        (void)ech_exchange_disable(session->exchange);
+        shim_session_note_facts(session);
+        shim_session_report(session, "disabled", NULL);
+        return;
+    }
+    shim_session_note_choice(session);
+    session->offered_us = shim_engine_state()->lookup.io->now_us();
+    enum ech_event event = ech_exchange_retry(session->exchange, &session->found.choice);
+    if (event != ECH_EVENT_FAILED) {
+        shim_session_announce(session);
+    }
+    shim_session_handle(session, event);
+}
+
+/* Puts the retry_configs in the place of what was found. True if one of them can be used. */
+static bool adopt(struct shim_session *session, struct lesson *lesson)
+{
+    bool usable =
+        shim_found_replace(&session->found, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
+    session->found.source = "retry_configs";
+    return usable;
+}
+
+/*
+ * What the outer handshake had to say in the end: best effort, past the application's transport,
+ * whose queue would carry it to the new connection.
+ */
+static void send_last_words(struct shim_session *session, int fd)
+{
+    struct bytes out = ech_exchange_to_net(session->exchange);
+    if (out.len > 0) {
+        ssize_t sent =
+            shim_engine_state()->stub->send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (sent > 0) {
+            ech_exchange_net_took(session->exchange, (size_t)sent);
+        }
+    }
+}
+
+static struct shim_rejection_decision decide_rejected(struct shim_session *session, int fd,
+                                                      struct lesson *lesson)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    enum shim_reconnect way = shim_reconnect_check(fd, session->sent);
+    if (way == SHIM_RECONNECT_DONE) {
+        send_last_words(session, fd);
+    }
+    learn(session, fd, lesson);
+    shim_session_note_facts(session);
+    struct shim_policy_rejection facts = {
+        .mode = settings->mode,
+        .retry = settings->retry,
+        .retries = session->report.retries,
+        .authenticated = lesson->known,
+        .disabled = lesson->disabled,
+        .no_connection = way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way),
+    };
+    struct shim_found fresh = {0};
+    facts.usable_config =
+        lesson->same_config ||
+        shim_found_replace(&fresh, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
+    shim_found_free(&fresh);
+    struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+    if (decision.keep) {
+        keep(session, lesson);
+    }
+    return decision;
+}
+
+void shim_session_reconnect(struct shim_session *session, int fd)
+{
+    int saved = errno;
+    struct lesson lesson;
+    session->wants_connection = false;
+    if (fd < 0 && session->announced) {
+        (void)shim_engine_state()->stub->descriptor_of(session->outer_random, &fd);
+    }
+    struct shim_rejection_decision decision = decide_rejected(session, fd, &lesson);
+    if (decision.answer != SHIM_ANSWER_GIVE_UP) {
+        enum shim_reconnect way = shim_reconnect(fd, shim_engine_state()->settings.timeout_ms);
+        if (way != SHIM_RECONNECT_DONE) {
+            decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
+                                                        .reason = shim_reconnect_name(way)};
+        }
+    }
+    if (decision.answer == SHIM_ANSWER_RETRY && !lesson.same_config && !adopt(session, &lesson)) {
+        decision =
+            (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP, .reason = "internal"};
+    }
+    if (decision.answer == SHIM_ANSWER_GIVE_UP) {
+        give_up(session, decision.reason, &lesson);
+    } else {
+        go_on(session, fd, decision.answer);
+    }
+    wr_free(&lesson.retry_configs);
+    errno = saved;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The inside of struct shim_session, for the files that are the session: session.c (the decision),
+ * session_exchange.c (the exchange and its report) and session_rejected.c (what follows a
+ * rejection). Nobody else includes this.
+ */
+#ifndef SHIM_SESSION_STATE_H
+#define SHIM_SESSION_STATE_H
+
+#include "shim/engine.h"
+#include "shim/report.h"
+#include "shim/search.h"
+#include "shim/session.h"
+#include "shim/verify.h"
+
+struct shim_session {
+    struct shim_found found;
+    char host[DNS_HOST_SIZE];
+    struct shim_decision decision;
+    enum ech_padding_floor floor;
+    struct writer grease; /* extension data; empty until the hello is made */
+    struct ech_exchange_options options;
+    struct ech_exchange *exchange;
+    struct shim_verifier *verifier; /* once a rejection was to be authenticated */
+    struct shim_report report;      /* its strings are host's, found's or static */
+    uint64_t sent;                  /* octets of the exchange that went to the transport in hand */
+    bool wants_connection;          /* after a rejection that is to be answered */
+    uint64_t offered_us;            /* when ClientHelloOuter was made, monotonic */
+    bool reported;
+    bool fd_hidden;
+    bool announced; /* to the wire guard, with this random */
+    uint8_t outer_random[32];
+    struct sockaddr_storage peer; /* AF_UNSPEC: not known */
+};
+
+/* Writes the report line, once for each session. */
+void shim_session_report(struct shim_session *session, const char *outcome, const char *reason);
+/* An attempt with ECH did not end well: nothing weaker may follow it. */
+void shim_session_forbid_downgrade(const struct shim_session *session);
+
+/*
+ * The wire guard. announce: before an octet of ClientHelloOuter can leave; a second hello has the
+ * same random.
+ */
+void shim_session_announce(struct shim_session *session);
+void shim_session_withdraw(struct shim_session *session);
+
+/* Takes over for the report what the exchange knows, and what was chosen. */
+void shim_session_note_facts(struct shim_session *session);
+void shim_session_note_choice(struct shim_session *session);
+/* Acts on what the exchange said. */
+void shim_session_handle(struct shim_session *session, enum ech_event event);
+
+#endif
