@@ -130,6 +130,8 @@ help:
 	@echo 'make check-valgrind    only the clients under valgrind'
 	@echo 'make check-layers      includes and exported symbols'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
+	@echo 'make interop           programs of this machine and of other Debian releases against real servers (docs/interop.md)'
+	@echo 'make suites            only those releases: roots in build/suites, by debootstrap, which needs root'
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
@@ -141,4 +143,5 @@ help:
 	@echo 'WERROR=                warnings stay warnings'
 	@echo 'V=1                    whole command lines'
 
--include $(shell find $(BUILD) -name '*.d' 2>/dev/null)
+# Not what lies in the roots of other releases.
+-include $(shell find $(BUILD) -name suites -prune -o -name '*.d' -print 2>/dev/null)

@@ -52,19 +52,24 @@ static enum ech_status copy_choice(struct ech_offer *offer, const struct ech_con
 static enum ech_status encode_inner(const struct ech_offer *offer,
                                     const struct ech_client_hello *inner,
                                     const struct ech_exchange_options *options,
-                                    bool shared_key_share, struct writer *encoded)
+                                    enum ech_outer_share share, struct writer *encoded)
 {
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
                                   .floor = options->floor};
-    if (shared_key_share && options->floor != ECH_FLOOR_NONE) {
+    if (share != ECH_OUTER_SHARE_OWN && options->floor != ECH_FLOOR_NONE) {
         padding.floor = ECH_FLOOR_SHARED;
     }
     enum ech_status status =
-        ech_encode_inner(inner, ech_outer_run(inner, shared_key_share), &padding, encoded);
+        ech_encode_inner(inner, ech_outer_run(inner, share), &padding, encoded);
     if (status != ECH_OK) {
         return status;
     }
     return wr_view(encoded).len + ECH_AEAD_TAG > ECH_PAYLOAD_MAX ? ECH_ERR_SPACE : ECH_OK;
+}
+
+static enum ech_outer_share first_share(const struct ech_offer *offer)
+{
+    return offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN;
 }
 
 /* Picks the rule for key_share and encodes under it. */
@@ -76,11 +81,11 @@ static enum ech_status choose_and_encode(struct ech_offer *offer,
     enum ech_key_share_rule rule = options->key_share_rule;
     offer->shared_key_share = rule == ECH_KEY_SHARE_SHARED ||
                               (rule == ECH_KEY_SHARE_AUTO && !ech_own_key_shares_possible(inner));
-    enum ech_status status = encode_inner(offer, inner, options, offer->shared_key_share, encoded);
+    enum ech_status status = encode_inner(offer, inner, options, first_share(offer), encoded);
     if (status == ECH_ERR_SPACE && rule == ECH_KEY_SHARE_AUTO && !offer->shared_key_share) {
         wr_wipe(encoded);
         offer->shared_key_share = true;
-        status = encode_inner(offer, inner, options, true, encoded);
+        status = encode_inner(offer, inner, options, first_share(offer), encoded);
     }
     return status;
 }
@@ -156,7 +161,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     if (status == ECH_OK) {
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),
-            .shared_key_share = offer->shared_key_share,
+            .share = first_share(offer),
             .key_share = wr_view(&key_share),
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
@@ -174,8 +179,10 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
                                  struct writer *client_hello_outer)
 {
     struct writer encoded;
+    enum ech_outer_share share =
+        offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN_SECOND;
     wr_init(&encoded, 0);
-    enum ech_status status = encode_inner(offer, inner, options, true, &encoded);
+    enum ech_status status = encode_inner(offer, inner, options, share, &encoded);
     if (status == ECH_OK) {
         /*
          * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
@@ -184,7 +191,7 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
          */
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),
-            .shared_key_share = true,
+            .share = share,
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
         status = mirror_and_seal(offer, inner, &fields, bytes_of(NULL, 0), wr_view(&encoded),

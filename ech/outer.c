@@ -9,7 +9,7 @@ static bool is_one_zero_octet(struct bytes data)
     return bytes_equal(data, bytes_of(zero, sizeof zero));
 }
 
-bool ech_outer_copies(const struct ech_extension *extension, bool shared_key_share)
+bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_share share)
 {
     switch (extension->type) {
     case ECH_EXT_MAX_FRAGMENT_LENGTH:
@@ -40,7 +40,9 @@ bool ech_outer_copies(const struct ech_extension *extension, bool shared_key_sha
          * handshake. */
         return is_one_zero_octet(extension->data);
     case ECH_EXT_KEY_SHARE:
-        return shared_key_share;
+        return share != ECH_OUTER_SHARE_OWN;
+    case ECH_EXT_COMPRESS_CERTIFICATE:
+        return share == ECH_OUTER_SHARE_SHARED;
     default:
         return ech_is_grease(extension->type);
     }
@@ -54,12 +56,12 @@ struct found_run {
 };
 
 static struct found_run run_from(const struct ech_client_hello *inner, size_t first,
-                                 bool shared_key_share)
+                                 enum ech_outer_share share)
 {
     struct found_run found = {.run = {.first = first}};
     for (size_t i = first; i < inner->extension_count && found.run.count < ECH_RUN_MAX; i++) {
         const struct ech_extension *extension = &inner->extensions[i];
-        if (!ech_outer_copies(extension, shared_key_share)) {
+        if (!ech_outer_copies(extension, share)) {
             break;
         }
         found.run.count++;
@@ -69,12 +71,12 @@ static struct found_run run_from(const struct ech_client_hello *inner, size_t fi
     return found;
 }
 
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_key_share)
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, enum ech_outer_share share)
 {
     struct found_run best = {.octets = 0};
     size_t i = 0;
     while (i < inner->extension_count) {
-        struct found_run found = run_from(inner, i, shared_key_share);
+        struct found_run found = run_from(inner, i, share);
         if (found.has_key_share) {
             return found.run;
         }
@@ -89,7 +91,7 @@ struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_k
 static void mirror_extension(const struct ech_extension *extension,
                              const struct ech_outer_fields *fields, struct writer *w)
 {
-    if (ech_outer_copies(extension, fields->shared_key_share)) {
+    if (ech_outer_copies(extension, fields->share)) {
         wr_bytes(w, extension->raw);
     } else if (extension->type == ECH_EXT_SERVER_NAME) {
         ech_server_name_write(w, fields->public_name);

@@ -9,7 +9,7 @@
  * could not authenticate a rejection (6.1 rule 5), and its absence would tell;
  *   - encrypted_client_hello is of the outer variant;
  *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
- *   - key_share is the engine's own (ech/key_share.h), or copied ("shared");
+ *   - key_share is the engine's own (ech/key_share.h), or copied;
  *   - what is known to be free of context is copied unchanged;
  *   - everything else is left out.
  */
@@ -19,25 +19,36 @@
 #include "ech/hpke.h"
 #include "ech/inner.h"
 
+/* Whose key_share the outer hello carries. */
+enum ech_outer_share {
+    /* The engine's own, with which it can finish the outer handshake after a rejection. */
+    ECH_OUTER_SHARE_OWN,
+    /* The second hello after one of those: copied, for it is sent only where ECH was accepted; but
+     * a second hello has the extensions of the first (RFC 8446, 4.1.2). */
+    ECH_OUTER_SHARE_OWN_SECOND,
+    /* The inner hello's, copied ("shared"): the engine never finishes such an outer handshake. */
+    ECH_OUTER_SHARE_SHARED,
+};
+
 /*
  * True if the extension is copied unchanged. An allowlist: an extension that is not known here
  * might tell the inner hello's context (10.5). Not on it: padding (21), whose length follows that
- * of the inner server_name; compress_certificate and certificate types, which the outer handshake
- * after a rejection could not do.
+ * of the inner server_name; certificate types, and unless the share is shared compress_certificate,
+ * which the outer handshake after a rejection could not do.
  */
-bool ech_outer_copies(const struct ech_extension *extension, bool shared_key_share);
+bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_share share);
 
 /*
- * The run that ech_outer_extensions stands for: with a shared key_share the one that holds it, else
+ * The run that ech_outer_extensions stands for: with a copied key_share the one that holds it, else
  * the longest in octets. It depends on which extensions there are, not on the name.
  */
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, bool shared_key_share);
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, enum ech_outer_share share);
 
 /* What the mirror puts in place of the inner's own. */
 struct ech_outer_fields {
     struct bytes public_name;
-    bool shared_key_share;
-    struct bytes key_share;      /* extension data, if not shared */
+    enum ech_outer_share share;
+    struct bytes key_share;      /* extension data, if it is our own */
     struct bytes pre_shared_key; /* extension data; empty: none in the outer hello */
 };
 

@@ -158,9 +158,4 @@ struct shim_engine {
  */
 const struct shim_engine *shim_engine_start(const struct shim_stub *stub);
 
-/* Hooked functions that the oldest headers we build with do not declare (OpenSSL 3.5; BoringSSL's,
- * quictls'). */
-typedef int shim_ssl_set_quic_tls_cbs(SSL *ssl, const void *dispatch, void *argument);
-typedef int shim_ssl_set_quic_method(SSL *ssl, const void *method);
-
 #endif

@@ -119,6 +119,10 @@ bool gnutls_use_priorities(struct gnutls_connection *connection, const char *pri
  * The caller ends it with gnutls_priority_deinit.
  */
 gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection);
+
+/* The session's own priorities with extensions that keep their order, which real ECH asks for too;
+ * NULL for versions that never shuffle. The caller frees it. */
+gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection);
 /* Takes or gives back the lock of the notes, over a fork. */
 void gnutls_cache_lock(bool take);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * GREASE ECH by an extension of the session: the hello is GnuTLS's own, and this extension the only
- * thing in it that is ours.
+ * thing in it that is ours, but that the others keep their order as they do with real ECH.
  */
 #include "ech/grease.h"
 
@@ -82,6 +82,17 @@ static bool shares_key_share(const struct gnutls_connection *connection, gnutls_
     return false;
 }
 
+/* Where it cannot be done the hello is still one that the application could have sent. */
+static void keep_order(const struct gnutls_connection *connection)
+{
+    const struct gnutls *gnutls = connection->gnutls;
+    gnutls_priority_t in_order = gnutls_own_in_order(connection);
+    if (in_order != NULL) {
+        (void)gnutls->gnutls_priority_set(connection->session, in_order);
+        gnutls->gnutls_priority_deinit(in_order);
+    }
+}
+
 bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
 {
     enum {
@@ -93,6 +104,7 @@ bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t t
             judge_answer, send_grease, NULL, NULL, NULL, MESSAGES) != GNUTLS_E_SUCCESS) {
         return false;
     }
+    keep_order(connection);
     connection->grease_shape = (struct ech_grease_shape){
         .shared_key_share = shares_key_share(connection, tls13_only),
         .pre_shared_key = connection->session_data.data != NULL

@@ -148,3 +148,8 @@ gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection)
     gnutls_priority_t cache = narrowed(connection, "-VERS-ALL:+VERS-TLS1.3:%NO_SHUFFLE_EXTENSIONS");
     return cache != NULL ? cache : narrowed(connection, "-VERS-ALL:+VERS-TLS1.3");
 }
+
+gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection)
+{
+    return connection->priorities_unknown ? NULL : narrowed(connection, "%NO_SHUFFLE_EXTENSIONS");
+}

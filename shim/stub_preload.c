@@ -10,9 +10,13 @@
 
 #include "shim/stub.h"
 
-/* Declared by newer OpenSSL, BoringSSL and quictls only. */
-SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const void *dispatch, void *argument);
-SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const void *method);
+/* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
+ * agree. */
+struct ossl_dispatch_st;
+struct ssl_quic_method_st;
+SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
+                                     void *argument);
+SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method);
 
 void *stub_hook_address(enum shim_hook hook)
 {
@@ -212,12 +216,13 @@ SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, 
     }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
 
-SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const void *dispatch, void *argument)
+SHIM_EXPORT
+    int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch, void *argument)
 {
     BECOMES_QUIC(SSL_set_quic_tls_cbs, ssl, dispatch, argument);
 }
 
-SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const void *method)
+SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method)
 {
     BECOMES_QUIC(SSL_set_quic_method, ssl, method);
 }

@@ -183,6 +183,7 @@ demo-run:
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
 
 include tests/bench/bench.mk
+include tests/interop/interop.mk
 
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo; all of them without
-# an argument. Does nothing, and needs no rights, when nothing is missing.
+# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo, suites; all but
+# the last without an argument. Does nothing, and needs no rights, when nothing is missing.
 
 # Lists of packages are words to be split.
 # shellcheck disable=SC2086
@@ -13,6 +13,7 @@ test="$build libcriterion-dev libjansson-dev libssl-dev android-libboringssl-dev
 lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck"
 demo="$build libjansson-dev android-libboringssl-dev unbound gnutls-bin wget curl util-linux"
+suites='debootstrap util-linux'
 
 [ $# -gt 0 ] || set -- build test lint demo
 wanted=
@@ -22,8 +23,9 @@ for group in "$@"; do
     test) wanted="$wanted $test" ;;
     lint) wanted="$wanted $lint" ;;
     demo) wanted="$wanted $demo" ;;
+    suites) wanted="$wanted $suites" ;;
     *)
-        echo "setup.sh: unknown group '$group' (build, test, lint, demo)" >&2
+        echo "setup.sh: unknown group '$group' (build, test, lint, demo, suites)" >&2
         exit 2
         ;;
     esac

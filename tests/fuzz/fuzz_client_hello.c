@@ -37,10 +37,10 @@ static void check_contents(const struct ech_client_hello *hello)
     (void)!ech_client_hello_key_shares(hello, &r);
 }
 
-static void check_encoding(const struct ech_client_hello *inner, bool shared)
+static void check_encoding(const struct ech_client_hello *inner, enum ech_outer_share share)
 {
     const struct ech_padding padding = {.maximum_name_length = 40, .floor = 128};
-    struct ech_run run = ech_outer_run(inner, shared);
+    struct ech_run run = ech_outer_run(inner, share);
     struct ech_client_hello again;
     struct writer w;
     wr_init(&w, 0);
@@ -67,8 +67,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_contents(&hello);
     if (ech_inner_check(&hello) == ECH_OK) {
-        check_encoding(&hello, false);
-        check_encoding(&hello, true);
+        check_encoding(&hello, ECH_OUTER_SHARE_OWN);
+        check_encoding(&hello, ECH_OUTER_SHARE_SHARED);
         require(ech_inner_check_second(&hello, &hello) == ECH_OK);
     }
     return 0;

@@ -40,6 +40,49 @@ static void write_file(const char *name, const char *format, ...)
     require(fclose(out) == 0, "%s: %s", name, strerror(errno));
 }
 
+static void bind_to(const char *from, const char *to)
+{
+    require(mount(from, to, NULL, MS_BIND, NULL) == 0, "%s on %s: %s", from, to, strerror(errno));
+}
+
+/* A folder of ours under the same name in the other root. */
+static void bind_to_root(const struct world *world, const char *folder)
+{
+    char name[PATH_MAX];
+    snprintf(name, sizeof name, "%s%s", world->root, folder);
+    char *at = name + strlen(world->root) + 1;
+    do {
+        at = strchrnul(at, '/');
+        char kept = *at;
+        *at = '\0';
+        require(mkdir(name, 0755) == 0 || errno == EEXIST, "%s: %s", name, strerror(errno));
+        *at = kept;
+    } while (*at++ != '\0');
+    bind_to(folder, name);
+}
+
+/* Another release of the system, for the programs: what it has of ours ends with the namespace. */
+static void furnish_root(struct world *world)
+{
+    char top[PATH_MAX];
+    char name[PATH_MAX];
+    const char *root = getenv("ECHSHIM_TEST_CHROOT");
+    if (root == NULL) {
+        return;
+    }
+    require(realpath(root, name) != NULL && strlen(name) < sizeof world->root, "%s: %s", root,
+            strerror(errno));
+    snprintf(world->root, sizeof world->root, "%.255s", name);
+    require(realpath(".", top) != NULL);
+    bind_to_root(world, top);
+    snprintf(top, sizeof top, "%s", world->folder);
+    *strrchr(top, '/') = '\0';
+    bind_to_root(world, top);
+    bind_to_root(world, "/dev");
+    snprintf(name, sizeof name, "%s/proc", world->root);
+    require(mount("proc", name, "proc", 0, NULL) == 0, "%s: %s", name, strerror(errno));
+}
+
 static void enter_namespaces(void)
 {
     /* Criterion's test processes have a second thread, so a user namespace cannot be made here. */
@@ -62,7 +105,11 @@ static void replace_file(const struct world *world, const char *target, const ch
     snprintf(ours, sizeof ours, "%s/%s", world->folder, strrchr(target, '/') + 1);
     write_file(ours, "%s", text);
     if (realpath(target, theirs) != NULL) {
-        require(mount(ours, theirs, NULL, MS_BIND, NULL) == 0, "%s: %s", theirs, strerror(errno));
+        bind_to(ours, theirs);
+    }
+    if (world->root[0] != '\0') {
+        snprintf(theirs, sizeof theirs, "%s%s", world->root, target);
+        bind_to(ours, theirs);
     }
 }
 
@@ -275,6 +322,7 @@ struct world *world_start(const struct world_options *options)
     snprintf(world->folder, sizeof world->folder, "%.90s/echshim-test.XXXXXX",
              base != NULL ? base : "/tmp");
     require(mkdtemp(world->folder) != NULL, "%s: %s", world->folder, strerror(errno));
+    furnish_root(world);
     replace_file(world, "/etc/hosts", "127.0.0.1 localhost\n");
     replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
     replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");

@@ -9,7 +9,10 @@
  *
  * All functions fail by require.h when something cannot be done: in a test the running Criterion
  * test, in the demonstration all of it. One world per process; give world_end as .fini of the test
- * or suite. ECHSHIM_TEST_KEEP=1 keeps the folders. */
+ * or suite. ECHSHIM_TEST_KEEP=1 keeps the folders.
+ *
+ * ECHSHIM_TEST_CHROOT=DIR runs the programs in another root, a Debian release for example, where
+ * this tree and the world's folder have their usual names; the peers stay outside. */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -44,6 +47,8 @@ struct world_options {
 
 struct world {
     char folder[128];
+    /* The root that programs run in; "": this machine's. */
+    char root[256];
     /* Absolute names: of the trust anchor, and of what make built. */
     char ca[256];
     char library[256];

@@ -96,7 +96,7 @@ static void exec_child(const struct world *world, char *const names[2], char *co
     int err = open(names[1], O_WRONLY | O_CREAT | O_TRUNC, 0600);
     setpgid(0, 0);
     if (in < 0 || out < 0 || err < 0 || dup2(in, 0) < 0 || dup2(out, 1) < 0 || dup2(err, 2) < 0 ||
-        chdir(world->folder) != 0) {
+        (world->root[0] != '\0' && chroot(world->root) != 0) || chdir(world->folder) != 0) {
         _exit(126);
     }
     execvpe(argv[0], argv, environment);

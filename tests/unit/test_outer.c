@@ -86,10 +86,20 @@ Test(outer, ech_54_ech_66_vectors)
 
 /* ---- the mirror ---- */
 
-static bool copies(uint16_t type, struct bytes data)
+static bool copies_with(enum ech_outer_share share, uint16_t type, struct bytes data)
 {
     const struct ech_extension extension = {.type = type, .data = data};
-    return ech_outer_copies(&extension, false);
+    return ech_outer_copies(&extension, share);
+}
+
+static bool copies(uint16_t type, struct bytes data)
+{
+    return copies_with(ECH_OUTER_SHARE_OWN, type, data);
+}
+
+static enum ech_outer_share share_of(bool shared)
+{
+    return shared ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN;
 }
 
 Test(outer, ech_51_only_what_is_known_is_copied)
@@ -111,6 +121,17 @@ Test(outer, ech_51_only_what_is_known_is_copied)
     cr_assert(copies(ECH_EXT_RENEGOTIATION_INFO, BYTES(0)));
     cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, BYTES(1, 7)));
     cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, bytes_of(NULL, 0)));
+}
+
+/* What the engine cannot do in an outer handshake, it must not offer in one that it may have to
+ * finish, nor in a second hello where the first had none. */
+Test(outer, compress_certificate_is_copied_where_the_engine_finishes_nothing)
+{
+    struct bytes brotli = BYTES(2, 0, 2);
+    cr_assert_not(copies_with(ECH_OUTER_SHARE_OWN, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert_not(copies_with(ECH_OUTER_SHARE_OWN_SECOND, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert(copies_with(ECH_OUTER_SHARE_SHARED, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert(copies_with(ECH_OUTER_SHARE_OWN_SECOND, ECH_EXT_KEY_SHARE, BYTES(0, 0)));
 }
 
 static struct octets mirrored(struct bytes message, const struct ech_outer_fields *fields,
@@ -136,7 +157,7 @@ static struct ech_outer_fields fields_for(bool shared)
     static const uint8_t key_share[] = {0, 5, 0, 29, 0, 1, 0x42};
     static const uint8_t pre_shared_key[] = {9, 9};
     return (struct ech_outer_fields){.public_name = bytes_of("p.example", 9),
-                                     .shared_key_share = shared,
+                                     .share = share_of(shared),
                                      .key_share = bytes_of(key_share, sizeof key_share),
                                      .pre_shared_key =
                                          bytes_of(pre_shared_key, sizeof pre_shared_key)};
@@ -203,9 +224,10 @@ Test(outer, ech_45_a_hello_without_a_name_gets_one)
 Test(outer, ech_51_unknown_extensions_stay_inside)
 {
     static const uint16_t inside[] = {19, 20, 21, 25, 27, 47, 0x1234};
-    const struct ech_outer_fields fields = fields_for(true);
     for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
         size_t before;
+        const struct ech_outer_fields fields =
+            fields_for(inside[i] != ECH_EXT_COMPRESS_CERTIFICATE);
         struct octets hello = hello_with(hello_openssl, inside[i], bytes_of("context", 7));
         struct octets all = mirrored(octets_view(&hello), &fields, &before);
         cr_assert_not(holds(octets_view(&all), bytes_of("context", 7)), "type %u", inside[i]);
@@ -220,7 +242,7 @@ static void check_run(struct bytes message, bool shared, uint16_t first, uint16_
 {
     struct ech_client_hello inner;
     cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
-    struct ech_run run = ech_outer_run(&inner, shared);
+    struct ech_run run = ech_outer_run(&inner, share_of(shared));
     cr_assert_gt(run.count, 0);
     cr_assert_eq(inner.extensions[run.first].type, first);
     cr_assert_eq(inner.extensions[run.first + run.count - 1].type, last);
@@ -254,8 +276,8 @@ Test(outer, ech_33_no_run_is_none)
     struct ech_client_hello inner;
     cr_assert_eq(ech_client_hello_parse(hello_openssl, &inner), ECH_OK);
     inner.extension_count = 2; /* encrypted_client_hello and server_name */
-    cr_assert_eq(ech_outer_run(&inner, false).count, 0);
-    cr_assert_eq(ech_outer_run(&inner, true).count, 0);
+    cr_assert_eq(ech_outer_run(&inner, ECH_OUTER_SHARE_OWN).count, 0);
+    cr_assert_eq(ech_outer_run(&inner, ECH_OUTER_SHARE_SHARED).count, 0);
 }
 
 /* ---- GREASE PSK ---- */

@@ -1,0 +1,25 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make suites: roots of other Debian releases, with the shim built in each. make interop: programs of this machine and of those
+# roots under the shim, against real servers; the results into docs/interop.md. Of the roots also what of check-preload holds for
+# every version of the libraries. A root that cannot be made is skipped, and says so.
+
+SUITES := build/suites
+SUITE_NAMES := trixie
+INTEROP := build/interop-tests
+INTEROP_RESULTS := build/interop
+INTEROP_SRC := tests/interop/interop.c tests/preload/wire.c $(addprefix tests/preload/world,.c _run.c _expect.c)
+INTEROP_DOC := docs/interop.md
+
+$(INTEROP): $(INTEROP_SRC) $(wildcard tests/preload/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
+
+.PHONY: suites interop
+suites:
+	@status=0; for suite in $(SUITE_NAMES); do \
+	    SETUP='$(SETUP)' MAKE='$(MAKE)' JOBS=$(JOBS) tools/suites.sh $(SUITES) $$suite || status=1; \
+	done; exit $$status
+
+interop: $(LIBS_BUILT) $(INTEROP) $(PRELOAD_TESTS) peers suites
+	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(PRELOAD_TESTS) $(abspath $(BUILD)/libechshim.so) $(SUITES) \
+	    $(INTEROP_RESULTS) $(INTEROP_DOC)

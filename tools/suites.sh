@@ -1,0 +1,82 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# suites.sh FOLDER SUITE: makes FOLDER/SUITE, a root of that Debian release with what the shim is built with and the programs
+# that run under it there (make interop), keeps it, and builds the shim in it, into FOLDER/SUITE-shim. Its packages come from
+# where this machine's own come from.
+#
+# Exit 0 when all of that is there, or with a line "skipped: why" where the root cannot be made: no root's rights, no
+# mirror, no time. A shim that does not build there is a failure.
+set -eu
+
+folder=$1
+suite=$2
+root=$folder/$suite
+log=$folder/$suite.log
+tree=$(realpath .)
+# Seconds for each step.
+limit=${SUITES_SECS:-600}
+packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libssl-dev curl wget openssl gnutls-bin
+          git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
+
+skip() {
+    echo "suites: skipped: $1"
+    exit 0
+}
+
+# step WHAT COMMAND...: in a mount namespace of its own, so that nothing it mounts stays.
+step() {
+    echo "suites: $suite: $1"
+    shift
+    timeout -k 10 "$limit" unshare --mount --propagation private "$@" >>"$log" 2>&1
+}
+
+# give_up WHAT: a root that is not whole is made anew the next time.
+give_up() {
+    tail -n 5 "$log" >&2
+    skip "$suite: $1 failed, or took more than $limit s; all of it in $log"
+}
+
+# in_root WHAT COMMAND...: a step in the root, with this tree under its usual name.
+in_root() {
+    what=$1
+    shift
+    # shellcheck disable=SC2016
+    set -- sh -euc 'root=$1 tree=$2; shift 2
+        mount -t proc proc "$root/proc"
+        mkdir -p "$root$tree"
+        mount --bind "$tree" "$root$tree"
+        exec chroot "$root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C DEBIAN_FRONTEND=noninteractive "$@"' \
+        in_root "$root" "$tree" "$@"
+    step "$what" "$@"
+}
+
+[ "$(id -u)" -eq 0 ] || skip "$suite needs root, to make a root folder and to change into it"
+
+mkdir -p "$folder"
+: >"$log"
+
+# What it was made with stands in it when all of it is there.
+# shellcheck disable=SC2086
+wanted=$(printf '%s ' $packages)
+if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
+    command -v debootstrap >/dev/null || ${SETUP:-tools/setup.sh} suites || true
+    command -v debootstrap >/dev/null || skip "$suite needs debootstrap (tools/setup.sh suites)"
+    # The archive that this machine's release comes from has the others too; those of updates and fixes have not.
+    # shellcheck disable=SC2016
+    mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |
+        sed -n 's/ Debian Debian main$//p' | head -n 1)
+    [ -n "$mirror" ] || skip "$suite: apt knows no archive of Debian here"
+    rm -rf --one-file-system "$root"
+    step "its base" debootstrap --variant=minbase "$suite" "$root" "$mirror" || give_up "the base"
+    # shellcheck disable=SC2086
+    in_root "its packages" apt-get install -y --no-install-recommends $packages || give_up "the packages"
+    rm -f "$root"/var/cache/apt/archives/*.deb
+    printf '%s\n' "$wanted" >"$root/.suite"
+fi
+
+if ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
+    tail -n 40 "$log" >&2
+    echo "suites: the shim does not build in $suite" >&2
+    exit 1
+fi
+echo "suites: $suite is ready"
