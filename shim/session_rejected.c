@@ -55,7 +55,10 @@ static void learn(const struct shim_session *session, int fd, struct lesson *les
     wr_init(&lesson->retry_configs, 0);
     ech_exchange_rejection(session->exchange, &rejection);
     if (rejection.probe) {
-        probe(session, fd, lesson);
+        lesson->known = false;
+        if (shim_engine_state()->settings.retry) {
+            probe(session, fd, lesson);
+        }
         return;
     }
     lesson->disabled = rejection.disabled;

@@ -284,3 +284,13 @@ Test(retry, ech_89_switched_off)
     cr_assert_eq(connections(world), FETCHERS - 1);
     world_expect_hidden(world);
 }
+
+Test(retry, ech_89_switched_off_no_probe_either)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_RETRY=off", NULL}, SHARED);
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_eq(connections(world), 1);
+    world_expect_hidden(world);
+}
