@@ -62,6 +62,14 @@ $(PEERS)/answer_server: tests/peers/answer_server.c tests/peers/listen.c tests/p
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^) -lssl -lcrypto
 
+# The unit tests' server behind a socket.
+ACCEPT_SERVER_SRC := $(addprefix tests/,peers/accept_server.c peers/listen.c) $(ECH_SRC) \
+                     $(addprefix tests/unit/,tls13_server.c hello_tools.c certificates.c vectors.c)
+$(PEERS)/accept_server: $(ACCEPT_SERVER_SRC) $(wildcard tests/peers/*.h tests/unit/*.h ech/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
+	    -o $@ $(ACCEPT_SERVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
+
 # The authority's certificate is the last thing that counts, so that a broken run is made again.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
@@ -106,7 +114,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so loader_client)
