@@ -128,6 +128,7 @@ help:
 	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-layers      includes and exported symbols'
+	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'

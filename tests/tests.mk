@@ -8,7 +8,7 @@
 check:
 	$(SETUP) build test
 	$(MAKE) --no-print-directory $(PARALLEL) check-build
-	@status=0; for part in check-layers check-unit check-preload check-install; do \
+	@status=0; for part in check-layers check-conformance check-unit check-preload check-install; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
@@ -158,6 +158,11 @@ check-valgrind:
 .PHONY: check-baseline
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
+
+# Every row of the specifications has its tests: docs/conformance.md.
+.PHONY: check-conformance
+check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
+	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
 check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(PRELOAD_TESTS) peers
 
