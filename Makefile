@@ -129,6 +129,7 @@ help:
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-valgrind    only the clients under valgrind'
 	@echo 'make check-layers      includes and exported symbols'
+	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
 	@echo 'make interop           programs of this machine and of other Debian releases against real servers (docs/interop.md)'
 	@echo 'make suites            only those releases: roots in build/suites, by debootstrap, which needs root'

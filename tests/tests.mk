@@ -8,7 +8,7 @@
 check:
 	$(SETUP) build test
 	$(MAKE) --no-print-directory $(PARALLEL) check-build
-	@status=0; for part in check-layers check-unit check-preload check-install; do \
+	@status=0; for part in check-layers check-conformance check-unit check-preload check-install; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
@@ -24,7 +24,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c))
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -61,6 +61,14 @@ $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
 $(PEERS)/answer_server: tests/peers/answer_server.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^) -lssl -lcrypto
+
+# The unit tests' server behind a socket.
+ACCEPT_SERVER_SRC := $(addprefix tests/,peers/accept_server.c peers/listen.c) $(ECH_SRC) \
+                     $(addprefix tests/unit/,tls13_server.c hello_tools.c certificates.c vectors.c)
+$(PEERS)/accept_server: $(ACCEPT_SERVER_SRC) $(wildcard tests/peers/*.h tests/unit/*.h ech/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
+	    -o $@ $(ACCEPT_SERVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
 
 # The authority's certificate is the last thing that counts, so that a broken run is made again.
 $(PKI): tests/peers/make-pki.sh
@@ -106,7 +114,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so loader_client)
@@ -153,6 +161,11 @@ check-valgrind:
 .PHONY: check-baseline
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
+
+# Every row of the specifications has its tests: docs/conformance.md.
+.PHONY: check-conformance
+check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
+	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
 check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(PRELOAD_TESTS) peers
 

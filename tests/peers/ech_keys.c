@@ -122,6 +122,27 @@ static void save(const EVP_HPKE_KEY *key, const char *file)
     }
 }
 
+static struct config serve_key(SSL_CTX *ctx, const struct ech_options *options,
+                               const EVP_HPKE_KEY *key)
+{
+    struct config served = config_of(key, options, options->config_id);
+    SSL_ECH_KEYS *keys = SSL_ECH_KEYS_new();
+    if (keys == NULL || !SSL_ECH_KEYS_add(keys, 1, served.data, served.len, key) ||
+        !SSL_CTX_set1_ech_keys(ctx, keys)) {
+        die("BoringSSL does not take the ECH key");
+    }
+    SSL_ECH_KEYS_free(keys);
+    return served;
+}
+
+void ech_keys_renew(SSL_CTX *ctx, const struct ech_options *options)
+{
+    EVP_HPKE_KEY key;
+    load_or_make(&key, NULL);
+    OPENSSL_free(serve_key(ctx, options, &key).data);
+    EVP_HPKE_KEY_cleanup(&key);
+}
+
 void ech_keys_set(SSL_CTX *ctx, const struct ech_options *options)
 {
     EVP_HPKE_KEY key;
@@ -129,13 +150,7 @@ void ech_keys_set(SSL_CTX *ctx, const struct ech_options *options)
     EVP_HPKE_KEY_zero(&lost);
     load_or_make(&key, options->load_key);
     save(&key, options->save_key);
-    struct config served = config_of(&key, options, options->config_id);
-    SSL_ECH_KEYS *keys = SSL_ECH_KEYS_new();
-    if (keys == NULL || !SSL_ECH_KEYS_add(keys, 1, served.data, served.len, &key) ||
-        !SSL_CTX_set1_ech_keys(ctx, keys)) {
-        die("BoringSSL does not take the ECH key");
-    }
-    SSL_ECH_KEYS_free(keys);
+    struct config served = serve_key(ctx, options, &key);
     publish_one(options->publish_retry, &served);
     if (options->stale) {
         load_or_make(&lost, NULL);

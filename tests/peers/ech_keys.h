@@ -28,5 +28,7 @@ struct ech_options {
 
 /* Sets the keys on `ctx` and writes the files. Ends the process on failure. */
 void ech_keys_set(SSL_CTX *ctx, const struct ech_options *options);
+/* Gives `ctx` a new key, which nobody knows yet, for connections that begin from now on. */
+void ech_keys_renew(SSL_CTX *ctx, const struct ech_options *options);
 
 #endif

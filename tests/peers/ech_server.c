@@ -29,6 +29,11 @@ struct identity {
 struct server {
     struct identity identities[NAMES_MAX];
     size_t identity_count;
+    /* Each of the first `renewals` connections finds a new ECH key; after `ech_connections` there
+     * is no ECH any more (0: there is). */
+    unsigned renewals;
+    unsigned ech_connections;
+    struct ech_options ech;
     const char *root;
     FILE *log;
     pthread_mutex_t log_lock;
@@ -176,14 +181,26 @@ static void hang_up(SSL *ssl, int fd)
     }
 }
 
+/* The context that a connection starts on. */
+static SSL_CTX *context_for(unsigned number)
+{
+    SSL_CTX *first = the_server.identities[0].ctx;
+    if (the_server.ech_connections != 0 && number > the_server.ech_connections) {
+        return the_server.identities[1].ctx;
+    }
+    if (number <= the_server.renewals) {
+        ech_keys_renew(first, &the_server.ech);
+    }
+    return first;
+}
+
 static void serve(int fd, void *argument, unsigned number)
 {
     (void)argument;
-    (void)number;
     struct seen seen = {0};
     struct timeval limit = {.tv_sec = HANDSHAKE_SECONDS};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
-    SSL *ssl = SSL_new(the_server.identities[0].ctx);
+    SSL *ssl = SSL_new(context_for(number));
     if (ssl == NULL || !SSL_set_fd(ssl, fd) || !SSL_set_ex_data(ssl, seen_index, &seen)) {
         die("out of memory");
     }
@@ -246,9 +263,11 @@ static void usage(void)
         "  [--root FOLDER] [--groups LIST] [--tls12] [--no-ech]\n"
         "  [--public-name NAME] [--maximum-name-length N] [--config-id N]\n"
         "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
-        "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID]\n"
+        "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID] [--renew N] [--forget N]\n"
         "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
-        "key that the server does not have; --groups P-384 makes it ask most clients to retry.");
+        "key that the server does not have; --groups P-384 makes it ask most clients to retry.\n"
+        "--renew makes a new ECH key for each of the first N connections; --forget knows nothing\n"
+        "of ECH after N connections, which takes a second certificate.");
 }
 
 struct options {
@@ -271,6 +290,7 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"aead", 1, NULL, 'a'},      {"configs", 1, NULL, 'o'},
         {"load-key", 1, NULL, 'k'},  {"retry-configs", 1, NULL, 'R'},
         {"save-key", 1, NULL, 'K'},  {"stale", 1, NULL, 's'},
+        {"renew", 1, NULL, 'N'},     {"forget", 1, NULL, 'f'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -325,11 +345,18 @@ static void parse_options(int argc, char **argv, struct options *options)
             options->ech.stale = true;
             options->ech.stale_config_id = (unsigned)atoi(optarg) & 0xff;
             break;
+        case 'N':
+            the_server.renewals = (unsigned)atoi(optarg);
+            break;
+        case 'f':
+            the_server.ech_connections = (unsigned)atoi(optarg);
+            break;
         default:
             usage();
         }
     }
-    if (options->listen == NULL || the_server.identity_count == 0 || optind != argc) {
+    if (options->listen == NULL || optind != argc ||
+        the_server.identity_count < (the_server.ech_connections != 0 ? 2 : 1)) {
         usage();
     }
 }
@@ -362,5 +389,9 @@ int main(int argc, char **argv)
     if (!options.no_ech) {
         ech_keys_set(the_server.identities[0].ctx, &options.ech);
     }
+    if (the_server.ech_connections != 0) {
+        set_up(the_server.identities[1].ctx, &options);
+    }
+    the_server.ech = options.ech;
     serve_forever(listen_on(options.listen), serve, NULL);
 }

@@ -32,12 +32,15 @@ leaf() { # FILE AUTHORITY LINES-OF-THE-TEMPLATE
 
 valid='expiration_days = 3000'
 past='activation_date = "2020-01-01 00:00:00"\nexpiration_date = "2021-01-01 00:00:00"'
+# Where a client could ask about a certificate, if it wanted to give itself away.
+side='ocsp_uri = "http://127.0.0.66/ocsp"\ncrl_dist_points = "http://127.0.0.66/crl"'
+side="$side"'\nca_issuers_uri = "http://127.0.0.66/ca"'
 inner='dns_name = "secret.example.org"\ndns_name = "second.example.org"'
 
 authority ca "libechshim test authority"
 authority stranger-ca "libechshim unknown authority"
 leaf inner ca "$inner\n$valid"
-leaf public ca "dns_name = \"public.example\"\n$valid"
+leaf public ca "dns_name = \"public.example\"\n$side\n$valid"
 leaf other ca "dns_name = \"other.example.net\"\n$valid"
 leaf expired ca "$inner\n$past"
 leaf stranger stranger-ca "$inner\n$valid"

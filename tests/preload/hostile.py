@@ -30,6 +30,8 @@ def misbehave(sock):
     if how == "reset":
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         return False
+    if how == "stall":
+        return True
     answers = {
         "close": b"",
         "garbage": b"HTTP/1.0 400 what is this\r\n\r\n",

@@ -392,3 +392,20 @@ struct octets test_server_answer(const struct test_answer *answer,
     write_answer(&w, answer, confirmation);
     return take(&w);
 }
+
+void test_server_confirm(struct writer *body, const struct ech_client_hello *inner)
+{
+    enum { PLACE = 2 + ECH_RANDOM_SIZE - ECH_CONFIRMATION_SIZE };
+    const struct ech_accept_transcript transcript = {.client_hello_inner = inner};
+    struct ech_server_hello hello;
+    struct writer w;
+    wr_init(&w, 0);
+    wr_u8(&w, 2);
+    struct wr_mark mark = wr_open(&w, 3);
+    wr_bytes(&w, wr_view(body));
+    wr_close(&w, mark);
+    struct octets message = take(&w);
+    cr_assert_eq(ech_server_hello_parse(octets_view(&message), &hello), ECH_OK);
+    cr_assert_eq(ech_accept_confirmation(&transcript, &hello, body->data + PLACE), ECH_OK);
+    octets_free(&message);
+}

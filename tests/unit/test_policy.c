@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The table of decisions, row by row and mode by mode. */
 #include <criterion/criterion.h>
+#include <string.h>
 
 #include "shim/policy.h"
 
@@ -88,4 +89,77 @@ Test(policy, what_was_found)
             cr_assert_str_eq(decision.reason, rows[i].reason);
         }
     }
+}
+
+/* ---- after a rejection ---- */
+
+static const struct shim_policy_rejection rotated = {
+    .mode = SHIM_MODE_OPPORTUNISTIC, .retry = true, .authenticated = true, .usable_config = true};
+
+static void check_rejected(const struct shim_policy_rejection *rejection, enum shim_answer answer,
+                           const char *reason, bool keep)
+{
+    for (int strict = 0; strict < 2; strict++) {
+        struct shim_policy_rejection facts = *rejection;
+        facts.mode = strict == 1 ? SHIM_MODE_STRICT : facts.mode;
+        struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+        cr_assert_eq(decision.answer, answer);
+        cr_assert_eq(decision.keep, keep);
+        cr_assert(reason == NULL ? decision.reason == NULL
+                                 : decision.reason != NULL && strcmp(decision.reason, reason) == 0);
+    }
+}
+
+Test(policy, ech_83_ech_87_ech_91_one_retry_by_configs)
+{
+    struct shim_policy_rejection facts = rotated;
+    check_rejected(&facts, SHIM_ANSWER_RETRY, NULL, false);
+    facts.retries = 1;
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "rejected_again", false);
+}
+
+Test(policy, ech_86_ech_88_securely_disabled)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.disabled = true;
+    facts.usable_config = false;
+    for (facts.retries = 0; facts.retries < 2; facts.retries++) {
+        facts.mode = SHIM_MODE_OPPORTUNISTIC;
+        cr_assert_eq(shim_policy_rejected(&facts).answer, SHIM_ANSWER_DISABLE);
+        facts.mode = SHIM_MODE_STRICT;
+        struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+        cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
+        cr_assert_str_eq(decision.reason, "disabled");
+        cr_assert_not(decision.keep);
+    }
+}
+
+Test(policy, ech_75_ech_76_who_is_not_authenticated_does_not_count)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.authenticated = false;
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
+    facts.disabled = true;
+    facts.no_connection = "descriptor_shared";
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
+}
+
+Test(policy, ech_89_no_retry_is_an_error)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.no_connection = "descriptor_shared";
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "descriptor_shared", true);
+    facts.retry = false;
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "retry_off", false);
+    facts.disabled = true;
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "retry_off", false);
+}
+
+Test(policy, ech_95_only_unusable_configs)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.usable_config = false;
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "no_usable_config", false);
+    facts.no_connection = "descriptor_shared";
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "no_usable_config", false);
 }

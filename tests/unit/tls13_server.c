@@ -6,6 +6,7 @@
 
 #include "ech/message_hash.h"
 #include "ech/tls13_messages.h"
+#include "tests/unit/hello_tools.h"
 
 static const char retry_random[] =
     "cf21ad74e59a6111be1d8c021e65b891c2a211167abb8c5e079e09e2c8a8339c";
@@ -261,6 +262,9 @@ static void send_hello(struct tls13_server *server, const struct ech_client_hell
     wr_bytes(&w, options->hello_more);
     wr_close(&w, list);
     octets_free(&random);
+    if (options->accept) {
+        test_server_confirm(&w, client);
+    }
     send(server, TLS13_HELLO, ECH_HANDSHAKE_SERVER_HELLO, &w);
     change_cipher_spec(server);
     transcript_hash(server, hash);

@@ -2,7 +2,7 @@
 /*
  * The server's side of TLS 1.3, without I/O, on our own key schedule and record protection, that
  * obeys or breaks one rule: what a real server would not do on demand. It knows nothing of ECH but
- * its extensions: for it every hello is the outer one.
+ * its extensions and the confirmation: every hello is the outer one, or has been opened before.
  */
 #ifndef TESTS_UNIT_TLS13_SERVER_H
 #define TESTS_UNIT_TLS13_SERVER_H
@@ -45,6 +45,7 @@ typedef struct octets tls13_sign(void *context, uint16_t scheme, struct bytes co
 /* Zeros and NULLs: the usual. */
 struct tls13_options {
     uint16_t cipher_suite; /* TLS_AES_128_GCM_SHA256 */
+    bool accept;           /* the hello is an inner one: ServerHello confirms it */
     bool retry;            /* asks for another group, P-256 */
     uint16_t retry_group;
     bool retry_without_group;
