@@ -85,6 +85,8 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
         return judge(x, message, false);
     case ECH_ASSEMBLY_EXCESS:
         return judge(x, message, true);
+    case ECH_ASSEMBLY_NO_MEMORY:
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     default:
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
     }
