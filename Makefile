@@ -125,6 +125,7 @@ help:
 	@echo 'make demo              what an observer reads of wget and curl, without and with the shim'
 	@echo 'make check             all tests; installs the packages they need, where missing (SETUP=: does not)'
 	@echo 'make check-unit        only the unit tests'
+	@echo 'make check-faults      the same code, in which each allocation in turn fails'
 	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-valgrind    only the clients under valgrind'

@@ -74,6 +74,8 @@ static enum ech_event app_handshake(struct ech_exchange *x, const struct ech_rec
         return ECH_EVENT_NONE;
     case ECH_ASSEMBLY_WHOLE:
         return x->phase == ECH_PHASE_FIRST_HELLO ? first_hello(x) : second_hello(x);
+    case ECH_ASSEMBLY_NO_MEMORY:
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     default:
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
     }

@@ -77,6 +77,10 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
     }
     wr_bytes(&x->net_held, record->raw);
+    /* Before anybody takes what is held for the whole message. */
+    if (wr_finish(&x->net_held) != ECH_OK) {
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
+    }
     switch (ech_handshake_add(&x->net_message, record->fragment, ECH_HANDSHAKE_SERVER_HELLO,
                               &message)) {
     case ECH_ASSEMBLY_MORE:
@@ -85,6 +89,8 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
         return judge(x, message, false);
     case ECH_ASSEMBLY_EXCESS:
         return judge(x, message, true);
+    case ECH_ASSEMBLY_NO_MEMORY:
+        return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     default:
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
     }

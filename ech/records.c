@@ -138,6 +138,9 @@ enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragm
     uint8_t got;
     struct reader body;
     wr_bytes(assembled, fragment);
+    if (wr_finish(assembled) == ECH_ERR_NOMEM) {
+        return ECH_ASSEMBLY_NO_MEMORY;
+    }
     struct bytes all = wr_view(assembled);
     struct reader r = rd_of(all);
     /* RFC 8446, 5.1: no empty fragments of the handshake type. */

@@ -87,7 +87,8 @@ enum ech_assembly {
     ECH_ASSEMBLY_MORE,
     ECH_ASSEMBLY_WHOLE,
     ECH_ASSEMBLY_EXCESS, /* whole, and octets of something else follow in the same record */
-    ECH_ASSEMBLY_WRONG,  /* of another type, an empty fragment, too long, or no memory */
+    ECH_ASSEMBLY_WRONG,  /* of another type, an empty fragment, or too long */
+    ECH_ASSEMBLY_NO_MEMORY,
 };
 /* *message: the whole one, borrowed from `assembled`. */
 enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,

@@ -135,7 +135,8 @@ static void fail(struct ech_tls13 *x, enum ech_alert alert)
 {
     x->facts.alert = alert;
     write_alert(x, alert);
-    end(x, ECH_TLS13_FAILURE_PROTOCOL);
+    end(x, alert == ECH_ALERT_INTERNAL_ERROR ? ECH_TLS13_FAILURE_INTERNAL
+                                             : ECH_TLS13_FAILURE_PROTOCOL);
 }
 
 enum ech_alert ech_tls13_check(struct ech_tls13 *x, enum ech_status status)

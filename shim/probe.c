@@ -66,7 +66,9 @@ static enum ech_event run(const struct shim_probe *probe, int fd, struct ech_exc
     struct writer records;
     wr_init(&records, 0);
     ech_records_write(&records, RECORD_VERSION, probe->hello);
-    enum ech_event event = ech_exchange_from_app(exchange, wr_view(&records));
+    enum ech_event event = wr_finish(&records) == ECH_OK
+                               ? ech_exchange_from_app(exchange, wr_view(&records))
+                               : ECH_EVENT_FAILED;
     wr_wipe(&records);
     if (event == ECH_EVENT_NEED_CONFIG) {
         event = ech_exchange_offer(exchange, probe->choice);

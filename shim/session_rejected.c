@@ -98,9 +98,10 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     if (answer == SHIM_ANSWER_DISABLE) {
         shim_session_withdraw(session);
         shim_engine_state()->stub->permit(fd);
-        (void)ech_exchange_disable(session->exchange);
+        bool done = ech_exchange_disable(session->exchange) != ECH_EVENT_FAILED;
         shim_session_note_facts(session);
-        shim_session_report(session, "disabled", NULL);
+        shim_session_report(session, done ? "disabled" : "failed",
+                            done ? NULL : ech_failure_name(ECH_FAILURE_INTERNAL));
         return;
     }
     shim_session_note_choice(session);

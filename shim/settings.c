@@ -99,7 +99,8 @@ static void parse_resolver(struct shim_settings *settings,
     }
 }
 
-static bool add_static_config(struct shim_settings *settings, const char *item)
+/* ECH_ERR_DECODE: not a list; ECH_ERR_NOMEM, which is nothing to blame the value for. */
+static enum ech_status add_static_config(struct shim_settings *settings, const char *item)
 {
     /* Base64 may end in '='; in NAME=BASE64 the first one ends the name, and no name is Base64 up
      * to its own padding. */
@@ -109,30 +110,37 @@ static bool add_static_config(struct shim_settings *settings, const char *item)
     gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
                               .size = (unsigned)strlen(base64)};
     gnutls_datum_t decoded = {0};
-    if (encoded.size == 0 || (named && equals == item) ||
-        gnutls_base64_decode2(&encoded, &decoded) != GNUTLS_E_SUCCESS) {
-        return false;
+    if (encoded.size == 0 || (named && equals == item)) {
+        return ECH_ERR_DECODE;
+    }
+    int result = gnutls_base64_decode2(&encoded, &decoded);
+    if (result != GNUTLS_E_SUCCESS) {
+        return result == GNUTLS_E_MEMORY_ERROR ? ECH_ERR_NOMEM : ECH_ERR_DECODE;
+    }
+    if (decoded.size == 0) {
+        gnutls_free(decoded.data);
+        return ECH_ERR_DECODE;
     }
     struct shim_static_config *grown =
         reallocarray(settings->static_configs, settings->static_config_count + 1, sizeof *grown);
     if (grown == NULL) {
         gnutls_free(decoded.data);
-        return false;
+        return ECH_ERR_NOMEM;
     }
     settings->static_configs = grown;
     struct shim_static_config *one = &grown[settings->static_config_count++];
     *one = (struct shim_static_config){
         .name = named ? strndup(item, (size_t)(equals - item)) : NULL,
-        .ech_config_list = decoded.size > 0 ? malloc(decoded.size) : NULL,
-        .length = decoded.size,
+        .ech_config_list = malloc(decoded.size),
     };
-    bool whole = one->ech_config_list != NULL && (!named || one->name != NULL);
-    if (whole) {
+    enum ech_status status = ECH_ERR_NOMEM;
+    if (one->ech_config_list != NULL && (!named || one->name != NULL)) {
         memcpy(one->ech_config_list, decoded.data, decoded.size);
-        whole = ech_config_list_check(bytes_of(one->ech_config_list, one->length)) == ECH_OK;
+        one->length = decoded.size;
+        status = ech_config_list_check(bytes_of(one->ech_config_list, one->length));
     }
     gnutls_free(decoded.data);
-    return whole;
+    return status;
 }
 
 static enum ech_status parse_config_list(struct shim_settings *settings,
@@ -147,17 +155,18 @@ static enum ech_status parse_config_list(struct shim_settings *settings,
     if (copy == NULL) {
         return ECH_ERR_NOMEM;
     }
-    settings->config_list_usable = true;
     char *rest = copy;
-    for (char *item = strsep(&rest, ","); item != NULL; item = strsep(&rest, ",")) {
-        if (!add_static_config(settings, item)) {
-            settings->config_list_usable = false;
+    enum ech_status status = ECH_OK;
+    for (char *item = strsep(&rest, ","); item != NULL && status == ECH_OK;
+         item = strsep(&rest, ",")) {
+        status = add_static_config(settings, item);
+        if (status != ECH_OK && status != ECH_ERR_NOMEM) {
             problem(source, "ECHSHIM_CONFIG_LIST", item, "no config is used for any name");
-            break;
         }
     }
+    settings->config_list_usable = status == ECH_OK;
     free(copy);
-    return ECH_OK;
+    return status == ECH_ERR_NOMEM ? status : ECH_OK;
 }
 
 static void parse_timeout(struct shim_settings *settings, const struct shim_settings_source *source)

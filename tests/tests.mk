@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, every tests/preload/test_*.c
-# into another; a new file needs no line here.
+# Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, those of tests/preload and
+# tests/faults into others; a new file needs no line here.
 
 # All of it. Packages come first and make a second time after them, for what they bring is found while a Makefile is read.
 # Every part runs, whatever became of the one before it.
@@ -8,7 +8,7 @@
 check:
 	$(SETUP) build test
 	$(MAKE) --no-print-directory $(PARALLEL) check-build
-	@status=0; for part in check-layers check-conformance check-unit check-preload check-install; do \
+	@status=0; for part in check-layers check-conformance check-unit check-faults check-preload check-install; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
@@ -35,6 +35,24 @@ $(BUILD)/tests/%.o: tests/%.c
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+
+# ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
+FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
+FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c downgrade.c settings.c report.c verify.c kept.c))
+FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c tls13_server.c vectors.c)
+
+$(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_SRC))
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) -r -nostdlib $(FAULT_WRAP) -o $@ $^
+
+$(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) $(BUILD)/tests/faults/wrapped.o
+	@echo "LD $@"
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+
+.PHONY: check-faults
+check-faults: $(BUILD)/fault-tests
+	$(BUILD)/fault-tests
 
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
@@ -167,7 +185,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
-check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(PRELOAD_TESTS) peers
+check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(BUILD)/fault-tests $(PRELOAD_TESTS) peers
 
 # An installed stub finds the engine beside itself. A sanitized one is no different.
 .PHONY: check-install

@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Look-ups at a server that is a table of functions, in which memory or randomness runs out. */
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <string.h>
+
+#include "dns/lookup.h"
+#include "dns/message.h"
+#include "tests/faults/faults.h"
+#include "tests/unit/dns_messages.h"
+
+#define ECH_HEX "0005000800060aaa0002bbcc"
+
+enum { FLAGS = MSG_QR | MSG_RA_RD, DESCRIPTOR = 1000 };
+
+/* The server: its answer to the query that was sent last. */
+static struct {
+    uint8_t answer[DNS_UDP_SIZE];
+    size_t length;
+    uint64_t now_us;
+    int sockets;
+    struct test_random source;
+} server;
+
+static int fake_socket(int domain, int type, int protocol)
+{
+    (void)domain;
+    (void)type;
+    (void)protocol;
+    return DESCRIPTOR + server.sockets++;
+}
+
+static int fake_connect(int fd, const struct sockaddr *address, socklen_t len)
+{
+    (void)fd;
+    (void)address;
+    (void)len;
+    return 0;
+}
+
+/* host.example is an alias of pool.example, which has a CNAME beside its own record. */
+static void make_answer(uint16_t id, bool alias)
+{
+    struct message m;
+    message_begin(&m, id, FLAGS, alias ? "host.example" : "pool.example", TYPE_HTTPS);
+    if (alias) {
+        message_https(&m, NULL, 60, 0, "pool.example", "");
+    } else {
+        message_cname(&m, NULL, "end.example", 30);
+        message_https(&m, "end.example", 60, 1, ".", ECH_HEX);
+        message_https(&m, "end.example", 60, 1, "other.example", ECH_HEX);
+    }
+    struct bytes message = message_finish(&m);
+    cr_assert_leq(message.len, sizeof server.answer);
+    memcpy(server.answer, message.data, message.len);
+    server.length = message.len;
+    message_free(&m);
+}
+
+static ssize_t fake_send(int fd, const void *data, size_t len, int flags)
+{
+    bool inside = faults_pause();
+    struct reader r = rd_of(bytes_of(data, len));
+    uint16_t id;
+    (void)fd;
+    (void)flags;
+    cr_assert(rd_u16(&r, &id));
+    make_answer(id, holds(bytes_of(data, len), bytes_of("\4host", 5)));
+    faults_resume(inside);
+    return (ssize_t)len;
+}
+
+static ssize_t fake_recv(int fd, void *data, size_t len, int flags)
+{
+    (void)fd;
+    (void)flags;
+    cr_assert_leq(server.length, len);
+    memcpy(data, server.answer, server.length);
+    return (ssize_t)server.length;
+}
+
+static int fake_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    (void)timeout_ms;
+    fds->revents = fds->events;
+    return (int)count;
+}
+
+static int fake_close(int fd)
+{
+    (void)fd;
+    server.sockets--;
+    return 0;
+}
+
+static uint64_t fake_now_us(void)
+{
+    return ++server.now_us;
+}
+
+static bool fake_random(void *out, size_t len)
+{
+    struct ech_random random = faults_random(&server.source);
+    return random.fill(random.context, out, len) == ECH_OK;
+}
+
+static const struct dns_io fake_io = {
+    .socket = fake_socket,
+    .connect = fake_connect,
+    .send = fake_send,
+    .recv = fake_recv,
+    .poll = fake_poll,
+    .close = fake_close,
+    .now_us = fake_now_us,
+    .random = fake_random,
+};
+
+static void check_answer(struct dns_https_answer *answer, enum fault_kind kind)
+{
+    if (answer == NULL) {
+        cr_assert(faults_injected() && kind == FAULT_MEMORY);
+    } else if (answer->result == DNS_FOUND) {
+        cr_assert_eq(answer->count, 2);
+        cr_assert(answer->alias_followed && answer->all_have_ech);
+        cr_assert_eq(answer->endpoints[1].ech_config_list.len, 8);
+    } else {
+        /* Never that there is nothing: that would be a leave to connect in clear. */
+        cr_assert(faults_injected());
+        cr_assert_eq(answer->result, DNS_FAILED, "%s", dns_reason_name(answer->reason));
+        cr_assert_eq(answer->reason,
+                     kind == FAULT_MEMORY ? DNS_REASON_NO_MEMORY : DNS_REASON_NO_RANDOM, "%s",
+                     dns_reason_name(answer->reason));
+    }
+    dns_https_answer_free(answer);
+}
+
+static void look_up(const void *context)
+{
+    const enum fault_kind *kind = context;
+    struct dns_resolver resolver;
+    struct dns_lookup_report report;
+    struct dns_cache cache;
+    memset(&server, 0, sizeof server);
+    server.source.state = 1;
+    cr_assert_eq(dns_resolver_parse("udp://127.0.0.1", &resolver), ECH_OK);
+    dns_cache_init(&cache, 1);
+    const struct dns_lookup lookup = {
+        .resolver = &resolver, .io = &fake_io, .cache = &cache, .timeout_us = 1000000};
+    errno = 4711;
+    struct dns_https_answer *answer =
+        FAULTY(dns_lookup_https(&lookup, "host.example", 443, &report));
+    cr_assert_eq(errno, 4711);
+    cr_assert_eq(server.sockets, 0);
+    check_answer(answer, *kind);
+    /* Again, out of the cache where it got there. */
+    answer = FAULTY(dns_lookup_https(&lookup, "host.example", 443, &report));
+    cr_assert(report.cached || faults_injected());
+    cr_assert(answer != NULL || faults_injected());
+    check_answer(answer, *kind);
+    dns_cache_free(&cache);
+}
+
+Test(dns_faults, lookup)
+{
+    const enum fault_kind memory = FAULT_MEMORY;
+    const enum fault_kind randomness = FAULT_RANDOM;
+    faults_run("look-up with alias, CNAME and cache", memory, 10, look_up, &memory);
+    faults_run("look-up with alias, CNAME and cache", randomness, 4, look_up, &randomness);
+}
+
+/* Each step by itself, so that a fault in one is not seen as one in another. */
+static void steps(const void *context)
+{
+    static const uint32_t zeros[DNS_HTTPS_MAX];
+    static struct dns_answer seen;
+    struct dns_name pool = name_of("pool.example");
+    struct svcb_choice choice = {.count = 0};
+    (void)context;
+    make_answer(7, false);
+    struct bytes message = bytes_of(server.answer, server.length);
+    cr_assert(dns_answer_matches(message, &pool, 7));
+    enum ech_status status = FAULTY(dns_answer_parse(message, &pool, &seen));
+    if (status == ECH_OK) {
+        cr_assert_eq(seen.https_count, 2);
+        status = FAULTY(svcb_select(seen.https, seen.https_count, zeros, &choice));
+    }
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    if (status == ECH_OK) {
+        const struct dns_answer_origin origin = {.owner = &seen.owner, .port = 443};
+        struct dns_https_answer *answer =
+            FAULTY(dns_answer_from_records(choice.endpoints, choice.count, &origin));
+        cr_assert_eq(answer == NULL, faults_injected());
+        dns_https_answer_free(answer);
+    }
+    svcb_choice_free(&choice);
+}
+
+Test(dns_faults, steps)
+{
+    faults_run("DNS message, choice, answer", FAULT_MEMORY, 5, steps, NULL);
+}

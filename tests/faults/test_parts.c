@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The parts of ech/ and shim/ by themselves, in which memory runs out at each call in turn. */
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ech/grease.h"
+#include "shim/downgrade.h"
+#include "shim/kept.h"
+#include "shim/report.h"
+#include "shim/settings.h"
+#include "shim/verify.h"
+#include "tests/faults/faults.h"
+#include "tests/unit/certificates.h"
+
+/* ---- ech/ ---- */
+
+static void config_and_seal(const void *context)
+{
+    static const uint8_t plaintext[300];
+    uint8_t enc[ECH_HPKE_ENC_MAX];
+    uint8_t sealed[sizeof plaintext + ECH_AEAD_TAG];
+    struct test_random source = {.state = 5};
+    struct ech_random random = faults_random(&source);
+    struct test_server server;
+    struct ech_config_choice choice;
+    struct ech_hpke hpke;
+    (void)context;
+    test_server_init(&server, 0);
+    enum ech_status status =
+        FAULTY(ech_config_list_select(octets_view(&server.list), NULL, &choice));
+    if (status == ECH_OK) {
+        status = FAULTY(ech_hpke_setup_sender(&hpke, choice.suite, choice.config.public_key,
+                                              choice.config.raw, &random, enc));
+    }
+    if (status == ECH_OK) {
+        status = FAULTY(ech_hpke_seal(&hpke, bytes_of("aad", 3),
+                                      bytes_of(plaintext, sizeof plaintext), sealed));
+        ech_hpke_wipe(&hpke);
+    }
+    cr_assert_eq(status != ECH_OK, faults_injected());
+    test_server_free(&server);
+}
+
+static void grease(const void *context)
+{
+    const struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .name_length = 18};
+    struct test_random source = {.state = 6};
+    struct ech_random random = faults_random(&source);
+    struct writer w;
+    (void)context;
+    wr_init(&w, 0);
+    enum ech_status status = FAULTY(ech_grease_make(&shape, &random, &w));
+    cr_assert_eq(status != ECH_OK, faults_injected());
+    wr_free(&w);
+}
+
+Test(part_faults, ech)
+{
+    faults_run("config and HPKE", FAULT_MEMORY, 0, config_and_seal, NULL);
+    faults_run("config and HPKE", FAULT_RANDOM, 1, config_and_seal, NULL);
+    faults_run("GREASE", FAULT_MEMORY, 1, grease, NULL);
+    faults_run("GREASE", FAULT_RANDOM, 1, grease, NULL);
+}
+
+/* ---- shim/verify.c ---- */
+
+struct verify_context {
+    char ca_file[64];
+    struct octets leaf;
+    struct octets content;
+    struct octets signature;
+};
+
+static void verify(const void *context)
+{
+    const struct verify_context *given = context;
+    struct shim_verifier *verifier;
+    enum ech_status status = FAULTY(shim_verifier_new(&verifier, given->ca_file));
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    cr_assert_eq(verifier == NULL, status != ECH_OK);
+    if (status == ECH_OK) {
+        struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+        struct bytes leaf = octets_view(&given->leaf);
+        enum ech_alert alert = FAULTY(
+            callbacks.verify_chain(callbacks.context, &leaf, 1, bytes_of("public.example", 14)));
+        cr_assert_eq(alert, faults_injected() ? ECH_ALERT_INTERNAL_ERROR : ECH_ALERT_NONE);
+        alert = FAULTY(callbacks.verify_signature(callbacks.context, 0x0403, leaf,
+                                                  octets_view(&given->content),
+                                                  octets_view(&given->signature)));
+        cr_assert(alert == ECH_ALERT_NONE || faults_injected());
+        shim_verifier_free(verifier);
+    }
+}
+
+Test(part_faults, verify)
+{
+    struct test_certificate authority;
+    struct test_certificate leaf;
+    struct verify_context context;
+    (void)snprintf(context.ca_file, sizeof context.ca_file, "build/fault-ca-%d.pem", (int)getpid());
+    test_certificate_make(&authority, &(struct test_certificate_options){
+                                          .authority = true, .common_name = "an authority"});
+    test_certificate_make(
+        &leaf, &(struct test_certificate_options){.dns = {"public.example"}, .issuer = &authority});
+    test_certificate_save(&authority, context.ca_file, NULL);
+    context.leaf = test_certificate_der(&leaf);
+    context.content = octets_copy(bytes_of("content", 7));
+    context.signature = test_certificate_sign(&leaf, 0x0403, octets_view(&context.content));
+    faults_run("verify", FAULT_MEMORY, 1, verify, &context);
+    (void)unlink(context.ca_file);
+    octets_free(&context.leaf);
+    octets_free(&context.content);
+    octets_free(&context.signature);
+    test_certificate_free(&leaf);
+    test_certificate_free(&authority);
+}
+
+/* ---- shim/settings.c ---- */
+
+static const char *get(void *context, const char *variable)
+{
+    static const char *const items[][2] = {
+        /* two lists of one config of another version */
+        {"ECHSHIM_CONFIG_LIST", "secret.example.org=AAj+CgAEAAAAAA==,AAj+CgAEAAAAAA=="},
+        {"ECHSHIM_CA_FILE", "ca.pem"},
+        {"ECHSHIM_LOG_FILE", "log"},
+        {"ECHSHIM_REPORT", "report"},
+        {"ECHSHIM_RESOLVER", "udp://192.0.2.1"},
+        {"ECHSHIM_PORTS", "443,8443"},
+    };
+    (void)context;
+    for (size_t i = 0; i < sizeof items / sizeof items[0]; i++) {
+        if (strcmp(items[i][0], variable) == 0) {
+            return items[i][1];
+        }
+    }
+    return NULL;
+}
+
+static void no_problem(void *context, const char *text)
+{
+    (void)context;
+    cr_assert_fail("nothing is wrong with the setting: %s", text);
+}
+
+static void settings(const void *context)
+{
+    const struct shim_settings_source source = {.get = get, .problem = no_problem};
+    struct shim_settings parsed;
+    (void)context;
+    enum ech_status status = FAULTY(shim_settings_parse(&parsed, &source));
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    /* The guard has to hold with what there is. */
+    cr_assert_eq(parsed.mode, SHIM_MODE_OPPORTUNISTIC);
+    cr_assert(parsed.config_list_given && shim_settings_watches(&parsed, 8443));
+    cr_assert(status == ECH_OK || parsed.static_config_count == 2 || !parsed.config_list_usable);
+    if (parsed.config_list_usable) {
+        cr_assert_eq(shim_settings_static_config(&parsed, "secret.example.org").len, 10);
+    }
+    shim_settings_free(&parsed);
+}
+
+/* ---- shim/report.c, kept.c, downgrade.c ---- */
+
+static void report(const void *context)
+{
+    const struct shim_report_origin origin = {.pid = 1, .program = "/usr/bin/curl"};
+    const struct shim_report told = {.library = "openssl",
+                                     .host = "secret.example.org",
+                                     .outcome = "accepted",
+                                     .source = "dns",
+                                     .has_config = true,
+                                     .public_name = bytes_of("public.example", 14)};
+    struct writer w;
+    (void)context;
+    wr_init(&w, 0);
+    enum ech_status status = FAULTY(shim_report_encode(&w, &told, &origin));
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    cr_assert_eq(wr_view(&w).len > 0, status == ECH_OK, "half a line");
+    wr_free(&w);
+}
+
+enum { LIFETIME = 1000 };
+
+static void kept(const void *context)
+{
+    const struct bytes *retry_configs = context;
+    const struct shim_kept_source source = {
+        .host = "secret.example.org", .port = 443, .ech_config_list = bytes_of("list", 4)};
+    uint8_t *copy = NULL;
+    size_t length = 0;
+    faults_enter();
+    shim_kept_put(&source, *retry_configs, 1, LIFETIME);
+    enum shim_kept_kind kind = shim_kept_get(&source, 2, &copy, &length);
+    faults_leave();
+    if (kind == SHIM_KEPT_RETRY_CONFIGS) {
+        cr_assert(bytes_equal(bytes_of(copy, length), *retry_configs));
+        faults_free(copy);
+    } else {
+        cr_assert_null(copy);
+        cr_assert_eq(kind == SHIM_KEPT_NOTHING, faults_injected());
+        cr_assert(kind == SHIM_KEPT_NOTHING || retry_configs->len == 0, "disabled by nobody");
+    }
+    /* It is forgotten when its time is over. */
+    cr_assert_eq(shim_kept_get(&source, LIFETIME + 2, &copy, &length), SHIM_KEPT_NOTHING);
+}
+
+static void downgrade(const void *context)
+{
+    struct shim_downgrade table = SHIM_DOWNGRADE_INIT;
+    (void)context;
+    faults_enter();
+    shim_downgrade_note(&table, "secret.example.org", NULL, 300, 1);
+    bool forbids = shim_downgrade_forbids(&table, "secret.example.org", NULL, 2);
+    faults_leave();
+    cr_assert(forbids);
+}
+
+Test(part_faults, shim)
+{
+    const struct bytes configs = bytes_of("retry_configs", 13);
+    const struct bytes disabled = bytes_of(NULL, 0);
+    faults_run("settings", FAULT_MEMORY, 7, settings, NULL);
+    faults_run("report", FAULT_MEMORY, 1, report, NULL);
+    faults_run("kept retry_configs", FAULT_MEMORY, 3, kept, &configs);
+    faults_run("kept disablement", FAULT_MEMORY, 1, kept, &disabled);
+    faults_run("downgrade", FAULT_MEMORY, 0, downgrade, NULL);
+}
