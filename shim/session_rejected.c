@@ -116,6 +116,8 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
 /* Puts the retry_configs in the place of what was found. True if one of them can be used. */
 static bool adopt(struct shim_session *session, struct lesson *lesson)
 {
+    /* The report's public_name lies in the list that goes; go_on notes the new one. */
+    session->report.has_config = false;
     bool usable =
         shim_found_replace(&session->found, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
     session->found.source = "retry_configs";
