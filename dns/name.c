@@ -104,15 +104,57 @@ static bool label_is(struct bytes label, const char *word)
     return label.len == strlen(word) && strncasecmp((const char *)label.data, word, label.len) == 0;
 }
 
-/* Top-level names that are not of the global DNS, or whose queries must not be sent into it. */
-static bool is_special(struct bytes last)
+/* Of RFC 6761, 6762, 7686 and 9476, of ICANN, and of RFC 6762, appendix G. */
+static const char *const private_names[] = {
+    "localhost", "test",    "invalid", "local", "onion", "alt",        "internal",
+    "intranet",  "private", "corp",    "home",  "lan",   "localdomain"};
+
+/* RFC 8375 beside them. (RFC 6761 says of "example" that nothing is special about it.) */
+static bool is_private(struct bytes last, struct bytes before_last)
 {
-    return label_is(last, "localhost") || label_is(last, "local") || label_is(last, "onion");
+    for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++) {
+        if (label_is(last, private_names[i])) {
+            return true;
+        }
+    }
+    return label_is(last, "arpa") && label_is(before_last, "home");
+}
+
+/* One label of a host name at *at, and the dot behind it. */
+static struct bytes take_host_label(const char **at)
+{
+    struct bytes label = bytes_of(*at, strcspn(*at, "."));
+    *at += label.len;
+    *at += **at == '.' ? 1 : 0;
+    return label;
+}
+
+enum dns_name_kind dns_name_kind(const char *host)
+{
+    struct bytes label = {0};
+    struct bytes before = {0};
+    size_t labels = 0;
+    const char *at = host;
+    do {
+        before = label;
+        label = take_host_label(&at);
+        if (!is_host_label(label)) {
+            return DNS_NAME_NONE;
+        }
+        labels++;
+    } while (*at != '\0');
+    if (is_number(label)) {
+        return DNS_NAME_NONE;
+    }
+    return labels < 2 || is_private(label, before) ? DNS_NAME_PRIVATE : DNS_NAME_GLOBAL;
 }
 
 enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_name *name)
 {
     name->len = 0;
+    if (dns_name_kind(host) != DNS_NAME_GLOBAL) {
+        return ECH_ERR_UNSUPPORTED;
+    }
     if (port != 443) {
         char prefix[8];
         int len = snprintf(prefix, sizeof prefix, "_%u", (unsigned)port);
@@ -121,23 +163,10 @@ enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_n
             return ECH_ERR_SPACE;
         }
     }
-    size_t labels = 0;
-    struct bytes label = {0};
-    const char *at = host;
-    do {
-        label = bytes_of(at, strcspn(at, "."));
-        if (!is_host_label(label)) {
-            return ECH_ERR_UNSUPPORTED;
-        }
-        if (!add_label(name, label)) {
+    for (const char *at = host; *at != '\0';) {
+        if (!add_label(name, take_host_label(&at))) {
             return ECH_ERR_SPACE;
         }
-        labels++;
-        at += label.len;
-        at += *at == '.' ? 1 : 0;
-    } while (*at != '\0');
-    if (labels < 2 || is_number(label) || is_special(label)) {
-        return ECH_ERR_UNSUPPORTED;
     }
     add_root(name);
     return ECH_OK;

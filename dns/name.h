@@ -41,13 +41,25 @@ ECH_MUST_USE bool dns_name_is_root(const struct dns_name *name);
  */
 ECH_MUST_USE enum ech_status dns_name_read(struct reader *r, struct dns_name *name);
 
+/* What a host name is to a client of the DNS. */
+enum dns_name_kind {
+    DNS_NAME_NONE,    /* none at all: an IP literal, or octets that no host name has */
+    DNS_NAME_PRIVATE, /* of one label, or under a name that is not of the global DNS or whose
+                         queries must not be sent into it: localhost, test, invalid (RFC 6761),
+                         local (RFC 6762), home.arpa (RFC 8375), onion (RFC 7686), alt (RFC 9476),
+                         internal (ICANN), and those of RFC 6762, appendix G: intranet, private,
+                         corp, home, lan, localdomain. What it means is this network's affair. */
+    DNS_NAME_GLOBAL,
+};
+
+/* Letters, digits, hyphens and underscores in labels of 1 to 63 octets, the last one no number; one
+ * trailing dot is taken. The length of the whole is not looked at. */
+ECH_MUST_USE enum dns_name_kind dns_name_kind(const char *host);
+
 /*
  * The QNAME of the HTTPS query of an origin (RFC 9460, 2.3 and 9.1): the host for port 443, else
- * _PORT._https.HOST. One trailing dot is taken. ECH_ERR_UNSUPPORTED: no query is to be sent for
- * this host, because it is an IP literal or no host name of the DNS (RFC 9460, 3): letters, digits,
- * hyphens, underscores, at least two labels, the last one no number, and not under localhost (RFC
- * 6761), local (RFC 6762) or onion (RFC 7686). ECH_ERR_SPACE: with the prefix it is too long for
- * the DNS.
+ * _PORT._https.HOST. ECH_ERR_UNSUPPORTED: no query is to be sent for this host (RFC 9460, 3), for
+ * it is not DNS_NAME_GLOBAL. ECH_ERR_SPACE: with the prefix it is too long for the DNS.
  */
 ECH_MUST_USE enum ech_status dns_name_of_origin(const char *host, uint16_t port,
                                                 struct dns_name *name);

@@ -84,6 +84,49 @@ Test(dns_name, svcb_57_no_query_for_what_is_no_dns_name)
     }
 }
 
+Test(dns_name, kinds)
+{
+    static const struct {
+        const char *host;
+        enum dns_name_kind kind;
+    } rows[] = {
+        {"example.org", DNS_NAME_GLOBAL},
+        {"www.example", DNS_NAME_GLOBAL},
+        {"home.example", DNS_NAME_GLOBAL},
+        {"local.example.org.", DNS_NAME_GLOBAL},
+        {"x.arpa", DNS_NAME_GLOBAL},
+        {"home.arpa.example", DNS_NAME_GLOBAL},
+        {"router", DNS_NAME_PRIVATE},
+        {"router.", DNS_NAME_PRIVATE},
+        {"localhost", DNS_NAME_PRIVATE},
+        {"a.b.LocalHost.", DNS_NAME_PRIVATE},
+        {"printer.local", DNS_NAME_PRIVATE},
+        {"nas.home.arpa", DNS_NAME_PRIVATE},
+        {"home.arpa", DNS_NAME_PRIVATE},
+        {"wiki.internal", DNS_NAME_PRIVATE},
+        {"a.test", DNS_NAME_PRIVATE},
+        {"a.invalid", DNS_NAME_PRIVATE},
+        {"a.onion", DNS_NAME_PRIVATE},
+        {"a.alt", DNS_NAME_PRIVATE},
+        {"a.corp", DNS_NAME_PRIVATE},
+        {"a.intranet", DNS_NAME_PRIVATE},
+        {"a.private", DNS_NAME_PRIVATE},
+        {"a.home", DNS_NAME_PRIVATE},
+        {"a.lan", DNS_NAME_PRIVATE},
+        {"a.localdomain", DNS_NAME_PRIVATE},
+        {"", DNS_NAME_NONE},
+        {".", DNS_NAME_NONE},
+        {"127.0.0.1", DNS_NAME_NONE},
+        {"1", DNS_NAME_NONE},
+        {"::1", DNS_NAME_NONE},
+        {"a b.example", DNS_NAME_NONE},
+        {"a..local", DNS_NAME_NONE},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        cr_assert_eq(dns_name_kind(rows[i].host), rows[i].kind, "'%s'", rows[i].host);
+    }
+}
+
 Test(dns_name, lengths)
 {
     char host[300];
