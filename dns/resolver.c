@@ -8,6 +8,8 @@
 
 enum {
     DNS_PORT = 53,
+    DNS_TLS_PORT = 853,
+    HTTPS_PORT = 443,
     ADDRESS_TEXT = INET6_ADDRSTRLEN + 1 + IF_NAMESIZE,
     DEFAULT_TRY_US = 5000000,
     DEFAULT_ATTEMPTS = 2,
@@ -79,48 +81,274 @@ static bool address_v4_parse(const char *text, uint16_t port, struct dns_server 
     return true;
 }
 
-/* IP[:PORT] with IPv6 in brackets, and nothing else. */
-static bool authority_parse(const char *text, struct dns_server *server)
+/* Takes what stands before the first of `ends`, or all of it, if it is not empty and fits. */
+static bool part_take(const char **text, const char *ends, char *out, size_t size)
+{
+    size_t len = strcspn(*text, ends);
+    if (len == 0 || len >= size) {
+        return false;
+    }
+    memcpy(out, *text, len);
+    out[len] = '\0';
+    *text += len;
+    return true;
+}
+
+/* An address, IPv6 in brackets, up to what cannot belong to it. The port is 0. */
+static bool address_take(const char **text, struct dns_server *server)
 {
     char host[ADDRESS_TEXT];
-    bool bracket = *text == '[';
-    const char *start = bracket ? text + 1 : text;
-    size_t len = strcspn(start, bracket ? "]" : ":");
-    const char *rest = start + len;
-    if (len >= sizeof host || (bracket && *rest++ != ']')) {
+    if (**text != '[') {
+        return part_take(text, ":/#", host, sizeof host) && address_v4_parse(host, 0, server);
+    }
+    ++*text;
+    return part_take(text, "]", host, sizeof host) && *(*text)++ == ']' &&
+           address_v6_parse(host, 0, server);
+}
+
+/* [:PORT], up to the end or one of `ends`. */
+static bool port_take(const char **text, const char *ends, uint16_t usual, uint16_t *port)
+{
+    char digits[6];
+    unsigned number = usual;
+    if (**text == ':') {
+        ++*text;
+        if (!part_take(text, ends, digits, sizeof digits) ||
+            !number_parse(digits, UINT16_MAX, &number) || number == 0) {
+            return false;
+        }
+    }
+    *port = (uint16_t)number;
+    return **text == '\0' || strchr(ends, **text) != NULL;
+}
+
+static void port_set(union dns_address *address, uint16_t port)
+{
+    if (address->any.sa_family == AF_INET) {
+        address->v4.sin_port = htons(port);
+    } else {
+        address->v6.sin6_port = htons(port);
+    }
+}
+
+/* IP[:PORT], and nothing else. */
+static bool authority_parse(const char *text, struct dns_server *server)
+{
+    uint16_t port;
+    if (!address_take(&text, server) || !port_take(&text, "", DNS_PORT, &port)) {
         return false;
     }
-    memcpy(host, start, len);
-    host[len] = '\0';
-    unsigned port = DNS_PORT;
-    if (*rest != '\0' &&
-        (*rest != ':' || !number_parse(rest + 1, UINT16_MAX, &port) || port == 0)) {
+    port_set(&server->address, port);
+    return true;
+}
+
+/* ---- encrypted resolvers ---- */
+
+/* Of ASCII, whatever the locale. */
+static char lower(char c)
+{
+    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+    const char *at = c != '\0' ? strchr(upper, c) : NULL;
+    return at != NULL ? "abcdefghijklmnopqrstuvwxyz"[at - upper] : c;
+}
+
+static bool is_letter_or_digit(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+/*
+ * A host name in lower case, in place: labels of letters, digits, hyphens and underscores, the last
+ * one no number (it would be an address, written in some way); a dot at the end is dropped.
+ */
+static bool host_name_check(char *name)
+{
+    size_t len = strlen(name);
+    size_t label = 0;
+    bool number = true;
+    if (len > 0 && name[len - 1] == '.') {
+        name[--len] = '\0';
+    }
+    for (size_t i = 0; i < len; i++) {
+        char c = lower(name[i]);
+        name[i] = c;
+        if (c == '.') {
+            if (label == 0 || name[i - 1] == '-') {
+                return false;
+            }
+            label = 0;
+            number = true;
+            continue;
+        }
+        if ((!is_letter_or_digit(c) && c != '_' && (c != '-' || label == 0)) ||
+            ++label > DNS_LABEL_MAX) {
+            return false;
+        }
+        number = number && c >= '0' && c <= '9';
+    }
+    return label > 0 && !number && name[len - 1] != '-';
+}
+
+static void address_keep(struct dns_secure_server *secure, const struct dns_server *server)
+{
+    secure->address = server->address;
+    secure->address_len = server->address_len;
+}
+
+static void address_format(const union dns_address *address, char *out, size_t size)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    if (address->any.sa_family == AF_INET) {
+        (void)inet_ntop(AF_INET, &address->v4.sin_addr, text, sizeof text);
+        (void)snprintf(out, size, "%s", text);
+        return;
+    }
+    char scope[16] = "";
+    if (address->v6.sin6_scope_id != 0) {
+        (void)snprintf(scope, sizeof scope, "%%%u", (unsigned)address->v6.sin6_scope_id);
+    }
+    (void)inet_ntop(AF_INET6, &address->v6.sin6_addr, text, sizeof text);
+    (void)snprintf(out, size, "[%s%s]", text, scope);
+}
+
+/* Two settings have one id only if they are the same; so one that does not fit is refused. */
+static bool id_format(struct dns_secure_server *secure, bool https)
+{
+    char address[ADDRESS_TEXT + 2] = "";
+    if (secure->address_len != 0) {
+        address_format(&secure->address, address, sizeof address);
+    }
+    const char *host = https && secure->name[0] != '\0' ? secure->name : address;
+    const char *beside = https ? address : secure->name;
+    bool both = secure->name[0] != '\0' && address[0] != '\0';
+    int wrote = snprintf(secure->id, sizeof secure->id, "%s://%s:%u%s%s%s", https ? "https" : "tls",
+                         host, secure->port, secure->path, both ? "#" : "", both ? beside : "");
+    return wrote > 0 && (size_t)wrote < sizeof secure->id;
+}
+
+/* IP[:PORT][#NAME] */
+static bool tls_parse(const char *text, struct dns_secure_server *secure)
+{
+    struct dns_server server = {0};
+    if (!address_take(&text, &server) || !port_take(&text, "#", DNS_TLS_PORT, &secure->port) ||
+        secure->port == DNS_PORT) {
         return false;
     }
-    return bracket ? address_v6_parse(host, (uint16_t)port, server)
-                   : address_v4_parse(host, (uint16_t)port, server);
+    address_keep(secure, &server);
+    if (*text == '#') {
+        ++text;
+        if (!part_take(&text, "", secure->name, sizeof secure->name) ||
+            !host_name_check(secure->name)) {
+            return false;
+        }
+    }
+    return id_format(secure, false);
+}
+
+/* The characters of a path and a query (RFC 3986, 3.3 and 3.4), as they stand. */
+static bool path_check(const char *path)
+{
+    static const char others[] = "/?-._~!$&'()*+,;=:@%";
+    for (; *path != '\0'; path++) {
+        if (!is_letter_or_digit(lower(*path)) && strchr(others, *path) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static bool path_take(const char **text, char path[DNS_PATH_SIZE])
+{
+    static const char variable[] = "{?dns}";
+    size_t tail = sizeof variable - 1;
+    if (**text != '/' || !part_take(text, "#", path, DNS_PATH_SIZE)) {
+        return false;
+    }
+    size_t len = strlen(path);
+    if (len > tail && strcmp(path + len - tail, variable) == 0) {
+        path[len - tail] = '\0';
+    }
+    return path_check(path);
+}
+
+/* HOST[:PORT]/PATH[#IP] */
+static bool https_parse(const char *text, struct dns_secure_server *secure)
+{
+    struct dns_server server = {0};
+    const char *start = text;
+    bool address = address_take(&text, &server);
+    if (address) {
+        address_keep(secure, &server);
+    } else {
+        text = start;
+        if (!part_take(&text, ":/#", secure->name, sizeof secure->name) ||
+            !host_name_check(secure->name)) {
+            return false;
+        }
+    }
+    if (!port_take(&text, "/", HTTPS_PORT, &secure->port) || !path_take(&text, secure->path)) {
+        return false;
+    }
+    if (*text == '#') {
+        ++text;
+        if (address || !address_take(&text, &server) || *text != '\0') {
+            return false;
+        }
+        address_keep(secure, &server);
+    }
+    return id_format(secure, true);
+}
+
+static bool secure_parse(const char *setting, struct dns_resolver *resolver)
+{
+    struct dns_secure_server *secure = &resolver->secure;
+    bool good = resolver->kind == DNS_RESOLVER_TLS ? tls_parse(setting + 6, secure)
+                                                   : https_parse(setting + 8, secure);
+    if (good && secure->address_len != 0) {
+        port_set(&secure->address, secure->port);
+    }
+    return good;
+}
+
+bool dns_resolver_is_protected(const struct dns_resolver *resolver)
+{
+    return resolver->kind == DNS_RESOLVER_TLS || resolver->kind == DNS_RESOLVER_HTTPS;
 }
 
 enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *resolver)
 {
+    static const struct {
+        const char *scheme;
+        enum dns_resolver_kind kind;
+    } schemes[] = {
+        {"udp://", DNS_RESOLVER_FIXED},
+        {"tcp://", DNS_RESOLVER_FIXED},
+        {"tls://", DNS_RESOLVER_TLS},
+        {"https://", DNS_RESOLVER_HTTPS},
+    };
     *resolver = (struct dns_resolver){.kind = DNS_RESOLVER_SYSTEM};
     if (strcmp(setting, "system") == 0) {
         return ECH_OK;
     }
-    if (strncmp(setting, "tls://", 6) == 0 || strncmp(setting, "https://", 8) == 0) {
-        return ECH_ERR_UNSUPPORTED;
+    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
+        if (strncmp(setting, schemes[i].scheme, strlen(schemes[i].scheme)) == 0) {
+            resolver->kind = schemes[i].kind;
+        }
     }
-    bool tcp = strncmp(setting, "tcp://", 6) == 0;
-    if (!tcp && strncmp(setting, "udp://", 6) != 0) {
+    if (dns_resolver_is_protected(resolver)) {
+        return secure_parse(setting, resolver) ? ECH_OK : ECH_ERR_DECODE;
+    }
+    if (resolver->kind != DNS_RESOLVER_FIXED) {
         return ECH_ERR_DECODE;
     }
-    resolver->kind = DNS_RESOLVER_FIXED;
     resolver->fixed.count = 1;
     resolver->fixed.try_us = DEFAULT_TRY_US;
     resolver->fixed.attempts = DEFAULT_ATTEMPTS;
-    resolver->fixed.server[0].tcp_only = tcp;
+    resolver->fixed.server[0].tcp_only = *setting == 't';
     return authority_parse(setting + 6, &resolver->fixed.server[0]) ? ECH_OK : ECH_ERR_DECODE;
 }
+
+/* ---- resolv.conf ---- */
 
 static void add_server(struct dns_servers *servers, const char *address)
 {
@@ -213,6 +441,10 @@ void dns_resolver_servers(const struct dns_resolver *resolver, const char *resol
         *servers = resolver->fixed;
         return;
     }
+    if (dns_resolver_is_protected(resolver)) {
+        *servers = (struct dns_servers){0};
+        return;
+    }
     char text[8192];
     size_t len = 0;
     FILE *file = fopen(resolv_conf, "re");
@@ -225,22 +457,12 @@ void dns_resolver_servers(const struct dns_resolver *resolver, const char *resol
 
 static void server_id(const struct dns_server *server, char id[DNS_SERVER_ID])
 {
-    const char *scheme = server->tcp_only ? "tcp" : "udp";
-    char address[INET6_ADDRSTRLEN] = "";
-    if (server->address.any.sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = &server->address.v4;
-        (void)inet_ntop(AF_INET, &v4->sin_addr, address, sizeof address);
-        (void)snprintf(id, DNS_SERVER_ID, "%s://%s:%u", scheme, address, ntohs(v4->sin_port));
-        return;
-    }
-    const struct sockaddr_in6 *v6 = &server->address.v6;
-    char scope[16] = "";
-    if (v6->sin6_scope_id != 0) {
-        (void)snprintf(scope, sizeof scope, "%%%u", (unsigned)v6->sin6_scope_id);
-    }
-    (void)inet_ntop(AF_INET6, &v6->sin6_addr, address, sizeof address);
-    (void)snprintf(id, DNS_SERVER_ID, "%s://[%s%s]:%u", scheme, address, scope,
-                   ntohs(v6->sin6_port));
+    char address[ADDRESS_TEXT + 2];
+    address_format(&server->address, address, sizeof address);
+    in_port_t port = server->address.any.sa_family == AF_INET ? server->address.v4.sin_port
+                                                              : server->address.v6.sin6_port;
+    (void)snprintf(id, DNS_SERVER_ID, "%s://%s:%u", server->tcp_only ? "tcp" : "udp", address,
+                   ntohs(port));
 }
 
 void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID])

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
+#include "dns/name.h"
 #include "ech/status.h"
 #include "ech/wire.h"
 
@@ -18,6 +19,7 @@ enum {
     DNS_SERVER_MAX = 3, /* like glibc's MAXNS */
     DNS_SERVER_ID = 96, /* octets of one server as text with its NUL */
     DNS_RESOLVER_ID = 3 * DNS_SERVER_ID,
+    DNS_PATH_SIZE = 192, /* octets of the path of an https:// resolver with its NUL */
 };
 
 union dns_address {
@@ -43,19 +45,45 @@ struct dns_servers {
 enum dns_resolver_kind {
     DNS_RESOLVER_SYSTEM, /* what resolv.conf says at the time of each look-up */
     DNS_RESOLVER_FIXED,  /* udp:// or tcp:// */
+    DNS_RESOLVER_TLS,    /* tls:// (RFC 7858) */
+    DNS_RESOLVER_HTTPS,  /* https:// (RFC 8484) */
+};
+
+/*
+ * Whom the connection of an encrypted resolver is for. Its certificate is checked for the name that
+ * was configured, or for the address if there is none, whatever a look-up said (RFC 8310, 7; RFC
+ * 8484, 9).
+ */
+struct dns_secure_server {
+    char name[DNS_HOST_SIZE]; /* lower-case, without a trailing dot; "": the address counts */
+    uint16_t port;            /* host order */
+    union dns_address address;
+    socklen_t address_len;    /* 0: the name is to be looked up by the system */
+    char path[DNS_PATH_SIZE]; /* of https://, with its slash */
+    char id[DNS_RESOLVER_ID]; /* the setting in full, for the report and as a part of cache keys */
 };
 
 struct dns_resolver {
     enum dns_resolver_kind kind;
-    struct dns_servers fixed; /* of DNS_RESOLVER_FIXED */
+    struct dns_servers fixed;        /* of DNS_RESOLVER_FIXED */
+    struct dns_secure_server secure; /* of DNS_RESOLVER_TLS and DNS_RESOLVER_HTTPS */
 };
 
 /*
- * Parses `system`, `udp://IP[:PORT]` or `tcp://IP[:PORT]`, IPv6 in brackets and with a scope if
- * need be, port 53 if none is named. ECH_ERR_UNSUPPORTED: tls:// or https://, which this build does
- * not speak; the caller must then ask nobody. ECH_ERR_DECODE: anything else.
+ * Parses a setting. IPv6 stands in brackets, with a scope if need be:
+ *   system
+ *   udp://IP[:PORT], tcp://IP[:PORT]    port 53
+ *   tls://IP[:PORT][#NAME]              port 853, never 53 (RFC 7858, 3.1)
+ *   https://HOST[:PORT]/PATH[#IP]       port 443; HOST is a name or an IP, which takes no #IP. PATH
+ *                                       may end in {?dns} (RFC 8484, 4.1), which is left out: what
+ *                                       is made is POST requests
+ * ECH_ERR_DECODE: anything else; the caller must then ask nobody.
  */
 ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *resolver);
+
+/* Are questions and answers encrypted on their way, and the resolver authenticated (RFC 9460, 3.1)?
+ */
+ECH_MUST_USE bool dns_resolver_is_protected(const struct dns_resolver *resolver);
 
 /*
  * The text of a resolv.conf as glibc reads it: at most three `nameserver` lines, `options
@@ -66,7 +94,8 @@ ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_
 void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
 
 /*
- * The servers of this resolver now. `resolv_conf` is the path of the file that `system` reads
+ * The plain servers of this resolver now; none for an encrypted one. `resolv_conf` is the path of
+ * the file that `system` reads
  * ("/etc/resolv.conf"); one that cannot be read counts as empty. It is read again each time, for
  * networks change.
  */

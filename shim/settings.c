@@ -85,17 +85,10 @@ static void parse_resolver(struct shim_settings *settings,
                            const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_RESOLVER");
-    switch (dns_resolver_parse(value != NULL ? value : "system", &settings->resolver)) {
-    case ECH_OK:
-        settings->resolver_usable = true;
-        break;
-    case ECH_ERR_UNSUPPORTED:
-        problem(source, "ECHSHIM_RESOLVER", value,
-                "this version does not speak that protocol; nobody is asked");
-        break;
-    default:
-        problem(source, "ECHSHIM_RESOLVER", value != NULL ? value : "", "nobody is asked");
-        break;
+    settings->resolver_usable =
+        dns_resolver_parse(value != NULL ? value : "system", &settings->resolver) == ECH_OK;
+    if (!settings->resolver_usable) {
+        problem(source, "ECHSHIM_RESOLVER", value, "nobody is asked");
     }
 }
 

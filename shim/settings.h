@@ -30,8 +30,7 @@ struct shim_settings {
     uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order */
     size_t port_count;
     struct dns_resolver resolver;
-    bool resolver_usable; /* false: the setting did not parse or is not spoken; then nobody is asked
-                           */
+    bool resolver_usable;    /* false: the setting did not parse; then nobody is asked */
     bool config_list_given;  /* then there is no DNS */
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     bool retry;              /* the hidden retry after a rejection */

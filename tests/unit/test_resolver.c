@@ -47,12 +47,63 @@ Test(resolver, settings)
     cr_assert_eq(resolver.kind, DNS_RESOLVER_SYSTEM);
 }
 
-Test(resolver, what_this_build_does_not_speak_is_told_apart)
+static void check_secure(const char *setting, enum dns_resolver_kind kind, const char *id,
+                         const char *name, const char *path)
 {
     struct dns_resolver resolver;
-    cr_assert_eq(dns_resolver_parse("tls://192.0.2.1#dns.example", &resolver), ECH_ERR_UNSUPPORTED);
-    cr_assert_eq(dns_resolver_parse("https://dns.example/dns-query", &resolver),
-                 ECH_ERR_UNSUPPORTED);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK, "%s", setting);
+    cr_assert_eq(resolver.kind, kind);
+    cr_assert(dns_resolver_is_protected(&resolver));
+    struct dns_servers servers;
+    dns_resolver_servers(&resolver, "/etc/resolv.conf", &servers);
+    cr_assert_eq(servers.count, 0); /* never plain DNS instead */
+    cr_assert_str_eq(resolver.secure.id, id, "%s", resolver.secure.id);
+    cr_assert_str_eq(resolver.secure.name, name);
+    cr_assert_str_eq(resolver.secure.path, path);
+    cr_assert_eq(resolver.secure.address_len == 0, strpbrk(id + 8, "#[") == NULL && *name != '\0');
+    /* What was made of it can be given as a setting again. */
+    struct dns_resolver again;
+    cr_assert_eq(dns_resolver_parse(id, &again), ECH_OK);
+    cr_assert_str_eq(again.secure.id, id);
+}
+
+/* DOT-1, DOT-16, DOH-1, DOH-11 */
+Test(resolver, dot_1_dot_16_settings_of_dns_over_tls)
+{
+    static const enum dns_resolver_kind kind = DNS_RESOLVER_TLS;
+    struct dns_resolver resolver;
+    check_secure("tls://192.0.2.1", kind, "tls://192.0.2.1:853", "", "");
+    check_secure("tls://192.0.2.1#dns.example", kind, "tls://192.0.2.1:853#dns.example",
+                 "dns.example", "");
+    check_secure("tls://192.0.2.1:8853#DNS.Example.", kind, "tls://192.0.2.1:8853#dns.example",
+                 "dns.example", "");
+    check_secure("tls://[2001:DB8::1]#dns", kind, "tls://[2001:db8::1]:853#dns", "dns", "");
+    check_secure("tls://[fe80::1%1]:853", kind, "tls://[fe80::1%1]:853", "", "");
+    cr_assert_eq(dns_resolver_parse("tls://192.0.2.1:8853", &resolver), ECH_OK);
+    cr_assert_eq(resolver.secure.address.v4.sin_port, htons(8853));
+    cr_assert_eq(resolver.secure.address_len, sizeof resolver.secure.address.v4);
+    cr_assert_eq(dns_resolver_parse("system", &resolver), ECH_OK);
+    cr_assert_not(dns_resolver_is_protected(&resolver));
+    cr_assert_eq(dns_resolver_parse("tcp://192.0.2.1", &resolver), ECH_OK);
+    cr_assert_not(dns_resolver_is_protected(&resolver));
+}
+
+Test(resolver, doh_1_doh_11_settings_of_dns_over_https)
+{
+    static const enum dns_resolver_kind kind = DNS_RESOLVER_HTTPS;
+    check_secure("https://dns.example/dns-query", kind, "https://dns.example:443/dns-query",
+                 "dns.example", "/dns-query");
+    check_secure("https://DNS.example:8443/q#192.0.2.1", kind,
+                 "https://dns.example:8443/q#192.0.2.1", "dns.example", "/q");
+    check_secure("https://dns.example/#[2001:db8::1]", kind,
+                 "https://dns.example:443/#[2001:db8::1]", "dns.example", "/");
+    check_secure("https://192.0.2.1/dns-query", kind, "https://192.0.2.1:443/dns-query", "",
+                 "/dns-query");
+    check_secure("https://[2001:db8::1]:444/a%20b?c=d", kind, "https://[2001:db8::1]:444/a%20b?c=d",
+                 "", "/a%20b?c=d");
+    check_secure("https://dns.example/dns-query{?dns}#192.0.2.1", kind,
+                 "https://dns.example:443/dns-query#192.0.2.1", "dns.example", "/dns-query");
+    check_secure("https://1.example/q", kind, "https://1.example:443/q", "1.example", "/q");
 }
 
 Test(resolver, anything_else_is_an_error)
@@ -82,6 +133,45 @@ Test(resolver, anything_else_is_an_error)
         "udp://[fe80::1%nosuchinterface]",
         "udp://[]",
         "quic://192.0.2.1",
+        "tls://",
+        "tls://dns.example",
+        "tls://#dns.example",
+        "tls://192.0.2.1#",
+        "tls://192.0.2.1:53",
+        "tls://192.0.2.1:0#dns.example",
+        "tls://192.0.2.1:8853x",
+        "tls://192.0.2.1/#dns.example",
+        "tls://192.0.2.1#dns example",
+        "tls://192.0.2.1#dns..example",
+        "tls://192.0.2.1#.",
+        "tls://192.0.2.1#-dns.example",
+        "tls://192.0.2.1#dns-.example",
+        "tls://192.0.2.1#192.0.2.1",
+        "tls://192.0.2.1#dns.example:853",
+        "tls://192.0.2.1#dns.example#x",
+        "tls://2001:db8::1",
+        "TLS://192.0.2.1",
+        "https://",
+        "https:///dns-query",
+        "https://dns.example",
+        "https://dns.example#192.0.2.1",
+        "https://dns.example:443",
+        "https://dns.example:/dns-query",
+        "https://dns.example:0/dns-query",
+        "https://dns.example:65536/dns-query",
+        "https://dns.example/dns query",
+        "https://dns.example/dns-query{?name}",
+        "https://dns.example/{?dns}/x",
+        "https://dns.example/dns-query#",
+        "https://dns.example/dns-query#dns.example",
+        "https://dns.example/dns-query#2001:db8::1",
+        "https://dns.example/dns-query#192.0.2.1:443",
+        "https://dns.example/dns-query#192.0.2.1#",
+        "https://192.0.2.1/dns-query#192.0.2.2",
+        "https://192.0.2.300/dns-query",
+        "https://[2001:db8::1/dns-query",
+        "https://user@dns.example/dns-query",
+        "http://dns.example/dns-query",
         "udp://"
         "[aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
         "a]",
@@ -91,6 +181,22 @@ Test(resolver, anything_else_is_an_error)
         cr_assert_eq(dns_resolver_parse(settings[i], &resolver), ECH_ERR_DECODE, "'%s'",
                      settings[i]);
     }
+}
+
+/* An id that was cut would be that of another setting too. */
+Test(resolver, settings_that_are_too_long)
+{
+    char setting[400];
+    struct dns_resolver resolver;
+    (void)snprintf(setting, sizeof setting, "https://dns.example/%0300d", 1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    (void)snprintf(setting, sizeof setting, "https://%060d.%060d.%060d.a.example/%0150d", 1, 1, 1,
+                   1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    (void)snprintf(setting, sizeof setting, "tls://192.0.2.1#%0300d.a", 1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    (void)snprintf(setting, sizeof setting, "tls://192.0.2.1#%064d.a", 1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
 }
 
 Test(resolver, resolv_conf)

@@ -129,8 +129,9 @@ Test(settings, resolver)
 Test(settings, bad_resolver_is_nobody)
 {
     static const char *const bad[] = {
-        "192.0.2.1",         "udp://", "udp://name.example", "UDP://192.0.2.1",
-        "udp://192.0.2.1:0", "sytem",  "ftp://192.0.2.1"};
+        "192.0.2.1",          "udp://", "udp://name.example", "UDP://192.0.2.1",
+        "udp://192.0.2.1:0",  "sytem",  "ftp://192.0.2.1",    "tls://dns.example",
+        "https://dns.example"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct shim_settings settings = PARSE(1, "ECHSHIM_RESOLVER", bad[i]);
         cr_assert_not(settings.resolver_usable, "%s", bad[i]);
