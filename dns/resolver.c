@@ -149,7 +149,10 @@ static char lower(char c)
 {
     static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
     const char *at = c != '\0' ? strchr(upper, c) : NULL;
-    return at != NULL ? "abcdefghijklmnopqrstuvwxyz"[at - upper] : c;
+    if (at == NULL) {
+        return c;
+    }
+    return "abcdefghijklmnopqrstuvwxyz"[at - upper];
 }
 
 static bool is_letter_or_digit(char c)
