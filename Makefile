@@ -46,7 +46,7 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
-STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line stub_preload stub_real \
+STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity stub_preload stub_real \
     stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell))
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
 ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c,$(wildcard shim/*.c))

@@ -7,6 +7,7 @@
 
 #include "shim/kept.h"
 #include "shim/log.h"
+#include "shim/own_socket.h"
 #include "shim/report.h"
 
 static struct shim_engine_state state;
@@ -50,6 +51,12 @@ static void after_fork(void)
     shim_openssl_after_fork();
 }
 
+static void in_child(void)
+{
+    shim_own_sockets_leave();
+    after_fork();
+}
+
 __attribute__((visibility("default"))) const struct shim_engine *
 shim_engine_start(const struct shim_stub *stub)
 {
@@ -61,16 +68,20 @@ shim_engine_start(const struct shim_stub *stub)
     }
     state.stub = stub;
     if (shim_settings_parse(&state.settings, &source) != ECH_OK ||
-        pthread_atfork(before_fork, after_fork, after_fork) != 0) {
+        pthread_atfork(before_fork, after_fork, in_child) != 0) {
         shim_settings_free(&state.settings);
         return NULL;
     }
     shim_report_start(&state.settings);
     dns_cache_init(&cache, seed);
-    /* By linkage these would be the stub's hooks. */
+    /* By linkage connect and send would be the stub's hooks. */
     io = dns_io_libc;
-    io.connect = stub->connect;
-    io.send = stub->send;
+    io.socket = shim_own_socket;
+    io.connect = shim_own_connect;
+    io.send = shim_own_send;
+    io.recv = shim_own_recv;
+    io.poll = shim_own_poll;
+    io.close = shim_own_close;
     state.lookup = (struct dns_lookup){
         .resolver = &state.settings.resolver,
         .io = &io,

@@ -2,12 +2,10 @@
 #include "shim/probe.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "ech/records.h"
 #include "shim/engine.h"
+#include "shim/own_socket.h"
 #include "shim/reconnect.h"
 
 enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
@@ -21,7 +19,7 @@ static bool wait_for(int fd, short events, uint64_t deadline_us)
             return false;
         }
         struct pollfd wait = {.fd = fd, .events = events};
-        int ready = poll(&wait, 1, (int)((deadline_us - now + 999) / 1000));
+        int ready = shim_own_poll(&wait, 1, (int)((deadline_us - now + 999) / 1000));
         if (ready > 0) {
             return true;
         }
@@ -35,7 +33,7 @@ static bool send_all(int fd, struct ech_exchange *exchange, uint64_t deadline_us
 {
     for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
          out = ech_exchange_to_net(exchange)) {
-        ssize_t sent = shim_engine_state()->stub->send(fd, out.data, out.len, MSG_NOSIGNAL);
+        ssize_t sent = shim_own_send(fd, out.data, out.len, MSG_NOSIGNAL);
         if (sent > 0) {
             ech_exchange_net_took(exchange, (size_t)sent);
         } else if ((errno != EAGAIN && errno != EINTR) || !wait_for(fd, POLLOUT, deadline_us)) {
@@ -51,7 +49,7 @@ static enum ech_event receive_some(int fd, struct ech_exchange *exchange, uint64
     if (!wait_for(fd, POLLIN, deadline_us)) {
         return ech_exchange_net_closed(exchange);
     }
-    ssize_t got = recv(fd, chunk, sizeof chunk, 0);
+    ssize_t got = shim_own_recv(fd, chunk, sizeof chunk, 0);
     if (got > 0) {
         return ech_exchange_from_net(exchange, bytes_of(chunk, (size_t)got));
     }
@@ -119,7 +117,7 @@ enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer 
             result = result_of(exchange, run(probe, fd, exchange, deadline_us), retry_configs);
         }
         ech_exchange_free(exchange);
-        (void)close(fd);
+        (void)shim_own_close(fd);
     }
     errno = saved;
     return result;

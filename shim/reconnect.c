@@ -17,7 +17,9 @@
 
 #include "shim/engine.h"
 #include "shim/epoll_copy.h"
+#include "shim/own_socket.h"
 #include "shim/socket_copy.h"
+#include "shim/socket_identity.h"
 
 const char *shim_reconnect_name(enum shim_reconnect result)
 {
@@ -75,14 +77,21 @@ static bool octets_sent(int fd, uint64_t *sent)
     return true;
 }
 
-enum shim_reconnect shim_reconnect_check(int fd, uint64_t sent)
+/* The application may have closed the connection that failed, and have another of that number. */
+static bool is_still(int fd, uint64_t socket)
+{
+    return socket != SHIM_SOCKET_UNKNOWN && shim_socket_identity(fd) == socket;
+}
+
+enum shim_reconnect shim_reconnect_check(int fd, uint64_t socket, uint64_t sent)
 {
     int type = 0;
     socklen_t length = sizeof type;
     uint64_t counted;
     int saved = errno;
     enum shim_reconnect result = SHIM_RECONNECT_DONE;
-    if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM ||
+    if (fd < 0 || !is_still(fd, socket) ||
+        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM ||
         !octets_sent(fd, &counted)) {
         result = SHIM_RECONNECT_NO_WAY;
     } else if (counted > sent) {
@@ -100,7 +109,7 @@ static int wait_connected(int fd, unsigned timeout_ms)
     struct pollfd wait = {.fd = fd, .events = POLLOUT};
     int ready;
     do {
-        ready = poll(&wait, 1, (int)timeout_ms);
+        ready = shim_own_poll(&wait, 1, (int)timeout_ms);
     } while (ready < 0 && errno == EINTR);
     if (ready <= 0) {
         return ready == 0 ? ETIMEDOUT : errno;
@@ -137,14 +146,14 @@ static int connect_again(int fd, int flags, unsigned timeout_ms)
         return -1;
     }
     int failure = 0;
-    if (shim_engine_state()->stub->connect(fresh, (const struct sockaddr *)&peer, length) != 0) {
+    if (shim_own_connect(fresh, (const struct sockaddr *)&peer, length) != 0) {
         failure = errno;
     }
     if (failure == EINPROGRESS || failure == EINTR) {
         failure = (flags & O_NONBLOCK) != 0 ? 0 : wait_connected(fresh, bound_of(fd, timeout_ms));
     }
     if (failure != 0) {
-        (void)close(fresh);
+        (void)shim_own_close(fresh);
         errno = failure;
         return -1;
     }
@@ -156,12 +165,12 @@ int shim_connect_like(int fd, unsigned timeout_ms)
     return connect_again(fd, 0, timeout_ms);
 }
 
-enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms)
+enum shim_reconnect shim_reconnect(int fd, uint64_t socket, unsigned timeout_ms)
 {
     int saved = errno;
     int status_flags = fcntl(fd, F_GETFL);
     int descriptor_flags = fcntl(fd, F_GETFD);
-    if (status_flags < 0 || descriptor_flags < 0) {
+    if (status_flags < 0 || descriptor_flags < 0 || !is_still(fd, socket)) {
         errno = saved;
         return SHIM_RECONNECT_NO_WAY;
     }
@@ -171,13 +180,19 @@ enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms)
         return SHIM_RECONNECT_FAILED;
     }
     shim_epoll_note(fd, &registrations);
-    bool replaced = fcntl(fresh, F_SETFL, status_flags) == 0 &&
-                    dup3(fresh, fd, (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0) == fd;
+    /* Once more, for the connection took its time. */
+    int close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0;
+    bool same = is_still(fd, socket);
+    bool replaced = same && fcntl(fresh, F_SETFL, status_flags) == 0 &&
+                    shim_own_put_over(fresh, fd, close_on_exec) == 0;
     int failure = errno;
     if (replaced) {
         shim_epoll_restore(fd, &registrations);
     }
-    (void)close(fresh);
+    (void)shim_own_close(fresh);
     errno = replaced ? saved : failure;
+    if (!same) {
+        return SHIM_RECONNECT_NO_WAY;
+    }
     return replaced ? SHIM_RECONNECT_DONE : SHIM_RECONNECT_FAILED;
 }

@@ -15,7 +15,8 @@
 enum shim_reconnect {
     SHIM_RECONNECT_DONE, /* the descriptor is the new connection, made or (non-blocking) being made
                           */
-    SHIM_RECONNECT_NO_WAY, /* not a TCP socket, or not known which: nothing was changed */
+    SHIM_RECONNECT_NO_WAY, /* not a TCP socket, or not known which, or another by now: nothing was
+                              changed */
     SHIM_RECONNECT_SHARED, /* another descriptor of the process is the same connection: nothing was
                               changed */
     SHIM_RECONNECT_USED,   /* other octets than the hello's went over it before (a proxy's CONNECT,
@@ -26,22 +27,22 @@ enum shim_reconnect {
 const char *shim_reconnect_name(enum shim_reconnect result);
 
 /*
- * Can the connection be made anew? `sent` is how many octets of it the hello exchange has sent: if
- * the kernel counts more, something went before.
+ * Can the connection be made anew? `socket` is which one it was (socket_identity.h), `sent` how
+ * many octets of it the hello exchange has sent: if the kernel counts more, something went before.
  */
-enum shim_reconnect shim_reconnect_check(int fd, uint64_t sent);
+enum shim_reconnect shim_reconnect_check(int fd, uint64_t socket, uint64_t sent);
 
 /*
- * A connection of the engine's own to the same peer, with the same options, non-blocking and
- * close-on-exec; waits for it. -1 with errno.
+ * A connection of the engine's own to the same peer, with the same options, non-blocking: one
+ * of own_socket.h; waits for it. -1 with errno.
  */
 int shim_connect_like(int fd, unsigned timeout_ms);
 
 /*
  * Makes the connection anew. A blocking descriptor waits for it, at most timeout_ms or its own
  * SO_SNDTIMEO; a non-blocking one is replaced while it connects, and the application's own waiting
- * does the rest. `connect` is the real one.
+ * does the rest.
  */
-enum shim_reconnect shim_reconnect(int fd, unsigned timeout_ms);
+enum shim_reconnect shim_reconnect(int fd, uint64_t socket, unsigned timeout_ms);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "shim/log.h"
 #include "shim/peer.h"
+#include "shim/socket_identity.h"
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
 {
@@ -54,6 +55,7 @@ static struct shim_decision decide(struct shim_session *session,
     session->report.port = peer.port;
     session->peer = peer.address;
     session->fd_hidden = given->fd < 0;
+    session->socket = shim_socket_identity(given->fd);
 
     struct dns_name qname;
     struct shim_policy_facts facts = {

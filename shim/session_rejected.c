@@ -10,6 +10,7 @@
 #include "shim/probe.h"
 #include "shim/reconnect.h"
 #include "shim/session_state.h"
+#include "shim/socket_identity.h"
 
 /* Keys are changed about every hour: what is kept of a rejection lives no longer. */
 enum { KEPT_SECONDS_MAX = 3600 };
@@ -95,6 +96,7 @@ static void give_up(struct shim_session *session, const char *reason, const stru
 static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
 {
     session->sent = 0;
+    session->socket = shim_socket_identity(fd);
     if (answer == SHIM_ANSWER_DISABLE) {
         shim_session_withdraw(session);
         shim_engine_state()->stub->permit(fd);
@@ -144,11 +146,12 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
                                                       struct lesson *lesson)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
-    enum shim_reconnect way = shim_reconnect_check(fd, session->sent);
+    enum shim_reconnect way = shim_reconnect_check(fd, session->socket, session->sent);
     if (way == SHIM_RECONNECT_DONE) {
         send_last_words(session, fd);
     }
-    learn(session, fd, lesson);
+    /* Without knowing where the connection leads, nobody is asked. */
+    learn(session, way != SHIM_RECONNECT_NO_WAY ? fd : -1, lesson);
     shim_session_note_facts(session);
     struct shim_policy_rejection facts = {
         .mode = settings->mode,
@@ -170,17 +173,36 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
     return decision;
 }
 
+/*
+ * A transport whose descriptor was hidden at the start may show one by now (a connect BIO): it
+ * counts if it is the one on which the guard saw the hello leave.
+ */
+static void find_descriptor(struct shim_session *session, int *fd)
+{
+    int seen = -1;
+    if (!session->fd_hidden) {
+        return;
+    }
+    if (session->announced &&
+        shim_engine_state()->stub->descriptor_of(session->outer_random, &seen) &&
+        (*fd < 0 || *fd == seen)) {
+        *fd = seen;
+        session->socket = shim_socket_identity(seen);
+    } else {
+        *fd = -1;
+    }
+}
+
 void shim_session_reconnect(struct shim_session *session, int fd)
 {
     int saved = errno;
     struct lesson lesson;
     session->wants_connection = false;
-    if (fd < 0 && session->announced) {
-        (void)shim_engine_state()->stub->descriptor_of(session->outer_random, &fd);
-    }
+    find_descriptor(session, &fd);
     struct shim_rejection_decision decision = decide_rejected(session, fd, &lesson);
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
-        enum shim_reconnect way = shim_reconnect(fd, shim_engine_state()->settings.timeout_ms);
+        enum shim_reconnect way =
+            shim_reconnect(fd, session->socket, shim_engine_state()->settings.timeout_ms);
         if (way != SHIM_RECONNECT_DONE) {
             decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
                                                         .reason = shim_reconnect_name(way)};

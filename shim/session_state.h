@@ -30,6 +30,7 @@ struct shim_session {
     bool fd_hidden;
     bool announced; /* to the wire guard, with this random */
     uint8_t outer_random[32];
+    uint64_t socket;              /* of the transport (socket_identity.h) */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
 };
 

@@ -9,7 +9,8 @@
 #include <stddef.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <unistd.h>
+
+#include "shim/own_socket.h"
 
 /* What a kernel does not know, or a process may not set, stays as the kernel made it. */
 static const struct {
@@ -120,7 +121,7 @@ int shim_socket_like(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) {
         return -1;
     }
-    int fresh = socket(family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+    int fresh = shim_own_socket(family, SOCK_STREAM | SOCK_NONBLOCK, protocol);
     if (fresh < 0) {
         return -1;
     }
@@ -136,7 +137,7 @@ int shim_socket_like(int fd)
     (void)fcntl(fresh, F_SETSIG, fcntl(fd, F_GETSIG));
     if (!copy_local_address(fd, fresh)) {
         int failure = errno;
-        (void)close(fresh);
+        (void)shim_own_close(fresh);
         errno = failure;
         return -1;
     }

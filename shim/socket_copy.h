@@ -7,8 +7,8 @@
 
 /*
  * A new socket of the same family and type as a connected one, with its options, its owner for
- * signals and, where the application chose one, its local address; non-blocking and close-on-exec.
- * -1 with errno.
+ * signals and, where the application chose one, its local address; non-blocking. One of
+ * own_socket.h. -1 with errno.
  */
 int shim_socket_like(int fd);
 

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/ports.h"
+#include "shim/socket_identity.h"
 
 _Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
 
@@ -158,7 +159,7 @@ static bool refuse_stream(const struct stub_attempt *attempt)
 static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 {
     if (stub_progress_any()) {
-        attempt->socket = stub_socket_identity(attempt->fd);
+        attempt->socket = shim_socket_identity(attempt->fd);
         attempt->before = (uint8_t)stub_progress_get(attempt->socket, attempt->prefix);
         attempt->tracked = attempt->before != 0;
     }
@@ -177,7 +178,7 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
         return true;
     }
     if (attempt->socket == 0) {
-        attempt->socket = stub_socket_identity(attempt->fd);
+        attempt->socket = shim_socket_identity(attempt->fd);
     }
     if (hello == SHIM_HELLO_MORE) {
         if (!attempt->tracked) {
@@ -196,7 +197,7 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 
 static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 {
-    attempt->socket = stub_socket_identity(attempt->fd);
+    attempt->socket = shim_socket_identity(attempt->fd);
     if ((work & STUB_GUARD_STRICT) == 0) {
         attempt->sighted = (work & STUB_GUARD_TELL) != 0;
         return true;

@@ -67,9 +67,6 @@ bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
 /* An announced random was sent on this descriptor of this socket. */
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket);
 
-/* The identity of an open socket: another one for each, the same for its duplicates. */
-uint64_t stub_socket_identity(int fd);
-
 /* Is there any progress on any socket? */
 bool stub_progress_any(void);
 /* The octets of a hello that a socket has sent so far; 0 if none. */

@@ -5,9 +5,9 @@
  */
 #include <errno.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <time.h>
 
+#include "shim/socket_identity.h"
 #include "shim/stub_guard.h"
 
 /* ---- announced randoms ---- */
@@ -134,23 +134,9 @@ bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
     }
     int saved = errno;
     *fd = atomic_load_explicit(&slot->fd, memory_order_relaxed);
-    bool same = stub_socket_identity(*fd) == socket;
+    bool same = shim_socket_identity(*fd) == socket;
     errno = saved;
     return same;
-}
-
-/* ---- sockets ---- */
-
-uint64_t stub_socket_identity(int fd)
-{
-    uint64_t cookie = 0;
-    socklen_t length = sizeof cookie;
-    struct stat status;
-    if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 && cookie != 0) {
-        return cookie;
-    }
-    /* A kernel without cookies; an inode number may come again, but not while it is in use. */
-    return fstat(fd, &status) == 0 && status.st_ino != 0 ? (uint64_t)status.st_ino : UINT64_MAX;
 }
 
 /* ---- progress: hellos of which fewer than SHIM_HELLO_PREFIX octets are out ---- */
@@ -307,7 +293,7 @@ void stub_permit(int fd)
         return;
     }
     int saved = errno;
-    uint64_t socket = stub_socket_identity(fd);
+    uint64_t socket = shim_socket_identity(fd);
     if (!was_told(socket)) {
         note_told(socket);
     }

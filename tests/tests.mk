@@ -23,7 +23,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c downgrade.c \
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c downgrade.c \
                      stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
@@ -97,8 +97,9 @@ CLIENT_DIR := tests/preload/clients
 CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
 CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 
+# -rdynamic: libsteps.so finds run_again by name.
 $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c edge.c many.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
+	$(CLIENT_CC) -rdynamic -lssl -lcrypto
 
 # A TLS library linked into the program, where no hook can see it.
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,client.c common.c edge.c many.c) $(CLIENT_COMMON)
@@ -122,11 +123,15 @@ $(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c com
 $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 	$(CLIENT_CC) -shared -fPIC -ldl
 
+# Not fortified: its functions are those that fortification calls.
+$(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
+	$(CLIENT_CC) -shared -fPIC -ldl -U_FORTIFY_SOURCE
+
 $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
 
 $(CLIENTS)/gnutls_client $(CLIENTS)/gnutls_edge: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -lgnutls
+	$(CLIENT_CC) -rdynamic -lgnutls
 
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
@@ -135,7 +140,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so loader_client)
+                                 libwrap_connect.so libsteps.so loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)

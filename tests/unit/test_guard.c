@@ -13,6 +13,7 @@
 #include "shim/policy.h"
 #include "shim/ports.h"
 #include "shim/report.h"
+#include "shim/socket_identity.h"
 #include "shim/stub_guard.h"
 
 /* ---- what the guard needs of the rest of the stub ---- */
@@ -278,8 +279,8 @@ Test(guard, a_socket_is_told_of_once)
     int pair[2];
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     stub_permit(pair[0]);
-    cr_assert_not(stub_tell_once(stub_socket_identity(pair[0])));
-    cr_assert(stub_tell_once(stub_socket_identity(pair[1])));
+    cr_assert_not(stub_tell_once(shim_socket_identity(pair[0])));
+    cr_assert(stub_tell_once(shim_socket_identity(pair[1])));
     close(pair[0]);
     close(pair[1]);
 }

@@ -6,6 +6,7 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -26,6 +27,28 @@ void fail(const char *format, ...)
     exit(1);
 }
 
+bool await(int fd, short events)
+{
+    struct pollfd wait = {.fd = fd, .events = events};
+    int ready;
+    do {
+        ready = poll(&wait, 1, 20000);
+    } while (ready < 0 && errno == EINTR);
+    return ready == 1;
+}
+
+/* An interrupted connect goes on by itself. */
+static bool connected(int fd, int flags)
+{
+    int failure = errno;
+    socklen_t len = sizeof failure;
+    if (failure == EINPROGRESS && flags == SOCK_NONBLOCK) {
+        return true;
+    }
+    return failure == EINTR && await(fd, POLLOUT) &&
+           getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &len) == 0 && failure == 0;
+}
+
 static int dial_with(const struct target *target, int flags)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
@@ -35,7 +58,7 @@ static int dial_with(const struct target *target, int flags)
         fail("%s: %s", target->host, gai_strerror(error));
     }
     int fd = socket(found->ai_family, SOCK_STREAM | SOCK_CLOEXEC | flags, 0);
-    if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && errno != EINPROGRESS)) {
+    if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && !connected(fd, flags))) {
         fail("%s: %s", target->host, strerror(errno));
     }
     /* Else the request waits for the acknowledgement of Finished, 40 ms each time. */
@@ -177,16 +200,25 @@ void endure(const struct target *target, void (*once)(const struct target *targe
     }
 }
 
+static const struct mode *the_mode;
+static struct target the_target;
+
+void run_again(void)
+{
+    the_mode->run(&the_target);
+}
+
 int run_mode_of(int argc, char **argv, const struct mode *modes)
 {
     if (argc < 5) {
         fail("usage: %s HOST PORT CAFILE MODE [PKI-FOLDER]", argv[0]);
     }
-    struct target target = {argv[1], argv[2], argv[3], argc > 5 ? argv[5] : "."};
+    the_target = (struct target){argv[1], argv[2], argv[3], argc > 5 ? argv[5] : "."};
     signal(SIGPIPE, SIG_IGN);
     for (; modes->name != NULL; modes++) {
         if (strcmp(modes->name, argv[4]) == 0) {
-            modes->run(&target);
+            the_mode = modes;
+            modes->run(&the_target);
             printf("%s: all is well\n", modes->name);
             return 0;
         }

@@ -32,6 +32,10 @@ int dial(const struct target *target);
 /* A socket on which connect() has only been started. */
 int dial_nonblocking(const struct target *target);
 
+/* Waits until the socket can do what is wanted, however often it is interrupted; false after 20 s.
+ */
+bool await(int fd, short events);
+
 /* The request, for all of them the same; fails when it does not fit. Gives its length. */
 size_t make_request(const struct target *target, char *out, size_t size);
 
@@ -52,6 +56,10 @@ void across_fork(const struct target *target, void (*once)(const struct target *
 
 /* Runs `once` 2,000 times, and fails when descriptors or threads are left, or memory has grown. */
 void endure(const struct target *target, void (*once)(const struct target *target));
+
+/* The mode at hand once more: for the child of a fork that steps.c makes, which finds it by name.
+ */
+void run_again(void);
 
 int run_mode_of(int argc, char **argv, const struct mode *modes);
 

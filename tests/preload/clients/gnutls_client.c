@@ -154,10 +154,7 @@ static bool again(gnutls_session_t session, const struct transport *transport, s
         return false;
     }
     if (transport->way->flags & GNUTLS_NONBLOCK) {
-        struct pollfd ready = {.fd = transport->fd,
-                               .events =
-                                   gnutls_record_get_direction(session) == 1 ? POLLOUT : POLLIN};
-        if (poll(&ready, 1, 20000) != 1) {
+        if (!await(transport->fd, gnutls_record_get_direction(session) == 1 ? POLLOUT : POLLIN)) {
             fail("nothing happened on the socket");
         }
     }
@@ -204,8 +201,7 @@ static void fetch(const struct target *target, const struct way *way)
     must(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     struct transport transport = {.way = way, .session = session};
     transport.fd = way->flags & GNUTLS_NONBLOCK ? dial_nonblocking(target) : dial(target);
-    struct pollfd connected = {.fd = transport.fd, .events = POLLOUT};
-    if (poll(&connected, 1, 20000) != 1) {
+    if (!await(transport.fd, POLLOUT)) {
         fail("no connection");
     }
     set_transport(session, &transport);

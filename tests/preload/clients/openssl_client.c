@@ -285,6 +285,31 @@ static void run_stutter(const struct target *target)
     fetch_by_own_bio(target, (struct own_bio){.read_max = 1, .write_max = 7, .stutter = true});
 }
 
+/* A blocking socket whose calls may be interrupted: libssl says "again" then. */
+static void run_patient(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    fetch_stubbornly(target, ssl, await_nothing, NULL);
+    end(ssl, ctx, fd);
+}
+
+/* The first share is of a group that few have, and the program's own. */
+static void run_ffdhe(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    if (SSL_CTX_set1_groups_list(ctx, "ffdhe2048:X25519:P-384") != 1) {
+        fail_ssl("SSL_CTX_set1_groups_list");
+    }
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    SSL_set_fd(ssl, fd);
+    fetch_stubbornly(target, ssl, await_nothing, NULL);
+    end(ssl, ctx, fd);
+}
+
 static void await_epoll(SSL *ssl, int result, void *argument)
 {
     const int *epoll = argument;
@@ -331,6 +356,8 @@ int main(int argc, char **argv)
         {"own-bio", run_own_bio},
         {"dribble", run_dribble},
         {"stutter", run_stutter},
+        {"patient", run_patient},
+        {"ffdhe", run_ffdhe},
         {"epoll", run_epoll},
         {"threads", run_threads},
         {"threads-shared-ctx", run_threads_shared_ctx},

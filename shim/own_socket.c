@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/own_socket.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <unistd.h>
+
+#include "shim/engine.h"
+#include "shim/socket_identity.h"
+
+/* HIGH: programs count on low numbers, which they get when they close a descriptor and open
+ * another. */
+enum { OWN_MAX = 128, HIGH = 256 };
+
+/* A place belongs to the thread that opened the socket; only to take one is there a race. */
+static struct own {
+    atomic_int descriptor; /* and one; 0: free */
+    _Atomic uint64_t socket;
+} table[OWN_MAX];
+
+static struct own *find(int fd)
+{
+    for (size_t i = 0; fd >= 0 && i < OWN_MAX; i++) {
+        if (atomic_load_explicit(&table[i].descriptor, memory_order_acquire) == fd + 1) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+static bool is_same(const struct own *own, int fd)
+{
+    return own != NULL && shim_socket_identity(fd) == atomic_load(&own->socket);
+}
+
+/* errno EBADF if it is ours no more. */
+static bool is_ours(int fd)
+{
+    int saved = errno;
+    bool ours = is_same(find(fd), fd);
+    errno = ours ? saved : EBADF;
+    return ours;
+}
+
+/* An entry of the same number is one that was closed under us. */
+static bool note(int fd)
+{
+    struct own *stale = find(fd);
+    if (stale != NULL) {
+        atomic_store(&stale->socket, shim_socket_identity(fd));
+        return true;
+    }
+    for (size_t i = 0; i < OWN_MAX; i++) {
+        int none = 0;
+        if (atomic_compare_exchange_strong(&table[i].descriptor, &none, fd + 1)) {
+            atomic_store(&table[i].socket, shim_socket_identity(fd));
+            return true;
+        }
+    }
+    return false;
+}
+
+int shim_own_socket(int domain, int type, int protocol)
+{
+    int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
+    if (fd < 0) {
+        return -1;
+    }
+    int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
+    if (high >= 0) {
+        (void)close(fd);
+        fd = high;
+    }
+    if (!note(fd)) {
+        (void)close(fd);
+        errno = EMFILE;
+        return -1;
+    }
+    return fd;
+}
+
+int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return is_ours(fd) ? shim_engine_state()->stub->connect(fd, address, length) : -1;
+}
+
+/* MSG_DONTWAIT: even should another socket take its place between the question and the call. */
+ssize_t shim_own_send(int fd, const void *data, size_t length, int flags)
+{
+    return is_ours(fd) ? shim_engine_state()->stub->send(fd, data, length, flags | MSG_DONTWAIT)
+                       : -1;
+}
+
+ssize_t shim_own_recv(int fd, void *out, size_t size, int flags)
+{
+    return is_ours(fd) ? recv(fd, out, size, flags | MSG_DONTWAIT) : -1;
+}
+
+int shim_own_poll(struct pollfd *wait, nfds_t count, int milliseconds)
+{
+    if (count != 1) {
+        errno = EINVAL;
+        return -1;
+    }
+    return is_ours(wait->fd) ? poll(wait, count, milliseconds) : -1;
+}
+
+int shim_own_put_over(int fd, int over, int flags)
+{
+    int result;
+    do {
+        /* EBUSY: another thread opens a descriptor of that number at this moment (dup(2)). */
+        result = is_ours(fd) ? dup3(fd, over, flags) : -1;
+    } while (result < 0 && (errno == EINTR || errno == EBUSY));
+    return result < 0 ? -1 : 0;
+}
+
+int shim_own_close(int fd)
+{
+    struct own *own = find(fd);
+    int result = -1;
+    if (own == NULL) {
+        errno = EBADF;
+        return -1;
+    }
+    bool ours = is_same(own, fd);
+    atomic_store_explicit(&own->descriptor, 0, memory_order_release);
+    errno = EBADF;
+    if (ours) {
+        result = close(fd);
+    }
+    return result;
+}
+
+void shim_own_sockets_leave(void)
+{
+    int saved = errno;
+    for (size_t i = 0; i < OWN_MAX; i++) {
+        int descriptor = atomic_load(&table[i].descriptor);
+        if (descriptor != 0) {
+            (void)shim_own_close(descriptor - 1);
+        }
+    }
+    errno = saved;
+}
