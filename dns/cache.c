@@ -12,7 +12,7 @@ struct dns_cache_entry {
     struct dns_https_answer *answer;
     size_t octets;
     size_t bucket;
-    struct dns_name qname;
+    struct dns_question question;
     char resolver_id[]; /* a string */
 };
 
@@ -26,11 +26,12 @@ static uint64_t hash_octets(uint64_t hash, struct bytes octets)
 }
 
 static size_t bucket_of(const struct dns_cache *cache, const char *resolver_id,
-                        const struct dns_name *qname)
+                        const struct dns_question *question)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ cache->seed;
     hash = hash_octets(hash, bytes_of(resolver_id, strlen(resolver_id)));
-    hash = hash_octets(hash, dns_name_view(qname));
+    hash = hash_octets(hash, dns_name_view(&question->qname));
+    hash = hash_octets(hash, bytes_of(&question->type, sizeof question->type));
     return (size_t)((hash ^ (hash >> 32)) % DNS_CACHE_BUCKETS);
 }
 
@@ -66,10 +67,10 @@ static void list_add(struct dns_cache *cache, struct dns_cache_entry *entry)
 /* ---- entries; the lock is held ---- */
 
 static struct dns_cache_entry *find(const struct dns_cache *cache, size_t bucket,
-                                    const char *resolver_id, const struct dns_name *qname)
+                                    const char *resolver_id, const struct dns_question *question)
 {
     struct dns_cache_entry *entry = cache->bucket[bucket];
-    while (entry != NULL && (!dns_name_equal(&entry->qname, qname) ||
+    while (entry != NULL && (!dns_question_equal(&entry->question, question) ||
                              strcmp(entry->resolver_id, resolver_id) != 0)) {
         entry = entry->next;
     }
@@ -92,7 +93,7 @@ static void drop(struct dns_cache *cache, struct dns_cache_entry *entry)
 
 static void add(struct dns_cache *cache, struct dns_cache_entry *entry)
 {
-    struct dns_cache_entry *old = find(cache, entry->bucket, entry->resolver_id, &entry->qname);
+    struct dns_cache_entry *old = find(cache, entry->bucket, entry->resolver_id, &entry->question);
     if (old != NULL) {
         drop(cache, old);
     }
@@ -138,12 +139,12 @@ void dns_cache_free(struct dns_cache *cache)
 }
 
 struct dns_https_answer *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
-                                       const struct dns_name *qname, uint64_t now_us)
+                                       const struct dns_question *question, uint64_t now_us)
 {
     struct dns_https_answer *answer = NULL;
     (void)pthread_mutex_lock(&cache->lock);
     struct dns_cache_entry *entry =
-        find(cache, bucket_of(cache, resolver_id, qname), resolver_id, qname);
+        find(cache, bucket_of(cache, resolver_id, question), resolver_id, question);
     if (entry != NULL && now_us >= entry->expires_us) {
         drop(cache, entry);
     } else if (entry != NULL) {
@@ -155,8 +156,9 @@ struct dns_https_answer *dns_cache_get(struct dns_cache *cache, const char *reso
     return answer;
 }
 
-void dns_cache_put(struct dns_cache *cache, const char *resolver_id, const struct dns_name *qname,
-                   struct dns_https_answer *answer, uint64_t now_us)
+void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
+                   const struct dns_question *question, struct dns_https_answer *answer,
+                   uint64_t now_us)
 {
     if (answer->result == DNS_FAILED) {
         return;
@@ -167,8 +169,8 @@ void dns_cache_put(struct dns_cache *cache, const char *resolver_id, const struc
         return;
     }
     memcpy(entry->resolver_id, resolver_id, id_size);
-    entry->qname = *qname;
-    entry->bucket = bucket_of(cache, resolver_id, qname);
+    entry->question = *question;
+    entry->bucket = bucket_of(cache, resolver_id, question);
     entry->expires_us = now_us + lifetime_us(answer);
     entry->octets = sizeof *entry + id_size + answer->size;
     entry->answer = dns_https_answer_hold(answer);

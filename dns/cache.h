@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #include "dns/answer.h"
-#include "dns/name.h"
+#include "dns/message.h"
 
 enum {
     DNS_CACHE_ENTRIES = 4096,
@@ -50,15 +50,17 @@ void dns_cache_free(struct dns_cache *cache);
  * dns_servers_id. */
 ECH_MUST_USE struct dns_https_answer *dns_cache_get(struct dns_cache *cache,
                                                     const char *resolver_id,
-                                                    const struct dns_name *qname, uint64_t now_us);
+                                                    const struct dns_question *question,
+                                                    uint64_t now_us);
 
 /*
  * Keeps a reference of its own. DNS_FAILED is not kept: the next look-up asks again. If there is no
  * memory, nothing is kept. Threads that miss the same name at the same time each ask; the last
  * answer stays.
  */
-void dns_cache_put(struct dns_cache *cache, const char *resolver_id, const struct dns_name *qname,
-                   struct dns_https_answer *answer, uint64_t now_us);
+void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
+                   const struct dns_question *question, struct dns_https_answer *answer,
+                   uint64_t now_us);
 
 /* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps what
  * was known. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * SVCB resolution for TLS over TCP (RFC 9460, 3; RFC 9848, 5): from an origin to endpoints with
- * their ECHConfigLists.
+ * their ECHConfigLists; and the addresses of host names.
  *
  * Choices where the RFCs leave one: failures are told, and whether they are fatal is the caller's
  * policy (RFC 9460, 3.1); an RRset is not rejected because all records have no-default-alpn
@@ -23,18 +23,22 @@ enum {
                           9460, 2.4.2 and 3.1) */
 };
 
+struct dns_channel;
+
 /* Who is asked and how. All pointers are borrowed; the same object may serve many threads. */
 struct dns_lookup {
     const struct dns_resolver *resolver;
     const char *resolv_conf; /* NULL: /etc/resolv.conf */
     const struct dns_io *io;
-    struct dns_cache *cache; /* NULL: none */
-    uint64_t timeout_us;     /* bound of one look-up with all retries, servers, aliases and TCP */
+    struct dns_cache *cache;     /* NULL: none */
+    struct dns_channel *channel; /* NULL: plain DNS; else every question goes over it */
+    uint64_t timeout_us;         /* how long one look-up may make its caller wait, with all retries,
+                                    servers,         aliases and TCP */
 };
 
 /* How a look-up went, for the report. */
 struct dns_lookup_report {
-    uint64_t lookup_us; /* how long it took */
+    uint64_t lookup_us; /* how long the caller was kept */
     bool cached;
     char resolver[DNS_RESOLVER_ID]; /* dns_servers_id of who was asked, or would have been */
 };
@@ -48,5 +52,60 @@ struct dns_lookup_report {
 ECH_MUST_USE struct dns_https_answer *dns_lookup_https(const struct dns_lookup *lookup,
                                                        const char *host, uint16_t port,
                                                        struct dns_lookup_report *report);
+
+/*
+ * The same in two steps, so that the answer travels while the program does something else. A
+ * pending look-up is one thread's at a time. It owns at most one descriptor (dns/descriptor.h); the
+ * child of a fork that takes it up asks again in a socket of its own.
+ */
+struct dns_https_pending;
+
+/*
+ * Sends the first question, or finds the cache warm, and returns without waiting. What lookup
+ * points to is borrowed until the end. NULL: no memory, or not a name to ask about.
+ * dns_https_finish or dns_https_cancel ends it.
+ */
+ECH_MUST_USE struct dns_https_pending *dns_https_begin(const struct dns_lookup *lookup,
+                                                       const char *host, uint16_t port);
+
+/*
+ * Waits until wait_until_us (io's clock), but never longer than what is left of timeout_us, of
+ * which only the time counts that is spent waiting. What has come already is always read: with 0 it
+ * does not wait. NULL: not there yet, and pending stays. Else the answer, and pending is freed.
+ */
+ECH_MUST_USE struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending,
+                                                       uint64_t wait_until_us,
+                                                       struct dns_lookup_report *report);
+
+/* Frees a pending look-up whose answer nobody wants. NULL is nothing. */
+void dns_https_cancel(struct dns_https_pending *pending);
+
+/* An address, in the order of octets of the network. */
+struct dns_address {
+    int family;         /* AF_INET, AF_INET6 */
+    uint8_t octets[16]; /* the first 4 of them, or all */
+};
+
+/* The addresses of a host. */
+struct dns_addresses {
+    enum dns_result result; /* DNS_FOUND: at least one; what could not be looked up is left out */
+    enum dns_reason reason;
+    char canonical[DNS_HOST_SIZE]; /* where the CNAMEs led, no trailing dot; of DNS_FOUND */
+    struct dns_address *list;      /* IPv6 first, in the resolver's order */
+    size_t count;
+    uint32_t ttl; /* seconds: the least of all */
+};
+
+/*
+ * Looks up A and AAAA of a host name, which counts as absolute; ipv4 and ipv6 say which. Both are
+ * asked at once, CNAMEs are followed, answers are cached. As dns_lookup_https in all else;
+ * dns_addresses_free. NULL only if there is no memory.
+ */
+ECH_MUST_USE struct dns_addresses *dns_lookup_addresses(const struct dns_lookup *lookup,
+                                                        const char *host, bool ipv4, bool ipv6,
+                                                        struct dns_lookup_report *report);
+
+/* NULL is nothing. */
+void dns_addresses_free(struct dns_addresses *addresses);
 
 #endif

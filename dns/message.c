@@ -33,16 +33,22 @@ struct record {
     struct bytes rdata;
 };
 
-enum ech_status dns_query_encode(const struct dns_name *qname, uint16_t id, struct writer *w)
+bool dns_question_equal(const struct dns_question *a, const struct dns_question *b)
 {
+    return a->type == b->type && dns_name_equal(&a->qname, &b->qname);
+}
+
+enum ech_status dns_query_encode(const struct dns_question *question, uint16_t id, struct writer *w)
+{
+    const struct dns_name *qname = &question->qname;
     enum ech_status status = ECH_ERR_NOMEM;
     uint8_t *wire = NULL;
     size_t len = 0;
     ldns_rdf *name = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, qname->len, qname->octets);
     /* The packet owns the name from here on. */
-    ldns_pkt *query = name == NULL
-                          ? NULL
-                          : ldns_pkt_query_new(name, LDNS_RR_TYPE_HTTPS, LDNS_RR_CLASS_IN, LDNS_RD);
+    ldns_pkt *query = name == NULL ? NULL
+                                   : ldns_pkt_query_new(name, (ldns_rr_type)question->type,
+                                                        LDNS_RR_CLASS_IN, LDNS_RD);
     if (query == NULL) {
         ldns_rdf_deep_free(name);
         return ECH_ERR_NOMEM;
@@ -87,23 +93,23 @@ static bool header_read(struct reader *r, struct header *header)
            rd_u16(r, &header->additionals);
 }
 
-static bool question_read(struct bytes message, struct reader *r, struct dns_name *name,
-                          uint16_t *type, uint16_t *class)
+static bool question_read(struct bytes message, struct reader *r, struct dns_question *question,
+                          uint16_t *class)
 {
-    return name_expand(message, r, name) == ECH_OK && rd_u16(r, type) && rd_u16(r, class);
+    return name_expand(message, r, &question->qname) == ECH_OK && rd_u16(r, &question->type) &&
+           rd_u16(r, class);
 }
 
-bool dns_answer_matches(struct bytes message, const struct dns_name *qname, uint16_t id)
+bool dns_answer_matches(struct bytes message, const struct dns_question *question, uint16_t id)
 {
     struct reader r = rd_of(message);
     struct header header;
-    struct dns_name name;
-    uint16_t type;
+    struct dns_question asked;
     uint16_t class;
     return header_read(&r, &header) && header.id == id && (header.flags & FLAG_QR) != 0 &&
            (header.flags & MASK_OPCODE) == 0 && header.questions == 1 &&
-           question_read(message, &r, &name, &type, &class) && type == DNS_TYPE_HTTPS &&
-           class == CLASS_IN && dns_name_equal(&name, qname);
+           question_read(message, &r, &asked, &class) && class == CLASS_IN &&
+           dns_question_equal(&asked, question);
 }
 
 static enum ech_status record_read(struct bytes message, struct reader *r, struct record *record)
@@ -171,20 +177,29 @@ static enum ech_status cname_read(struct bytes message, const struct record *cna
     return status == ECH_OK && r.len != after ? ECH_ERR_DECODE : status;
 }
 
-/* Takes the HTTPS records at answer->owner. Type 64 has another type and is never seen here. */
-static enum ech_status take_https(const struct record *records, size_t count,
-                                  struct dns_answer *answer)
+static bool is_address(uint16_t type)
+{
+    return type == DNS_TYPE_A || type == DNS_TYPE_AAAA;
+}
+
+/* Takes the records of that type at answer->owner. */
+static enum ech_status take(const struct record *records, size_t count, uint16_t type,
+                            struct dns_answer *answer)
 {
     for (size_t i = 0; i < count; i++) {
-        if (records[i].type != DNS_TYPE_HTTPS ||
-            !dns_name_equal(&records[i].owner, &answer->owner)) {
+        const struct record *record = &records[i];
+        if (record->type != type || !dns_name_equal(&record->owner, &answer->owner)) {
             continue;
         }
-        if (answer->https_count == DNS_HTTPS_MAX) {
-            return ECH_ERR_SPACE;
+        if (is_address(type) && record->rdata.len != (type == DNS_TYPE_A ? 4 : 16)) {
+            return ECH_ERR_DECODE;
         }
-        answer->https[answer->https_count++] = records[i].rdata;
-        answer->ttl = ttl_min(answer->ttl, ttl_of(records[i].ttl));
+        if (answer->rdata_count == DNS_RDATA_MAX) {
+            /* Some addresses are as good as all of them; of HTTPS records each may matter. */
+            return is_address(type) ? ECH_OK : ECH_ERR_SPACE;
+        }
+        answer->rdata[answer->rdata_count++] = record->rdata;
+        answer->ttl = ttl_min(answer->ttl, ttl_of(record->ttl));
     }
     return ECH_OK;
 }
@@ -202,12 +217,12 @@ static const struct record *find_cname(const struct record *records, size_t coun
 
 /* RFC 9460, 2.4.2: CNAMEs are followed as normal. Those that a DNAME brought look no different. */
 static enum ech_status follow(struct bytes message, const struct record *records, size_t count,
-                              struct dns_answer *answer)
+                              uint16_t type, struct dns_answer *answer)
 {
     answer->ttl = UINT32_MAX;
-    enum ech_status status = take_https(records, count, answer);
+    enum ech_status status = take(records, count, type, answer);
     const struct record *cname;
-    while (status == ECH_OK && answer->https_count == 0 &&
+    while (status == ECH_OK && answer->rdata_count == 0 &&
            (cname = find_cname(records, count, &answer->owner)) != NULL) {
         if (answer->cnames == DNS_CNAME_MAX) {
             answer->cname_loop = true;
@@ -217,7 +232,7 @@ static enum ech_status follow(struct bytes message, const struct record *records
         answer->ttl = ttl_min(answer->ttl, ttl_of(cname->ttl));
         status = cname_read(message, cname, &answer->owner);
         if (status == ECH_OK) {
-            status = take_https(records, count, answer);
+            status = take(records, count, type, answer);
         }
     }
     answer->ttl = answer->ttl == UINT32_MAX ? 0 : answer->ttl;
@@ -225,7 +240,7 @@ static enum ech_status follow(struct bytes message, const struct record *records
 }
 
 static enum ech_status answer_section(struct bytes message, struct reader *r, size_t count,
-                                      struct dns_answer *answer)
+                                      uint16_t type, struct dns_answer *answer)
 {
     struct record *records = calloc(count + 1, sizeof *records);
     if (records == NULL) {
@@ -238,7 +253,7 @@ static enum ech_status answer_section(struct bytes message, struct reader *r, si
         kept += status == ECH_OK && records[kept].class == CLASS_IN ? 1 : 0;
     }
     if (status == ECH_OK) {
-        status = follow(message, records, kept, answer);
+        status = follow(message, records, kept, type, answer);
     }
     free(records);
     return status;
@@ -273,17 +288,16 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
     return status;
 }
 
-enum ech_status dns_answer_parse(struct bytes message, const struct dns_name *qname,
+enum ech_status dns_answer_parse(struct bytes message, const struct dns_question *question,
                                  struct dns_answer *answer)
 {
     struct reader r = rd_of(message);
     struct header header;
-    struct dns_name name;
-    uint16_t type;
+    struct dns_question asked;
     uint16_t class;
-    *answer = (struct dns_answer){.owner = *qname};
+    *answer = (struct dns_answer){.owner = question->qname};
     if (!header_read(&r, &header) || header.questions != 1 ||
-        !question_read(message, &r, &name, &type, &class)) {
+        !question_read(message, &r, &asked, &class)) {
         return ECH_ERR_DECODE;
     }
     answer->rcode = header.flags & MASK_RCODE;
@@ -294,7 +308,7 @@ enum ech_status dns_answer_parse(struct bytes message, const struct dns_name *qn
     if ((size_t)header.answers + header.authorities + header.additionals > DNS_RECORD_MAX) {
         return ECH_ERR_SPACE;
     }
-    enum ech_status status = answer_section(message, &r, header.answers, answer);
+    enum ech_status status = answer_section(message, &r, header.answers, question->type, answer);
     if (status == ECH_OK) {
         status = authority_section(message, &r, header.authorities, answer);
     }

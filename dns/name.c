@@ -149,6 +149,18 @@ enum dns_name_kind dns_name_kind(const char *host)
     return labels < 2 || is_private(label, before) ? DNS_NAME_PRIVATE : DNS_NAME_GLOBAL;
 }
 
+/* Appends a host, of which dns_name_kind knows that it is one, and the root. */
+static enum ech_status add_host(struct dns_name *name, const char *host)
+{
+    for (const char *at = host; *at != '\0';) {
+        if (!add_label(name, take_host_label(&at))) {
+            return ECH_ERR_SPACE;
+        }
+    }
+    add_root(name);
+    return ECH_OK;
+}
+
 enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_name *name)
 {
     name->len = 0;
@@ -163,13 +175,13 @@ enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_n
             return ECH_ERR_SPACE;
         }
     }
-    for (const char *at = host; *at != '\0';) {
-        if (!add_label(name, take_host_label(&at))) {
-            return ECH_ERR_SPACE;
-        }
-    }
-    add_root(name);
-    return ECH_OK;
+    return add_host(name, host);
+}
+
+enum ech_status dns_name_of_host(const char *host, struct dns_name *name)
+{
+    name->len = 0;
+    return dns_name_kind(host) == DNS_NAME_NONE ? ECH_ERR_UNSUPPORTED : add_host(name, host);
 }
 
 bool dns_name_to_host(const struct dns_name *name, char host[DNS_HOST_SIZE])

@@ -65,6 +65,12 @@ ECH_MUST_USE enum ech_status dns_name_of_origin(const char *host, uint16_t port,
                                                 struct dns_name *name);
 
 /*
+ * The QNAME for the addresses of a host name, which counts as absolute. Whether a private name may
+ * be asked for is the caller's affair. ECH_ERR_UNSUPPORTED: it is DNS_NAME_NONE. ECH_ERR_SPACE.
+ */
+ECH_MUST_USE enum ech_status dns_name_of_host(const char *host, struct dns_name *name);
+
+/*
  * Writes the name as text without a trailing dot. False if it holds other octets than a host name
  * may (then no resolver interface of the system could take it) or if it is the root.
  */

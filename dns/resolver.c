@@ -122,7 +122,7 @@ static bool port_take(const char **text, const char *ends, uint16_t usual, uint1
     return **text == '\0' || strchr(ends, **text) != NULL;
 }
 
-static void port_set(union dns_address *address, uint16_t port)
+static void port_set(union dns_socket_address *address, uint16_t port)
 {
     if (address->any.sa_family == AF_INET) {
         address->v4.sin_port = htons(port);
@@ -198,7 +198,7 @@ static void address_keep(struct dns_secure_server *secure, const struct dns_serv
     secure->address_len = server->address_len;
 }
 
-static void address_format(const union dns_address *address, char *out, size_t size)
+static void address_format(const union dns_socket_address *address, char *out, size_t size)
 {
     char text[INET6_ADDRSTRLEN] = "";
     if (address->any.sa_family == AF_INET) {

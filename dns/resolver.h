@@ -22,14 +22,14 @@ enum {
     DNS_PATH_SIZE = 192, /* octets of the path of an https:// resolver with its NUL */
 };
 
-union dns_address {
+union dns_socket_address {
     struct sockaddr any;
     struct sockaddr_in v4;
     struct sockaddr_in6 v6;
 };
 
 struct dns_server {
-    union dns_address address;
+    union dns_socket_address address;
     socklen_t address_len;
     bool tcp_only;
 };
@@ -57,7 +57,7 @@ enum dns_resolver_kind {
 struct dns_secure_server {
     char name[DNS_HOST_SIZE]; /* lower-case, without a trailing dot; "": the address counts */
     uint16_t port;            /* host order */
-    union dns_address address;
+    union dns_socket_address address;
     socklen_t address_len;    /* 0: the name is to be looked up by the system */
     char path[DNS_PATH_SIZE]; /* of https://, with its slash */
     char id[DNS_RESOLVER_ID]; /* the setting in full, for the report and as a part of cache keys */

@@ -2,44 +2,36 @@
 #include "dns/transport_plain.h"
 
 #include <errno.h>
+#include <string.h>
 
-enum { LEAST_TRY_US = 500000 };
-
-/* What one try needs; the query is on the stack of the caller. */
-struct attempt {
-    const struct dns_io *io;
-    const struct dns_server *server;
-    const struct dns_name *qname;
-    uint64_t deadline_us;
-    uint16_t id;
-    struct bytes query; /* with the two octets of length that TCP wants before it */
-    struct dns_exchange *x;
+enum {
+    LEAST_TRY_US = 500000,
+    LOST_MAX = 8,     /* sockets that may be closed under us before we give up */
+    STRAYS_MAX = 256, /* messages that do not match and are read though the time is over: what may
+                         lie before the answer in a socket's buffer */
 };
 
-/*
- * Waits for an event. False: the deadline has come, or waiting does not work. An interrupted wait
- * counts as an event; the caller just tries again.
- */
-static bool wait_for(const struct attempt *a, int fd, short events)
-{
-    uint64_t now = a->io->now_us();
-    if (now >= a->deadline_us) {
-        return false;
-    }
-    uint64_t left_ms = (a->deadline_us - now + 999) / 1000;
-    struct pollfd pollfd = {.fd = fd, .events = events};
-    int ready = a->io->poll(&pollfd, 1, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
-    return ready >= 0 || errno == EINTR;
-}
+/* What one step led to. */
+enum step {
+    STEP_WAIT, /* nothing to be done now */
+    STEP_ON,   /* the stage is another one */
+    STEP_ENDED /* the try is over, with a reason */
+};
 
 static bool is_transient(int error)
 {
-    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR;
+    return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == EINPROGRESS;
 }
 
-static enum dns_reason reason_of_status(enum ech_status status)
+static const struct dns_server *server_of(const struct dns_plain *p)
 {
-    switch (status) {
+    return &p->servers->server[(p->tries - 1) % p->servers->count];
+}
+
+static enum dns_reason parse(const struct dns_plain *p, struct bytes message,
+                             struct dns_exchange *x)
+{
+    switch (dns_answer_parse(message, p->question, &x->answer)) {
     case ECH_OK:
         return DNS_REASON_OK;
     case ECH_ERR_NOMEM:
@@ -49,153 +41,151 @@ static enum dns_reason reason_of_status(enum ech_status status)
     }
 }
 
-static enum dns_reason parse(const struct attempt *a, struct bytes message)
+static enum step ended(enum dns_reason *reason, enum dns_reason with)
 {
-    return reason_of_status(dns_answer_parse(message, a->qname, &a->x->answer));
+    *reason = with;
+    return STEP_ENDED;
+}
+
+/* What an unsuccessful call means. */
+static enum step unless_transient(enum dns_reason *reason)
+{
+    return is_transient(errno) ? STEP_WAIT : ended(reason, DNS_REASON_NETWORK);
+}
+
+static enum step go_on(struct dns_plain *p, enum dns_plain_stage stage)
+{
+    p->stage = stage;
+    p->done = 0;
+    return STEP_ON;
 }
 
 /* ---- UDP ---- */
 
-/* Waits for a message that answers the query; the socket is connected, so the kernel checks where
- * it comes from. */
-static enum dns_reason udp_receive(const struct attempt *a, int fd)
+static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
 {
-    for (;;) {
-        if (!wait_for(a, fd, POLLIN)) {
-            return DNS_REASON_TIMEOUT;
-        }
-        ssize_t got = a->io->recv(fd, a->x->message, sizeof a->x->message, 0);
-        if (got < 0 && !is_transient(errno)) {
-            return DNS_REASON_NETWORK;
-        }
-        struct bytes message = bytes_of(a->x->message, got < 0 ? 0 : (size_t)got);
-        if (dns_answer_matches(message, a->qname, a->id)) {
-            return parse(a, message);
-        }
+    if (p->io->send(p->socket.fd, p->query + 2, p->query_len - 2, MSG_NOSIGNAL) < 0) {
+        return unless_transient(reason);
     }
+    return go_on(p, DNS_PLAIN_UDP_RECEIVE);
 }
 
-static enum dns_reason udp_exchange(const struct attempt *a, int fd)
+/* Reads until a message answers the query; the socket is connected, so the kernel checks where it
+ * comes from. */
+static enum step udp_receive(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
-    const struct dns_server *server = a->server;
-    struct bytes query = bytes_of(a->query.data + 2, a->query.len - 2);
-    if (a->io->connect(fd, &server->address.any, server->address_len) != 0) {
-        return DNS_REASON_NETWORK;
+    ssize_t got = p->io->recv(p->socket.fd, x->message, sizeof x->message, 0);
+    if (got < 0) {
+        return unless_transient(reason);
     }
-    while (a->io->send(fd, query.data, query.len, MSG_NOSIGNAL) < 0) {
-        if (!is_transient(errno)) {
-            return DNS_REASON_NETWORK;
-        }
-        if (!wait_for(a, fd, POLLOUT)) {
-            return DNS_REASON_TIMEOUT;
-        }
+    struct bytes message = bytes_of(x->message, (size_t)got);
+    if (!dns_answer_matches(message, p->question, p->id)) {
+        return STEP_ON;
     }
-    return udp_receive(a, fd);
+    return ended(reason, parse(p, message, x));
 }
 
 /* ---- TCP (RFC 1035, 4.2.2): two octets of length, then the message ---- */
 
-static enum dns_reason tcp_send(const struct attempt *a, int fd)
+static enum step tcp_send(struct dns_plain *p, enum dns_reason *reason)
 {
-    struct reader left = rd_of(a->query);
-    while (!rd_done(&left)) {
-        struct bytes sent;
-        if (!wait_for(a, fd, POLLOUT)) {
-            return DNS_REASON_TIMEOUT;
+    while (p->done < p->query_len) {
+        ssize_t sent =
+            p->io->send(p->socket.fd, p->query + p->done, p->query_len - p->done, MSG_NOSIGNAL);
+        if (sent < 0) {
+            return unless_transient(reason);
         }
-        ssize_t n = a->io->send(fd, left.data, left.len, MSG_NOSIGNAL);
-        if (n < 0 && !is_transient(errno)) {
-            return DNS_REASON_NETWORK;
-        }
-        if (n > 0 && !rd_bytes(&left, (size_t)n, &sent)) {
-            return DNS_REASON_NETWORK;
-        }
+        p->done += (size_t)sent;
     }
-    return DNS_REASON_OK;
+    return go_on(p, DNS_PLAIN_TCP_RECEIVE);
 }
 
-/* Fills `len` octets at `at` of the exchange's message, however they are split. */
-static enum dns_reason tcp_fill(const struct attempt *a, int fd, size_t at, size_t len)
+/* How many octets there are to be: the length, and the message once the length is known. */
+static size_t tcp_wanted(const struct dns_plain *p, const struct dns_exchange *x)
 {
-    while (len > 0) {
-        if (!wait_for(a, fd, POLLIN)) {
-            return DNS_REASON_TIMEOUT;
-        }
-        ssize_t n = a->io->recv(fd, a->x->message + at, len, 0);
-        if (n == 0 || (n < 0 && !is_transient(errno))) {
-            return DNS_REASON_NETWORK;
-        }
-        if (n > 0) {
-            at += (size_t)n;
-            len -= (size_t)n;
-        }
-    }
-    return DNS_REASON_OK;
-}
-
-static enum dns_reason tcp_receive(const struct attempt *a, int fd)
-{
-    enum dns_reason reason = tcp_fill(a, fd, 0, 2);
-    if (reason != DNS_REASON_OK) {
-        return reason;
-    }
-    struct reader r = rd_of(bytes_of(a->x->message, 2));
+    struct reader r = rd_of(bytes_of(x->message, p->done));
     uint16_t len;
-    if (!rd_u16(&r, &len)) {
-        return DNS_REASON_MALFORMED_ANSWER;
-    }
-    reason = tcp_fill(a, fd, 2, len);
-    if (reason != DNS_REASON_OK) {
-        return reason;
-    }
-    struct bytes message = bytes_of(a->x->message + 2, len);
-    if (!dns_answer_matches(message, a->qname, a->id)) {
-        return DNS_REASON_MALFORMED_ANSWER;
-    }
-    reason = parse(a, message);
-    /* There is no larger transport to go to. */
-    return reason == DNS_REASON_OK && a->x->answer.truncated ? DNS_REASON_MALFORMED_ANSWER : reason;
+    return rd_u16(&r, &len) ? 2U + len : 2U;
 }
 
-static enum dns_reason tcp_exchange(const struct attempt *a, int fd)
+static enum step tcp_receive(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
-    const struct dns_server *server = a->server;
-    /* Whether the connection came about, the first send will tell. */
-    if (a->io->connect(fd, &server->address.any, server->address_len) != 0 &&
-        errno != EINPROGRESS && errno != EINTR) {
-        return DNS_REASON_NETWORK;
+    size_t wanted;
+    while (p->done < (wanted = tcp_wanted(p, x))) {
+        ssize_t got = p->io->recv(p->socket.fd, x->message + p->done, wanted - p->done, 0);
+        if (got < 0) {
+            return unless_transient(reason);
+        }
+        if (got == 0) {
+            return ended(reason, DNS_REASON_NETWORK);
+        }
+        p->done += (size_t)got;
     }
-    enum dns_reason reason = tcp_send(a, fd);
-    return reason == DNS_REASON_OK ? tcp_receive(a, fd) : reason;
+    struct bytes message = bytes_of(x->message + 2, wanted - 2);
+    if (!dns_answer_matches(message, p->question, p->id)) {
+        return ended(reason, DNS_REASON_MALFORMED_ANSWER);
+    }
+    enum dns_reason parsed = parse(p, message, x);
+    /* There is no larger transport to go to. */
+    bool cut = parsed == DNS_REASON_OK && x->answer.truncated;
+    return ended(reason, cut ? DNS_REASON_MALFORMED_ANSWER : parsed);
 }
 
 /* ---- tries ---- */
 
-/* One query in a socket of its own, with an id of its own. */
-static enum dns_reason exchange(struct attempt *a, bool tcp)
+/* The query is made once; each try writes an id of its own into it. */
+static bool query_make(struct dns_plain *p)
 {
-    int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
-    if (!a->io->random(&a->id, sizeof a->id)) {
-        return DNS_REASON_NO_RANDOM;
-    }
     struct writer w;
-    wr_init(&w, 2 + DNS_UDP_SIZE);
+    wr_init(&w, sizeof p->query);
     struct wr_mark length = wr_open(&w, 2);
-    enum ech_status status = dns_query_encode(a->qname, a->id, &w);
+    enum ech_status status = dns_query_encode(p->question, 0, &w);
     wr_close(&w, length);
-    if (status != ECH_OK || wr_finish(&w) != ECH_OK) {
-        wr_free(&w);
-        return DNS_REASON_NO_MEMORY;
-    }
-    a->query = wr_view(&w);
-    enum dns_reason reason = DNS_REASON_NETWORK;
-    int fd = a->io->socket(a->server->address.any.sa_family, type, 0);
-    if (fd >= 0) {
-        reason = tcp ? tcp_exchange(a, fd) : udp_exchange(a, fd);
-        (void)a->io->close(fd);
+    bool made = status == ECH_OK && wr_finish(&w) == ECH_OK;
+    if (made) {
+        struct bytes query = wr_view(&w);
+        memcpy(p->query, query.data, query.len);
+        p->query_len = query.len;
     }
     wr_free(&w);
-    return reason;
+    return made;
+}
+
+static bool query_renew_id(struct dns_plain *p)
+{
+    uint8_t id[2];
+    struct reader r = rd_of(bytes_of(id, sizeof id));
+    if (!p->io->random(id, sizeof id) || !rd_u16(&r, &p->id)) {
+        return false;
+    }
+    memcpy(p->query + 2, id, sizeof id);
+    return true;
+}
+
+/* A query in a socket of its own, with an id of its own, to the server of this try. */
+static enum dns_reason open_socket(struct dns_plain *p, bool tcp)
+{
+    const struct dns_server *server = server_of(p);
+    dns_descriptor_close(p->io, &p->socket);
+    if (!query_renew_id(p)) {
+        return DNS_REASON_NO_RANDOM;
+    }
+    if (!dns_descriptor_open(p->io, server->address.any.sa_family, tcp ? SOCK_STREAM : SOCK_DGRAM,
+                             &p->socket)) {
+        return DNS_REASON_NETWORK;
+    }
+    /* Whether a TCP connection comes about, the first send will tell. */
+    if (p->io->connect(p->socket.fd, &server->address.any, server->address_len) != 0 &&
+        !(tcp && is_transient(errno))) {
+        return DNS_REASON_NETWORK;
+    }
+    (void)go_on(p, tcp ? DNS_PLAIN_TCP_SEND : DNS_PLAIN_UDP_SEND);
+    return DNS_REASON_OK;
+}
+
+static bool is_tcp(const struct dns_plain *p)
+{
+    return p->stage == DNS_PLAIN_TCP_SEND || p->stage == DNS_PLAIN_TCP_RECEIVE;
 }
 
 static enum dns_reason reason_of_rcode(const struct dns_answer *answer)
@@ -215,56 +205,168 @@ static enum dns_reason reason_of_rcode(const struct dns_answer *answer)
     }
 }
 
-/* One server, once: over UDP, and over TCP if the answer was cut, by the server (TC) or by
- * something on the way. */
-static enum dns_reason ask(struct attempt *a)
+static size_t tries_of(const struct dns_plain *p)
 {
-    bool tcp = a->server->tcp_only;
-    enum dns_reason reason = exchange(a, tcp);
-    bool cut = reason == DNS_REASON_MALFORMED_ANSWER ||
-               (reason == DNS_REASON_OK && a->x->answer.truncated);
-    if (!tcp && cut) {
-        reason = exchange(a, true);
-    }
-    return reason == DNS_REASON_OK ? reason_of_rcode(&a->x->answer) : reason;
+    return p->servers->attempts * p->servers->count;
 }
 
-static uint64_t try_deadline(const struct dns_servers *servers, uint64_t now, uint64_t deadline_us,
-                             size_t tries_left)
+static uint64_t try_deadline(const struct dns_plain *p, uint64_t now)
 {
-    uint64_t left = deadline_us - now;
-    uint64_t share = left / tries_left;
+    uint64_t left = p->deadline_us - now;
+    uint64_t share = left / (tries_of(p) - p->tries);
     share = share < LEAST_TRY_US ? LEAST_TRY_US : share;
-    share = share > servers->try_us ? servers->try_us : share;
+    share = share > p->servers->try_us ? p->servers->try_us : share;
     return now + (share > left ? left : share);
 }
 
-enum dns_reason dns_plain_query(const struct dns_io *io, const struct dns_servers *servers,
-                                const struct dns_name *qname, uint64_t deadline_us,
-                                struct dns_exchange *x)
+/* A failed try. Silence may be a lost datagram; whatever else a server said or did, it would say
+ * again. */
+static void failed(struct dns_plain *p, enum dns_reason reason)
 {
-    enum dns_reason failure = DNS_REASON_TIMEOUT;
-    bool settled[DNS_SERVER_MAX] = {false};
-    size_t tries = servers->attempts * servers->count;
-    for (size_t i = 0; i < tries; i++) {
-        size_t at = i % servers->count;
-        uint64_t now = io->now_us();
-        if (now >= deadline_us) {
-            break;
+    dns_descriptor_close(p->io, &p->socket);
+    p->settled[(p->tries - 1) % p->servers->count] = reason != DNS_REASON_TIMEOUT;
+    p->failure = reason == DNS_REASON_TIMEOUT ? p->failure : reason;
+    p->stage = DNS_PLAIN_IDLE;
+}
+
+/* Begins the next try, at a server that has not settled it; false if there is none, or no time. */
+static bool next_try(struct dns_plain *p)
+{
+    while (p->stage == DNS_PLAIN_IDLE) {
+        uint64_t now = p->io->now_us();
+        if (p->tries == tries_of(p) || now >= p->deadline_us) {
+            return false;
         }
-        if (settled[at]) {
+        uint64_t deadline_us = try_deadline(p, now);
+        p->tries++;
+        if (p->settled[(p->tries - 1) % p->servers->count]) {
             continue;
         }
-        struct attempt a = {.io = io, .server = &servers->server[at], .qname = qname, .x = x};
-        a.deadline_us = try_deadline(servers, now, deadline_us, tries - i);
-        enum dns_reason reason = ask(&a);
-        if (reason == DNS_REASON_OK) {
-            return reason;
+        p->try_deadline_us = deadline_us;
+        enum dns_reason reason = open_socket(p, server_of(p)->tcp_only);
+        if (reason != DNS_REASON_OK) {
+            failed(p, reason);
         }
-        /* Silence may be a lost datagram. Whatever else a server said or did, it would say again.
-         */
-        settled[at] = reason != DNS_REASON_TIMEOUT;
-        failure = reason == DNS_REASON_TIMEOUT ? failure : reason;
     }
-    return failure;
+    return true;
+}
+
+static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+{
+    if (!dns_descriptor_is_ours(p->io, &p->socket)) {
+        /* Closed by the program, or copied by a fork: the same try again. */
+        *reason = p->lost++ < LOST_MAX ? open_socket(p, is_tcp(p)) : DNS_REASON_NETWORK;
+        return *reason == DNS_REASON_OK ? STEP_ON : STEP_ENDED;
+    }
+    switch (p->stage) {
+    case DNS_PLAIN_UDP_SEND:
+        return udp_send(p, reason);
+    case DNS_PLAIN_UDP_RECEIVE:
+        return x == NULL ? STEP_WAIT : udp_receive(p, x, reason);
+    case DNS_PLAIN_TCP_SEND:
+        return tcp_send(p, reason);
+    case DNS_PLAIN_TCP_RECEIVE:
+        return x == NULL ? STEP_WAIT : tcp_receive(p, x, reason);
+    case DNS_PLAIN_IDLE:
+        break;
+    }
+    return STEP_WAIT;
+}
+
+static bool is_over(const struct dns_plain *p)
+{
+    uint64_t now = p->io->now_us();
+    return now >= p->try_deadline_us || now >= p->deadline_us;
+}
+
+/* Steps until there is nothing to be done without waiting; without an x nothing is received.
+ * Whoever floods us with messages that do not match does not keep us here. */
+static enum step steps(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+{
+    enum step last = STEP_ON;
+    for (unsigned turn = 0; last == STEP_ON; turn++) {
+        last = turn > STRAYS_MAX && is_over(p) ? STEP_WAIT : step(p, x, reason);
+    }
+    return last;
+}
+
+/* The end of a try. True if it is the end of all: with an answer that counts. */
+static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns_reason reason)
+{
+    /* Cut, by the server (TC) or by something on the way: TCP. */
+    bool cut =
+        reason == DNS_REASON_MALFORMED_ANSWER || (reason == DNS_REASON_OK && x->answer.truncated);
+    if (cut && !is_tcp(p)) {
+        reason = open_socket(p, true);
+        if (reason == DNS_REASON_OK) {
+            return false;
+        }
+    } else if (reason == DNS_REASON_OK) {
+        reason = reason_of_rcode(&x->answer);
+    }
+    if (reason == DNS_REASON_OK) {
+        return true;
+    }
+    failed(p, reason);
+    return false;
+}
+
+/* ---- public ---- */
+
+void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
+                     const struct dns_servers *servers, const struct dns_question *question,
+                     uint64_t deadline_us)
+{
+    *plain = (struct dns_plain){.io = io,
+                                .servers = servers,
+                                .question = question,
+                                .deadline_us = deadline_us,
+                                .socket = DNS_DESCRIPTOR_NONE,
+                                .failure = DNS_REASON_TIMEOUT};
+    if (!query_make(plain)) {
+        plain->failure = DNS_REASON_NO_MEMORY;
+        plain->tries = tries_of(plain);
+        return;
+    }
+    enum dns_reason reason = DNS_REASON_OK;
+    while (next_try(plain) && steps(plain, NULL, &reason) == STEP_ENDED) {
+        failed(plain, reason);
+    }
+}
+
+enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns_exchange *x, bool *pending)
+{
+    enum dns_reason reason = DNS_REASON_OK;
+    *pending = false;
+    while (next_try(plain)) {
+        if (steps(plain, x, &reason) == STEP_WAIT) {
+            if (!is_over(plain)) {
+                *pending = true;
+                return DNS_REASON_OK;
+            }
+            reason = DNS_REASON_TIMEOUT;
+        }
+        if (conclude(plain, x, reason)) {
+            return DNS_REASON_OK;
+        }
+    }
+    return plain->failure;
+}
+
+struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us)
+{
+    bool sending = plain->stage == DNS_PLAIN_UDP_SEND || plain->stage == DNS_PLAIN_TCP_SEND;
+    *until_us =
+        plain->try_deadline_us < plain->deadline_us ? plain->try_deadline_us : plain->deadline_us;
+    return (struct pollfd){.fd = plain->socket.fd, .events = sending ? POLLOUT : POLLIN};
+}
+
+void dns_plain_pause(struct dns_plain *plain)
+{
+    dns_descriptor_keep(plain->io, &plain->socket);
+}
+
+void dns_plain_end(struct dns_plain *plain)
+{
+    dns_descriptor_close(plain->io, &plain->socket);
 }

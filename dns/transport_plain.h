@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * One question to plain DNS servers: UDP, and TCP where an answer does not fit (RFC 7766) or where
- * TCP alone is wanted.
+ * TCP alone is wanted. A state machine that never waits: whoever waits polls for it.
  */
 #ifndef DNS_TRANSPORT_PLAIN_H
 #define DNS_TRANSPORT_PLAIN_H
 
 #include "dns/answer.h"
+#include "dns/descriptor.h"
 #include "dns/io.h"
 #include "dns/message.h"
 #include "dns/resolver.h"
@@ -18,17 +19,61 @@ struct dns_exchange {
     uint8_t message[2 + DNS_MESSAGE_MAX];
 };
 
+enum dns_plain_stage {
+    DNS_PLAIN_IDLE, /* no try under way */
+    DNS_PLAIN_UDP_SEND,
+    DNS_PLAIN_UDP_RECEIVE,
+    DNS_PLAIN_TCP_SEND,
+    DNS_PLAIN_TCP_RECEIVE,
+};
+
 /*
- * Asks the servers in turn, in rounds, until one says NOERROR or NXDOMAIN, or deadline_us (on io's
- * clock) is there. Each try has a new socket, a port that the kernel chooses at random, and a
- * random id; messages that do not match all of it, the question included, are dropped and the wait
- * goes on (RFC 5452, 9). No try takes more than its share of the time left, so that a dead server
- * does not eat it all, but half a second if there is that much. DNS_REASON_OK: x->answer is to be
- * judged. Else the reason of DNS_FAILED: the last one that is more telling than a timeout.
+ * A question on its way. The servers are asked in turn, in rounds, until one says NOERROR or
+ * NXDOMAIN. Each try has a new socket, a port that the kernel chooses at random, and a random id;
+ * messages that do not match all of it, the question included, are dropped and the wait goes on
+ * (RFC 5452, 9). No try takes more than its share of the time left, so that a dead server does not
+ * eat it all, but half a second if there is that much. The fields are dns/transport_plain.c's, but
+ * for deadline_us, which its owner may move.
  */
-ECH_MUST_USE enum dns_reason dns_plain_query(const struct dns_io *io,
-                                             const struct dns_servers *servers,
-                                             const struct dns_name *qname, uint64_t deadline_us,
-                                             struct dns_exchange *x);
+struct dns_plain {
+    const struct dns_io *io;
+    const struct dns_servers *servers;   /* borrowed */
+    const struct dns_question *question; /* borrowed */
+    uint64_t deadline_us;                /* of it all, on io's clock */
+    enum dns_plain_stage stage;
+    struct dns_descriptor socket; /* of the try under way */
+    uint64_t try_deadline_us;
+    size_t tries;  /* begun */
+    unsigned lost; /* sockets that the program closed */
+    bool settled[DNS_SERVER_MAX];
+    enum dns_reason failure;       /* the last one that is more telling than a timeout */
+    uint8_t query[DNS_QUERY_SIZE]; /* with the two octets of length that TCP wants before it */
+    size_t query_len;
+    uint16_t id;
+    size_t done; /* octets sent, or received, over TCP */
+};
+
+/* Makes the query and sends it to the first server, as far as that goes without waiting. Never
+ * fails: dns_plain_drive tells. dns_plain_end in any case. */
+void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
+                     const struct dns_servers *servers, const struct dns_question *question,
+                     uint64_t deadline_us);
+
+/*
+ * Does what can be done without waiting. *pending: nothing more now, see dns_plain_awaits. Else it
+ * is over: DNS_REASON_OK: x->answer is to be judged; or the reason of DNS_FAILED. The same x is to
+ * be given each time. What has arrived is read even after the deadline.
+ */
+ECH_MUST_USE enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns_exchange *x,
+                                             bool *pending);
+
+/* What a pending question waits for, and until when. */
+struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us);
+
+/* To be called before it is left alone for a while: a socket that could not be told from another
+ * one afterwards is closed, and opened anew then. */
+void dns_plain_pause(struct dns_plain *plain);
+
+void dns_plain_end(struct dns_plain *plain);
 
 #endif

@@ -10,20 +10,20 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    static const uint32_t random[DNS_HTTPS_MAX];
+    static const uint32_t random[DNS_RDATA_MAX];
     struct bytes message = bytes_of(data, size);
-    struct dns_name qname;
-    if (dns_name_of_origin("a.example", 443, &qname) != ECH_OK) {
+    struct dns_question question = {.type = DNS_TYPE_HTTPS};
+    if (dns_name_of_origin("a.example", 443, &question.qname) != ECH_OK) {
         abort();
     }
-    (void)!dns_answer_matches(message, &qname, 0xbeef);
+    (void)!dns_answer_matches(message, &question, 0xbeef);
     struct dns_answer *answer = malloc(sizeof *answer);
     if (answer == NULL) {
         return 0;
     }
-    if (dns_answer_parse(message, &qname, answer) == ECH_OK && answer->https_count > 0) {
+    if (dns_answer_parse(message, &question, answer) == ECH_OK && answer->rdata_count > 0) {
         struct svcb_choice choice;
-        if (svcb_select(answer->https, answer->https_count, random, &choice) != ECH_OK) {
+        if (svcb_select(answer->rdata, answer->rdata_count, random, &choice) != ECH_OK) {
             abort();
         }
         svcb_choice_free(&choice);

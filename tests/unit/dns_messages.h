@@ -15,6 +15,7 @@ enum {
     TYPE_A = 1,
     TYPE_CNAME = 5,
     TYPE_SOA = 6,
+    TYPE_AAAA = 28,
     TYPE_DNAME = 39,
     TYPE_OPT = 41,
     TYPE_SVCB = 64,

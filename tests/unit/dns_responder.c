@@ -4,7 +4,9 @@
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <poll.h>
+#include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 static int bound_socket(int type, uint16_t *port)
@@ -25,12 +27,13 @@ static int bound_socket(int type, uint16_t *port)
     return fd;
 }
 
-static bool query_read(struct responder *r, struct bytes message, bool tcp, struct dns_query *query)
+static bool query_read(struct responder *r, struct bytes message, uint64_t at_us,
+                       struct dns_query *query)
 {
     struct reader reader = rd_of(message);
     struct bytes skipped;
     struct dns_name name;
-    *query = (struct dns_query){.tcp = tcp, .number = r->count};
+    *query = (struct dns_query){.tcp = at_us == 0, .number = r->count, .at_us = at_us};
     bool good = rd_u16(&reader, &query->id) && rd_bytes(&reader, 10, &skipped) &&
                 dns_name_read(&reader, &name) == ECH_OK && dns_name_to_host(&name, query->name) &&
                 rd_u16(&reader, &query->type);
@@ -59,10 +62,12 @@ static void send_tcp(int fd, enum responder_act act, struct bytes message)
     wr_free(&w);
 }
 
-static void respond(struct responder *r, int fd, const struct sockaddr_in *to, struct bytes message)
+/* Over UDP to somebody whose query came at some time; over TCP to nobody at 0. */
+static void respond(struct responder *r, int fd, const struct sockaddr_in *to, uint64_t at_us,
+                    struct bytes message)
 {
     struct dns_query query;
-    if (!query_read(r, message, to == NULL, &query)) {
+    if (!query_read(r, message, at_us, &query)) {
         return;
     }
     enum responder_act act = RESPONDER_AGAIN;
@@ -96,9 +101,34 @@ static void serve_tcp(struct responder *r)
         have += got > 0 ? (size_t)got : 0;
     }
     if (have > 2) {
-        respond(r, fd, NULL, bytes_of(message + 2, have - 2));
+        respond(r, fd, NULL, 0, bytes_of(message + 2, have - 2));
     }
     close(fd);
+}
+
+static void serve_udp(struct responder *r)
+{
+    uint8_t message[2048];
+    struct sockaddr_in from;
+    union {
+        struct cmsghdr header;
+        uint8_t octets[CMSG_SPACE(sizeof(struct timespec))];
+    } control;
+    struct iovec iov = {message, sizeof message};
+    struct msghdr msg = {.msg_name = &from,
+                         .msg_namelen = sizeof from,
+                         .msg_iov = &iov,
+                         .msg_iovlen = 1,
+                         .msg_control = &control,
+                         .msg_controllen = sizeof control};
+    ssize_t got = recvmsg(r->udp, &msg, 0);
+    struct cmsghdr *stamp = got < 0 ? NULL : CMSG_FIRSTHDR(&msg);
+    if (stamp != NULL && stamp->cmsg_type == SCM_TIMESTAMPNS) {
+        struct timespec at;
+        memcpy(&at, CMSG_DATA(stamp), sizeof at);
+        respond(r, r->udp, &from, (uint64_t)at.tv_sec * 1000000U + (uint64_t)at.tv_nsec / 1000U,
+                bytes_of(message, (size_t)got));
+    }
 }
 
 static void *serve(void *arg)
@@ -111,14 +141,7 @@ static void *serve(void *arg)
             return NULL;
         }
         if (fds[0].revents != 0) {
-            uint8_t message[2048];
-            struct sockaddr_in from;
-            socklen_t len = sizeof from;
-            ssize_t got =
-                recvfrom(r->udp, message, sizeof message, 0, (struct sockaddr *)&from, &len);
-            if (got > 0) {
-                respond(r, r->udp, &from, bytes_of(message, (size_t)got));
-            }
+            serve_udp(r);
         }
         if (fds[1].revents != 0) {
             serve_tcp(r);
@@ -139,6 +162,8 @@ void responder_start(struct responder *r, responder_fn *answer)
             close(r->tcp);
         }
     }
+    int on = 1;
+    cr_assert_eq(setsockopt(r->udp, SOL_SOCKET, SO_TIMESTAMPNS, &on, sizeof on), 0);
     uint16_t other = 0;
     r->elsewhere = bound_socket(SOCK_DGRAM, &other);
     cr_assert_eq(listen(r->tcp, 8), 0);

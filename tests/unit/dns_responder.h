@@ -20,6 +20,7 @@ struct dns_query {
     uint16_t type;
     bool tcp;
     unsigned number; /* how many queries came before it */
+    uint64_t at_us;  /* when the kernel had it; of UDP */
 };
 
 /* What is to be done with the message that the function made. */

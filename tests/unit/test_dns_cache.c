@@ -29,17 +29,17 @@ TestSuite(dns_cache, .init = setup, .fini = teardown);
 static void put(const char *id, const char *qname, enum dns_result result, uint32_t ttl,
                 uint64_t now)
 {
-    struct dns_name name = name_of(qname);
+    struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
     struct dns_https_answer *answer = dns_answer_new(result, DNS_REASON_OK);
     answer->ttl = ttl;
-    dns_cache_put(&cache, id, &name, answer, now);
+    dns_cache_put(&cache, id, &question, answer, now);
     dns_https_answer_free(answer);
 }
 
 static bool has(const char *id, const char *qname, uint64_t now)
 {
-    struct dns_name name = name_of(qname);
-    struct dns_https_answer *answer = dns_cache_get(&cache, id, &name, now);
+    struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
+    struct dns_https_answer *answer = dns_cache_get(&cache, id, &question, now);
     bool found = answer != NULL;
     dns_https_answer_free(answer);
     return found;
@@ -86,8 +86,8 @@ Test(dns_cache, a_new_answer_takes_the_place_of_the_old)
 {
     put("r", "a.example", DNS_FOUND, 60, 0);
     put("r", "a.example", DNS_NONE, 60, 0);
-    struct dns_name name = name_of("a.example");
-    struct dns_https_answer *answer = dns_cache_get(&cache, "r", &name, 0);
+    struct dns_question question = {name_of("a.example"), DNS_TYPE_HTTPS};
+    struct dns_https_answer *answer = dns_cache_get(&cache, "r", &question, 0);
     cr_assert_eq(answer->result, DNS_NONE);
     dns_cache_flush(&cache);
     cr_assert_eq(answer->result, DNS_NONE, "a reference outlives the entry");
@@ -117,11 +117,11 @@ Test(dns_cache, bounded_in_octets)
     for (unsigned i = 0; i < 100; i++) {
         char text[32];
         (void)snprintf(text, sizeof text, "n%u.example", i);
-        struct dns_name name = name_of(text);
+        struct dns_question question = {name_of(text), DNS_TYPE_HTTPS};
         struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
         answer->size = 65536;
         answer->ttl = 60;
-        dns_cache_put(&cache, "r", &name, answer, 0);
+        dns_cache_put(&cache, "r", &question, answer, 0);
         dns_https_answer_free(answer);
     }
     cr_assert_leq(cache.octets, DNS_CACHE_OCTETS);

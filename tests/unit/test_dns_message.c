@@ -13,11 +13,11 @@ enum { ID = 0xbeef, FLAGS = MSG_QR | MSG_RA_RD };
 static enum ech_status parse(struct message *m, const char *qname, struct octets *copy,
                              struct dns_answer *answer)
 {
-    struct dns_name name = name_of(qname);
+    struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
     *copy = octets_copy(message_finish(m));
     message_free(m);
-    cr_assert(dns_answer_matches(octets_view(copy), &name, ID));
-    return dns_answer_parse(octets_view(copy), &name, answer);
+    cr_assert(dns_answer_matches(octets_view(copy), &question, ID));
+    return dns_answer_parse(octets_view(copy), &question, answer);
 }
 
 static bool owner_is(const struct dns_answer *answer, const char *text)
@@ -28,17 +28,17 @@ static bool owner_is(const struct dns_answer *answer, const char *text)
 
 Test(dns_message, query_on_the_wire)
 {
-    struct dns_name name = name_of("example.com");
+    struct dns_question question = {name_of("example.com"), DNS_TYPE_HTTPS};
     struct writer w;
     wr_init(&w, 0);
-    cr_assert_eq(dns_query_encode(&name, 0x1234, &w), ECH_OK);
+    cr_assert_eq(dns_query_encode(&question, 0x1234, &w), ECH_OK);
     /* RD; one question, type 65, class IN; OPT with 1,232 octets. */
     assert_hex(wr_view(&w),
                "123401000001000000000001076578616d706c6503636f6d000041000100002904d0000000000000",
                "query");
     wr_free(&w);
     wr_init(&w, 20);
-    cr_assert_eq(dns_query_encode(&name, 0x1234, &w), ECH_ERR_SPACE);
+    cr_assert_eq(dns_query_encode(&question, 0x1234, &w), ECH_ERR_SPACE);
     wr_free(&w);
 }
 
@@ -51,7 +51,7 @@ Test(dns_message, svcb_16_type_64_is_ignored)
     message_answer(&m, NULL, TYPE_SVCB, 60, bytes_of("\0\1\0", 3));
     message_soa(&m, "example.com", 30, 20);
     cr_assert_eq(parse(&m, "example.com", &copy, &answer), ECH_OK);
-    cr_assert_eq(answer.https_count, 0);
+    cr_assert_eq(answer.rdata_count, 0);
     cr_assert(answer.has_soa);
     cr_assert_eq(answer.negative_ttl, 20);
     octets_free(&copy);
@@ -74,11 +74,12 @@ Test(dns_message, answers_match_on_id_kind_and_question)
         {ID, FLAGS, "example.net", TYPE_HTTPS, false},
         {ID, FLAGS, "example.com", TYPE_SVCB, false},
     };
-    struct dns_name name = name_of("example.com");
+    struct dns_question question = {name_of("example.com"), DNS_TYPE_HTTPS};
     for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct message m;
         message_begin(&m, cases[i].id, cases[i].flags, cases[i].qname, cases[i].type);
-        cr_assert_eq(dns_answer_matches(message_finish(&m), &name, ID), cases[i].matches, "%zu", i);
+        cr_assert_eq(dns_answer_matches(message_finish(&m), &question, ID), cases[i].matches, "%zu",
+                     i);
         message_free(&m);
     }
     /* The class, and the number of questions. */
@@ -87,7 +88,7 @@ Test(dns_message, answers_match_on_id_kind_and_question)
         message_begin(&m, ID, FLAGS, "example.com", TYPE_HTTPS);
         struct bytes wire = message_finish(&m);
         m.w.data[i == 0 ? wire.len - 1 : 5] = 3;
-        cr_assert_not(dns_answer_matches(wire, &name, ID));
+        cr_assert_not(dns_answer_matches(wire, &question, ID));
         message_free(&m);
     }
 }
@@ -106,7 +107,7 @@ Test(dns_message, svcb_17_cname_chain_in_any_order)
     message_https(&m, "c.example", 80, 2, ".", "");
     cr_assert_eq(parse(&m, "a.example", &copy, &answer), ECH_OK);
     cr_assert(owner_is(&answer, "c.example"));
-    cr_assert_eq(answer.https_count, 2);
+    cr_assert_eq(answer.rdata_count, 2);
     cr_assert_eq(answer.cnames, 2);
     cr_assert_eq(answer.ttl, 50);
     octets_free(&copy);
@@ -180,7 +181,7 @@ Test(dns_message, bounds)
     struct octets copy;
     struct dns_answer answer;
     for (unsigned i = 0; i < 2; i++) {
-        unsigned count = i == 0 ? DNS_HTTPS_MAX : DNS_HTTPS_MAX + 1;
+        unsigned count = i == 0 ? DNS_RDATA_MAX : DNS_RDATA_MAX + 1;
         message_begin(&m, ID, FLAGS, "a.example", TYPE_HTTPS);
         for (unsigned n = 0; n < count; n++) {
             message_https(&m, NULL, 60, 1, ".", "");
@@ -223,8 +224,8 @@ Test(dns_message, svcb_1_rdata_is_not_expanded)
     message_begin(&m, ID, FLAGS, "a.example", TYPE_HTTPS);
     message_answer(&m, NULL, TYPE_HTTPS, 60, bytes_of("\0\1\xc0\x0c", 4));
     cr_assert_eq(parse(&m, "a.example", &copy, &answer), ECH_OK);
-    cr_assert_eq(answer.https_count, 1);
-    cr_assert_eq(answer.https[0].len, 4);
+    cr_assert_eq(answer.rdata_count, 1);
+    cr_assert_eq(answer.rdata[0].len, 4);
     octets_free(&copy);
 }
 
@@ -254,22 +255,22 @@ Test(dns_message, every_prefix_fails_cleanly)
 {
     struct message m;
     struct dns_answer answer;
-    struct dns_name name = name_of("a.example");
+    struct dns_question question = {name_of("a.example"), DNS_TYPE_HTTPS};
     message_begin(&m, ID, FLAGS, "a.example", TYPE_HTTPS);
     message_cname(&m, NULL, "b.example", 70);
     message_https(&m, "b.example", 60, 1, "pool.example", "000300020050");
     message_soa(&m, "example", 60, 60);
     message_opt(&m, 0);
     struct bytes whole = message_finish(&m);
-    cr_assert_eq(dns_answer_parse(whole, &name, &answer), ECH_OK);
+    cr_assert_eq(dns_answer_parse(whole, &question, &answer), ECH_OK);
     for (size_t len = 0; len < whole.len; len++) {
         struct octets cut = octets_copy(bytes_of(whole.data, len));
-        cr_assert_eq(dns_answer_parse(octets_view(&cut), &name, &answer), ECH_ERR_DECODE, "%zu",
+        cr_assert_eq(dns_answer_parse(octets_view(&cut), &question, &answer), ECH_ERR_DECODE, "%zu",
                      len);
-        (void)!dns_answer_matches(octets_view(&cut), &name, ID);
+        (void)!dns_answer_matches(octets_view(&cut), &question, ID);
         octets_free(&cut);
     }
     wr_u8(&m.w, 0);
-    cr_assert_eq(dns_answer_parse(message_finish(&m), &name, &answer), ECH_ERR_DECODE);
+    cr_assert_eq(dns_answer_parse(message_finish(&m), &question, &answer), ECH_ERR_DECODE);
     message_free(&m);
 }

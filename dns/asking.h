@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One question on its way, by whichever transport. Nothing waits but dns_asking_wait.
+ */
+#ifndef DNS_ASKING_H
+#define DNS_ASKING_H
+
+#include "dns/transport_plain.h"
+
+enum { DNS_ASKING_MAX = 2 }; /* that one wait is for: A and AAAA */
+
+struct dns_asking {
+    struct dns_plain plain;
+    struct dns_exchange *x; /* from the first drive on: memory for the answer */
+};
+
+/* Sends the question as far as that goes without waiting. All is borrowed until dns_asking_end. */
+void dns_asking_begin(struct dns_asking *asking, const struct dns_io *io,
+                      const struct dns_servers *servers, const struct dns_question *question,
+                      uint64_t deadline_us);
+
+/* Does what can be done without waiting, with this bound from now on. *pending: not there yet. Else
+ * it is over: DNS_REASON_OK: asking->x->answer is to be judged; or the reason of DNS_FAILED. */
+ECH_MUST_USE enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_t deadline_us,
+                                              bool *pending);
+
+/* Waits until one of the pending askings has something to do, until_us at the latest. False:
+ * waiting does not work. */
+ECH_MUST_USE bool dns_asking_wait(struct dns_asking *const *askings, size_t count,
+                                  uint64_t until_us);
+
+/* Before a pending asking is left alone for a while. */
+void dns_asking_pause(struct dns_asking *asking);
+
+/* Frees and closes what it has; x with it. */
+void dns_asking_end(struct dns_asking *asking);
+
+#endif

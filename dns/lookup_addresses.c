@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/lookup.h"
+#include "dns/resolution.h"
+
+/* The two questions of one look-up; AAAA is first, as in the list. */
+enum { AAAA, A, FAMILIES };
+
+struct address_lookup {
+    struct dns_resolution_source source;
+    struct dns_resolution resolution[FAMILIES];
+    struct dns_resolution *wanted[FAMILIES]; /* NULL: not asked */
+    struct dns_https_answer *answer[FAMILIES];
+};
+
+static size_t size_of(size_t family)
+{
+    return family == A ? 4 : 16;
+}
+
+/* The addresses of an answer; empty if it has none or was not asked for. */
+static struct bytes octets_of(const struct address_lookup *l, size_t family)
+{
+    const struct dns_https_answer *answer = l->answer[family];
+    if (answer == NULL || answer->result != DNS_FOUND || answer->count == 0) {
+        return (struct bytes){0};
+    }
+    return family == A ? answer->endpoints[0].ipv4hint : answer->endpoints[0].ipv6hint;
+}
+
+/* Of several answers without addresses: a failure before all else, for then there may be some; of
+ * the rest one that there is no such name. */
+static bool tells_more(const struct dns_https_answer *answer, const struct dns_addresses *than)
+{
+    if (answer->result != than->result) {
+        return answer->result == DNS_FAILED;
+    }
+    return answer->reason == DNS_REASON_NXDOMAIN;
+}
+
+static void merge(struct dns_addresses *into, const struct address_lookup *l, size_t family)
+{
+    const struct dns_https_answer *answer = l->answer[family];
+    struct reader r = rd_of(octets_of(l, family));
+    if (rd_done(&r)) {
+        if (into->count == 0 && (into->reason == DNS_REASON_OK || tells_more(answer, into))) {
+            into->result = answer->result;
+            into->reason = answer->reason;
+            into->ttl = answer->ttl;
+        }
+        return;
+    }
+    into->ttl = into->count == 0 || answer->ttl < into->ttl ? answer->ttl : into->ttl;
+    into->result = DNS_FOUND;
+    into->reason = DNS_REASON_OK;
+    memcpy(into->canonical, answer->endpoints[0].target, sizeof into->canonical);
+    while (!rd_done(&r)) {
+        struct dns_address *address = &into->list[into->count++];
+        address->family = family == A ? AF_INET : AF_INET6;
+        if (!rd_copy(&r, address->octets, size_of(family))) {
+            into->count--;
+            return;
+        }
+    }
+}
+
+static struct dns_addresses *addresses_new(size_t count)
+{
+    struct dns_addresses *addresses = calloc(1, sizeof *addresses);
+    if (addresses == NULL) {
+        return NULL;
+    }
+    addresses->list = calloc(count + 1, sizeof *addresses->list);
+    if (addresses->list == NULL) {
+        free(addresses);
+        return NULL;
+    }
+    return addresses;
+}
+
+static struct dns_addresses *merge_all(const struct address_lookup *l)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < FAMILIES; i++) {
+        count += octets_of(l, i).len / size_of(i);
+    }
+    struct dns_addresses *addresses = addresses_new(count);
+    for (size_t i = 0; i < FAMILIES && addresses != NULL; i++) {
+        if (l->answer[i] != NULL) {
+            merge(addresses, l, i);
+        }
+    }
+    return addresses;
+}
+
+/* Asks both; then answer[] has what was asked for. False: no memory. */
+static bool resolve(struct address_lookup *l, const struct dns_name *qname, const bool *wanted,
+                    uint64_t deadline_us)
+{
+    bool begun = true;
+    for (size_t i = 0; i < FAMILIES && begun; i++) {
+        struct dns_question question = {.qname = *qname,
+                                        .type = i == A ? DNS_TYPE_A : DNS_TYPE_AAAA};
+        if (wanted[i]) {
+            begun = dns_resolution_begin(&l->resolution[i], &l->source, &question, 0, deadline_us);
+            l->wanted[i] = begun ? &l->resolution[i] : NULL;
+        }
+    }
+    if (begun) {
+        (void)!dns_resolution_run(l->wanted, FAMILIES, deadline_us, deadline_us);
+    }
+    for (size_t i = 0; i < FAMILIES; i++) {
+        if (l->wanted[i] != NULL) {
+            l->answer[i] = dns_resolution_take(l->wanted[i]);
+            dns_resolution_end(l->wanted[i]);
+        }
+    }
+    return begun;
+}
+
+static struct dns_addresses *look_up(const struct dns_lookup *lookup, const struct dns_name *qname,
+                                     const bool *wanted, struct dns_lookup_report *report)
+{
+    struct address_lookup *l = calloc(1, sizeof *l);
+    if (l == NULL) {
+        return NULL;
+    }
+    uint64_t start_us = lookup->io->now_us();
+    dns_resolution_source_make(&l->source, lookup);
+    memcpy(report->resolver, l->source.resolver, sizeof report->resolver);
+    struct dns_addresses *addresses = NULL;
+    if (resolve(l, qname, wanted, start_us + lookup->timeout_us)) {
+        addresses = merge_all(l);
+    }
+    report->cached = true;
+    for (size_t i = 0; i < FAMILIES; i++) {
+        report->cached = report->cached && (l->wanted[i] == NULL || l->wanted[i]->cached);
+        dns_https_answer_free(l->answer[i]);
+    }
+    free(l);
+    return addresses;
+}
+
+struct dns_addresses *dns_lookup_addresses(const struct dns_lookup *lookup, const char *host,
+                                           bool ipv4, bool ipv6, struct dns_lookup_report *report)
+{
+    int saved = errno;
+    const bool wanted[FAMILIES] = {[A] = ipv4, [AAAA] = ipv6};
+    struct dns_lookup_report mine = {0};
+    uint64_t start_us = lookup->io->now_us();
+    struct dns_name qname;
+    struct dns_addresses *addresses;
+    if ((ipv4 || ipv6) && dns_name_of_host(host, &qname) == ECH_OK) {
+        addresses = look_up(lookup, &qname, wanted, &mine);
+    } else if ((addresses = addresses_new(0)) != NULL) {
+        addresses->result = DNS_NONE;
+        addresses->reason = DNS_REASON_NO_QUERY;
+    }
+    mine.lookup_us = lookup->io->now_us() - start_us;
+    if (report != NULL) {
+        *report = mine;
+    }
+    errno = saved;
+    return addresses;
+}
+
+void dns_addresses_free(struct dns_addresses *addresses)
+{
+    if (addresses != NULL) {
+        free(addresses->list);
+        free(addresses);
+    }
+}

@@ -1,0 +1,303 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/resolution.h"
+
+#include <string.h>
+
+#include "dns/svcb_select.h"
+
+/* ---- what an answer means ---- */
+
+static void lower_ttl(struct dns_resolution *r, uint32_t ttl)
+{
+    r->ttl = ttl < r->ttl ? ttl : r->ttl;
+}
+
+/* Goes on at another name; false if that is one too many. */
+static bool hop(struct dns_resolution *r, const struct dns_name *to)
+{
+    r->question.qname = *to;
+    return r->hops++ < DNS_ALIAS_MAX;
+}
+
+static struct dns_https_answer *end(const struct dns_resolution *r, enum dns_result result,
+                                    enum dns_reason reason)
+{
+    struct dns_https_answer *answer = dns_answer_new(result, reason);
+    if (answer != NULL) {
+        answer->ttl = result == DNS_FAILED ? 0 : r->ttl;
+        answer->alias_followed = r->alias_followed;
+    }
+    return answer;
+}
+
+static struct dns_https_answer *end_found(const struct dns_resolution *r,
+                                          const struct https_rr *records, size_t count)
+{
+    const struct dns_answer_origin origin = {
+        .owner = &r->question.qname, .port = r->port, .alias_followed = r->alias_followed};
+    struct dns_https_answer *answer = dns_answer_from_records(records, count, &origin);
+    if (answer != NULL) {
+        answer->ttl = r->ttl;
+    }
+    return answer;
+}
+
+/*
+ * Nothing to be used at the final QNAME. RFC 9460, 3: whether SVCB resolution was successful or
+ * not, after an alias its target is an endpoint.
+ */
+static struct dns_https_answer *end_none(const struct dns_resolution *r, enum dns_reason reason)
+{
+    if (r->alias_followed) {
+        struct dns_https_answer *answer = end_found(r, NULL, 0);
+        if (answer == NULL || answer->count > 0) {
+            return answer;
+        }
+        dns_https_answer_free(answer);
+    }
+    return end(r, DNS_NONE, reason);
+}
+
+/* No records in the answer. *again: the CNAMEs led to a name about which the answer says nothing,
+ * so ask there. */
+static struct dns_https_answer *judge_empty(struct dns_resolution *r, const struct dns_answer *seen,
+                                            bool *again)
+{
+    if (seen->rcode == DNS_RCODE_NOERROR && seen->cnames > 0 && !seen->has_soa) {
+        *again = hop(r, &seen->owner);
+        return *again ? NULL : end(r, DNS_NONE, DNS_REASON_ALIAS_LIMIT);
+    }
+    r->question.qname = seen->owner;
+    lower_ttl(r, seen->has_soa ? seen->negative_ttl : 0);
+    return end_none(r, seen->rcode == DNS_RCODE_NXDOMAIN ? DNS_REASON_NXDOMAIN : DNS_REASON_NODATA);
+}
+
+static struct dns_https_answer *judge_choice(struct dns_resolution *r,
+                                             const struct svcb_choice *choice, bool *again)
+{
+    switch (choice->kind) {
+    case SVCB_CHOICE_ENDPOINTS:
+        return end_found(r, choice->endpoints, choice->count);
+    case SVCB_CHOICE_ALIAS:
+        r->alias_followed = true;
+        *again = hop(r, &choice->alias);
+        /* RFC 9460, 3.1: past the limit it is as if there were no record, so the alias's target is
+         * no endpoint either. */
+        return *again ? NULL : end(r, DNS_NONE, DNS_REASON_ALIAS_LIMIT);
+    case SVCB_CHOICE_NO_SERVICE:
+        return end(r, DNS_NONE, DNS_REASON_NO_SERVICE);
+    case SVCB_CHOICE_INCOMPATIBLE:
+        return end_none(r, DNS_REASON_INCOMPATIBLE);
+    case SVCB_CHOICE_MALFORMED:
+        break;
+    }
+    /* RFC 9460, 2.2: reject the whole RRset and fall back to non-SVCB connection establishment. */
+    return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
+}
+
+static struct dns_https_answer *judge_https(struct dns_resolution *r, const struct dns_answer *seen,
+                                            bool *again)
+{
+    uint32_t random[DNS_RDATA_MAX];
+    if (!r->source->lookup.io->random(random, seen->rdata_count * sizeof random[0])) {
+        return end(r, DNS_FAILED, DNS_REASON_NO_RANDOM);
+    }
+    struct svcb_choice choice;
+    struct dns_https_answer *answer = NULL;
+    if (svcb_select(seen->rdata, seen->rdata_count, random, &choice) == ECH_OK) {
+        answer = judge_choice(r, &choice, again);
+    } else {
+        answer = end(r, DNS_FAILED, DNS_REASON_NO_MEMORY);
+    }
+    svcb_choice_free(&choice);
+    return answer;
+}
+
+/* The endpoint is the owner, which may be no name that the system's interfaces take. */
+static struct dns_https_answer *judge_addresses(struct dns_resolution *r,
+                                                const struct dns_answer *seen)
+{
+    uint8_t octets[16 * DNS_RDATA_MAX];
+    size_t len = 0;
+    for (size_t i = 0; i < seen->rdata_count; i++) {
+        memcpy(octets + len, seen->rdata[i].data, seen->rdata[i].len);
+        len += seen->rdata[i].len;
+    }
+    struct https_rr host = {.target = seen->owner};
+    *(r->question.type == DNS_TYPE_A ? &host.ipv4hint : &host.ipv6hint) = bytes_of(octets, len);
+    struct dns_https_answer *answer = end_found(r, &host, 1);
+    if (answer == NULL || answer->count > 0) {
+        return answer;
+    }
+    dns_https_answer_free(answer);
+    return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
+}
+
+/* What an answer means; *again: the question is another one now, and to be asked. NULL otherwise:
+ * no memory. */
+static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
+{
+    const struct dns_answer *seen = &r->asking.x->answer;
+    if (seen->cnames > 0 || seen->rdata_count > 0) {
+        lower_ttl(r, seen->ttl);
+    }
+    if (seen->cname_loop) {
+        return end(r, DNS_NONE, DNS_REASON_ALIAS_LIMIT);
+    }
+    if (seen->rdata_count == 0) {
+        return judge_empty(r, seen, again);
+    }
+    r->question.qname = seen->owner;
+    return r->question.type == DNS_TYPE_HTTPS ? judge_https(r, seen, again)
+                                              : judge_addresses(r, seen);
+}
+
+/* ---- asking ---- */
+
+static void ask(struct dns_resolution *r, uint64_t deadline_us)
+{
+    dns_asking_begin(&r->asking, r->source->lookup.io, &r->source->servers, &r->question,
+                     deadline_us);
+    r->is_asking = true;
+}
+
+static void stop_asking(struct dns_resolution *r)
+{
+    if (r->is_asking) {
+        dns_asking_end(&r->asking);
+        r->is_asking = false;
+    }
+}
+
+/* It is over. */
+static void settle(struct dns_resolution *r, struct dns_https_answer *answer)
+{
+    const struct dns_lookup *lookup = &r->source->lookup;
+    stop_asking(r);
+    if (answer == NULL) {
+        r->answer = r->no_memory;
+        r->no_memory = NULL;
+        return;
+    }
+    r->answer = answer;
+    if (lookup->cache != NULL) {
+        dns_cache_put(lookup->cache, r->source->resolver, &r->asked, answer, lookup->io->now_us());
+    }
+}
+
+/* Goes on as far as that goes without waiting. */
+static void go_on(struct dns_resolution *r, uint64_t deadline_us)
+{
+    bool again = true;
+    while (again) {
+        bool pending = false;
+        again = false;
+        enum dns_reason reason = dns_asking_drive(&r->asking, deadline_us, &pending);
+        if (pending) {
+            return;
+        }
+        struct dns_https_answer *answer =
+            reason == DNS_REASON_OK ? judge(r, &again) : end(r, DNS_FAILED, reason);
+        if (again) {
+            stop_asking(r);
+            ask(r, deadline_us);
+        } else {
+            settle(r, answer);
+        }
+    }
+}
+
+void dns_resolution_source_make(struct dns_resolution_source *source,
+                                const struct dns_lookup *lookup)
+{
+    source->lookup = *lookup;
+    dns_resolver_servers(lookup->resolver,
+                         lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf",
+                         &source->servers);
+    dns_servers_id(&source->servers, source->resolver);
+}
+
+bool dns_resolution_begin(struct dns_resolution *resolution,
+                          const struct dns_resolution_source *source,
+                          const struct dns_question *question, uint16_t port, uint64_t deadline_us)
+{
+    const struct dns_lookup *lookup = &source->lookup;
+    *resolution = (struct dns_resolution){.source = source,
+                                          .asked = *question,
+                                          .question = *question,
+                                          .port = port,
+                                          .ttl = UINT32_MAX};
+    if (lookup->cache != NULL) {
+        resolution->answer =
+            dns_cache_get(lookup->cache, source->resolver, question, lookup->io->now_us());
+        resolution->cached = resolution->answer != NULL;
+    }
+    if (resolution->cached) {
+        return true;
+    }
+    resolution->no_memory = dns_answer_new(DNS_FAILED, DNS_REASON_NO_MEMORY);
+    if (resolution->no_memory == NULL) {
+        return false;
+    }
+    ask(resolution, deadline_us);
+    return true;
+}
+
+/* Goes on with all; those that are still asking are listed. */
+static size_t go_on_all(struct dns_resolution *const *resolutions, size_t count,
+                        uint64_t deadline_us, struct dns_asking **pending)
+{
+    size_t used = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct dns_resolution *r = resolutions[i];
+        if (r != NULL && r->is_asking) {
+            go_on(r, deadline_us);
+            if (r->is_asking) {
+                pending[used++] = &r->asking;
+            }
+        }
+    }
+    return used;
+}
+
+bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count, uint64_t until_us,
+                        uint64_t deadline_us)
+{
+    struct dns_asking *pending[DNS_ASKING_MAX];
+    size_t used;
+    until_us = until_us < deadline_us ? until_us : deadline_us;
+    while ((used = go_on_all(resolutions, count, deadline_us, pending)) > 0) {
+        uint64_t now = pending[0]->plain.io->now_us();
+        if (now >= until_us && now < deadline_us) {
+            for (size_t i = 0; i < used; i++) {
+                dns_asking_pause(pending[i]);
+            }
+            return false;
+        }
+        if (!dns_asking_wait(pending, used, until_us)) {
+            deadline_us = now;
+        }
+    }
+    return true;
+}
+
+void dns_resolution_pause(struct dns_resolution *resolution)
+{
+    if (resolution->is_asking) {
+        dns_asking_pause(&resolution->asking);
+    }
+}
+
+struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution)
+{
+    struct dns_https_answer *answer = resolution->answer;
+    resolution->answer = NULL;
+    return answer;
+}
+
+void dns_resolution_end(struct dns_resolution *resolution)
+{
+    stop_asking(resolution);
+    dns_https_answer_free(resolution->answer);
+    dns_https_answer_free(resolution->no_memory);
+}
