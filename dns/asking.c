@@ -35,12 +35,8 @@ bool dns_asking_wait(struct dns_asking *const *askings, size_t count, uint64_t u
     uint64_t now = io->now_us();
     uint64_t left_ms = now >= until_us ? 0 : (until_us - now + 999) / 1000;
     int ready = io->poll(fds, used, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
-    return ready >= 0 || errno == EINTR;
-}
-
-void dns_asking_pause(struct dns_asking *asking)
-{
-    dns_plain_pause(&asking->plain);
+    /* EBADF: the drive will see it, and ask again. */
+    return ready >= 0 || errno == EINTR || errno == EBADF;
 }
 
 void dns_asking_end(struct dns_asking *asking)

@@ -29,9 +29,6 @@ ECH_MUST_USE enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_
 ECH_MUST_USE bool dns_asking_wait(struct dns_asking *const *askings, size_t count,
                                   uint64_t until_us);
 
-/* Before a pending asking is left alone for a while. */
-void dns_asking_pause(struct dns_asking *asking);
-
 /* Frees and closes what it has; x with it. */
 void dns_asking_end(struct dns_asking *asking);
 

@@ -2,7 +2,6 @@
 #include "dns/io.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/random.h>
 #include <time.h>
 #include <unistd.h>
@@ -12,11 +11,6 @@ static uint64_t libc_now_us(void)
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
     return (uint64_t)now.tv_sec * 1000000U + (uint64_t)now.tv_nsec / 1000U;
-}
-
-static int libc_duplicate(int fd, int least)
-{
-    return fcntl(fd, F_DUPFD_CLOEXEC, least);
 }
 
 static bool libc_random(void *out, size_t len)
@@ -42,8 +36,6 @@ const struct dns_io dns_io_libc = {
     .recv = recv,
     .poll = poll,
     .close = close,
-    .getsockopt = getsockopt,
-    .duplicate = libc_duplicate,
     .now_us = libc_now_us,
     .random = libc_random,
 };

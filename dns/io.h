@@ -13,8 +13,12 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
-/* Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking; one
- * that outlives a call is a struct dns_descriptor. */
+/*
+ * Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking. One
+ * of a look-up under way outlives calls, in a process that may close every descriptor that it does
+ * not know of and is given the number again, or forks: so who hosts us lets a call on a socket that
+ * is no more what was opened, or is not of this process, fail with EBADF (shim/own_socket.h).
+ */
 struct dns_io {
     int (*socket)(int domain, int type, int protocol);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t len);
@@ -22,9 +26,6 @@ struct dns_io {
     ssize_t (*recv)(int fd, void *data, size_t len, int flags);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*close)(int fd);
-    int (*getsockopt)(int fd, int level, int name, void *value, socklen_t *len);
-    /* fcntl's F_DUPFD_CLOEXEC: a copy with the lowest free number that is not below `least`. */
-    int (*duplicate)(int fd, int least);
     /* A monotonic clock, in microseconds. */
     uint64_t (*now_us)(void);
     /* Fills with unpredictable octets; false if there are none to be had. */

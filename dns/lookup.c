@@ -44,9 +44,6 @@ struct dns_https_pending *dns_https_begin(const struct dns_lookup *lookup, const
     if (dns_name_of_origin(host, port, &question.qname) == ECH_OK) {
         pending = begin(lookup, &question, port);
     }
-    if (pending != NULL) {
-        dns_resolution_pause(&pending->resolution);
-    }
     errno = saved;
     return pending;
 }

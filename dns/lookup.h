@@ -55,8 +55,8 @@ ECH_MUST_USE struct dns_https_answer *dns_lookup_https(const struct dns_lookup *
 
 /*
  * The same in two steps, so that the answer travels while the program does something else. A
- * pending look-up is one thread's at a time. It owns at most one descriptor (dns/descriptor.h); the
- * child of a fork that takes it up asks again in a socket of its own.
+ * pending look-up is one thread's at a time. Over plain DNS it owns one socket (dns/io.h); where
+ * that was closed under it, or is left behind by a fork, it asks again.
  */
 struct dns_https_pending;
 

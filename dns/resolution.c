@@ -269,9 +269,6 @@ bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
     while ((used = go_on_all(resolutions, count, deadline_us, pending)) > 0) {
         uint64_t now = pending[0]->plain.io->now_us();
         if (now >= until_us && now < deadline_us) {
-            for (size_t i = 0; i < used; i++) {
-                dns_asking_pause(pending[i]);
-            }
             return false;
         }
         if (!dns_asking_wait(pending, used, until_us)) {
@@ -279,13 +276,6 @@ bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
         }
     }
     return true;
-}
-
-void dns_resolution_pause(struct dns_resolution *resolution)
-{
-    if (resolution->is_asking) {
-        dns_asking_pause(&resolution->asking);
-    }
 }
 
 struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution)

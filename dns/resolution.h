@@ -51,9 +51,6 @@ ECH_MUST_USE bool dns_resolution_begin(struct dns_resolution *resolution,
 ECH_MUST_USE bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
                                      uint64_t until_us, uint64_t deadline_us);
 
-/* Before a resolution is left alone for a while. dns_resolution_run does so by itself. */
-void dns_resolution_pause(struct dns_resolution *resolution);
-
 /* Hands out the reference to the answer, which is there. */
 ECH_MUST_USE struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution);
 

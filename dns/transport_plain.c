@@ -15,6 +15,7 @@ enum {
 enum step {
     STEP_WAIT, /* nothing to be done now */
     STEP_ON,   /* the stage is another one */
+    STEP_LOST, /* the socket is no more ours */
     STEP_ENDED /* the try is over, with a reason */
 };
 
@@ -50,6 +51,9 @@ static enum step ended(enum dns_reason *reason, enum dns_reason with)
 /* What an unsuccessful call means. */
 static enum step unless_transient(enum dns_reason *reason)
 {
+    if (errno == EBADF) {
+        return STEP_LOST;
+    }
     return is_transient(errno) ? STEP_WAIT : ended(reason, DNS_REASON_NETWORK);
 }
 
@@ -64,7 +68,7 @@ static enum step go_on(struct dns_plain *p, enum dns_plain_stage stage)
 
 static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
 {
-    if (p->io->send(p->socket.fd, p->query + 2, p->query_len - 2, MSG_NOSIGNAL) < 0) {
+    if (p->io->send(p->fd, p->query + 2, p->query_len - 2, MSG_NOSIGNAL) < 0) {
         return unless_transient(reason);
     }
     return go_on(p, DNS_PLAIN_UDP_RECEIVE);
@@ -74,7 +78,7 @@ static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
  * comes from. */
 static enum step udp_receive(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
-    ssize_t got = p->io->recv(p->socket.fd, x->message, sizeof x->message, 0);
+    ssize_t got = p->io->recv(p->fd, x->message, sizeof x->message, 0);
     if (got < 0) {
         return unless_transient(reason);
     }
@@ -90,8 +94,7 @@ static enum step udp_receive(struct dns_plain *p, struct dns_exchange *x, enum d
 static enum step tcp_send(struct dns_plain *p, enum dns_reason *reason)
 {
     while (p->done < p->query_len) {
-        ssize_t sent =
-            p->io->send(p->socket.fd, p->query + p->done, p->query_len - p->done, MSG_NOSIGNAL);
+        ssize_t sent = p->io->send(p->fd, p->query + p->done, p->query_len - p->done, MSG_NOSIGNAL);
         if (sent < 0) {
             return unless_transient(reason);
         }
@@ -112,7 +115,7 @@ static enum step tcp_receive(struct dns_plain *p, struct dns_exchange *x, enum d
 {
     size_t wanted;
     while (p->done < (wanted = tcp_wanted(p, x))) {
-        ssize_t got = p->io->recv(p->socket.fd, x->message + p->done, wanted - p->done, 0);
+        ssize_t got = p->io->recv(p->fd, x->message + p->done, wanted - p->done, 0);
         if (got < 0) {
             return unless_transient(reason);
         }
@@ -162,20 +165,29 @@ static bool query_renew_id(struct dns_plain *p)
     return true;
 }
 
+static void close_socket(struct dns_plain *p)
+{
+    if (p->fd >= 0) {
+        (void)p->io->close(p->fd);
+        p->fd = -1;
+    }
+}
+
 /* A query in a socket of its own, with an id of its own, to the server of this try. */
 static enum dns_reason open_socket(struct dns_plain *p, bool tcp)
 {
     const struct dns_server *server = server_of(p);
-    dns_descriptor_close(p->io, &p->socket);
+    int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
+    close_socket(p);
     if (!query_renew_id(p)) {
         return DNS_REASON_NO_RANDOM;
     }
-    if (!dns_descriptor_open(p->io, server->address.any.sa_family, tcp ? SOCK_STREAM : SOCK_DGRAM,
-                             &p->socket)) {
+    p->fd = p->io->socket(server->address.any.sa_family, type, 0);
+    if (p->fd < 0) {
         return DNS_REASON_NETWORK;
     }
     /* Whether a TCP connection comes about, the first send will tell. */
-    if (p->io->connect(p->socket.fd, &server->address.any, server->address_len) != 0 &&
+    if (p->io->connect(p->fd, &server->address.any, server->address_len) != 0 &&
         !(tcp && is_transient(errno))) {
         return DNS_REASON_NETWORK;
     }
@@ -223,7 +235,7 @@ static uint64_t try_deadline(const struct dns_plain *p, uint64_t now)
  * again. */
 static void failed(struct dns_plain *p, enum dns_reason reason)
 {
-    dns_descriptor_close(p->io, &p->socket);
+    close_socket(p);
     p->settled[(p->tries - 1) % p->servers->count] = reason != DNS_REASON_TIMEOUT;
     p->failure = reason == DNS_REASON_TIMEOUT ? p->failure : reason;
     p->stage = DNS_PLAIN_IDLE;
@@ -251,13 +263,8 @@ static bool next_try(struct dns_plain *p)
     return true;
 }
 
-static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+static enum step step_of_stage(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
-    if (!dns_descriptor_is_ours(p->io, &p->socket)) {
-        /* Closed by the program, or copied by a fork: the same try again. */
-        *reason = p->lost++ < LOST_MAX ? open_socket(p, is_tcp(p)) : DNS_REASON_NETWORK;
-        return *reason == DNS_REASON_OK ? STEP_ON : STEP_ENDED;
-    }
     switch (p->stage) {
     case DNS_PLAIN_UDP_SEND:
         return udp_send(p, reason);
@@ -271,6 +278,17 @@ static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reas
         break;
     }
     return STEP_WAIT;
+}
+
+static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+{
+    enum step taken = step_of_stage(p, x, reason);
+    if (taken != STEP_LOST) {
+        return taken;
+    }
+    /* Closed by the program, or left behind by a fork: the same try again. */
+    *reason = p->lost++ < LOST_MAX ? open_socket(p, is_tcp(p)) : DNS_REASON_NETWORK;
+    return *reason == DNS_REASON_OK ? STEP_ON : STEP_ENDED;
 }
 
 static bool is_over(const struct dns_plain *p)
@@ -321,7 +339,7 @@ void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                                 .servers = servers,
                                 .question = question,
                                 .deadline_us = deadline_us,
-                                .socket = DNS_DESCRIPTOR_NONE,
+                                .fd = -1,
                                 .failure = DNS_REASON_TIMEOUT};
     if (!query_make(plain)) {
         plain->failure = DNS_REASON_NO_MEMORY;
@@ -358,15 +376,10 @@ struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us
     bool sending = plain->stage == DNS_PLAIN_UDP_SEND || plain->stage == DNS_PLAIN_TCP_SEND;
     *until_us =
         plain->try_deadline_us < plain->deadline_us ? plain->try_deadline_us : plain->deadline_us;
-    return (struct pollfd){.fd = plain->socket.fd, .events = sending ? POLLOUT : POLLIN};
-}
-
-void dns_plain_pause(struct dns_plain *plain)
-{
-    dns_descriptor_keep(plain->io, &plain->socket);
+    return (struct pollfd){.fd = plain->fd, .events = sending ? POLLOUT : POLLIN};
 }
 
 void dns_plain_end(struct dns_plain *plain)
 {
-    dns_descriptor_close(plain->io, &plain->socket);
+    close_socket(plain);
 }

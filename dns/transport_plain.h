@@ -7,7 +7,6 @@
 #define DNS_TRANSPORT_PLAIN_H
 
 #include "dns/answer.h"
-#include "dns/descriptor.h"
 #include "dns/io.h"
 #include "dns/message.h"
 #include "dns/resolver.h"
@@ -41,7 +40,7 @@ struct dns_plain {
     const struct dns_question *question; /* borrowed */
     uint64_t deadline_us;                /* of it all, on io's clock */
     enum dns_plain_stage stage;
-    struct dns_descriptor socket; /* of the try under way */
+    int fd; /* of the try under way */
     uint64_t try_deadline_us;
     size_t tries;  /* begun */
     unsigned lost; /* sockets that the program closed */
@@ -69,10 +68,6 @@ ECH_MUST_USE enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns
 
 /* What a pending question waits for, and until when. */
 struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us);
-
-/* To be called before it is left alone for a while: a socket that could not be told from another
- * one afterwards is closed, and opened anew then. */
-void dns_plain_pause(struct dns_plain *plain);
 
 void dns_plain_end(struct dns_plain *plain);
 

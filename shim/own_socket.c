@@ -17,6 +17,7 @@ enum { OWN_MAX = 128, HIGH = 256 };
 /* A place belongs to the thread that opened the socket; only to take one is there a race. */
 static struct own {
     atomic_int descriptor; /* and one; 0: free */
+    _Atomic pid_t process; /* a child that was made past pthread_atfork has a copy of it all */
     _Atomic uint64_t socket;
 } table[OWN_MAX];
 
@@ -39,7 +40,8 @@ static bool is_same(const struct own *own, int fd)
 static bool is_ours(int fd)
 {
     int saved = errno;
-    bool ours = is_same(find(fd), fd);
+    const struct own *own = find(fd);
+    bool ours = is_same(own, fd) && atomic_load(&own->process) == getpid();
     errno = ours ? saved : EBADF;
     return ours;
 }
@@ -50,12 +52,14 @@ static bool note(int fd)
     struct own *stale = find(fd);
     if (stale != NULL) {
         atomic_store(&stale->socket, shim_socket_identity(fd));
+        atomic_store(&stale->process, getpid());
         return true;
     }
     for (size_t i = 0; i < OWN_MAX; i++) {
         int none = 0;
         if (atomic_compare_exchange_strong(&table[i].descriptor, &none, fd + 1)) {
             atomic_store(&table[i].socket, shim_socket_identity(fd));
+            atomic_store(&table[i].process, getpid());
             return true;
         }
     }
@@ -100,11 +104,12 @@ ssize_t shim_own_recv(int fd, void *out, size_t size, int flags)
 
 int shim_own_poll(struct pollfd *wait, nfds_t count, int milliseconds)
 {
-    if (count != 1) {
-        errno = EINVAL;
-        return -1;
+    for (nfds_t i = 0; i < count; i++) {
+        if (!is_ours(wait[i].fd)) {
+            return -1;
+        }
     }
-    return is_ours(wait->fd) ? poll(wait, count, milliseconds) : -1;
+    return poll(wait, count, milliseconds);
 }
 
 int shim_own_put_over(int fd, int over, int flags)

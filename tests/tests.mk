@@ -24,7 +24,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c downgrade.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c))
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c

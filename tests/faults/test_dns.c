@@ -93,22 +93,6 @@ static int fake_close(int fd)
     return 0;
 }
 
-static int fake_getsockopt(int fd, int level, int name, void *value, socklen_t *len)
-{
-    uint64_t cookie = (uint64_t)fd;
-    (void)level;
-    (void)name;
-    memcpy(value, &cookie, *len);
-    return 0;
-}
-
-static int fake_duplicate(int fd, int least)
-{
-    (void)fd;
-    (void)least;
-    return DESCRIPTOR + server.sockets++;
-}
-
 static uint64_t fake_now_us(void)
 {
     return ++server.now_us;
@@ -127,8 +111,6 @@ static const struct dns_io fake_io = {
     .recv = fake_recv,
     .poll = fake_poll,
     .close = fake_close,
-    .getsockopt = fake_getsockopt,
-    .duplicate = fake_duplicate,
     .now_us = fake_now_us,
     .random = fake_random,
 };
