@@ -5,6 +5,7 @@
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+BINDIR ?= $(PREFIX)/bin
 DOCDIR ?= $(PREFIX)/share/doc/libechshim
 DESTDIR ?=
 CC ?= cc
@@ -62,7 +63,7 @@ $(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
 LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 
 .PHONY: all
-all: $(LIBS_BUILT)
+all: $(LIBS_BUILT) tools
 ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
 $(warning not all of $(PKGS) are here; on Debian: tools/setup.sh build)
 endif
@@ -96,6 +97,7 @@ $(BUILD)/%.o: %.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
+include tools/tools.mk
 include tests/tests.mk
 include tools/lint.mk
 
@@ -104,12 +106,13 @@ DOCS := README.md LICENSE $(wildcard docs/*)
 
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(DOCDIR)/docs
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
+	install -m 0755 $(TOOLS_BUILT) $(DESTDIR)$(BINDIR)
 	for file in $(DOCS); do install -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 
 uninstall:
-	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT)))
+	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT))) $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS_BUILT)))
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
 	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
@@ -121,7 +124,7 @@ clean:
 
 .PHONY: help
 help:
-	@echo 'make                   the two libraries, in $(BUILD)'
+	@echo 'make                   the two libraries and the tools, in $(BUILD)'
 	@echo 'make demo              what an observer reads of wget and curl, without and with the shim'
 	@echo 'make check             all tests; installs the packages they need, where missing (SETUP=: does not)'
 	@echo 'make check-unit        only the unit tests'
@@ -129,6 +132,7 @@ help:
 	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-valgrind    only the clients under valgrind'
+	@echo 'make check-tools       only the tools'
 	@echo 'make check-layers      includes and exported symbols'
 	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
@@ -137,7 +141,7 @@ help:
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
-	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) DESTDIR=$(DESTDIR); also: make uninstall'
+	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR); also: make uninstall'
 	@echo 'make clean'
 	@echo
 	@echo 'CC=clang               another compiler'

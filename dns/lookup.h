@@ -25,12 +25,21 @@ enum {
 
 struct dns_channel;
 
+/* Told, for tools, of each question of a look-up that went out: with its answer, which is borrowed
+ * during the call, or why there is none (then NULL). */
+struct dns_lookup_observer {
+    void (*saw)(void *context, const struct dns_question *question, enum dns_reason reason,
+                const struct dns_answer *answer);
+    void *context;
+};
+
 /* Who is asked and how. All pointers are borrowed; the same object may serve many threads. */
 struct dns_lookup {
     const struct dns_resolver *resolver;
     const char *resolv_conf; /* NULL: /etc/resolv.conf */
     const struct dns_io *io;
-    struct dns_cache *cache;     /* NULL: none */
+    struct dns_cache *cache;                    /* NULL: none */
+    const struct dns_lookup_observer *observer; /* NULL: none */
     struct dns_channel *channel; /* NULL: plain DNS; else every question goes over it */
     uint64_t timeout_us;         /* how long one look-up may make its caller wait, with all retries,
                                     servers,         aliases and TCP */

@@ -185,6 +185,15 @@ static void settle(struct dns_resolution *r, struct dns_https_answer *answer)
     }
 }
 
+static void tell(const struct dns_resolution *r, enum dns_reason reason)
+{
+    const struct dns_lookup_observer *observer = r->source->lookup.observer;
+    if (observer != NULL) {
+        observer->saw(observer->context, &r->question, reason,
+                      reason == DNS_REASON_OK ? &r->asking.x->answer : NULL);
+    }
+}
+
 /* Goes on as far as that goes without waiting. */
 static void go_on(struct dns_resolution *r, uint64_t deadline_us)
 {
@@ -196,6 +205,7 @@ static void go_on(struct dns_resolution *r, uint64_t deadline_us)
         if (pending) {
             return;
         }
+        tell(r, reason);
         struct dns_https_answer *answer =
             reason == DNS_REASON_OK ? judge(r, &again) : end(r, DNS_FAILED, reason);
         if (again) {

@@ -8,7 +8,7 @@
 check:
 	$(SETUP) build test
 	$(MAKE) --no-print-directory $(PARALLEL) check-build
-	@status=0; for part in check-layers check-conformance check-unit check-faults check-preload check-install; do \
+	@status=0; for part in check-layers check-conformance check-unit check-faults check-tools check-preload check-install; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
@@ -53,6 +53,16 @@ $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) 
 .PHONY: check-faults
 check-faults: $(BUILD)/fault-tests
 	$(BUILD)/fault-tests
+
+# ---- tools: each is run as a user would, and what it prints is looked at ----
+$(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/unit/,dns_messages.c dns_responder.c vectors.c) \
+                         $(ECH_SRC) $(DNS_SRC))
+	@echo "LD $@"
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+
+.PHONY: check-tools
+check-tools: $(BUILD)/tool-tests tools
+	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests
 
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
@@ -190,7 +200,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
-check-build: $(LIBS_BUILT) $(BUILD)/unit-tests $(BUILD)/fault-tests $(PRELOAD_TESTS) peers
+check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) peers
 
 # An installed stub finds the engine beside itself. A sanitized one is no different.
 .PHONY: check-install

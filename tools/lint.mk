@@ -3,15 +3,15 @@
 
 LINT_DIRS := ech dns shim
 FORMATTED := $(sort $(shell find $(LINT_DIRS) tests tools -name '*.[ch]'))
-TIDY_SRC := $(sort $(wildcard $(addsuffix /*.c,$(LINT_DIRS))))
+TIDY_SRC := $(sort $(wildcard $(addsuffix /*.c,$(LINT_DIRS) tools)))
 TIDY_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DSHIM_LIBDIR=\"\" $(PKG_CFLAGS)
 # Tests are left out of cppcheck where they are Criterion's macros more than C.
-CPPCHECK_SRC := $(LINT_DIRS) tests/peers tests/preload/clients tests/demo
+CPPCHECK_SRC := $(LINT_DIRS) tools tests/peers tests/preload/clients tests/demo
 
 .PHONY: lint
 lint:
 	$(SETUP) build lint
-	$(MAKE) --no-print-directory $(PARALLEL) $(LIBS_BUILT)
+	$(MAKE) --no-print-directory $(PARALLEL) $(LIBS_BUILT) tools
 	@status=0; for part in lint-format check-layers lint-files lint-words lint-cppcheck lint-tidy; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status

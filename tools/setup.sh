@@ -7,12 +7,12 @@
 # shellcheck disable=SC2086
 set -eu
 
-build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev'
-test="$build libcriterion-dev libjansson-dev libssl-dev android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl
+build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libjansson-dev'
+test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsutils gnutls-bin openssl wget curl
       git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux valgrind"
-lint="$build libcriterion-dev libjansson-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
+lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck"
-demo="$build libjansson-dev android-libboringssl-dev unbound gnutls-bin wget curl util-linux"
+demo="$build android-libboringssl-dev unbound gnutls-bin wget curl util-linux"
 suites='debootstrap util-linux'
 
 [ $# -gt 0 ] || set -- build test lint demo

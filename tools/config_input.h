@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * An ECHConfigList from wherever a person has one.
+ */
+#ifndef TOOLS_CONFIG_INPUT_H
+#define TOOLS_CONFIG_INPUT_H
+
+#include <stddef.h>
+
+#include "ech/wire.h"
+
+enum { CONFIG_INPUT_MAX = 1 << 20 }; /* octets that are read of a file */
+
+enum config_input {
+    CONFIG_INPUT_OK,
+    CONFIG_INPUT_UNREADABLE, /* the file; errno tells */
+    CONFIG_INPUT_TOO_LARGE,  /* more than CONFIG_INPUT_MAX */
+    CONFIG_INPUT_NOT_BASE64,
+    CONFIG_INPUT_NO_ECHCONFIG, /* PEM, without a block of that label */
+    CONFIG_INPUT_NO_MEMORY,
+};
+
+/*
+ * `text` is "-" for standard input, the name of a file, or Base64. A file holds PEM (RFC 9934; a
+ * private key in it is passed over), Base64, or the octets themselves. What is found is appended
+ * to `out`; whether it is an ECHConfigList, ech_config_list_check says.
+ */
+ECH_MUST_USE enum config_input config_input_read(const char *text, struct writer *out);
+
+#endif

@@ -1,0 +1,232 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * echdig: the HTTPS records of a name with their ECHConfigs, what libechshim would use of them, and
+ * why not the others.
+ */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/lookup.h"
+#include "tools/config_document.h"
+#include "tools/config_input.h"
+#include "tools/lookup_document.h"
+
+/* Exit status; the first four are enum lookup_summary. */
+enum { EXIT_BAD_INPUT = 4, EXIT_USAGE = 64 };
+
+enum { HTTPS_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000 };
+
+static const char usage[] =
+    "usage: echdig [OPTIONS] NAME[:PORT]\n"
+    "       echdig [OPTIONS] --decode BASE64|FILE|-\n"
+    "\n"
+    "Looks up the HTTPS records of NAME and prints them with their ECHConfigs, says which\n"
+    "libechshim would use and why not the others.\n"
+    "\n"
+    "  -r, --resolver RESOLVER  whom to ask, as ECHSHIM_RESOLVER has it; that variable is the\n"
+    "                           default, and without it `system`\n"
+    "  -t, --timeout MS         bound on the look-up, 1 to 60000 (2000)\n"
+    "  -d, --decode INPUT       an ECHConfigList instead of a look-up: Base64, or a file (- for\n"
+    "                           standard input) with PEM (RFC 9934), Base64 or the octets\n"
+    "  -j, --json               a JSON document instead of text\n"
+    "  -h, --help               this text\n"
+    "\n"
+    "Exit status: 0 a usable ECHConfig; 1 no ECH; 2 ECH, but no usable ECHConfig; 3 the\n"
+    "look-up failed; 4 the input cannot be decoded; 64 wrong use.\n";
+
+struct arguments {
+    const char *name;
+    const char *decode;
+    const char *resolver;
+    unsigned timeout_ms;
+    bool json;
+};
+
+/* One sentence on standard error; its value is the exit status. */
+#define FAIL(status, ...) (fprintf(stderr, "echdig: " __VA_ARGS__), fputc('\n', stderr), (status))
+
+static int print(json_t *document, bool json, void (*print_text)(FILE *, const json_t *))
+{
+    if (json) {
+        json_dumpf(document, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
+        putchar('\n');
+    } else {
+        print_text(stdout, document);
+    }
+    if (fflush(stdout) != 0) {
+        return FAIL(LOOKUP_FAILED, "cannot write: %s", strerror(errno));
+    }
+    return 0;
+}
+
+/* ---- --decode ---- */
+
+static void print_decoded(FILE *out, const json_t *document)
+{
+    config_document_print(out, json_object_get(document, "configs"), 0);
+}
+
+static int decode_list(const struct arguments *arguments, struct bytes list)
+{
+    json_t *configs = config_document(list);
+    if (configs == NULL) {
+        return FAIL(EXIT_BAD_INPUT, "%s: this is no well-formed ECHConfigList", arguments->decode);
+    }
+    int chosen = config_document_chosen(configs);
+    json_t *document =
+        json_pack("{s:s,s:o}", "summary", chosen >= 0 ? "ech" : "unusable", "configs", configs);
+    int status = print(document, arguments->json, print_decoded);
+    json_decref(document);
+    return status != 0 ? status : (chosen >= 0 ? LOOKUP_ECH : LOOKUP_UNUSABLE);
+}
+
+static int decode(const struct arguments *arguments)
+{
+    struct writer list;
+    wr_init(&list, CONFIG_INPUT_MAX);
+    int status = 0;
+    switch (config_input_read(arguments->decode, &list)) {
+    case CONFIG_INPUT_OK:
+        status = decode_list(arguments, wr_view(&list));
+        break;
+    case CONFIG_INPUT_UNREADABLE:
+        status = FAIL(EXIT_BAD_INPUT, "cannot read %s: %s", arguments->decode, strerror(errno));
+        break;
+    case CONFIG_INPUT_TOO_LARGE:
+        status = FAIL(EXIT_BAD_INPUT, "%s: larger than any ECHConfigList", arguments->decode);
+        break;
+    case CONFIG_INPUT_NOT_BASE64:
+        status = FAIL(EXIT_BAD_INPUT, "%.80s: neither a file nor Base64", arguments->decode);
+        break;
+    case CONFIG_INPUT_NO_ECHCONFIG:
+        status = FAIL(EXIT_BAD_INPUT, "%s: PEM without an ECHCONFIG block", arguments->decode);
+        break;
+    case CONFIG_INPUT_NO_MEMORY:
+        status = FAIL(EXIT_BAD_INPUT, "out of memory");
+        break;
+    }
+    wr_free(&list);
+    return status;
+}
+
+/* ---- the look-up ---- */
+
+static bool parse_number(const char *text, unsigned max, unsigned *out)
+{
+    char *end;
+    if (*text < '0' || *text > '9') {
+        return false;
+    }
+    errno = 0;
+    unsigned long value = strtoul(text, &end, 10);
+    if (errno != 0 || *end != '\0' || value == 0 || value > max) {
+        return false;
+    }
+    *out = (unsigned)value;
+    return true;
+}
+
+/* NAME[:PORT]; what is no name to ask DNS about, the look-up says. */
+static bool split(const char *text, char host[DNS_HOST_SIZE], unsigned *port)
+{
+    size_t len = strcspn(text, ":");
+    *port = HTTPS_PORT;
+    if (len == 0 || len >= DNS_HOST_SIZE ||
+        (text[len] == ':' && !parse_number(text + len + 1, UINT16_MAX, port))) {
+        return false;
+    }
+    memcpy(host, text, len);
+    host[len] = '\0';
+    return true;
+}
+
+static int look_up(const struct arguments *arguments)
+{
+    char host[DNS_HOST_SIZE];
+    unsigned port;
+    struct dns_resolver resolver;
+    if (!split(arguments->name, host, &port)) {
+        return FAIL(EXIT_USAGE, "%.80s is no NAME[:PORT]", arguments->name);
+    }
+    if (dns_resolver_parse(arguments->resolver, &resolver) != ECH_OK) {
+        return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", arguments->resolver);
+    }
+    struct dns_lookup lookup = {
+        .resolver = &resolver,
+        .io = &dns_io_libc,
+        .timeout_us = (uint64_t)arguments->timeout_ms * 1000,
+    };
+    json_t *document = lookup_document(&lookup, host, (uint16_t)port);
+    if (document == NULL) {
+        return FAIL(LOOKUP_FAILED, "out of memory");
+    }
+    int status = print(document, arguments->json, lookup_document_print);
+    if (status == 0) {
+        status = (int)lookup_document_summary(document);
+    }
+    json_decref(document);
+    return status;
+}
+
+/* ---- options ---- */
+
+static const char *resolver_of_environment(void)
+{
+    const char *value = getenv("ECHSHIM_RESOLVER");
+    return value != NULL && *value != '\0' ? value : "system";
+}
+
+/* -1: go on; else the exit status. */
+static int parse_option(int option, struct arguments *arguments)
+{
+    switch (option) {
+    case 'r':
+        arguments->resolver = optarg;
+        return -1;
+    case 't':
+        return parse_number(optarg, TIMEOUT_MAX_MS, &arguments->timeout_ms)
+                   ? -1
+                   : FAIL(EXIT_USAGE, "--timeout takes 1 to %d milliseconds", TIMEOUT_MAX_MS);
+    case 'd':
+        arguments->decode = optarg;
+        return -1;
+    case 'j':
+        arguments->json = true;
+        return -1;
+    case 'h':
+        fputs(usage, stdout);
+        return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
+    default:
+        return FAIL(EXIT_USAGE, "try echdig --help");
+    }
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option options[] = {
+        {"resolver", required_argument, NULL, 'r'}, {"timeout", required_argument, NULL, 't'},
+        {"decode", required_argument, NULL, 'd'},   {"json", no_argument, NULL, 'j'},
+        {"help", no_argument, NULL, 'h'},           {0},
+    };
+    struct arguments arguments = {.resolver = resolver_of_environment(),
+                                  .timeout_ms = DEFAULT_TIMEOUT_MS};
+    int option;
+    while ((option = getopt_long(argc, argv, "r:t:d:jh", options, NULL)) != -1) {
+        int status = parse_option(option, &arguments);
+        if (status >= 0) {
+            return status;
+        }
+    }
+    int names = argc - optind;
+    if (arguments.decode != NULL && names != 0) {
+        return FAIL(EXIT_USAGE, "--decode takes no NAME besides");
+    }
+    if (arguments.decode == NULL && names != 1) {
+        return FAIL(EXIT_USAGE, "one NAME[:PORT] is wanted; try echdig --help");
+    }
+    arguments.name = argv[optind];
+    return arguments.decode != NULL ? decode(&arguments) : look_up(&arguments);
+}
