@@ -54,16 +54,6 @@ $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) 
 check-faults: $(BUILD)/fault-tests
 	$(BUILD)/fault-tests
 
-# ---- tools: each is run as a user would, and what it prints is looked at ----
-$(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/unit/,dns_messages.c dns_responder.c vectors.c) \
-                         $(ECH_SRC) $(DNS_SRC))
-	@echo "LD $@"
-	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
-
-.PHONY: check-tools
-check-tools: $(BUILD)/tool-tests tools
-	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests
-
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
 CLIENTS := build/clients
@@ -155,6 +145,16 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server r
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
 	$(BUILD)/unit-tests
+
+# ---- tools: each is run as a user would, and what it prints is looked at ----
+$(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/unit/,dns_messages.c dns_responder.c vectors.c) \
+                         $(ECH_SRC) $(DNS_SRC))
+	@echo "LD $@"
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+
+.PHONY: check-tools
+check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI)
+	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.

@@ -94,7 +94,7 @@ static enum config_input decode_pem(struct bytes text, struct writer *out)
     }
 }
 
-static enum config_input decode(struct bytes content, struct writer *out)
+enum config_input config_input_decode(struct bytes content, struct writer *out)
 {
     if (content.len == 0) {
         return CONFIG_INPUT_NOT_BASE64;
@@ -123,7 +123,7 @@ enum config_input config_input_read(const char *text, struct writer *out)
         result = wr_finish(&content) == ECH_OK ? CONFIG_INPUT_OK : CONFIG_INPUT_TOO_LARGE;
     }
     if (result == CONFIG_INPUT_OK) {
-        result = decode(wr_view(&content), out);
+        result = config_input_decode(wr_view(&content), out);
     }
     wr_wipe(&content); /* a PEM file may have held a private key */
     return result;

@@ -27,4 +27,7 @@ enum config_input {
  */
 ECH_MUST_USE enum config_input config_input_read(const char *text, struct writer *out);
 
+/* The same of octets at hand: what a file would hold. */
+ECH_MUST_USE enum config_input config_input_decode(struct bytes content, struct writer *out);
+
 #endif

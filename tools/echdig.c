@@ -13,11 +13,12 @@
 #include "tools/config_document.h"
 #include "tools/config_input.h"
 #include "tools/lookup_document.h"
+#include "tools/origin.h"
 
 /* Exit status; the first four are enum lookup_summary. */
 enum { EXIT_BAD_INPUT = 4, EXIT_USAGE = 64 };
 
-enum { HTTPS_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000 };
+enum { DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000 };
 
 static const char usage[] =
     "usage: echdig [OPTIONS] NAME[:PORT]\n"
@@ -114,41 +115,12 @@ static int decode(const struct arguments *arguments)
 
 /* ---- the look-up ---- */
 
-static bool parse_number(const char *text, unsigned max, unsigned *out)
-{
-    char *end;
-    if (*text < '0' || *text > '9') {
-        return false;
-    }
-    errno = 0;
-    unsigned long value = strtoul(text, &end, 10);
-    if (errno != 0 || *end != '\0' || value == 0 || value > max) {
-        return false;
-    }
-    *out = (unsigned)value;
-    return true;
-}
-
-/* NAME[:PORT]; what is no name to ask DNS about, the look-up says. */
-static bool split(const char *text, char host[DNS_HOST_SIZE], unsigned *port)
-{
-    size_t len = strcspn(text, ":");
-    *port = HTTPS_PORT;
-    if (len == 0 || len >= DNS_HOST_SIZE ||
-        (text[len] == ':' && !parse_number(text + len + 1, UINT16_MAX, port))) {
-        return false;
-    }
-    memcpy(host, text, len);
-    host[len] = '\0';
-    return true;
-}
-
 static int look_up(const struct arguments *arguments)
 {
     char host[DNS_HOST_SIZE];
     unsigned port;
     struct dns_resolver resolver;
-    if (!split(arguments->name, host, &port)) {
+    if (!parse_origin(arguments->name, host, &port)) {
         return FAIL(EXIT_USAGE, "%.80s is no NAME[:PORT]", arguments->name);
     }
     if (dns_resolver_parse(arguments->resolver, &resolver) != ECH_OK) {
@@ -173,12 +145,6 @@ static int look_up(const struct arguments *arguments)
 
 /* ---- options ---- */
 
-static const char *resolver_of_environment(void)
-{
-    const char *value = getenv("ECHSHIM_RESOLVER");
-    return value != NULL && *value != '\0' ? value : "system";
-}
-
 /* -1: go on; else the exit status. */
 static int parse_option(int option, struct arguments *arguments)
 {
@@ -187,7 +153,7 @@ static int parse_option(int option, struct arguments *arguments)
         arguments->resolver = optarg;
         return -1;
     case 't':
-        return parse_number(optarg, TIMEOUT_MAX_MS, &arguments->timeout_ms)
+        return parse_bounded(optarg, TIMEOUT_MAX_MS, &arguments->timeout_ms)
                    ? -1
                    : FAIL(EXIT_USAGE, "--timeout takes 1 to %d milliseconds", TIMEOUT_MAX_MS);
     case 'd':

@@ -3,11 +3,24 @@
 
 TOOL_PKGS := jansson
 TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
-TOOLS_BUILT := $(BUILD)/echdig
+TOOLS_BUILT := $(BUILD)/echdig $(BUILD)/echprobe
 
-# A program's own file, and what several have in common.
-$(BUILD)/echdig: $(call obj,$(addprefix tools/,echdig.c lookup_document.c config_document.c config_input.c code_points.c \
-                     record_text.c) $(ECH_SRC) $(DNS_SRC))
+# A program's own files, and what several have in common.
+LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c code_points.c record_text.c origin.c)
+$(BUILD)/echdig: $(call obj,tools/echdig.c $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC))
+$(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe.c tools/probe_*.c) $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC)) \
+                   $(BUILD)/tools/reason_table.o
+
+$(BUILD)/tools/reason_table.c: docs/report.md tools/make-reason-table
+	@mkdir -p $(@D)
+	$(Q)tools/make-reason-table $< >$@
+$(BUILD)/tools/reason_table.o: $(BUILD)/tools/reason_table.c
+	@echo "CC $<"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
+
+# Where the libraries are installed: another LIBDIR makes another program.
+$(BUILD)/tools/echprobe.o: $(BUILD)/libdir
+$(BUILD)/tools/echprobe.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 
 $(TOOLS_BUILT):
 	@echo "LD $@"

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One try of echprobe: the client of tools/probe_client in a process of its own, with the shim
+ * loaded into it as into any program.
+ */
+#ifndef TOOLS_PROBE_TRY_H
+#define TOOLS_PROBE_TRY_H
+
+#include "ech/wire.h"
+#include "tools/probe_client.h"
+
+struct probe_try {
+    struct probe_client client;
+    const char *library;          /* path of libechshim.so */
+    const char *mode;             /* ECHSHIM_MODE */
+    struct bytes ech_config_list; /* ECHSHIM_CONFIG_LIST for every name; empty: none is given */
+};
+
+/*
+ * Runs it and waits. The document is the client's journal, with "report", the shim's line, in it;
+ * without that member the shim did not live in the process. NULL: it could not be run, or died;
+ * errno tells no more.
+ */
+json_t *probe_try_run(const struct probe_try *try);
+
+/* The other half, in the new process: main calls it first. False: this is no such process. */
+bool probe_try_is_child(int argc, char **argv, int *status);
+
+#endif

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The reasons of a report line and what they mean; tools/make-reason-table makes the table of
+ * docs/report.md.
+ */
+#ifndef TOOLS_REASON_TABLE_H
+#define TOOLS_REASON_TABLE_H
+
+#include <stddef.h>
+
+struct reason {
+    const char *word;
+    const char *outcomes; /* with which outcomes it means this */
+    const char *sentence;
+};
+extern const struct reason reasons[];
+extern const size_t reason_count;
+
+#endif
