@@ -6,6 +6,7 @@
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
 BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libechshim
 DESTDIR ?=
 CC ?= cc
@@ -63,7 +64,7 @@ $(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
 LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 
 .PHONY: all
-all: $(LIBS_BUILT) tools
+all: $(LIBS_BUILT) tools man
 ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
 $(warning not all of $(PKGS) are here; on Debian: tools/setup.sh build)
 endif
@@ -102,17 +103,19 @@ include tests/tests.mk
 include tools/lint.mk
 
 # What README.md points to is installed with it.
-DOCS := README.md LICENSE $(wildcard docs/*)
+DOCS := README.md LICENSE $(wildcard docs/*.*)
 
 .PHONY: install uninstall
 install: all
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
 	install -m 0755 $(TOOLS_BUILT) $(DESTDIR)$(BINDIR)
+	for page in $(MANUALS); do install -D -m 0644 $$page $(DESTDIR)$(call mandir,$$page)/$${page##*/} || exit 1; done
 	for file in $(DOCS); do install -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 
 uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT))) $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS_BUILT)))
+	for page in $(notdir $(MANUALS)); do rm -f $(DESTDIR)$(call mandir,$$page)/$$page; done
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
 	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
@@ -141,6 +144,7 @@ help:
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
+	@echo 'make man               only the manual pages'
 	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR); also: make uninstall'
 	@echo 'make clean'
 	@echo

@@ -12,11 +12,11 @@ CPPCHECK_SRC := $(LINT_DIRS) tools tests/peers tests/preload/clients tests/demo
 lint:
 	$(SETUP) build lint
 	$(MAKE) --no-print-directory $(PARALLEL) $(LIBS_BUILT) tools
-	@status=0; for part in lint-format check-layers lint-files lint-words lint-cppcheck lint-tidy; do \
+	@status=0; for part in lint-format check-layers lint-files lint-words lint-manuals lint-cppcheck lint-tidy; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
-.PHONY: lint-format lint-files lint-words lint-cppcheck lint-tidy
+.PHONY: lint-format lint-files lint-words lint-manuals lint-cppcheck lint-tidy
 lint-format:
 	@echo "clang-format: $(words $(FORMATTED)) files"
 	@clang-format --dry-run -Werror $(FORMATTED)
@@ -26,6 +26,9 @@ lint-files:
 
 lint-words:
 	tools/check-words
+
+lint-manuals: tools
+	tools/check-manuals $(BUILD)
 
 lint-cppcheck:
 	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \

@@ -28,3 +28,15 @@ $(TOOLS_BUILT):
 
 .PHONY: tools
 tools: $(TOOLS_BUILT)
+
+# ---- manual pages, by scdoc; without it they are left out ----
+MANUALS := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd)))
+# A page's folder, by its section: the number at the end of its name.
+mandir = $(MANDIR)/man$${page\#\#*.}
+
+.PHONY: man
+man: $(MANUALS)
+$(BUILD)/man/%: docs/man/%.scd
+	@mkdir -p $(@D)
+	@echo "MAN $@"
+	$(Q)scdoc <$< >$@
