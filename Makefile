@@ -103,11 +103,11 @@ include tests/tests.mk
 include tools/lint.mk
 
 # What README.md points to is installed with it.
-DOCS := README.md LICENSE $(wildcard docs/*.*)
+DOCS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(wildcard docs/*.*) $(wildcard docs/examples/*)
 
 .PHONY: install uninstall
 install: all
-	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs
+	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs/examples
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
 	install -m 0755 $(TOOLS_BUILT) $(DESTDIR)$(BINDIR)
 	for page in $(MANUALS); do install -D -m 0644 $$page $(DESTDIR)$(call mandir,$$page)/$${page##*/} || exit 1; done
@@ -117,7 +117,7 @@ uninstall:
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT))) $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS_BUILT)))
 	for page in $(notdir $(MANUALS)); do rm -f $(DESTDIR)$(call mandir,$$page)/$$page; done
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
-	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
+	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs/examples $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
 # With what tests that were killed left behind; one that runs now is younger than an hour.
 .PHONY: clean
