@@ -6,7 +6,6 @@
 #include "ech/records.h"
 #include "shim/engine.h"
 #include "shim/own_socket.h"
-#include "shim/reconnect.h"
 
 enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
 
@@ -111,7 +110,7 @@ enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer 
     options.key_share_rule = ECH_KEY_SHARE_OWN;
     uint64_t deadline_us =
         shim_engine_state()->lookup.io->now_us() + (uint64_t)probe->timeout_ms * 1000;
-    int fd = shim_connect_like(probe->fd, probe->timeout_ms);
+    int fd = shim_connect_like(probe->old, probe->timeout_ms);
     if (fd >= 0) {
         if (ech_exchange_new(&exchange, &options) == ECH_OK) {
             result = result_of(exchange, run(probe, fd, exchange, deadline_us), retry_configs);

@@ -7,6 +7,7 @@
 #define SHIM_PROBE_H
 
 #include "ech/exchange.h"
+#include "shim/reconnect.h"
 
 enum shim_probe_result {
     SHIM_PROBE_RETRY_CONFIGS, /* authenticated: *retry_configs */
@@ -17,7 +18,8 @@ enum shim_probe_result {
 };
 
 struct shim_probe {
-    int fd; /* the application's connection: the probe goes to its peer, with its options */
+    /* The application's: the probe goes to its peer, with its options. */
+    const struct shim_old_connection *old;
     struct bytes hello; /* of ech_exchange_probe_hello */
     const struct ech_config_choice *choice;
     struct ech_exchange_options options;

@@ -78,21 +78,26 @@ static bool octets_sent(int fd, uint64_t *sent)
 }
 
 /* The application may have closed the connection that failed, and have another of that number. */
-static bool is_still(int fd, uint64_t socket)
+static bool is_still(const struct shim_old_connection *old)
 {
-    return socket != SHIM_SOCKET_UNKNOWN && shim_socket_identity(fd) == socket;
+    return old->socket != SHIM_SOCKET_UNKNOWN && shim_socket_identity(old->fd) == old->socket;
 }
 
-enum shim_reconnect shim_reconnect_check(int fd, uint64_t socket, uint64_t sent)
+enum shim_reconnect shim_reconnect_check(struct shim_old_connection *old, uint64_t sent)
 {
+    int fd = old->fd;
     int type = 0;
     socklen_t length = sizeof type;
     uint64_t counted;
     int saved = errno;
     enum shim_reconnect result = SHIM_RECONNECT_DONE;
-    if (fd < 0 || !is_still(fd, socket) ||
-        getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 || type != SOCK_STREAM ||
-        !octets_sent(fd, &counted)) {
+    old->peer_length = sizeof old->peer;
+    if (getpeername(fd, (struct sockaddr *)&old->peer, &old->peer_length) != 0) {
+        old->peer_length = 0;
+    }
+    if (fd < 0 || !is_still(old) || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
+        type != SOCK_STREAM || !octets_sent(fd, &counted)) {
+        old->peer_length = 0; /* of whatever it is */
         result = SHIM_RECONNECT_NO_WAY;
     } else if (counted > sent) {
         result = SHIM_RECONNECT_USED;
@@ -101,6 +106,13 @@ enum shim_reconnect shim_reconnect_check(int fd, uint64_t socket, uint64_t sent)
     }
     errno = saved;
     return result;
+}
+
+void shim_reconnect_end(const struct shim_old_connection *old)
+{
+    int saved = errno;
+    (void)shutdown(old->fd, SHUT_WR);
+    errno = saved;
 }
 
 /* Waits for a connection that is being made; 0 or an errno. */
@@ -134,23 +146,23 @@ static unsigned bound_of(int fd, unsigned timeout_ms)
 }
 
 /* The new socket, connected or connecting; -1 with errno. */
-static int connect_again(int fd, int flags, unsigned timeout_ms)
+static int connect_again(const struct shim_old_connection *old, int flags, unsigned timeout_ms)
 {
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof peer;
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    if (old->peer_length == 0) {
+        errno = ENOTCONN;
         return -1;
     }
-    int fresh = shim_socket_like(fd);
+    int fresh = shim_socket_like(old->fd);
     if (fresh < 0) {
         return -1;
     }
     int failure = 0;
-    if (shim_own_connect(fresh, (const struct sockaddr *)&peer, length) != 0) {
+    if (shim_own_connect(fresh, (const struct sockaddr *)&old->peer, old->peer_length) != 0) {
         failure = errno;
     }
     if (failure == EINPROGRESS || failure == EINTR) {
-        failure = (flags & O_NONBLOCK) != 0 ? 0 : wait_connected(fresh, bound_of(fd, timeout_ms));
+        failure =
+            (flags & O_NONBLOCK) != 0 ? 0 : wait_connected(fresh, bound_of(old->fd, timeout_ms));
     }
     if (failure != 0) {
         (void)shim_own_close(fresh);
@@ -160,29 +172,30 @@ static int connect_again(int fd, int flags, unsigned timeout_ms)
     return fresh;
 }
 
-int shim_connect_like(int fd, unsigned timeout_ms)
+int shim_connect_like(const struct shim_old_connection *old, unsigned timeout_ms)
 {
-    return connect_again(fd, 0, timeout_ms);
+    return connect_again(old, 0, timeout_ms);
 }
 
-enum shim_reconnect shim_reconnect(int fd, uint64_t socket, unsigned timeout_ms)
+enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms)
 {
+    int fd = old->fd;
     int saved = errno;
     int status_flags = fcntl(fd, F_GETFL);
     int descriptor_flags = fcntl(fd, F_GETFD);
-    if (status_flags < 0 || descriptor_flags < 0 || !is_still(fd, socket)) {
+    if (status_flags < 0 || descriptor_flags < 0 || !is_still(old)) {
         errno = saved;
         return SHIM_RECONNECT_NO_WAY;
     }
     struct epoll_registrations registrations;
-    int fresh = connect_again(fd, status_flags, timeout_ms);
+    int fresh = connect_again(old, status_flags, timeout_ms);
     if (fresh < 0) {
         return SHIM_RECONNECT_FAILED;
     }
     shim_epoll_note(fd, &registrations);
     /* Once more, for the connection took its time. */
     int close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0;
-    bool same = is_still(fd, socket);
+    bool same = is_still(old);
     bool replaced = same && fcntl(fresh, F_SETFL, status_flags) == 0 &&
                     shim_own_put_over(fresh, fd, close_on_exec) == 0;
     int failure = errno;

@@ -9,6 +9,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/socket.h>
 
 #include "shim/settings.h"
 
@@ -26,23 +27,39 @@ enum shim_reconnect {
 /* A fixed word for the report. */
 const char *shim_reconnect_name(enum shim_reconnect result);
 
+/* The connection that is to be replaced. */
+struct shim_old_connection {
+    int fd;
+    uint64_t socket; /* which one it was: socket_identity.h */
+    /* Where it leads, for the kernel forgets that when both sides have closed. Set by
+     * shim_reconnect_check; length 0: not known. */
+    struct sockaddr_storage peer;
+    socklen_t peer_length;
+};
+
 /*
- * Can the connection be made anew? `socket` is which one it was (socket_identity.h), `sent` how
- * many octets of it the hello exchange has sent: if the kernel counts more, something went before.
+ * Can the connection be made anew? `sent` is how many octets of it the hello exchange has sent: if
+ * the kernel counts more, something went before.
  */
-enum shim_reconnect shim_reconnect_check(int fd, uint64_t socket, uint64_t sent);
+enum shim_reconnect shim_reconnect_check(struct shim_old_connection *old, uint64_t sent);
+
+/*
+ * Tells the peer that the old connection is over, before it is replaced: a server may come to the
+ * next one only then. The descriptor stays what it is.
+ */
+void shim_reconnect_end(const struct shim_old_connection *old);
 
 /*
  * A connection of the engine's own to the same peer, with the same options, non-blocking: one
  * of own_socket.h; waits for it. -1 with errno.
  */
-int shim_connect_like(int fd, unsigned timeout_ms);
+int shim_connect_like(const struct shim_old_connection *old, unsigned timeout_ms);
 
 /*
  * Makes the connection anew. A blocking descriptor waits for it, at most timeout_ms or its own
  * SO_SNDTIMEO; a non-blocking one is replaced while it connects, and the application's own waiting
  * does the rest.
  */
-enum shim_reconnect shim_reconnect(int fd, uint64_t socket, unsigned timeout_ms);
+enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms);
 
 #endif

@@ -29,12 +29,13 @@ struct lesson {
 };
 
 /* Asks the server, by a probe, what the outer handshake could not tell. */
-static void probe(const struct shim_session *session, int fd, struct lesson *lesson)
+static void probe(const struct shim_session *session, const struct shim_old_connection *old,
+                  struct lesson *lesson)
 {
     struct writer hello;
     wr_init(&hello, 0);
     struct shim_probe request = {
-        .fd = fd,
+        .old = old,
         .choice = &session->found.choice,
         .options = session->options,
         .timeout_ms = shim_engine_state()->settings.timeout_ms,
@@ -49,7 +50,9 @@ static void probe(const struct shim_session *session, int fd, struct lesson *les
     wr_wipe(&hello);
 }
 
-static void learn(const struct shim_session *session, int fd, struct lesson *lesson)
+/* `ours`: nobody else holds the old connection. */
+static void learn(const struct shim_session *session, const struct shim_old_connection *old,
+                  bool ours, struct lesson *lesson)
 {
     struct ech_rejection rejection;
     *lesson = (struct lesson){.known = true};
@@ -58,7 +61,11 @@ static void learn(const struct shim_session *session, int fd, struct lesson *les
     if (rejection.probe) {
         lesson->known = false;
         if (shim_engine_state()->settings.retry) {
-            probe(session, fd, lesson);
+            /* Nobody can go on with this handshake. */
+            if (ours) {
+                shim_reconnect_end(old);
+            }
+            probe(session, old, lesson);
         }
         return;
     }
@@ -142,16 +149,16 @@ static void send_last_words(struct shim_session *session, int fd)
     }
 }
 
-static struct shim_rejection_decision decide_rejected(struct shim_session *session, int fd,
+static struct shim_rejection_decision decide_rejected(struct shim_session *session,
+                                                      struct shim_old_connection *old,
                                                       struct lesson *lesson)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
-    enum shim_reconnect way = shim_reconnect_check(fd, session->socket, session->sent);
+    enum shim_reconnect way = shim_reconnect_check(old, session->sent);
     if (way == SHIM_RECONNECT_DONE) {
-        send_last_words(session, fd);
+        send_last_words(session, old->fd);
     }
-    /* Without knowing where the connection leads, nobody is asked. */
-    learn(session, way != SHIM_RECONNECT_NO_WAY ? fd : -1, lesson);
+    learn(session, old, way == SHIM_RECONNECT_DONE, lesson);
     shim_session_note_facts(session);
     struct shim_policy_rejection facts = {
         .mode = settings->mode,
@@ -199,10 +206,10 @@ void shim_session_reconnect(struct shim_session *session, int fd)
     struct lesson lesson;
     session->wants_connection = false;
     find_descriptor(session, &fd);
-    struct shim_rejection_decision decision = decide_rejected(session, fd, &lesson);
+    struct shim_old_connection old = {.fd = fd, .socket = session->socket};
+    struct shim_rejection_decision decision = decide_rejected(session, &old, &lesson);
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
-        enum shim_reconnect way =
-            shim_reconnect(fd, session->socket, shim_engine_state()->settings.timeout_ms);
+        enum shim_reconnect way = shim_reconnect(&old, shim_engine_state()->settings.timeout_ms);
         if (way != SHIM_RECONNECT_DONE) {
             decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
                                                         .reason = shim_reconnect_name(way)};

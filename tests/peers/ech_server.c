@@ -35,6 +35,8 @@ struct server {
     unsigned ech_connections;
     struct ech_options ech;
     const char *root;
+    bool one_by_one;
+    pthread_mutex_t turn;
     FILE *log;
     pthread_mutex_t log_lock;
 };
@@ -45,7 +47,8 @@ struct seen {
     unsigned client_hellos;
 };
 
-static struct server the_server = {.log_lock = PTHREAD_MUTEX_INITIALIZER};
+static struct server the_server = {.turn = PTHREAD_MUTEX_INITIALIZER,
+                                   .log_lock = PTHREAD_MUTEX_INITIALIZER};
 static int seen_index;
 
 static bool skip_to_extensions(CBS *hello, CBS *extensions)
@@ -194,9 +197,8 @@ static SSL_CTX *context_for(unsigned number)
     return first;
 }
 
-static void serve(int fd, void *argument, unsigned number)
+static void serve_connection(int fd, unsigned number)
 {
-    (void)argument;
     struct seen seen = {0};
     struct timeval limit = {.tv_sec = HANDSHAKE_SECONDS};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
@@ -220,6 +222,18 @@ static void serve(int fd, void *argument, unsigned number)
     hang_up(ssl, fd);
     SSL_free(ssl);
     close(fd);
+}
+
+static void serve(int fd, void *argument, unsigned number)
+{
+    (void)argument;
+    if (the_server.one_by_one) {
+        pthread_mutex_lock(&the_server.turn);
+    }
+    serve_connection(fd, number);
+    if (the_server.one_by_one) {
+        pthread_mutex_unlock(&the_server.turn);
+    }
 }
 
 /* NAME=CERTIFICATE=KEY */
@@ -264,10 +278,12 @@ static void usage(void)
         "  [--public-name NAME] [--maximum-name-length N] [--config-id N]\n"
         "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
         "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID] [--renew N] [--forget N]\n"
+        "  [--one-by-one]\n"
         "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
         "key that the server does not have; --groups P-384 makes it ask most clients to retry.\n"
         "--renew makes a new ECH key for each of the first N connections; --forget knows nothing\n"
-        "of ECH after N connections, which takes a second certificate.");
+        "of ECH after N connections, which takes a second certificate. --one-by-one lets a\n"
+        "connection wait until the one before it has ended.");
 }
 
 struct options {
@@ -282,16 +298,16 @@ struct options {
 static void parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"listen", 1, NULL, 'l'},    {"cert", 1, NULL, 'c'},
-        {"log", 1, NULL, 'L'},       {"root", 1, NULL, 'r'},
-        {"groups", 1, NULL, 'g'},    {"tls12", 0, NULL, '2'},
-        {"no-ech", 0, NULL, 'n'},    {"public-name", 1, NULL, 'p'},
-        {"config-id", 1, NULL, 'i'}, {"maximum-name-length", 1, NULL, 'm'},
-        {"aead", 1, NULL, 'a'},      {"configs", 1, NULL, 'o'},
-        {"load-key", 1, NULL, 'k'},  {"retry-configs", 1, NULL, 'R'},
-        {"save-key", 1, NULL, 'K'},  {"stale", 1, NULL, 's'},
-        {"renew", 1, NULL, 'N'},     {"forget", 1, NULL, 'f'},
-        {NULL, 0, NULL, 0},
+        {"listen", 1, NULL, 'l'},     {"cert", 1, NULL, 'c'},
+        {"log", 1, NULL, 'L'},        {"root", 1, NULL, 'r'},
+        {"groups", 1, NULL, 'g'},     {"tls12", 0, NULL, '2'},
+        {"no-ech", 0, NULL, 'n'},     {"public-name", 1, NULL, 'p'},
+        {"config-id", 1, NULL, 'i'},  {"maximum-name-length", 1, NULL, 'm'},
+        {"aead", 1, NULL, 'a'},       {"configs", 1, NULL, 'o'},
+        {"load-key", 1, NULL, 'k'},   {"retry-configs", 1, NULL, 'R'},
+        {"save-key", 1, NULL, 'K'},   {"stale", 1, NULL, 's'},
+        {"renew", 1, NULL, 'N'},      {"forget", 1, NULL, 'f'},
+        {"one-by-one", 0, NULL, '1'}, {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -350,6 +366,9 @@ static void parse_options(int argc, char **argv, struct options *options)
             break;
         case 'f':
             the_server.ech_connections = (unsigned)atoi(optarg);
+            break;
+        case '1':
+            the_server.one_by_one = true;
             break;
         default:
             usage();

@@ -124,14 +124,13 @@ RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
     " -groups ffdhe2048:X25519:P-384 -connect " INNER_NAME ":443"
 
-static void check_shared(bool stale, bool without_ech, unsigned expected_connections)
+static void check_shared(struct world_options options, unsigned expected_connections)
 {
-    struct world *world = world_start(
-        &(struct world_options){.stale_config = stale, .server_without_ech = without_ech});
+    struct world *world = world_start(&options);
     struct run_result result = world_shell(world, RUN_SHIM, NULL, SHARED);
     expect_exit(&result, 0, HELLO);
     cr_assert_eq(connections(world), expected_connections, "%u connections", connections(world));
-    if (without_ech) {
+    if (options.server_without_ech) {
         cr_assert_eq(world_report_count(world, "disabled"), 1);
         cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the last hello is a plain one");
     } else {
@@ -141,17 +140,31 @@ static void check_shared(bool stale, bool without_ech, unsigned expected_connect
 
 Test(retry, shared_key_share_accepted)
 {
-    check_shared(false, false, 1);
+    check_shared((struct world_options){.stale_config = false}, 1);
 }
 
 Test(retry, ech_83_shared_key_share_with_a_probe)
 {
-    check_shared(true, false, 3);
+    check_shared((struct world_options){.stale_config = true}, 3);
+}
+
+/* The server comes to the probe only when the connection before it has ended. */
+Test(retry, ech_83_shared_key_share_one_connection_at_a_time)
+{
+    check_shared((struct world_options){.stale_config = true, .server_arguments = {"--one-by-one"}},
+                 3);
+}
+
+Test(disabled, ech_86_shared_key_share_one_connection_at_a_time)
+{
+    check_shared(
+        (struct world_options){.server_without_ech = true, .server_arguments = {"--one-by-one"}},
+        3);
 }
 
 Test(disabled, ech_86_shared_key_share_with_a_probe)
 {
-    check_shared(false, true, 3);
+    check_shared((struct world_options){.server_without_ech = true}, 3);
 }
 
 Test(impostor, ech_72_shared_key_share_with_a_probe)
