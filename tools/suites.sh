@@ -1,11 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# suites.sh FOLDER SUITE: makes FOLDER/SUITE, a root of that Debian release with what the shim is built with and the programs
-# that run under it there (make interop), keeps it, and builds the shim in it, into FOLDER/SUITE-shim. Its packages come from
-# where this machine's own come from.
+# suites.sh FOLDER SUITE: makes FOLDER/SUITE, a root of that Debian release for make interop, and keeps it. Its packages come from
+# where this machine's own come from. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In every
+# other suite: what the shim is built with and the programs that run under it there; the shim is built in it too, into
+# FOLDER/SUITE-shim.
 #
 # Exit 0 when all of that is there, or with a line "skipped: why" where the root cannot be made: no root's rights, no
-# mirror, no time. A shim that does not build there is a failure.
+# mirror, no time; sid and experimental also change from day to day. A shim that does not build there is a failure.
 set -eu
 
 folder=$1
@@ -15,8 +16,17 @@ log=$folder/$suite.log
 tree=$(realpath .)
 # Seconds for each step.
 limit=${SUITES_SECS:-600}
-packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libssl-dev curl wget openssl gnutls-bin
+case $suite in
+sid)
+    packages='libnss3-tools'
+    newer='openssl'
+    ;;
+*)
+    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libssl-dev curl wget openssl gnutls-bin
           git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
+    newer=
+    ;;
+esac
 
 skip() {
     echo "suites: skipped: $1"
@@ -57,7 +67,7 @@ mkdir -p "$folder"
 
 # What it was made with stands in it when all of it is there.
 # shellcheck disable=SC2086
-wanted=$(printf '%s ' $packages)
+wanted=$(printf '%s ' $packages $newer)
 if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     command -v debootstrap >/dev/null || ${SETUP:-tools/setup.sh} suites || true
     command -v debootstrap >/dev/null || skip "$suite needs debootstrap (tools/setup.sh suites)"
@@ -70,11 +80,24 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     step "its base" debootstrap --variant=minbase "$suite" "$root" "$mirror" || give_up "the base"
     # shellcheck disable=SC2086
     in_root "its packages" apt-get install -y --no-install-recommends $packages || give_up "the packages"
+    if [ -n "$newer" ]; then
+        echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"
+        # A mirror may stand still for longer than these lists are valid.
+        # shellcheck disable=SC2086
+        {
+            in_root "the lists of experimental" apt-get -o Acquire::Check-Valid-Until=false update &&
+                in_root "$newer of experimental" apt-get install -y --no-install-recommends -t experimental $newer &&
+                in_root "whether OpenSSL has ECH" openssl ech -help
+        } || give_up "OpenSSL of experimental"
+    fi
     rm -f "$root"/var/cache/apt/archives/*.deb
     printf '%s\n' "$wanted" >"$root/.suite"
 fi
 
-if ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
+# The programs of that root find their names by it; the tests put their own in its place.
+touch "$root/etc/hosts"
+
+if [ "$suite" != sid ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
     tail -n 40 "$log" >&2
     echo "suites: the shim does not build in $suite" >&2
     exit 1

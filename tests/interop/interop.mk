@@ -4,13 +4,13 @@
 # every version of the libraries. A root that cannot be made is skipped, and says so.
 
 SUITES := build/suites
-SUITE_NAMES := trixie
+SUITE_NAMES := trixie sid
 INTEROP := build/interop-tests
 INTEROP_RESULTS := build/interop
-INTEROP_SRC := tests/interop/interop.c tests/preload/wire.c $(addprefix tests/preload/world,.c _run.c _expect.c)
+INTEROP_SRC := $(wildcard tests/interop/*.c) tests/preload/wire.c $(addprefix tests/preload/world,.c _run.c _expect.c)
 INTEROP_DOC := docs/interop.md
 
-$(INTEROP): $(INTEROP_SRC) $(wildcard tests/preload/*.h)
+$(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 

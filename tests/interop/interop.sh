@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # interop.sh TESTS PRELOAD-TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of the
 # folder SUITES with the library built there, and writes the tables of all of them. In the roots some of PRELOAD-TESTS run too.
-# Where no root was made DOCUMENT stays as it is.
+# SUITES/sid has no library: it is where the servers of OpenSSL and NSS are. Where a root is missing DOCUMENT stays as it is.
 set -u
 
 tests=$1
@@ -14,8 +14,12 @@ document=$6
 # Those that take no hello of a certain length for granted; `clients` are of this machine.
 everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
 clients='openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
+# Against the servers of sid: what this machine adds to trixie's, and what trixie adds to this machine's.
+servers_here='native/*|openssl_suites/*|@(openssl|nss)_server/@(s_client|gnutls_cli)_*'
+servers_there='@(openssl|nss)_server/@(curl|wget)_*'
 failed=0
 roots=
+servers=
 
 # In the root $1, or here if it is empty.
 inside() {
@@ -28,14 +32,47 @@ inside() {
     fi
 }
 
-# table NAME LIBRARY ROOT: runs the tests and leaves their table in RESULTS/NAME.md.
-table() {
-    rm -rf "${results:?}/$1"
-    mkdir -p "$results/$1"
-    echo "interop: $1"
+# run TESTS LIBRARY ROOT FILTER
+run() {
     # shellcheck disable=SC2086
-    ECHSHIM_TEST_LIBRARY=$2 ECHSHIM_INTEROP_RESULTS=$results/$1 ${3:+env ECHSHIM_TEST_CHROOT="$3"} \
-        ${AS_ROOT:-} "$tests" -j2 || failed=1
+    ECHSHIM_TEST_LIBRARY=$2 ECHSHIM_INTEROP_RESULTS=$results/$name ECHSHIM_TEST_SERVERS=$servers \
+        ${3:+env ECHSHIM_TEST_CHROOT="$3"} ${AS_ROOT:-} "$1" -j2 --filter "@($4)"
+}
+
+# Where OpenSSL and NSS cannot speak with themselves, they say nothing about the shim.
+find_servers() {
+    name=native
+    if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/sid/.suite" ]; then
+        echo "interop: skipped: no servers of OpenSSL and NSS (make suites says why)"
+        return
+    fi
+    servers=$suites/sid
+    mkdir -p "$results/$name"
+    if ! run "$tests" "$library" '' 'native/*' >"$results/$name.log" 2>&1; then
+        # Not its last line, by which tests are counted: these are none of the shim.
+        grep -v Synthesis "$results/$name.log" | tail -n 40
+        echo "interop: skipped: the servers of OpenSSL and NSS in sid do not even serve the clients of sid"
+        servers=
+    fi
+}
+
+# heading SERVER: what a table's server is.
+heading() {
+    # shellcheck disable=SC2016
+    case $1 in
+    1-*) echo 'BoringSSL' ;;
+    2-*) chroot "$servers" openssl version | cut -d ' ' -f 1,2 ;;
+    3-*) echo "NSS $(chroot "$servers" dpkg-query -W -f '${source:Upstream-Version}' libnss3)" ;;
+    esac
+}
+
+# table NAME LIBRARY ROOT FILTER: runs the tests and leaves their tables in RESULTS/NAME.md.
+table() {
+    name=$1
+    rm -rf "${results:?}/$name"
+    mkdir -p "$results/$name"
+    echo "interop: $name"
+    run "$tests" "$2" "$3" "interop/*${servers:+|$4}" || failed=1
     # shellcheck disable=SC2016
     {
         echo "## $(inside "$3" sh -c '. /etc/os-release; echo "$PRETTY_NAME"')"
@@ -44,11 +81,15 @@ table() {
             "$(inside "$3" curl --version | sed -n '1s/^\(curl [^ ]*\).*/\1/p')," \
             "$(inside "$3" wget --version | sed -n '1s/^GNU \(Wget [^ ]*\).*/\1/p')," \
             "$(inside "$3" /usr/bin/python3 --version)."
-        echo
-        echo '| Program | Library | Case | Result | Connections | Inner hello | Last hello |'
-        echo '|---|---|---|---|---|---|---|'
-        cat "$results/$1"/*
-    } >"$results/$1.md"
+        for server in "$results/$name"/*/; do
+            echo
+            echo "### Against $(heading "$(basename "$server")")"
+            echo
+            echo '| Program | Library | Case | Result | Connections | Inner hello | Last hello |'
+            echo '|---|---|---|---|---|---|---|'
+            cat "$server"/*
+        done
+    } >"$results/$name.md"
 }
 
 # more ROOT LIBRARY: a root that is older than this machine cannot run the clients, which were built here.
@@ -61,34 +102,40 @@ more() {
         rm -f "$1/tmp/$client"
     done
     echo "interop: $(basename "$1"): $filter"
-    ECHSHIM_TEST_LIBRARY=$2 ECHSHIM_TEST_CHROOT=$1 "$preload_tests" -j2 --filter "@($filter)" || failed=1
+    run "$preload_tests" "$2" "$1" "$filter" || failed=1
 }
 
-table here "$library" ''
+find_servers
+table here "$library" '' "$servers_here"
 for root in "$suites"/*/; do
     root=${root%/}
     # Without root's rights there is none that could be entered.
-    if [ "$(id -u)" -ne 0 ] || [ ! -f "$root/.suite" ]; then
+    suite=$(basename "$root")
+    if [ "$(id -u)" -ne 0 ] || [ ! -f "$root/.suite" ] || [ "$suite" = sid ]; then
         continue
     fi
-    name=$(basename "$root")
-    built=$(realpath "$suites/$name-shim/libechshim.so")
-    table "$name" "$built" "$root"
+    built=$(realpath "$suites/$suite-shim/libechshim.so")
+    table "$suite" "$built" "$root" "$servers_there"
     more "$root" "$built"
-    roots="$roots $name"
+    roots="$roots $suite"
 done
 
 if [ -z "$roots" ]; then
-    echo "interop: skipped: no root of another release (make suites says why); $document stays as it is"
+    echo "interop: skipped: no root of another release (make suites says why)"
+fi
+if [ -z "$roots" ] || [ -z "$servers" ]; then
+    echo "interop: $document stays as it is"
     exit "$failed"
 fi
 {
     cat <<'END'
 # Interoperability
 
-Made by `make interop`: unmodified programs under the shim against BoringSSL. The server saw what the result says, and but for
-GREASE and the last hello to a server without ECH the true name stood in no octet that went to it. Lengths of hellos are in
-octets; the last hello is what was on the wire.
+Made by `make interop`: unmodified programs under the shim against BoringSSL, and against the servers of OpenSSL and NSS
+themselves (`s_server` and `selfserv`, out of a root of Debian sid). The server saw what the result says, and but for GREASE and
+what goes to a server that has disabled ECH the true name stood in no octet that went to it. Lengths of hellos are in octets; the
+last hello is what was on the wire. Configs are for X25519 with AES-128-GCM, those of NSS with ChaCha20-Poly1305, where nothing
+else is said. "Its own ECH" is the measure: a client of the servers' own kind, without the shim.
 END
     for name in here $roots; do
         echo

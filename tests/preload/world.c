@@ -46,11 +46,11 @@ static void bind_to(const char *from, const char *to)
 }
 
 /* A folder of ours under the same name in the other root. */
-static void bind_to_root(const struct world *world, const char *folder)
+static void bind_to_root(const char *root, const char *folder)
 {
     char name[PATH_MAX];
-    snprintf(name, sizeof name, "%s%s", world->root, folder);
-    char *at = name + strlen(world->root) + 1;
+    snprintf(name, sizeof name, "%s%s", root, folder);
+    char *at = name + strlen(root) + 1;
     do {
         at = strchrnul(at, '/');
         char kept = *at;
@@ -61,10 +61,24 @@ static void bind_to_root(const struct world *world, const char *folder)
     bind_to(folder, name);
 }
 
-/* Another release of the system, for the programs: what it has of ours ends with the namespace. */
+/* What the root has of ours ends with the namespace. */
+void world_enter_root(const struct world *world, const char *root)
+{
+    char folder[PATH_MAX];
+    char proc[PATH_MAX];
+    require(realpath(".", folder) != NULL);
+    bind_to_root(root, folder);
+    snprintf(folder, sizeof folder, "%s", world->folder);
+    *strrchr(folder, '/') = '\0';
+    bind_to_root(root, folder);
+    bind_to_root(root, "/dev");
+    snprintf(proc, sizeof proc, "%s/proc", root);
+    require(mount("proc", proc, "proc", 0, NULL) == 0, "%s: %s", proc, strerror(errno));
+}
+
+/* Another release of the system, for the programs. */
 static void furnish_root(struct world *world)
 {
-    char top[PATH_MAX];
     char name[PATH_MAX];
     const char *root = getenv("ECHSHIM_TEST_CHROOT");
     if (root == NULL) {
@@ -73,14 +87,7 @@ static void furnish_root(struct world *world)
     require(realpath(root, name) != NULL && strlen(name) < sizeof world->root, "%s: %s", root,
             strerror(errno));
     snprintf(world->root, sizeof world->root, "%.255s", name);
-    require(realpath(".", top) != NULL);
-    bind_to_root(world, top);
-    snprintf(top, sizeof top, "%s", world->folder);
-    *strrchr(top, '/') = '\0';
-    bind_to_root(world, top);
-    bind_to_root(world, "/dev");
-    snprintf(name, sizeof name, "%s/proc", world->root);
-    require(mount("proc", name, "proc", 0, NULL) == 0, "%s: %s", name, strerror(errno));
+    world_enter_root(world, world->root);
 }
 
 static void enter_namespaces(void)
@@ -326,7 +333,7 @@ struct world *world_start(const struct world_options *options)
     replace_file(world, "/etc/hosts", "127.0.0.1 localhost\n");
     replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
     replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
-    start_server(world, options);
+    (options->start_server != NULL ? options->start_server : start_server)(world, options);
     if (!options->direct) {
         start_relay(world, options);
     }

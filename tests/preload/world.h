@@ -23,6 +23,8 @@
 
 enum { WORLD_ARGUMENTS = 24, WORLD_CHILDREN = 8 };
 
+struct world;
+
 struct world_options {
     /* Certificates of build/pki by file name; NULL: "inner" and "public". */
     const char *inner_certificate;
@@ -43,6 +45,10 @@ struct world_options {
     const char *server_arguments[WORLD_ARGUMENTS];
     /* More lines for the server: clause of unbound, or NULL. */
     const char *dns_lines;
+    /* Starts another server instead of ech_server, as these options ask for: sets server_address,
+     * and configs to what DNS shall say. `peer` is for it alone. */
+    void (*start_server)(struct world *world, const struct world_options *options);
+    const void *peer;
 };
 
 struct world {
@@ -75,6 +81,9 @@ struct world {
 
 struct world *world_start(const struct world_options *options);
 void world_end(void);
+
+/* This tree, the world's folder, /dev and /proc in another root too, until the test ends. */
+void world_enter_root(const struct world *world, const char *root);
 
 /* Starts one more peer, which dies with the test; its standard output goes to FOLDER/NAME.out. When
  * `ready` is not NULL waits until that text stands in it. */
@@ -109,6 +118,9 @@ char *world_read(const struct world *world, const char *name, size_t *len);
 /* `count` handshakes: accepted with INNER_NAME at the server, each reported as accepted, the inner
  * name in no octet that went to the server, the public name there. */
 void world_expect_accepted(struct world *world, unsigned count);
+
+/* The same but for the server's word: for a server that keeps no log of this kind. */
+void world_expect_sealed(struct world *world, unsigned count);
 
 /* At least `count` plain handshakes for the inner name, visible on the wire. */
 void world_expect_visible(struct world *world, unsigned count);

@@ -141,9 +141,14 @@ void world_expect_hidden(struct world *world)
 void world_expect_accepted(struct world *world, unsigned count)
 {
     unsigned accepted = await_log(world, count, accepted_with_inner_name, PUBLIC_NAME);
-    unsigned reported = count_lines(world, "report", reported_accepted, INNER_NAME);
     cr_assert_eq(accepted, count, "%u handshakes accepted at the server, not %u%s", accepted, count,
                  notes(world));
+    world_expect_sealed(world, count);
+}
+
+void world_expect_sealed(struct world *world, unsigned count)
+{
+    unsigned reported = count_lines(world, "report", reported_accepted, INNER_NAME);
     world_expect_hidden(world);
     cr_assert_geq(world_wire_count(world, PUBLIC_NAME), count > 0 ? 1 : 0,
                   "the public name was not on the wire%s", notes(world));
