@@ -34,8 +34,9 @@ lint-cppcheck:
 	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 	    -I. -D_GNU_SOURCE -D__$(shell uname -m)__ $(CPPCHECK_SRC)
 
-# Its counts of warnings in system headers are nobody's business.
+# One file a run: clang-tidy 14 sees uninitialized va_lists where it has read others before. Its counts of warnings in system
+# headers are nobody's business.
 lint-tidy:
 	@echo "clang-tidy: $(words $(TIDY_SRC)) files"
-	@{ printf '%s\n' $(TIDY_SRC) | xargs -P$(JOBS) -n4 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh 2>&1 || echo failed; } | \
+	@{ printf '%s\n' $(TIDY_SRC) | xargs -P$(JOBS) -n1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh 2>&1 || echo failed; } | \
 	    { ! grep -vE '^[0-9]+ warnings? generated\.$$'; }
