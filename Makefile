@@ -64,7 +64,7 @@ $(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
 LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
 
 .PHONY: all
-all: $(LIBS_BUILT) tools man
+all: $(LIBS_BUILT) tools man completions
 ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
 $(warning not all of $(PKGS) are here; on Debian: tools/setup.sh build)
 endif
@@ -106,14 +106,14 @@ include tools/lint.mk
 DOCS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(wildcard docs/*.*) $(wildcard docs/examples/*)
 
 .PHONY: install uninstall
-install: all
+install: all install-completions
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs/examples
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
 	install -m 0755 $(TOOLS_BUILT) $(DESTDIR)$(BINDIR)
 	for page in $(MANUALS); do install -D -m 0644 $$page $(DESTDIR)$(call mandir,$$page)/$${page##*/} || exit 1; done
 	for file in $(DOCS); do install -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 
-uninstall:
+uninstall: uninstall-completions
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT))) $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS_BUILT)))
 	for page in $(notdir $(MANUALS)); do rm -f $(DESTDIR)$(call mandir,$$page)/$$page; done
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))

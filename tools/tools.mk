@@ -40,3 +40,32 @@ $(BUILD)/man/%: docs/man/%.scd
 	@mkdir -p $(@D)
 	@echo "MAN $@"
 	$(Q)scdoc <$< >$@
+
+# ---- completions, of the same pages ----
+COMPLETED := $(patsubst docs/man/%.1.scd,%,$(wildcard docs/man/*.1.scd))
+COMPLETIONS := $(foreach shell,bash zsh fish,$(addprefix $(BUILD)/completions/$(shell)/,$(COMPLETED)))
+BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions
+ZSH_COMPLETIONS ?= $(PREFIX)/share/zsh/site-functions
+FISH_COMPLETIONS ?= $(PREFIX)/share/fish/vendor_completions.d
+
+.PHONY: completions install-completions uninstall-completions
+completions: $(COMPLETIONS)
+
+# $(BUILD)/completions/SHELL/TOOL
+define COMPLETION_RULE
+$(BUILD)/completions/$(1)/%: docs/man/%.1.scd tools/make-completions
+	@mkdir -p $$(@D)
+	$$(Q)tools/make-completions $(1) $$< >$$@
+endef
+$(foreach shell,bash zsh fish,$(eval $(call COMPLETION_RULE,$(shell))))
+
+install-completions: completions
+	for tool in $(COMPLETED); do \
+	    install -D -m 0644 $(BUILD)/completions/bash/$$tool $(DESTDIR)$(BASH_COMPLETIONS)/$$tool && \
+	    install -D -m 0644 $(BUILD)/completions/zsh/$$tool $(DESTDIR)$(ZSH_COMPLETIONS)/_$$tool && \
+	    install -D -m 0644 $(BUILD)/completions/fish/$$tool $(DESTDIR)$(FISH_COMPLETIONS)/$$tool.fish || exit 1; \
+	done
+
+uninstall-completions:
+	for tool in $(COMPLETED); do rm -f $(DESTDIR)$(BASH_COMPLETIONS)/$$tool $(DESTDIR)$(ZSH_COMPLETIONS)/_$$tool \
+	    $(DESTDIR)$(FISH_COMPLETIONS)/$$tool.fish; done
