@@ -143,6 +143,7 @@ help:
 	@echo 'make suites            only those releases: roots in build/suites, by debootstrap, which needs root'
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
+	@echo 'make bench-cache       of these, only the look-ups in the caches'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
 	@echo 'make man               only the manual pages'
 	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR); also: make uninstall'

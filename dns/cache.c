@@ -4,16 +4,23 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/answer_code.h"
+#include "dns/cache_folder.h"
+
+enum { NETWORK_US = 1000000 /* a change of network is seen within a second */ };
+
 struct dns_cache_entry {
     struct dns_cache_entry *next; /* in the bucket */
     struct dns_cache_entry *newer;
     struct dns_cache_entry *older;
+    uint64_t hash; /* of the key */
     uint64_t expires_us;
     struct dns_https_answer *answer;
     size_t octets;
-    size_t bucket;
-    struct dns_question question;
-    char resolver_id[]; /* a string */
+    uint64_t network;
+    uint16_t type;
+    uint8_t qname_len;
+    uint8_t rest[]; /* of the key: qname, and resolver_id with its NUL */
 };
 
 /* FNV-1a from a secret start: a table of answers needs no more. */
@@ -25,14 +32,51 @@ static uint64_t hash_octets(uint64_t hash, struct bytes octets)
     return hash;
 }
 
-static size_t bucket_of(const struct dns_cache *cache, const char *resolver_id,
-                        const struct dns_question *question)
+static uint64_t hash_of(const struct dns_cache *cache, const struct dns_cache_key *key)
 {
     uint64_t hash = UINT64_C(0xcbf29ce484222325) ^ cache->seed;
-    hash = hash_octets(hash, bytes_of(resolver_id, strlen(resolver_id)));
-    hash = hash_octets(hash, dns_name_view(&question->qname));
-    hash = hash_octets(hash, bytes_of(&question->type, sizeof question->type));
-    return (size_t)((hash ^ (hash >> 32)) % DNS_CACHE_BUCKETS);
+    hash = hash_octets(hash, bytes_of(&key->network, sizeof key->network));
+    hash = hash_octets(hash, bytes_of(&key->question->type, sizeof key->question->type));
+    hash = hash_octets(hash, bytes_of(key->resolver_id, strlen(key->resolver_id)));
+    hash = hash_octets(hash, dns_name_view(&key->question->qname));
+    return hash ^ hash >> 32; /* the upper half depends on more of the octets */
+}
+
+static bool is_for(const struct dns_cache_entry *entry, uint64_t hash,
+                   const struct dns_cache_key *key)
+{
+    return entry->hash == hash && entry->network == key->network &&
+           entry->type == key->question->type &&
+           bytes_equal(bytes_of(entry->rest, entry->qname_len),
+                       dns_name_view(&key->question->qname)) &&
+           strcmp((const char *)entry->rest + entry->qname_len, key->resolver_id) == 0;
+}
+
+static struct dns_cache_entry *entry_new(const struct dns_cache_key *key, uint64_t hash,
+                                         struct dns_https_answer *answer)
+{
+    struct bytes qname = dns_name_view(&key->question->qname);
+    size_t id_size = strlen(key->resolver_id) + 1;
+    size_t size = sizeof(struct dns_cache_entry) + qname.len + id_size;
+    struct dns_cache_entry *entry = calloc(1, size);
+    if (entry == NULL) {
+        return NULL;
+    }
+    entry->hash = hash;
+    entry->network = key->network;
+    entry->type = key->question->type;
+    entry->qname_len = (uint8_t)qname.len;
+    memcpy(entry->rest, qname.data, qname.len);
+    memcpy(entry->rest + qname.len, key->resolver_id, id_size);
+    entry->octets = size + answer->size;
+    entry->answer = dns_https_answer_hold(answer);
+    return entry;
+}
+
+static void entry_free(struct dns_cache_entry *entry)
+{
+    dns_https_answer_free(entry->answer);
+    free(entry);
 }
 
 /* ---- the list by last use ---- */
@@ -66,12 +110,29 @@ static void list_add(struct dns_cache *cache, struct dns_cache_entry *entry)
 
 /* ---- entries; the lock is held ---- */
 
-static struct dns_cache_entry *find(const struct dns_cache *cache, size_t bucket,
-                                    const char *resolver_id, const struct dns_question *question)
+/* All at once, so that no look-up ever pays for a table that grows. */
+static bool have_buckets(struct dns_cache *cache)
 {
-    struct dns_cache_entry *entry = cache->bucket[bucket];
-    while (entry != NULL && (!dns_question_equal(&entry->question, question) ||
-                             strcmp(entry->resolver_id, resolver_id) != 0)) {
+    size_t count = 1;
+    if (cache->buckets != NULL) {
+        return true;
+    }
+    while (count < cache->entries_max) {
+        count *= 2;
+    }
+    cache->buckets = calloc(count, sizeof(struct dns_cache_entry *));
+    cache->bucket_mask = count - 1;
+    return cache->buckets != NULL;
+}
+
+static struct dns_cache_entry *find(const struct dns_cache *cache, uint64_t hash,
+                                    const struct dns_cache_key *key)
+{
+    if (cache->buckets == NULL) {
+        return NULL;
+    }
+    struct dns_cache_entry *entry = cache->buckets[hash & cache->bucket_mask];
+    while (entry != NULL && !is_for(entry, hash, key)) {
         entry = entry->next;
     }
     return entry;
@@ -79,47 +140,115 @@ static struct dns_cache_entry *find(const struct dns_cache *cache, size_t bucket
 
 static void drop(struct dns_cache *cache, struct dns_cache_entry *entry)
 {
-    struct dns_cache_entry **link = &cache->bucket[entry->bucket];
-    while (*link != entry) {
+    struct dns_cache_entry **link = &cache->buckets[entry->hash & cache->bucket_mask];
+    while (*link != NULL && *link != entry) {
         link = &(*link)->next;
     }
     *link = entry->next;
     list_remove(cache, entry);
     cache->count--;
     cache->octets -= entry->octets;
-    dns_https_answer_free(entry->answer);
-    free(entry);
+    entry_free(entry);
 }
 
-static void add(struct dns_cache *cache, struct dns_cache_entry *entry)
+static void add(struct dns_cache *cache, struct dns_cache_entry *entry,
+                const struct dns_cache_key *key)
 {
-    struct dns_cache_entry *old = find(cache, entry->bucket, entry->resolver_id, &entry->question);
+    struct dns_cache_entry *old = find(cache, entry->hash, key);
     if (old != NULL) {
         drop(cache, old);
     }
-    entry->next = cache->bucket[entry->bucket];
-    cache->bucket[entry->bucket] = entry;
+    struct dns_cache_entry **bucket = &cache->buckets[entry->hash & cache->bucket_mask];
+    entry->next = *bucket;
+    *bucket = entry;
     list_add(cache, entry);
     cache->count++;
     cache->octets += entry->octets;
-    while (cache->oldest != NULL &&
-           (cache->count > DNS_CACHE_ENTRIES || cache->octets > DNS_CACHE_OCTETS)) {
+    while (cache->oldest != NULL && (cache->count > cache->entries_max ||
+                                     cache->octets > cache->entries_max * DNS_CACHE_OCTETS_EACH)) {
         drop(cache, cache->oldest);
     }
 }
 
-static uint64_t lifetime_us(const struct dns_https_answer *answer)
+/* ---- the two places ---- */
+
+static struct dns_https_answer *get_from_memory(struct dns_cache *cache,
+                                                const struct dns_cache_key *key, uint64_t now_us)
 {
-    uint32_t max = answer->result == DNS_FOUND ? DNS_CACHE_TTL_MAX : DNS_CACHE_NEGATIVE_TTL_MAX;
-    uint32_t ttl = answer->ttl < DNS_CACHE_TTL_MIN ? DNS_CACHE_TTL_MIN : answer->ttl;
-    return (uint64_t)(ttl > max ? max : ttl) * 1000000U;
+    struct dns_https_answer *answer = NULL;
+    uint64_t hash = hash_of(cache, key);
+    (void)pthread_mutex_lock(&cache->lock);
+    struct dns_cache_entry *entry = find(cache, hash, key);
+    if (entry != NULL && now_us >= entry->expires_us) {
+        drop(cache, entry);
+    } else if (entry != NULL) {
+        list_remove(cache, entry);
+        list_add(cache, entry);
+        answer = dns_https_answer_hold(entry->answer);
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+    return answer;
+}
+
+static void put_in_memory(struct dns_cache *cache, const struct dns_cache_key *key,
+                          struct dns_https_answer *answer, uint64_t now_us)
+{
+    struct dns_cache_entry *entry = entry_new(key, hash_of(cache, key), answer);
+    if (entry == NULL) {
+        return;
+    }
+    entry->expires_us = now_us + (uint64_t)dns_cache_lifetime(answer) * 1000000U;
+    (void)pthread_mutex_lock(&cache->lock);
+    bool added = have_buckets(cache);
+    if (added) {
+        add(cache, entry, key);
+    }
+    (void)pthread_mutex_unlock(&cache->lock);
+    if (!added) {
+        entry_free(entry);
+    }
+}
+
+/*
+ * Where we are, looked at again if `fresh` or if that was a while ago. A put wants it fresh: only
+ * after the query has left may the address of the router on the link be known.
+ */
+static bool network_now(struct dns_cache *cache, bool fresh, uint64_t now_us, uint64_t *id)
+{
+    if (cache->network == NULL) {
+        *id = 0;
+        return true;
+    }
+    (void)pthread_mutex_lock(&cache->lock);
+    bool known = cache->network_known;
+    bool current = !fresh && now_us < cache->network_until_us;
+    *id = cache->network_id;
+    (void)pthread_mutex_unlock(&cache->lock);
+    if (current) {
+        return known;
+    }
+    known = cache->network(id);
+    *id = known ? *id : 0;
+    (void)pthread_mutex_lock(&cache->lock);
+    cache->network_known = known;
+    cache->network_id = *id;
+    cache->network_until_us = now_us + NETWORK_US;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return known;
 }
 
 /* ---- public ---- */
 
+uint32_t dns_cache_lifetime(const struct dns_https_answer *answer)
+{
+    uint32_t max = answer->result == DNS_FOUND ? DNS_CACHE_TTL_MAX : DNS_CACHE_NEGATIVE_TTL_MAX;
+    uint32_t ttl = answer->ttl < DNS_CACHE_TTL_MIN ? DNS_CACHE_TTL_MIN : answer->ttl;
+    return ttl > max ? max : ttl;
+}
+
 void dns_cache_init(struct dns_cache *cache, uint64_t seed)
 {
-    *cache = (struct dns_cache){.seed = seed};
+    *cache = (struct dns_cache){.entries_max = DNS_CACHE_ENTRIES, .seed = seed};
     (void)pthread_mutex_init(&cache->lock, NULL);
 }
 
@@ -135,24 +264,25 @@ void dns_cache_flush(struct dns_cache *cache)
 void dns_cache_free(struct dns_cache *cache)
 {
     dns_cache_flush(cache);
+    free(cache->buckets);
+    cache->buckets = NULL;
     (void)pthread_mutex_destroy(&cache->lock);
 }
 
 struct dns_https_answer *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
                                        const struct dns_question *question, uint64_t now_us)
 {
-    struct dns_https_answer *answer = NULL;
-    (void)pthread_mutex_lock(&cache->lock);
-    struct dns_cache_entry *entry =
-        find(cache, bucket_of(cache, resolver_id, question), resolver_id, question);
-    if (entry != NULL && now_us >= entry->expires_us) {
-        drop(cache, entry);
-    } else if (entry != NULL) {
-        list_remove(cache, entry);
-        list_add(cache, entry);
-        answer = dns_https_answer_hold(entry->answer);
+    struct dns_cache_key key = {.resolver_id = resolver_id, .question = question};
+    bool network_known = network_now(cache, false, now_us, &key.network);
+    struct dns_https_answer *answer = get_from_memory(cache, &key, now_us);
+    if (answer != NULL || cache->folder == NULL || !network_known) {
+        return answer;
     }
-    (void)pthread_mutex_unlock(&cache->lock);
+    answer = dns_cache_folder_get(cache->folder, &key);
+    /* What has less than the least time left would live longer in memory. */
+    if (answer != NULL && answer->ttl >= DNS_CACHE_TTL_MIN) {
+        put_in_memory(cache, &key, answer, now_us);
+    }
     return answer;
 }
 
@@ -163,20 +293,12 @@ void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
     if (answer->result == DNS_FAILED) {
         return;
     }
-    size_t id_size = strlen(resolver_id) + 1;
-    struct dns_cache_entry *entry = calloc(1, sizeof *entry + id_size);
-    if (entry == NULL) {
-        return;
+    struct dns_cache_key key = {.resolver_id = resolver_id, .question = question};
+    bool network_known = network_now(cache, true, now_us, &key.network);
+    put_in_memory(cache, &key, answer, now_us);
+    if (cache->folder != NULL && network_known) {
+        dns_cache_folder_put(cache->folder, &key, answer);
     }
-    memcpy(entry->resolver_id, resolver_id, id_size);
-    entry->question = *question;
-    entry->bucket = bucket_of(cache, resolver_id, question);
-    entry->expires_us = now_us + lifetime_us(answer);
-    entry->octets = sizeof *entry + id_size + answer->size;
-    entry->answer = dns_https_answer_hold(answer);
-    (void)pthread_mutex_lock(&cache->lock);
-    add(cache, entry);
-    (void)pthread_mutex_unlock(&cache->lock);
 }
 
 void dns_cache_before_fork(struct dns_cache *cache)

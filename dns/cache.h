@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Answers kept for their time to live, in the memory of one process. Keyed by who was asked and
- * what, so that an answer of one network's resolver is not used for another's (RFC 9460, 12). Time
+ * Answers kept for their time to live: in the memory of one process, and behind that, if there is
+ * one, in a folder that processes share (dns/cache_folder.h). Keyed by where we are, who was asked
+ * and what, so that an answer that one network gave is not used in another (RFC 9460, 12). Time
  * comes as an argument.
  */
 #ifndef DNS_CACHE_H
 #define DNS_CACHE_H
 
 #include <pthread.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -16,38 +18,57 @@
 
 enum {
     DNS_CACHE_ENTRIES = 4096,
-    DNS_CACHE_OCTETS = 4 << 20, /* memory of all answers together */
-    DNS_CACHE_BUCKETS = 1024,
+    /* Memory of all answers together, for each entry that there may be. One endpoint with an
+       ECHConfigList of usual size, and its key, have some 1,300. */
+    DNS_CACHE_OCTETS_EACH = 2048,
     /* Seconds. The least also holds where the DNS told no time (RFC 2308, 5 would not keep that at
        all). */
     DNS_CACHE_TTL_MIN = 5,
     DNS_CACHE_TTL_MAX = 86400,
+    /* That there is nothing is forgotten sooner, whatever the SOA says (RFC 2308, 5: "one to three
+       hours have been found to work well"): who publishes a key should not have to wait for a day.
+     */
     DNS_CACHE_NEGATIVE_TTL_MAX = 3600,
 };
 
 struct dns_cache_entry;
+struct dns_cache_folder;
 
-/* Owned by the caller; the fields are dns/cache.c's. The oldest use leaves first when a bound is
- * reached. */
+/* Owned by the caller. The three on top may be set after dns_cache_init and before the first use;
+ * the others are dns/cache.c's. */
 struct dns_cache {
+    size_t entries_max;                    /* DNS_CACHE_ENTRIES */
+    const struct dns_cache_folder *folder; /* borrowed; NULL: nothing is shared */
+    /*
+     * Which network we are in: dns_network_id; NULL counts as always the same one. Where it cannot
+     * tell, the process goes by the resolver alone, and nothing is shared.
+     */
+    bool (*network)(uint64_t *id);
+
     pthread_mutex_t lock;
-    uint64_t seed; /* of the hash, so that nobody outside can fill one bucket */
-    struct dns_cache_entry *bucket[DNS_CACHE_BUCKETS];
-    struct dns_cache_entry *newest;
+    uint64_t seed;                    /* of the hash, so that nobody outside can fill one bucket */
+    struct dns_cache_entry **buckets; /* a power of two, no less than entries_max; NULL: none yet */
+    size_t bucket_mask;
+    struct dns_cache_entry *newest; /* the oldest use leaves first when a bound is reached */
     struct dns_cache_entry *oldest;
     size_t count;
     size_t octets;
+    uint64_t network_id;
+    uint64_t network_until_us; /* as long as that is not looked at again */
+    bool network_known;
 };
 
 /* seed is a random number. */
 void dns_cache_init(struct dns_cache *cache, uint64_t seed);
-/* Forgets everything; for a change of network too. */
+/* Forgets everything that is in memory. */
 void dns_cache_flush(struct dns_cache *cache);
 /* Flushes, and ends the use of the object. */
 void dns_cache_free(struct dns_cache *cache);
 
-/* A new reference (dns_https_answer_free) to a live answer, or NULL. resolver_id is a string of
- * dns_servers_id. */
+/*
+ * A new reference (dns_https_answer_free) to a live answer, or NULL. resolver_id is a string of
+ * dns_servers_id. What comes out of the folder has as its ttl what is left of it.
+ */
 ECH_MUST_USE struct dns_https_answer *dns_cache_get(struct dns_cache *cache,
                                                     const char *resolver_id,
                                                     const struct dns_question *question,
@@ -61,6 +82,9 @@ ECH_MUST_USE struct dns_https_answer *dns_cache_get(struct dns_cache *cache,
 void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
                    const struct dns_question *question, struct dns_https_answer *answer,
                    uint64_t now_us);
+
+/* Seconds for which this answer may be kept: its ttl within the bounds above. */
+uint32_t dns_cache_lifetime(const struct dns_https_answer *answer);
 
 /* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps what
  * was known. */

@@ -26,7 +26,7 @@ struct dns_io {
     ssize_t (*recv)(int fd, void *data, size_t len, int flags);
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     int (*close)(int fd);
-    /* A monotonic clock, in microseconds. */
+    /* A monotonic clock, in microseconds; time in suspend counts, for answers grow old in it. */
     uint64_t (*now_us)(void);
     /* Fills with unpredictable octets; false if there are none to be had. */
     bool (*random)(void *out, size_t len);

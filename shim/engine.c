@@ -5,6 +5,8 @@
 #include <pthread.h>
 #include <stdlib.h>
 
+#include "dns/cache_folder.h"
+#include "dns/network.h"
 #include "shim/kept.h"
 #include "shim/log.h"
 #include "shim/own_socket.h"
@@ -12,6 +14,7 @@
 
 static struct shim_engine_state state;
 static struct dns_cache cache;
+static struct dns_cache_folder folder;
 static struct dns_io io;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
@@ -31,6 +34,23 @@ static void tell_problem(void *context, const char *text)
 {
     (void)context;
     shim_log_setting_problem(text);
+}
+
+static void start_cache(uint64_t seed)
+{
+    dns_cache_init(&cache, seed);
+    cache.network = dns_network_id;
+    if (state.settings.cache == NULL) {
+        return;
+    }
+    dns_cache_folder_init(&folder, state.settings.cache, io.random);
+    const char *problem = dns_cache_folder_problem(&folder);
+    if (problem == NULL) {
+        cache.folder = &folder;
+    } else {
+        shim_log(&state.settings, SHIM_LOG_WARN, "ECHSHIM_CACHE: \"%s\" is not used: %s",
+                 state.settings.cache, problem);
+    }
 }
 
 static void before_fork(void)
@@ -73,7 +93,6 @@ shim_engine_start(const struct shim_stub *stub)
         return NULL;
     }
     shim_report_start(&state.settings);
-    dns_cache_init(&cache, seed);
     /* By linkage connect and send would be the stub's hooks. */
     io = dns_io_libc;
     io.socket = shim_own_socket;
@@ -82,6 +101,7 @@ shim_engine_start(const struct shim_stub *stub)
     io.recv = shim_own_recv;
     io.poll = shim_own_poll;
     io.close = shim_own_close;
+    start_cache(seed);
     state.lookup = (struct dns_lookup){
         .resolver = &state.settings.resolver,
         .io = &io,

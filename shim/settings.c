@@ -196,6 +196,28 @@ static enum ech_status parse_trust(struct shim_settings *settings,
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
+/* Programs change their folder, and the last link of a path that ends in '/' would be followed. */
+static enum ech_status parse_cache(struct shim_settings *settings,
+                                   const struct shim_settings_source *source)
+{
+    const char *value = get(source, "ECHSHIM_CACHE");
+    if (value == NULL) {
+        return ECH_OK;
+    }
+    if (*value != '/' || strlen(value) >= PATH_MAX) {
+        problem(source, "ECHSHIM_CACHE", value, "not an absolute path; no cache is shared");
+        return ECH_OK;
+    }
+    settings->cache = strdup(value);
+    if (settings->cache == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    for (size_t len = strlen(value); len > 1 && value[len - 1] == '/'; len--) {
+        settings->cache[len - 1] = '\0';
+    }
+    return ECH_OK;
+}
+
 static enum ech_status parse_log(struct shim_settings *settings,
                                  const struct shim_settings_source *source)
 {
@@ -254,6 +276,9 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
         status = parse_trust(settings, source);
     }
     if (status == ECH_OK) {
+        status = parse_cache(settings, source);
+    }
+    if (status == ECH_OK) {
         status = parse_log(settings, source);
     }
     if (status == ECH_OK) {
@@ -270,6 +295,7 @@ void shim_settings_free(struct shim_settings *settings)
     }
     free(settings->static_configs);
     free(settings->ca_file);
+    free(settings->cache);
     free(settings->log_file);
     free(settings->report);
     *settings = (struct shim_settings){.report_fd = -1};

@@ -40,7 +40,8 @@ struct shim_settings {
     char *report;  /* path, or NULL for none or where report_fd is set */
     struct shim_static_config *static_configs;
     size_t static_config_count;
-    char *ca_file;  /* trust anchors for public_name; NULL: the system's */
+    char *ca_file; /* trust anchors for public_name; NULL: the system's */
+    char *cache; /* path of the folder of shared answers, absolute, no '/' at its end; NULL: none */
     char *log_file; /* NULL: standard error */
 };
 

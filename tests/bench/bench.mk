@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
-# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos, growth.
+# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos, growth, cache.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
@@ -15,7 +15,7 @@ $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 	$(CLIENT_CC) -lgnutls
 
-$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC))
+$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs
@@ -24,6 +24,11 @@ bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gn
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do cat $$table; echo; done; exit $$status
+
+# The caches alone.
+.PHONY: bench-cache
+bench-cache:
+	$(MAKE) --no-print-directory bench BENCH_FILTER=bench/cache
 
 bench-docs: bench
 	@mkdir -p $(dir $(BENCH_DOC))

@@ -2,12 +2,16 @@
 /* Look-ups at a server that is a table of functions, in which memory or randomness runs out. */
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "dns/cache_folder.h"
 #include "dns/lookup.h"
 #include "dns/message.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/dns_messages.h"
+#include "tests/unit/stored_answers.h"
 
 #define ECH_HEX "0005000800060aaa0002bbcc"
 
@@ -166,6 +170,69 @@ Test(dns_faults, lookup)
     const enum fault_kind randomness = FAULT_RANDOM;
     faults_run("look-up with alias, CNAME and cache", memory, 10, look_up, &memory);
     faults_run("look-up with alias, CNAME and cache", randomness, 4, look_up, &randomness);
+}
+
+/* ---- the cache of several processes ---- */
+
+enum { WALL_S = 1700000000 };
+
+static uint64_t fake_wall_s(void)
+{
+    return WALL_S;
+}
+
+static void check_shared(struct dns_https_answer *answer)
+{
+    cr_assert(answer != NULL || faults_injected());
+    if (answer != NULL) {
+        cr_assert_eq(answer->count, 2);
+        cr_assert_eq(answer->ttl, 60);
+    }
+    dns_https_answer_free(answer);
+}
+
+/* Put by one process, got by another, and put once more in the place of the first. */
+static void share(const void *context)
+{
+    char path[] = "/tmp/echshim-faults.XXXXXX";
+    char command[160];
+    struct dns_question question = {name_of("a.example"), DNS_TYPE_HTTPS};
+    struct dns_cache_folder folder;
+    struct dns_cache writer;
+    struct dns_cache reader;
+    (void)context;
+    memset(&server, 0, sizeof server);
+    server.source.state = 1;
+    cr_assert_not_null(mkdtemp(path));
+    dns_cache_folder_init(&folder, path, fake_random);
+    folder.now_s = fake_wall_s;
+    dns_cache_init(&writer, 1);
+    dns_cache_init(&reader, 1);
+    writer.folder = reader.folder = &folder;
+    struct dns_https_answer *answer = answer_with_endpoints();
+    faults_enter();
+    dns_cache_put(&writer, "r", &question, answer, 0);
+    faults_leave();
+    check_shared(FAULTY(dns_cache_get(&reader, "r", &question, 0)));
+    faults_enter();
+    dns_cache_put(&reader, "r", &question, answer, 0);
+    faults_leave();
+    dns_https_answer_free(answer);
+    dns_cache_free(&writer);
+    dns_cache_free(&reader);
+    /* Whole, or not there; and nothing that was begun is left. */
+    dns_cache_init(&reader, 1);
+    reader.folder = &folder;
+    check_shared(dns_cache_get(&reader, "r", &question, 0));
+    dns_cache_free(&reader);
+    (void)snprintf(command, sizeof command, "! ls %s | grep -q new && rm -r %s", path, path);
+    cr_assert_eq(system(command), 0);
+}
+
+Test(dns_faults, shared_cache)
+{
+    faults_run("shared cache", FAULT_MEMORY, 15, share, NULL);
+    faults_run("shared cache", FAULT_RANDOM, 2, share, NULL);
 }
 
 /* Each step by itself, so that a fault in one is not seen as one in another. */

@@ -125,6 +125,7 @@ static const char *get(void *context, const char *variable)
         /* two lists of one config of another version */
         {"ECHSHIM_CONFIG_LIST", "secret.example.org=AAj+CgAEAAAAAA==,AAj+CgAEAAAAAA=="},
         {"ECHSHIM_CA_FILE", "ca.pem"},
+        {"ECHSHIM_CACHE", "/var/cache/ech/"},
         {"ECHSHIM_LOG_FILE", "log"},
         {"ECHSHIM_REPORT", "report"},
         {"ECHSHIM_RESOLVER", "udp://192.0.2.1"},

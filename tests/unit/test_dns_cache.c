@@ -82,6 +82,15 @@ Test(dns_cache, svcb_53_keyed_by_resolver_and_name)
     cr_assert_not(has("r", "a.example", 0));
 }
 
+Test(dns_cache, keyed_by_type)
+{
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    for (uint16_t type = DNS_TYPE_A; type <= DNS_TYPE_AAAA; type += DNS_TYPE_AAAA - DNS_TYPE_A) {
+        struct dns_question question = {name_of("a.example"), type};
+        cr_assert_null(dns_cache_get(&cache, "r", &question, 0));
+    }
+}
+
 Test(dns_cache, a_new_answer_takes_the_place_of_the_old)
 {
     put("r", "a.example", DNS_FOUND, 60, 0);
@@ -112,9 +121,91 @@ Test(dns_cache, the_oldest_use_leaves_first)
     cr_assert_not(has("r", "oldest.example", 0));
 }
 
+/* An answer of usual size is small enough for as many of them as there may be. */
+Test(dns_cache, room_for_usual_answers)
+{
+    static const uint8_t list[300] = {0};
+    struct https_rr record = {
+        .priority = 1, .target = {.len = 1}, .ech = bytes_of(list, sizeof list)};
+    for (unsigned i = 0; i < DNS_CACHE_ENTRIES + 100; i++) {
+        char text[64];
+        (void)snprintf(text, sizeof text, "number-%u.of.many.names.example", i);
+        struct dns_question question = {name_of(text), DNS_TYPE_HTTPS};
+        const struct dns_answer_origin origin = {.owner = &question.qname, .port = 443};
+        struct dns_https_answer *answer = dns_answer_from_records(&record, 1, &origin);
+        answer->ttl = 60;
+        dns_cache_put(&cache, "udp://[2001:db8::1]:53,udp://192.0.2.1:53", &question, answer, 0);
+        dns_https_answer_free(answer);
+    }
+    cr_assert_eq(cache.count, DNS_CACHE_ENTRIES);
+}
+
+Test(dns_cache, the_bound_may_be_another_one)
+{
+    cache.entries_max = 3;
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    put("r", "b.example", DNS_FOUND, 60, 0);
+    put("r", "c.example", DNS_FOUND, 60, 0);
+    put("r", "d.example", DNS_FOUND, 60, 0);
+    cr_assert_eq(cache.count, 3);
+    cr_assert_not(has("r", "a.example", 0));
+    cr_assert(has("r", "b.example", 0) && has("r", "c.example", 0) && has("r", "d.example", 0));
+}
+
+/* The one that the machine is in, and how often that was asked; 0: it cannot be told. */
+static uint64_t the_network;
+static unsigned network_asked;
+
+static bool network(uint64_t *id)
+{
+    network_asked++;
+    *id = the_network;
+    return the_network != 0;
+}
+
+Test(dns_cache, svcb_53_keyed_by_network)
+{
+    cache.network = network;
+    the_network = 1;
+    put("udp://192.168.1.1:53", "a.example", DNS_FOUND, 60, 0);
+    cr_assert(has("udp://192.168.1.1:53", "a.example", 0));
+    the_network = 2;
+    cr_assert_not(has("udp://192.168.1.1:53", "a.example", 2 * SECOND));
+    the_network = 1;
+    cr_assert(has("udp://192.168.1.1:53", "a.example", 4 * SECOND), "back again");
+}
+
+/* Seen within a second; and a put, which comes after a query, does not go by what was before. */
+Test(dns_cache, the_network_is_looked_at_once_a_second)
+{
+    cache.network = network;
+    the_network = 1;
+    for (unsigned i = 0; i < 100; i++) {
+        (void)has("r", "a.example", i * 10000);
+    }
+    cr_assert_eq(network_asked, 1);
+    (void)has("r", "a.example", SECOND);
+    cr_assert_eq(network_asked, 2);
+    the_network = 2;
+    put("r", "a.example", DNS_FOUND, 60, SECOND);
+    cr_assert(has("r", "a.example", SECOND));
+    cr_assert_eq(network_asked, 3);
+    the_network = 1;
+    cr_assert_not(has("r", "a.example", 3 * SECOND));
+}
+
+Test(dns_cache, a_network_that_cannot_be_told)
+{
+    cache.network = network;
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    cr_assert(has("r", "a.example", 0));
+    the_network = 1;
+    cr_assert_not(has("r", "a.example", 2 * SECOND));
+}
+
 Test(dns_cache, bounded_in_octets)
 {
-    for (unsigned i = 0; i < 100; i++) {
+    for (unsigned i = 0; i < 200; i++) {
         char text[32];
         (void)snprintf(text, sizeof text, "n%u.example", i);
         struct dns_question question = {name_of(text), DNS_TYPE_HTTPS};
@@ -124,9 +215,10 @@ Test(dns_cache, bounded_in_octets)
         dns_cache_put(&cache, "r", &question, answer, 0);
         dns_https_answer_free(answer);
     }
-    cr_assert_leq(cache.octets, DNS_CACHE_OCTETS);
-    cr_assert_lt(cache.count, 64);
-    cr_assert(has("r", "n99.example", 0));
+    cr_assert_leq(cache.octets, cache.entries_max * DNS_CACHE_OCTETS_EACH);
+    cr_assert_lt(cache.count, 128);
+    cr_assert(has("r", "n199.example", 0));
+    cr_assert_not(has("r", "n0.example", 0));
 }
 
 static void *hammer(void *arg)
@@ -142,11 +234,11 @@ static void *hammer(void *arg)
 
 Test(dns_cache, threads)
 {
-    pthread_t threads[4];
-    for (size_t i = 0; i < 4; i++) {
+    pthread_t threads[8];
+    for (size_t i = 0; i < 8; i++) {
         cr_assert_eq(pthread_create(&threads[i], NULL, hammer, NULL), 0);
     }
-    for (size_t i = 0; i < 4; i++) {
+    for (size_t i = 0; i < 8; i++) {
         pthread_join(threads[i], NULL);
     }
     cr_assert_leq(cache.count, 50);

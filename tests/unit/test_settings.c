@@ -56,6 +56,7 @@ Test(settings, defaults)
     cr_assert_not(settings.config_list_given);
     cr_assert_eq(settings.timeout_ms, 2000);
     cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
+    cr_assert_null(settings.cache);
     cr_assert_null(settings.log_file);
     cr_assert_null(settings.report);
     cr_assert_eq(settings.report_fd, -1);
@@ -135,6 +136,31 @@ Test(settings, bad_resolver_is_nobody)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct shim_settings settings = PARSE(1, "ECHSHIM_RESOLVER", bad[i]);
         cr_assert_not(settings.resolver_usable, "%s", bad[i]);
+        shim_settings_free(&settings);
+    }
+}
+
+Test(settings, cache)
+{
+    static const char *const same[] = {"/var/cache/ech", "/var/cache/ech/", "/var/cache/ech///"};
+    for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
+        struct shim_settings settings = PARSE(0, "ECHSHIM_CACHE", same[i]);
+        cr_assert_str_eq(settings.cache, "/var/cache/ech");
+        shim_settings_free(&settings);
+    }
+    struct shim_settings settings = PARSE(0, "ECHSHIM_CACHE", "//");
+    cr_assert_str_eq(settings.cache, "/");
+    shim_settings_free(&settings);
+}
+
+Test(settings, bad_cache_is_none)
+{
+    static char long_path[5000];
+    const char *const bad[] = {"cache", "./cache", "~/cache", long_path};
+    memset(long_path, '/', sizeof long_path - 1);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct shim_settings settings = PARSE(1, "ECHSHIM_CACHE", bad[i]);
+        cr_assert_null(settings.cache, "%s", bad[i]);
         shim_settings_free(&settings);
     }
 }

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* ECHSHIM_CACHE: what processes share, counted at the DNS server. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+TestSuite(cache, .fini = world_end, .timeout = 120);
+
+enum { PATH_SIZE = 300 };
+
+static struct world *start(void)
+{
+    return world_start(&(struct world_options){.dns_lines = "  log-queries: yes\n"});
+}
+
+/* Questions for an HTTPS record so far. */
+static unsigned asked(const struct world *world)
+{
+    unsigned count = 0;
+    char *log = world_read(world, "unbound.out", NULL);
+    for (const char *at = log; (at = strstr(at, " HTTPS IN")) != NULL; at++) {
+        count++;
+    }
+    free(log);
+    return count;
+}
+
+/* The usual folder of these tests, as an item of the environment; it need not be there. */
+static char *setting(const struct world *world)
+{
+    static char item[PATH_SIZE];
+    (void)snprintf(item, sizeof item, "ECHSHIM_CACHE=%s/cache", world->folder);
+    return item;
+}
+
+static void run(struct world *world, const char *command)
+{
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting(world), NULL}, command);
+    expect_exit(&result, 0, HELLO);
+}
+
+/* What is done to the folder between two programs; then the second has to ask, or not, and ECH is
+ * accepted all the same. */
+static void check_after(const char *command, unsigned asks, const char *said)
+{
+    struct world *world = start();
+    run(world, WGET);
+    cr_assert_eq(asked(world), 1u);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, command);
+    expect_exit(&result, 0, NULL);
+    run(world, WGET);
+    cr_assert_eq(asked(world), 1u + asks, "%u questions after %s", asked(world), command);
+    world_expect_accepted(world, 2);
+    char *log = world_read(world, "shim.log", NULL);
+    cr_assert(said == NULL ? strstr(log, "ECHSHIM_CACHE") == NULL : strstr(log, said) != NULL, "%s",
+              log);
+    free(log);
+}
+
+Test(cache, the_second_wget_adds_no_look_up)
+{
+    check_after("test \"$(ls cache | wc -l)\" = 2 && ! grep -r . cache/swept", 0, NULL);
+}
+
+Test(cache, without_it_each_wget_asks)
+{
+    struct world *world = start();
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, WGET " && " WGET);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(asked(world), 2u);
+    world_expect_accepted(world, 2);
+}
+
+/* Other programs, with other TLS libraries, have their part in it. */
+Test(cache, one_look_up_for_all_programs)
+{
+    struct world *world = start();
+    run(world, WGET " && " CURL " && " URLLIB " && " WGET);
+    cr_assert_eq(asked(world), 1u);
+    world_expect_accepted(world, 4);
+}
+
+Test(cache, that_there_is_no_record_is_shared)
+{
+    struct world *world = world_start(
+        &(struct world_options){.no_https_record = true, .dns_lines = "  log-queries: yes\n"});
+    run(world, WGET " && " CURL);
+    cr_assert_eq(asked(world), 1u);
+    expect_report(world, 2, "grease", "nodata");
+}
+
+Test(cache, strict_mode_goes_by_it)
+{
+    struct world *world = start();
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){setting(world), "ECHSHIM_MODE=strict", NULL}, WGET " && " WGET);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(asked(world), 1u);
+    world_expect_accepted(world, 2);
+}
+
+Test(cache, another_resolver_is_asked_anew)
+{
+    struct world *world = start();
+    run(world, WGET);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){setting(world), "ECHSHIM_RESOLVER=" DNS_TCP, NULL}, WGET);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(asked(world), 2u);
+}
+
+/* A default route more: another network, whose answers are its own. */
+Test(cache, svcb_53_another_network_is_asked_anew)
+{
+    struct world *world = start();
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, "command -v ip");
+    if (result.exit_code != 0) {
+        cr_skip_test("no ip(8)");
+    }
+    run(world, WGET);
+    run(world, WGET);
+    cr_assert_eq(asked(world), 1u);
+    result = world_shell(world, RUN_PLAIN, NULL, "ip route add default dev lo");
+    expect_exit(&result, 0, NULL);
+    run(world, WGET);
+    cr_assert_eq(asked(world), 2u);
+    result = world_shell(world, RUN_PLAIN, NULL, "ip route del default dev lo");
+    expect_exit(&result, 0, NULL);
+    run(world, WGET);
+    cr_assert_eq(asked(world), 2u, "back again");
+    world_expect_accepted(world, 4);
+}
+
+Test(cache, expires)
+{
+    struct world *world = world_start(
+        &(struct world_options){.no_https_record = true, .dns_lines = "  log-queries: yes\n"});
+    run(world, WGET);
+    sleep(6); /* the least time that there is */
+    run(world, WGET);
+    cr_assert_eq(asked(world), 2u);
+}
+
+/* ---- a folder that is no good: the program does not notice ---- */
+
+Test(cache, removed)
+{
+    check_after("rm -r cache", 1, NULL);
+}
+
+Test(cache, read_only)
+{
+    check_after("chmod 500 cache", 0, NULL);
+}
+
+Test(cache, read_only_file_system)
+{
+    struct world *world = start();
+    struct run_result result = world_shell(
+        world, RUN_PLAIN, NULL, "mkdir -m 700 cache && mount -t tmpfs -o ro,mode=700 none cache");
+    if (result.exit_code != 0) {
+        cr_skip_test("nothing can be mounted here");
+    }
+    run(world, WGET " && " WGET);
+    cr_assert_eq(asked(world), 2u);
+    world_expect_accepted(world, 2);
+    result = world_shell(world, RUN_PLAIN, NULL, "umount cache");
+    expect_exit(&result, 0, NULL);
+}
+
+/* Not an octet has room. */
+Test(cache, full)
+{
+    struct world *world = start();
+    struct run_result result =
+        world_shell(world, RUN_PLAIN, NULL,
+                    "mkdir -m 700 cache && mount -t tmpfs -o size=4k,mode=700 none cache && "
+                    "{ head -c 8192 /dev/zero >cache/other || :; }");
+    if (result.exit_code != 0) {
+        cr_skip_test("nothing can be mounted here");
+    }
+    run(world, WGET " && " WGET);
+    cr_assert_eq(asked(world), 2u);
+    world_expect_accepted(world, 2);
+    result = world_shell(world, RUN_PLAIN, NULL, "! ls cache | grep new && umount cache");
+    expect_exit(&result, 0, NULL);
+}
+
+Test(cache, open_to_others)
+{
+    check_after("chmod 755 cache", 1, "is not used: others have rights in it");
+}
+
+Test(cache, a_link)
+{
+    check_after("mv cache other && ln -s other cache", 1, "is not used: it is no folder");
+}
+
+Test(cache, of_another_user)
+{
+    struct world *world = start();
+    struct run_result result =
+        world_shell(world, RUN_PLAIN, NULL, "mkdir -m 700 cache && chown 4711 cache 2>/dev/null");
+    if (result.exit_code != 0) {
+        cr_skip_test("no other user");
+    }
+    run(world, WGET " && " WGET);
+    cr_assert_eq(asked(world), 2u);
+    world_expect_accepted(world, 2);
+    char *log = world_read(world, "shim.log", NULL);
+    cr_assert_not_null(strstr(log, "is not used: it belongs to another user"), "%s", log);
+    free(log);
+}
+
+Test(cache, no_parent)
+{
+    struct world *world = start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_CACHE=/no/such/folder", NULL}, WGET);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    char *log = world_read(world, "shim.log", NULL);
+    cr_assert_not_null(strstr(log, "cannot be made"), "%s", log);
+    free(log);
+}
+
+Test(cache, an_entry_that_is_corrupt)
+{
+    check_after("for f in cache/*.*; do printf x | dd of=$f bs=1 seek=60 conv=notrunc status=none; "
+                "done",
+                1, NULL);
+}
+
+Test(cache, an_entry_that_is_cut)
+{
+    check_after("truncate -s 100 cache/*.*", 1, NULL);
+}
+
+/* It would be another folder wherever the program goes. */
+Test(cache, a_path_that_is_not_absolute)
+{
+    struct world *world = start();
+    struct run_result result = world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_CACHE=cache", NULL},
+                                           WGET " && test ! -e cache");
+    expect_exit(&result, 0, HELLO);
+    cr_assert_not_null(strstr(result.err, "ECHSHIM_CACHE: cannot use \"cache\""), "%s", result.err);
+    world_expect_accepted(world, 1);
+}
+
+/* Sixteen at once, into one folder that is not there yet. */
+Test(cache, many_at_once)
+{
+    struct world *world = start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting(world), NULL},
+                    "for i in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do { " CURL
+                    " || echo failed; } & done; wait");
+    expect_exit(&result, 0, HELLO);
+    cr_assert_null(strstr(result.out, "failed"), "%s", result.out);
+    cr_assert_null(strstr(result.err, "failed"), "%s", result.err);
+    unsigned so_far = asked(world);
+    run(world, CURL);
+    cr_assert_eq(asked(world), so_far);
+    world_expect_accepted(world, 17);
+}

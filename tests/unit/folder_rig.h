@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A folder of shared answers for each test, which is not there yet, and a clock of its own.
+ */
+#ifndef TESTS_UNIT_FOLDER_RIG_H
+#define TESTS_UNIT_FOLDER_RIG_H
+
+#include "dns/cache_folder.h"
+
+enum { RIG_START_S = 1700000000, RIG_SOMEBODY = 4711 /* a user who is not us */ };
+
+extern char rig_parent[64];
+extern char rig_path[80];
+extern uint64_t rig_time; /* seconds since 1970 */
+extern struct dns_cache_folder rig_folder;
+extern struct dns_question rig_question; /* of rig_key */
+extern struct dns_cache_key rig_key;
+
+void rig_setup(void);
+void rig_teardown(void);
+
+/* Put and get under rig_key; the test fails if errno or the descriptors are not kept. rig_put takes
+ * the answer. */
+void rig_put(struct dns_https_answer *answer);
+struct dns_https_answer *rig_get(void);
+bool rig_has(void);
+/* The same for another name. */
+void rig_put_named(const char *name, uint32_t ttl);
+bool rig_has_named(const char *name);
+
+/* The path of an entry, "" if there is none; valid until the next call. */
+const char *rig_entry(void);
+/* Files whose names begin like this. */
+unsigned rig_count(const char *prefix);
+
+#endif

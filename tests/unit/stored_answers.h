@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_UNIT_STORED_ANSWERS_H
+#define TESTS_UNIT_STORED_ANSWERS_H
+
+#include "dns/answer.h"
+
+/* Two endpoints with everything that one can have; the first alone has an ECHConfigList. */
+struct dns_https_answer *answer_with_endpoints(void);
+
+/* All but ttl, size and references; the test fails if they differ. */
+void assert_same_answer(const struct dns_https_answer *actual,
+                        const struct dns_https_answer *expected);
+
+#endif
