@@ -50,8 +50,10 @@ LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 # ---- what is built of what ----
 STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity stub_preload stub_real \
     stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell))
+STUB_SRC += shim/stub_names.c shim/names_wanted.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
-ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c,$(wildcard shim/*.c))
+MODULE_SRC := shim/names_module.c
+ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c $(MODULE_SRC),$(wildcard shim/*.c))
 ECH_SRC := $(wildcard ech/*.c)
 DNS_SRC := $(wildcard dns/*.c)
 ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
@@ -59,9 +61,10 @@ ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # The sanitizer's own start calls dlsym, which is the stub's: it must run before there is a shadow memory. valgrind sees it.
-$(call obj,$(STUB_SRC)) $(BUILD)/libechshim.so: SANFLAGS :=
+$(call obj,$(STUB_SRC) $(MODULE_SRC)) $(BUILD)/libechshim.so $(BUILD)/libnss_echshim.so.2: SANFLAGS :=
 
-LIBS_BUILT := $(BUILD)/libechshim.so $(BUILD)/libechshim-engine.so
+# The last one's name is the C library's choice.
+LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_echshim.so.2)
 
 .PHONY: all
 all: $(LIBS_BUILT) tools man completions
@@ -92,6 +95,10 @@ $(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \
 	    $(call obj,$(ENGINE_SRC)) $(PKG_LIBS) -ldl
+
+$(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/names_module.map
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,$(@F) -Wl,--version-script=shim/names_module.map -o $@ $(call obj,$(MODULE_SRC))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -9,13 +9,14 @@
 #define SHIM_ABI_H
 
 #include <gnutls/gnutls.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { SHIM_ABI_VERSION = 2 };
+enum { SHIM_ABI_VERSION = 3 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -60,12 +61,15 @@ struct shim_stub {
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
     ssize_t (*write)(int fd, const void *data, size_t length);
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);
+    int (*getaddrinfo)(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **result);
     /* sendmsg behind the wire guard: for octets of the application that the engine carries. */
     ssize_t (*guarded_sendmsg)(int fd, const struct msghdr *message, int flags);
     /* Raises or lowers the calling thread's "inside" count; while it is not 0 every hook is a plain
      * pass-through. */
     void (*enter)(void);
     void (*leave)(void);
+    bool (*inside)(void);
     /* The noted descriptors of stream sockets, newest first; returns how many were written.
      * Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);
@@ -89,6 +93,14 @@ struct shim_stub {
 /* What the engine offers to the stub. Every function leaves errno as it was unless it says so. */
 struct shim_engine {
     uint32_t version;
+
+    /* getaddrinfo, whole: it calls the real function itself and returns what the application shall
+     * see. */
+    int (*getaddrinfo)(const char *node, const char *service, const struct addrinfo *hints,
+                       struct addrinfo **result);
+    /* Another function is about to resolve a host's name; service and hints may be NULL. False: it
+     * must fail instead. */
+    bool (*name_asked)(const char *node, const char *service, const struct addrinfo *hints);
 
     /*
      * A context was made. True if handshakes on it are in our hand; false if they cannot be (the

@@ -7,8 +7,10 @@
 
 #include "dns/cache_folder.h"
 #include "dns/network.h"
+#include "shim/ahead.h"
 #include "shim/kept.h"
 #include "shim/log.h"
+#include "shim/names.h"
 #include "shim/own_socket.h"
 #include "shim/report.h"
 
@@ -55,6 +57,7 @@ static void start_cache(uint64_t seed)
 
 static void before_fork(void)
 {
+    shim_ahead_before_fork();
     shim_openssl_before_fork();
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
@@ -69,11 +72,13 @@ static void after_fork(void)
     dns_cache_after_fork(&cache);
     shim_gnutls_after_fork();
     shim_openssl_after_fork();
+    shim_ahead_after_fork();
 }
 
 static void in_child(void)
 {
     shim_own_sockets_leave();
+    shim_ahead_leave();
     after_fork();
 }
 
@@ -109,6 +114,9 @@ shim_engine_start(const struct shim_stub *stub)
         .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
     };
     state.downgrade = &downgrade;
+    shim_names_start();
+    engine.getaddrinfo = shim_names_getaddrinfo;
+    engine.name_asked = shim_names_asked;
     shim_openssl_fill(&engine);
     shim_gnutls_fill(&engine);
     return &engine;

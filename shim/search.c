@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/ahead.h"
 #include "shim/downgrade.h"
 #include "shim/kept.h"
 
@@ -118,7 +119,7 @@ static void find_list(const struct shim_settings *settings, const struct dns_loo
     }
     struct dns_lookup_report report = {0};
     struct dns_https_answer *answer =
-        dns_lookup_https(lookup, destination->host, destination->port, &report);
+        shim_ahead_https(lookup, destination->host, destination->port, &report);
     found->lookup_us = report.lookup_us;
     memcpy(found->resolver, report.resolver, sizeof found->resolver);
     if (answer == NULL || answer->result == DNS_FAILED) {

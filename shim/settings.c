@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "ech/config.h"
+#include "shim/names_wanted.h"
 #include "shim/ports.h"
 
 enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
@@ -85,6 +86,7 @@ static void parse_resolver(struct shim_settings *settings,
                            const struct shim_settings_source *source)
 {
     const char *value = get(source, "ECHSHIM_RESOLVER");
+    settings->names_protected = shim_names_want_protection(value);
     settings->resolver_usable =
         dns_resolver_parse(value != NULL ? value : "system", &settings->resolver) == ECH_OK;
     if (!settings->resolver_usable) {

@@ -31,6 +31,7 @@ struct shim_settings {
     size_t port_count;
     struct dns_resolver resolver;
     bool resolver_usable;    /* false: the setting did not parse; then nobody is asked */
+    bool names_protected;    /* the program's own names must not be asked for in clear */
     bool config_list_given;  /* then there is no DNS */
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     bool retry;              /* the hidden retry after a rejection */

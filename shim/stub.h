@@ -41,12 +41,19 @@ enum shim_mode stub_mode(void);
 const struct shim_engine *stub_engine(void);
 /* The same without loading: what hooks on the data path ask. */
 const struct shim_engine *stub_engine_if_loaded(void);
+/* True if it cannot be loaded. */
+bool stub_engine_missing(void);
 /* True if TLS has to be refused because strict mode has no engine. */
 bool stub_must_refuse(void);
 
 void stub_enter(void);
 void stub_leave(void);
 bool stub_inside(void);
+
+/* ---- stub_names.c ---- */
+
+/* Must the names of the program not be asked for in clear? */
+bool stub_names_protected(void);
 
 /* ---- stub_connections.c ---- */
 

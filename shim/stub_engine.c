@@ -72,15 +72,24 @@ static ssize_t call_real_send(int fd, const void *data, size_t length, int flags
     CALL_REAL(send, fd, data, length, flags);
 }
 
+static int call_real_getaddrinfo(const char *node, const char *service,
+                                 const struct addrinfo *hints, struct addrinfo **result)
+{
+    __typeof__(&getaddrinfo) real = (__typeof__(&getaddrinfo))stub_libc(SHIM_HOOK_getaddrinfo);
+    return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
+}
+
 static const struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
     .connect = call_real_connect,
     .write = call_real_write,
     .send = call_real_send,
+    .getaddrinfo = call_real_getaddrinfo,
     .guarded_sendmsg = sendmsg,
     .enter = stub_enter,
     .leave = stub_leave,
+    .inside = stub_inside,
     .connections = stub_connections,
     .announce = stub_announce,
     .withdraw = stub_withdraw,
@@ -99,8 +108,9 @@ static void say_once(const char *why)
     char line[PATH_SIZE];
     const char *then =
         stub_mode() == SHIM_MODE_STRICT ? "TLS connections are refused" : "TLS goes on without ECH";
-    int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s\n",
-                          why, then);
+    const char *names = stub_names_protected() ? ", and names are not resolved" : "";
+    int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s%s\n",
+                          why, then, names);
     if (length > 0) {
         size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
         ssize_t ignored = call_real_write(STDERR_FILENO, line, octets);
@@ -177,8 +187,12 @@ const struct shim_engine *stub_engine(void)
     return stub_engine_if_loaded();
 }
 
+bool stub_engine_missing(void)
+{
+    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed);
+}
+
 bool stub_must_refuse(void)
 {
-    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed) &&
-           stub_mode() == SHIM_MODE_STRICT;
+    return stub_engine_missing() && stub_mode() == SHIM_MODE_STRICT;
 }

@@ -10,6 +10,8 @@
 #include "shim/ports.h"
 #include "shim/socket_identity.h"
 
+enum { PLAIN_DNS_PORT = 53 };
+
 _Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
 
 /* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
@@ -38,7 +40,7 @@ static void settle(void)
     /* A part that cannot be read is a problem that the engine tells of. */
     (void)shim_ports_parse(secure_getenv("ECHSHIM_PORTS"), watch_port, NULL);
     if (stub_mode() == SHIM_MODE_STRICT) {
-        mode = STUB_GUARD_STRICT;
+        mode = STUB_GUARD_STRICT | (stub_names_protected() ? STUB_GUARD_NAMES : 0);
     } else if (stub_mode() != SHIM_MODE_OFF && told) {
         mode = STUB_GUARD_TELL;
     }
@@ -94,19 +96,29 @@ static bool peer_port(int fd, uint16_t *port)
     return errno == ENOTCONN && stub_connection_port(fd, port);
 }
 
+/* The port that the write goes to. */
+static bool find_port(struct stub_attempt *attempt, int type)
+{
+    /* A stream socket takes an address for fast open only, and else ignores it. */
+    bool addressed =
+        attempt->address != NULL && (type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
+    return addressed ? port_of(attempt->address, attempt->address_length, &attempt->port)
+                     : peer_port(attempt->fd, &attempt->port);
+}
+
 /* Does the write go to a port of interest? A watcher alone looks at all: its hello may go anywhere.
  */
 static bool goes_to_watched(struct stub_attempt *attempt, int type, unsigned work)
 {
-    if ((work & STUB_GUARD_MODES) == 0) {
-        return true;
-    }
-    /* A stream socket takes an address for fast open only, and else ignores it. */
-    bool addressed =
-        attempt->address != NULL && (type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
-    bool known = addressed ? port_of(attempt->address, attempt->address_length, &attempt->port)
-                           : peer_port(attempt->fd, &attempt->port);
-    return known && is_watched(attempt->port);
+    return (work & STUB_GUARD_MODES) == 0 ||
+           (find_port(attempt, type) && is_watched(attempt->port));
+}
+
+/* A program that asks the DNS by itself (c-ares) would ask in clear. */
+static bool goes_to_plain_dns(struct stub_attempt *attempt, int type)
+{
+    return (type == SOCK_STREAM || type == SOCK_DGRAM) && find_port(attempt, type) &&
+           attempt->port == PLAIN_DNS_PORT;
 }
 
 /* Adds the first octets of the write to what is in `out`. */
@@ -143,14 +155,14 @@ static bool may_be_hello(const struct stub_attempt *attempt, int type)
 /* ---- the decision ---- */
 
 /* By shutdown, never by close: the descriptor stays the application's. */
-static bool refuse_stream(const struct stub_attempt *attempt)
+static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight what)
 {
     if (attempt->tracked) {
         stub_progress_close(attempt->socket);
     }
     (void)shutdown(attempt->fd, SHUT_RDWR);
     if (stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, true, false);
+        stub_tell(attempt->port, true, what);
     }
     errno = ECONNABORTED;
     return false;
@@ -185,14 +197,31 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
             attempt->tracked = stub_progress_open(attempt->socket);
         }
         /* A hello that cannot be followed is refused while it still says nothing. */
-        return attempt->tracked || (work & STUB_GUARD_STRICT) == 0 || refuse_stream(attempt);
+        return attempt->tracked || (work & STUB_GUARD_STRICT) == 0 ||
+               refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
     attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT);
     if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0) {
-        return refuse_stream(attempt);
+        return refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
     attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0;
     return true;
+}
+
+static bool refuse_datagram(const struct stub_attempt *attempt, enum stub_sight what)
+{
+    if (stub_tell_once(attempt->socket)) {
+        stub_tell(attempt->port, true, what);
+    }
+    errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
+    return false;
+}
+
+static bool refuse_plain_dns(struct stub_attempt *attempt, int type)
+{
+    attempt->socket = shim_socket_identity(attempt->fd);
+    return type == SOCK_STREAM ? refuse_stream(attempt, STUB_SIGHT_NAMES)
+                               : refuse_datagram(attempt, STUB_SIGHT_NAMES);
 }
 
 static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
@@ -202,11 +231,7 @@ static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
         attempt->sighted = (work & STUB_GUARD_TELL) != 0;
         return true;
     }
-    if (stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, true, true);
-    }
-    errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
-    return false;
+    return refuse_datagram(attempt, STUB_SIGHT_DATAGRAM);
 }
 
 bool stub_guard_allows(struct stub_attempt *attempt)
@@ -222,7 +247,9 @@ bool stub_guard_allows(struct stub_attempt *attempt)
     }
     int type = work != 0 ? type_of(attempt->fd) : -1;
     bool allowed = true;
-    if (may_be_hello(attempt, type) && goes_to_watched(attempt, type, work)) {
+    if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt, type)) {
+        allowed = refuse_plain_dns(attempt, type);
+    } else if (may_be_hello(attempt, type) && goes_to_watched(attempt, type, work)) {
         allowed =
             type == SOCK_STREAM ? stream_allowed(attempt, work) : datagram_allowed(attempt, work);
     }
@@ -250,7 +277,8 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
         stub_announced_sent(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd, attempt->socket);
     }
     if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, false, type_of(attempt->fd) == SOCK_DGRAM);
+        stub_tell(attempt->port, false,
+                  type_of(attempt->fd) == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO);
     }
     errno = saved;
 }

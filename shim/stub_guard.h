@@ -23,8 +23,9 @@ enum {
     STUB_GUARD_SETTLE = 1,
     STUB_GUARD_STRICT = 2,
     STUB_GUARD_TELL = 4,
-    STUB_GUARD_MODES = 7,
-    STUB_GUARD_WATCHER = 8
+    STUB_GUARD_NAMES = 8, /* strict, and names are to be asked for under encryption alone */
+    STUB_GUARD_MODES = 15,
+    STUB_GUARD_WATCHER = 16
 };
 extern _Atomic unsigned stub_guard_work;
 
@@ -86,7 +87,8 @@ void stub_permit(int fd);
 
 /* Reads what is asked for; true if sights outside strict mode are to be told. */
 bool stub_tell_settle(void);
-/* Tells of a hello that passed (plain) or was refused. Keeps errno. */
-void stub_tell(uint16_t port, bool refused, bool datagram);
+enum stub_sight { STUB_SIGHT_HELLO, STUB_SIGHT_DATAGRAM, STUB_SIGHT_NAMES };
+/* Tells of what passed (plain) or was refused. Keeps errno. */
+void stub_tell(uint16_t port, bool refused, enum stub_sight what);
 
 #endif

@@ -116,7 +116,7 @@ static void log_line(const struct shim_guard_sight *sight)
 {
     char pid[20];
     static const char head[] = "libechshim[";
-    static const char middle[] = "] info: a hello that the shim did not make: ";
+    static const char middle[] = "] info: on its way without the shim: ";
     const struct iovec parts[] = {
         part_of(head, sizeof head - 1),
         part_of(pid, shim_guard_decimal(pid, (uint64_t)sight->pid)),
@@ -141,7 +141,23 @@ static void report_line(const struct shim_guard_sight *sight)
     append(&report_to, parts, sizeof parts / sizeof *parts);
 }
 
-void stub_tell(uint16_t port, bool refused, bool datagram)
+/* The word of the report for it. */
+static void set_reason(struct shim_guard_sight *sight, enum stub_sight what)
+{
+    switch (what) {
+    case STUB_SIGHT_HELLO:
+        sight->reason = "unhooked_tls";
+        break;
+    case STUB_SIGHT_DATAGRAM:
+        sight->reason = "quic";
+        break;
+    case STUB_SIGHT_NAMES:
+        sight->reason = "plain_dns";
+        break;
+    }
+}
+
+void stub_tell(uint16_t port, bool refused, enum stub_sight what)
 {
     int saved = errno;
     struct timespec now = {0};
@@ -152,8 +168,8 @@ void stub_tell(uint16_t port, bool refused, bool datagram)
         .port = port,
         .mode = shim_mode_name(stub_mode()),
         .outcome = refused ? "refused" : "plain",
-        .reason = datagram ? "quic" : "unhooked_tls",
     };
+    set_reason(&sight, what);
     if (is_set(&report_to)) {
         report_line(&sight);
     }

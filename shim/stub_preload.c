@@ -5,6 +5,7 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
+#include <netdb.h>
 #include <sys/uio.h>
 #include <unistd.h>
 

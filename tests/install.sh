@@ -17,7 +17,7 @@ quiet_make() {
 }
 
 quiet_make install
-for file in lib/libechshim.so lib/libechshim-engine.so bin/echdig bin/echprobe share/man/man1/echdig.1 share/doc/libechshim/README.md share/doc/libechshim/LICENSE; do
+for file in lib/libechshim.so lib/libechshim-engine.so lib/libnss_echshim.so.2 bin/echdig bin/echprobe share/man/man1/echdig.1 share/doc/libechshim/README.md share/doc/libechshim/LICENSE; do
     [ -f "$root/opt/echshim/$file" ] || {
         echo "install.sh: $file was not installed" >&2
         exit 1

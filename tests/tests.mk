@@ -25,6 +25,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c downgrade.c \
                      stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -39,6 +40,7 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
 FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c downgrade.c settings.c report.c verify.c kept.c))
+FAULT_SHIM_SRC += shim/names_wanted.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c vectors.c)
 
 $(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_SRC))
@@ -73,6 +75,10 @@ $(PEERS)/ech_client: tests/peers/ech_client.c tests/peers/listen.c tests/peers/l
 	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
 
 $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(PEERS)/dns_relay: tests/peers/dns_relay.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
 
@@ -111,6 +117,10 @@ $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c com
 $(CLIENTS)/guard_client: $(CLIENT_DIR)/guard_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
+# It only has a TLS library, as programs have whose next step is a handshake.
+$(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -Wl,--no-as-needed -lssl
+
 $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
 
@@ -137,8 +147,8 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay dns_relay) $(PKI) \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libsteps.so loader_client)
 

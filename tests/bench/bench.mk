@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
-# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos, growth, cache.
+# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos,
+# growth, cache, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
@@ -15,11 +16,18 @@ $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 	$(CLIENT_CC) -lgnutls
 
+$(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
+	$(CLIENT_CC)
+
 $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
-.PHONY: bench bench-docs
-bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls)
+.PHONY: bench bench-docs bench-latency
+# Time to the first octet behind a long way.
+bench-latency:
+	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'
+
+bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte)
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A recording TCP relay: what each side sent stands in RECORD/NNNN.c2s and RECORD/NNNN.s2c before
- * the other side can have read it. --delay-ms makes the way longer, in both directions. */
+ * the other side can have read it. RECORD/NNNN.trips has an octet for each time that the client
+ * spoke first or after the server had spoken: its round trips, but for the one that made the
+ * connection. --delay-ms makes the way longer, in both directions. */
 #include "listen.h"
 
 #include <errno.h>
@@ -42,6 +44,7 @@ struct direction {
     struct chunk *first;
     struct chunk **last;
     size_t pending;
+    bool spoke; /* since the other way last did */
     bool ended; /* nothing more comes in */
     bool done;  /* and all has gone out */
 };
@@ -110,7 +113,17 @@ static bool give_out(struct direction *way)
     return true;
 }
 
-static bool step(struct direction ways[2])
+/* Counts what `way` has begun to say, in answer or as the first one. */
+static void note_turn(struct direction *way, struct direction *other, int trips)
+{
+    if (!way->spoke && trips >= 0 && write(trips, ".", 1) != 1) {
+        die("the record cannot be written: %s", strerror(errno));
+    }
+    way->spoke = true;
+    other->spoke = false;
+}
+
+static bool step(struct direction ways[2], int trips)
 {
     struct pollfd ready[2] = {{.fd = ways[0].from}, {.fd = ways[1].from}};
     int64_t wait = INT_MAX;
@@ -127,8 +140,11 @@ static bool step(struct direction ways[2])
     int count = poll(ready, 2, wait == INT_MAX ? -1 : (int)(wait > 0 ? wait : 0));
     for (int i = 0; i < 2; i++) {
         bool broken = count > 0 && (ready[i].revents & POLLERR) != 0;
-        if (count > 0 && (ready[i].revents & POLLIN) != 0 && !take_in(&ways[i])) {
-            broken = true;
+        if (count > 0 && (ready[i].revents & POLLIN) != 0) {
+            broken = !take_in(&ways[i]) || broken;
+            if (!broken && !ways[i].ended) {
+                note_turn(&ways[i], &ways[1 - i], i == 0 ? trips : -1);
+            }
         }
         if (broken || !give_out(&ways[i])) {
             return false;
@@ -159,6 +175,7 @@ static void serve(int client, void *argument, unsigned number)
         {client, server, record_file(relay, number, "c2s"), relay->delay_ms, .first = NULL},
         {server, client, record_file(relay, number, "s2c"), relay->delay_ms, .first = NULL},
     };
+    int trips = record_file(relay, number, "trips");
     bool whole = server >= 0;
     for (int i = 0; i < 2; i++) {
         ways[i].last = &ways[i].first;
@@ -167,7 +184,7 @@ static void serve(int client, void *argument, unsigned number)
         }
     }
     while (whole && !(ways[0].done && ways[1].done)) {
-        whole = step(ways);
+        whole = step(ways, trips);
     }
     if (!whole) {
         /* A reset of one side is a reset of the other. */
@@ -176,6 +193,9 @@ static void serve(int client, void *argument, unsigned number)
         if (server >= 0) {
             setsockopt(server, SOL_SOCKET, SO_LINGER, &none, sizeof none);
         }
+    }
+    if (trips >= 0) {
+        close(trips);
     }
     for (int i = 0; i < 2; i++) {
         while (ways[i].first != NULL) {

@@ -236,9 +236,9 @@ static void check_refused(struct world *world, const struct program *program, ch
     {                                                                                              \
         check_refused(world_start(NULL), &(program), UNUSABLE, "no_usable_config");                \
     }                                                                                              \
-    Test(strict, resolver_of_later_versions_##name)                                                \
+    Test(strict, resolver_that_cannot_be_used_##name)                                              \
     {                                                                                              \
-        check_refused(world_start(NULL), &(program), "ECHSHIM_RESOLVER=" DNS_TLS, "settings");     \
+        check_refused(world_start(NULL), &(program), "ECHSHIM_RESOLVER=udp://dns", "settings");    \
     }                                                                                              \
     struct world
 

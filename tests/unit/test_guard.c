@@ -28,6 +28,11 @@ enum shim_mode stub_mode(void)
     return SHIM_MODE_OPPORTUNISTIC;
 }
 
+bool stub_names_protected(void)
+{
+    return false;
+}
+
 void *stub_libc(enum shim_hook hook)
 {
     (void)hook;

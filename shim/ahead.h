@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Look-ups of HTTPS records that were begun when the program started to resolve the name, and are
+ * taken up when its ClientHello needs them: so they cost no round trip of their own. Bounded; a
+ * program that resolves and never connects leaves a few that are given up when others begin or
+ * their time is over.
+ */
+#ifndef SHIM_AHEAD_H
+#define SHIM_AHEAD_H
+
+#include "dns/lookup.h"
+
+enum {
+    SHIM_AHEAD_MAX = 8, /* look-ups in flight; over plain DNS each has a descriptor */
+};
+
+/* Begins the look-up, unless it is under way or the answer known. Never waits; keeps errno. */
+void shim_ahead_begin(const struct dns_lookup *lookup, const char *host, uint16_t port);
+
+/*
+ * The answer, if it is there by then (io's clock; 0: now). One reference, or NULL: the look-up goes
+ * on.
+ */
+ECH_MUST_USE struct dns_https_answer *shim_ahead_peek(const struct dns_lookup *lookup,
+                                                      const char *host, uint16_t port,
+                                                      uint64_t wait_until_us);
+
+/* The program has no use for it. */
+void shim_ahead_drop(const char *host, uint16_t port);
+
+/* dns_lookup_https, by what was begun ahead if there is something. */
+ECH_MUST_USE struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup,
+                                                       const char *host, uint16_t port,
+                                                       struct dns_lookup_report *report);
+
+/* For pthread_atfork. The child leaves what its parent began, between the two. */
+void shim_ahead_before_fork(void);
+void shim_ahead_leave(void);
+void shim_ahead_after_fork(void);
+
+#endif

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/names.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <resolv.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "shim/log.h"
+#include "shim/names_module.h"
+#include "shim/names_pack.h"
+#include "shim/names_search.h"
+#include "shim/names_services.h"
+
+#define MODULE_NAME "libnss_" SHIM_NAMES_SERVICE ".so.2"
+
+enum { PATH_SIZE = 4096, CONF_SIZE = 16384, LINE_SIZE = 1024 };
+
+/* Who answers for names that are not this machine's own. Constant after shim_names_start. */
+static enum {
+    NAMES_SYSTEM,  /* the C library as it is */
+    NAMES_SERVICE, /* our service */
+    NAMES_NOBODY,  /* the service cannot be loaded */
+    NAMES_CLOSED,  /* and the C library could not be told */
+} names;
+
+static __thread bool failed_for_good __attribute__((tls_model("initial-exec")));
+
+bool shim_names_closed(void)
+{
+    return names == NAMES_CLOSED;
+}
+
+bool shim_names_failed_for_good(void)
+{
+    bool failed = failed_for_good || names == NAMES_NOBODY;
+    failed_for_good = false;
+    return failed;
+}
+
+/* ---- one absolute name ---- */
+
+/* Names that mean something on this network only (RFC 7050, 8.2; RFC 9462, 6.5). */
+static bool is_of_this_network(const char *name)
+{
+    return strcasecmp(name, "ipv4only.arpa") == 0 || strcasecmp(name, "resolver.arpa") == 0;
+}
+
+/* Names for the system's resolver. Split-horizon suffixes of a configuration file belong here. */
+static bool stays_local(const char *name)
+{
+    return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name);
+}
+
+static bool add_address(struct shim_names_answer *answer, int family, const void *octets,
+                        uint32_t scope)
+{
+    if (answer->count >= SHIM_NAMES_ADDRESSES) {
+        return false;
+    }
+    struct shim_names_address *one = &answer->list[answer->count++];
+    *one = (struct shim_names_address){.family = family, .scope = scope};
+    memcpy(one->octets, octets, family == AF_INET ? 4 : 16);
+    return true;
+}
+
+static void take_addrinfo(struct shim_names_answer *answer, const struct addrinfo *list)
+{
+    for (const struct addrinfo *one = list; one != NULL; one = one->ai_next) {
+        if (one->ai_family == AF_INET) {
+            const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)one->ai_addr;
+            (void)add_address(answer, AF_INET, &v4->sin_addr, 0);
+        } else if (one->ai_family == AF_INET6) {
+            const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)one->ai_addr;
+            (void)add_address(answer, AF_INET6, &v6->sin6_addr, v6->sin6_scope_id);
+        }
+    }
+    if (list != NULL && list->ai_canonname != NULL &&
+        strlen(list->ai_canonname) < sizeof answer->canonical) {
+        memcpy(answer->canonical, list->ai_canonname, strlen(list->ai_canonname) + 1);
+    }
+}
+
+static enum shim_names_outcome outcome_of_error(int error)
+{
+    switch (error) {
+    case 0:
+        return SHIM_NAMES_FOUND;
+    case EAI_NONAME:
+        return SHIM_NAMES_NO_NAME;
+    case EAI_NODATA:
+    case EAI_ADDRFAMILY:
+        return SHIM_NAMES_NO_DATA;
+    case EAI_AGAIN:
+        return SHIM_NAMES_TRY_AGAIN;
+    case EAI_MEMORY:
+        return SHIM_NAMES_OUT_OF_MEMORY;
+    default:
+        return SHIM_NAMES_FAILED;
+    }
+}
+
+/* By the C library once more, which passes us by while we are inside. The dot keeps it from
+ * searching by itself. */
+static enum shim_names_outcome ask_system(const char *name, int family,
+                                          struct shim_names_answer *answer)
+{
+    char absolute[DNS_HOST_SIZE + 1];
+    const struct addrinfo hints = {
+        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
+    struct addrinfo *list = NULL;
+    (void)snprintf(absolute, sizeof absolute, "%s.", name);
+    int error = shim_engine_state()->stub->getaddrinfo(absolute, NULL, &hints, &list);
+    if (error == 0) {
+        take_addrinfo(answer, list);
+        freeaddrinfo(list);
+        return answer->count > 0 ? SHIM_NAMES_FOUND : SHIM_NAMES_NO_DATA;
+    }
+    return outcome_of_error(error);
+}
+
+/* What an answer without addresses comes to. */
+static enum shim_names_outcome outcome_of_reason(enum dns_result result, enum dns_reason reason)
+{
+    if (result == DNS_NONE) {
+        return reason == DNS_REASON_NODATA ? SHIM_NAMES_NO_DATA : SHIM_NAMES_NO_NAME;
+    }
+    switch (reason) {
+    case DNS_REASON_SERVFAIL:
+        return SHIM_NAMES_SERVFAIL;
+    case DNS_REASON_NO_MEMORY:
+        return SHIM_NAMES_OUT_OF_MEMORY;
+    case DNS_REASON_REFUSED:
+    case DNS_REASON_FORMERR:
+    case DNS_REASON_RCODE:
+        return SHIM_NAMES_FAILED;
+    default:
+        return SHIM_NAMES_TRY_AGAIN;
+    }
+}
+
+static enum shim_names_outcome ask_resolver(const char *name, int family,
+                                            struct shim_names_answer *answer)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    if (!state->settings.resolver_usable) {
+        return SHIM_NAMES_FAILED;
+    }
+    struct dns_addresses *found =
+        dns_lookup_addresses(&state->lookup, name, family != AF_INET6, family != AF_INET, NULL);
+    if (found == NULL) {
+        return SHIM_NAMES_OUT_OF_MEMORY;
+    }
+    for (size_t i = 0; i < found->count; i++) {
+        (void)add_address(answer, found->list[i].family, found->list[i].octets, 0);
+    }
+    memcpy(answer->canonical, found->canonical, sizeof answer->canonical);
+    enum shim_names_outcome outcome =
+        answer->count > 0 ? SHIM_NAMES_FOUND : outcome_of_reason(found->result, found->reason);
+    dns_addresses_free(found);
+    return outcome;
+}
+
+/* ---- one name as the program has it ---- */
+
+/*
+ * A suffix of this network's own search list does not make a remote name local: when it is not
+ * found, and much more when the resolver is out of reach, it would go out in clear.
+ */
+static enum shim_names_outcome ask(const char *candidate, bool name_is_local, int family,
+                                   struct shim_names_answer *answer)
+{
+    if (stays_local(candidate)) {
+        return name_is_local ? ask_system(candidate, family, answer) : SHIM_NAMES_NO_NAME;
+    }
+    return dns_name_kind(candidate) == DNS_NAME_GLOBAL ? ask_resolver(candidate, family, answer)
+                                                       : SHIM_NAMES_NO_NAME;
+}
+
+static enum shim_names_outcome search(const struct shim_names_rules *rules, const char *name,
+                                      int family, struct shim_names_answer *answer)
+{
+    struct shim_names_search search;
+    char candidate[DNS_HOST_SIZE];
+    bool local = stays_local(name);
+    shim_names_search_start(&search, rules, name);
+    while (shim_names_search_next(&search, candidate)) {
+        *answer = (struct shim_names_answer){.count = 0};
+        enum shim_names_outcome outcome = ask(candidate, local, family, answer);
+        if (outcome != SHIM_NAMES_FOUND) {
+            shim_names_search_missed(&search, outcome);
+            continue;
+        }
+        /* Spelt as the program spells it. */
+        bool same = answer->canonical[0] == '\0' || strcasecmp(answer->canonical, candidate) == 0;
+        memcpy(same ? answer->canonical : answer->alias, candidate, sizeof candidate);
+        return outcome;
+    }
+    return shim_names_search_verdict(&search);
+}
+
+/* The rules as the C library reads them: resolv.conf, LOCALDOMAIN, RES_OPTIONS. */
+static enum shim_names_outcome resolve(const char *name, int family,
+                                       struct shim_names_answer *answer)
+{
+    struct __res_state state = {0};
+    if (res_ninit(&state) != 0) {
+        return SHIM_NAMES_OUT_OF_MEMORY;
+    }
+    const char *suffixes[MAXDNSRCH + 1];
+    struct shim_names_rules rules = {
+        .suffixes = suffixes,
+        .ndots = state.ndots,
+        .search = (state.options & RES_DNSRCH) != 0,
+        .default_suffix = (state.options & RES_DEFNAMES) != 0,
+        .no_bare = (state.options & RES_NOTLDQUERY) != 0,
+    };
+    while (rules.count < MAXDNSRCH && state.dnsrch[rules.count] != NULL) {
+        suffixes[rules.count] = state.dnsrch[rules.count];
+        rules.count++;
+    }
+    enum shim_names_outcome outcome = SHIM_NAMES_NO_DATA;
+#ifdef RES_NOAAAA
+    bool no_ipv6 = (state.options & RES_NOAAAA) != 0;
+    if (no_ipv6 && family == AF_UNSPEC) {
+        family = AF_INET;
+    }
+    if (!no_ipv6 || family == AF_INET) {
+        outcome = search(&rules, name, family, answer);
+    }
+#else
+    outcome = search(&rules, name, family, answer);
+#endif
+    res_nclose(&state);
+    return outcome;
+}
+
+/* ---- the service ---- */
+
+static enum nss_status status_of(enum shim_names_outcome outcome, int *error, int *h_error)
+{
+    switch (outcome) {
+    case SHIM_NAMES_FOUND:
+        return NSS_STATUS_SUCCESS;
+    case SHIM_NAMES_NO_NAME:
+        *error = ENOENT;
+        *h_error = HOST_NOT_FOUND;
+        return NSS_STATUS_NOTFOUND;
+    case SHIM_NAMES_NO_DATA:
+        *error = ENOENT;
+        *h_error = NO_DATA;
+        return NSS_STATUS_NOTFOUND;
+    case SHIM_NAMES_SERVFAIL:
+    case SHIM_NAMES_TRY_AGAIN:
+        *error = EAGAIN;
+        *h_error = TRY_AGAIN;
+        return NSS_STATUS_TRYAGAIN;
+    case SHIM_NAMES_OUT_OF_MEMORY:
+        *error = ENOMEM;
+        *h_error = NETDB_INTERNAL;
+        return NSS_STATUS_TRYAGAIN;
+    case SHIM_NAMES_FAILED:
+        break;
+    }
+    failed_for_good = true;
+    *error = EAGAIN;
+    *h_error = NO_RECOVERY;
+    return NSS_STATUS_TRYAGAIN;
+}
+
+static enum nss_status too_small(int *error, int *h_error)
+{
+    *error = ERANGE;
+    *h_error = NETDB_INTERNAL;
+    return NSS_STATUS_TRYAGAIN;
+}
+
+/* Threads of a program may be cancelled in getaddrinfo; not while they hold what is everybody's. */
+static enum shim_names_outcome resolve_inside(const char *name, int family,
+                                              struct shim_names_answer *answer)
+{
+    const struct shim_stub *stub = shim_engine_state()->stub;
+    int cancel;
+    int saved = errno;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
+    stub->enter();
+    enum shim_names_outcome outcome = resolve(name, family, answer);
+    stub->leave();
+    pthread_setcancelstate(cancel, NULL);
+    errno = saved;
+    return outcome;
+}
+
+/* Our own calls go past us, to the system's resolver. */
+static enum nss_status not_for_us(int *error, int *h_error)
+{
+    *error = ENOENT;
+    *h_error = NO_RECOVERY;
+    return NSS_STATUS_UNAVAIL;
+}
+
+static enum nss_status give_tuples(const char *name, struct gaih_addrtuple **first, char *buffer,
+                                   size_t size, int *error, int *h_error, int32_t *ttl)
+{
+    (void)ttl; /* nscd's */
+    struct shim_names_answer answer;
+    if (shim_engine_state()->stub->inside()) {
+        return not_for_us(error, h_error);
+    }
+    enum shim_names_outcome outcome = resolve_inside(name, AF_UNSPEC, &answer);
+    if (outcome == SHIM_NAMES_FOUND && !shim_names_pack_tuples(&answer, first, buffer, size)) {
+        return too_small(error, h_error);
+    }
+    return status_of(outcome, error, h_error);
+}
+
+static enum nss_status give_host(const char *name, int family, struct hostent *host, char *buffer,
+                                 size_t size, int *error, int *h_error, int32_t *ttl,
+                                 char **canonical)
+{
+    (void)ttl;
+    struct shim_names_answer answer;
+    if (shim_engine_state()->stub->inside()) {
+        return not_for_us(error, h_error);
+    }
+    if (family != AF_INET && family != AF_INET6) {
+        *error = EAFNOSUPPORT;
+        *h_error = NETDB_INTERNAL;
+        return NSS_STATUS_NOTFOUND;
+    }
+    enum shim_names_outcome outcome = resolve_inside(name, family, &answer);
+    if (outcome == SHIM_NAMES_FOUND && !shim_names_pack_host(&answer, family, host, buffer, size)) {
+        return too_small(error, h_error);
+    }
+    if (outcome == SHIM_NAMES_FOUND && canonical != NULL) {
+        *canonical = host->h_name;
+    }
+    return status_of(outcome, error, h_error);
+}
+
+static const struct shim_names_calls calls = {.tuples = give_tuples, .host = give_host};
+
+/* ---- the start ---- */
+
+/* It lies beside the engine. */
+static bool load_module(void)
+{
+    Dl_info info;
+    char path[PATH_SIZE];
+    if (dladdr(&calls, &info) == 0 || info.dli_fname == NULL) {
+        return false;
+    }
+    const char *slash = strrchr(info.dli_fname, '/');
+    int folder = slash != NULL ? (int)(slash - info.dli_fname) + 1 : 0;
+    int length = snprintf(path, sizeof path, "%.*s" MODULE_NAME, folder, info.dli_fname);
+    void *handle =
+        length > 0 && (size_t)length < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    shim_names_attach_function *attach =
+        handle != NULL ? (shim_names_attach_function *)shim_engine_state()->stub->dlsym(
+                             handle, "shim_names_attach")
+                       : NULL;
+    if (attach == NULL) {
+        return false;
+    }
+    attach(&calls);
+    return true;
+}
+
+static bool place_service(bool local_only)
+{
+    char conf[CONF_SIZE];
+    char line[LINE_SIZE];
+    size_t length = 0;
+    FILE *file = fopen("/etc/nsswitch.conf", "re");
+    if (file != NULL) {
+        length = fread(conf, 1, sizeof conf, file);
+        (void)fclose(file);
+    }
+    return shim_names_services(bytes_of(conf, length), local_only, line, sizeof line) == ECH_OK &&
+           __nss_configure_lookup("hosts", line) == 0;
+}
+
+void shim_names_start(void)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    if (!settings->names_protected) {
+        return;
+    }
+    if (load_module() && place_service(false)) {
+        names = NAMES_SERVICE;
+        return;
+    }
+    shim_log(settings, SHIM_LOG_ERROR, "names cannot be resolved: %s is not where the engine is",
+             MODULE_NAME);
+    names = place_service(true) ? NAMES_NOBODY : NAMES_CLOSED;
+}

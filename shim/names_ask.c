@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What happens around the program's own resolving: the HTTPS query leaves before its queries do
+ * (RFC 9460, 3), and where the answer is there in time the program is handed the addresses to which
+ * the records lead.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/ahead.h"
+#include "shim/names.h"
+#include "shim/names_steer.h"
+
+/* RFC 9460, 5.1, after RFC 8305, 3: so long do addresses wait for the records. */
+enum { RESOLUTION_DELAY_US = 50000 };
+
+/* The TLS connection that a program may be about to make. */
+struct prospect {
+    const char *host;
+    uint16_t port;   /* watched; 0: none */
+    bool port_known; /* it is the service's */
+};
+
+/* What is kept from being cancelled, and from our own hooks. */
+struct scope {
+    int cancel;
+    int error;
+};
+
+static void scope_open(struct scope *scope)
+{
+    scope->error = errno;
+    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &scope->cancel);
+    shim_engine_state()->stub->enter();
+}
+
+static void scope_close(const struct scope *scope)
+{
+    shim_engine_state()->stub->leave();
+    pthread_setcancelstate(scope->cancel, NULL);
+    errno = scope->error;
+}
+
+/* A decimal port, or a name of /etc/services; 0 for none. */
+static uint16_t port_of_service(const char *service)
+{
+    char *end = NULL;
+    unsigned long number = strtoul(service, &end, 10);
+    if (end != service && *end == '\0') {
+        return number <= UINT16_MAX ? (uint16_t)number : 0;
+    }
+    if (strcmp(service, "https") == 0) {
+        return 443;
+    }
+    struct servent entry;
+    struct servent *found = NULL;
+    char buffer[1024];
+    if (getservbyname_r(service, "tcp", &entry, buffer, sizeof buffer, &found) != 0 ||
+        found == NULL) {
+        return 0;
+    }
+    return ntohs((uint16_t)found->s_port);
+}
+
+static bool is_numeric_or_passive(const struct addrinfo *hints)
+{
+    return hints != NULL && ((hints->ai_flags & (AI_NUMERICHOST | AI_PASSIVE)) != 0 ||
+                             (hints->ai_socktype != 0 && hints->ai_socktype != SOCK_STREAM) ||
+                             (hints->ai_family != AF_UNSPEC && hints->ai_family != AF_INET &&
+                              hints->ai_family != AF_INET6));
+}
+
+/* Are records asked for at all? As shim/search has it. */
+static bool records_matter(const struct shim_settings *settings)
+{
+    return (settings->mode == SHIM_MODE_OPPORTUNISTIC || settings->mode == SHIM_MODE_STRICT) &&
+           !settings->config_list_given && settings->resolver_usable;
+}
+
+static struct prospect prospect_of(const char *node, const char *service,
+                                   const struct addrinfo *hints)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    struct prospect prospect = {.host = node};
+    struct dns_name qname;
+    if (node == NULL || !records_matter(settings) || is_numeric_or_passive(hints)) {
+        return prospect;
+    }
+    uint16_t port = settings->ports[0];
+    if (service != NULL && *service != '\0') {
+        port = port_of_service(service);
+        prospect.port_known = true;
+    } else if (shim_settings_watches(settings, 443)) {
+        port = 443;
+    }
+    if (port != 0 && shim_settings_watches(settings, port) &&
+        dns_name_of_origin(node, port, &qname) == ECH_OK) {
+        prospect.port = port;
+    }
+    return prospect;
+}
+
+static void begin(const struct prospect *prospect)
+{
+    struct scope scope;
+    if (prospect->port != 0) {
+        scope_open(&scope);
+        shim_ahead_begin(&shim_engine_state()->lookup, prospect->host, prospect->port);
+        scope_close(&scope);
+    }
+}
+
+bool shim_names_asked(const char *node, const char *service, const struct addrinfo *hints)
+{
+    if (shim_names_closed()) {
+        return false;
+    }
+    int saved = errno;
+    struct prospect prospect = prospect_of(node, service, hints);
+    begin(&prospect);
+    errno = saved;
+    return true;
+}
+
+/* ---- the addresses of the endpoints ---- */
+
+/* The records, if they are there in time; NULL: no. */
+static struct dns_https_answer *collect(const struct prospect *prospect)
+{
+    const struct dns_lookup *lookup = &shim_engine_state()->lookup;
+    struct scope scope;
+    scope_open(&scope);
+    uint64_t wait_us = prospect->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
+    struct dns_https_answer *answer =
+        shim_ahead_peek(lookup, prospect->host, prospect->port, wait_us);
+    scope_close(&scope);
+    return answer;
+}
+
+static void drop(const struct prospect *prospect)
+{
+    struct scope scope;
+    scope_open(&scope);
+    shim_ahead_drop(prospect->host, prospect->port);
+    scope_close(&scope);
+}
+
+/* The end of a chain. */
+static struct addrinfo **end_of(struct addrinfo **list)
+{
+    while (*list != NULL) {
+        list = &(*list)->ai_next;
+    }
+    return list;
+}
+
+/*
+ * In the place of *own (NULL: the name has none) the addresses of the targets, each asked for as
+ * the program asked. The canonical name stays that of the name. A target that cannot be resolved is
+ * left out; if none can, nothing changes.
+ */
+static void steer(const struct dns_https_answer *answer, const struct prospect *prospect,
+                  const char *service, const struct addrinfo *hints, struct addrinfo **result)
+{
+    const char *targets[SHIM_STEER_MAX];
+    size_t count = shim_steer_targets(answer, prospect->host, prospect->port, targets);
+    struct addrinfo *own = *result;
+    struct addrinfo *steered = NULL;
+    struct addrinfo wanted =
+        hints != NULL ? *hints : (struct addrinfo){.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
+    char *canonical = NULL;
+    if (own != NULL) {
+        canonical = own->ai_canonname;
+    } else if ((wanted.ai_flags & AI_CANONNAME) != 0) {
+        canonical = strdup(prospect->host);
+    }
+    wanted.ai_flags &= ~(AI_CANONNAME | AI_IDN | AI_CANONIDN);
+    for (size_t i = 0; i < count; i++) {
+        char absolute[DNS_HOST_SIZE + 1];
+        struct addrinfo *found = NULL;
+        if (targets[i] == NULL) {
+            *end_of(&steered) = own;
+            own = NULL;
+            continue;
+        }
+        memcpy(mempcpy(absolute, targets[i], strlen(targets[i])), ".", 2);
+        if (shim_engine_state()->stub->getaddrinfo(absolute, service, &wanted, &found) == 0) {
+            *end_of(&steered) = found;
+        }
+    }
+    if (steered == NULL) {
+        if (own == NULL) {
+            free(canonical);
+        }
+        return;
+    }
+    if (*result != NULL) {
+        (*result)->ai_canonname = NULL;
+    }
+    steered->ai_canonname = canonical;
+    *result = steered;
+    if (own != NULL) {
+        freeaddrinfo(own);
+    }
+}
+
+/* The name is there, but has no address of its own, or none of this family. */
+static bool has_no_address(int error)
+{
+    return error == EAI_NODATA || error == EAI_ADDRFAMILY;
+}
+
+/* Gives what getaddrinfo is to return. */
+static int collect_and_steer(const struct prospect *prospect, const char *service,
+                             const struct addrinfo *hints, int error, struct addrinfo **result)
+{
+    struct addrinfo *list = error == 0 ? *result : NULL;
+    struct dns_https_answer *answer = collect(prospect);
+    if (answer != NULL && prospect->port_known) {
+        steer(answer, prospect, service, hints, &list);
+    }
+    dns_https_answer_free(answer);
+    if (list != NULL) {
+        *result = list;
+        error = 0;
+    }
+    return error;
+}
+
+/* Where the C library could not be told whom to ask, it may ask nobody. */
+static int numeric_only(const char *node, const char *service, const struct addrinfo *hints,
+                        struct addrinfo **result)
+{
+    struct addrinfo wanted = hints != NULL ? *hints : (struct addrinfo){.ai_flags = 0};
+    wanted.ai_flags |= AI_NUMERICHOST;
+    int error = shim_engine_state()->stub->getaddrinfo(node, service, &wanted, result);
+    return error == EAI_NONAME && node != NULL ? EAI_FAIL : error;
+}
+
+int shim_names_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                           struct addrinfo **result)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    if (shim_names_closed()) {
+        return numeric_only(node, service, hints, result);
+    }
+    int saved = errno;
+    struct prospect prospect = prospect_of(node, service, hints);
+    begin(&prospect);
+    errno = saved;
+    (void)shim_names_failed_for_good();
+    int error = state->stub->getaddrinfo(node, service, hints, result);
+    saved = errno;
+    if (error != 0) {
+        bool for_good = shim_names_failed_for_good();
+        if (prospect.port != 0 && !has_no_address(error)) {
+            drop(&prospect);
+            prospect.port = 0;
+        }
+        error = for_good && error != EAI_SYSTEM && error != EAI_MEMORY ? EAI_FAIL : error;
+    }
+    if (prospect.port != 0) {
+        error = collect_and_steer(&prospect, service, hints, error, result);
+    }
+    errno = saved;
+    return error;
+}

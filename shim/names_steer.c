@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/names_steer.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* The name's own addresses are those of "." and of the name itself. */
+static const char *target_of(const struct dns_endpoint *endpoint, const char *host)
+{
+    size_t length = strlen(host);
+    length -= length > 0 && host[length - 1] == '.' ? 1 : 0;
+    bool own = endpoint->target_is_owner || (strncasecmp(endpoint->target, host, length) == 0 &&
+                                             endpoint->target[length] == '\0');
+    return own ? NULL : endpoint->target;
+}
+
+static bool is_in(const char *const *targets, size_t count, const char *target)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (target == targets[i] ||
+            (target != NULL && targets[i] != NULL && strcasecmp(target, targets[i]) == 0)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+size_t shim_steer_targets(const struct dns_https_answer *answer, const char *host, uint16_t port,
+                          const char *targets[SHIM_STEER_MAX])
+{
+    size_t count = 0;
+    bool any_ech = false;
+    if (answer->result != DNS_FOUND) {
+        return 0;
+    }
+    for (size_t i = 0; i < answer->count && count < SHIM_STEER_MAX; i++) {
+        const struct dns_endpoint *endpoint = &answer->endpoints[i];
+        const char *target = target_of(endpoint, host);
+        any_ech = any_ech || endpoint->ech_config_list.len > 0;
+        if (endpoint->port == port && !is_in(targets, count, target)) {
+            targets[count++] = target;
+        }
+    }
+    bool changes = count > 1 || (count == 1 && targets[0] != NULL);
+    if (!any_ech || !changes) {
+        return 0; /* what does without ECH is not our affair */
+    }
+    /* RFC 9848, 5.1: past endpoints that all have ech there is nothing to fall back to. */
+    if (!answer->all_have_ech && count < SHIM_STEER_MAX && !is_in(targets, count, NULL)) {
+        targets[count++] = NULL;
+    }
+    return count;
+}

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The functions that resolve names of hosts. The engine is loaded for them if names are to be asked
+ * for under encryption, or if the process has a TLS library, whose next handshake will want the
+ * records of the name; else each is one check and a call.
+ */
+#include <errno.h>
+#include <link.h>
+#include <netdb.h>
+#include <nss.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/names_wanted.h"
+#include "shim/stub.h"
+
+bool stub_names_protected(void)
+{
+    static _Atomic int known = -1;
+    int wanted = atomic_load_explicit(&known, memory_order_relaxed);
+    if (wanted < 0) {
+        wanted = shim_names_want_protection(secure_getenv("ECHSHIM_RESOLVER")) ? 1 : 0;
+        atomic_store_explicit(&known, wanted, memory_order_relaxed);
+    }
+    return wanted != 0;
+}
+
+/* ---- is there TLS here? ---- */
+
+static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
+{
+    (void)size;
+    const char *slash = strrchr(info->dlpi_name, '/');
+    const char *name = slash != NULL ? slash + 1 : info->dlpi_name;
+    *(bool *)found = strncmp(name, "libssl.so", 9) == 0 || strncmp(name, "libgnutls.so", 12) == 0;
+    return *(bool *)found ? 1 : 0;
+}
+
+/* Once there is one it is taken to stay. */
+static bool tls_is_mapped(void)
+{
+    static atomic_bool seen;
+    bool found = atomic_load_explicit(&seen, memory_order_relaxed);
+    if (!found) {
+        (void)dl_iterate_phdr(is_tls_library, &found);
+        atomic_store_explicit(&seen, found, memory_order_relaxed);
+    }
+    return found;
+}
+
+/* ---- without an engine ---- */
+
+/* What of the C library's services asks nobody outside. */
+static void keep_to_files(void)
+{
+    (void)__nss_configure_lookup("hosts", "files");
+}
+
+/* The engine that has a part in this call; NULL: none has. *refuse: the name must not be resolved
+ * but by what this machine knows. */
+static const struct shim_engine *engine_for_names(bool *refuse)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    *refuse = false;
+    if (stub_inside() || stub_mode() == SHIM_MODE_OFF) {
+        return NULL;
+    }
+    bool protected = stub_names_protected();
+    if (!protected && stub_engine_if_loaded() == NULL && !tls_is_mapped()) {
+        return NULL;
+    }
+    const struct shim_engine *engine = stub_engine();
+    if (engine == NULL && protected && stub_engine_missing()) {
+        pthread_once(&once, keep_to_files);
+        *refuse = true;
+    }
+    return engine;
+}
+
+/* ---- the hooks ---- */
+
+#define REAL_NAME(name) __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name)
+
+SHIM_EXPORT int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
+                            struct addrinfo **result)
+{
+    REAL_NAME(getaddrinfo);
+    bool refuse;
+    const struct shim_engine *engine = engine_for_names(&refuse);
+    if (engine != NULL) {
+        return engine->getaddrinfo(node, service, hints, result);
+    }
+    if (real == NULL) {
+        return EAI_FAIL;
+    }
+    int error = real(node, service, hints, result);
+    return refuse && error == EAI_NONAME ? EAI_FAIL : error;
+}
+
+/* Its threads are the C library's, and resolve by what the engine has put into place. */
+SHIM_EXPORT int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event)
+{
+    REAL_NAME(getaddrinfo_a);
+    bool refuse;
+    bool allowed = real != NULL;
+    const struct shim_engine *engine = engine_for_names(&refuse);
+    for (int i = 0; engine != NULL && list != NULL && allowed && i < count; i++) {
+        if (list[i] != NULL) {
+            allowed =
+                engine->name_asked(list[i]->ar_name, list[i]->ar_service, list[i]->ar_request);
+        }
+    }
+    return allowed ? real(mode, list, count, event) : EAI_AGAIN;
+}
+
+/* False: the function fails with what is in h_errno. */
+static bool may_ask(const char *name)
+{
+    bool refuse;
+    const struct shim_engine *engine = engine_for_names(&refuse);
+    return engine == NULL || engine->name_asked(name, NULL, NULL);
+}
+
+SHIM_EXPORT struct hostent *gethostbyname(const char *name)
+{
+    REAL_NAME(gethostbyname);
+    if (real == NULL || !may_ask(name)) {
+        h_errno = NO_RECOVERY;
+        return NULL;
+    }
+    return real(name);
+}
+
+SHIM_EXPORT struct hostent *gethostbyname2(const char *name, int family)
+{
+    REAL_NAME(gethostbyname2);
+    if (real == NULL || !may_ask(name)) {
+        h_errno = NO_RECOVERY;
+        return NULL;
+    }
+    return real(name, family);
+}
+
+SHIM_EXPORT int gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
+                                struct hostent **result, int *h_error)
+{
+    REAL_NAME(gethostbyname_r);
+    if (real == NULL || !may_ask(name)) {
+        *result = NULL;
+        *h_error = NO_RECOVERY;
+        return EAGAIN;
+    }
+    return real(name, entry, buffer, size, result, h_error);
+}
+
+SHIM_EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer,
+                                 size_t size, struct hostent **result, int *h_error)
+{
+    REAL_NAME(gethostbyname2_r);
+    if (real == NULL || !may_ask(name)) {
+        *result = NULL;
+        *h_error = NO_RECOVERY;
+        return EAGAIN;
+    }
+    return real(name, family, entry, buffer, size, result, h_error);
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the shim costs in time where the way is long: it has to be no round trip. */
+#include "bench.h"
+#include "tests/preload/checks.h"
+
+#include <criterion/criterion.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+enum { DELAY_MS = 50, ROUNDS = 25 };
+#define GOAL 1.02
+#define SLOW_DNS "127.0.0.54"
+#define SLOW_DOH "127.0.0.55"
+
+static void start_slow_dns(struct world *world)
+{
+    char program[300];
+    char name[200];
+    char delay[16];
+    snprintf(program, sizeof program, "%s/../peers/dns_relay", world->pki);
+    snprintf(delay, sizeof delay, "%d", DELAY_MS);
+    char *const argv[] = {program,           "--listen",   SLOW_DNS ":53", "--to",
+                          DNS_ADDRESS ":53", "--delay-ms", delay,          NULL};
+    world_spawn(world, "dns-relay", "listening ", argv);
+    snprintf(name, sizeof name, "%s/resolv.conf", world->folder);
+    FILE *out = fopen(name, "we");
+    cr_assert_not_null(out);
+    fputs("nameserver " SLOW_DNS "\n", out);
+    fclose(out);
+}
+
+/* Of one run that fetches the page twice: the first octet, and from there the second page. */
+struct times {
+    double cold_us;
+    double warm_us;
+};
+
+static struct times fetch(struct world *world, enum run_mode mode, const char *resolver,
+                          const char *program)
+{
+    char command[1000];
+    struct times times;
+    char *const extra[] = {(char *)(size_t)resolver, NULL};
+    snprintf(command, sizeof command, "\"$CLIENTS/first_byte\" %s", program);
+    struct run_result result = world_shell(world, mode, extra, command);
+    expect_exit(&result, 0, NULL);
+    cr_assert_eq(sscanf(result.out, "%lf %lf", &times.cold_us, &times.warm_us), 2, "%s",
+                 result.out);
+    free(result.out);
+    free(result.err);
+    return times;
+}
+
+static const struct {
+    const char *name;
+    const char *command;
+} programs[] = {
+    {"wget", "wget -q -O - --no-http-keep-alive --ca-certificate=\"$CA\" " URL " " URL},
+    {"curl", "curl -sS -H 'Connection: close' --cacert \"$CA\" " URL " " URL},
+};
+
+static void tell(FILE *out, const char *program, const char *record,
+                 const struct bench_series series[2])
+{
+    struct bench_series ratios = bench_ratios(&series[1], &series[0]);
+    double ratio = bench_median(&ratios);
+    fprintf(out, "| %-7s | %-6s | %10.1f | %7.1f | %5.3f | %.3f to %.3f | %.2f at most | %-6s |\n",
+            program, record, bench_median(&series[0]) / 1e3, bench_median(&series[1]) / 1e3, ratio,
+            bench_quantile(&ratios, 0.25), bench_quantile(&ratios, 0.75), GOAL,
+            bench_goal(ratio <= GOAL));
+}
+
+Test(bench, latency)
+{
+    FILE *out = bench_table(
+        "6-latency", "Time to the first octet",
+        "From the start of the program to the first octet of the page, and from there to a second\n"
+        "page by a new connection of the same process, whose record is cached. The system's\n"
+        "resolver. Behind relays that hold DNS (UDP) and the server's octets for 50 ms each way;\n"
+        "the TCP handshake itself is not delayed. With the shim: ECH accepted. 25 pairs in turn,\n"
+        "medians, and the quartiles of the pairs' ratios.");
+    fprintf(out,
+            "| program | record | without ms | with ms | ratio |      quartiles |         goal "
+            "|        |\n| ------- | ------ | ---------: | ------: | ----: | -------------: | "
+            "-----------: | ------ |\n");
+    struct world *world = world_start(&(struct world_options){.delay_ms = DELAY_MS});
+    start_slow_dns(world);
+    for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
+        static struct bench_series cold[2];
+        static struct bench_series warm[2];
+        memset(cold, 0, sizeof cold);
+        memset(warm, 0, sizeof warm);
+        for (int round = 0; round < ROUNDS; round++) {
+            for (int with = 0; with < 2; with++) {
+                struct times times = fetch(world, with ? RUN_SHIM : RUN_PLAIN,
+                                           "ECHSHIM_RESOLVER=system", programs[i].command);
+                bench_add(&cold[with], times.cold_us);
+                bench_add(&warm[with], times.warm_us);
+            }
+        }
+        tell(out, programs[i].name, "cold", cold);
+        tell(out, programs[i].name, "cached", warm);
+    }
+    cr_assert_eq(world_report_count(world, "accepted"), 4u * ROUNDS);
+    fclose(out);
+}

@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A relay for DNS over UDP. --delay-ms makes the way longer, in both directions; answers to
+ * questions of one type (--type) can be held for more than that (--more-ms). */
+#include "listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { QUESTIONS = 256, MESSAGE = 4096, KEPT_MS = 10000, HEADER = 12 };
+
+struct relay {
+    int listener;
+    struct sockaddr_in to;
+    int64_t delay_ms;
+    unsigned type;
+    int64_t more_ms;
+};
+
+/* A question on its way, and its answer. */
+struct question {
+    int server; /* -1: a free place */
+    struct sockaddr_in client;
+    int64_t born_ms;
+    int64_t due_ms; /* 0: nothing to be sent now */
+    bool answered;
+    unsigned type;
+    size_t length;
+    uint8_t message[MESSAGE];
+};
+
+static struct question questions[QUESTIONS];
+
+static int64_t now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static unsigned type_of(const uint8_t *message, size_t length)
+{
+    size_t at = HEADER;
+    while (at < length && message[at] != 0 && message[at] < 64) {
+        at += message[at] + 1U;
+    }
+    return at + 3 <= length ? (unsigned)message[at + 1] << 8 | message[at + 2] : 0;
+}
+
+static struct question *place(void)
+{
+    for (size_t i = 0; i < QUESTIONS; i++) {
+        if (questions[i].server < 0) {
+            return &questions[i];
+        }
+    }
+    die("too many questions");
+}
+
+static void take_question(const struct relay *relay)
+{
+    struct question *question = place();
+    socklen_t size = sizeof question->client;
+    ssize_t got = recvfrom(relay->listener, question->message, MESSAGE, 0,
+                           (struct sockaddr *)&question->client, &size);
+    if (got < 0) {
+        return;
+    }
+    question->server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (question->server < 0 ||
+        connect(question->server, (const struct sockaddr *)&relay->to, sizeof relay->to) != 0) {
+        die("no way to the server: %s", strerror(errno));
+    }
+    question->length = (size_t)got;
+    question->type = type_of(question->message, question->length);
+    question->answered = false;
+    question->born_ms = now_ms();
+    question->due_ms = question->born_ms + relay->delay_ms;
+}
+
+static void take_answer(const struct relay *relay, struct question *question)
+{
+    ssize_t got = recv(question->server, question->message, MESSAGE, 0);
+    if (got > 0) {
+        question->length = (size_t)got;
+        question->answered = true;
+        question->due_ms =
+            now_ms() + relay->delay_ms + (question->type == relay->type ? relay->more_ms : 0);
+    }
+}
+
+static void give(const struct relay *relay, struct question *question)
+{
+    if (question->due_ms != 0 && question->due_ms <= now_ms()) {
+        question->due_ms = 0;
+        if (!question->answered) {
+            (void)send(question->server, question->message, question->length, 0);
+            return;
+        }
+        (void)sendto(relay->listener, question->message, question->length, 0,
+                     (const struct sockaddr *)&question->client, sizeof question->client);
+        close(question->server);
+        question->server = -1;
+    } else if (question->due_ms == 0 && now_ms() - question->born_ms > KEPT_MS) {
+        close(question->server);
+        question->server = -1;
+    }
+}
+
+static void run(const struct relay *relay)
+{
+    static struct pollfd wait[QUESTIONS + 1];
+    for (size_t i = 0; i < QUESTIONS; i++) {
+        questions[i].server = -1;
+    }
+    for (;;) {
+        int64_t next = INT_MAX;
+        wait[QUESTIONS] = (struct pollfd){.fd = relay->listener, .events = POLLIN};
+        for (size_t i = 0; i < QUESTIONS; i++) {
+            const struct question *question = &questions[i];
+            wait[i] = (struct pollfd){.fd = question->due_ms == 0 ? question->server : -1,
+                                      .events = POLLIN};
+            if (question->server >= 0 && question->due_ms != 0 &&
+                question->due_ms - now_ms() < next) {
+                next = question->due_ms - now_ms();
+            }
+        }
+        (void)poll(wait, QUESTIONS + 1, next == INT_MAX ? KEPT_MS : (int)(next > 0 ? next : 0));
+        for (size_t i = 0; i < QUESTIONS; i++) {
+            if (questions[i].server >= 0 && (wait[i].revents & POLLIN) != 0) {
+                take_answer(relay, &questions[i]);
+            }
+            if (questions[i].server >= 0) {
+                give(relay, &questions[i]);
+            }
+        }
+        if ((wait[QUESTIONS].revents & POLLIN) != 0) {
+            take_question(relay);
+        }
+    }
+}
+
+static struct sockaddr_in address_of(const char *where)
+{
+    char host[64];
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    const char *colon = strchr(where, ':');
+    if (colon == NULL || (size_t)(colon - where) >= sizeof host) {
+        die("%s: not ADDRESS:PORT", where);
+    }
+    memcpy(host, where, (size_t)(colon - where));
+    host[colon - where] = '\0';
+    address.sin_port = htons((uint16_t)atoi(colon + 1));
+    if (inet_pton(AF_INET, host, &address.sin_addr) != 1) {
+        die("%s: not ADDRESS:PORT", where);
+    }
+    return address;
+}
+
+int main(int argc, char **argv)
+{
+    static const struct option known[] = {
+        {"listen", 1, NULL, 'l'}, {"to", 1, NULL, 't'},      {"delay-ms", 1, NULL, 'd'},
+        {"type", 1, NULL, 'y'},   {"more-ms", 1, NULL, 'm'}, {NULL, 0, NULL, 0},
+    };
+    struct relay relay = {.listener = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
+    const char *where = NULL;
+    const char *to = NULL;
+    int option;
+    while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
+        switch (option) {
+        case 'l':
+            where = optarg;
+            break;
+        case 't':
+            to = optarg;
+            break;
+        case 'd':
+            relay.delay_ms = atoi(optarg);
+            break;
+        case 'y':
+            relay.type = (unsigned)atoi(optarg);
+            break;
+        case 'm':
+            relay.more_ms = atoi(optarg);
+            break;
+        default:
+            where = NULL;
+            optind = argc + 1;
+            break;
+        }
+    }
+    if (where == NULL || to == NULL || optind != argc) {
+        die("usage: dns_relay --listen ADDRESS:PORT --to ADDRESS:PORT [--delay-ms N] [--type N "
+            "--more-ms N]");
+    }
+    struct sockaddr_in address = address_of(where);
+    relay.to = address_of(to);
+    if (relay.listener < 0 ||
+        bind(relay.listener, (const struct sockaddr *)&address, sizeof address) != 0) {
+        die("%s: %s", where, strerror(errno));
+    }
+    printf("listening %s\n", where);
+    fflush(stdout);
+    run(&relay);
+}

@@ -1,0 +1,246 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The program's own names: what the C library says of them under the shim is what it says without,
+ * by the system's resolver. */
+#include "checks.h"
+#include "names.h"
+#include "sniff.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(names, .fini = world_end, .timeout = 300);
+
+Test(names, the_same_by_the_system)
+{
+    check_usual("ECHSHIM_RESOLVER=system");
+}
+
+Test(names, search_rules_by_the_system)
+{
+    check_search("ECHSHIM_RESOLVER=system");
+}
+
+/* ---- what is on the wire ---- */
+
+/* RFC 9460, 3: the records and the addresses at once. */
+static void check_ahead(const char *program)
+{
+    struct world *world = world_start(NULL);
+    sniff_start();
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, program);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    cr_assert_eq(sniff_queries(INNER_NAME, TYPE_HTTPS), 1u);
+    cr_assert_geq(sniff_queries(INNER_NAME, TYPE_A), 1u);
+    cr_assert_lt(sniff_place(INNER_NAME, TYPE_HTTPS), sniff_place(INNER_NAME, TYPE_A),
+                 "the records were asked for after the addresses");
+}
+
+Test(names, svcb_32_the_records_are_asked_for_with_the_addresses_wget)
+{
+    check_ahead(WGET);
+}
+
+Test(names, svcb_32_the_records_are_asked_for_with_the_addresses_curl)
+{
+    check_ahead(CURL);
+}
+
+Test(names, svcb_32_the_records_are_asked_for_with_the_addresses_urllib)
+{
+    check_ahead(URLLIB);
+}
+
+Test(names, svcb_32_the_records_are_asked_for_with_the_addresses_asyncio)
+{
+    check_ahead(ASYNCIO);
+}
+
+/* A resolver that is out of reach, one whose certificate is another's, and no resolver at all. */
+Test(names, an_encrypted_resolver_that_is_no_use_is_not_replaced)
+{
+    struct world *world = start_names();
+    static const struct {
+        const char *resolver;
+        const char *word;
+    } bad[] = {
+        {"ECHSHIM_RESOLVER=tls://127.0.0.99:853#dns.example", "AGAIN"},
+        {"ECHSHIM_RESOLVER=tls://" DNS_ADDRESS ":853#other.example", NULL},
+        {"ECHSHIM_RESOLVER=https://dns.example:1/dns-query#" DNS_ADDRESS, NULL},
+        {"ECHSHIM_RESOLVER=tsl://" DNS_ADDRESS ":853#dns.example", "FAIL"},
+        {"ECHSHIM_RESOLVER=tls://dns.example", "FAIL"},
+    };
+    sniff_start();
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const struct difference given = {.setting = bad[i].resolver};
+        char *said =
+            run_client(world, RUN_SHIM, &given, "threads both.example.org hosted.example.org");
+        cr_assert_null(strstr(said, "127.0.0.8"), "%s: %s", bad[i].resolver, said);
+        cr_assert_not_null(strstr(said, "127.0.0.77"), "%s: %s", bad[i].resolver, said);
+        cr_assert(bad[i].word == NULL || strstr(said, bad[i].word) != NULL, "%s: %s",
+                  bad[i].resolver, said);
+        cr_assert_null(strstr(said, "NONAME"), "%s: %s", bad[i].resolver, said);
+        free(said);
+        free(run_client(world, RUN_SHIM, &given, "old both.example.org"));
+        free(run_client(world, RUN_SHIM, &given, "list both.example.org"));
+        cr_assert_eq(sniff_packets(), 0u, "%s", bad[i].resolver);
+    }
+}
+
+/* Neither for names that have no records, nor where nobody would use them. */
+Test(names, svcb_57_no_query_ahead_that_nobody_wants)
+{
+    struct world *world = start_names();
+    sniff_start();
+    static const char *const settings[] = {"ECHSHIM_MODE=off", "ECHSHIM_MODE=grease",
+                                           "ECHSHIM_CONFIG_LIST=AAj+CgAEAAAAAA==",
+                                           "ECHSHIM_RESOLVER=udp://nonsense", "ECHSHIM_PORTS=8443"};
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const struct difference given = {.setting = settings[i]};
+        free(run_client(world, RUN_SHIM, &given, "descriptors both.example.org"));
+        cr_assert_eq(sniff_queries(NULL, TYPE_HTTPS), 0u, "%s", settings[i]);
+    }
+    const struct difference given = {.setting = "ECHSHIM_MODE=opportunistic"};
+    free(run_client(world, RUN_SHIM, &given,
+                    "threads localhost one-label nosuch printer.lan 192.0.2.1 ::1"));
+    cr_assert_eq(sniff_queries(NULL, TYPE_HTTPS), 0u);
+    free(run_client(world, RUN_SHIM, &given, "threads both.example.org"));
+    cr_assert_geq(sniff_queries("both.example.org", TYPE_HTTPS), 1u);
+}
+
+/* What resolves and never connects. */
+static void check_descriptors(const char *resolver, const char *dns)
+{
+    struct world *world = start_names();
+    start_bad_dns(world, dns);
+    const struct difference given = {.setting = resolver};
+    char *said = run_client(world, RUN_SHIM, &given,
+                            "descriptors a.example.org b.example.org c.example.org d.example.org "
+                            "e.example.org f.example.org g.example.org h.example.org i.example.org "
+                            "j.example.org both.example.org four.example.org");
+    int open_ones = -1;
+    cr_assert_eq(sscanf(said, "%d descriptors", &open_ones), 1, "%s", said);
+    cr_assert_leq(open_ones, 8);
+}
+
+Test(names, no_descriptors_pile_up)
+{
+    check_descriptors("ECHSHIM_RESOLVER=system", "silent");
+}
+
+Test(names, no_descriptors_pile_up_where_nobody_answers)
+{
+    check_descriptors("ECHSHIM_RESOLVER=" BAD_DNS, "silent");
+}
+
+/* ---- programs that ask the DNS by themselves ---- */
+
+#define OWN_DNS                                                                                    \
+    "/usr/bin/python3 -c 'import socket as s\n"                                                    \
+    "q = bytes.fromhex(\"000101000001000000000000\" \"0667656368656d\" \"036f7267\" \"00\" "       \
+    "\"00010001\")\n"                                                                              \
+    "def attempt(kind, how):\n"                                                                    \
+    "    try:\n"                                                                                   \
+    "        with s.socket(s.AF_INET, kind) as k: how(k)\n"                                        \
+    "        print(\"sent\")\n"                                                                    \
+    "    except OSError as e: print(e.__class__.__name__)\n"                                       \
+    "a = (\"" DNS_ADDRESS "\", 53)\n"                                                              \
+    "attempt(s.SOCK_DGRAM, lambda k: k.sendto(q, a))\n"                                            \
+    "attempt(s.SOCK_DGRAM, lambda k: (k.connect(a), k.send(q)))\n"                                 \
+    "attempt(s.SOCK_STREAM, lambda k: (k.connect(a), k.send(len(q).to_bytes(2, \"big\") + q)))\n"  \
+    "'"
+
+static void check_own_dns(const char *mode, const char *resolver, const char *said,
+                          unsigned queries)
+{
+    struct world *world = world_start(NULL);
+    sniff_start();
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){(char *)(size_t)mode, (char *)(size_t)resolver, NULL}, OWN_DNS);
+    expect_exit(&result, 0, NULL);
+    cr_assert_str_eq(result.out, said, "%s%s", result.out, result.err);
+    cr_assert_eq(sniff_queries(NULL, 0), queries);
+    char *report = world_read(world, "report", NULL);
+    cr_assert_eq(strstr(report, "plain_dns") != NULL, queries == 0, "%s", report);
+}
+
+Test(names, strict_mode_refuses_plain_dns_beside_an_encrypted_resolver)
+{
+    check_own_dns("ECHSHIM_MODE=strict", ENCRYPTED,
+                  "PermissionError\nPermissionError\nConnectionAbortedError\n", 0);
+}
+
+Test(names, plain_dns_passes_in_opportunistic_mode)
+{
+    check_own_dns("ECHSHIM_MODE=opportunistic", ENCRYPTED, "sent\nsent\nsent\n", 2);
+}
+
+Test(names, plain_dns_passes_beside_a_plain_resolver)
+{
+    check_own_dns("ECHSHIM_MODE=strict", "ECHSHIM_RESOLVER=system", "sent\nsent\nsent\n", 2);
+}
+
+/* ---- what is missing, and what is not needed ---- */
+
+/* The libraries in a folder by themselves, and what of them is there. */
+static char *copy_libraries(const struct world *world, const char *names)
+{
+    static char preload[1024];
+    char command[1024];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(command, sizeof command,
+             "mkdir '%s/copy' && for name in %s; do cp \"$(dirname '%s')/$name\" '%s/copy/'; done",
+             world->folder, names, world->library, world->folder);
+    cr_assert_eq(system(command), 0);
+    snprintf(preload, sizeof preload, "LD_PRELOAD=%s %s/copy/libechshim.so",
+             runtime != NULL ? runtime : "", world->folder);
+    return preload;
+}
+
+static void check_missing(const char *names, const char *said)
+{
+    struct world *world = start_names();
+    char *preload = copy_libraries(world, names);
+    sniff_start();
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){preload, ENCRYPTED, NULL},
+        "\"$CLIENTS/names_client\" threads both.example.org hosted.example.org 192.0.2.7");
+    expect_exit(&result, 0, NULL);
+    cr_assert_not_null(strstr(result.out, "flags 0: FAIL"), "%s", result.out);
+    cr_assert_null(strstr(result.out, "127.0.0.8"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "127.0.0.77"), "%s", result.out);
+    cr_assert_not_null(strstr(result.out, "192.0.2.7"), "%s", result.out);
+    char *log = world_read(world, "shim.log", NULL);
+    cr_assert(strstr(result.err, said) != NULL || strstr(log, said) != NULL, "%s%s", result.err,
+              log);
+    cr_assert_eq(sniff_packets(), 0u);
+}
+
+Test(names, ech_107_without_the_engine_names_are_not_resolved)
+{
+    check_missing("libechshim.so", "names are not resolved");
+}
+
+Test(names, ech_107_without_the_service_names_are_not_resolved)
+{
+    check_missing("libechshim.so libechshim-engine.so", "libnss_echshim.so.2");
+}
+
+/* A program without TLS pays one check. */
+Test(names, the_engine_is_loaded_only_where_it_has_a_part)
+{
+    struct world *world = start_names();
+    static const char *const command =
+        "LD_DEBUG=files getent ahosts both.example.org 2>&1 >/dev/null | grep -c 'calling init.*"
+        "libechshim-engine'";
+    struct run_result plain = world_shell(world, RUN_SHIM, NULL, command);
+    expect_exit(&plain, 1, "0\n");
+    struct run_result protected =
+        world_shell(world, RUN_SHIM, (char *[]){ENCRYPTED, NULL}, command);
+    expect_exit(&protected, 0, "1\n");
+    struct run_result off =
+        world_shell(world, RUN_SHIM, (char *[]){ENCRYPTED, "ECHSHIM_MODE=off", NULL}, command);
+    expect_exit(&off, 1, "0\n");
+}

@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Look-ups that were begun before anybody needs them. */
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "shim/ahead.h"
+#include "tests/unit/dns_responder.h"
+#include "tests/unit/vectors.h"
+
+enum { FLAGS = MSG_QR | MSG_RA_RD, SECOND = 1000000, THREADS = 8, ROUNDS = 50 };
+
+static struct responder server;
+static struct dns_resolver resolver;
+static struct dns_io io;
+static struct dns_cache cache;
+static struct dns_lookup lookup;
+
+/* A record whose priority says how many queries came before. */
+static enum responder_act answer(const struct dns_query *q, unsigned round, struct message *m)
+{
+    (void)round;
+    if (strncmp(q->name, "silent", 6) == 0) {
+        return RESPONDER_DROP;
+    }
+    message_begin(m, q->id, FLAGS, q->name, q->type);
+    message_https(m, NULL, 60, (uint16_t)(q->number + 1), ".", "");
+    return RESPONDER_SEND;
+}
+
+static void setup(void)
+{
+    char setting[64];
+    responder_start(&server, answer);
+    (void)snprintf(setting, sizeof setting, "udp://127.0.0.1:%u", server.port);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK);
+    io = dns_io_libc;
+    dns_cache_init(&cache, 1);
+    lookup = (struct dns_lookup){
+        .resolver = &resolver, .io = &io, .cache = &cache, .timeout_us = SECOND / 2};
+}
+
+TestSuite(ahead, .init = setup);
+
+static unsigned descriptors(void)
+{
+    unsigned count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    while (readdir(dir) != NULL) {
+        count++;
+    }
+    closedir(dir);
+    return count;
+}
+
+static void expect_found(struct dns_https_answer *found)
+{
+    cr_assert_not_null(found);
+    cr_assert_eq(found->result, DNS_FOUND, "%s", dns_reason_name(found->reason));
+    dns_https_answer_free(found);
+}
+
+Test(ahead, what_was_begun_is_taken_up)
+{
+    struct dns_lookup_report report;
+    shim_ahead_begin(&lookup, "a.example", 443);
+    usleep(100000);
+    responder_stop(&server);
+    /* Nobody answers any more: it is the first query's answer. */
+    expect_found(shim_ahead_https(&lookup, "A.example", 443, &report));
+    cr_assert_eq(server.count, 1u);
+    cr_assert_lt(report.lookup_us, SECOND / 20);
+    cr_assert_eq(strncmp(report.resolver, "udp://127.0.0.1:", 16), 0);
+}
+
+Test(ahead, another_name_or_port_is_looked_up_by_itself)
+{
+    shim_ahead_begin(&lookup, "a.example", 443);
+    expect_found(shim_ahead_https(&lookup, "b.example", 443, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 8443, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+    responder_stop(&server);
+    cr_assert_eq(server.count, 3u);
+}
+
+Test(ahead, twice_is_once)
+{
+    for (int i = 0; i < 10; i++) {
+        shim_ahead_begin(&lookup, "a.example", 443);
+    }
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+    shim_ahead_begin(&lookup, "a.example", 443); /* known by now */
+    responder_stop(&server);
+    cr_assert_eq(server.count, 1u);
+}
+
+Test(ahead, peek_waits_no_longer_than_it_may)
+{
+    unsigned before = descriptors();
+    uint64_t start = io.now_us();
+    shim_ahead_begin(&lookup, "silent.example", 443);
+    cr_assert_null(shim_ahead_peek(&lookup, "silent.example", 443, 0));
+    cr_assert_null(shim_ahead_peek(&lookup, "silent.example", 443, io.now_us() + 30000));
+    cr_assert_lt(io.now_us() - start, SECOND / 4);
+    cr_assert_eq(descriptors(), before + 1);
+    shim_ahead_drop("silent.example", 443);
+    cr_assert_eq(descriptors(), before);
+    expect_found(shim_ahead_peek(&lookup, "a.example", 443, io.now_us() + SECOND));
+    cr_assert_eq(descriptors(), before);
+}
+
+Test(ahead, no_answer_is_told_within_the_bound)
+{
+    shim_ahead_begin(&lookup, "silent.example", 443);
+    uint64_t start = io.now_us();
+    struct dns_https_answer *found = shim_ahead_https(&lookup, "silent.example", 443, NULL);
+    cr_assert_not_null(found);
+    cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
+    cr_assert_lt(io.now_us() - start, SECOND);
+    dns_https_answer_free(found);
+}
+
+Test(ahead, what_nobody_takes_up_does_not_pile_up)
+{
+    char name[32];
+    unsigned before = descriptors();
+    for (int i = 0; i < 100; i++) {
+        (void)snprintf(name, sizeof name, "silent%d.example", i);
+        shim_ahead_begin(&lookup, name, 443);
+        cr_assert_leq(descriptors(), before + SHIM_AHEAD_MAX);
+    }
+    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX);
+    /* The oldest have gone, the newest are there. */
+    shim_ahead_drop("silent0.example", 443);
+    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX);
+    shim_ahead_drop("silent99.example", 443);
+    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX - 1);
+    /* Whose time is over goes when the next one begins. */
+    usleep(SECOND / 2 + 100000);
+    shim_ahead_begin(&lookup, "a.example", 443);
+    cr_assert_leq(descriptors(), before + 1);
+}
+
+Test(ahead, answers_that_have_come_keep_no_descriptor)
+{
+    char name[32];
+    unsigned before = descriptors();
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(name, sizeof name, "n%d.example", i);
+        shim_ahead_begin(&lookup, name, 443);
+    }
+    usleep(200000);
+    shim_ahead_begin(&lookup, "n0.example", 443);
+    cr_assert_eq(descriptors(), before);
+    responder_stop(&server);
+    for (int i = 0; i < 5; i++) {
+        (void)snprintf(name, sizeof name, "n%d.example", i);
+        expect_found(shim_ahead_https(&lookup, name, 443, NULL));
+    }
+}
+
+Test(ahead, what_is_no_name_of_the_dns_is_nothing)
+{
+    char name[400];
+    unsigned before = descriptors();
+    memset(name, 'a', sizeof name - 1);
+    name[sizeof name - 1] = '\0';
+    shim_ahead_begin(&lookup, name, 443);
+    shim_ahead_begin(&lookup, "192.0.2.1", 443);
+    shim_ahead_begin(&lookup, "localhost", 443);
+    cr_assert_eq(descriptors(), before);
+    struct dns_https_answer *found = shim_ahead_https(&lookup, "192.0.2.1", 443, NULL);
+    cr_assert_eq(found->reason, DNS_REASON_NO_QUERY);
+    dns_https_answer_free(found);
+}
+
+static void *hurry(void *argument)
+{
+    (void)argument;
+    char name[32];
+    for (int i = 0; i < ROUNDS; i++) {
+        (void)snprintf(name, sizeof name, "n%d.example", i);
+        shim_ahead_begin(&lookup, name, 443);
+        struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, NULL);
+        if (found == NULL || found->result != DNS_FOUND) {
+            dns_https_answer_free(found);
+            return &server;
+        }
+        dns_https_answer_free(found);
+    }
+    return NULL;
+}
+
+Test(ahead, threads)
+{
+    pthread_t threads[THREADS];
+    unsigned before = descriptors();
+    for (int i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, hurry, NULL), 0);
+    }
+    for (int i = 0; i < THREADS; i++) {
+        void *failed;
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+    }
+    shim_ahead_begin(&lookup, "n0.example", 443);
+    usleep(100000);
+    shim_ahead_begin(&lookup, "n1.example", 443);
+    cr_assert_leq(descriptors(), before + 1);
+}
+
+Test(ahead, the_child_of_a_fork_begins_with_none)
+{
+    unsigned before = descriptors();
+    shim_ahead_begin(&lookup, "silent.example", 443);
+    shim_ahead_begin(&lookup, "a.example", 443);
+    shim_ahead_before_fork();
+    pid_t child = fork();
+    if (child == 0) {
+        shim_ahead_leave();
+        shim_ahead_after_fork();
+        struct dns_https_answer *found = shim_ahead_https(&lookup, "a.example", 443, NULL);
+        bool good = descriptors() <= before && found != NULL && found->result == DNS_FOUND;
+        _exit(good ? 0 : 1);
+    }
+    shim_ahead_after_fork();
+    int status = 1;
+    waitpid(child, &status, 0);
+    cr_assert_eq(status, 0);
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+}
