@@ -133,6 +133,12 @@ $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 $(CLIENTS)/gnutls_client $(CLIENTS)/gnutls_edge: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
+$(CLIENTS)/soak_openssl: $(addprefix $(CLIENT_DIR)/soak,_openssl.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/soak_gnutls: $(addprefix $(CLIENT_DIR)/soak,_gnutls.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lgnutls
+
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
@@ -140,7 +146,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libsteps.so loader_client)
+                                 libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
@@ -189,6 +195,12 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 .PHONY: check-valgrind
 check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
+
+# One process, many handshakes of every outcome; a shorter one (1,000) is part of check-preload.
+SOAK_HANDSHAKES ?= 10000
+.PHONY: soak
+soak:
+	ECHSHIM_SOAK_HANDSHAKES=$(SOAK_HANDSHAKES) $(MAKE) check-preload PRELOAD_FILTER='soak/*'
 
 # What needs no shim: the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline
