@@ -14,7 +14,13 @@
 
 TestSuite(soak, .fini = world_end, .timeout = 1200);
 
-enum { HANDSHAKES = 1000, SOAK_SECONDS = 1000, ARGUMENTS = 4 };
+enum {
+    HANDSHAKES = 1000,
+    SOAK_SECONDS = 1000,
+    PARALLEL_THREADS = 8,
+    PARALLEL_HANDSHAKES = 80, /* of each thread */
+    ARGUMENTS = 4,
+};
 
 /* An ECH server like the world's own: of the same key, where arguments say so. */
 static void start_server(struct world *world, const struct soak_way *way, const char *public,
@@ -101,4 +107,31 @@ Test(soak, openssl)
 Test(soak, gnutls)
 {
     check("soak_gnutls");
+}
+
+/* Eight threads, all outcomes at the same time. With an engine that watches its own accesses
+ * (`make check-threads`) a race ends the program with an error of its own. */
+static void check_in_parallel(const char *program)
+{
+    char command[256];
+    struct world *world = start();
+    snprintf(command, sizeof command, "\"$CLIENTS/%s\" \"$CA\" %d %d", program, PARALLEL_HANDSHAKES,
+             PARALLEL_THREADS);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", NULL}, command);
+    expect_exit(&result, 0, "all is well");
+    unsigned share = PARALLEL_THREADS * PARALLEL_HANDSHAKES / SOAK_WAYS;
+    check_reported(world, "accepted", 3 * share);
+    check_reported(world, "rejected", share);
+    check_reported(world, "failed", share);
+}
+
+Test(soak, openssl_in_threads)
+{
+    check_in_parallel("soak_openssl");
+}
+
+Test(soak, gnutls_in_threads)
+{
+    check_in_parallel("soak_gnutls");
 }

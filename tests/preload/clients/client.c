@@ -208,7 +208,7 @@ void footprint_check(const struct footprint *before, long growth_kib)
 void endure(const struct target *target, void (*once)(const struct target *target))
 {
     enum { WARMING = 200, ROUNDS = 2000, GROWTH_KIB = 512 };
-    struct footprint before;
+    struct footprint before = {0};
     for (int i = 0; i < WARMING + ROUNDS; i++) {
         if (i == WARMING) {
             footprint_take(&before);
