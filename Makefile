@@ -143,6 +143,8 @@ help:
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-valgrind    only the clients under valgrind'
 	@echo 'make check-tools       only the tools'
+	@echo 'make check-threads     eight threads under ThreadSanitizer'
+	@echo 'make soak              10,000 handshakes of every outcome in one process (SOAK_HANDSHAKES)'
 	@echo 'make check-layers      includes and exported symbols'
 	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'

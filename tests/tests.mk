@@ -143,6 +143,12 @@ $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 $(CLIENTS)/gnutls_client $(CLIENTS)/gnutls_edge: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
+$(CLIENTS)/soak_openssl: $(addprefix $(CLIENT_DIR)/soak,_openssl.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/soak_gnutls: $(addprefix $(CLIENT_DIR)/soak,_gnutls.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lgnutls
+
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
@@ -150,7 +156,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libsteps.so loader_client)
+                                 libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
@@ -175,12 +181,15 @@ $(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
 	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
 
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
-PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,libclang_rt.asan-$(shell uname -m).so libasan.so,\
-                      $(shell $(CC) -print-file-name=$(name) 2>/dev/null))))
+PRELOAD_RUNTIME_NAMES := $(if $(findstring thread,$(SANITIZE)),libclang_rt.tsan-$(shell uname -m).so libtsan.so,\
+                             libclang_rt.asan-$(shell uname -m).so libasan.so)
+PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,$(PRELOAD_RUNTIME_NAMES),\
+                      $(shell $(CC) -print-file-name=$(name) 2>/dev/null)))) \
+                  $(if $(findstring address,$(SANITIZE)),$(abspath $(CLIENTS)/libasan_first.so))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
 PRELOAD_RUN = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
-              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(PRELOAD_RUNTIME) $(abspath $(CLIENTS)/libasan_first.so)') $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
+              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))') $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
 $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	@mkdir -p $(@D)
@@ -199,6 +208,28 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 .PHONY: check-valgrind
 check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
+
+# The stub's tables once more, for its objects are never sanitized.
+THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c kept.c downgrade.c)
+$(BUILD)/thread-tests: $(THREAD_SRC) $(call obj,$(ECH_SRC) $(DNS_SRC)) $(wildcard shim/*.h)
+	@echo "LD $@"
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS)
+
+# Eight threads under ThreadSanitizer: what they share, and handshakes of every outcome at the same time. Not gnutls/threads: with
+# the sanitizer's runtime alone in front of it, p11-kit waits in its destructor for a lock of glibc's that nobody holds.
+.PHONY: check-threads
+check-threads:
+	$(MAKE) SANITIZE=thread check-threads-run
+.PHONY: check-threads-run
+check-threads-run: $(LIBS_BUILT) $(BUILD)/thread-tests $(PRELOAD_TESTS) peers
+	$(BUILD)/thread-tests
+	$(PRELOAD_RUN) --filter '@(soak/*_in_threads|openssl/threads*|retry/*threads*|guard/*threads*)'
+
+# One process, many handshakes of every outcome; a shorter one (1,000) is part of check-preload.
+SOAK_HANDSHAKES ?= 10000
+.PHONY: soak
+soak:
+	ECHSHIM_SOAK_HANDSHAKES=$(SOAK_HANDSHAKES) $(MAKE) check-preload PRELOAD_FILTER='soak/*'
 
 # What needs no shim: the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline

@@ -153,13 +153,18 @@ static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const ch
     SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
     snprintf(protocol, sizeof protocol, "%.*s", (int)alpn_len, (const char *)alpn);
     bool accepted = SSL_ech_accepted(ssl);
+    /* The handshake is done for the server as soon as it may read what came with the hello. */
+    bool early = SSL_in_early_data(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     pthread_mutex_lock(&the_server.log_lock);
     FILE *out = the_server.log;
-    fprintf(out, "{\"done\":%s,\"accepted\":%s,\"hrr\":%s,\"resumed\":%s,\"client_hellos\":%u",
+    fprintf(out,
+            "{\"done\":%s,\"accepted\":%s,\"hrr\":%s,\"resumed\":%s,\"client_hellos\":%u"
+            ",\"early\":%s",
             done ? "true" : "false", accepted ? "true" : "false",
             SSL_used_hello_retry_request(ssl) || seen->client_hellos > 1 ? "true" : "false",
-            done && SSL_session_reused(ssl) ? "true" : "false", seen->client_hellos);
+            done && SSL_session_reused(ssl) ? "true" : "false", seen->client_hellos,
+            early ? "true" : "false");
     json_text(out, "name", name);
     json_text(out, "inner_name", accepted ? name : NULL);
     json_text(out, "outer_name", seen->outer_name);
@@ -278,7 +283,7 @@ static void usage(void)
         "  [--public-name NAME] [--maximum-name-length N] [--config-id N]\n"
         "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
         "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID] [--renew N] [--forget N]\n"
-        "  [--one-by-one]\n"
+        "  [--one-by-one] [--early-data]\n"
         "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
         "key that the server does not have; --groups P-384 makes it ask most clients to retry.\n"
         "--renew makes a new ECH key for each of the first N connections; --forget knows nothing\n"
@@ -292,6 +297,7 @@ struct options {
     const char *groups;
     bool tls12;
     bool no_ech;
+    bool early_data;
     struct ech_options ech;
 };
 
@@ -307,7 +313,8 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"load-key", 1, NULL, 'k'},   {"retry-configs", 1, NULL, 'R'},
         {"save-key", 1, NULL, 'K'},   {"stale", 1, NULL, 's'},
         {"renew", 1, NULL, 'N'},      {"forget", 1, NULL, 'f'},
-        {"one-by-one", 0, NULL, '1'}, {NULL, 0, NULL, 0},
+        {"one-by-one", 0, NULL, '1'}, {"early-data", 0, NULL, 'e'},
+        {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -364,6 +371,9 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 'N':
             the_server.renewals = (unsigned)atoi(optarg);
             break;
+        case 'e':
+            options->early_data = true;
+            break;
         case 'f':
             the_server.ech_connections = (unsigned)atoi(optarg);
             break;
@@ -387,6 +397,7 @@ static void set_up(SSL_CTX *ctx, const struct options *options)
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_max_proto_version(ctx, options->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
+    SSL_CTX_set_early_data_enabled(ctx, options->early_data);
     if (options->groups != NULL && !SSL_CTX_set1_curves_list(ctx, options->groups)) {
         die("%s: not a list of groups", options->groups);
     }

@@ -5,6 +5,7 @@
 #   inner, public, other   secret.example.org; public.example; a name that nobody asks for
 #   expired, stranger      secret.example.org again: out of date; of an authority that nobody knows
 #   public-expired, public-stranger   the same two faults for public.example
+#   soak                   every name below soak.example.org
 #   resolver               dns.example and 127.0.0.0/8 addresses, for DNS over TLS and HTTPS
 set -eu
 
@@ -46,5 +47,6 @@ leaf expired ca "$inner\n$past"
 leaf stranger stranger-ca "$inner\n$valid"
 leaf public-expired ca "dns_name = \"public.example\"\n$past"
 leaf public-stranger stranger-ca "dns_name = \"public.example\"\n$valid"
+leaf soak ca "dns_name = \"*.soak.example.org\"\n$valid"
 leaf resolver ca "dns_name = \"dns.example\"\nip_address = 127.0.0.1\nip_address = 127.0.0.53\n$valid"
 rm -f ./*.cfg

@@ -193,9 +193,9 @@ static void start_server(struct world *world, const struct world_options *option
     char program[300];
     char inner[700];
     char public[700];
-    char files[4][160];
+    char files[5][160];
     char *listen = options->direct ? RELAY_ADDRESS : "127.0.0.2:0";
-    char *argv[20 + WORLD_ARGUMENTS];
+    char *argv[24 + WORLD_ARGUMENTS];
     size_t argc = 0;
     snprintf(program, sizeof program, "%s/../peers/ech_server", world->pki);
     format_identity(world, inner, sizeof inner, INNER_NAME,
@@ -207,9 +207,11 @@ static void start_server(struct world *world, const struct world_options *option
     snprintf(files[2], sizeof files[2], "%s/retry_configs", world->folder);
     snprintf(files[3], sizeof files[3], "%s/www", world->folder);
     mkdir(files[3], 0700);
-    char *const fixed[] = {program,  "--listen", listen,   "--cert",    inner,    "--cert",
-                           public,   "--log",    files[0], "--configs", files[1], "--retry-configs",
-                           files[2], "--root",   files[3]};
+    snprintf(files[4], sizeof files[4], "%s/ech_key", world->folder);
+    char *const fixed[] = {
+        program,  "--listen", listen,   "--cert",     inner,    "--cert",
+        public,   "--log",    files[0], "--configs",  files[1], "--retry-configs",
+        files[2], "--root",   files[3], "--save-key", files[4]};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         argv[argc++] = fixed[i];
     }
@@ -263,10 +265,17 @@ static void start_dns(struct world *world, const struct world_options *options)
 {
     char config[160];
     char record[1200] = "";
+    char zone[1400] = "";
     if (!options->no_https_record) {
         snprintf(record, sizeof record,
                  "  local-data: '" INNER_NAME ". 60 IN HTTPS 1 . alpn=\"http/1.1\" ech=\"%s\"'\n",
                  world->configs);
+    }
+    if (options->dns_zone != NULL) {
+        snprintf(zone, sizeof zone,
+                 "  local-zone: '%s.' redirect\n"
+                 "  local-data: '%s. 60 IN HTTPS 1 . alpn=\"http/1.1\" ech=\"%s\"'\n",
+                 options->dns_zone, options->dns_zone, world->configs);
     }
     snprintf(config, sizeof config, "%s/unbound.conf", world->folder);
     write_file(config,
@@ -283,9 +292,9 @@ static void start_dns(struct world *world, const struct world_options *options)
                "  local-data: '" PUBLIC_NAME ". 60 IN A 127.0.0.1'\n"
                "  local-data: 'plain.example.org. 60 IN A 127.0.0.1'\n"
                "  local-data: 'dns.example. 60 IN A " DNS_ADDRESS "'\n"
-               "%s%s"
+               "%s%s%s"
                "remote-control:\n  control-enable: no\n",
-               world->folder, world->pki, world->pki, record,
+               world->folder, world->pki, world->pki, record, zone,
                options->dns_lines != NULL ? options->dns_lines : "");
     /* Debian keeps it out of ordinary users' PATH. */
     const char *path = getenv("PATH");

@@ -43,6 +43,8 @@ struct world_options {
     unsigned delay_ms;
     /* More for ech_server, ends with NULL. */
     const char *server_arguments[WORLD_ARGUMENTS];
+    /* Every name below it has the HTTPS record too (and no address); NULL: none. */
+    const char *dns_zone;
     /* More lines for the server: clause of unbound, or NULL. */
     const char *dns_lines;
     /* Starts another server instead of ech_server, as these options ask for: sets server_address,

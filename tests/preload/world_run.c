@@ -74,6 +74,10 @@ static void make_environment(const struct world *world, enum run_mode mode, char
                    runtime != NULL ? " " : "", world->library);
         put(environment, "ASAN_OPTIONS=detect_leaks=0");
         put(environment, "UBSAN_OPTIONS=print_stacktrace=1");
+        put_format(environment,
+                   "TSAN_OPTIONS=ignore_noninstrumented_modules=1:"
+                   "suppressions=%s/../../tests/preload/tsan.supp",
+                   world->pki);
         put_format(environment, "ECHSHIM_REPORT=%s/report", world->folder);
         put_format(environment, "ECHSHIM_LOG_FILE=%s/shim.log", world->folder);
         put(environment, "ECHSHIM_LOG=debug");

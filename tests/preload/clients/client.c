@@ -3,6 +3,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <malloc.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -179,25 +180,42 @@ static long resident_kib(void)
     return resident * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
+void footprint_take(struct footprint *footprint)
+{
+    struct mallinfo2 heap = mallinfo2();
+    footprint->descriptors = entries("/proc/self/fd");
+    footprint->threads = entries("/proc/self/task");
+    footprint->resident_kib = resident_kib();
+    footprint->heap_kib = (long)((heap.uordblks + heap.hblkhd) / 1024);
+}
+
+void footprint_check(const struct footprint *before, long growth_kib)
+{
+    struct footprint now;
+    footprint_take(&now);
+    long grown = now.resident_kib - before->resident_kib;
+    long allocated = now.heap_kib - before->heap_kib;
+    printf("grown by %ld KiB, of these allocated %ld KiB\n", grown, allocated);
+    if (grown > growth_kib || allocated > growth_kib) {
+        fail("grown by %ld KiB, allocated %ld KiB", grown, allocated);
+    }
+    if (now.descriptors != before->descriptors || now.threads != before->threads) {
+        fail("%u descriptors and %u threads are left, not %u and %u", now.descriptors, now.threads,
+             before->descriptors, before->threads);
+    }
+}
+
 void endure(const struct target *target, void (*once)(const struct target *target))
 {
     enum { WARMING = 200, ROUNDS = 2000, GROWTH_KIB = 512 };
-    unsigned descriptors = entries("/proc/self/fd");
-    unsigned threads = entries("/proc/self/task");
-    long before = 0;
+    struct footprint before = {0};
     for (int i = 0; i < WARMING + ROUNDS; i++) {
         if (i == WARMING) {
-            before = resident_kib();
+            footprint_take(&before);
         }
         once(target);
     }
-    long grown = resident_kib() - before;
-    if (grown > GROWTH_KIB) {
-        fail("%ld KiB more after %d handshakes", grown, ROUNDS);
-    }
-    if (entries("/proc/self/fd") != descriptors || entries("/proc/self/task") != threads) {
-        fail("a descriptor or a thread is left");
-    }
+    footprint_check(&before, GROWTH_KIB);
 }
 
 static const struct mode *the_mode;

@@ -54,6 +54,18 @@ void in_threads(const struct target *target, void (*once)(const struct target *t
 /* Runs `once` here, then in a child and here again. */
 void across_fork(const struct target *target, void (*once)(const struct target *target));
 
+/* What the process holds. */
+struct footprint {
+    unsigned descriptors;
+    unsigned threads;
+    long resident_kib;
+    long heap_kib; /* allocated by malloc and in use */
+};
+void footprint_take(struct footprint *footprint);
+/* Prints what was added since `before`, and fails if it is more than growth_kib of memory, or any
+ * descriptor or thread. */
+void footprint_check(const struct footprint *before, long growth_kib);
+
 /* Runs `once` 2,000 times, and fails when descriptors or threads are left, or memory has grown. */
 void endure(const struct target *target, void (*once)(const struct target *target));
 

@@ -363,6 +363,7 @@ int main(int argc, char **argv)
         {"threads-shared-ctx", run_threads_shared_ctx},
         {"fork", run_fork},
         {"resume", run_resume},
+        {"early", run_early},
         {"clear", run_clear},
         {"dup", run_dup},
         {"dtls", run_dtls},

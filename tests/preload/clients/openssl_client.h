@@ -38,6 +38,8 @@ void run_threads(const struct target *target);
 void run_threads_shared_ctx(const struct target *target);
 void run_fork(const struct target *target);
 void run_resume(const struct target *target);
+/* The second connection sends a request with its hello, and prints how that was taken. */
+void run_early(const struct target *target);
 void run_clear(const struct target *target);
 void run_dup(const struct target *target);
 void run_dtls_only(const struct target *target);

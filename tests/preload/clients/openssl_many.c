@@ -68,6 +68,97 @@ void run_resume(const struct target *target)
     printf("reused\n");
 }
 
+/* ---- early data ---- */
+
+enum { EARLY_BODY = 6000, EARLY_PART = 1500 };
+
+/* A request that the server can only answer if it came whole and in order; it may be followed by
+ * another. */
+static size_t make_early_request(const struct target *target, char *out, size_t size)
+{
+    int head = snprintf(out, size, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n",
+                        target->host, EARLY_BODY);
+    if (head < 0 || (size_t)head + EARLY_BODY > size) {
+        fail("the early request is too long");
+    }
+    memset(out + head, 'e', EARLY_BODY);
+    return (size_t)head + EARLY_BODY;
+}
+
+static void send_early(SSL *ssl, const char *data, size_t len)
+{
+    size_t sent = 0;
+    while (sent < len) {
+        size_t written;
+        size_t part = len - sent < EARLY_PART ? len - sent : EARLY_PART;
+        if (SSL_write_early_data(ssl, data + sent, part, &written) != 1) {
+            fail_ssl("SSL_write_early_data");
+        }
+        sent += written;
+    }
+}
+
+static SSL_SESSION *fetch_session(SSL_CTX *ctx, const struct target *target)
+{
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    connect_and_exchange(ssl, target, fd);
+    SSL_SESSION *session = SSL_get1_session(ssl);
+    SSL_shutdown(ssl);
+    SSL_free(ssl);
+    close(fd);
+    if (session == NULL || SSL_SESSION_get_max_early_data(session) < EARLY_BODY) {
+        fail("the server takes no early data");
+    }
+    return session;
+}
+
+static unsigned answers_in(SSL *ssl)
+{
+    char chunk[1000];
+    struct response response = {.len = 0};
+    unsigned answers = 0;
+    int got;
+    while ((got = SSL_read(ssl, chunk, sizeof chunk)) > 0) {
+        response_add(&response, chunk, (size_t)got);
+    }
+    for (const char *at = response.text; (at = strstr(at, "HTTP/1.1 200 ")) != NULL; at++) {
+        answers++;
+    }
+    return answers;
+}
+
+void run_early(const struct target *target)
+{
+    static char request[EARLY_BODY + 300];
+    size_t len = make_early_request(target, request, sizeof request);
+    SSL_CTX *ctx = make_ctx(target);
+    SSL_SESSION *session = fetch_session(ctx, target);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    if (!SSL_set_fd(ssl, fd) || !SSL_set_session(ssl, session)) {
+        fail_ssl("SSL_set_session");
+    }
+    send_early(ssl, request, len);
+    if (SSL_connect(ssl) != 1) {
+        fail_ssl("SSL_connect");
+    }
+    bool accepted = SSL_get_early_data_status(ssl) == SSL_EARLY_DATA_ACCEPTED;
+    printf("early data %s\n", accepted ? "accepted" : "rejected");
+    if (!accepted && SSL_write(ssl, request, (int)len) != (int)len) {
+        fail_ssl("SSL_write");
+    }
+    send_request(ssl, target);
+    unsigned answers = answers_in(ssl);
+    if (answers != 2) {
+        fail("%u answers to two requests", answers);
+    }
+    SSL_free(ssl);
+    close(fd);
+    SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+}
+
 /* One SSL for two connections, one after the other. */
 void run_clear(const struct target *target)
 {

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * 0-RTT on the wire: what a program sent with its hello reaches the server once, in order, whatever
+ * becomes of the hello. A server that rejected ClientHelloOuter never read it, so it goes out again
+ * with the retried hello alone (RFC 9849, 6.1.6; RFC 8446, 4.2.10).
+ */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(early_data, .fini = world_end, .timeout = 120);
+
+/* Two connections of the program, the second of them with early data; `accepted` of them end in ECH
+ * and `early` with early data that the server took. */
+static struct world *check(const struct world_options *options, const char *how, unsigned accepted,
+                           unsigned early)
+{
+    struct world *world = world_start(options);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, OWN_OPENSSL("early"));
+    expect_exit(&result, 0, how);
+    expect_exit(&result, 0, "all is well");
+    cr_assert_eq(world_log_count(world, "early", early), early);
+    cr_assert_eq(world_log_count(world, "accepted", accepted), accepted);
+    return world;
+}
+
+/* At least; the client sends more (openssl_many.c). */
+enum { EARLY_OCTETS = 6000 };
+
+static size_t octets_of(const struct world *world, const char *name)
+{
+    size_t len;
+    free(world_read(world, name, &len));
+    return len;
+}
+
+#define EARLY .server_arguments = {"--early-data"}
+
+Test(early_data, ech_50_goes_with_an_accepted_hello)
+{
+    struct world *world = check(&(struct world_options){EARLY}, "early data accepted", 2, 1);
+    world_expect_accepted(world, 2);
+    cr_assert_eq(connections_ended(world), 2);
+}
+
+Test(early_data, ech_50_is_sent_again_after_a_rejection)
+{
+    struct world *world =
+        check(&(struct world_options){.stale_config = true, EARLY}, "early data accepted", 2, 1);
+    world_expect_accepted(world, 2);
+    cr_assert_eq(connections_ended(world), 4);
+    cr_assert_gt(octets_of(world, "wire/0003.c2s"), EARLY_OCTETS, "nothing went with the hello");
+    cr_assert_gt(octets_of(world, "wire/0004.c2s"), EARLY_OCTETS, "nothing went with the retry");
+}
+
+/* The program sends it itself once more, as ever. */
+Test(early_data, ech_50_is_refused_by_a_hello_retry_request)
+{
+    struct world *world =
+        check(&(struct world_options){.hello_retry = true, EARLY}, "early data rejected", 2, 0);
+    world_expect_accepted(world, 2);
+}
+
+Test(early_data, ech_50_is_refused_by_a_hello_retry_request_after_a_rejection)
+{
+    struct world *world =
+        check(&(struct world_options){.stale_config = true, .hello_retry = true, EARLY},
+              "early data rejected", 2, 0);
+    world_expect_accepted(world, 2);
+}
+
+/* The server that knows nothing of ECH any more knows nothing of the session either. */
+Test(early_data, ech_86_is_refused_where_ech_is_disabled)
+{
+    check(&(struct world_options){.server_arguments = {"--early-data", "--forget", "1"}},
+          "early data rejected", 1, 0);
+}
+
+Test(early_data, without_the_shim)
+{
+    struct world *world = world_start(&(struct world_options){EARLY});
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, OWN_OPENSSL("early"));
+    expect_exit(&result, 0, "early data accepted");
+    cr_assert_eq(world_log_count(world, "early", 1), 1);
+}

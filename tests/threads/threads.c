@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What all threads of a process share, used by eight at the same time: the cache, what is kept of
+ * rejections, the downgrade rule, and the guard's tables. For ThreadSanitizer (`make
+ * check-threads`), under which Criterion does not run; without it the results are checked all the
+ * same.
+ */
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/cache.h"
+#include "shim/downgrade.h"
+#include "shim/kept.h"
+#include "shim/stub_guard.h"
+
+enum { THREADS = 8, ROUNDS = 400, NAMES = 100 };
+
+static void check(bool holds, const char *what, int line)
+{
+    if (!holds) {
+        fprintf(stderr, "threads.c:%d: not so: %s\n", line, what);
+        exit(1);
+    }
+}
+#define CHECK(condition) check((condition), #condition, __LINE__)
+
+/* What the tables need of the rest of the stub. */
+_Atomic unsigned stub_guard_work;
+
+struct job {
+    void (*step)(unsigned thread, unsigned round);
+    unsigned thread;
+};
+
+static void *work(void *argument)
+{
+    const struct job *job = argument;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        job->step(job->thread, round);
+    }
+    return NULL;
+}
+
+static void in_threads(void (*step)(unsigned thread, unsigned round))
+{
+    pthread_t threads[THREADS];
+    struct job jobs[THREADS];
+    for (unsigned i = 0; i < THREADS; i++) {
+        jobs[i] = (struct job){step, i};
+        CHECK(pthread_create(&threads[i], NULL, work, &jobs[i]) == 0);
+    }
+    for (unsigned i = 0; i < THREADS; i++) {
+        pthread_join(threads[i], NULL);
+    }
+}
+
+static void name_it(char name[32], unsigned number)
+{
+    snprintf(name, 32, "n%u.example", number % NAMES);
+}
+
+static struct dns_cache cache;
+
+static void use_cache(unsigned thread, unsigned round)
+{
+    char text[32];
+    name_it(text, thread * 7 + round);
+    struct dns_question question = {.type = DNS_TYPE_HTTPS};
+    CHECK(dns_name_of_origin(text, 443, &question.qname) == ECH_OK);
+    struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+    CHECK(answer != NULL);
+    answer->ttl = 60;
+    dns_cache_put(&cache, "r", &question, answer, round);
+    dns_https_answer_free(answer);
+    answer = dns_cache_get(&cache, "r", &question, round);
+    CHECK(answer != NULL);
+    CHECK(answer->result == DNS_FOUND);
+    dns_https_answer_free(answer);
+    if (round % 100 == 99) {
+        dns_cache_before_fork(&cache);
+        dns_cache_after_fork(&cache);
+    }
+}
+
+static void use_kept(unsigned thread, unsigned round)
+{
+    char name[32];
+    uint8_t *list = NULL;
+    size_t length = 0;
+    uint8_t octets[40];
+    name_it(name, thread + round);
+    struct shim_kept_source source = {
+        .host = name, .port = 443, .ech_config_list = bytes_of("list", 4)};
+    memset(octets, (int)thread, sizeof octets);
+    shim_kept_put(&source, bytes_of(octets, round % 3 == 0 ? 0 : sizeof octets), round, 1000000);
+    if (shim_kept_get(&source, round, &list, &length) == SHIM_KEPT_RETRY_CONFIGS) {
+        /* Of one thread, whole. */
+        CHECK(length == sizeof octets);
+        CHECK(list[0] == list[sizeof octets - 1]);
+    }
+    free(list);
+}
+
+static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
+
+static void use_downgrade(unsigned thread, unsigned round)
+{
+    char name[32];
+    name_it(name, thread);
+    shim_downgrade_note(&downgrade, name, NULL, 300, round);
+    CHECK(shim_downgrade_forbids(&downgrade, name, NULL, round));
+}
+
+static void use_announcements(unsigned thread, unsigned round)
+{
+    uint8_t random[SHIM_HELLO_RANDOM_SIZE];
+    int fd;
+    memset(random, (int)thread + 1, sizeof random);
+    memcpy(random + 8, &round, sizeof round);
+    CHECK(stub_announce(random, true));
+    CHECK(stub_announced(random));
+    CHECK(!stub_descriptor_of(random, &fd)); /* not sent yet */
+    stub_announced_sent(random, -1, round + 1);
+    stub_withdraw(random);
+    CHECK(!stub_announced(random));
+}
+
+static void use_progress(unsigned thread, unsigned round)
+{
+    uint8_t prefix[SHIM_HELLO_PREFIX] = {22};
+    uint8_t seen[SHIM_HELLO_PREFIX];
+    uint64_t socket = (uint64_t)thread * ROUNDS + round + 1;
+    prefix[1] = (uint8_t)thread;
+    CHECK(stub_progress_open(socket));
+    stub_progress_set(socket, prefix, 2);
+    CHECK(stub_progress_any());
+    CHECK(stub_progress_get(socket, seen) == 2);
+    CHECK(seen[1] == thread);
+    stub_progress_close(socket);
+    (void)stub_tell_once(socket);
+}
+
+int main(void)
+{
+    dns_cache_init(&cache, 42);
+    in_threads(use_cache);
+    dns_cache_free(&cache);
+    CHECK(cache.octets == 0);
+    in_threads(use_kept);
+    in_threads(use_downgrade);
+    in_threads(use_announcements);
+    in_threads(use_progress);
+    CHECK(!stub_progress_any());
+    printf("threads: %d, %d times each: all is well\n", THREADS, ROUNDS);
+    return 0;
+}
