@@ -49,7 +49,7 @@ LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
 STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity stub_preload stub_real \
-    stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell))
+    stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell stub_tunnel))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
 MODULE_SRC := shim/names_module.c

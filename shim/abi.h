@@ -52,6 +52,13 @@ struct shim_connection {
     uint32_t sequence; /* grows with each connect; tells the newest */
 };
 
+/* What else an announced hello is of interest for. */
+enum shim_watch {
+    SHIM_WATCH_NOT,
+    SHIM_WATCH_SENT,   /* note where it goes, for descriptor_of */
+    SHIM_WATCH_LEAVES, /* that too, and hello_leaves is asked before an octet goes out */
+};
+
 /* What the stub offers to the engine. */
 struct shim_stub {
     uint32_t version;
@@ -76,15 +83,17 @@ struct shim_stub {
 
     /*
      * The wire guard (design, 7a). announce: a ClientHello with this random may leave to a watched
-     * port, until withdraw. Announce it before its octets can leave, once for each hello. `watch`:
-     * note where it goes, for descriptor_of. False if too many are pending; then strict mode lets
-     * no octet of the hello but its first 42 pass.
+     * port, until withdraw. Announce it before its octets can leave, once for each hello. False if
+     * too many are pending; then strict mode lets no octet of the hello but its first 42 pass.
      */
-    bool (*announce)(const uint8_t random[32], bool watch);
+    bool (*announce)(const uint8_t random[32], enum shim_watch watch);
     void (*withdraw)(const uint8_t random[32]);
     /* The descriptor on which an announced and watched hello was sent; false while it was not, or
      * if the descriptor does not lead to that socket any more. */
     bool (*descriptor_of)(const uint8_t random[32], int *fd);
+    /* Where a CONNECT request has led the connection under this descriptor or, where that is hidden
+     * (-1), one to this host; false if none was seen, or only port 443 is watched. */
+    bool (*tunnel_of)(int fd, const char *host, uint16_t *port);
     /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
      * already. fd -1: on a socket not known. */
     void (*permit)(int fd);
@@ -101,6 +110,13 @@ struct shim_engine {
     /* Another function is about to resolve a host's name; service and hints may be NULL. False: it
      * must fail instead. */
     bool (*name_asked)(const char *node, const char *service, const struct addrinfo *hints);
+
+    /*
+     * A hello that was announced with SHIM_WATCH_LEAVES is about to be written to this descriptor,
+     * which may lead somewhere else afterwards. False: it must not be. May wait, and take locks:
+     * programs do not start a handshake in a signal handler.
+     */
+    bool (*hello_leaves)(const uint8_t random[32], int fd);
 
     /*
      * A context was made. True if handshakes on it are in our hand; false if they cannot be (the

@@ -1,25 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/downgrade.h"
 
-#include <netinet/in.h>
 #include <string.h>
 #include <strings.h>
-
-static bool address_of(const struct sockaddr *peer, uint8_t address[16])
-{
-    static const uint8_t mapped[12] = {[10] = 0xff, [11] = 0xff};
-    if (peer != NULL && peer->sa_family == AF_INET) {
-        memcpy(address, mapped, sizeof mapped);
-        memcpy(address + sizeof mapped, &((const struct sockaddr_in *)(const void *)peer)->sin_addr,
-               4);
-        return true;
-    }
-    if (peer != NULL && peer->sa_family == AF_INET6) {
-        memcpy(address, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
-        return true;
-    }
-    return false;
-}
 
 /* The place of a name at this address: its own, else the one that ends first. */
 static struct shim_downgrade_entry *place_for(struct shim_downgrade *downgrade,
@@ -30,7 +13,7 @@ static struct shim_downgrade_entry *place_for(struct shim_downgrade *downgrade,
         struct shim_downgrade_entry *one = &downgrade->entries[i];
         if (one->until_us != 0 && strcasecmp(one->host, wanted->host) == 0 &&
             one->has_address == wanted->has_address &&
-            memcmp(one->address, wanted->address, sizeof one->address) == 0) {
+            shim_address_equal(&one->address, &wanted->address)) {
             return one;
         }
         if (one->until_us < first->until_us) {
@@ -49,7 +32,7 @@ void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
         return;
     }
     memcpy(fresh.host, host, length + 1);
-    fresh.has_address = address_of(peer, fresh.address);
+    fresh.has_address = shim_address_of(peer, &fresh.address);
     uint32_t seconds = ttl < SHIM_DOWNGRADE_MIN   ? SHIM_DOWNGRADE_MIN
                        : ttl > SHIM_DOWNGRADE_MAX ? SHIM_DOWNGRADE_MAX
                                                   : ttl;
@@ -63,17 +46,16 @@ void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
 bool shim_downgrade_forbids(struct shim_downgrade *downgrade, const char *host,
                             const struct sockaddr *peer, uint64_t now_us)
 {
-    uint8_t address[16];
+    struct shim_address address;
     bool named = host != NULL && *host != '\0';
-    bool addressed = !named && address_of(peer, address);
+    bool addressed = !named && shim_address_of(peer, &address);
     bool forbids = false;
     (void)pthread_mutex_lock(&downgrade->lock);
     for (size_t i = 0; i < SHIM_DOWNGRADE_NAMES && !forbids; i++) {
         const struct shim_downgrade_entry *one = &downgrade->entries[i];
-        forbids =
-            one->until_us > now_us &&
-            ((named && strcasecmp(one->host, host) == 0) ||
-             (addressed && one->has_address && memcmp(one->address, address, sizeof address) == 0));
+        forbids = one->until_us > now_us &&
+                  ((named && strcasecmp(one->host, host) == 0) ||
+                   (addressed && one->has_address && shim_address_equal(&one->address, &address)));
     }
     (void)pthread_mutex_unlock(&downgrade->lock);
     return forbids;

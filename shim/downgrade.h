@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 
 #include "dns/name.h"
+#include "shim/address.h"
 
 /* Seconds. A config set by hand has no end of its own; a TTL of nothing must outlast the program's
  * next attempt. */
@@ -26,7 +27,7 @@ enum {
 
 struct shim_downgrade_entry {
     char host[DNS_HOST_SIZE];
-    uint8_t address[16]; /* IPv4 as mapped */
+    struct shim_address address;
     bool has_address;
     uint64_t until_us; /* 0: free */
 };

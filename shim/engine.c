@@ -9,6 +9,7 @@
 #include "dns/network.h"
 #include "shim/ahead.h"
 #include "shim/kept.h"
+#include "shim/lead.h"
 #include "shim/log.h"
 #include "shim/names.h"
 #include "shim/own_socket.h"
@@ -62,12 +63,14 @@ static void before_fork(void)
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
     shim_kept_before_fork();
+    shim_lead_before_fork();
     shim_downgrade_before_fork(&downgrade);
 }
 
 static void after_fork(void)
 {
     shim_downgrade_after_fork(&downgrade);
+    shim_lead_after_fork();
     shim_kept_after_fork();
     dns_cache_after_fork(&cache);
     shim_gnutls_after_fork();
@@ -117,6 +120,7 @@ shim_engine_start(const struct shim_stub *stub)
     shim_names_start();
     engine.getaddrinfo = shim_names_getaddrinfo;
     engine.name_asked = shim_names_asked;
+    engine.hello_leaves = shim_lead_hello_leaves;
     shim_openssl_fill(&engine);
     shim_gnutls_fill(&engine);
     return &engine;

@@ -13,6 +13,7 @@ enum { KEPT_MAX = 64 };
 struct kept {
     char host[DNS_HOST_SIZE];
     uint16_t port;
+    struct writer endpoint;
     uint64_t until_us; /* 0: a free place */
     struct writer source;
     struct writer retry_configs; /* empty: disabled */
@@ -33,15 +34,22 @@ void shim_kept_after_fork(void)
 
 static void forget(struct kept *one)
 {
+    wr_free(&one->endpoint);
     wr_free(&one->source);
     wr_free(&one->retry_configs);
     one->until_us = 0;
+}
+
+static struct bytes endpoint_of(const struct shim_kept_source *source)
+{
+    return bytes_of(source->endpoint, strlen(source->endpoint));
 }
 
 static bool is_of(const struct kept *one, const struct shim_kept_source *source)
 {
     return one->until_us != 0 && one->port == source->port &&
            strcasecmp(one->host, source->host) == 0 &&
+           bytes_equal(wr_view(&one->endpoint), endpoint_of(source)) &&
            bytes_equal(wr_view(&one->source), source->ech_config_list);
 }
 
@@ -71,11 +79,14 @@ void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_con
     forget(one);
     memcpy(one->host, source->host, strlen(source->host) + 1);
     one->port = source->port;
+    wr_init(&one->endpoint, 0);
     wr_init(&one->source, 0);
     wr_init(&one->retry_configs, 0);
+    wr_bytes(&one->endpoint, endpoint_of(source));
     wr_bytes(&one->source, source->ech_config_list);
     wr_bytes(&one->retry_configs, retry_configs);
-    if (wr_finish(&one->source) == ECH_OK && wr_finish(&one->retry_configs) == ECH_OK) {
+    if (wr_finish(&one->endpoint) == ECH_OK && wr_finish(&one->source) == ECH_OK &&
+        wr_finish(&one->retry_configs) == ECH_OK) {
         one->until_us = now_us + lifetime_us;
     } else {
         forget(one);

@@ -2,8 +2,8 @@
 /*
  * What an authenticated server said with a rejection, kept for the program's next attempt where no
  * retry could be made in place (RFC 9849, 6.1.8). Bound to the source of the ECHConfig: it serves
- * only where the same name and port yield the same ECHConfigList again, and no longer than that
- * list may be used.
+ * only where the same name and port yield the same ECHConfigList for the same endpoint again, and
+ * no longer than that list may be used.
  */
 #ifndef SHIM_KEPT_H
 #define SHIM_KEPT_H
@@ -17,6 +17,7 @@
 struct shim_kept_source {
     const char *host;
     uint16_t port;
+    const char *endpoint; /* that the list is for, as text; "" where it is for any */
     struct bytes ech_config_list;
 };
 

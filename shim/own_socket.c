@@ -105,7 +105,7 @@ ssize_t shim_own_recv(int fd, void *out, size_t size, int flags)
 int shim_own_poll(struct pollfd *wait, nfds_t count, int milliseconds)
 {
     for (nfds_t i = 0; i < count; i++) {
-        if (!is_ours(wait[i].fd)) {
+        if (wait[i].fd >= 0 && !is_ours(wait[i].fd)) {
             return -1;
         }
     }

@@ -3,7 +3,9 @@
 
 #include <netinet/in.h>
 
+#include "shim/address.h"
 #include "shim/engine.h"
+#include "shim/reconnect.h"
 
 enum { HTTPS_PORT = 443, CANDIDATES = 64 };
 
@@ -30,7 +32,7 @@ static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer
     int type = 0;
     socklen_t length = sizeof type;
     return getsockopt(noted->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
-           peer_of(noted->fd, peer) && peer->port == noted->port;
+           peer_of(noted->fd, peer) && peer->port == noted->port && (peer->fd = noted->fd) >= 0;
 }
 
 /* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
@@ -42,14 +44,47 @@ static bool is_local(int fd)
            domain != AF_INET && domain != AF_INET6;
 }
 
+static bool same_address(const struct shim_peer *a, const struct shim_peer *b)
+{
+    struct shim_address one;
+    struct shim_address other;
+    return shim_address_of((const struct sockaddr *)&a->address, &one) &&
+           shim_address_of((const struct sockaddr *)&b->address, &other) &&
+           shim_address_equal(&one, &other);
+}
+
+/* A connection to a watched port, of those on which a handshake can be about to begin. */
+static bool guess_watched(const struct shim_connection *noted, size_t count, struct shim_peer *peer)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    bool found = false;
+    bool used = false;
+    for (size_t i = 0; i < count; i++) {
+        struct shim_peer one = {.fd = -1};
+        if (!shim_settings_watches(settings, noted[i].port) || !leads_to(&noted[i], &one)) {
+            continue;
+        }
+        bool one_used = shim_reconnect_used(one.fd);
+        if (!found || (used && !one_used)) {
+            *peer = one;
+            used = one_used;
+            found = true;
+        } else if (!one_used && !same_address(&one, peer)) {
+            peer->doubtful = true;
+        }
+    }
+    return found;
+}
+
 void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
+    *peer = (struct shim_peer){.fd = fd};
     if (peer_of(fd, peer)) {
         return;
     }
-    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = told_port};
+    *peer = (struct shim_peer){.fd = fd, .address = {.ss_family = AF_UNSPEC}, .port = told_port};
     if (told_port != 0 || is_local(fd)) {
         return;
     }
@@ -61,15 +96,13 @@ void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
             return;
         }
     }
-    for (size_t i = 0; i < count; i++) {
-        if (shim_settings_watches(&state->settings, noted[i].port) && leads_to(&noted[i], peer)) {
-            return;
-        }
+    if (guess_watched(noted, count, peer)) {
+        return;
     }
     for (size_t i = 0; i < count; i++) {
         if (leads_to(&noted[i], peer)) {
             return;
         }
     }
-    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}, .port = HTTPS_PORT};
+    *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}, .port = HTTPS_PORT};
 }

@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 
 struct shim_peer {
+    int fd;        /* of the transport, as far as it is known or can be guessed; -1: neither */
+    bool doubtful; /* the address is a guess, and another one is as good */
     struct sockaddr_storage address; /* ss_family AF_UNSPEC: not known */
     uint16_t port; /* host order; 443 where nothing at all is known, 0 for a socket without ports */
 };
@@ -18,8 +20,9 @@ struct shim_peer {
  * The peer of a descriptor. One that is not connected yet leads to the port that `connect` was
  * given for it, or to the port that the transport told (not 0). Where the transport hides its
  * descriptor (fd is -1: memory BIOs, own push functions) it is the newest stream socket that
- * `connect` was seen on and that is still connected, those to watched ports first. If there is
- * none, the port is taken for 443: a guess that protects.
+ * `connect` was seen on and that is still connected: those to watched ports first, and of these the
+ * ones that have carried nothing yet. If there is none, the port is taken for 443: a guess that
+ * protects.
  */
 void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer);
 

@@ -53,6 +53,34 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     return (struct shim_decision){.action = SHIM_ACTION_SEARCH};
 }
 
+static struct shim_decision refuse(const char *reason)
+{
+    return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = reason};
+}
+
+/* The look-up's own word for what it gave. */
+static const char *told_by_dns(const struct shim_policy_facts *facts, const char *otherwise)
+{
+    return facts->dns_reason != DNS_REASON_OK ? dns_reason_name(facts->dns_reason) : otherwise;
+}
+
+/*
+ * RFC 9460, 3.1 and RFC 9848, 8: where answers are protected, a look-up that fails is an attack or
+ * looks like one, and the attempt is given up. A resolver's authentic word that it does not answer
+ * such questions is neither.
+ */
+static bool looks_like_an_attack(const struct shim_policy_facts *facts)
+{
+    switch (facts->dns_reason) {
+    case DNS_REASON_REFUSED:
+    case DNS_REASON_FORMERR:
+    case DNS_REASON_RCODE:
+        return false;
+    default:
+        return facts->dns_protected;
+    }
+}
+
 struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
                                         enum shim_search search)
 {
@@ -60,19 +88,33 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_USABLE:
         return (struct shim_decision){.action = SHIM_ACTION_OFFER};
     case SHIM_SEARCH_NO_RECORD:
-        return without_ech(facts, facts->detail != NULL ? facts->detail : "no_record");
+        return without_ech(facts, told_by_dns(facts, "no_record"));
     case SHIM_SEARCH_ELSEWHERE:
-        return without_ech(facts, "other_endpoint");
+        /* RFC 9848, 5.1: no direct connection then. */
+        return facts->all_have_ech ? refuse("svcb_reliant") : without_ech(facts, "other_endpoint");
+    case SHIM_SEARCH_DEAD:
+        /* RFC 9848, 8: who blocks the endpoints with ech must not gain a hello without. */
+        return refuse("no_endpoint");
     case SHIM_SEARCH_DISABLED:
         return without_ech(facts, "disabled");
     case SHIM_SEARCH_UNUSABLE:
         return without_ech(facts, "no_usable_config");
     case SHIM_SEARCH_FAILED:
-        return without_ech(facts, facts->detail != NULL ? facts->detail : "lookup_failed");
+        return looks_like_an_attack(facts)
+                   ? refuse(told_by_dns(facts, "lookup_failed"))
+                   : without_ech(facts, told_by_dns(facts, "lookup_failed"));
     case SHIM_SEARCH_BAD_SETTINGS:
         return without_ech(facts, "settings");
+    case SHIM_SEARCH_PRIVATE_NAME:
+        return without_ech(facts, "private_name");
+    case SHIM_SEARCH_PRIVATE_ADDRESS:
+        return without_ech(facts, "private_address");
+    case SHIM_SEARCH_TUNNEL:
+        return without_ech(facts, "tunnel");
+    case SHIM_SEARCH_THERE:
+        break;
     }
-    return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "internal"};
+    return refuse("internal");
 }
 
 static struct shim_rejection_decision give_up(const char *reason, bool keep)

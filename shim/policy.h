@@ -8,6 +8,7 @@
 
 #include <stdbool.h>
 
+#include "dns/answer.h"
 #include "shim/mode.h"
 
 /* What is known of a connection before its ClientHello is made. */
@@ -19,21 +20,34 @@ struct shim_policy_facts {
     bool tls13;             /* it can do TLS 1.3 on this connection */
     bool ech_failed; /* an attempt with ECH to this name (or, without a name, this address) failed,
                         and its config has not expired: shim/downgrade */
-    bool name;       /* the application sends server_name, and it is a DNS host name */
+    bool name;       /* the application sends server_name, and it is a host name */
     bool grease;     /* ECHSHIM_GREASE */
-    const char *detail; /* the resolver's own word for a search that gave nothing, or NULL */
+    /* Of the search. */
+    bool all_have_ech;  /* all endpoints of the name have ech: nothing but them may be connected to,
+                           and nothing said without ECH (RFC 9848, 5.1) */
+    bool dns_protected; /* whoever was asked cannot be impersonated */
+    enum dns_reason dns_reason; /* of SHIM_SEARCH_NO_RECORD and SHIM_SEARCH_FAILED, where DNS was
+                                   asked; else DNS_REASON_OK */
 };
 
 /* What the search for an ECHConfig gave. */
 enum shim_search {
-    SHIM_SEARCH_USABLE,    /* a suitable ECHConfig is at hand */
-    SHIM_SEARCH_NO_RECORD, /* the name has no HTTPS record, or none with ech */
-    SHIM_SEARCH_ELSEWHERE, /* ech is there, but for an endpoint that the connection does not lead to
-                            */
-    SHIM_SEARCH_UNUSABLE,  /* there are ECHConfigs, none of them suitable */
-    SHIM_SEARCH_DISABLED,  /* an earlier attempt found ECH securely disabled */
-    SHIM_SEARCH_FAILED,    /* the look-up failed; its own reason goes to the report */
+    SHIM_SEARCH_USABLE,       /* a suitable ECHConfig is at hand, for where the connection leads */
+    SHIM_SEARCH_NO_RECORD,    /* the name has no HTTPS record, or none with ech */
+    SHIM_SEARCH_UNUSABLE,     /* there are ECHConfigs, none of them suitable */
+    SHIM_SEARCH_DISABLED,     /* an earlier attempt found ECH securely disabled */
+    SHIM_SEARCH_FAILED,       /* the look-up failed */
     SHIM_SEARCH_BAD_SETTINGS, /* resolver or config list cannot be used */
+    SHIM_SEARCH_PRIVATE_NAME, /* not asked: the name means something in this network only */
+    SHIM_SEARCH_PRIVATE_ADDRESS, /* the peer's address is private, and the resolver that gave the
+                                    ECHConfig does not know it for this name */
+    SHIM_SEARCH_TUNNEL,    /* not asked: a proxy resolves this name, and the resolver here is one
+                              that others can listen to (RFC 9460, 3.2) */
+    SHIM_SEARCH_ELSEWHERE, /* ech is there, but for an endpoint to which this connection cannot be
+                              led, for a reason within this machine */
+    SHIM_SEARCH_DEAD,      /* the same, because no such endpoint answers: an attacker can do that */
+    SHIM_SEARCH_THERE, /* only between shim_search and shim_lead: a connection has to be made first
+                        */
 };
 
 enum shim_action {

@@ -131,8 +131,7 @@ static int wait_connected(int fd, unsigned timeout_ms)
     return getsockopt(fd, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 ? failure : errno;
 }
 
-/* What a blocking send may wait is what the application is ready to wait. */
-static unsigned bound_of(int fd, unsigned timeout_ms)
+unsigned shim_reconnect_bound(int fd, unsigned timeout_ms)
 {
     struct timeval own = {0};
     socklen_t length = sizeof own;
@@ -161,8 +160,9 @@ static int connect_again(const struct shim_old_connection *old, int flags, unsig
         failure = errno;
     }
     if (failure == EINPROGRESS || failure == EINTR) {
-        failure =
-            (flags & O_NONBLOCK) != 0 ? 0 : wait_connected(fresh, bound_of(old->fd, timeout_ms));
+        failure = (flags & O_NONBLOCK) != 0
+                      ? 0
+                      : wait_connected(fresh, shim_reconnect_bound(old->fd, timeout_ms));
     }
     if (failure != 0) {
         (void)shim_own_close(fresh);
@@ -177,25 +177,25 @@ int shim_connect_like(const struct shim_old_connection *old, unsigned timeout_ms
     return connect_again(old, 0, timeout_ms);
 }
 
-enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms)
+bool shim_reconnect_used(int fd)
+{
+    uint64_t sent = 0;
+    int saved = errno;
+    bool used = fd >= 0 && octets_sent(fd, &sent) && sent > 0;
+    errno = saved;
+    return used;
+}
+
+enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, int fresh)
 {
     int fd = old->fd;
     int saved = errno;
     int status_flags = fcntl(fd, F_GETFL);
     int descriptor_flags = fcntl(fd, F_GETFD);
-    if (status_flags < 0 || descriptor_flags < 0 || !is_still(old)) {
-        errno = saved;
-        return SHIM_RECONNECT_NO_WAY;
-    }
+    bool same = is_still(old) && status_flags >= 0 && descriptor_flags >= 0;
     struct epoll_registrations registrations;
-    int fresh = connect_again(old, status_flags, timeout_ms);
-    if (fresh < 0) {
-        return SHIM_RECONNECT_FAILED;
-    }
     shim_epoll_note(fd, &registrations);
-    /* Once more, for the connection took its time. */
     int close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0;
-    bool same = is_still(old);
     bool replaced = same && fcntl(fresh, F_SETFL, status_flags) == 0 &&
                     shim_own_put_over(fresh, fd, close_on_exec) == 0;
     int failure = errno;
@@ -208,4 +208,17 @@ enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsign
         return SHIM_RECONNECT_NO_WAY;
     }
     return replaced ? SHIM_RECONNECT_DONE : SHIM_RECONNECT_FAILED;
+}
+
+enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms)
+{
+    int saved = errno;
+    int status_flags = fcntl(old->fd, F_GETFL);
+    if (status_flags < 0 || !is_still(old)) {
+        errno = saved;
+        return SHIM_RECONNECT_NO_WAY;
+    }
+    int fresh = connect_again(old, status_flags, timeout_ms);
+    /* It is asked once more whether it is still the same, for the connection took its time. */
+    return fresh >= 0 ? shim_reconnect_put(old, fresh) : SHIM_RECONNECT_FAILED;
 }

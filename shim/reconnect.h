@@ -62,4 +62,18 @@ int shim_connect_like(const struct shim_old_connection *old, unsigned timeout_ms
  */
 enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms);
 
+/*
+ * Puts a fresh connection of own_socket.h, which is then the descriptor's alone, in the place of
+ * the one that a descriptor leads to. Closes `fresh` in any case. SHIM_RECONNECT_DONE, _NO_WAY or
+ * _FAILED.
+ */
+enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, int fresh);
+
+/* How long the application is ready to wait for a connection: SO_SNDTIMEO, or timeout_ms if that is
+ * less or fd is -1. */
+unsigned shim_reconnect_bound(int fd, unsigned timeout_ms);
+
+/* Has the connection carried octets to its peer already? Not for -1, and not for what is no TCP. */
+bool shim_reconnect_used(int fd);
+
 #endif

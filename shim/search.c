@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/search.h"
 
-#include <netinet/in.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "shim/ahead.h"
 #include "shim/downgrade.h"
@@ -34,107 +33,91 @@ enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_c
     }
 }
 
-static bool hint_holds(struct bytes hint, const void *address, size_t size)
+/* By the resolver that gives the ECHConfigs. */
+static void resolve(void *context, const char *host, struct shim_addresses *addresses)
 {
-    struct reader r = rd_of(hint);
-    struct bytes one;
-    while (rd_bytes(&r, size, &one)) {
-        if (memcmp(one.data, address, size) == 0) {
-            return true;
-        }
+    const struct dns_lookup *lookup = context;
+    struct dns_addresses *found = dns_lookup_addresses(lookup, host, true, true, NULL);
+    for (size_t i = 0; found != NULL && i < found->count; i++) {
+        struct shim_address one = found->list[i].family == AF_INET
+                                      ? shim_address_of_ipv4(found->list[i].octets)
+                                      : shim_address_of_ipv6(found->list[i].octets);
+        shim_addresses_add(addresses, &one);
     }
-    return false;
+    dns_addresses_free(found);
 }
 
-/*
- * RFC 9848, 3 and 4: the ech of a record goes with its TargetName and port only. The connection
- * stands already; it leads to the endpoint if the application asked for that very name, or if the
- * peer's address is one that the record names.
- */
-static bool leads_to(const struct shim_destination *destination,
-                     const struct dns_endpoint *endpoint)
+static void find_static(const struct shim_settings *settings,
+                        const struct shim_destination *destination, struct shim_found *found)
 {
-    if (endpoint->port != destination->port) {
-        return false;
+    found->search = SHIM_SEARCH_BAD_SETTINGS;
+    if (settings->config_list_usable) {
+        found->search =
+            shim_found_replace(found, shim_settings_static_config(settings, destination->host));
+        found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
+        found->ttl = SHIM_DOWNGRADE_STATIC;
     }
-    if (endpoint->target_is_owner || strcasecmp(endpoint->target, destination->host) == 0) {
-        return true;
-    }
-    if (destination->peer == NULL) {
-        return false;
-    }
-    if (destination->peer->sa_family == AF_INET) {
-        const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)destination->peer;
-        return hint_holds(endpoint->ipv4hint, &v4->sin_addr, sizeof v4->sin_addr);
-    }
-    if (destination->peer->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *v6 =
-            (const struct sockaddr_in6 *)(const void *)destination->peer;
-        return hint_holds(endpoint->ipv6hint, &v6->sin6_addr, sizeof v6->sin6_addr);
-    }
-    return false;
 }
 
-/* The best config among the endpoints that the connection leads to. */
-static enum shim_search choose_endpoint(struct shim_found *found,
-                                        const struct dns_https_answer *answer,
-                                        const struct shim_destination *destination)
+/* What the endpoints of an answer are worth to this connection. */
+static void find_route(const struct shim_settings *settings, const struct dns_lookup *lookup,
+                       const struct shim_destination *destination, struct shim_found *found)
 {
-    enum shim_search best = SHIM_SEARCH_NO_RECORD;
-    for (size_t i = 0; i < answer->count; i++) {
-        const struct dns_endpoint *endpoint = &answer->endpoints[i];
-        if (endpoint->ech_config_list.len == 0) {
-            continue;
-        }
-        if (!leads_to(destination, endpoint)) {
-            best = SHIM_SEARCH_ELSEWHERE;
-            continue;
-        }
-        enum shim_search search = shim_found_replace(found, endpoint->ech_config_list);
-        if (search == SHIM_SEARCH_USABLE) {
-            return search;
-        }
-        best = search;
-    }
-    return best;
-}
-
-static void find_list(const struct shim_settings *settings, const struct dns_lookup *lookup,
-                      const struct shim_destination *destination, struct shim_found *found)
-{
-    *found = (struct shim_found){.source = "none"};
-    if (settings->config_list_given) {
-        found->search = SHIM_SEARCH_BAD_SETTINGS;
-        if (settings->config_list_usable) {
-            found->search =
-                shim_found_replace(found, shim_settings_static_config(settings, destination->host));
-            found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
-            found->ttl = SHIM_DOWNGRADE_STATIC;
-        }
-        return;
-    }
-    if (!settings->resolver_usable) {
-        found->search = SHIM_SEARCH_BAD_SETTINGS;
-        return;
-    }
-    struct dns_lookup_report report = {0};
-    struct dns_https_answer *answer =
-        shim_ahead_https(lookup, destination->host, destination->port, &report);
-    found->lookup_us = report.lookup_us;
-    memcpy(found->resolver, report.resolver, sizeof found->resolver);
-    if (answer == NULL || answer->result == DNS_FAILED) {
-        found->search = SHIM_SEARCH_FAILED;
-    } else if (answer->result == DNS_FOUND) {
-        found->search = choose_endpoint(found, answer, destination);
-        found->ttl = answer->ttl;
-        found->source = found->ech_config_list != NULL ? "dns" : "none";
-    } else {
+    struct shim_route_facts facts = {
+        .answer = found->answer,
+        .host = destination->host,
+        .port = destination->port,
+        .tunnel = destination->tunnel,
+        .peer = destination->peer,
+        .private_allowed = settings->private,
+        .resolve = resolve,
+        .context = (void *)(uintptr_t)lookup,
+    };
+    (void)lookup->io->random(&facts.random, sizeof facts.random); /* a poor one is no harm */
+    found->all_have_ech = found->answer->all_have_ech;
+    found->ttl = found->answer->ttl;
+    shim_route_find(&facts, &found->route);
+    switch (found->route.kind) {
+    case SHIM_ROUTE_NO_RECORD:
         found->search = SHIM_SEARCH_NO_RECORD;
+        break;
+    case SHIM_ROUTE_UNUSABLE:
+        found->search = SHIM_SEARCH_UNUSABLE;
+        break;
+    case SHIM_ROUTE_PRIVATE:
+        found->search = SHIM_SEARCH_PRIVATE_ADDRESS;
+        break;
+    case SHIM_ROUTE_HERE:
+        shim_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
+        break;
+    case SHIM_ROUTE_THERE:
+        found->search = SHIM_SEARCH_THERE;
+        break;
+    case SHIM_ROUTE_NO_WAY:
+        found->search = SHIM_SEARCH_ELSEWHERE;
+        break;
+    case SHIM_ROUTE_NOWHERE:
+        found->search = SHIM_SEARCH_DEAD;
+        break;
     }
-    if (answer == NULL || answer->result != DNS_FOUND) {
-        found->detail = dns_reason_name(answer != NULL ? answer->reason : DNS_REASON_NO_MEMORY);
+}
+
+static void find_by_dns(const struct shim_settings *settings, const struct dns_lookup *lookup,
+                        const struct shim_destination *destination, struct shim_found *found)
+{
+    struct dns_lookup_report report = {0};
+    uint64_t start_us = lookup->io->now_us();
+    found->answer = shim_ahead_https(lookup, destination->host, destination->port, &report);
+    memcpy(found->resolver, report.resolver, sizeof found->resolver);
+    if (found->answer != NULL && found->answer->result == DNS_FOUND) {
+        find_route(settings, lookup, destination, found);
+    } else {
+        found->dns_reason = found->answer != NULL ? found->answer->reason : DNS_REASON_NO_MEMORY;
+        found->search = found->answer != NULL && found->answer->result == DNS_NONE
+                            ? SHIM_SEARCH_NO_RECORD
+                            : SHIM_SEARCH_FAILED;
     }
-    dns_https_answer_free(answer);
+    found->lookup_us = lookup->io->now_us() - start_us;
 }
 
 /* RFC 9849, 6.1.8: what the server itself said of this very list, a short while ago. */
@@ -144,6 +127,7 @@ static void apply_kept(const struct dns_lookup *lookup, const struct shim_destin
     struct shim_kept_source source = {
         .host = destination->host,
         .port = destination->port,
+        .endpoint = found->endpoint,
         .ech_config_list = bytes_of(found->ech_config_list, found->ech_config_list_length),
     };
     uint8_t *retry_configs = NULL;
@@ -162,17 +146,47 @@ static void apply_kept(const struct dns_lookup *lookup, const struct shim_destin
     free(retry_configs);
 }
 
+void shim_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
+                         const struct shim_destination *destination, size_t endpoint)
+{
+    const struct dns_endpoint *one = &found->answer->endpoints[endpoint];
+    (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", one->target,
+                   (unsigned)one->port);
+    found->search = shim_found_replace(found, one->ech_config_list);
+    found->source = found->ech_config_list != NULL ? "dns" : "none";
+    if (found->search == SHIM_SEARCH_USABLE) {
+        apply_kept(lookup, destination, found);
+    }
+}
+
 void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
                  const struct shim_destination *destination, struct shim_found *found)
 {
-    find_list(settings, lookup, destination, found);
-    if (found->search == SHIM_SEARCH_USABLE) {
-        apply_kept(lookup, destination, found);
+    *found = (struct shim_found){.source = "none"};
+    if (settings->config_list_given) {
+        find_static(settings, destination, found);
+        if (found->search == SHIM_SEARCH_USABLE) {
+            apply_kept(lookup, destination, found);
+        }
+        return;
+    }
+    if (!settings->resolver_usable) {
+        found->search = SHIM_SEARCH_BAD_SETTINGS;
+        return;
+    }
+    found->dns_protected = dns_resolver_is_protected(lookup->resolver);
+    if (dns_name_kind(destination->host) != DNS_NAME_GLOBAL) {
+        found->search = SHIM_SEARCH_PRIVATE_NAME;
+    } else if (destination->tunnel && !found->dns_protected) {
+        found->search = SHIM_SEARCH_TUNNEL;
+    } else {
+        find_by_dns(settings, lookup, destination, found);
     }
 }
 
 void shim_found_free(struct shim_found *found)
 {
     free(found->ech_config_list);
+    dns_https_answer_free(found->answer);
     *found = (struct shim_found){0};
 }

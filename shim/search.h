@@ -8,15 +8,24 @@
 #include "dns/lookup.h"
 #include "ech/config.h"
 #include "shim/policy.h"
+#include "shim/route.h"
 #include "shim/settings.h"
+
+enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };
 
 /* What was found. Owned by the caller: shim_found_free. */
 struct shim_found {
     enum shim_search search;
-    const char *detail;              /* dns_reason_name of a look-up that gave nothing, else NULL */
-    const char *source;              /* dns, static or none */
-    char resolver[DNS_RESOLVER_ID];  /* who was asked; "" for nobody */
-    struct ech_config_choice choice; /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
+    enum dns_reason dns_reason;        /* of a look-up that gave nothing */
+    bool dns_protected;                /* whoever was asked cannot be impersonated */
+    bool all_have_ech;                 /* RFC 9848, 5.1 */
+    const char *source;                /* dns, static or none */
+    char resolver[DNS_RESOLVER_ID];    /* who was asked; "" for nobody */
+    struct dns_https_answer *answer;   /* one reference; NULL if nothing was found */
+    struct shim_route route;           /* of the answer */
+    char endpoint[SHIM_ENDPOINT_SIZE]; /* whose config it is, as "target:port" in lower case; "" for
+                                          one that was set by hand */
+    struct ech_config_choice choice;   /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
     uint8_t *ech_config_list;
     size_t ech_config_list_length;
     uint64_t lookup_us;
@@ -28,17 +37,22 @@ enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_c
 
 /* Whom the connection is for, and to whom it goes. */
 struct shim_destination {
-    const char *host;            /* server_name */
-    uint16_t port;               /* of the peer, host order */
-    const struct sockaddr *peer; /* NULL: not known */
+    const char *host;                /* server_name */
+    uint16_t port;                   /* of the origin, host order */
+    bool tunnel;                     /* through a proxy */
+    const struct shim_address *peer; /* NULL: not known */
 };
 
 /*
- * Looks for a suitable ECHConfig; blocks at most as long as the settings allow. Never fails: what
- * goes wrong becomes SHIM_SEARCH_FAILED.
+ * Looks for a suitable ECHConfig, and for where it leads; blocks at most as long as the settings
+ * allow. Never fails: what goes wrong becomes SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the
+ * hops of the route has to be gone, and then shim_search_arrived to be called.
  */
 void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
                  const struct shim_destination *destination, struct shim_found *found);
+/* The connection leads to this endpoint of the answer: its config is taken. Sets search. */
+void shim_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
+                         const struct shim_destination *destination, size_t endpoint);
 void shim_found_free(struct shim_found *found);
 
 #endif

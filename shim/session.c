@@ -46,6 +46,84 @@ void shim_session_forbid_downgrade(const struct shim_session *session)
                         state->lookup.io->now_us());
 }
 
+/* Whom the connection is for. Through a proxy only what its CONNECT asked for is known, or that
+ * something went over the connection before; then the origin has HTTPS's own port. */
+static struct shim_destination destination_of(struct shim_session *session,
+                                              const struct shim_peer *peer, bool hidden,
+                                              struct shim_address *address)
+{
+    enum { HTTPS_PORT = 443 };
+    const struct shim_engine_state *state = shim_engine_state();
+    struct shim_destination destination = {.host = session->host, .port = peer->port};
+    uint16_t port;
+    if (state->stub->tunnel_of(hidden ? -1 : peer->fd, session->host, &port)) {
+        destination.tunnel = true;
+        destination.port = port;
+    } else if (!hidden && shim_reconnect_used(peer->fd)) {
+        destination.tunnel = true;
+        destination.port = HTTPS_PORT;
+    } else if (!peer->doubtful && shim_address_of(peer_of(session), address)) {
+        destination.peer = address;
+    }
+    session->origin_port = destination.port;
+    return destination;
+}
+
+/* Leads the connection to one of the endpoints, and takes that one's config. */
+static void lead(struct shim_session *session, const struct shim_session_facts *given,
+                 const struct shim_peer *peer, const struct shim_destination *destination)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    struct shim_found *found = &session->found;
+    size_t endpoint;
+    if (!found->route.usable && (session->fd_hidden || state->settings.mode == SHIM_MODE_STRICT)) {
+        /* A hello without ECH tells nobody where it leaves; and in strict mode there is none. */
+        found->search = SHIM_SEARCH_ELSEWHERE;
+        return;
+    }
+    switch (shim_lead(&session->lead, &found->route, given->fd, peer->fd,
+                      state->settings.timeout_ms, &endpoint)) {
+    case SHIM_LEAD_ARRIVED:
+        shim_search_arrived(found, &state->lookup, destination, endpoint);
+        break;
+    case SHIM_LEAD_NO_WAY:
+        found->search = SHIM_SEARCH_ELSEWHERE;
+        break;
+    case SHIM_LEAD_DEAD:
+        found->search = SHIM_SEARCH_DEAD;
+        break;
+    }
+    if (session->lead.moved) {
+        session->socket = shim_socket_identity(given->fd);
+        (void)shim_address_write(&session->lead.peer, 0, &session->peer);
+    }
+}
+
+static void search(struct shim_session *session, const struct shim_session_facts *given,
+                   const struct shim_peer *peer)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    struct shim_found *found = &session->found;
+    struct shim_address address;
+    struct shim_destination destination =
+        destination_of(session, peer, session->fd_hidden, &address);
+    if (destination.tunnel) {
+        session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
+    }
+    state->stub->enter();
+    shim_search(&state->settings, &state->lookup, &destination, found);
+    if (found->search == SHIM_SEARCH_THERE) {
+        lead(session, given, peer, &destination);
+    } else if (found->search == SHIM_SEARCH_USABLE && session->fd_hidden &&
+               found->route.kind == SHIM_ROUTE_HERE) {
+        shim_lead_confirm(&session->lead, &found->route, found->route.hops[0].endpoint);
+    }
+    state->stub->leave();
+    session->report.source = found->source;
+    session->report.resolver = found->resolver[0] != '\0' ? found->resolver : NULL;
+    session->report.lookup_us = found->lookup_us;
+}
+
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given)
 {
@@ -57,7 +135,6 @@ static struct shim_decision decide(struct shim_session *session,
     session->fd_hidden = given->fd < 0;
     session->socket = shim_socket_identity(given->fd);
 
-    struct dns_name qname;
     struct shim_policy_facts facts = {
         .mode = state->settings.mode,
         .port_watched = shim_settings_watches(&state->settings, peer.port),
@@ -67,26 +144,23 @@ static struct shim_decision decide(struct shim_session *session,
         .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
                                              state->lookup.io->now_us()),
         .grease = state->settings.grease,
-        .name = session->host[0] != '\0' &&
-                dns_name_of_origin(session->host, peer.port, &qname) == ECH_OK,
+        .name = dns_name_kind(session->host) != DNS_NAME_NONE,
     };
     struct shim_decision decision = shim_policy_begin(&facts);
     if (decision.action != SHIM_ACTION_SEARCH) {
         return decision;
     }
-    struct shim_destination destination = {
-        .host = session->host,
-        .port = peer.port,
-        .peer = peer_of(session),
-    };
-    state->stub->enter();
-    shim_search(&state->settings, &state->lookup, &destination, &session->found);
-    state->stub->leave();
-    session->report.source = session->found.source;
-    session->report.resolver = session->found.resolver[0] != '\0' ? session->found.resolver : NULL;
-    session->report.lookup_us = session->found.lookup_us;
-    facts.detail = session->found.detail;
-    return shim_policy_decide(&facts, session->found.search);
+    search(session, given, &peer);
+    facts.all_have_ech = session->found.all_have_ech;
+    facts.dns_protected = session->found.dns_protected;
+    facts.dns_reason = session->found.dns_reason;
+    decision = shim_policy_decide(&facts, session->found.search);
+    if (decision.action == SHIM_ACTION_REFUSE && (session->found.search == SHIM_SEARCH_DEAD ||
+                                                  session->found.search == SHIM_SEARCH_ELSEWHERE)) {
+        /* Not even a hello was made, but a weaker one would be as welcome to an attacker. */
+        shim_session_forbid_downgrade(session);
+    }
+    return decision;
 }
 
 /* Trust anchors take long to read, and few handshakes need them: only after a rejection. */
@@ -147,6 +221,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
         .source = "none",
     };
     session->floor = facts->floor;
+    session->lead = SHIM_LEAD_NONE;
     wr_init(&session->grease, 0);
     session->decision = decide(session, facts);
     enum shim_action action = session->decision.action;

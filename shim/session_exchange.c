@@ -19,6 +19,24 @@ void shim_session_withdraw(struct shim_session *session)
     }
 }
 
+/* Where the descriptor is hidden, the write of the hello tells it; and a connection that has to
+ * lead somewhere else is led there then. */
+static enum shim_watch watch_for(struct shim_session *session)
+{
+    if (!session->fd_hidden) {
+        return SHIM_WATCH_NOT;
+    }
+    return session->lead.pending ? SHIM_WATCH_LEAVES : SHIM_WATCH_SENT;
+}
+
+/* Nothing has left yet: what waits to is dropped. */
+static void drop_hello(struct shim_session *session)
+{
+    shim_session_report(session, "failed", "internal");
+    ech_exchange_net_took(session->exchange, ech_exchange_to_net(session->exchange).len);
+    shim_session_handle(session, ech_exchange_net_closed(session->exchange));
+}
+
 /* Before an octet of ClientHelloOuter can leave. A second hello has the same random. */
 void shim_session_announce(struct shim_session *session)
 {
@@ -26,8 +44,15 @@ void shim_session_announce(struct shim_session *session)
     shim_session_withdraw(session);
     ech_exchange_facts(session->exchange, &facts);
     memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
+    enum shim_watch watch = watch_for(session);
+    bool awaited =
+        watch != SHIM_WATCH_LEAVES || shim_lead_await(&session->lead, session->outer_random);
     session->announced =
-        shim_engine_state()->stub->announce(session->outer_random, session->fd_hidden);
+        awaited && shim_engine_state()->stub->announce(session->outer_random, watch);
+    if (watch == SHIM_WATCH_LEAVES && !session->announced) {
+        /* Too many are pending for the write to be seen: it could leave for the wrong endpoint. */
+        drop_hello(session);
+    }
 }
 
 /* ---- the exchange ---- */
@@ -45,6 +70,16 @@ void shim_session_note_facts(struct shim_session *session)
     }
 }
 
+/* What went wrong on the way to the endpoint, if it was that: the write of a hello that could not
+ * be led there was refused, or a connection that was not waited for came to nothing. */
+static const char *reason_to_fail(const struct shim_session *session, const char *otherwise)
+{
+    if (shim_lead_failure(&session->lead) != NULL) {
+        return session->found.all_have_ech ? "svcb_reliant" : "other_endpoint";
+    }
+    return session->lead.moved && session->sent == 0 ? "no_endpoint" : otherwise;
+}
+
 static void failed(struct shim_session *session)
 {
     enum ech_failure failure = ech_exchange_failure(session->exchange);
@@ -55,7 +90,7 @@ static void failed(struct shim_session *session)
         shim_session_forbid_downgrade(session);
     }
     shim_session_report(session, facts.state == ECH_STATE_REJECTED ? "rejected" : "failed",
-                        ech_failure_name(failure));
+                        reason_to_fail(session, ech_failure_name(failure)));
 }
 
 void shim_session_free(struct shim_session *session)
@@ -67,8 +102,9 @@ void shim_session_free(struct shim_session *session)
              * library does not see. */
             shim_session_note_facts(session);
             shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
-            shim_session_report(session, "failed", "abandoned");
+            shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
         }
+        shim_lead_end(&session->lead);
         ech_exchange_free(session->exchange);
         shim_verifier_free(session->verifier);
         shim_found_free(&session->found);

@@ -79,7 +79,8 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
 {
     struct shim_kept_source source = {
         .host = session->host,
-        .port = (uint16_t)session->report.port,
+        .port = session->origin_port,
+        .endpoint = session->found.endpoint,
         .ech_config_list =
             bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
     };
@@ -205,6 +206,7 @@ void shim_session_reconnect(struct shim_session *session, int fd)
     int saved = errno;
     struct lesson lesson;
     session->wants_connection = false;
+    shim_lead_end(&session->lead);
     find_descriptor(session, &fd);
     struct shim_old_connection old = {.fd = fd, .socket = session->socket};
     struct shim_rejection_decision decision = decide_rejected(session, &old, &lesson);

@@ -8,6 +8,7 @@
 #define SHIM_SESSION_STATE_H
 
 #include "shim/engine.h"
+#include "shim/lead.h"
 #include "shim/report.h"
 #include "shim/search.h"
 #include "shim/session.h"
@@ -32,6 +33,8 @@ struct shim_session {
     uint8_t outer_random[32];
     uint64_t socket;              /* of the transport (socket_identity.h) */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
+    uint16_t origin_port;         /* that the config was looked up for */
+    struct shim_lead lead;
 };
 
 /* Writes the report line, once for each session. */
@@ -41,7 +44,7 @@ void shim_session_forbid_downgrade(const struct shim_session *session);
 
 /*
  * The wire guard. announce: before an octet of ClientHelloOuter can leave; a second hello has the
- * same random.
+ * same random. Where the write of the hello has to be seen and cannot be, the exchange fails.
  */
 void shim_session_announce(struct shim_session *session);
 void shim_session_withdraw(struct shim_session *session);

@@ -272,6 +272,7 @@ enum ech_status shim_settings_parse(struct shim_settings *settings,
     parse_timeout(settings, source);
     settings->retry = parse_switch(source, "ECHSHIM_RETRY", true, "it is on");
     settings->grease = parse_switch(source, "ECHSHIM_GREASE", true, "it is on");
+    settings->private = parse_switch(source, "ECHSHIM_PRIVATE", false, "it is off");
     parse_ports(settings, source);
     enum ech_status status = parse_config_list(settings, source);
     if (status == ECH_OK) {

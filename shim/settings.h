@@ -36,6 +36,8 @@ struct shim_settings {
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     bool retry;              /* the hidden retry after a rejection */
     bool grease;             /* GREASE ECH where there is no config; mode grease always does it */
+    bool private;            /* ECH also where a private address did not come from the resolver that
+                                gave the ECHConfig */
     enum shim_log_level log_level;
     int report_fd; /* of fd:N, else -1 */
     char *report;  /* path, or NULL for none or where report_fd is set */

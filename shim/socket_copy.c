@@ -12,6 +12,8 @@
 
 #include "shim/own_socket.h"
 
+#include "shim/address.h"
+
 /* What a kernel does not know, or a process may not set, stays as the kernel made it. */
 static const struct {
     int level;
@@ -109,15 +111,51 @@ static bool copy_local_address(int from, int to)
     return bind(to, (const struct sockaddr *)&local, length) == 0;
 }
 
-int shim_socket_like(int fd)
+static int family_of(int fd)
 {
     int family = AF_UNSPEC;
-    int protocol = 0;
     socklen_t length = sizeof family;
-    if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) != 0) {
-        return -1;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) == 0 ? family : AF_UNSPEC;
+}
+
+/*
+ * The kernel does not tell whether a local address was bound or is its own choice. So it is asked
+ * what it would choose for the same peer: another one than that was bound. No packet is sent.
+ */
+static bool local_address_chosen(int fd)
+{
+    struct sockaddr_storage peer;
+    struct sockaddr_storage local;
+    struct sockaddr_storage usual;
+    struct shim_address own;
+    struct shim_address kernels;
+    socklen_t length = sizeof peer;
+    socklen_t local_length = sizeof local;
+    socklen_t usual_length = sizeof usual;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 ||
+        getsockname(fd, (struct sockaddr *)&local, &local_length) != 0) {
+        return false;
     }
-    length = sizeof protocol;
+    int asker = shim_own_socket(peer.ss_family, SOCK_DGRAM, 0);
+    if (asker < 0) {
+        return false;
+    }
+    copy_option(fd, asker, SOL_SOCKET, SO_MARK);
+    copy_option(fd, asker, SOL_SOCKET, SO_BINDTODEVICE);
+    bool chosen = shim_own_connect(asker, (const struct sockaddr *)&peer, length) == 0 &&
+                  getsockname(asker, (struct sockaddr *)&usual, &usual_length) == 0 &&
+                  shim_address_of((const struct sockaddr *)&local, &own) &&
+                  shim_address_of((const struct sockaddr *)&usual, &kernels) &&
+                  !shim_address_equal(&own, &kernels);
+    (void)shim_own_close(asker);
+    return chosen;
+}
+
+/* A socket of the family with everything but the local address. */
+static int socket_with_options(int fd, int family)
+{
+    int protocol = 0;
+    socklen_t length = sizeof protocol;
     if (getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &length) != 0) {
         return -1;
     }
@@ -135,11 +173,37 @@ int shim_socket_like(int fd)
         (void)fcntl(fresh, F_SETOWN_EX, &owner);
     }
     (void)fcntl(fresh, F_SETSIG, fcntl(fd, F_GETSIG));
-    if (!copy_local_address(fd, fresh)) {
+    return fresh;
+}
+
+static int with_local_address(int fd, int fresh)
+{
+    if (fresh >= 0 && !copy_local_address(fd, fresh)) {
         int failure = errno;
         (void)shim_own_close(fresh);
         errno = failure;
         return -1;
     }
     return fresh;
+}
+
+int shim_socket_like(int fd)
+{
+    int family = family_of(fd);
+    return family != AF_UNSPEC ? with_local_address(fd, socket_with_options(fd, family)) : -1;
+}
+
+int shim_socket_to(int fd, const struct sockaddr *to)
+{
+    if (fd < 0) {
+        return shim_own_socket(to->sa_family, SOCK_STREAM | SOCK_NONBLOCK, IPPROTO_TCP);
+    }
+    if (!local_address_chosen(fd)) {
+        return socket_with_options(fd, to->sa_family);
+    }
+    if (family_of(fd) != to->sa_family) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    return with_local_address(fd, socket_with_options(fd, to->sa_family));
 }

@@ -94,6 +94,7 @@ static const struct shim_stub offer = {
     .announce = stub_announce,
     .withdraw = stub_withdraw,
     .descriptor_of = stub_descriptor_of,
+    .tunnel_of = stub_tunnel_of,
     .permit = stub_permit,
 };
 

@@ -17,9 +17,13 @@ _Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
 /* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
 static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];
 
+enum { HTTPS_PORT = 443, REQUEST_MAX = 320 };
+
+/* *context: a bool, whether there is another port than 443. */
 static bool watch_port(void *context, uint16_t port)
 {
-    (void)context;
+    bool *others = context;
+    *others = *others || port != HTTPS_PORT;
     atomic_fetch_or_explicit(&watched[port / 64], UINT64_C(1) << port % 64, memory_order_relaxed);
     return true;
 }
@@ -36,14 +40,17 @@ static bool is_watched(uint16_t port)
 static void settle(void)
 {
     unsigned mode = 0;
+    bool others = false;
     bool told = stub_tell_settle();
     /* A part that cannot be read is a problem that the engine tells of. */
-    (void)shim_ports_parse(secure_getenv("ECHSHIM_PORTS"), watch_port, NULL);
+    (void)shim_ports_parse(secure_getenv("ECHSHIM_PORTS"), watch_port, &others);
     if (stub_mode() == SHIM_MODE_STRICT) {
         mode = STUB_GUARD_STRICT | (stub_names_protected() ? STUB_GUARD_NAMES : 0);
     } else if (stub_mode() != SHIM_MODE_OFF && told) {
         mode = STUB_GUARD_TELL;
     }
+    /* A proxy has a port of its own. */
+    mode |= others && stub_mode() != SHIM_MODE_OFF ? STUB_GUARD_TUNNEL : 0;
     atomic_fetch_or_explicit(&stub_guard_work, mode, memory_order_release);
     atomic_fetch_and_explicit(&stub_guard_work, ~(unsigned)STUB_GUARD_SETTLE, memory_order_release);
 }
@@ -152,6 +159,17 @@ static bool may_be_hello(const struct stub_attempt *attempt, int type)
            shim_hello_in_datagram(octets, gather(attempt, octets, 0, sizeof octets));
 }
 
+/* ---- requests to proxies ---- */
+
+static void note_tunnel(const struct stub_attempt *attempt)
+{
+    uint8_t octets[REQUEST_MAX];
+    const char *text = (const char *)octets;
+    if (stub_tunnel_begins(text, gather(attempt, octets, 0, SHIM_HELLO_DATAGRAM))) {
+        stub_tunnel_note(attempt->fd, text, gather(attempt, octets, 0, sizeof octets));
+    }
+}
+
 /* ---- the decision ---- */
 
 /* By shutdown, never by close: the descriptor stays the application's. */
@@ -166,6 +184,23 @@ static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight wh
     }
     errno = ECONNABORTED;
     return false;
+}
+
+/*
+ * An announced hello whose connection is still to be led to its endpoint. Afterwards the descriptor
+ * may be another socket.
+ */
+static bool may_leave(struct stub_attempt *attempt)
+{
+    const struct shim_engine *engine = stub_engine_if_loaded();
+    if (engine == NULL ||
+        !engine->hello_leaves(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd)) {
+        (void)shutdown(attempt->fd, SHUT_RDWR);
+        errno = ECONNABORTED;
+        return false;
+    }
+    attempt->socket = shim_socket_identity(attempt->fd);
+    return true;
 }
 
 static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
@@ -200,9 +235,13 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
         return attempt->tracked || (work & STUB_GUARD_STRICT) == 0 ||
                refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
-    attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT);
+    enum shim_watch watch;
+    attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT, &watch);
     if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0) {
         return refuse_stream(attempt, STUB_SIGHT_HELLO);
+    }
+    if (watch == SHIM_WATCH_LEAVES && !may_leave(attempt)) {
+        return false;
     }
     attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0;
     return true;
@@ -247,11 +286,21 @@ bool stub_guard_allows(struct stub_attempt *attempt)
     }
     int type = work != 0 ? type_of(attempt->fd) : -1;
     bool allowed = true;
+    if ((work & STUB_GUARD_TUNNEL) != 0 && type == SOCK_STREAM) {
+        note_tunnel(attempt);
+    }
     if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt, type)) {
         allowed = refuse_plain_dns(attempt, type);
-    } else if (may_be_hello(attempt, type) && goes_to_watched(attempt, type, work)) {
-        allowed =
-            type == SOCK_STREAM ? stream_allowed(attempt, work) : datagram_allowed(attempt, work);
+    } else if ((work & ~(unsigned)STUB_GUARD_TUNNEL) != 0 && may_be_hello(attempt, type)) {
+        bool of_interest = goes_to_watched(attempt, type, work);
+        if (type == SOCK_STREAM && (of_interest || work >= STUB_GUARD_WATCHER)) {
+            /* To other ports no rule holds, but an announced hello may go there: HTTPS records name
+             * them. */
+            allowed =
+                stream_allowed(attempt, of_interest ? work : work & ~(unsigned)STUB_GUARD_MODES);
+        } else if (of_interest) {
+            allowed = datagram_allowed(attempt, work);
+        }
     }
     if (allowed) {
         errno = saved;

@@ -2,7 +2,8 @@
 /*
  * The wire guard (design, 7a): no ClientHello but an announced one leaves to a watched port in
  * strict mode; in the other modes such a sight is reported, if anybody asked for reports.
- * Everything here is async-signal-safe, for write and send are: no lock, no memory, no loading.
+ * Everything here is async-signal-safe, for write and send are: no lock, no memory, no loading. The
+ * one exception is a hello of ours whose connection has to be led elsewhere (hello_leaves).
  *
  * Out of its reach: system calls made without libc (static programs, Go, io_uring), libc's own
  * internal writes (stdio on a socket), sendfile and splice, and hellos that do not begin a write.
@@ -25,7 +26,8 @@ enum {
     STUB_GUARD_TELL = 4,
     STUB_GUARD_NAMES = 8, /* strict, and names are to be asked for under encryption alone */
     STUB_GUARD_MODES = 15,
-    STUB_GUARD_WATCHER = 16
+    STUB_GUARD_TUNNEL = 16, /* requests to proxies are noted */
+    STUB_GUARD_WATCHER = 32
 };
 extern _Atomic unsigned stub_guard_work;
 
@@ -61,10 +63,11 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
 
 /* ---- stub_guard_table.c: announced randoms, progress of hellos, sockets that were told of ---- */
 
-bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], bool watch);
+bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch watch);
 void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
 bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd);
-bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
+/* `watch`: what it was announced with. */
+bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch *watch);
 /* An announced random was sent on this descriptor of this socket. */
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket);
 
@@ -82,6 +85,16 @@ void stub_progress_close(uint64_t socket);
  */
 bool stub_tell_once(uint64_t socket);
 void stub_permit(int fd);
+
+/* ---- stub_tunnel.c: CONNECT requests ---- */
+
+/* Do these first octets of a write begin one? */
+bool stub_tunnel_begins(const char *octets, size_t length);
+/* Notes the one that is about to be sent on a descriptor. */
+void stub_tunnel_note(int fd, const char *octets, size_t length);
+/* The port that one asked for, of the newest that was sent on this descriptor's socket or, fd being
+ * -1, that named this host and whose connection is open. */
+bool stub_tunnel_of(int fd, const char *host, uint16_t *port);
 
 /* ---- stub_guard_tell.c: report and log ---- */
 

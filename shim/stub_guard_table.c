@@ -24,7 +24,7 @@ struct announced {
     _Atomic uint64_t rest[REST];
     _Atomic uint64_t socket; /* 0: not sent */
     atomic_int fd;
-    atomic_bool watch;
+    atomic_int watch; /* enum shim_watch */
 };
 
 static struct announced announced[ANNOUNCED_MAX];
@@ -75,7 +75,7 @@ static void raise_used(unsigned used)
     }
 }
 
-bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], bool watch)
+bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch watch)
 {
     struct random_words words = words_of(random);
     for (unsigned i = 0; i < ANNOUNCED_MAX; i++) {
@@ -88,10 +88,10 @@ bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], bool watch)
             atomic_store_explicit(&slot->rest[j], words.rest[j], memory_order_relaxed);
         }
         atomic_store_explicit(&slot->socket, 0, memory_order_relaxed);
-        atomic_store_explicit(&slot->watch, watch, memory_order_relaxed);
+        atomic_store_explicit(&slot->watch, (int)watch, memory_order_relaxed);
         raise_used(i + 1);
         atomic_store_explicit(&slot->first, words.first, memory_order_release);
-        if (watch) {
+        if (watch != SHIM_WATCH_NOT) {
             atomic_fetch_add_explicit(&stub_guard_work, STUB_GUARD_WATCHER, memory_order_release);
         }
         return true;
@@ -105,15 +105,19 @@ void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
     if (slot == NULL) {
         return;
     }
-    if (atomic_exchange(&slot->watch, false)) {
+    if (atomic_exchange(&slot->watch, SHIM_WATCH_NOT) != SHIM_WATCH_NOT) {
         atomic_fetch_sub_explicit(&stub_guard_work, STUB_GUARD_WATCHER, memory_order_release);
     }
     atomic_store_explicit(&slot->first, FREE, memory_order_release);
 }
 
-bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
+bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch *watch)
 {
-    return find_announced(random) != NULL;
+    const struct announced *slot = find_announced(random);
+    *watch = slot != NULL
+                 ? (enum shim_watch)atomic_load_explicit(&slot->watch, memory_order_relaxed)
+                 : SHIM_WATCH_NOT;
+    return slot != NULL;
 }
 
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket)

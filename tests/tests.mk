@@ -23,8 +23,9 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c downgrade.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c \
+                     address.c downgrade.c route.c \
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c stub_tunnel.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
@@ -39,7 +40,7 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
-FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c downgrade.c settings.c report.c verify.c kept.c))
+FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c downgrade.c settings.c report.c verify.c kept.c))
 FAULT_SHIM_SRC += shim/names_wanted.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c vectors.c)
 
@@ -75,6 +76,10 @@ $(PEERS)/ech_client: tests/peers/ech_client.c tests/peers/listen.c tests/peers/l
 	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
 
 $(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
+
+$(PEERS)/connect_proxy: tests/peers/connect_proxy.c tests/peers/listen.c tests/peers/listen.h
 	@mkdir -p $(@D)
 	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
 
@@ -153,7 +158,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server relay dns_relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)

@@ -189,7 +189,10 @@ static void kept(const void *context)
 {
     const struct bytes *retry_configs = context;
     const struct shim_kept_source source = {
-        .host = "secret.example.org", .port = 443, .ech_config_list = bytes_of("list", 4)};
+        .host = "secret.example.org",
+        .port = 443,
+        .endpoint = "",
+        .ech_config_list = bytes_of("list", 4)};
     uint8_t *copy = NULL;
     size_t length = 0;
     faults_enter();

@@ -211,6 +211,13 @@ void start_bad_dns(struct world *world, const char *how)
     world_spawn(world, "bad-dns", "listening", argv);
 }
 
+void start_deaf_server(struct world *world, const char *address, const char *port)
+{
+    char *const argv[] = {
+        "python3", script_of(world), (char *)(size_t)address, (char *)(size_t)port, "deaf", NULL};
+    world_spawn(world, "deaf", "listening", argv);
+}
+
 void start_hostile_server(struct world *world, const char *how)
 {
     char address[64];

@@ -58,6 +58,9 @@ void expect_outer_hellos(struct world *world, unsigned count);
 void start_bad_dns(struct world *world, const char *how);
 #define BAD_DNS "udp://127.0.0.54:53"
 
+/* A server whose queue is full: who connects gets no answer at all. */
+void start_deaf_server(struct world *world, const char *address, const char *port);
+
 /* Puts a server that does `how` in the place of the ECH server: see tests/preload/hostile.py. */
 void start_hostile_server(struct world *world, const char *how);
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Peers that misbehave: hostile.py ADDRESS PORT HOW [LOG]. As a TLS server it reads a ClientHello and then does
-HOW; LOG gets a line for each connection that has ended. With HOW servfail or silent it is a DNS server."""
+HOW; LOG gets a line for each connection that has ended. With HOW servfail or silent it is a DNS server; a deaf one takes no
+connection."""
 import os
 import socket
 import struct
@@ -75,6 +76,12 @@ def main():
     if kind == socket.SOCK_DGRAM:
         print("listening", flush=True)
         dns(listener)
+    if how == "deaf":
+        listener.listen(0)
+        full = [socket.create_connection((address, port))]
+        print("listening", flush=True)
+        while True:
+            full[0].recv(1)
     listener.listen(16)
     print("listening", flush=True)
     while True:

@@ -45,6 +45,11 @@ bool stub_connection_port(int fd, uint16_t *port)
     return false;
 }
 
+const struct shim_engine *stub_engine_if_loaded(void)
+{
+    return NULL;
+}
+
 /* ---- the recogniser ---- */
 
 static const uint8_t client_hello[SHIM_HELLO_PREFIX] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 9, 9};
@@ -195,22 +200,23 @@ static void make_random(uint8_t random[32], unsigned number)
 Test(guard, announced_until_withdrawn)
 {
     uint8_t random[32];
+    enum shim_watch watch;
     for (unsigned i = 0; i < 1024; i++) {
         make_random(random, i); /* all of them begin alike, with what marks a free slot */
-        cr_assert_not(stub_announced(random));
-        cr_assert(stub_announce(random, false));
-        cr_assert(stub_announced(random));
+        cr_assert_not(stub_announced(random, &watch));
+        cr_assert(stub_announce(random, SHIM_WATCH_NOT));
+        cr_assert(stub_announced(random, &watch));
     }
     make_random(random, 5000);
-    cr_assert_not(stub_announce(random, true), "there is an end");
-    cr_assert_not(stub_announced(random));
+    cr_assert_not(stub_announce(random, SHIM_WATCH_SENT), "there is an end");
+    cr_assert_not(stub_announced(random, &watch));
     for (unsigned i = 0; i < 1024; i++) {
         make_random(random, i);
         stub_withdraw(random);
-        cr_assert_not(stub_announced(random));
+        cr_assert_not(stub_announced(random, &watch));
         stub_withdraw(random);
     }
-    cr_assert(stub_announce(random, false));
+    cr_assert(stub_announce(random, SHIM_WATCH_NOT));
 }
 
 static ssize_t guarded_write(int fd, const uint8_t *octets, size_t length, ssize_t really)
@@ -231,7 +237,7 @@ Test(guard, the_descriptor_of_a_watched_hello)
     memcpy(hello, client_hello, sizeof hello);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     cr_assert(stub_guard_idle());
-    cr_assert(stub_announce(random, true));
+    cr_assert(stub_announce(random, SHIM_WATCH_SENT));
     cr_assert_not(stub_guard_idle());
     cr_assert_not(stub_descriptor_of(random, &fd));
     (void)guarded_write(pair[0], hello, sizeof hello, -1); /* EAGAIN, say */
@@ -365,4 +371,60 @@ Test(downgrade, policy_refuses_what_it_would_let_pass)
     cr_assert_str_eq(shim_policy_begin(&facts).reason, "quic");
     facts.port_watched = false;
     cr_assert_eq(shim_policy_begin(&facts).action, SHIM_ACTION_IGNORE);
+}
+
+/* ---- requests to proxies ---- */
+
+static void note_request(int fd, const char *request)
+{
+    stub_tunnel_note(fd, request, strlen(request));
+}
+
+Test(guard, svcb_36_tunnels_by_socket_and_by_host)
+{
+    int pair[2];
+    uint16_t port = 0;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    cr_assert_not(stub_tunnel_of(pair[0], "a.example", &port));
+    note_request(pair[0], "CONNECT a.Example:8443 HTTP/1.1\r\nHost: b.example:1\r\n\r\n");
+    note_request(pair[1], "CONNECT [2001:db8::1]:443 HTTP/1.1\r\n\r\n");
+    cr_assert(stub_tunnel_of(pair[0], "whatever", &port));
+    cr_assert_eq(port, 8443);
+    cr_assert(stub_tunnel_of(pair[1], "whatever", &port));
+    cr_assert_eq(port, 443);
+    cr_assert(stub_tunnel_of(-1, "A.example", &port));
+    cr_assert_eq(port, 8443);
+    cr_assert_not(stub_tunnel_of(-1, "b.example", &port));
+    /* The newest counts, and a connection that is closed does not. */
+    note_request(pair[1], "CONNECT a.example:444 HTTP/1.1\r\n\r\n");
+    cr_assert(stub_tunnel_of(-1, "a.example", &port));
+    cr_assert_eq(port, 444);
+    close(pair[1]);
+    cr_assert(stub_tunnel_of(-1, "a.example", &port));
+    cr_assert_eq(port, 8443);
+    close(pair[0]);
+    cr_assert_not(stub_tunnel_of(-1, "a.example", &port));
+}
+
+Test(guard, svcb_36_what_is_no_request)
+{
+    static const char *const others[] = {"GET / HTTP/1.1\r\n",
+                                         "CONNECT ",
+                                         "CONNECT a.example:443",
+                                         "CONNECT a.example HTTP/1.1",
+                                         "CONNECT :443 HTTP/1.1",
+                                         "CONNECT a.example: HTTP/1.1",
+                                         "CONNECT a.example:4x HTTP/1.1",
+                                         "CONNECT a.example:65536 HTTP/1.1",
+                                         "CONNECT a.example:99999999999999999999 HTTP/1.1",
+                                         ""};
+    int pair[2];
+    uint16_t port;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        note_request(pair[0], others[i]);
+        cr_assert_not(stub_tunnel_of(pair[0], "a.example", &port), "%s", others[i]);
+    }
+    close(pair[0]);
+    close(pair[1]);
 }

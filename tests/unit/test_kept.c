@@ -11,8 +11,10 @@
 
 enum { SECOND = 1000000 };
 
-static const struct shim_kept_source usual = {
-    .host = "secret.example.org", .port = 443, .ech_config_list = {(const uint8_t *)"list", 4}};
+static const struct shim_kept_source usual = {.host = "secret.example.org",
+                                              .port = 443,
+                                              .endpoint = "pool.example.org:443",
+                                              .ech_config_list = {(const uint8_t *)"list", 4}};
 
 static enum shim_kept_kind kind_at(const struct shim_kept_source *source, uint64_t now_us)
 {
@@ -45,6 +47,9 @@ Test(kept, ech_92_ech_93_bound_to_the_source)
     other = usual;
     other.port = 8443;
     cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another port");
+    other = usual;
+    other.endpoint = "pool.example.org:8443";
+    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another endpoint with the same list");
     other = usual;
     other.ech_config_list = LIST("lisu");
     cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another record of the same name");

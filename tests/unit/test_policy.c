@@ -62,32 +62,101 @@ Test(policy, something_is_missing)
     }
 }
 
+enum { OPPORTUNISTIC, STRICT, RULES };
+
+/* What becomes of a search, in mode opportunistic and in mode strict. */
+static void check_decision(struct shim_policy_facts facts, enum shim_search search,
+                           enum shim_action opportunistic, const char *reason)
+{
+    for (int rule = OPPORTUNISTIC; rule < RULES; rule++) {
+        facts.mode = rule == STRICT ? SHIM_MODE_STRICT : SHIM_MODE_OPPORTUNISTIC;
+        struct shim_decision decision = shim_policy_decide(&facts, search);
+        enum shim_action expected = rule == STRICT && opportunistic != SHIM_ACTION_OFFER
+                                        ? SHIM_ACTION_REFUSE
+                                        : opportunistic;
+        cr_assert_eq(decision.action, expected, "%s: action %d", reason, decision.action);
+        cr_assert(reason == NULL ? decision.reason == NULL
+                                 : decision.reason != NULL && strcmp(decision.reason, reason) == 0,
+                  "%s, not %s", decision.reason, reason);
+    }
+}
+
 Test(policy, what_was_found)
 {
     static const struct {
         enum shim_search search;
+        enum shim_action action;
         const char *reason;
-    } rows[] = {{SHIM_SEARCH_NO_RECORD, "no_record"},
-                {SHIM_SEARCH_ELSEWHERE, "other_endpoint"},
-                {SHIM_SEARCH_UNUSABLE, "no_usable_config"},
-                {SHIM_SEARCH_FAILED, "lookup_failed"},
-                {SHIM_SEARCH_BAD_SETTINGS, "settings"}};
-    static const struct {
-        enum shim_mode mode;
-        enum shim_action without;
-    } modes[] = {{SHIM_MODE_OPPORTUNISTIC, SHIM_ACTION_PLAIN},
-                 {SHIM_MODE_STRICT, SHIM_ACTION_REFUSE}};
-    for (size_t m = 0; m < sizeof modes / sizeof *modes; m++) {
-        struct shim_policy_facts facts = everything;
-        facts.mode = modes[m].mode;
-        struct shim_decision decision = shim_policy_decide(&facts, SHIM_SEARCH_USABLE);
-        cr_assert_eq(decision.action, SHIM_ACTION_OFFER);
-        cr_assert_null(decision.reason);
-        for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-            decision = shim_policy_decide(&facts, rows[i].search);
-            cr_assert_eq(decision.action, modes[m].without, "%s", rows[i].reason);
-            cr_assert_str_eq(decision.reason, rows[i].reason);
-        }
+    } rows[] = {{SHIM_SEARCH_USABLE, SHIM_ACTION_OFFER, NULL},
+                {SHIM_SEARCH_NO_RECORD, SHIM_ACTION_PLAIN, "no_record"},
+                {SHIM_SEARCH_UNUSABLE, SHIM_ACTION_PLAIN, "no_usable_config"},
+                {SHIM_SEARCH_DISABLED, SHIM_ACTION_PLAIN, "disabled"},
+                {SHIM_SEARCH_FAILED, SHIM_ACTION_PLAIN, "lookup_failed"},
+                {SHIM_SEARCH_BAD_SETTINGS, SHIM_ACTION_PLAIN, "settings"},
+                {SHIM_SEARCH_PRIVATE_NAME, SHIM_ACTION_PLAIN, "private_name"},
+                {SHIM_SEARCH_PRIVATE_ADDRESS, SHIM_ACTION_PLAIN, "private_address"},
+                {SHIM_SEARCH_TUNNEL, SHIM_ACTION_PLAIN, "tunnel"},
+                {SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_PLAIN, "other_endpoint"},
+                {SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint"},
+                {SHIM_SEARCH_THERE, SHIM_ACTION_REFUSE, "internal"}};
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        check_decision(everything, rows[i].search, rows[i].action, rows[i].reason);
+    }
+}
+
+/* Nobody is told of, but what RFC 9849, 6.2 allows: GREASE where a plain hello would pass. */
+Test(policy, svcb_29_svcb_31_without_ech_there_is_grease)
+{
+    struct shim_policy_facts facts = everything;
+    facts.grease = true;
+    check_decision(facts, SHIM_SEARCH_NO_RECORD, SHIM_ACTION_GREASE, "no_record");
+    facts.dns_reason = DNS_REASON_NXDOMAIN;
+    facts.dns_protected = true;
+    check_decision(facts, SHIM_SEARCH_NO_RECORD, SHIM_ACTION_GREASE, "nxdomain");
+    check_decision(facts, SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_GREASE, "other_endpoint");
+}
+
+/* All endpoints have ech: no hello without, where the connection cannot lead to one (RFC 9848,
+ * 5.1). */
+Test(policy, svcb_48_svcb_49_reliant)
+{
+    struct shim_policy_facts facts = everything;
+    facts.grease = true;
+    facts.all_have_ech = true;
+    check_decision(facts, SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_REFUSE, "svcb_reliant");
+    check_decision(facts, SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint");
+    /* A mixed set is no way past its endpoints with ech either, if those do not answer. */
+    facts.all_have_ech = false;
+    check_decision(facts, SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint");
+}
+
+/* By the letter such records have ech; the hello goes to their endpoint, with GREASE (RFC 9849,
+ * 6.1). */
+Test(policy, svcb_60_reliant_and_unusable)
+{
+    struct shim_policy_facts facts = everything;
+    facts.grease = true;
+    facts.all_have_ech = true;
+    check_decision(facts, SHIM_SEARCH_UNUSABLE, SHIM_ACTION_GREASE, "no_usable_config");
+}
+
+/* Over protected DNS a look-up that fails ends the attempt, but not an authentic "I do not answer
+ * that"; over plain DNS nothing is proved by it. */
+Test(policy, svcb_33_svcb_34_svcb_59_look_ups_that_fail)
+{
+    struct shim_policy_facts facts = everything;
+    facts.grease = true;
+    for (int reason = DNS_REASON_TIMEOUT;
+         strcmp(dns_reason_name((enum dns_reason)reason), "unknown") != 0; reason++) {
+        const char *name = dns_reason_name((enum dns_reason)reason);
+        bool said = reason == DNS_REASON_REFUSED || reason == DNS_REASON_FORMERR ||
+                    reason == DNS_REASON_RCODE;
+        facts.dns_reason = (enum dns_reason)reason;
+        facts.dns_protected = false;
+        check_decision(facts, SHIM_SEARCH_FAILED, SHIM_ACTION_GREASE, name);
+        facts.dns_protected = true;
+        check_decision(facts, SHIM_SEARCH_FAILED, said ? SHIM_ACTION_GREASE : SHIM_ACTION_REFUSE,
+                       name);
     }
 }
 

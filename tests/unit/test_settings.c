@@ -55,6 +55,7 @@ Test(settings, defaults)
     cr_assert_eq(settings.resolver.kind, DNS_RESOLVER_SYSTEM);
     cr_assert_not(settings.config_list_given);
     cr_assert_eq(settings.timeout_ms, 2000);
+    cr_assert_not(settings.private);
     cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
     cr_assert_null(settings.cache);
     cr_assert_null(settings.log_file);
@@ -73,6 +74,19 @@ Test(settings, empty_is_as_if_not_set)
     cr_assert(shim_settings_watches(&settings, 443));
     cr_assert_not(settings.config_list_given);
     cr_assert_null(settings.report);
+    shim_settings_free(&settings);
+}
+
+Test(settings, private)
+{
+    struct shim_settings settings = PARSE(0, "ECHSHIM_PRIVATE", "on");
+    cr_assert(settings.private);
+    shim_settings_free(&settings);
+    settings = PARSE(0, "ECHSHIM_PRIVATE", "off");
+    cr_assert_not(settings.private);
+    shim_settings_free(&settings);
+    settings = PARSE(1, "ECHSHIM_PRIVATE", "yes");
+    cr_assert_not(settings.private, "the safe choice");
     shim_settings_free(&settings);
 }
 

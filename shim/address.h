@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Internet addresses of both families as one kind. Pure.
+ */
+#ifndef SHIM_ADDRESS_H
+#define SHIM_ADDRESS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+/* Octets in the order of the network; IPv4 as ::ffff:0:0/96 (RFC 4291, 2.5.5.2). */
+struct shim_address {
+    uint8_t octets[16];
+};
+
+enum { SHIM_ADDRESSES_MAX = 16 };
+
+/* The first so many of a host's. */
+struct shim_addresses {
+    struct shim_address list[SHIM_ADDRESSES_MAX];
+    size_t count;
+};
+
+struct shim_address shim_address_of_ipv4(const uint8_t octets[4]);
+struct shim_address shim_address_of_ipv6(const uint8_t octets[16]);
+/* False if it is none: NULL, or of another family. */
+bool shim_address_of(const struct sockaddr *from, struct shim_address *address);
+/* AF_INET, also for one that came as a mapped one, or AF_INET6. */
+int shim_address_family(const struct shim_address *address);
+/* Writes a socket address; returns its length. The port is in host order. */
+socklen_t shim_address_write(const struct shim_address *address, uint16_t port,
+                             struct sockaddr_storage *to);
+
+bool shim_address_equal(const struct shim_address *a, const struct shim_address *b);
+bool shim_addresses_hold(const struct shim_addresses *addresses, const struct shim_address *one);
+/* Adds one that is not there yet; what does not fit is left out. */
+void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *one);
+
+/*
+ * Does the address mean another host in another network? Loopback, link-local, RFC 1918, unique
+ * local (RFC 4193), site-local, shared by carriers (RFC 6598), and those that a connect takes for
+ * this host (0.0.0.0/8, ::).
+ */
+bool shim_address_is_private(const struct shim_address *address);
+
+#endif

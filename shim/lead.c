@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/lead.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <string.h>
+
+#include "shim/engine.h"
+#include "shim/own_socket.h"
+#include "shim/race.h"
+#include "shim/socket_identity.h"
+
+static void close_fresh(struct shim_lead *lead)
+{
+    if (lead->fresh >= 0) {
+        (void)shim_own_close(lead->fresh);
+        lead->fresh = -1;
+    }
+}
+
+/* The ways to one endpoint, out of a route to several. */
+static void note_hops(struct shim_lead *lead, const struct shim_route *route, size_t endpoint)
+{
+    lead->count = 0;
+    for (size_t i = 0; i < route->count; i++) {
+        if (route->hops[i].endpoint == endpoint && !route->hops[i].here) {
+            lead->hops[lead->count++] = route->hops[i];
+        }
+    }
+}
+
+static struct shim_race race_for(const struct shim_hop *hops, size_t count, int fd, int like,
+                                 unsigned timeout_ms)
+{
+    like = fd >= 0 ? fd : like;
+    int flags = like >= 0 ? fcntl(like, F_GETFL) : 0;
+    return (struct shim_race){
+        .like = like,
+        .hops = hops,
+        .count = count,
+        .timeout_ms = shim_reconnect_bound(like, timeout_ms),
+        .wait = flags < 0 || (flags & O_NONBLOCK) == 0,
+    };
+}
+
+enum shim_lead_result shim_lead(struct shim_lead *lead, const struct shim_route *route, int fd,
+                                int like, unsigned timeout_ms, size_t *endpoint)
+{
+    struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};
+    if (fd >= 0 && shim_reconnect_check(&old, 0) != SHIM_RECONNECT_DONE) {
+        return SHIM_LEAD_NO_WAY;
+    }
+    struct shim_race race = race_for(route->hops, route->count, fd, like, timeout_ms);
+    size_t winner;
+    int fresh = shim_race(&race, &winner);
+    if (fresh == SHIM_RACE_LOST) {
+        return SHIM_LEAD_DEAD;
+    }
+    *endpoint = route->hops[winner].endpoint;
+    if (fresh == SHIM_RACE_HERE) {
+        if (fd < 0) {
+            shim_lead_confirm(lead, route, *endpoint);
+        }
+        return SHIM_LEAD_ARRIVED;
+    }
+    if (fd >= 0 && shim_reconnect_put(&old, fresh) != SHIM_RECONNECT_DONE) {
+        return SHIM_LEAD_NO_WAY;
+    }
+    lead->peer = route->hops[winner].address;
+    lead->moved = true;
+    if (fd < 0) {
+        lead->pending = true;
+        note_hops(lead, route, *endpoint);
+        lead->fresh = fresh;
+    }
+    return SHIM_LEAD_ARRIVED;
+}
+
+void shim_lead_confirm(struct shim_lead *lead, const struct shim_route *route, size_t endpoint)
+{
+    note_hops(lead, route, endpoint);
+    lead->pending = lead->count > 0; /* without addresses there is nothing to compare with */
+}
+
+/* ---- hellos that are waited for ---- */
+
+enum { AWAITED_MAX = 256 };
+
+enum awaited_state { AWAITED_FREE, AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
+
+/* The lock is not held while a connection is made: a busy entry is its thread's. */
+struct awaited {
+    enum awaited_state state;
+    bool ended; /* nobody waits any more; the thread that is busy with it clears up */
+    struct shim_lead lead;
+    const char *failure;
+};
+
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static struct awaited table[AWAITED_MAX];
+
+void shim_lead_before_fork(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void shim_lead_after_fork(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+/* Under the lock. */
+static struct awaited *find(const uint8_t random[32])
+{
+    for (size_t i = 0; i < AWAITED_MAX; i++) {
+        if (table[i].state != AWAITED_FREE && !table[i].ended &&
+            memcmp(table[i].lead.random, random, sizeof table[i].lead.random) == 0) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+static void clear(struct awaited *one)
+{
+    close_fresh(&one->lead);
+    *one = (struct awaited){.state = AWAITED_FREE};
+}
+
+bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32])
+{
+    pthread_mutex_lock(&lock);
+    for (size_t i = 0; i < AWAITED_MAX && !lead->awaited; i++) {
+        if (table[i].state == AWAITED_FREE) {
+            memcpy(lead->random, random, sizeof lead->random);
+            table[i] = (struct awaited){.state = AWAITED_OPEN, .lead = *lead};
+            lead->fresh = -1; /* the table's now */
+            lead->awaited = true;
+        }
+    }
+    pthread_mutex_unlock(&lock);
+    return lead->awaited;
+}
+
+void shim_lead_end(struct shim_lead *lead)
+{
+    if (lead->awaited) {
+        pthread_mutex_lock(&lock);
+        struct awaited *one = find(lead->random);
+        if (one != NULL && one->state == AWAITED_BUSY) {
+            one->ended = true;
+        } else if (one != NULL) {
+            clear(one);
+        }
+        pthread_mutex_unlock(&lock);
+    }
+    close_fresh(lead);
+    lead->pending = false;
+    lead->awaited = false;
+}
+
+const char *shim_lead_failure(const struct shim_lead *lead)
+{
+    const char *failure = NULL;
+    if (lead->awaited) {
+        pthread_mutex_lock(&lock);
+        const struct awaited *one = find(lead->random);
+        failure = one != NULL ? one->failure : NULL;
+        pthread_mutex_unlock(&lock);
+    }
+    return failure;
+}
+
+/* ---- a hello is about to leave ---- */
+
+static bool leads_to(const struct shim_lead *lead, int fd)
+{
+    struct sockaddr_storage peer;
+    struct shim_address address;
+    socklen_t length = sizeof peer;
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 ||
+        !shim_address_of((const struct sockaddr *)&peer, &address)) {
+        return false;
+    }
+    uint16_t port = ntohs(peer.ss_family == AF_INET
+                              ? ((const struct sockaddr_in *)(const void *)&peer)->sin_port
+                              : ((const struct sockaddr_in6 *)(const void *)&peer)->sin6_port);
+    for (size_t i = 0; i < lead->count; i++) {
+        if (lead->hops[i].port == port && shim_address_equal(&lead->hops[i].address, &address)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* The connection that was made already, or one made now. */
+static int take_fresh(struct shim_lead *lead, int fd)
+{
+    if (lead->fresh >= 0) {
+        int fresh = lead->fresh;
+        lead->fresh = -1;
+        return fresh;
+    }
+    struct shim_race race =
+        race_for(lead->hops, lead->count, fd, -1, shim_engine_state()->settings.timeout_ms);
+    size_t winner;
+    return shim_race(&race, &winner);
+}
+
+/* NULL, or why the hello must not leave. */
+static const char *arrange(struct shim_lead *lead, int fd)
+{
+    if (leads_to(lead, fd)) {
+        return NULL;
+    }
+    struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};
+    enum shim_reconnect way = shim_reconnect_check(&old, 0);
+    if (way == SHIM_RECONNECT_DONE) {
+        int fresh = take_fresh(lead, fd);
+        way = fresh >= 0 ? shim_reconnect_put(&old, fresh) : SHIM_RECONNECT_FAILED;
+    }
+    return way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way);
+}
+
+bool shim_lead_hello_leaves(const uint8_t random[32], int fd)
+{
+    int saved = errno;
+    struct shim_lead lead;
+    pthread_mutex_lock(&lock);
+    struct awaited *one = find(random);
+    bool open = one != NULL && one->state == AWAITED_OPEN;
+    bool allowed = one == NULL || (one->state == AWAITED_LEFT && one->failure == NULL);
+    if (open) {
+        one->state = AWAITED_BUSY;
+        lead = one->lead;
+        one->lead.fresh = -1; /* in our hand */
+    }
+    pthread_mutex_unlock(&lock);
+    if (!open) {
+        return allowed;
+    }
+    const struct shim_stub *stub = shim_engine_state()->stub;
+    stub->enter();
+    const char *failure = arrange(&lead, fd);
+    close_fresh(&lead);
+    stub->leave();
+    pthread_mutex_lock(&lock);
+    one->state = AWAITED_LEFT;
+    one->failure = failure;
+    if (one->ended) {
+        clear(one);
+    }
+    pthread_mutex_unlock(&lock);
+    errno = saved;
+    return failure == NULL;
+}

@@ -1,0 +1,137 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/race.h"
+
+#include <errno.h>
+
+#include "shim/engine.h"
+#include "shim/own_socket.h"
+#include "shim/socket_copy.h"
+
+/* The attempts of a race: descriptors are -1 where there is none. */
+struct running {
+    const struct shim_race *race;
+    struct pollfd attempts[SHIM_HOPS_MAX];
+    size_t begun;
+    size_t alive;
+    int failure; /* errno of the newest that failed */
+    uint64_t deadline_us;
+    uint64_t next_us; /* when the next one begins */
+};
+
+static uint64_t now_us(void)
+{
+    return shim_engine_state()->lookup.io->now_us();
+}
+
+/* Connected (true), or in the list of those that are being made, or failed. */
+static bool begin(struct running *running)
+{
+    size_t place = running->begun++;
+    const struct shim_hop *hop = &running->race->hops[place];
+    struct sockaddr_storage to;
+    socklen_t length = shim_address_write(&hop->address, hop->port, &to);
+    int fd = shim_socket_to(running->race->like, (const struct sockaddr *)&to);
+    running->attempts[place] = (struct pollfd){.fd = fd, .events = POLLOUT};
+    running->next_us = now_us() + SHIM_RACE_DELAY_MS * 1000;
+    if (fd >= 0 && shim_own_connect(fd, (const struct sockaddr *)&to, length) == 0) {
+        return true;
+    }
+    if (fd >= 0 && errno == EINPROGRESS) {
+        running->alive++;
+        return !running->race->wait && running->race->count == 1;
+    }
+    running->failure = errno;
+    running->next_us = 0;
+    if (fd >= 0) {
+        (void)shim_own_close(fd);
+        running->attempts[place].fd = -1;
+    }
+    return false;
+}
+
+/* One of those that were being made is connected: its place, else their number. */
+static size_t look(struct running *running)
+{
+    for (size_t i = 0; i < running->begun; i++) {
+        struct pollfd *attempt = &running->attempts[i];
+        int failure = 0;
+        socklen_t length = sizeof failure;
+        if (attempt->fd < 0 || attempt->revents == 0) {
+            continue;
+        }
+        if (getsockopt(attempt->fd, SOL_SOCKET, SO_ERROR, &failure, &length) == 0 && failure == 0) {
+            return i;
+        }
+        running->failure = failure;
+        running->alive--;
+        running->next_us = 0;
+        (void)shim_own_close(attempt->fd);
+        attempt->fd = -1;
+    }
+    return running->begun;
+}
+
+/* Waits for news, until the next one is to begin; false when there is nothing more to wait for. */
+static bool wait_for_news(struct running *running)
+{
+    uint64_t now = now_us();
+    bool more = running->begun < running->race->count;
+    uint64_t until =
+        more && running->next_us < running->deadline_us ? running->next_us : running->deadline_us;
+    if (running->alive == 0 || now >= running->deadline_us) {
+        running->failure = running->alive > 0 ? ETIMEDOUT : running->failure;
+        return more && running->alive == 0 && now < running->deadline_us;
+    }
+    int timeout = now < until ? (int)((until - now + 999) / 1000) : 0;
+    for (size_t i = 0; i < running->begun; i++) {
+        running->attempts[i].revents = 0;
+    }
+    return shim_own_poll(running->attempts, running->begun, timeout) >= 0 || errno == EINTR;
+}
+
+static size_t run(struct running *running, bool *here)
+{
+    const struct shim_race *race = running->race;
+    for (;;) {
+        while (running->begun < race->count &&
+               (running->alive == 0 || now_us() >= running->next_us)) {
+            if (race->hops[running->begun].here) {
+                *here = true;
+                return running->begun;
+            }
+            if (begin(running)) {
+                return running->begun - 1;
+            }
+        }
+        if (!wait_for_news(running)) {
+            return race->count;
+        }
+        size_t winner = look(running);
+        if (winner < running->begun) {
+            return winner;
+        }
+    }
+}
+
+int shim_race(const struct shim_race *race, size_t *winner)
+{
+    int saved = errno;
+    bool here = false;
+    struct running running = {
+        .race = race,
+        .failure = EHOSTUNREACH,
+        .deadline_us = now_us() + (uint64_t)race->timeout_ms * 1000,
+    };
+    *winner = run(&running, &here);
+    int fd = SHIM_RACE_LOST;
+    for (size_t i = 0; i < running.begun; i++) {
+        if (i == *winner && !here) {
+            fd = running.attempts[i].fd;
+        } else if (running.attempts[i].fd >= 0) {
+            (void)shim_own_close(running.attempts[i].fd);
+        }
+    }
+    fd = here ? SHIM_RACE_HERE : fd;
+    errno = fd == SHIM_RACE_LOST ? running.failure : saved;
+    return fd;
+}

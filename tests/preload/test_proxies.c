@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Through a CONNECT proxy (RFC 9460, 3.2): its port is one of ECHSHIM_PORTS. The proxy listens at
+ * 127.0.0.6:3128 and leads to the world's server; the zone is asked over plain DNS or over TLS. */
+#include "checks.h"
+#include "pools.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(proxies, .fini = world_end, .timeout = 120);
+
+#define PROXY "127.0.0.6:3128"
+#define PORTS "ECHSHIM_PORTS=443,3128"
+#define ECH_RECORD INNER_NAME " 60 IN HTTPS 1 . ech=\"{0}\""
+#define PROXIED "https_proxy=http://" PROXY " "
+
+static struct world *start(const char *const lines[])
+{
+    char program[400];
+    char log[200];
+    struct world *world = world_start(NULL);
+    snprintf(program, sizeof program, "%s/../peers/connect_proxy", world->pki);
+    snprintf(log, sizeof log, "%s/proxy.log", world->folder);
+    char *const argv[] = {program, PROXY, RELAY_ADDRESS, log, NULL};
+    world_spawn(world, "proxy", "listening ", argv);
+    zone_start(world, lines, NULL);
+    return world;
+}
+
+static struct run_result run(struct world *world, const char *mode, char *resolver, char *more,
+                             const char *command)
+{
+    char variable[64];
+    snprintf(variable, sizeof variable, "ECHSHIM_MODE=%s", mode);
+    return world_shell(world, RUN_SHIM, (char *[]){PORTS, variable, resolver, more, NULL}, command);
+}
+
+static void expect_tunnel(const struct world *world)
+{
+    cr_assert_str_eq(world_read(world, "proxy.log", NULL), INNER_NAME ":443\n");
+}
+
+/* The proxy alone resolves the name. Over plain DNS it is not told to whoever listens. */
+static void check_plain(const char *command, const struct program *program)
+{
+    struct world *world = start((const char *const[]){ECH_RECORD, NULL});
+    struct run_result result = run(world, "opportunistic", ZONE, NULL, command);
+    expect_exit(&result, 0, HELLO);
+    expect_tunnel(world);
+    expect_report(world, 1, "grease", "tunnel");
+    cr_assert_eq(zone_questions(world, INNER_NAME), 0u);
+    cr_assert_eq(zone_questions(world, "_3128._https." INNER_NAME), 0u);
+    result = run(world, "strict", ZONE, "ECHSHIM_REPORT=/dev/null", command);
+    cr_assert_eq(result.exit_code, program->failure_exit, "%s%s", result.out, result.err);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 1u, "none more");
+    cr_assert_eq(zone_questions(world, INNER_NAME), 0u);
+}
+
+Test(proxies, svcb_36_no_look_up_over_plain_dns_wget)
+{
+    check_plain(PROXIED WGET, &a_wget);
+}
+
+Test(proxies, svcb_36_no_look_up_over_plain_dns_curl)
+{
+    check_plain(PROXIED CURL, &a_curl);
+}
+
+/* With a config set by hand there is nothing to be asked. */
+static void check_static(const char *command)
+{
+    char list[1100];
+    struct world *world = start((const char *const[]){ECH_RECORD, NULL});
+    snprintf(list, sizeof list, "ECHSHIM_CONFIG_LIST=%s", world->configs);
+    struct run_result result = run(world, "strict", ZONE, list, command);
+    expect_exit(&result, 0, HELLO);
+    expect_tunnel(world);
+    world_expect_accepted(world, 1);
+    cr_assert_eq(zone_questions(world, INNER_NAME), 0u);
+}
+
+Test(proxies, svcb_36_a_config_set_by_hand_wget)
+{
+    check_static(PROXIED WGET);
+}
+
+Test(proxies, svcb_36_a_config_set_by_hand_curl)
+{
+    check_static(PROXIED CURL);
+}
+
+/* Several connections at once, some of which are tunnels already: whose hello is whose is known by
+ * the name that CONNECT asked for. */
+Test(proxies, svcb_36_parallel_tunnels)
+{
+    struct world *world = start((const char *const[]){ECH_RECORD, NULL});
+    struct run_result result =
+        run(world, "opportunistic", ZONE, NULL,
+            PROXIED "curl -sS --http1.1 -Z --cacert \"$CA\" -H 'Connection: close' " URL "a " URL
+                    "b " URL "c");
+    expect_exit(&result, 0, HELLO);
+    expect_report(world, 3, "grease", "tunnel");
+    cr_assert_eq(zone_questions(world, INNER_NAME), 0u);
+    cr_assert_eq(zone_questions(world, "_3128._https." INNER_NAME), 0u);
+}
+
+/* Its port not being watched, a proxy is no matter of ours. */
+Test(proxies, a_port_that_is_not_watched)
+{
+    struct world *world = start((const char *const[]){ECH_RECORD, NULL});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", ZONE, NULL},
+                    PROXIED WGET " && " PROXIED CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "grease") + world_report_count(world, "plain"), 0u);
+}
+
+/* What has been a tunnel says nothing of a connection that is none. */
+Test(proxies, a_direct_connection_after_a_tunnel)
+{
+    struct world *world = start((const char *const[]){ECH_RECORD, NULL});
+    struct run_result result =
+        run(world, "opportunistic", ZONE, NULL,
+            "/usr/bin/python3 -c 'import urllib.request as r\n"
+            "p = r.build_opener(r.ProxyHandler({\"https\": \"http://" PROXY "\"}))\n"
+            "p.open(\"" URL "\").read()\n"
+            "d = r.build_opener(r.ProxyHandler({}))\n"
+            "print(d.open(\"" URL "\").read().decode())'");
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "grease"), 1u);
+    cr_assert_eq(world_report_count(world, "accepted"), 1u);
+}
