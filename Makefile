@@ -36,7 +36,7 @@ SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefi
 try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo $(1))
 HARDENING := $(foreach flag,$(HARDENING),$(call try,$(flag)))
 
-PKGS := gnutls nettle hogweed gmp ldns
+PKGS := gnutls nettle hogweed gmp ldns libnghttp2
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
 PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
 

@@ -41,6 +41,20 @@ const char *dns_reason_name(enum dns_reason reason)
         return "no_memory";
     case DNS_REASON_NO_RANDOM:
         return "no_random";
+    case DNS_REASON_RESOLVER_ADDRESS:
+        return "resolver_address";
+    case DNS_REASON_RESOLVER_CERTIFICATE:
+        return "resolver_certificate";
+    case DNS_REASON_RESOLVER_TLS:
+        return "resolver_tls";
+    case DNS_REASON_RESOLVER_ECH:
+        return "resolver_ech";
+    case DNS_REASON_RESOLVER_CLOSED:
+        return "resolver_closed";
+    case DNS_REASON_HTTP_STATUS:
+        return "http_status";
+    case DNS_REASON_HTTP_ANSWER:
+        return "http_answer";
     }
     return "unknown";
 }

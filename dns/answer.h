@@ -42,6 +42,14 @@ enum dns_reason {
     DNS_REASON_NETWORK,
     DNS_REASON_NO_MEMORY,
     DNS_REASON_NO_RANDOM,
+    /* of DNS_FAILED, where the resolver is an encrypted one */
+    DNS_REASON_RESOLVER_ADDRESS,     /* the system knows no address of it */
+    DNS_REASON_RESOLVER_CERTIFICATE, /* it could not prove who it is */
+    DNS_REASON_RESOLVER_TLS,         /* the handshake failed otherwise, or a record was broken */
+    DNS_REASON_RESOLVER_ECH,         /* a handshake with ECH failed */
+    DNS_REASON_RESOLVER_CLOSED,      /* it closed the connection without an answer */
+    DNS_REASON_HTTP_STATUS,          /* not 2xx (RFC 8484, 4.2.1) */
+    DNS_REASON_HTTP_ANSWER,          /* no DNS message in it, or broken HTTP */
 };
 
 /* A fixed lower-case word ("ok", "nodata", "servfail", "malformed_answer", ...). Never NULL, static

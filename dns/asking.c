@@ -3,28 +3,112 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
-void dns_asking_begin(struct dns_asking *asking, const struct dns_io *io,
+/* The question as a ticket of the channel. */
+static void channel_begin(struct dns_asking *asking, uint64_t deadline_us)
+{
+    struct writer query;
+    wr_init(&query, DNS_QUERY_SIZE);
+    asking->failure = DNS_REASON_NO_MEMORY;
+    if (dns_query_encode(asking->question, 0, &query) == ECH_OK) {
+        asking->failure =
+            dns_channel_ask(asking->channel, wr_view(&query), deadline_us, &asking->ticket);
+    }
+    wr_free(&query);
+}
+
+void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup,
                       const struct dns_servers *servers, const struct dns_question *question,
                       uint64_t deadline_us)
 {
-    asking->x = NULL;
-    dns_plain_begin(&asking->plain, io, servers, question, deadline_us);
+    *asking = (struct dns_asking){
+        .io = lookup->io, .channel = lookup->channel, .question = question, .servers = servers};
+    if (asking->channel != NULL) {
+        channel_begin(asking, deadline_us);
+    } else if (servers->count > 0) {
+        dns_plain_begin(&asking->plain, lookup->io, servers, question, deadline_us);
+    } else {
+        asking->failure = DNS_REASON_NO_MEMORY; /* for the channel that ought to be there */
+    }
+}
+
+static enum dns_reason channel_parse(struct dns_asking *asking, struct bytes message)
+{
+    struct dns_exchange *x = asking->x;
+    if (message.len > sizeof x->message) {
+        return DNS_REASON_MALFORMED_ANSWER;
+    }
+    /* The answer borrows from there. */
+    memcpy(x->message, message.data, message.len);
+    struct bytes kept = bytes_of(x->message, message.len);
+    if (!dns_answer_matches(kept, asking->question, 0)) {
+        return DNS_REASON_MALFORMED_ANSWER;
+    }
+    switch (dns_answer_parse(kept, asking->question, &x->answer)) {
+    case ECH_OK:
+        return dns_reason_of_rcode(&x->answer);
+    case ECH_ERR_NOMEM:
+        return DNS_REASON_NO_MEMORY;
+    default:
+        return DNS_REASON_MALFORMED_ANSWER;
+    }
+}
+
+static enum dns_reason channel_drive(struct dns_asking *asking, uint64_t deadline_us, bool *pending)
+{
+    struct writer message;
+    wr_init(&message, DNS_MESSAGE_MAX);
+    enum dns_reason reason =
+        dns_channel_wait(asking->channel, asking->ticket, 0, &message, pending);
+    if (!*pending) {
+        asking->ticket = NULL;
+        if (reason == DNS_REASON_OK) {
+            reason = channel_parse(asking, wr_view(&message));
+        }
+    } else if (asking->io->now_us() >= deadline_us) {
+        dns_channel_expire(asking->channel, asking->ticket);
+        asking->ticket = NULL;
+        *pending = false;
+        reason = DNS_REASON_TIMEOUT;
+    }
+    wr_free(&message);
+    return reason;
 }
 
 enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_t deadline_us, bool *pending)
 {
     *pending = false;
+    if (asking->failure != DNS_REASON_OK) {
+        return asking->failure;
+    }
     if (asking->x == NULL && (asking->x = malloc(sizeof *asking->x)) == NULL) {
         return DNS_REASON_NO_MEMORY;
+    }
+    if (asking->channel != NULL) {
+        return channel_drive(asking, deadline_us, pending);
     }
     asking->plain.deadline_us = deadline_us;
     return dns_plain_drive(&asking->plain, asking->x, pending);
 }
 
+static void channel_wait(struct dns_asking *const *askings, size_t count, uint64_t until_us)
+{
+    struct dns_ticket *tickets[DNS_ASKING_MAX];
+    size_t used = 0;
+    for (; used < count && used < DNS_ASKING_MAX; used++) {
+        tickets[used] = askings[used]->ticket;
+    }
+    dns_channel_wait_any(askings[0]->channel, tickets, used, until_us);
+}
+
 bool dns_asking_wait(struct dns_asking *const *askings, size_t count, uint64_t until_us)
 {
-    const struct dns_io *io = askings[0]->plain.io;
+    const struct dns_io *io = askings[0]->io;
+    if (askings[0]->channel != NULL) {
+        channel_wait(askings, count, until_us);
+        return true;
+    }
     struct pollfd fds[DNS_ASKING_MAX];
     size_t used = 0;
     for (; used < count && used < DNS_ASKING_MAX; used++) {
@@ -41,7 +125,11 @@ bool dns_asking_wait(struct dns_asking *const *askings, size_t count, uint64_t u
 
 void dns_asking_end(struct dns_asking *asking)
 {
-    dns_plain_end(&asking->plain);
+    if (asking->channel != NULL) {
+        dns_channel_drop(asking->channel, asking->ticket);
+    } else if (asking->failure == DNS_REASON_OK) {
+        dns_plain_end(&asking->plain);
+    }
     free(asking->x);
     asking->x = NULL;
 }

@@ -5,17 +5,27 @@
 #ifndef DNS_ASKING_H
 #define DNS_ASKING_H
 
+#include "dns/channel.h"
+#include "dns/lookup.h"
 #include "dns/transport_plain.h"
 
 enum { DNS_ASKING_MAX = 2 }; /* that one wait is for: A and AAAA */
 
+/* Its fields are dns/asking.c's, but for x. */
 struct dns_asking {
+    const struct dns_io *io;
+    struct dns_channel *channel; /* NULL: plain */
+    struct dns_ticket *ticket;   /* of the channel */
+    const struct dns_question *question;
+    const struct dns_servers *servers;
     struct dns_plain plain;
+    enum dns_reason failure;
     struct dns_exchange *x; /* from the first drive on: memory for the answer */
 };
 
-/* Sends the question as far as that goes without waiting. All is borrowed until dns_asking_end. */
-void dns_asking_begin(struct dns_asking *asking, const struct dns_io *io,
+/* Sends the question as far as that goes without waiting: over the look-up's channel, or to the
+ * servers. All is borrowed until dns_asking_end. */
+void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup,
                       const struct dns_servers *servers, const struct dns_question *question,
                       uint64_t deadline_us);
 
@@ -24,8 +34,8 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_io *io,
 ECH_MUST_USE enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_t deadline_us,
                                               bool *pending);
 
-/* Waits until one of the pending askings has something to do, until_us at the latest. False:
- * waiting does not work. */
+/* Waits until one of the pending askings, all of one look-up, has something to do, until_us at the
+ * latest. False: waiting does not work. */
 ECH_MUST_USE bool dns_asking_wait(struct dns_asking *const *askings, size_t count,
                                   uint64_t until_us);
 

@@ -156,7 +156,7 @@ static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
 
 static void ask(struct dns_resolution *r, uint64_t deadline_us)
 {
-    dns_asking_begin(&r->asking, r->source->lookup.io, &r->source->servers, &r->question,
+    dns_asking_begin(&r->asking, &r->source->lookup, &r->source->servers, &r->question,
                      deadline_us);
     r->is_asking = true;
 }
@@ -224,7 +224,11 @@ void dns_resolution_source_make(struct dns_resolution_source *source,
     dns_resolver_servers(lookup->resolver,
                          lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf",
                          &source->servers);
-    dns_servers_id(&source->servers, source->resolver);
+    if (dns_resolver_is_protected(lookup->resolver)) {
+        memcpy(source->resolver, lookup->resolver->secure.id, sizeof source->resolver);
+    } else {
+        dns_servers_id(&source->servers, source->resolver);
+    }
 }
 
 bool dns_resolution_begin(struct dns_resolution *resolution,
@@ -277,7 +281,7 @@ bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
     size_t used;
     until_us = until_us < deadline_us ? until_us : deadline_us;
     while ((used = go_on_all(resolutions, count, deadline_us, pending)) > 0) {
-        uint64_t now = pending[0]->plain.io->now_us();
+        uint64_t now = pending[0]->io->now_us();
         if (now >= until_us && now < deadline_us) {
             return false;
         }

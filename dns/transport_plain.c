@@ -200,23 +200,6 @@ static bool is_tcp(const struct dns_plain *p)
     return p->stage == DNS_PLAIN_TCP_SEND || p->stage == DNS_PLAIN_TCP_RECEIVE;
 }
 
-static enum dns_reason reason_of_rcode(const struct dns_answer *answer)
-{
-    switch (answer->rcode) {
-    case DNS_RCODE_NOERROR:
-    case DNS_RCODE_NXDOMAIN:
-        return DNS_REASON_OK;
-    case DNS_RCODE_FORMERR:
-        return DNS_REASON_FORMERR;
-    case DNS_RCODE_SERVFAIL:
-        return DNS_REASON_SERVFAIL;
-    case DNS_RCODE_REFUSED:
-        return DNS_REASON_REFUSED;
-    default:
-        return DNS_REASON_RCODE;
-    }
-}
-
 static size_t tries_of(const struct dns_plain *p)
 {
     return p->servers->attempts * p->servers->count;
@@ -308,6 +291,23 @@ static enum step steps(struct dns_plain *p, struct dns_exchange *x, enum dns_rea
     return last;
 }
 
+enum dns_reason dns_reason_of_rcode(const struct dns_answer *answer)
+{
+    switch (answer->rcode) {
+    case DNS_RCODE_NOERROR:
+    case DNS_RCODE_NXDOMAIN:
+        return DNS_REASON_OK;
+    case DNS_RCODE_FORMERR:
+        return DNS_REASON_FORMERR;
+    case DNS_RCODE_SERVFAIL:
+        return DNS_REASON_SERVFAIL;
+    case DNS_RCODE_REFUSED:
+        return DNS_REASON_REFUSED;
+    default:
+        return DNS_REASON_RCODE;
+    }
+}
+
 /* The end of a try. True if it is the end of all: with an answer that counts. */
 static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns_reason reason)
 {
@@ -320,7 +320,7 @@ static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns
             return false;
         }
     } else if (reason == DNS_REASON_OK) {
-        reason = reason_of_rcode(&x->answer);
+        reason = dns_reason_of_rcode(&x->answer);
     }
     if (reason == DNS_REASON_OK) {
         return true;

@@ -71,4 +71,7 @@ struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us
 
 void dns_plain_end(struct dns_plain *plain);
 
+/* DNS_REASON_OK for NOERROR and NXDOMAIN. */
+ECH_MUST_USE enum dns_reason dns_reason_of_rcode(const struct dns_answer *answer);
+
 #endif

@@ -14,6 +14,7 @@
 #include "shim/names.h"
 #include "shim/own_socket.h"
 #include "shim/report.h"
+#include "shim/resolver_channel.h"
 
 static struct shim_engine_state state;
 static struct dns_cache cache;
@@ -59,6 +60,9 @@ static void start_cache(uint64_t seed)
 static void before_fork(void)
 {
     shim_ahead_before_fork();
+    if (state.lookup.channel != NULL) {
+        dns_channel_before_fork(state.lookup.channel);
+    }
     shim_openssl_before_fork();
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
@@ -67,7 +71,7 @@ static void before_fork(void)
     shim_downgrade_before_fork(&downgrade);
 }
 
-static void after_fork(void)
+static void give_locks_back(void)
 {
     shim_downgrade_after_fork(&downgrade);
     shim_lead_after_fork();
@@ -78,11 +82,24 @@ static void after_fork(void)
     shim_ahead_after_fork();
 }
 
+static void in_parent(void)
+{
+    give_locks_back();
+    if (state.lookup.channel != NULL) {
+        dns_channel_after_fork_parent(state.lookup.channel);
+    }
+}
+
 static void in_child(void)
 {
+    if (state.lookup.channel != NULL) {
+        state.stub->enter();
+        dns_channel_after_fork_child(state.lookup.channel);
+        state.stub->leave();
+    }
     shim_own_sockets_leave();
     shim_ahead_leave();
-    after_fork();
+    give_locks_back();
 }
 
 __attribute__((visibility("default"))) const struct shim_engine *
@@ -96,7 +113,7 @@ shim_engine_start(const struct shim_stub *stub)
     }
     state.stub = stub;
     if (shim_settings_parse(&state.settings, &source) != ECH_OK ||
-        pthread_atfork(before_fork, after_fork, in_child) != 0) {
+        pthread_atfork(before_fork, in_parent, in_child) != 0) {
         shim_settings_free(&state.settings);
         return NULL;
     }
@@ -116,6 +133,9 @@ shim_engine_start(const struct shim_stub *stub)
         .cache = &cache,
         .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
     };
+    if (state.settings.resolver_usable && dns_resolver_is_protected(&state.settings.resolver)) {
+        state.lookup.channel = shim_resolver_channel(&state.settings, stub, &io);
+    }
     state.downgrade = &downgrade;
     shim_names_start();
     engine.getaddrinfo = shim_names_getaddrinfo;

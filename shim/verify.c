@@ -5,6 +5,7 @@
 #include <gnutls/x509-ext.h>
 #include <gnutls/x509.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "ech/config.h"
 #include "ech/tls13_messages.h"
@@ -73,7 +74,13 @@ bool shim_dns_id_matches(struct bytes presented, struct bytes reference)
            equal_without_case(rd_rest(&pattern), rd_rest(&name));
 }
 
-static bool any_dns_name_matches(gnutls_subject_alt_names_t names, struct bytes reference)
+/* Whom a certificate has to be for. */
+struct reference {
+    struct bytes name;    /* a host name as a DNS-ID; empty: */
+    struct bytes address; /* an address of 4 or 16 octets */
+};
+
+static bool any_name_matches(gnutls_subject_alt_names_t names, const struct reference *reference)
 {
     for (unsigned i = 0;; i++) {
         unsigned type;
@@ -81,31 +88,32 @@ static bool any_dns_name_matches(gnutls_subject_alt_names_t names, struct bytes 
         if (gnutls_subject_alt_names_get(names, i, &type, &name, NULL) != 0) {
             return false;
         }
-        if (type == GNUTLS_SAN_DNSNAME &&
-            shim_dns_id_matches(bytes_of(name.data, name.size), reference)) {
+        struct bytes presented = bytes_of(name.data, name.size);
+        if (reference->name.len > 0
+                ? type == GNUTLS_SAN_DNSNAME && shim_dns_id_matches(presented, reference->name)
+                : type == GNUTLS_SAN_IPADDRESS && bytes_equal(presented, reference->address)) {
             return true;
         }
     }
 }
 
 /*
- * RFC 9849, 6.1.7: public_name is a DNS-ID (RFC 9525). No IP address, and the common name says
- * nothing.
+ * RFC 9525: what is known by a name has to have it as a DNS-ID, what is known by an address as an
+ * IP-ID, and the common name says nothing.
  */
-static bool names_match(gnutls_x509_crt_t leaf, struct bytes public_name)
+static bool names_match(gnutls_x509_crt_t leaf, const struct reference *reference)
 {
     gnutls_subject_alt_names_t names;
     gnutls_datum_t extension = {.data = NULL};
     unsigned critical;
     bool match = false;
-    if (!ech_public_name_valid(public_name) ||
-        gnutls_x509_crt_get_extension_by_oid2(leaf, OID_SUBJECT_ALT_NAME, 0, &extension,
+    if (gnutls_x509_crt_get_extension_by_oid2(leaf, OID_SUBJECT_ALT_NAME, 0, &extension,
                                               &critical) != 0) {
         return false;
     }
     if (gnutls_subject_alt_names_init(&names) == 0) {
         match = gnutls_x509_ext_import_subject_alt_names(&extension, names, 0) == 0 &&
-                any_dns_name_matches(names, public_name);
+                any_name_matches(names, reference);
         gnutls_subject_alt_names_deinit(names);
     }
     gnutls_free(extension.data);
@@ -148,7 +156,7 @@ static bool may_sign(gnutls_x509_crt_t leaf)
 }
 
 static enum ech_alert verify_path(const struct shim_verifier *verifier, gnutls_x509_crt_t *chain,
-                                  size_t count, struct bytes public_name)
+                                  size_t count, const struct reference *reference)
 {
     static char server[] = GNUTLS_KP_TLS_WWW_SERVER;
     gnutls_typed_vdata_st purpose = {.type = GNUTLS_DT_KEY_PURPOSE_OID,
@@ -163,7 +171,7 @@ static enum ech_alert verify_path(const struct shim_verifier *verifier, gnutls_x
     if (alert == ECH_ALERT_NONE && !may_sign(chain[0])) {
         alert = ECH_ALERT_UNSUPPORTED_CERTIFICATE;
     }
-    if (alert == ECH_ALERT_NONE && !names_match(chain[0], public_name)) {
+    if (alert == ECH_ALERT_NONE && !names_match(chain[0], reference)) {
         alert = ECH_ALERT_BAD_CERTIFICATE;
     }
     return alert;
@@ -183,8 +191,9 @@ static enum ech_alert import(struct bytes der, gnutls_x509_crt_t *certificate)
     return ECH_ALERT_NONE;
 }
 
-static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
-                                   struct bytes public_name)
+static enum ech_alert verify_server(const struct shim_verifier *verifier,
+                                    const struct bytes *certificates, size_t count,
+                                    const struct reference *reference)
 {
     gnutls_x509_crt_t chain[ECH_CERTIFICATES_MAX];
     enum ech_alert alert =
@@ -195,12 +204,29 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
         imported += alert == ECH_ALERT_NONE ? 1 : 0;
     }
     if (alert == ECH_ALERT_NONE) {
-        alert = verify_path(context, chain, count, public_name);
+        alert = verify_path(verifier, chain, count, reference);
     }
     for (size_t i = 0; i < imported; i++) {
         gnutls_x509_crt_deinit(chain[i]);
     }
     return alert;
+}
+
+/* RFC 9849, 6.1.7: public_name is never an address. */
+static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
+                                   struct bytes public_name)
+{
+    const struct reference reference = {.name = public_name};
+    return ech_public_name_valid(public_name)
+               ? verify_server(context, certificates, count, &reference)
+               : ECH_ALERT_BAD_CERTIFICATE;
+}
+
+bool shim_verifier_is_server(const struct shim_verifier *verifier, const struct bytes *certificates,
+                             size_t count, const char *name, struct bytes address)
+{
+    const struct reference reference = {.name = bytes_of(name, strlen(name)), .address = address};
+    return verify_server(verifier, certificates, count, &reference) == ECH_ALERT_NONE;
 }
 
 /* ---- signatures ---- */

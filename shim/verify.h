@@ -25,6 +25,14 @@ void shim_verifier_free(struct shim_verifier *verifier);
 struct ech_tls13_verifier shim_verifier_callbacks(struct shim_verifier *verifier);
 
 /*
+ * For a server that is known by its name, a host name, or where that is "", by its address of 4 or
+ * 16 octets: whether the chain (DER, the leaf first) is a good one, and the leaf for it (RFC 9525).
+ */
+ECH_MUST_USE bool shim_verifier_is_server(const struct shim_verifier *verifier,
+                                          const struct bytes *certificates, size_t count,
+                                          const char *name, struct bytes address);
+
+/*
  * RFC 9525, 6.3, for a name that is a host name: equal without regard to case, or `presented` is a
  * wildcard: its whole left-most label, for exactly one label, over two labels at least.
  */

@@ -37,6 +37,11 @@ struct server {
     const char *root;
     bool one_by_one;
     pthread_mutex_t turn;
+    /* Instead of HTTP: what is decrypted goes there, and back. A connection that carries nothing
+     * for so long is closed (0: never). */
+    const char *forward;
+    const char *alpn; /* the one protocol, with its length */
+    int forward_idle_ms;
     FILE *log;
     pthread_mutex_t log_lock;
 };
@@ -48,7 +53,8 @@ struct seen {
 };
 
 static struct server the_server = {.turn = PTHREAD_MUTEX_INITIALIZER,
-                                   .log_lock = PTHREAD_MUTEX_INITIALIZER};
+                                   .log_lock = PTHREAD_MUTEX_INITIALIZER,
+                                   .alpn = "\x08http/1.1"};
 static int seen_index;
 
 static bool skip_to_extensions(CBS *hello, CBS *extensions)
@@ -117,9 +123,9 @@ static int on_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_
 {
     (void)ssl;
     (void)argument;
-    static const uint8_t ours[] = "\x08http/1.1";
+    const uint8_t *ours = (const uint8_t *)the_server.alpn;
     uint8_t *chosen;
-    if (SSL_select_next_proto(&chosen, out_len, ours, sizeof ours - 1, in, in_len) !=
+    if (SSL_select_next_proto(&chosen, out_len, ours, 1U + ours[0], in, in_len) !=
         OPENSSL_NPN_NEGOTIATED) {
         return SSL_TLSEXT_ERR_NOACK;
     }
@@ -189,6 +195,33 @@ static void hang_up(SSL *ssl, int fd)
     }
 }
 
+/* What the client says goes to another server, and its answers come back, until one of them ends.
+ */
+static void forward(SSL *ssl, int fd)
+{
+    char octets[16384];
+    int other = connect_to(the_server.forward);
+    int wait_ms = the_server.forward_idle_ms != 0 ? the_server.forward_idle_ms : -1;
+    for (;;) {
+        struct pollfd ready[2] = {{.fd = fd, .events = POLLIN}, {.fd = other, .events = POLLIN}};
+        if (SSL_pending(ssl) == 0 && poll(ready, 2, wait_ms) <= 0) {
+            break;
+        }
+        if (SSL_pending(ssl) > 0 || ready[0].revents != 0) {
+            int got = SSL_read(ssl, octets, sizeof octets);
+            if (got <= 0 || send(other, octets, (size_t)got, MSG_NOSIGNAL) != got) {
+                break;
+            }
+        } else if (ready[1].revents != 0) {
+            ssize_t got = recv(other, octets, sizeof octets, 0);
+            if (got <= 0 || SSL_write(ssl, octets, (int)got) != (int)got) {
+                break;
+            }
+        }
+    }
+    close(other);
+}
+
 /* The context that a connection starts on. */
 static SSL_CTX *context_for(unsigned number)
 {
@@ -215,7 +248,11 @@ static void serve_connection(int fd, unsigned number)
     if (result == 1) {
         const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
         log_handshake(ssl, &seen, true, NULL);
-        http_serve(ssl, name != NULL ? name : "nobody", the_server.root);
+        if (the_server.forward != NULL) {
+            forward(ssl, fd);
+        } else {
+            http_serve(ssl, name != NULL ? name : "nobody", the_server.root);
+        }
     } else {
         char error[256] = "connection closed";
         uint32_t code = ERR_get_error();
@@ -284,6 +321,7 @@ static void usage(void)
         "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
         "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID] [--renew N] [--forget N]\n"
         "  [--one-by-one] [--early-data]\n"
+        "  [--forward ADDRESS:PORT [--alpn h2] [--idle-ms N]]\n"
         "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
         "key that the server does not have; --groups P-384 makes it ask most clients to retry.\n"
         "--renew makes a new ECH key for each of the first N connections; --forget knows nothing\n"
@@ -314,7 +352,8 @@ static void parse_options(int argc, char **argv, struct options *options)
         {"save-key", 1, NULL, 'K'},   {"stale", 1, NULL, 's'},
         {"renew", 1, NULL, 'N'},      {"forget", 1, NULL, 'f'},
         {"one-by-one", 0, NULL, '1'}, {"early-data", 0, NULL, 'e'},
-        {NULL, 0, NULL, 0},
+        {"forward", 1, NULL, 'F'},    {"alpn", 1, NULL, 'A'},
+        {"idle-ms", 1, NULL, 'I'},    {NULL, 0, NULL, 0},
     };
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
@@ -379,6 +418,15 @@ static void parse_options(int argc, char **argv, struct options *options)
             break;
         case '1':
             the_server.one_by_one = true;
+            break;
+        case 'F':
+            the_server.forward = optarg;
+            break;
+        case 'A':
+            the_server.alpn = strcmp(optarg, "h2") == 0 ? "\x02h2" : the_server.alpn;
+            break;
+        case 'I':
+            the_server.forward_idle_ms = atoi(optarg);
             break;
         default:
             usage();

@@ -261,11 +261,69 @@ static void start_relay(struct world *world, const struct world_options *options
     world_spawn(world, "relay", "listening ", argv);
 }
 
+/* The ECH server in front of unbound, and its relay. */
+static void start_resolver(struct world *world, const struct world_options *options)
+{
+    char programs[2][300];
+    char identities[2][700];
+    char files[3][160];
+    char address[64];
+    bool tls = options->resolver_ech == RESOLVER_ECH_TLS;
+    char *argv[24 + WORLD_ARGUMENTS];
+    size_t argc = 0;
+    snprintf(programs[0], sizeof programs[0], "%s/../peers/ech_server", world->pki);
+    snprintf(programs[1], sizeof programs[1], "%s/../peers/relay", world->pki);
+    format_identity(world, identities[0], sizeof identities[0], "dns.example", "resolver");
+    format_identity(world, identities[1], sizeof identities[1], PUBLIC_NAME, "public");
+    snprintf(files[0], sizeof files[0], "%s/resolver.log", world->folder);
+    snprintf(files[1], sizeof files[1], "%s/resolver-configs", world->folder);
+    snprintf(files[2], sizeof files[2], "%s/resolver-wire", world->folder);
+    mkdir(files[2], 0700);
+    char *const fixed[] = {
+        programs[0],   "--listen",     "127.0.0.2:0",
+        "--cert",      identities[0],  "--cert",
+        identities[1], "--log",        files[0],
+        "--configs",   files[1],       "--idle-ms",
+        "200",         "--forward",    tls ? DNS_ADDRESS ":53" : DNS_ADDRESS ":443",
+        "--alpn",      tls ? "" : "h2"};
+    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
+        argv[argc++] = fixed[i];
+    }
+    for (size_t i = 0; options->resolver_arguments[i] != NULL; i++) {
+        argv[argc++] = (char *)(size_t)options->resolver_arguments[i];
+    }
+    argv[argc] = NULL;
+    char line[256] = "";
+    spawn(world, "resolver-server", "listening ", argv, line, sizeof line);
+    snprintf(address, sizeof address, "%.63s", line + strlen("listening "));
+    char *const relay[] = {programs[1], "--listen", tls ? "127.0.0.54:853" : "127.0.0.54:443",
+                           "--to",      address,    "--record",
+                           files[2],    NULL};
+    world_spawn(world, "resolver-relay", "listening ", relay);
+}
+
+static void format_resolver_record(const struct world *world, const struct world_options *options,
+                                   char *out, size_t size)
+{
+    *out = '\0';
+    if (options->resolver_ech != NO_RESOLVER_ECH) {
+        bool tls = options->resolver_ech == RESOLVER_ECH_TLS;
+        const char *configs = world_read(world, "resolver-configs", NULL);
+        snprintf(out, size,
+                 "  local-data: '%sdns.example. 60 IN HTTPS 1 dns.example. port=%s ech=\"%.*s\"'\n"
+                 "  http-notls-downstream: yes\n",
+                 tls ? "_853._https." : "", tls ? "853" : "443", (int)strcspn(configs, "\n"),
+                 configs);
+    }
+}
+
 static void start_dns(struct world *world, const struct world_options *options)
 {
     char config[160];
     char record[1200] = "";
     char zone[1400] = "";
+    char resolver_record[1200];
+    format_resolver_record(world, options, resolver_record, sizeof resolver_record);
     if (!options->no_https_record) {
         snprintf(record, sizeof record,
                  "  local-data: '" INNER_NAME ". 60 IN HTTPS 1 . alpn=\"http/1.1\" ech=\"%s\"'\n",
@@ -292,9 +350,9 @@ static void start_dns(struct world *world, const struct world_options *options)
                "  local-data: '" PUBLIC_NAME ". 60 IN A 127.0.0.1'\n"
                "  local-data: 'plain.example.org. 60 IN A 127.0.0.1'\n"
                "  local-data: 'dns.example. 60 IN A " DNS_ADDRESS "'\n"
-               "%s%s%s"
+               "%s%s%s%s"
                "remote-control:\n  control-enable: no\n",
-               world->folder, world->pki, world->pki, record, zone,
+               world->folder, world->pki, world->pki, record, resolver_record, zone,
                options->dns_lines != NULL ? options->dns_lines : "");
     /* Debian keeps it out of ordinary users' PATH. */
     const char *path = getenv("PATH");
@@ -345,6 +403,9 @@ struct world *world_start(const struct world_options *options)
     (options->start_server != NULL ? options->start_server : start_server)(world, options);
     if (!options->direct) {
         start_relay(world, options);
+    }
+    if (options->resolver_ech != NO_RESOLVER_ECH) {
+        start_resolver(world, options);
     }
     start_dns(world, options);
     return world;

@@ -51,6 +51,12 @@ struct world_options {
      * and configs to what DNS shall say. `peer` is for it alone. */
     void (*start_server)(struct world *world, const struct world_options *options);
     const void *peer;
+    /* An ECH server in front of unbound, at RESOLVER_TLS (or at RESOLVER_HTTPS), with its ECHConfig
+     * in DNS. What goes to it is recorded in resolver-wire, its log is resolver.log, and it closes
+     * what is idle for a fifth of a second. */
+    enum { NO_RESOLVER_ECH, RESOLVER_ECH_TLS, RESOLVER_ECH_HTTPS } resolver_ech;
+    /* More for it, ends with NULL. */
+    const char *resolver_arguments[8];
 };
 
 struct world {
@@ -80,6 +86,9 @@ struct world {
 #define DNS_TCP "tcp://127.0.0.53:53"
 #define DNS_TLS "tls://127.0.0.53:853#dns.example"
 #define DNS_HTTPS "https://dns.example:443/dns-query#127.0.0.53"
+
+#define RESOLVER_TLS "tls://127.0.0.54:853#dns.example"
+#define RESOLVER_HTTPS "https://dns.example/dns-query#127.0.0.54"
 
 struct world *world_start(const struct world_options *options);
 void world_end(void);

@@ -13,15 +13,19 @@
 #include <unistd.h>
 
 #include "dns/lookup.h"
+#include "tests/unit/tls_responder.h"
 #include "tests/unit/vectors.h"
 
 static const char config[] =
     "server:\n"
-    "  interface: 127.0.0.1@%u\n"
+    "  interface: 127.0.0.1@%u\n  interface: 127.0.0.1@%u\n  interface: 127.0.0.1@%u\n"
+    "  tls-port: %u\n  https-port: %u\n"
+    "  tls-service-pem: \"%s/server.pem\"\n  tls-service-key: \"%s/server.key\"\n"
     "  directory: \"%s\"\n"
     "  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  use-syslog: no\n"
     "  do-daemonize: no\n  verbosity: 0\n  do-not-query-localhost: no\n"
     "  module-config: \"iterator\"\n  num-threads: 1\n"
+    "  local-zone: \"refused.example.\" refuse\n"
     "  local-zone: \"example.\" static\n"
     "  local-data: \"example. 3600 IN SOA ns.example. a.example. 1 2 3 4 77\"\n"
     "  local-data: \"one.example. 60 IN HTTPS 1 . alpn=h2 ech=AAYKqgACu8w=\"\n"
@@ -37,12 +41,14 @@ static char folder[] = "/tmp/echshim-unbound-XXXXXX";
 static pid_t child;
 static struct dns_resolver resolver;
 static struct dns_lookup lookup;
+static unsigned tls_port;
+static unsigned https_port;
 
-static unsigned free_port(void)
+static unsigned free_port(int type)
 {
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t len = sizeof address;
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    int fd = socket(AF_INET, type | SOCK_CLOEXEC, 0);
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     cr_assert_eq(bind(fd, (struct sockaddr *)&address, len), 0);
     cr_assert_eq(getsockname(fd, (struct sockaddr *)&address, &len), 0);
@@ -75,6 +81,14 @@ static const char *unbound_path(void)
     return NULL;
 }
 
+static void save_identity(void)
+{
+    char files[2][128];
+    (void)snprintf(files[0], sizeof files[0], "%s/server.pem", folder);
+    (void)snprintf(files[1], sizeof files[1], "%s/server.key", folder);
+    client_save_identity(files[0], files[1]);
+}
+
 static void setup(void)
 {
     const char *unbound = unbound_path();
@@ -83,12 +97,17 @@ static void setup(void)
     }
     char path[128];
     char large[8192];
-    unsigned port = free_port();
+    unsigned port = free_port(SOCK_DGRAM);
+    tls_port = free_port(SOCK_STREAM);
+    https_port = free_port(SOCK_STREAM);
     cr_assert_not_null(mkdtemp(folder));
+    save_identity();
     (void)snprintf(path, sizeof path, "%s/unbound.conf", folder);
     FILE *file = fopen(path, "w");
     large_rrset(large, sizeof large);
-    cr_assert_gt(fprintf(file, config, port, folder, large), 0);
+    cr_assert_gt(fprintf(file, config, port, tls_port, https_port, tls_port, https_port, folder,
+                         folder, folder, large),
+                 0);
     fclose(file);
     child = fork();
     if (child == 0) {
@@ -118,8 +137,12 @@ static void teardown(void)
     if (child > 0) {
         kill(child, SIGTERM);
         waitpid(child, NULL, 0);
-        (void)snprintf(path, sizeof path, "%s/unbound.conf", folder);
-        unlink(path);
+        static const char *const files[] = {"unbound.conf", "server.pem", "server.key"};
+        for (size_t i = 0; i < sizeof files / sizeof files[0]; i++) {
+            (void)snprintf(path, sizeof path, "%s/%s", folder, files[i]);
+            unlink(path);
+        }
+        client_end(lookup.channel);
         rmdir(folder);
     }
 }
@@ -180,11 +203,99 @@ Test(lookup_unbound, tcp)
     check_all();
 }
 
-Test(lookup_unbound, large_answers_come_over_tcp)
+Test(lookup_unbound, dot_15_large_answers_come_over_tcp)
 {
     struct dns_https_answer *answer = dns_lookup_https(&lookup, "large.example", 443, NULL);
     cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
     cr_assert_eq(answer->count, 40);
     cr_assert(answer->all_have_ech);
+    dns_https_answer_free(answer);
+}
+
+/* ---- encrypted ---- */
+
+static struct dns_resolver secure;
+
+static void use_channel(const char *setting, unsigned port)
+{
+    char text[128];
+    (void)snprintf(text, sizeof text, setting, port);
+    cr_assert_eq(dns_resolver_parse(text, &secure), ECH_OK);
+    lookup.resolver = &secure;
+    lookup.channel = client_channel(setting, port);
+}
+
+static void check_large(void)
+{
+    struct dns_https_answer *answer = dns_lookup_https(&lookup, "large.example", 443, NULL);
+    cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
+    cr_assert_eq(answer->count, 40);
+    dns_https_answer_free(answer);
+}
+
+static void check_secure(const char *id)
+{
+    struct dns_lookup_report report;
+    check_all();
+    check_large();
+    struct dns_https_answer *answer = dns_lookup_https(&lookup, "one.example", 443, &report);
+    cr_assert_str_eq(report.resolver, id, "%s", report.resolver);
+    dns_https_answer_free(answer);
+    struct dns_addresses *addresses =
+        dns_lookup_addresses(&lookup, "plain.example", true, true, NULL);
+    cr_assert_eq(addresses->result, DNS_FOUND);
+    cr_assert_eq(addresses->count, 1);
+    dns_addresses_free(addresses);
+}
+
+Test(lookup_unbound, dot_4_dot_6_dot_10_pad_3_dns_over_tls)
+{
+    char id[128];
+    use_channel("tls://127.0.0.1:%u#dns.test", tls_port);
+    (void)snprintf(id, sizeof id, "tls://127.0.0.1:%u#dns.test", tls_port);
+    check_secure(id);
+}
+
+Test(lookup_unbound, doh_2_doh_4_doh_6_doh_8_dns_over_https)
+{
+    char id[128];
+    use_channel("https://dns.test:%u/dns-query#127.0.0.1", https_port);
+    (void)snprintf(id, sizeof id, "https://dns.test:%u/dns-query#127.0.0.1", https_port);
+    check_secure(id);
+}
+
+Test(lookup_unbound, look_ups_under_way_on_the_channel)
+{
+    use_channel("https://127.0.0.1:%u/dns-query", https_port);
+    struct dns_https_pending *dropped = dns_https_begin(&lookup, "two.example", 443);
+    struct dns_https_pending *pending = dns_https_begin(&lookup, "alias.example", 443);
+    cr_assert(dropped != NULL && pending != NULL);
+    dns_https_cancel(dropped);
+    struct dns_https_answer *answer =
+        dns_https_finish(pending, dns_io_libc.now_us() + 2000000, NULL);
+    cr_assert_not_null(answer);
+    cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
+    dns_https_answer_free(answer);
+}
+
+/* An error of the resolver is an answer over HTTP too. */
+Test(lookup_unbound, doh_5_an_rcode_is_an_answer)
+{
+    use_channel("https://127.0.0.1:%u/dns-query", https_port);
+    struct dns_https_answer *answer = dns_lookup_https(&lookup, "refused.example", 443, NULL);
+    cr_assert_eq(answer->result, DNS_FAILED);
+    cr_assert_eq(answer->reason, DNS_REASON_REFUSED, "%s", dns_reason_name(answer->reason));
+    dns_https_answer_free(answer);
+}
+
+/* Who is asked by no other way when the channel is not there. */
+Test(lookup_unbound, no_channel_is_nobody)
+{
+    use_channel("tls://127.0.0.1:%u#dns.test", tls_port);
+    client_end(lookup.channel);
+    lookup.channel = NULL;
+    struct dns_https_answer *answer = dns_lookup_https(&lookup, "one.example", 443, NULL);
+    cr_assert_eq(answer->result, DNS_FAILED);
+    cr_assert_eq(answer->reason, DNS_REASON_NO_MEMORY);
     dns_https_answer_free(answer);
 }

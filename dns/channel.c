@@ -1,0 +1,428 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "dns/channel.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+#include "dns/channel_state.h"
+
+/*
+ * The longest wait at the socket at a time. Another thread that queued a question while the socket
+ * was full, or made another connection, is not seen by who waits there.
+ */
+enum { WAIT_AT_MOST_MS = 100 };
+
+/* ---- tickets ---- */
+
+static void ticket_free(struct dns_ticket *ticket)
+{
+    wr_free(&ticket->query);
+    wr_free(&ticket->answer);
+    free(ticket);
+}
+
+static void ticket_unlink(struct dns_channel *channel, struct dns_ticket *ticket)
+{
+    struct dns_ticket **at = &channel->tickets;
+    while (*at != ticket) {
+        at = &(*at)->next;
+    }
+    *at = ticket->next;
+}
+
+/* Takes it out of everything. */
+static void ticket_end(struct dns_channel *channel, struct dns_ticket *ticket)
+{
+    if (ticket->state == DNS_TICKET_SENT && channel->connection.framing != NULL) {
+        channel->connection.framing->forget(channel->connection.framing, ticket);
+    }
+    ticket_unlink(channel, ticket);
+    ticket_free(ticket);
+}
+
+struct dns_ticket *dns_ticket_add(struct dns_channel *channel, struct bytes query,
+                                  uint64_t deadline_us, enum dns_reason *reason)
+{
+    struct dns_ticket *ticket = calloc(1, sizeof *ticket);
+    *reason = DNS_REASON_NO_MEMORY;
+    if (ticket == NULL) {
+        return NULL;
+    }
+    ticket->deadline_us = deadline_us;
+    wr_init(&ticket->query, DNS_MESSAGE_MAX);
+    wr_init(&ticket->answer, DNS_MESSAGE_MAX);
+    enum ech_status status = dns_message_pad(query, &ticket->caller_id, &ticket->query);
+    if (status != ECH_OK) {
+        *reason = status == ECH_ERR_NOMEM ? DNS_REASON_NO_MEMORY : DNS_REASON_FORMERR;
+        ticket_free(ticket);
+        return NULL;
+    }
+    struct dns_ticket **at = &channel->tickets;
+    while (*at != NULL) {
+        at = &(*at)->next;
+    }
+    *at = ticket;
+    return ticket;
+}
+
+void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enum dns_reason reason,
+                     struct bytes message)
+{
+    if (reason == DNS_REASON_OK) {
+        channel->connection.proven = true;
+        if (!dns_message_answers(message, wr_view(&ticket->query)) || dns_message_is_cut(message)) {
+            reason = DNS_REASON_MALFORMED_ANSWER;
+        } else {
+            dns_message_with_id(message, ticket->caller_id, &ticket->answer);
+            reason = wr_finish(&ticket->answer) == ECH_OK ? DNS_REASON_OK : DNS_REASON_NO_MEMORY;
+        }
+    }
+    ticket->reason = reason;
+    ticket->state = DNS_TICKET_DONE;
+    if (ticket->own) {
+        dns_own_record_learn(channel, ticket); /* at once: the next connection may be made soon */
+    }
+    (void)pthread_cond_broadcast(&channel->changed);
+}
+
+/* The channel's own question is nobody's to free; where nothing iterates over the tickets. */
+static void own_question_free(struct dns_channel *channel)
+{
+    struct dns_ticket *next;
+    for (struct dns_ticket *one = channel->tickets; one != NULL; one = next) {
+        next = one->next;
+        if (one->own && one->state == DNS_TICKET_DONE) {
+            ticket_end(channel, one);
+        }
+    }
+}
+
+void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason)
+{
+    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        if (one->state != DNS_TICKET_DONE) {
+            dns_ticket_done(channel, one, reason, (struct bytes){0});
+        }
+    }
+}
+
+void dns_tickets_requeue(struct dns_channel *channel, enum dns_reason reason)
+{
+    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        if (one->state != DNS_TICKET_SENT) {
+            continue;
+        }
+        if (one->tries >= DNS_TRIES_MAX) {
+            dns_ticket_done(channel, one, reason, (struct bytes){0});
+        } else {
+            one->state = DNS_TICKET_QUEUED;
+        }
+    }
+}
+
+bool dns_tickets_any(const struct dns_channel *channel, enum dns_ticket_state state)
+{
+    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        if (one->state == state) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the system's addresses ---- */
+
+static void addresses_take(struct dns_channel *channel, const struct addrinfo *list)
+{
+    for (; list != NULL && channel->address_count < DNS_ADDRESS_MAX; list = list->ai_next) {
+        union dns_socket_address *address = &channel->address[channel->address_count];
+        if (list->ai_family == AF_INET && list->ai_addrlen == sizeof address->v4) {
+            address->v4 = *(const struct sockaddr_in *)(const void *)list->ai_addr;
+            address->v4.sin_port = htons(channel->resolver->secure.port);
+        } else if (list->ai_family == AF_INET6 && list->ai_addrlen == sizeof address->v6) {
+            address->v6 = *(const struct sockaddr_in6 *)(const void *)list->ai_addr;
+            address->v6.sin6_port = htons(channel->resolver->secure.port);
+        } else {
+            continue;
+        }
+        channel->address_len[channel->address_count++] = list->ai_addrlen;
+    }
+}
+
+/* By whoever waits, as all waiting: without the lock. */
+static void addresses_find(struct dns_channel *channel)
+{
+    static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
+    struct addrinfo *list = NULL;
+    pthread_mutex_unlock(&channel->lock);
+    int result = channel->options.getaddrinfo(channel->resolver->secure.name, NULL, &hints, &list);
+    pthread_mutex_lock(&channel->lock);
+    if (result == 0) {
+        addresses_take(channel, list);
+        channel->options.freeaddrinfo(list);
+    }
+    if (channel->address_count == 0) {
+        dns_tickets_fail(channel, DNS_REASON_RESOLVER_ADDRESS);
+    }
+}
+
+/* ---- threads ---- */
+
+static void pump(struct dns_channel *channel)
+{
+    dns_connection_step(channel);
+    dns_connection_check(channel);
+    own_question_free(channel);
+}
+
+/* One wait of the thread that leads, at the socket, without the lock. */
+static void wait_at_socket(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
+{
+    struct pollfd wanted;
+    uint64_t until_us = wait_until_us;
+    if (!dns_connection_wants(channel, &wanted, &until_us)) {
+        return;
+    }
+    uint64_t left_ms = until_us > now_us ? (until_us - now_us + 999) / 1000 : 0;
+    int timeout_ms = left_ms > WAIT_AT_MOST_MS ? WAIT_AT_MOST_MS : (int)left_ms;
+    pthread_mutex_unlock(&channel->lock);
+    /* What is wrong with the socket, its next use will tell. */
+    (void)channel->io->poll(&wanted, 1, timeout_ms);
+    pthread_mutex_lock(&channel->lock);
+}
+
+/* One wait of a thread that does not. */
+static void wait_for_leader(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
+{
+    enum { NANOSECONDS = 1000000000, LONGEST_US = 60000000 };
+    uint64_t left_us = wait_until_us - now_us;
+    struct timespec until;
+    left_us = left_us > LONGEST_US ? LONGEST_US : left_us;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += (time_t)(left_us / 1000000);
+    until.tv_nsec += (long)(left_us % 1000000) * 1000;
+    if (until.tv_nsec >= NANOSECONDS) {
+        until.tv_nsec -= NANOSECONDS;
+        until.tv_sec++;
+    }
+    (void)pthread_cond_timedwait(&channel->changed, &channel->lock, &until);
+}
+
+static bool any_done(struct dns_ticket *const *tickets, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (tickets[i]->state == DNS_TICKET_DONE) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Until one of the tickets is done, or the time is there. */
+static void wait_for_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
+                         size_t count, uint64_t wait_until_us)
+{
+    bool leads = false;
+    for (;;) {
+        if (!channel->led || leads) {
+            pump(channel);
+        }
+        uint64_t now_us = channel->io->now_us();
+        if (any_done(tickets, count) || now_us >= wait_until_us) {
+            break;
+        }
+        if (!leads && channel->led) {
+            wait_for_leader(channel, now_us, wait_until_us);
+            continue;
+        }
+        leads = true;
+        channel->led = true;
+        if (channel->address_count == 0) {
+            addresses_find(channel);
+        } else {
+            wait_at_socket(channel, now_us, wait_until_us);
+        }
+    }
+    if (leads) {
+        channel->led = false;
+        (void)pthread_cond_broadcast(&channel->changed); /* somebody else has to */
+    }
+}
+
+/* ---- the interface ---- */
+
+/* No thread is cancelled while it holds the lock or leads. */
+struct entry {
+    int saved_errno;
+    int cancel_state;
+};
+
+static struct entry enter(struct dns_channel *channel)
+{
+    struct entry entry = {.saved_errno = errno};
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &entry.cancel_state);
+    pthread_mutex_lock(&channel->lock);
+    return entry;
+}
+
+static void leave(struct dns_channel *channel, struct entry entry)
+{
+    pthread_mutex_unlock(&channel->lock);
+    (void)pthread_setcancelstate(entry.cancel_state, &entry.cancel_state);
+    errno = entry.saved_errno;
+}
+
+enum dns_reason dns_channel_ask(struct dns_channel *channel, struct bytes query,
+                                uint64_t deadline_us, struct dns_ticket **ticket)
+{
+    enum dns_reason reason;
+    struct entry entry = enter(channel);
+    *ticket = dns_ticket_add(channel, query, deadline_us, &reason);
+    if (*ticket != NULL) {
+        reason = DNS_REASON_OK;
+        pump(channel);
+    }
+    leave(channel, entry);
+    return reason;
+}
+
+/* A connection that was no use in all that time is none the next time either. */
+static void give_up(struct dns_channel *channel, const struct dns_ticket *ticket)
+{
+    const struct dns_connection *connection = &channel->connection;
+    bool silent =
+        connection->state == DNS_CONNECTION_OPEN && connection->received_us < ticket->sent_us;
+    if (connection->state != DNS_CONNECTION_OPEN || silent) {
+        dns_connection_drop(channel, DNS_REASON_TIMEOUT);
+    }
+}
+
+enum dns_reason dns_channel_wait(struct dns_channel *channel, struct dns_ticket *ticket,
+                                 uint64_t wait_until_us, struct writer *w, bool *pending)
+{
+    struct entry entry = enter(channel);
+    enum dns_reason reason = DNS_REASON_TIMEOUT;
+    *pending = false;
+    wait_for_any(channel, &ticket, 1, wait_until_us);
+    if (ticket->state == DNS_TICKET_DONE) {
+        reason = ticket->reason;
+        wr_bytes(w, wr_view(&ticket->answer));
+        if (reason == DNS_REASON_OK && wr_finish(w) != ECH_OK) {
+            reason = DNS_REASON_NO_MEMORY;
+        }
+        ticket_end(channel, ticket);
+    } else if (wait_until_us < ticket->deadline_us) {
+        *pending = true;
+        reason = DNS_REASON_OK;
+    } else {
+        give_up(channel, ticket);
+        ticket_end(channel, ticket);
+    }
+    leave(channel, entry);
+    return reason;
+}
+
+void dns_channel_wait_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
+                          size_t count, uint64_t wait_until_us)
+{
+    struct entry entry = enter(channel);
+    wait_for_any(channel, tickets, count, wait_until_us);
+    leave(channel, entry);
+}
+
+void dns_channel_expire(struct dns_channel *channel, struct dns_ticket *ticket)
+{
+    struct entry entry = enter(channel);
+    give_up(channel, ticket);
+    ticket_end(channel, ticket);
+    leave(channel, entry);
+}
+
+void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket)
+{
+    if (ticket != NULL) {
+        struct entry entry = enter(channel);
+        ticket_end(channel, ticket);
+        leave(channel, entry);
+    }
+}
+
+/* ---- life ---- */
+
+static bool locks_init(struct dns_channel *channel)
+{
+    pthread_condattr_t attributes;
+    if (pthread_mutex_init(&channel->lock, NULL) != 0 || pthread_condattr_init(&attributes) != 0) {
+        return false;
+    }
+    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    bool made = pthread_cond_init(&channel->changed, &attributes) == 0;
+    (void)pthread_condattr_destroy(&attributes);
+    return made;
+}
+
+struct dns_channel *dns_channel_new(const struct dns_resolver *resolver, const struct dns_io *io,
+                                    const struct dns_channel_options *options)
+{
+    struct dns_channel *channel = calloc(1, sizeof *channel);
+    if (channel == NULL || !locks_init(channel)) {
+        free(channel);
+        return NULL;
+    }
+    channel->resolver = resolver;
+    channel->io = io;
+    channel->options = *options;
+    channel->connection.fd = -1;
+    wr_init(&channel->connection.out, 0);
+    if (resolver->secure.address_len != 0) {
+        channel->address[0] = resolver->secure.address;
+        channel->address_len[0] = resolver->secure.address_len;
+        channel->address_count = 1;
+    }
+    dns_own_record_init(channel);
+    return channel;
+}
+
+void dns_channel_free(struct dns_channel *channel)
+{
+    if (channel == NULL) {
+        return;
+    }
+    dns_connection_clear(channel);
+    while (channel->tickets != NULL) {
+        ticket_end(channel, channel->tickets); /* own ones: all others have ended */
+    }
+    dns_own_record_free(channel);
+    gnutls_free(channel->session.data);
+    (void)pthread_cond_destroy(&channel->changed);
+    (void)pthread_mutex_destroy(&channel->lock);
+    free(channel);
+}
+
+void dns_channel_before_fork(struct dns_channel *channel)
+{
+    pthread_mutex_lock(&channel->lock);
+}
+
+void dns_channel_after_fork_parent(struct dns_channel *channel)
+{
+    pthread_mutex_unlock(&channel->lock);
+}
+
+void dns_channel_after_fork_child(struct dns_channel *channel)
+{
+    /* Threads that waited are not there any more. */
+    (void)locks_init(channel);
+    channel->led = false;
+    dns_connection_clear(channel);
+    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        if (one->state == DNS_TICKET_SENT) {
+            one->state = DNS_TICKET_QUEUED;
+            one->tries = 0;
+        }
+    }
+    /* A ticket is for one connection, and that is the parent's. */
+    gnutls_free(channel->session.data);
+    channel->session = (gnutls_datum_t){0};
+}

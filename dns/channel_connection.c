@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * One connection to the resolver, from connect to its end. Nothing waits here.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "dns/channel_state.h"
+
+enum {
+    STEPS_MAX = 16,          /* of one call, so that no server can keep us busy */
+    READS_MAX = 64,          /* likewise */
+    CHUNK = 16384,           /* a TLS record */
+    TRY_ADDRESS_US = 500000, /* where there is another address */
+};
+
+/* ---- ends ---- */
+
+void dns_connection_clear(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    if (connection->framing != NULL) {
+        connection->framing->free(connection->framing);
+    }
+    dns_tls_free(connection->tls);
+    if (connection->fd >= 0) {
+        (void)channel->io->close(connection->fd);
+    }
+    wr_free(&connection->out);
+    *connection = (struct dns_connection){.fd = -1};
+    wr_init(&connection->out, 0);
+}
+
+void dns_connection_drop(struct dns_channel *channel, enum dns_reason reason)
+{
+    dns_connection_clear(channel);
+    dns_tickets_requeue(channel, reason);
+}
+
+/* No connection could be made: nobody is helped by trying at once again. */
+static void fail(struct dns_channel *channel, enum dns_reason reason)
+{
+    dns_connection_clear(channel);
+    dns_tickets_fail(channel, reason);
+    channel->failures = 0;
+    if (channel->resolver->secure.address_len == 0) {
+        channel->address_count = 0; /* the system may know better by now */
+        channel->current = 0;
+    }
+}
+
+/* ---- connecting ---- */
+
+static void next_address(struct dns_channel *channel, enum dns_reason reason)
+{
+    channel->current = channel->current + 1 < channel->address_count ? channel->current + 1 : 0;
+    if (++channel->failures >= channel->address_count) {
+        fail(channel, reason);
+    } else {
+        dns_connection_clear(channel);
+    }
+}
+
+/* Opens a socket to the current address. */
+static bool connect_begin(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    const union dns_socket_address *address = &channel->address[channel->current];
+    int on = 1;
+    connection->fd =
+        channel->io->socket(address->any.sa_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    if (connection->fd < 0) {
+        return false;
+    }
+    /* Questions are small, and must not wait for the acknowledgement of the one before. */
+    (void)setsockopt(connection->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+    if (channel->io->connect(connection->fd, &address->any,
+                             channel->address_len[channel->current]) != 0 &&
+        errno != EINPROGRESS && errno != EINTR) {
+        return false;
+    }
+    connection->state = DNS_CONNECTION_CONNECTING;
+    connection->give_up_us =
+        channel->failures + 1 < channel->address_count ? channel->io->now_us() + TRY_ADDRESS_US : 0;
+    return true;
+}
+
+/* An address as the certificate would have it. */
+static struct bytes octets_of(const union dns_socket_address *address)
+{
+    return address->any.sa_family == AF_INET
+               ? bytes_of(&address->v4.sin_addr, sizeof address->v4.sin_addr)
+               : bytes_of(&address->v6.sin6_addr, sizeof address->v6.sin6_addr);
+}
+
+static bool tls_begin(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    const struct dns_secure_server *server = &channel->resolver->secure;
+    const struct dns_tls_options options = {
+        .library = channel->options.library,
+        .io = channel->io,
+        .verifier = channel->options.verifier,
+        .name = server->name,
+        .address = octets_of(&channel->address[channel->current]),
+        .http = channel->resolver->kind == DNS_RESOLVER_HTTPS,
+        .ech = channel->options.ech,
+        .ech_exchange = dns_own_record_exchange(channel),
+        .session = channel->session,
+    };
+    connection->tls = dns_tls_new(&options);
+    /* A ticket is good for one connection (RFC 8446, C.4). */
+    gnutls_free(channel->session.data);
+    channel->session = (gnutls_datum_t){0};
+    return connection->tls != NULL;
+}
+
+/* What to do next: again, or nothing but waiting. */
+enum step { STEP_AGAIN, STEP_WAIT };
+
+static enum step step_none(struct dns_channel *channel)
+{
+    if (channel->address_count == 0 || !dns_tickets_any(channel, DNS_TICKET_QUEUED)) {
+        return STEP_WAIT;
+    }
+    if (!connect_begin(channel)) {
+        next_address(channel, DNS_REASON_NETWORK);
+    }
+    return STEP_AGAIN;
+}
+
+static enum step step_connecting(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    /* Nothing is sent; it only tells whether something could be. */
+    if (channel->io->send(connection->fd, "", 0, MSG_NOSIGNAL) < 0) {
+        bool pending = errno == EAGAIN || errno == EINTR;
+        bool in_time =
+            connection->give_up_us == 0 || channel->io->now_us() < connection->give_up_us;
+        if (pending && in_time) {
+            return STEP_WAIT;
+        }
+        next_address(channel, pending ? DNS_REASON_TIMEOUT : DNS_REASON_NETWORK);
+        return STEP_AGAIN;
+    }
+    connection->state = DNS_CONNECTION_HANDSHAKE;
+    if (connection->tls == NULL && !tls_begin(channel)) {
+        fail(channel, DNS_REASON_NO_MEMORY);
+        return STEP_AGAIN;
+    }
+    dns_tls_attach(connection->tls, connection->fd);
+    return STEP_AGAIN;
+}
+
+/* ---- the handshake ---- */
+
+static bool framing_begin(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    if (channel->resolver->kind == DNS_RESOLVER_TLS) {
+        connection->framing = dns_framing_dot(channel);
+    } else if (bytes_equal(dns_tls_protocol(connection->tls), bytes_of("h2", 2))) {
+        connection->framing = dns_framing_http2(channel);
+    } else {
+        connection->framing = dns_framing_http1(channel);
+    }
+    return connection->framing != NULL;
+}
+
+/* ECH was rejected, and goes on over a new connection to the same address (RFC 9849, 6.1.6). */
+static enum step connect_again(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    (void)channel->io->close(connection->fd);
+    connection->fd = -1;
+    if (!connect_begin(channel)) {
+        fail(channel, DNS_REASON_NETWORK);
+        return STEP_AGAIN;
+    }
+    connection->give_up_us = 0;
+    return STEP_AGAIN;
+}
+
+static enum step step_handshake(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    enum dns_reason reason;
+    switch (dns_tls_handshake(connection->tls)) {
+    case DNS_TLS_PENDING:
+        return STEP_WAIT;
+    case DNS_TLS_WANTS_CONNECTION:
+        return connect_again(channel);
+    case DNS_TLS_DONE:
+        if (!framing_begin(channel)) {
+            fail(channel, DNS_REASON_NO_MEMORY);
+            return STEP_AGAIN;
+        }
+        dns_own_record_judge(channel, dns_tls_exchange(connection->tls));
+        connection->state = DNS_CONNECTION_OPEN;
+        connection->received_us = channel->io->now_us();
+        channel->failures = 0;
+        dns_own_record_ask(channel);
+        return STEP_AGAIN;
+    default:
+        reason = dns_tls_reason(connection->tls);
+        dns_own_record_judge(channel, dns_tls_exchange(connection->tls));
+        fail(channel, reason);
+        return STEP_AGAIN;
+    }
+}
+
+/* ---- questions and answers ---- */
+
+static bool submit_all(struct dns_channel *channel)
+{
+    struct dns_framing *framing = channel->connection.framing;
+    size_t flight = 0;
+    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        flight += one->state == DNS_TICKET_SENT ? 1 : 0;
+    }
+    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        if (one->state != DNS_TICKET_QUEUED) {
+            continue;
+        }
+        if (flight++ >= DNS_FLIGHT_MAX || !framing->has_room(framing)) {
+            break;
+        }
+        if (!framing->submit(framing, one)) {
+            return false;
+        }
+        one->state = DNS_TICKET_SENT;
+        one->tries++;
+        one->sent_us = channel->io->now_us();
+    }
+    return true;
+}
+
+/* DNS_REASON_OK: all that could be sent is. */
+static enum dns_reason send_all(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    if (!submit_all(channel)) {
+        return DNS_REASON_NO_MEMORY;
+    }
+    for (;;) {
+        size_t sent;
+        if (connection->out.len == 0) {
+            enum dns_reason reason =
+                connection->framing->flush(connection->framing, &connection->out);
+            if (reason != DNS_REASON_OK) {
+                return reason;
+            }
+        }
+        if (connection->out.len == 0) {
+            return DNS_REASON_OK;
+        }
+        switch (dns_tls_send(connection->tls, wr_view(&connection->out), &sent)) {
+        case DNS_TLS_DONE:
+            wr_consume(&connection->out, sent);
+            break;
+        case DNS_TLS_PENDING:
+            return DNS_REASON_OK;
+        default:
+            return dns_tls_reason(connection->tls);
+        }
+    }
+}
+
+/* DNS_REASON_OK: there is no more for now. */
+static enum dns_reason receive_all(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    uint8_t *in = malloc(CHUNK);
+    enum dns_reason reason = in != NULL ? DNS_REASON_OK : DNS_REASON_NO_MEMORY;
+    bool more = true;
+    for (unsigned i = 0; reason == DNS_REASON_OK && more && i < READS_MAX; i++) {
+        size_t got;
+        switch (dns_tls_receive(connection->tls, in, CHUNK, &got)) {
+        case DNS_TLS_DONE:
+            connection->received_us = channel->io->now_us();
+            if (channel->session.size == 0) {
+                /* Now, for GnuTLS forgets it when the connection ends in disorder. */
+                dns_tls_session(connection->tls, &channel->session);
+            }
+            reason = connection->framing->receive(connection->framing, bytes_of(in, got));
+            break;
+        case DNS_TLS_CLOSED:
+            connection->framing->ended(connection->framing);
+            reason = DNS_REASON_RESOLVER_CLOSED;
+            break;
+        case DNS_TLS_PENDING:
+            more = false;
+            break;
+        default:
+            reason = dns_tls_reason(connection->tls);
+            break;
+        }
+    }
+    free(in);
+    return reason;
+}
+
+/*
+ * Reading comes first: a connection that was closed while it was not looked at is found out before
+ * anything is sent on it.
+ */
+static enum step step_open(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    enum dns_reason reason = receive_all(channel);
+    if (reason == DNS_REASON_OK) {
+        reason = send_all(channel);
+    }
+    if (reason == DNS_REASON_OK) {
+        return STEP_WAIT;
+    }
+    dns_tls_bye(connection->tls);
+    dns_connection_drop(channel, reason);
+    return STEP_AGAIN;
+}
+
+void dns_connection_step(struct dns_channel *channel)
+{
+    enum step step = STEP_AGAIN;
+    for (unsigned i = 0; step == STEP_AGAIN && i < STEPS_MAX; i++) {
+        switch (channel->connection.state) {
+        case DNS_CONNECTION_NONE:
+            step = step_none(channel);
+            break;
+        case DNS_CONNECTION_CONNECTING:
+            step = step_connecting(channel);
+            break;
+        case DNS_CONNECTION_HANDSHAKE:
+            step = step_handshake(channel);
+            break;
+        case DNS_CONNECTION_OPEN:
+            step = step_open(channel);
+            break;
+        }
+    }
+}
+
+/* ---- waiting ---- */
+
+/*
+ * When a question is to be asked elsewhere: where nothing at all has come since it was sent over a
+ * connection that had worked before, for half of its time. 0: never.
+ */
+static uint64_t doubt_us(const struct dns_channel *channel, const struct dns_ticket *ticket)
+{
+    const struct dns_connection *connection = &channel->connection;
+    if (connection->state != DNS_CONNECTION_OPEN || !connection->proven ||
+        ticket->state != DNS_TICKET_SENT || ticket->tries >= DNS_TRIES_MAX || ticket->own ||
+        connection->received_us > ticket->sent_us || ticket->deadline_us <= ticket->sent_us) {
+        return 0;
+    }
+    return ticket->sent_us + (ticket->deadline_us - ticket->sent_us) / 2;
+}
+
+void dns_connection_check(struct dns_channel *channel)
+{
+    uint64_t now_us = channel->io->now_us();
+    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        uint64_t doubt = doubt_us(channel, one);
+        if (doubt != 0 && now_us >= doubt) {
+            dns_connection_drop(channel, DNS_REASON_TIMEOUT);
+            dns_connection_step(channel);
+            return;
+        }
+    }
+}
+
+static void sooner(uint64_t *until_us, uint64_t other_us)
+{
+    if (other_us != 0 && other_us < *until_us) {
+        *until_us = other_us;
+    }
+}
+
+bool dns_connection_wants(const struct dns_channel *channel, struct pollfd *wanted,
+                          uint64_t *until_us)
+{
+    const struct dns_connection *connection = &channel->connection;
+    short events = POLLIN;
+    if (connection->state == DNS_CONNECTION_CONNECTING) {
+        events = POLLOUT;
+        sooner(until_us, connection->give_up_us);
+    } else if (connection->state == DNS_CONNECTION_HANDSHAKE) {
+        events = dns_tls_events(connection->tls);
+    } else if (connection->out.len > 0) {
+        events = POLLIN | POLLOUT;
+    }
+    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
+        sooner(until_us, doubt_us(channel, one));
+    }
+    *wanted = (struct pollfd){.fd = connection->fd, .events = events};
+    return connection->fd >= 0;
+}

@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/resolver_channel.h"
+
+#include <dlfcn.h>
+
+#include "shim/engine.h"
+#include "shim/log.h"
+#include "shim/verify.h"
+
+static struct dns_tls_library library;
+static const struct shim_stub *real;
+
+/* By linkage these would be the stub's hooks; what is no hook tells where the library is. */
+static bool library_fill(const struct shim_stub *stub)
+{
+    Dl_info info;
+    void *handle = dladdr((const void *)gnutls_record_recv, &info) != 0 && info.dli_fname != NULL
+                       ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
+                       : NULL;
+    if (handle == NULL) {
+        return false;
+    }
+    bool whole = true;
+#define F(name)                                                                                    \
+    library.name = (__typeof__(&name))stub->dlsym(handle, #name);                                  \
+    whole = whole && library.name != NULL;
+    DNS_TLS_FUNCTIONS(F)
+#undef F
+    return whole;
+}
+
+/* Called with the channel's lock held, so by one thread at a time. */
+struct shim_verifier *shim_resolver_verifier(void)
+{
+    static struct shim_verifier *verifier;
+    static bool tried;
+    if (!tried) {
+        const struct shim_settings *settings = &shim_engine_state()->settings;
+        tried = true;
+        if (shim_verifier_new(&verifier, settings->ca_file) != ECH_OK) {
+            shim_log(settings, SHIM_LOG_ERROR, "resolver: no trust anchors");
+        }
+    }
+    return verifier;
+}
+
+static bool verify(void *context, const struct bytes *certificates, size_t count, const char *name,
+                   struct bytes address)
+{
+    (void)context;
+    const struct shim_verifier *verifier = shim_resolver_verifier();
+    return verifier != NULL &&
+           shim_verifier_is_server(verifier, certificates, count, name, address);
+}
+
+/* The system's answer, not that of a hook of ours. */
+static int look_up(const char *restrict name, const char *restrict service,
+                   const struct addrinfo *restrict hints, struct addrinfo **restrict list)
+{
+    real->enter();
+    int result = real->getaddrinfo(name, service, hints, list);
+    real->leave();
+    return result;
+}
+
+struct dns_channel *shim_resolver_channel(const struct shim_settings *settings,
+                                          const struct shim_stub *stub, const struct dns_io *io)
+{
+    real = stub;
+    if (!library_fill(stub)) {
+        return NULL;
+    }
+    const struct dns_channel_options options = {
+        .library = &library,
+        .verifier = {.verify = verify},
+        .ech = shim_resolver_ech(),
+        .getaddrinfo = look_up,
+        .freeaddrinfo = freeaddrinfo,
+    };
+    return dns_channel_new(&settings->resolver, io, &options);
+}

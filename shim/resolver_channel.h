@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the engine brings for the connection to an encrypted resolver (dns/channel.h): the real
+ * functions of GnuTLS, the trust anchors, ECH, and the handlers of a fork.
+ */
+#ifndef SHIM_RESOLVER_CHANNEL_H
+#define SHIM_RESOLVER_CHANNEL_H
+
+#include "dns/channel.h"
+#include "shim/abi.h"
+#include "shim/settings.h"
+
+/*
+ * The channel for the settings' resolver, which is an encrypted one; it lives until the process
+ * ends, and so must what is given. Connects to nobody yet. NULL: no memory, or this libgnutls has
+ * not all that is needed.
+ */
+ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct shim_settings *settings,
+                                                       const struct shim_stub *stub,
+                                                       const struct dns_io *io);
+
+/* Hello exchanges on its connections, by the same rules as a program's (shim/policy.h). */
+const struct dns_ech_functions *shim_resolver_ech(void);
+/* Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors
+ * at the first call; NULL: there are none. */
+struct shim_verifier *shim_resolver_verifier(void);
+
+#endif

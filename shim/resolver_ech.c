@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ECH on the connections to an encrypted resolver: a hello exchange and what may follow a
+ * rejection, for a session that waits for nobody.
+ */
+#include <gnutls/crypto.h>
+#include <stdlib.h>
+
+#include "ech/exchange.h"
+#include "shim/engine.h"
+#include "shim/log.h"
+#include "shim/policy.h"
+#include "shim/resolver_channel.h"
+#include "shim/search.h"
+#include "shim/verify.h"
+
+struct resolver_hello {
+    struct shim_found found;
+    struct ech_exchange *exchange;
+    enum dns_ech_state state;
+    enum shim_answer answer; /* of DNS_ECH_WANTS_CONNECTION */
+    unsigned retries;
+};
+
+static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
+{
+    (void)context;
+    return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
+}
+
+static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
+                                   struct bytes public_name)
+{
+    (void)context;
+    struct shim_verifier *verifier = shim_resolver_verifier();
+    if (verifier == NULL) {
+        return ECH_ALERT_UNKNOWN_CA;
+    }
+    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    return callbacks.verify_chain(callbacks.context, certificates, count, public_name);
+}
+
+static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
+                                       struct bytes content, struct bytes signature)
+{
+    (void)context;
+    struct shim_verifier *verifier = shim_resolver_verifier();
+    if (verifier == NULL) {
+        return ECH_ALERT_INTERNAL_ERROR;
+    }
+    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    return callbacks.verify_signature(callbacks.context, scheme, certificate, content, signature);
+}
+
+static void end(void *exchange)
+{
+    struct resolver_hello *hello = exchange;
+    ech_exchange_free(hello->exchange);
+    shim_found_free(&hello->found);
+    free(hello);
+}
+
+static void *begin(void *context, struct bytes ech_config_list)
+{
+    (void)context;
+    struct resolver_hello *hello = calloc(1, sizeof *hello);
+    /* The session's key shares are such as the engine can make: no probe is ever needed. */
+    const struct ech_exchange_options options = {
+        .random = {.fill = fill_random},
+        .floor = ECH_FLOOR_GNUTLS,
+        .key_share_rule = ECH_KEY_SHARE_OWN,
+        .verifier = {.verify_chain = verify_chain, .verify_signature = verify_signature},
+    };
+    if (hello == NULL) {
+        return NULL;
+    }
+    if (shim_found_replace(&hello->found, ech_config_list) != SHIM_SEARCH_USABLE ||
+        ech_exchange_new(&hello->exchange, &options) != ECH_OK) {
+        end(hello);
+        return NULL;
+    }
+    return hello;
+}
+
+static void tell(const char *what)
+{
+    shim_log(&shim_engine_state()->settings, SHIM_LOG_INFO, "resolver: ECH %s", what);
+}
+
+/* RFC 9849, 6.1.6, by the policy that programs' connections follow. */
+static void rejected(struct resolver_hello *hello)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    struct ech_rejection rejection;
+    ech_exchange_rejection(hello->exchange, &rejection);
+    struct shim_policy_rejection facts = {
+        .mode = settings->mode,
+        .retry = settings->retry,
+        .retries = hello->retries,
+        .authenticated = !rejection.probe,
+        .disabled = rejection.disabled,
+    };
+    facts.usable_config =
+        facts.authenticated && !facts.disabled &&
+        shim_found_replace(&hello->found, rejection.retry_configs) == SHIM_SEARCH_USABLE;
+    struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+    hello->answer = decision.answer;
+    if (decision.answer == SHIM_ANSWER_GIVE_UP) {
+        tell(decision.reason);
+        (void)ech_exchange_give_up(hello->exchange);
+        hello->state = DNS_ECH_FAILED;
+    } else {
+        hello->state = DNS_ECH_WANTS_CONNECTION;
+    }
+}
+
+static void handle(struct resolver_hello *hello, enum ech_event event)
+{
+    switch (event) {
+    case ECH_EVENT_NONE:
+        break;
+    case ECH_EVENT_NEED_CONFIG:
+        handle(hello, ech_exchange_offer(hello->exchange, &hello->found.choice));
+        break;
+    case ECH_EVENT_ACCEPTED:
+        tell("accepted");
+        hello->state = DNS_ECH_ACCEPTED;
+        break;
+    case ECH_EVENT_REJECTED:
+        rejected(hello);
+        break;
+    case ECH_EVENT_FAILED:
+        tell(ech_failure_name(ech_exchange_failure(hello->exchange)));
+        hello->state = DNS_ECH_FAILED;
+        break;
+    }
+}
+
+static enum dns_ech_state state(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return hello->state;
+}
+
+static void from_app(void *exchange, struct bytes in)
+{
+    struct resolver_hello *hello = exchange;
+    handle(hello, ech_exchange_from_app(hello->exchange, in));
+}
+
+static void from_net(void *exchange, struct bytes in)
+{
+    struct resolver_hello *hello = exchange;
+    handle(hello, ech_exchange_from_net(hello->exchange, in));
+}
+
+static void net_closed(void *exchange)
+{
+    struct resolver_hello *hello = exchange;
+    handle(hello, ech_exchange_net_closed(hello->exchange));
+}
+
+static struct bytes to_net(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return ech_exchange_to_net(hello->exchange);
+}
+
+static void net_took(void *exchange, size_t octets)
+{
+    struct resolver_hello *hello = exchange;
+    ech_exchange_net_took(hello->exchange, octets);
+}
+
+static struct bytes to_app(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return ech_exchange_to_app(hello->exchange);
+}
+
+static void app_took(void *exchange, size_t octets)
+{
+    struct resolver_hello *hello = exchange;
+    ech_exchange_app_took(hello->exchange, octets);
+}
+
+static size_t net_wanted(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return ech_exchange_net_wanted(hello->exchange);
+}
+
+static bool drained(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return ech_exchange_drained(hello->exchange);
+}
+
+static void reconnected(void *exchange)
+{
+    struct resolver_hello *hello = exchange;
+    hello->state = DNS_ECH_UNDER_WAY;
+    if (hello->answer == SHIM_ANSWER_RETRY) {
+        hello->retries++;
+        handle(hello, ech_exchange_retry(hello->exchange, &hello->found.choice));
+        return;
+    }
+    bool done = ech_exchange_disable(hello->exchange) != ECH_EVENT_FAILED;
+    tell(done ? "disabled" : ech_failure_name(ECH_FAILURE_INTERNAL));
+    hello->state = done ? DNS_ECH_DISABLED : DNS_ECH_FAILED;
+}
+
+static struct bytes list(const void *exchange)
+{
+    const struct resolver_hello *hello = exchange;
+    return bytes_of(hello->found.ech_config_list, hello->found.ech_config_list_length);
+}
+
+const struct dns_ech_functions *shim_resolver_ech(void)
+{
+    static const struct dns_ech_functions functions = {
+        .begin = begin,
+        .state = state,
+        .from_app = from_app,
+        .from_net = from_net,
+        .net_closed = net_closed,
+        .to_net = to_net,
+        .net_took = net_took,
+        .to_app = to_app,
+        .app_took = app_took,
+        .net_wanted = net_wanted,
+        .drained = drained,
+        .reconnected = reconnected,
+        .list = list,
+        .end = end,
+    };
+    return &functions;
+}
