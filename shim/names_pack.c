@@ -25,8 +25,9 @@ static void *take(struct room *room, size_t size, size_t alignment)
 
 static char *take_text(struct room *room, const char *text)
 {
-    char *copy = take(room, strlen(text) + 1, 1);
-    return copy != NULL ? strcpy(copy, text) : NULL;
+    size_t size = strlen(text) + 1;
+    char *copy = take(room, size, 1);
+    return copy != NULL ? memcpy(copy, text, size) : NULL;
 }
 
 static void fill_tuple(struct gaih_addrtuple *tuple, const struct shim_names_address *address)
