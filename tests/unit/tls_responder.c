@@ -313,15 +313,14 @@ struct dns_channel *client_channel_with(const char *setting, unsigned port, cons
     authorities_make();
     (void)snprintf(text, sizeof text, setting, port);
     cr_assert_eq(dns_resolver_parse(text, &resolver), ECH_OK, "%s", text);
-    struct dns_channel *channel =
-        dns_channel_new(&resolver, io != NULL ? io : client_own_sockets(), &options);
-    cr_assert_not_null(channel);
-    return channel;
+    return dns_channel_new(&resolver, io != NULL ? io : client_own_sockets(), &options);
 }
 
 struct dns_channel *client_channel(const char *setting, unsigned port)
 {
-    return client_channel_with(setting, port, NULL, NULL);
+    struct dns_channel *made = client_channel_with(setting, port, NULL, NULL);
+    cr_assert_not_null(made);
+    return made;
 }
 
 void client_end(struct dns_channel *channel)

@@ -80,7 +80,8 @@ tls_serve peer_obey;
 
 /* The channel to it by a setting with %u for the port; one per test. */
 struct dns_channel *client_channel(const char *setting, unsigned port);
-/* With what is not the usual; NULL: the engine's sockets, as under the shim; no ECH. */
+/* With what is not the usual; NULL: the engine's sockets, as under the shim; no ECH. NULL if there
+ * is no memory. */
 struct dns_channel *client_channel_with(const char *setting, unsigned port, const struct dns_io *io,
                                         const struct dns_ech_functions *ech);
 const struct dns_io *client_own_sockets(void);
