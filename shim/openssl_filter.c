@@ -52,6 +52,11 @@ static void change_connection(struct openssl_connection *connection, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
     shim_session_reconnect(connection->session, openssl->SSL_get_fd(connection->ssl));
+    if (connection->late && shim_session_disabled(connection->session)) {
+        /* The hello goes in clear, and a HelloRetryRequest to it does not come by us before libssl
+         * begins the second one: like the first (openssl_extension_parse says why). */
+        openssl_minimum_restore(connection);
+    }
     if (openssl->BIO_method_type(next) == BIO_TYPE_MEM) {
         /* Only what it says it holds: curl's own BIO calls itself a memory BIO and reads a socket.
          */

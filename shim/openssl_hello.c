@@ -181,12 +181,11 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
     return add_marker(out, length);
 }
 
-/* The one after HelloRetryRequest: it must go through the same exchange. */
+/* The one after HelloRetryRequest. */
 static int add_to_second(struct openssl_connection *connection, const unsigned char **out,
                          size_t *length, int *alert)
 {
-    if (!openssl_filter_installed(connection) ||
-        (connection->late && !openssl_minimum_raise(connection))) {
+    if (connection->late && !openssl_minimum_raise(connection)) {
         *alert = ALERT_INTERNAL_ERROR;
         return -1;
     }
@@ -222,11 +221,16 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
 {
     if (connection->phase == OPENSSL_STARTED &&
         shim_session_awaits_second_hello(connection->session)) {
+        /* It must go through the same exchange. */
+        if (!openssl_filter_installed(connection)) {
+            *alert = ALERT_INTERNAL_ERROR;
+            return -1;
+        }
         return add_to_second(connection, out, length, alert);
     }
     if (connection->phase == OPENSSL_CLEAR ||
         (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session))) {
-        return add_marker(out, length);
+        return add_to_second(connection, out, length, alert);
     }
     bool seen = !connection->hello_made &&
                 (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS ||

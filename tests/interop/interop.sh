@@ -13,7 +13,7 @@ results=$5
 document=$6
 # Those that take no hello of a certain length for granted; `clients` are of this machine.
 everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
-clients='openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
+clients='second_hello/*|openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
 # Against the servers of sid: what this machine adds to trixie's, and what trixie adds to this machine's.
 servers_here='native/*|openssl_suites/*|@(openssl|nss)_server/@(s_client|gnutls_cli)_*'
 servers_there='@(openssl|nss)_server/@(curl|wget)_*'

@@ -46,10 +46,20 @@ struct server {
     pthread_mutex_t log_lock;
 };
 
+/* A handshake message, of any length. */
+struct message {
+    uint8_t *data;
+    size_t len;
+};
+
 /* What the callbacks note of one handshake. */
 struct seen {
     char outer_name[NAME_LEN];
     unsigned client_hellos;
+    /* Where there is a second hello: the two as they were decrypted, and what was between them. */
+    struct message inner[2];
+    unsigned inner_hellos;
+    struct message retry_request;
 };
 
 static struct server the_server = {.turn = PTHREAD_MUTEX_INITIALIZER,
@@ -90,6 +100,12 @@ static void wire_name(const uint8_t *message, size_t len, char name[NAME_LEN])
     }
 }
 
+static void keep(struct message *message, const void *data, size_t len)
+{
+    message->data = OPENSSL_memdup(data, len);
+    message->len = message->data != NULL ? len : 0;
+}
+
 static void on_message(int is_write, int version, int type, const void *data, size_t len, SSL *ssl,
                        void *argument)
 {
@@ -102,6 +118,12 @@ static void on_message(int is_write, int version, int type, const void *data, si
         if (seen->client_hellos++ == 0) {
             wire_name(message, len, seen->outer_name);
         }
+    } else if (!is_write && type == SSL3_RT_CLIENT_HELLO_INNER && seen->inner_hellos < 2) {
+        keep(&seen->inner[seen->inner_hellos++], data, len);
+    } else if (is_write && type == SSL3_RT_HANDSHAKE && len > 4 &&
+               message[0] == SSL3_MT_SERVER_HELLO && seen->retry_request.data == NULL) {
+        /* If it is a ServerHello, there is no second hello. */
+        keep(&seen->retry_request, data, len);
     }
 }
 
@@ -151,6 +173,27 @@ static void json_text(FILE *out, const char *key, const char *text)
     fputc('"', out);
 }
 
+static void json_octets(FILE *out, const struct message *message)
+{
+    fputc('"', out);
+    for (size_t i = 0; i < message->len; i++) {
+        fprintf(out, "%02x", message->data[i]);
+    }
+    fputc('"', out);
+}
+
+static void log_second_hello(FILE *out, const struct seen *seen)
+{
+    if (seen->inner_hellos == 2) {
+        fputs(",\"inner_hellos\":[", out);
+        json_octets(out, &seen->inner[0]);
+        fputc(',', out);
+        json_octets(out, &seen->inner[1]);
+        fputs("],\"retry_request\":", out);
+        json_octets(out, &seen->retry_request);
+    }
+}
+
 static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const char *error)
 {
     const uint8_t *alpn;
@@ -178,6 +221,7 @@ static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const ch
     json_text(out, "cipher", done ? SSL_get_cipher_name(ssl) : NULL);
     json_text(out, "alpn", protocol);
     json_text(out, "error", error);
+    log_second_hello(out, seen);
     fputs("}\n", out);
     fflush(out);
     pthread_mutex_unlock(&the_server.log_lock);
@@ -264,6 +308,9 @@ static void serve_connection(int fd, unsigned number)
     hang_up(ssl, fd);
     SSL_free(ssl);
     close(fd);
+    OPENSSL_free(seen.inner[0].data);
+    OPENSSL_free(seen.inner[1].data);
+    OPENSSL_free(seen.retry_request.data);
 }
 
 static void serve(int fd, void *argument, unsigned number)
@@ -415,6 +462,9 @@ static void parse_options(int argc, char **argv, struct options *options)
             break;
         case 'f':
             the_server.ech_connections = (unsigned)atoi(optarg);
+            break;
+        case 'e':
+            options->early_data = true;
             break;
         case '1':
             the_server.one_by_one = true;

@@ -24,16 +24,6 @@ static unsigned recorded(const struct world *world, const char *folder)
     return count;
 }
 
-static bool has_extension(const struct wire_hello *hello, uint16_t type)
-{
-    for (size_t i = 0; i < hello->extension_count; i++) {
-        if (hello->extensions[i].type == type) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static const struct program *const programs[] = {&a_wget, &a_curl, &an_openssl_epoll,
                                                  &a_gnutls_nonblocking};
 enum { PROGRAMS = sizeof programs / sizeof *programs };
@@ -93,7 +83,7 @@ static void check_later_connection(const char *command)
     cr_assert_eq(wire_hellos(world, hellos), 4u);
     for (size_t i = 0; i < 4; i++) {
         cr_assert_eq(wire_outer_ech(&hellos[i]).config_id, i % 2 == 0 ? STALE_ID : SERVED_ID);
-        cr_assert_eq(has_extension(&hellos[i], PRE_SHARED_KEY), i >= 2, "hello %zu", i);
+        cr_assert_eq(wire_has_extension(&hellos[i], PRE_SHARED_KEY), i >= 2, "hello %zu", i);
     }
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "wire.h"
+#include "cursor.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -7,36 +8,6 @@
 #include <string.h>
 
 enum { HANDSHAKE_RECORD = 22, CLIENT_HELLO = 1, RECORD_HEADER = 5, HANDSHAKE_HEADER = 4 };
-
-/* A cursor; running out fails the test. */
-struct cursor {
-    const uint8_t *at;
-    size_t left;
-};
-
-static const uint8_t *take(struct cursor *c, size_t count)
-{
-    cr_assert_leq(count, c->left, "the recorded octets end early");
-    const uint8_t *at = c->at;
-    c->at += count;
-    c->left -= count;
-    return at;
-}
-
-static size_t take_number(struct cursor *c, size_t octets)
-{
-    size_t number = 0;
-    for (const uint8_t *at = take(c, octets); octets > 0; octets--) {
-        number = number << 8 | *at++;
-    }
-    return number;
-}
-
-static struct cursor take_vector(struct cursor *c, size_t prefix)
-{
-    size_t length = take_number(c, prefix);
-    return (struct cursor){take(c, length), length};
-}
 
 static void read_extensions(struct cursor extensions, struct wire_hello *hello)
 {
@@ -100,6 +71,16 @@ size_t wire_hellos(const struct world *world, struct wire_hello hellos[WIRE_HELL
             return count;
         }
     }
+}
+
+bool wire_has_extension(const struct wire_hello *hello, unsigned type)
+{
+    for (size_t i = 0; i < hello->extension_count; i++) {
+        if (hello->extensions[i].type == type) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct wire_ech wire_outer_ech(const struct wire_hello *hello)

@@ -30,6 +30,8 @@ struct wire_hello {
  * the test where octets do not parse, or there are more than WIRE_HELLOS. */
 size_t wire_hellos(const struct world *world, struct wire_hello hellos[WIRE_HELLOS]);
 
+bool wire_has_extension(const struct wire_hello *hello, unsigned type);
+
 /* The extension as RFC 9849, 5, writes the outer variant. */
 struct wire_ech {
     uint16_t kdf;

@@ -127,7 +127,8 @@ char *world_read(const struct world *world, const char *name, size_t *len);
 /* ---- what must have happened: only for Criterion tests (world_expect.c) ---- */
 
 /* `count` handshakes: accepted with INNER_NAME at the server, each reported as accepted, the inner
- * name in no octet that went to the server, the public name there. */
+ * name in no octet that went to the server, the public name there, and both hellos of each
+ * handshake the same where they have to be (second_hello.h). */
 void world_expect_accepted(struct world *world, unsigned count);
 
 /* The same but for the server's word: for a server that keeps no log of this kind. */

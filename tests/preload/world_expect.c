@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "require.h"
+#include "second_hello.h"
 #include "world.h"
 
 #include <criterion/criterion.h>
@@ -154,6 +155,7 @@ void world_expect_sealed(struct world *world, unsigned count)
                   "the public name was not on the wire%s", notes(world));
     cr_assert_eq(reported, count, "%u handshakes reported as accepted, not %u%s", reported, count,
                  notes(world));
+    (void)world_compare_hellos(world);
 }
 
 void world_expect_visible(struct world *world, unsigned count)

@@ -48,6 +48,9 @@ void run_server(const struct target *target);
 
 /* openssl_edge.c */
 void run_premature(const struct target *target);
+void run_unseen(const struct target *target);
+void run_unseen_resume(const struct target *target);
+void run_unseen_write(const struct target *target);
 void run_same_fd_again(const struct target *target);
 void run_clear_midway(const struct target *target);
 void run_after_failure(const struct target *target);
