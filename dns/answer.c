@@ -83,6 +83,31 @@ static struct bytes keep(uint8_t *octets, size_t *used, struct bytes from)
     return copy;
 }
 
+/* xorshift64: enough to spread connections over addresses. */
+static uint64_t next_random(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Copies addresses of that size in a random order (Fisher and Yates). */
+static struct bytes keep_shuffled(uint8_t *octets, size_t *used, struct bytes from, size_t size,
+                                  uint64_t *state)
+{
+    uint8_t *kept = octets + *used;
+    struct bytes copy = keep(octets, used, from);
+    for (size_t left = *state == 0 ? 0 : copy.len / size; left > 1; left--) {
+        size_t at = (size_t)(next_random(state) % left);
+        uint8_t swapped[16];
+        memcpy(swapped, kept + at * size, size);
+        memcpy(kept + at * size, kept + (left - 1) * size, size);
+        memcpy(kept + (left - 1) * size, swapped, size);
+    }
+    return copy;
+}
+
 static size_t octets_of(const struct https_rr *records, size_t count)
 {
     size_t total = 0;
@@ -105,7 +130,7 @@ static bool all_have_ech(const struct https_rr *records, size_t count)
 
 /* Adds the endpoint of one record; one whose name no resolver interface could take is left out. */
 static void add_record(struct dns_https_answer *answer, size_t *used, const struct https_rr *rr,
-                       const struct dns_answer_origin *origin)
+                       const struct dns_answer_origin *origin, uint64_t *shuffle)
 {
     struct dns_endpoint *endpoint = &answer->endpoints[answer->count];
     const struct dns_name *target = dns_name_is_root(&rr->target) ? origin->owner : &rr->target;
@@ -118,8 +143,8 @@ static void add_record(struct dns_https_answer *answer, size_t *used, const stru
     endpoint->no_default_alpn = rr->no_default_alpn;
     endpoint->alpn = keep(answer->octets, used, rr->alpn);
     endpoint->ech_config_list = keep(answer->octets, used, rr->ech);
-    endpoint->ipv4hint = keep(answer->octets, used, rr->ipv4hint);
-    endpoint->ipv6hint = keep(answer->octets, used, rr->ipv6hint);
+    endpoint->ipv4hint = keep_shuffled(answer->octets, used, rr->ipv4hint, 4, shuffle);
+    endpoint->ipv6hint = keep_shuffled(answer->octets, used, rr->ipv6hint, 16, shuffle);
     answer->count++;
 }
 
@@ -141,12 +166,13 @@ struct dns_https_answer *dns_answer_from_records(const struct https_rr *records,
     answer->all_have_ech = all_have_ech(records, count);
     answer->alias_followed = origin->alias_followed;
     size_t used = 0;
+    uint64_t shuffle = origin->shuffle;
     for (size_t i = 0; i < count; i++) {
-        add_record(answer, &used, &records[i], origin);
+        add_record(answer, &used, &records[i], origin, &shuffle);
     }
     if (origin->alias_followed && !answer->all_have_ech) {
         static const struct https_rr no_parameters = {.target = {.len = 1}};
-        add_record(answer, &used, &no_parameters, origin);
+        add_record(answer, &used, &no_parameters, origin, &shuffle);
     }
     return answer;
 }

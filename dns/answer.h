@@ -101,6 +101,8 @@ struct dns_answer_origin {
         *owner;    /* the final QNAME, which "." in TargetName stands for (RFC 9460, 2.5.2) */
     uint16_t port; /* the authority's */
     bool alias_followed;
+    uint64_t
+        shuffle; /* a random number, by which hints are ordered (RFC 9460, 7.3); 0: they stay */
 };
 
 /*

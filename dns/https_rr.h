@@ -56,4 +56,11 @@ ECH_MUST_USE enum https_rr_verdict https_rr_parse(struct bytes rdata, struct htt
  */
 ECH_MUST_USE bool https_rr_usable_over_tcp(const struct https_rr *rr);
 
+/*
+ * RFC 9460, 9 and 12: whether the record sends us to a port other than the authority's that is
+ * another protocol's, so that a hostile record cannot make us talk to internal services. The ports
+ * are those that the Fetch standard of the WHATWG calls bad (2.9, port blocking).
+ */
+ECH_MUST_USE bool https_rr_port_is_restricted(const struct https_rr *rr, uint16_t authority_port);
+
 #endif

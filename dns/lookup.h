@@ -5,7 +5,10 @@
  *
  * Choices where the RFCs leave one: failures are told, and whether they are fatal is the caller's
  * policy (RFC 9460, 3.1); an RRset is not rejected because all records have no-default-alpn
- * (7.1.2); Additional records are not used, each alias is asked for (5.2).
+ * (7.1.2). HTTPS records of an alias's target that the answer brings along spare the question for
+ * them, and addresses of a TargetName take the place of its hints (5.2, 7.3); but only in this very
+ * answer: as answers to questions of their own they are not kept (RFC 2181, 5.4.1), for a server
+ * may bring along what it likes, about anybody's names.
  */
 #ifndef DNS_LOOKUP_H
 #define DNS_LOOKUP_H

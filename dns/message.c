@@ -239,6 +239,18 @@ static enum ech_status follow(struct bytes message, const struct record *records
     return status;
 }
 
+/* Reads records of one section, and keeps those of class IN at the end of what is kept. */
+static enum ech_status section_read(struct bytes message, struct reader *r, size_t count,
+                                    struct record *records, size_t *kept)
+{
+    enum ech_status status = ECH_OK;
+    for (size_t i = 0; i < count && status == ECH_OK; i++) {
+        status = record_read(message, r, &records[*kept]);
+        *kept += status == ECH_OK && records[*kept].class == CLASS_IN ? 1 : 0;
+    }
+    return status;
+}
+
 static enum ech_status answer_section(struct bytes message, struct reader *r, size_t count,
                                       uint16_t type, struct dns_answer *answer)
 {
@@ -246,12 +258,8 @@ static enum ech_status answer_section(struct bytes message, struct reader *r, si
     if (records == NULL) {
         return ECH_ERR_NOMEM;
     }
-    enum ech_status status = ECH_OK;
     size_t kept = 0;
-    for (size_t i = 0; i < count && status == ECH_OK; i++) {
-        status = record_read(message, r, &records[kept]);
-        kept += status == ECH_OK && records[kept].class == CLASS_IN ? 1 : 0;
-    }
+    enum ech_status status = section_read(message, r, count, records, &kept);
     if (status == ECH_OK) {
         status = follow(message, records, kept, type, answer);
     }
@@ -284,21 +292,33 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
         if (status == ECH_OK && record.type == TYPE_OPT) {
             answer->rcode = (uint16_t)(answer->rcode | (record.ttl >> 24) << 4);
         }
+        answer->has_additional = answer->has_additional || record.type != TYPE_OPT;
     }
     return status;
+}
+
+/* The header and the question, which the caller has compared. */
+static enum ech_status begin_read(struct reader *r, struct bytes message, struct header *header)
+{
+    struct dns_question asked;
+    uint16_t class;
+    *r = rd_of(message);
+    if (!header_read(r, header) || header->questions != 1 ||
+        !question_read(message, r, &asked, &class)) {
+        return ECH_ERR_DECODE;
+    }
+    return ECH_OK;
 }
 
 enum ech_status dns_answer_parse(struct bytes message, const struct dns_question *question,
                                  struct dns_answer *answer)
 {
-    struct reader r = rd_of(message);
+    struct reader r;
     struct header header;
-    struct dns_question asked;
-    uint16_t class;
-    *answer = (struct dns_answer){.owner = question->qname};
-    if (!header_read(&r, &header) || header.questions != 1 ||
-        !question_read(message, &r, &asked, &class)) {
-        return ECH_ERR_DECODE;
+    *answer = (struct dns_answer){.owner = question->qname, .message = message};
+    enum ech_status status = begin_read(&r, message, &header);
+    if (status != ECH_OK) {
+        return status;
     }
     answer->rcode = header.flags & MASK_RCODE;
     answer->truncated = (header.flags & FLAG_TC) != 0;
@@ -308,7 +328,7 @@ enum ech_status dns_answer_parse(struct bytes message, const struct dns_question
     if ((size_t)header.answers + header.authorities + header.additionals > DNS_RECORD_MAX) {
         return ECH_ERR_SPACE;
     }
-    enum ech_status status = answer_section(message, &r, header.answers, question->type, answer);
+    status = answer_section(message, &r, header.answers, question->type, answer);
     if (status == ECH_OK) {
         status = authority_section(message, &r, header.authorities, answer);
     }
@@ -316,4 +336,38 @@ enum ech_status dns_answer_parse(struct bytes message, const struct dns_question
         status = additional_section(message, &r, header.additionals, answer);
     }
     return status == ECH_OK && !rd_done(&r) ? ECH_ERR_DECODE : status;
+}
+
+enum ech_status dns_answer_includes(const struct dns_answer *answer,
+                                    const struct dns_question *question, struct dns_answer *found)
+{
+    struct bytes message = answer->message;
+    struct reader r;
+    struct header header = {0};
+    *found = (struct dns_answer){.owner = question->qname,
+                                 .has_additional = answer->has_additional,
+                                 .message = message};
+    enum ech_status status = begin_read(&r, message, &header);
+    size_t count = (size_t)header.answers + header.authorities + header.additionals;
+    if (status != ECH_OK || count > DNS_RECORD_MAX) {
+        return status != ECH_OK ? status : ECH_ERR_SPACE;
+    }
+    struct record *records = calloc(count + 1, sizeof *records);
+    if (records == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    size_t kept = 0;
+    status = section_read(message, &r, header.answers, records, &kept);
+    size_t passed = kept;
+    if (status == ECH_OK) {
+        status = section_read(message, &r, header.authorities, records, &passed);
+    }
+    if (status == ECH_OK) {
+        status = section_read(message, &r, header.additionals, records, &kept);
+    }
+    if (status == ECH_OK) {
+        status = follow(message, records, kept, question->type, found);
+    }
+    free(records);
+    return status;
 }

@@ -60,6 +60,8 @@ struct dns_answer {
     uint32_t ttl;          /* seconds: least of the CNAMEs and those records; 0 if there was none */
     bool has_soa;          /* the authority section tells that there is nothing (RFC 2308, 2) */
     uint32_t negative_ttl; /* seconds, of that SOA (RFC 2308, 5) */
+    bool has_additional;   /* there is more than OPT in the additional section */
+    struct bytes message;  /* borrowed */
 };
 
 /* True if the message is a response to exactly this query: id, QR, opcode, and the one question
@@ -75,5 +77,14 @@ ECH_MUST_USE bool dns_answer_matches(struct bytes message, const struct dns_ques
 ECH_MUST_USE enum ech_status dns_answer_parse(struct bytes message,
                                               const struct dns_question *question,
                                               struct dns_answer *answer);
+
+/*
+ * What else the message of an answer brings along, in its answer and additional sections, for
+ * another question (RFC 9460, 4.2 and 5.2). found->rdata_count is 0 if there is nothing; `found`
+ * may be `answer`. Statuses are those of dns_answer_parse.
+ */
+ECH_MUST_USE enum ech_status dns_answer_includes(const struct dns_answer *answer,
+                                                 const struct dns_question *question,
+                                                 struct dns_answer *found);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/resolution.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "dns/svcb_select.h"
+
+enum { ADDITIONAL_MAX = 8 }; /* endpoints whose addresses are looked for in the answer */
 
 /* ---- what an answer means ---- */
 
@@ -33,8 +36,10 @@ static struct dns_https_answer *end(const struct dns_resolution *r, enum dns_res
 static struct dns_https_answer *end_found(const struct dns_resolution *r,
                                           const struct https_rr *records, size_t count)
 {
-    const struct dns_answer_origin origin = {
-        .owner = &r->question.qname, .port = r->port, .alias_followed = r->alias_followed};
+    const struct dns_answer_origin origin = {.owner = &r->question.qname,
+                                             .port = r->port,
+                                             .alias_followed = r->alias_followed,
+                                             .shuffle = r->shuffle};
     struct dns_https_answer *answer = dns_answer_from_records(records, count, &origin);
     if (answer != NULL) {
         answer->ttl = r->ttl;
@@ -72,12 +77,60 @@ static struct dns_https_answer *judge_empty(struct dns_resolution *r, const stru
     return end_none(r, seen->rcode == DNS_RCODE_NXDOMAIN ? DNS_REASON_NXDOMAIN : DNS_REASON_NODATA);
 }
 
+/* Addresses of the first endpoints that came along (RFC 9460, 5.2). */
+struct additional {
+    uint8_t octets[ADDITIONAL_MAX][2][16 * DNS_RDATA_MAX];
+};
+
+static struct bytes join(uint8_t *octets, const struct dns_answer *answer)
+{
+    size_t len = 0;
+    for (size_t i = 0; i < answer->rdata_count; i++) {
+        memcpy(octets + len, answer->rdata[i].data, answer->rdata[i].len);
+        len += answer->rdata[i].len;
+    }
+    return bytes_of(octets, len);
+}
+
+/* RFC 9460, 7.3: who has A and AAAA of the TargetName ignores the hints. */
+static void replace_hints(struct dns_resolution *r, struct https_rr *endpoint,
+                          uint8_t octets[2][16 * DNS_RDATA_MAX])
+{
+    const struct dns_answer *seen = &r->asking.x->answer;
+    for (size_t i = 0; i < 2; i++) {
+        struct dns_answer found;
+        struct dns_question question = {
+            .qname = dns_name_is_root(&endpoint->target) ? r->question.qname : endpoint->target,
+            .type = i == 0 ? DNS_TYPE_A : DNS_TYPE_AAAA};
+        if (dns_answer_includes(seen, &question, &found) == ECH_OK && found.rdata_count > 0) {
+            *(i == 0 ? &endpoint->ipv4hint : &endpoint->ipv6hint) = join(octets[i], &found);
+            lower_ttl(r, found.ttl);
+        }
+    }
+}
+
+static struct dns_https_answer *judge_endpoints(struct dns_resolution *r,
+                                                const struct svcb_choice *choice)
+{
+    struct additional *additional = NULL;
+    if (r->asking.x->answer.has_additional) {
+        /* Without memory the hints stay. */
+        additional = malloc(sizeof *additional);
+    }
+    for (size_t i = 0; i < choice->count && i < ADDITIONAL_MAX && additional != NULL; i++) {
+        replace_hints(r, &choice->endpoints[i], additional->octets[i]);
+    }
+    struct dns_https_answer *answer = end_found(r, choice->endpoints, choice->count);
+    free(additional);
+    return answer;
+}
+
 static struct dns_https_answer *judge_choice(struct dns_resolution *r,
                                              const struct svcb_choice *choice, bool *again)
 {
     switch (choice->kind) {
     case SVCB_CHOICE_ENDPOINTS:
-        return end_found(r, choice->endpoints, choice->count);
+        return judge_endpoints(r, choice);
     case SVCB_CHOICE_ALIAS:
         r->alias_followed = true;
         *again = hop(r, &choice->alias);
@@ -99,12 +152,14 @@ static struct dns_https_answer *judge_https(struct dns_resolution *r, const stru
                                             bool *again)
 {
     uint32_t random[DNS_RDATA_MAX];
-    if (!r->source->lookup.io->random(random, seen->rdata_count * sizeof random[0])) {
+    const struct dns_io *io = r->source->lookup.io;
+    if (!io->random(random, seen->rdata_count * sizeof random[0]) ||
+        !io->random(&r->shuffle, sizeof r->shuffle)) {
         return end(r, DNS_FAILED, DNS_REASON_NO_RANDOM);
     }
     struct svcb_choice choice;
     struct dns_https_answer *answer = NULL;
-    if (svcb_select(seen->rdata, seen->rdata_count, random, &choice) == ECH_OK) {
+    if (svcb_select(seen->rdata, seen->rdata_count, random, r->port, &choice) == ECH_OK) {
         answer = judge_choice(r, &choice, again);
     } else {
         answer = end(r, DNS_FAILED, DNS_REASON_NO_MEMORY);
@@ -118,13 +173,8 @@ static struct dns_https_answer *judge_addresses(struct dns_resolution *r,
                                                 const struct dns_answer *seen)
 {
     uint8_t octets[16 * DNS_RDATA_MAX];
-    size_t len = 0;
-    for (size_t i = 0; i < seen->rdata_count; i++) {
-        memcpy(octets + len, seen->rdata[i].data, seen->rdata[i].len);
-        len += seen->rdata[i].len;
-    }
     struct https_rr host = {.target = seen->owner};
-    *(r->question.type == DNS_TYPE_A ? &host.ipv4hint : &host.ipv6hint) = bytes_of(octets, len);
+    *(r->question.type == DNS_TYPE_A ? &host.ipv4hint : &host.ipv6hint) = join(octets, seen);
     struct dns_https_answer *answer = end_found(r, &host, 1);
     if (answer == NULL || answer->count > 0) {
         return answer;
@@ -133,9 +183,8 @@ static struct dns_https_answer *judge_addresses(struct dns_resolution *r,
     return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
 }
 
-/* What an answer means; *again: the question is another one now, and to be asked. NULL otherwise:
- * no memory. */
-static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
+/* What an answer means; *again: the question is another one now. NULL otherwise: no memory. */
+static struct dns_https_answer *judge_one(struct dns_resolution *r, bool *again)
 {
     const struct dns_answer *seen = &r->asking.x->answer;
     if (seen->cnames > 0 || seen->rdata_count > 0) {
@@ -150,6 +199,24 @@ static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
     r->question.qname = seen->owner;
     return r->question.type == DNS_TYPE_HTTPS ? judge_https(r, seen, again)
                                               : judge_addresses(r, seen);
+}
+
+/* RFC 9460, 5.2: whether the answer brings along the answer to the question that it led to. */
+static bool is_included(struct dns_resolution *r)
+{
+    struct dns_answer *seen = &r->asking.x->answer;
+    return dns_answer_includes(seen, &r->question, seen) == ECH_OK && seen->rdata_count > 0;
+}
+
+/* *again: the question is to be asked. */
+static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
+{
+    struct dns_https_answer *answer;
+    do {
+        *again = false;
+        answer = judge_one(r, again);
+    } while (*again && is_included(r));
+    return answer;
 }
 
 /* ---- asking ---- */

@@ -25,7 +25,8 @@ struct dns_resolution {
     uint16_t port;                /* the authority's */
     unsigned hops;
     bool alias_followed;
-    uint32_t ttl; /* least of all that was seen */
+    uint64_t shuffle; /* for the order of hints */
+    uint32_t ttl;     /* least of all that was seen */
     struct dns_asking asking;
     bool is_asking;
     bool cached;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/dns_messages.h"
 
+#include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -69,6 +70,20 @@ void message_cname(struct message *m, const char *owner, const char *target, uin
 {
     struct dns_name name = name_of(target);
     message_answer(m, owner, TYPE_CNAME, ttl, dns_name_view(&name));
+}
+
+void message_address(struct message *m, const char *owner, uint32_t ttl, const char *address)
+{
+    uint8_t octets[16];
+    bool ipv6 = strchr(address, ':') != NULL;
+    cr_assert_eq(inet_pton(ipv6 ? AF_INET6 : AF_INET, address, octets), 1);
+    message_answer(m, owner, ipv6 ? TYPE_AAAA : TYPE_A, ttl, bytes_of(octets, ipv6 ? 16 : 4));
+}
+
+void message_as_additional(struct message *m)
+{
+    m->answers--;
+    m->additionals++;
 }
 
 void message_https(struct message *m, const char *owner, uint32_t ttl, uint16_t priority,

@@ -42,9 +42,12 @@ void message_begin(struct message *m, uint16_t id, uint16_t flags, const char *q
 void message_answer(struct message *m, const char *owner, uint16_t type, uint32_t ttl,
                     struct bytes rdata);
 void message_cname(struct message *m, const char *owner, const char *target, uint32_t ttl);
+void message_address(struct message *m, const char *owner, uint32_t ttl, const char *address);
 /* priority, target, parameters in hexadecimal. */
 void message_https(struct message *m, const char *owner, uint32_t ttl, uint16_t priority,
                    const char *target, const char *params_hex);
+/* The last record of the answer section is one of the additional section instead. */
+void message_as_additional(struct message *m);
 /* An SOA in the authority section; after all answers. */
 void message_soa(struct message *m, const char *owner, uint32_t ttl, uint32_t minimum);
 /* An OPT record with the upper bits of the rcode; after all else. */

@@ -22,21 +22,13 @@ static bool is(const struct dns_query *q, const char *label)
     return strncmp(q->name, label, len) == 0 && (q->name[len] == '.' || q->name[len] == '\0');
 }
 
-static void address(struct message *m, const char *owner, uint16_t type, uint32_t ttl,
-                    const char *text)
-{
-    uint8_t octets[16];
-    cr_assert_eq(inet_pton(type == TYPE_A ? AF_INET : AF_INET6, text, octets), 1);
-    message_answer(m, owner, type, ttl, bytes_of(octets, type == TYPE_A ? 4 : 16));
-}
-
 static void both(const struct dns_query *q, const char *owner, struct message *m)
 {
     if (q->type == TYPE_A) {
-        address(m, owner, TYPE_A, 60, "192.0.2.1");
-        address(m, owner, TYPE_A, 50, "192.0.2.2");
+        message_address(m, owner, 60, "192.0.2.1");
+        message_address(m, owner, 50, "192.0.2.2");
     } else if (q->type == TYPE_AAAA) {
-        address(m, owner, TYPE_AAAA, 40, "2001:db8::1");
+        message_address(m, owner, 40, "2001:db8::1");
     }
 }
 
@@ -69,7 +61,7 @@ static enum responder_act respond(const struct dns_query *q, unsigned round, str
         both(q, "o d d.example", m);
     } else if (is(q, "many") && ipv4) {
         for (unsigned i = 0; i < DNS_RDATA_MAX + 5; i++) {
-            address(m, NULL, TYPE_A, 60, "192.0.2.1");
+            message_address(m, NULL, 60, "192.0.2.1");
         }
     } else if (is(q, "v4") && ipv4) {
         both(q, NULL, m);
