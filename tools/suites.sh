@@ -22,7 +22,7 @@ sid)
     newer='openssl'
     ;;
 *)
-    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libssl-dev curl wget openssl gnutls-bin
+    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libjansson-dev libssl-dev curl wget openssl gnutls-bin
           git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
     newer=
     ;;

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
-# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos, growth.
+# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, launcher, bulk, hellos, growth.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
@@ -19,9 +19,9 @@ $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs
-bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls)
+bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls)
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
-	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do cat $$table; echo; done; exit $$status
 
