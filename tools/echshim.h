@@ -67,6 +67,7 @@ struct program {
     size_t count;
     enum shim_reach reach; /* of the whole chain */
     size_t culprit;        /* the file that `reach` speaks of */
+    bool covered;          /* another architecture, whose library is there as well */
     bool clean;            /* an env in the chain cleans the environment (-i, -u) */
     bool shell;            /* neither ELF nor #!: /bin/sh runs it, as execvp does */
 };
@@ -117,7 +118,7 @@ void prove_give_up(void);
 /* ---- echshim_run.c ---- */
 
 /* Executes; returns only an exit code, after one sentence. */
-int run_program(const struct program *program, const struct options *options);
+int run_program(struct program *program, const struct options *options);
 /* The last step: the watcher and exec. */
 int run_execute(const struct program *program, const struct options *options);
 

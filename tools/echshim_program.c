@@ -173,7 +173,7 @@ const char *program_obstacle(const struct program *program, char *out, size_t si
 {
     const char *why = shim_reach_text(program->reach);
     const char *path = program->chain[program->culprit].path;
-    if (why != NULL) {
+    if (why != NULL && !program->covered) {
         (void)snprintf(out, size, "%s: %s", path, why);
         return out;
     }

@@ -83,14 +83,24 @@ struct watch {
 
 static int launched = -1; /* the other end of `executed` */
 
+static void stop_program(const struct watch *watch)
+{
+    (void)syscall(SYS_pidfd_send_signal, watch->process, SIGKILL, NULL, 0);
+}
+
+/* The sentence comes before the end that it explains, unless standard error would make us wait. */
 static void verdict(const struct watch *watch, const char *why)
 {
-    if (watch->strict) {
-        (void)syscall(SYS_pidfd_send_signal, watch->process, SIGKILL, NULL, 0);
-        say(ECHSHIM, "%s was killed, for the shim is not in it: %s", watch->name, why);
-    } else {
+    struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!watch->strict) {
         say(ECHSHIM, "%s runs without the shim: %s", watch->name, why);
+        _exit(0);
     }
+    if (poll(&error, 1, 0) != 1) {
+        stop_program(watch);
+    }
+    say(ECHSHIM, "%s is killed, for the shim is not in it: %s", watch->name, why);
+    stop_program(watch);
     _exit(0);
 }
 

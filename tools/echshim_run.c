@@ -11,23 +11,33 @@
  */
 static struct sigaction child_signal;
 
+/* As execvp does: the file becomes the first argument of the shell. */
+static void execute_by_shell(const struct program *program, char *const argv[])
+{
+    static char name[] = "sh";
+    size_t count = 0;
+    while (argv[count] != NULL) {
+        count++;
+    }
+    char **shell = calloc(count + 2, sizeof *shell);
+    if (shell == NULL) {
+        return;
+    }
+    shell[0] = name;
+    shell[1] = (char *)(uintptr_t)program->path;
+    memcpy(shell + 2, argv + 1, count * sizeof *shell); /* with the NULL */
+    (void)execve("/bin/sh", shell, environ);
+    int problem = errno;
+    free(shell);
+    errno = problem;
+}
+
 static int execute(const struct program *program, char *const argv[])
 {
-    if (!program->shell) {
-        (void)execve(program->path, argv, environ);
+    if (program->shell) {
+        execute_by_shell(program, argv);
     } else {
-        size_t count = 0;
-        while (argv[count] != NULL) {
-            count++;
-        }
-        static char name[] = "sh";
-        char **shell = calloc(count + 2, sizeof *shell);
-        if (shell != NULL) {
-            shell[0] = name;
-            shell[1] = (char *)(uintptr_t)program->path;
-            memcpy(shell + 2, argv + 1, count * sizeof *shell);
-            (void)execve("/bin/sh", shell, environ);
-        }
+        (void)execve(program->path, argv, environ);
     }
     int problem = errno;
     prove_give_up();
@@ -51,13 +61,11 @@ int run_execute(const struct program *program, const struct options *options)
 }
 
 /* 0: go on; else refused. */
-static int check(const struct program *program, const struct options *options, const char *library)
+static int check(const struct program *program, const struct options *options)
 {
     char why[PATH_MAX + 128];
     bool strict = options_mode() == SHIM_MODE_STRICT;
-    const struct shim_image *image = &program->chain[program->culprit].image;
-    bool covered = program->reach == SHIM_REACH_MACHINE && library_covers(library, image);
-    const char *obstacle = covered ? NULL : program_obstacle(program, why, sizeof why);
+    const char *obstacle = program_obstacle(program, why, sizeof why);
     if (obstacle == NULL && strict && !prove_rehearse(program, why, sizeof why)) {
         obstacle = why;
     }
@@ -74,13 +82,15 @@ static int check(const struct program *program, const struct options *options, c
     return 0;
 }
 
-static int set_up(const struct program *program, const struct options *options)
+static int set_up(struct program *program, const struct options *options)
 {
     char library[PATH_MAX];
     bool strict = options_mode() == SHIM_MODE_STRICT;
     if (!library_find(library) || !library_preload(library)) {
         return EXIT_OWN;
     }
+    program->covered = program->reach == SHIM_REACH_MACHINE &&
+                       library_covers(library, &program->chain[program->culprit].image);
     if (strict && setenv("ECHSHIM_MODE", "strict", 1) != 0) {
         return EXIT_OWN; /* it may have been an unknown word */
     }
@@ -91,10 +101,10 @@ static int set_up(const struct program *program, const struct options *options)
         say(ECHSHIM, "there is no memory for the settings");
         return EXIT_OWN;
     }
-    return check(program, options, library);
+    return check(program, options);
 }
 
-int run_program(const struct program *program, const struct options *options)
+int run_program(struct program *program, const struct options *options)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     (void)sigaction(SIGCHLD, &usual, &child_signal);

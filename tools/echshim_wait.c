@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <inttypes.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -57,7 +56,7 @@ static bool make_report(struct parent *parent)
     (void)snprintf(parent->report, sizeof parent->report, "%s/report", parent->folder);
     parent->asked = asked != NULL && *asked != '\0' ? strdup(asked) : NULL;
     parent->asked_fd = parent->asked != NULL && strncmp(asked, "fd:", 3) == 0
-                           ? fcntl(atoi(asked + 3), F_DUPFD_CLOEXEC, 3)
+                           ? fcntl((int)strtol(asked + 3, NULL, 10), F_DUPFD_CLOEXEC, 3)
                            : -1;
     return setenv("ECHSHIM_REPORT", parent->report, 1) == 0;
 }
@@ -150,11 +149,12 @@ static bool is_pending(pid_t pid, int signal)
 {
     char path[64];
     char line[256];
-    uint64_t pending = 0;
+    unsigned long long pending = 0;
     (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
     FILE *status = fopen(path, "re");
     while (status != NULL && fgets(line, sizeof line, status) != NULL) {
-        if (sscanf(line, "ShdPnd: %" SCNx64, &pending) == 1) {
+        if (strncmp(line, "ShdPnd:", strlen("ShdPnd:")) == 0) {
+            pending = strtoull(line + strlen("ShdPnd:"), NULL, 16);
             break;
         }
     }

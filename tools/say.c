@@ -56,7 +56,10 @@ void say_printable(char *out, size_t size, const char *text)
     size_t i = 0;
     for (; text[i] != '\0' && i + 1 < size; i++) {
         unsigned char octet = (unsigned char)text[i];
-        out[i] = octet < 0x20 || octet == 0x7f ? '?' : text[i];
+        out[i] = text[i];
+        if (octet < 0x20 || octet == 0x7f) {
+            out[i] = '?';
+        }
     }
     out[i] = '\0';
 }

@@ -176,7 +176,7 @@ Test(unreached, strict_kills_what_the_shim_is_not_in)
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
               result.status);
     cr_assert_str_empty(result.out, "main ran");
-    tool_expect_err(&result, "was killed, for the shim is not in it: it went on without a word");
+    tool_expect_err(&result, "is killed, for the shim is not in it: it went on without a word");
 }
 
 Test(unreached, strict_kills_what_says_nothing)
@@ -185,7 +185,7 @@ Test(unreached, strict_kills_what_says_nothing)
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
               result.status);
     cr_assert_str_empty(result.out, "main ran");
-    tool_expect_err(&result, "was killed, for the shim is not in it: no word of it came in time");
+    tool_expect_err(&result, "is killed, for the shim is not in it: no word of it came in time");
 }
 
 Test(unreached, otherwise_it_is_said)
