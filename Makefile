@@ -9,6 +9,7 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libechshim
 DESTDIR ?=
+VERSION := 0.1.0
 CC ?= cc
 OPTIMIZE ?= -O2
 WERROR ?= -Werror
@@ -48,8 +49,9 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
-STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity stub_preload stub_real \
-    stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell stub_tunnel))
+STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity image reach stub_preload \
+    stub_real stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell stub_launched \
+    stub_exec stub_tunnel))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
 MODULE_SRC := shim/names_module.c
@@ -142,7 +144,7 @@ help:
 	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
 	@echo 'make check-baseline    the same programs without the shim, and the instruments'
 	@echo 'make check-valgrind    only the clients under valgrind'
-	@echo 'make check-tools       only the tools'
+	@echo 'make check-tools       only the tools; LAUNCHER_FILTER="report/*" selects of the launcher'
 	@echo 'make check-threads     eight threads under ThreadSanitizer'
 	@echo 'make soak              10,000 handshakes of every outcome in one process (SOAK_HANDSHAKES)'
 	@echo 'make check-layers      includes and exported symbols'

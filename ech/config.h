@@ -53,6 +53,9 @@ ECH_MUST_USE enum ech_status ech_config_list_check(struct bytes list);
  * at the end. */
 ECH_MUST_USE enum ech_status ech_config_list_begin(struct bytes list, struct reader *configs);
 ECH_MUST_USE bool ech_config_list_next(struct reader *configs, struct ech_config *config);
+/* The type of the next of a config's extensions, over which `extensions` moves; false at the end.
+ */
+ECH_MUST_USE bool ech_config_extension_next(struct reader *extensions, uint16_t *type);
 
 /* Judges one config; on ECH_CONFIG_USABLE *suite is the first listed pair that we do, with the
  * config's KEM. */

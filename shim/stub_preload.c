@@ -6,6 +6,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <netdb.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <sys/uio.h>
 #include <unistd.h>
 

@@ -17,7 +17,7 @@ quiet_make() {
 }
 
 quiet_make install
-for file in lib/libechshim.so lib/libechshim-engine.so lib/libnss_echshim.so.2 bin/echdig bin/echprobe share/man/man1/echdig.1 share/doc/libechshim/README.md share/doc/libechshim/LICENSE; do
+for file in lib/libechshim.so lib/libechshim-engine.so lib/libnss_echshim.so.2 bin/echshim bin/echdig bin/echprobe share/man/man1/echdig.1 share/doc/libechshim/README.md share/doc/libechshim/LICENSE; do
     [ -f "$root/opt/echshim/$file" ] || {
         echo "install.sh: $file was not installed" >&2
         exit 1
@@ -26,6 +26,13 @@ done
 
 # Nothing of the build folder may be needed: another stub, which knows only the folder it was installed in.
 ECHSHIM_TEST_LIBRARY=$root/opt/echshim/lib/libechshim.so "$tests" --filter programs/wget
+
+# The launcher finds the library from where it was installed to.
+found=$("$root/opt/echshim/bin/echshim" --strict printenv LD_PRELOAD)
+if [ "$found" != "$root/opt/echshim/lib/libechshim.so" ]; then
+    echo "install.sh: the launcher has found '$found'" >&2
+    exit 1
+fi
 
 quiet_make uninstall
 left=$(find "$root" -type f)

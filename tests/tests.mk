@@ -23,10 +23,12 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c hello_guard.c guard_line.c socket_identity.c \
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c guard_line.c socket_identity.c \
                      address.c downgrade.c route.c \
                      stub_guard.c stub_guard_table.c stub_guard_tell.c stub_tunnel.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
+# So are those of the tools.
+UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -34,7 +36,7 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC))
+$(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC) $(UNIT_TOOLS_SRC))
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
@@ -173,9 +175,41 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/un
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
-.PHONY: check-tools
+# The launcher changes processes more than it prints; its tests are an instrument like those of the preload.
+LAUNCHER_TESTS := build/launcher-tests
+LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(addprefix tests/preload/world,.c _run.c _expect.c)
+LAUNCHER_PROGRAMS := build/launcher-programs
+LAUNCHER_FILTER ?=
+
+$(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS) -lutil
+
+LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $<
+$(LAUNCHER_PROGRAMS)/%: tests/tools/launcher/programs/%.c
+	$(LAUNCHER_PROGRAM_CC)
+
+$(LAUNCHER_PROGRAMS)/static: tests/tools/launcher/programs/static.c
+	$(LAUNCHER_PROGRAM_CC) -static
+
+$(LAUNCHER_PROGRAMS)/lying_loader: tests/tools/launcher/programs/lying_loader.c
+	$(LAUNCHER_PROGRAM_CC) -static -nostdlib -ffreestanding -fno-stack-protector
+
+$(LAUNCHER_PROGRAMS)/liar: tests/tools/launcher/programs/liar.c $(LAUNCHER_PROGRAMS)/lying_loader
+	$(LAUNCHER_PROGRAM_CC) -Wl,--dynamic-linker=$(abspath $(LAUNCHER_PROGRAMS)/lying_loader)
+
+.PHONY: launcher-programs
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar)
+
+.PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI)
-	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests
+	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests || status=1; \
+	$(MAKE) --no-print-directory check-launcher || status=1; exit $$status
+
+check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
+	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_TEST_PROGRAMS=$(abspath $(LAUNCHER_PROGRAMS)) $(PRELOAD_ENV) \
+	    $(AS_ROOT) $(LAUNCHER_TESTS) -j$(PRELOAD_JOBS) $(if $(LAUNCHER_FILTER),--filter '$(LAUNCHER_FILTER)')
 
 # ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
 # An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
@@ -193,8 +227,9 @@ PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,$(PRELOAD_RUNTIME_NAMES)
                   $(if $(findstring address,$(SANITIZE)),$(abspath $(CLIENTS)/libasan_first.so))
 # Private networks need root, or a user namespace in which we seem to be it.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,unshare -r)
-PRELOAD_RUN = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
-              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))') $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
+PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
+              $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
+PRELOAD_RUN = $(PRELOAD_ENV) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
 $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	@mkdir -p $(@D)
@@ -246,7 +281,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
-check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) peers
+check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
 
 # An installed stub finds the engine beside itself. A sanitized one is no different.
 .PHONY: check-install
@@ -282,7 +317,7 @@ FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c)
+FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c shim/image.c $(UNIT_TOOLS_SRC))
 
 $(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -3,7 +3,7 @@
 
 TOOL_PKGS := jansson
 TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
-TOOLS_BUILT := $(BUILD)/echdig $(BUILD)/echprobe
+TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
 # A program's own files, and what several have in common.
 LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c code_points.c record_text.c origin.c)
@@ -18,9 +18,14 @@ $(BUILD)/tools/reason_table.o: $(BUILD)/tools/reason_table.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
+# The launcher has to start fast: nothing that needs a cryptographic library.
+$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim*.c) $(addprefix tools/,say.c code_points.c elf_needed.c tls_marks.c) \
+                             $(addprefix shim/,mode.c ports.c image.c reach.c) ech/config.c ech/wire.c dns/resolver.c)
+$(BUILD)/tools/echshim.o: CPPFLAGS += -DECHSHIM_VERSION='"$(VERSION)"'
+
 # Where the libraries are installed: another LIBDIR makes another program.
-$(BUILD)/tools/echprobe.o: $(BUILD)/libdir
-$(BUILD)/tools/echprobe.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
+$(BUILD)/tools/echprobe.o $(BUILD)/tools/echshim_library.o: $(BUILD)/libdir
+$(BUILD)/tools/echprobe.o $(BUILD)/tools/echshim_library.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 
 $(TOOLS_BUILT):
 	@echo "LD $@"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
-# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, bulk, hellos,
+# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, launcher, bulk, hellos,
 # growth, cache, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
@@ -27,9 +27,9 @@ $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj
 bench-latency:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'
 
-bench: $(LIBS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte)
+bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte)
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
-	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do cat $$table; echo; done; exit $$status
 

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What an executable file is to the kernel and to the dynamic loader: ELF with or without a loader,
+ * or a script. Pure, and without memory of its own: the stub asks between fork and exec, the
+ * launcher before it starts a program. The octets are anybody's.
+ */
+#ifndef SHIM_IMAGE_H
+#define SHIM_IMAGE_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+enum shim_image_kind {
+    SHIM_IMAGE_DYNAMIC, /* ELF that names a dynamic loader */
+    SHIM_IMAGE_STATIC,  /* ELF that names none: no library is loaded into it */
+    SHIM_IMAGE_SCRIPT,  /* begins with #! */
+    SHIM_IMAGE_BROKEN,  /* ELF that does not hold what its header says */
+    SHIM_IMAGE_OTHER    /* anything else; the kernel will not run it by itself */
+};
+
+enum { SHIM_IMAGE_LINE = 256 }; /* octets of a first line that the kernel looks at */
+
+struct shim_image {
+    enum shim_image_kind kind;
+    /* Of an ELF file: EI_CLASS (1: 32 bits, 2: 64), EI_DATA (1: little endian), e_machine. */
+    uint8_t elf_class;
+    uint8_t elf_data;
+    uint16_t machine;
+    /* The dynamic loader (PT_INTERP), or the script's interpreter; "" where there is none. */
+    char interpreter[SHIM_IMAGE_LINE];
+    /* All that follows the interpreter in a script's first line, as one argument; may be "". */
+    char argument[SHIM_IMAGE_LINE];
+};
+
+/* Copies up to `length` octets from `offset` of the file to `out`; returns how many there were. */
+typedef size_t shim_image_read(void *context, uint64_t offset, void *out, size_t length);
+
+/* Async-signal-safe if `read` is. */
+void shim_image_parse(struct shim_image *image, shim_image_read *read, void *context);
+
+/* The architecture that this very code was built for, in the same three numbers. */
+void shim_image_own(struct shim_image *image);
+
+#endif

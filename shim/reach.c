@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/reach.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+enum {
+    CHAIN_MAX = 5,         /* files in a chain of interpreters; the kernel gives up at the sixth */
+    MOUNT_NOSUID = 0x0002, /* ST_NOSUID of f_flags */
+};
+
+static size_t read_file(void *context, uint64_t offset, void *out, size_t length)
+{
+    int fd = *(const int *)context;
+    size_t got = 0;
+    if (offset > INT64_MAX) {
+        return 0;
+    }
+    while (got < length) {
+        ssize_t count = pread(fd, (char *)out + got, length - got, (off_t)(offset + got));
+        if (count < 0 && errno == EINTR) {
+            continue;
+        }
+        if (count <= 0) {
+            break;
+        }
+        got += (size_t)count;
+    }
+    return got;
+}
+
+/*
+ * The kernel asks for secure execution (AT_SECURE) where the effective user or group after the exec
+ * is not the real one (cap_bprm_creds_from_file); also where it was so before.
+ */
+static bool changes_user(int fd, const struct stat *file)
+{
+    uid_t user = geteuid();
+    gid_t group = getegid();
+    struct statfs mount;
+    bool honoured = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
+                    (fstatfs(fd, &mount) != 0 || (mount.f_flags & MOUNT_NOSUID) == 0);
+    if (honoured && (file->st_mode & S_ISUID) != 0) {
+        user = file->st_uid;
+    }
+    if (honoured && (file->st_mode & S_ISGID) != 0 && (file->st_mode & S_IXGRP) != 0) {
+        group = file->st_gid;
+    }
+    return user != getuid() || group != getgid();
+}
+
+/* For root they mean nothing to the loader. */
+static bool gains_capabilities(int fd)
+{
+    return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
+}
+
+/* The loaders of musl are named so on every architecture. */
+static bool is_other_libc(const char *loader)
+{
+    const char *slash = strrchr(loader, '/');
+    return strncmp(slash != NULL ? slash + 1 : loader, "ld-musl", strlen("ld-musl")) == 0;
+}
+
+static enum shim_reach reach_of_elf(const struct shim_image *image, int fd,
+                                    const struct stat *status)
+{
+    struct shim_image own;
+    shim_image_own(&own);
+    if (changes_user(fd, status)) {
+        return SHIM_REACH_SETUID;
+    }
+    if (gains_capabilities(fd)) {
+        return SHIM_REACH_CAPABILITIES;
+    }
+    if (image->kind == SHIM_IMAGE_BROKEN) {
+        return SHIM_REACH_BROKEN;
+    }
+    if (image->kind == SHIM_IMAGE_STATIC) {
+        return SHIM_REACH_STATIC;
+    }
+    if (image->machine != own.machine || image->elf_class != own.elf_class ||
+        image->elf_data != own.elf_data) {
+        return SHIM_REACH_MACHINE;
+    }
+    return is_other_libc(image->interpreter) ? SHIM_REACH_LIBC : SHIM_REACH_YES;
+}
+
+static int open_at(int folder, const char *path, int flags)
+{
+    /* A FIFO or a device must not make us wait. */
+    int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+    if (path[0] == '\0' && (flags & AT_EMPTY_PATH) != 0) {
+        char link[sizeof "/proc/self/fd/" + 12] = "/proc/self/fd/";
+        size_t at = strlen(link);
+        char digits[12];
+        size_t count = 0;
+        for (unsigned rest = (unsigned)folder; count == 0 || rest != 0; rest /= 10) {
+            digits[count++] = (char)('0' + rest % 10);
+        }
+        while (count > 0) {
+            link[at++] = digits[--count];
+        }
+        link[at] = '\0';
+        return open(link, how);
+    }
+    return openat(folder, path, how);
+}
+
+static enum shim_reach look(int fd, struct shim_image *image)
+{
+    struct stat status;
+    if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return SHIM_REACH_MISSING;
+    }
+    shim_image_parse(image, read_file, &fd);
+    switch (image->kind) {
+    case SHIM_IMAGE_OTHER:
+        return SHIM_REACH_FORMAT;
+    case SHIM_IMAGE_SCRIPT:
+        return SHIM_REACH_SCRIPT;
+    default:
+        return reach_of_elf(image, fd, &status);
+    }
+}
+
+enum shim_reach shim_reach_step(int folder, const char *path, int flags, struct shim_image *image)
+{
+    int saved = errno;
+    enum shim_reach reach;
+    *image = (struct shim_image){.kind = SHIM_IMAGE_OTHER};
+    int fd = open_at(folder, path, flags);
+    if (fd >= 0) {
+        reach = look(fd, image);
+        (void)close(fd);
+    } else {
+        reach = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG
+                    ? SHIM_REACH_MISSING
+                    : SHIM_REACH_UNREADABLE;
+    }
+    errno = saved;
+    return reach;
+}
+
+enum shim_reach shim_reach_at(int folder, const char *path, int flags, struct shim_image *image)
+{
+    char interpreter[SHIM_IMAGE_LINE];
+    enum shim_reach reach = shim_reach_step(folder, path, flags, image);
+    for (int i = 1; i < CHAIN_MAX && reach == SHIM_REACH_SCRIPT; i++) {
+        memcpy(interpreter, image->interpreter, sizeof interpreter);
+        reach = shim_reach_step(AT_FDCWD, interpreter, 0, image);
+    }
+    return reach == SHIM_REACH_SCRIPT ? SHIM_REACH_CHAIN : reach;
+}
+
+const char *shim_reach_text(enum shim_reach reach)
+{
+    switch (reach) {
+    case SHIM_REACH_STATIC:
+        return "it is statically linked";
+    case SHIM_REACH_SETUID:
+        return "it runs with other rights than its caller's (setuid or setgid)";
+    case SHIM_REACH_CAPABILITIES:
+        return "it has file capabilities";
+    case SHIM_REACH_MACHINE:
+        return "it is for another architecture";
+    case SHIM_REACH_LIBC:
+        return "it uses another C library (musl)";
+    case SHIM_REACH_BROKEN:
+        return "its ELF header is wrong";
+    case SHIM_REACH_CHAIN:
+        return "its interpreter is a script, over and over again";
+    case SHIM_REACH_UNREADABLE:
+        return "it cannot be read to see what it is";
+    case SHIM_REACH_YES:
+    case SHIM_REACH_MISSING:
+    case SHIM_REACH_SCRIPT:
+    case SHIM_REACH_FORMAT:
+        break;
+    }
+    return NULL;
+}
+
+const char *shim_reach_value(char *const environment[], const char *name)
+{
+    const char *value = NULL;
+    size_t length = strlen(name);
+    for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
+        if (strncmp(environment[i], name, length) == 0 && environment[i][length] == '=') {
+            value = environment[i] + length + 1;
+            if (strcmp(name, "LD_PRELOAD") != 0) {
+                break;
+            }
+        }
+    }
+    return value;
+}
+
+bool shim_reach_preloads(char *const environment[], const char *library)
+{
+    const char *list = shim_reach_value(environment, "LD_PRELOAD");
+    size_t wanted = strlen(library);
+    while (list != NULL && *list != '\0') {
+        size_t length = strcspn(list, " :");
+        if (length >= wanted && strncmp(list + length - wanted, library, wanted) == 0 &&
+            (length == wanted || list[length - wanted - 1] == '/')) {
+            return true;
+        }
+        list += length + (list[length] != '\0');
+    }
+    return false;
+}

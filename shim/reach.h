@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Does LD_PRELOAD reach what this file executes? Asked by the stub before an exec and by the
+ * launcher before it starts a program. Async-signal-safe: no memory, no locks, only system calls.
+ */
+#ifndef SHIM_REACH_H
+#define SHIM_REACH_H
+
+#include <stdbool.h>
+
+#include "shim/image.h"
+
+enum shim_reach {
+    SHIM_REACH_YES,
+    SHIM_REACH_MISSING, /* no such file: the exec itself will say so */
+    SHIM_REACH_SCRIPT,  /* of one step alone: its interpreter decides */
+    SHIM_REACH_FORMAT,  /* neither ELF nor a script with #!: for a shell, if for anybody */
+    SHIM_REACH_STATIC,
+    SHIM_REACH_SETUID, /* it would run with another user's or group's rights: secure execution */
+    SHIM_REACH_CAPABILITIES,
+    SHIM_REACH_MACHINE,   /* another architecture than ours */
+    SHIM_REACH_LIBC,      /* the loader of another C library, for which the shim is not built */
+    SHIM_REACH_BROKEN,    /* ELF with a header that is wrong */
+    SHIM_REACH_CHAIN,     /* interpreters of interpreters, more of them than the kernel follows */
+    SHIM_REACH_UNREADABLE /* nobody can tell */
+};
+
+/* One file by itself. `folder` and `path` as for openat; AT_EMPTY_PATH in `flags`: the descriptor
+ * `folder` itself. Keeps errno. */
+enum shim_reach shim_reach_step(int folder, const char *path, int flags, struct shim_image *image);
+
+/* The same for the file at the end of a chain of scripts, whose image it leaves; never SCRIPT. */
+enum shim_reach shim_reach_at(int folder, const char *path, int flags, struct shim_image *image);
+
+/* "it is statically linked", ...: static storage; NULL where nothing is in the way. */
+const char *shim_reach_text(enum shim_reach reach);
+
+/*
+ * Does an environment block hand a library of this name on by LD_PRELOAD? The value of the last
+ * one counts, as for the loader; blanks and colons separate. NULL is an empty block.
+ */
+bool shim_reach_preloads(char *const environment[], const char *library);
+/* The value that the loader and getenv would find: of the last LD_PRELOAD, of the first of any
+ * other name. NULL if there is none. */
+const char *shim_reach_value(char *const environment[], const char *name);
+
+#endif

@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What this process executes. Only for the launcher: it wants to be told of a program that the shim
+ * will not be in, and in strict mode that program is not run. Otherwise each of these is the real
+ * function. All of them may run between fork (or vfork) and exec: no memory, no lock, and nothing
+ * written that a parent would see, but errno.
+ *
+ * Out of reach: system calls made without libc, and what a program without the stub executes.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <spawn.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/stub_launched.h"
+
+#define REAL_OR(name, failure)                                                                     \
+    __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
+    if (real == NULL) {                                                                            \
+        errno = ENOSYS;                                                                            \
+        return failure;                                                                            \
+    }
+
+/* Why the shim will not be in a program that is started with this environment; NULL: it will. */
+static const char *environment_problem(char *const environment[], enum stub_follow follow)
+{
+    if (!shim_reach_preloads(environment, STUB_LIBRARY_NAME)) {
+        return "LD_PRELOAD is taken out of its environment";
+    }
+    if (follow == STUB_FOLLOW_STRICT &&
+        (shim_reach_value(environment, "ECHSHIM_LAUNCHER") == NULL ||
+         shim_reach_value(environment, "ECHSHIM_MODE") == NULL)) {
+        return "the shim's settings are taken out of its environment";
+    }
+    return NULL;
+}
+
+/* A library for the other word size is there if the launcher wrote $LIB for the folder. */
+static bool has_other_library(const struct shim_image *image, char *const environment[])
+{
+    struct shim_image own;
+    shim_image_own(&own);
+    const char *list = shim_reach_value(environment, "LD_PRELOAD");
+    return image->elf_class != own.elf_class && list != NULL &&
+           strstr(list, "$LIB/" STUB_LIBRARY_NAME) != NULL;
+}
+
+/* False: do not execute it, errno is set. */
+static bool allows_at(int folder, const char *path, int flags, char *const environment[])
+{
+    enum stub_follow follow = stub_follow();
+    if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
+        return true;
+    }
+    struct shim_image image;
+    enum shim_reach reach = shim_reach_at(folder, path, flags, &image);
+    if (reach == SHIM_REACH_MISSING ||
+        (reach == SHIM_REACH_MACHINE && has_other_library(&image, environment))) {
+        return true;
+    }
+    const char *why = shim_reach_text(reach);
+    if (why == NULL) {
+        why = environment_problem(environment, follow);
+    }
+    if (why == NULL) {
+        return true;
+    }
+    bool refused = follow == STUB_FOLLOW_STRICT;
+    stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, refused);
+    if (refused) {
+        errno = EPERM;
+    }
+    return !refused;
+}
+
+static bool allows(const char *path, char *const environment[])
+{
+    return allows_at(AT_FDCWD, path, 0, environment);
+}
+
+/* The file that execvp would take: the first one in PATH that may be executed. */
+static bool search(const char *name, char out[PATH_MAX])
+{
+    const char *path = getenv("PATH");
+    size_t length = strlen(name);
+    if (path == NULL) {
+        path = "/bin:/usr/bin";
+    }
+    for (;;) {
+        size_t folder = strcspn(path, ":");
+        size_t slash = folder > 0;
+        if (folder + slash + length < PATH_MAX) {
+            memcpy(out, path, folder);
+            out[folder] = '/';
+            memcpy(out + folder + slash, name, length + 1);
+            struct stat status;
+            if (stat(out, &status) == 0 && S_ISREG(status.st_mode) &&
+                faccessat(AT_FDCWD, out, X_OK, AT_EACCESS) == 0) {
+                return true;
+            }
+        }
+        if (path[folder] == '\0') {
+            return false;
+        }
+        path += folder + 1;
+    }
+}
+
+static bool allows_search(const char *name, char *const environment[])
+{
+    if (stub_follow() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
+        return true;
+    }
+    if (strchr(name, '/') != NULL) {
+        return allows(name, environment);
+    }
+    char path[PATH_MAX];
+    int saved = errno;
+    bool found = search(name, path);
+    errno = saved;
+    return !found || allows(path, environment);
+}
+
+SHIM_EXPORT int execve(const char *path, char *const argv[], char *const environment[])
+{
+    REAL_OR(execve, -1)
+    return allows(path, environment) ? real(path, argv, environment) : -1;
+}
+
+SHIM_EXPORT int execv(const char *path, char *const argv[])
+{
+    REAL_OR(execv, -1)
+    return allows(path, environ) ? real(path, argv) : -1;
+}
+
+SHIM_EXPORT int execvp(const char *file, char *const argv[])
+{
+    REAL_OR(execvp, -1)
+    return allows_search(file, environ) ? real(file, argv) : -1;
+}
+
+SHIM_EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
+{
+    REAL_OR(execvpe, -1)
+    return allows_search(file, environment) ? real(file, argv, environment) : -1;
+}
+
+SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
+{
+    REAL_OR(fexecve, -1)
+    return allows_at(fd, "", AT_EMPTY_PATH, environment) ? real(fd, argv, environment) : -1;
+}
+
+SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
+                         char *const environment[], int flags)
+{
+    REAL_OR(execveat, -1)
+    return allows_at(folder, path, flags, environment)
+               ? real(folder, path, argv, environment, flags)
+               : -1;
+}
+
+/* The three with a list of arguments: counted, laid out on the stack, and handed on as an array. */
+#define ARGUMENTS_FROM(first)                                                                      \
+    va_list list;                                                                                  \
+    size_t count = 1;                                                                              \
+    va_start(list, first);                                                                         \
+    for (const char *one = first; one != NULL; one = va_arg(list, const char *)) {                 \
+        count++;                                                                                   \
+    }                                                                                              \
+    va_end(list);                                                                                  \
+    char **argv = __builtin_alloca(count * sizeof *argv);                                          \
+    va_start(list, first);                                                                         \
+    argv[0] = (char *)(uintptr_t)first;                                                            \
+    for (size_t i = 1; i < count; i++) {                                                           \
+        argv[i] = va_arg(list, char *);                                                            \
+    }
+
+SHIM_EXPORT int execl(const char *path, const char *first, ...)
+{
+    ARGUMENTS_FROM(first)
+    va_end(list);
+    return execv(path, argv);
+}
+
+SHIM_EXPORT int execle(const char *path, const char *first, ...)
+{
+    ARGUMENTS_FROM(first)
+    char *const *environment = va_arg(list, char *const *);
+    va_end(list);
+    return execve(path, argv, environment);
+}
+
+SHIM_EXPORT int execlp(const char *file, const char *first, ...)
+{
+    ARGUMENTS_FROM(first)
+    va_end(list);
+    return execvp(file, argv);
+}
+
+SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                            const posix_spawnattr_t *attributes, char *const argv[],
+                            char *const environment[])
+{
+    REAL_OR(posix_spawn, ENOSYS)
+    return allows(path, environment) ? real(pid, path, actions, attributes, argv, environment)
+                                     : EPERM;
+}
+
+SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
+                             const posix_spawn_file_actions_t *actions,
+                             const posix_spawnattr_t *attributes, char *const argv[],
+                             char *const environment[])
+{
+    REAL_OR(posix_spawnp, ENOSYS)
+    return allows_search(file, environment)
+               ? real(pid, file, actions, attributes, argv, environment)
+               : EPERM;
+}
+
+/* libc starts the shell by a call of its own that no hook sees, with the environment of the moment.
+ */
+SHIM_EXPORT int system(const char *command)
+{
+    REAL_OR(system, -1)
+    return command == NULL || allows("/bin/sh", environ) ? real(command) : -1;
+}
+
+SHIM_EXPORT FILE *popen(const char *command, const char *type)
+{
+    REAL_OR(popen, NULL)
+    return allows("/bin/sh", environ) ? real(command, type) : NULL;
+}

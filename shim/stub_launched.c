@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub_launched.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { NONCE_MAX = 64, DECIMAL_MAX = 20 };
+
+static _Atomic int follow = STUB_FOLLOW_NO;
+
+enum stub_follow stub_follow(void)
+{
+    return (enum stub_follow)atomic_load_explicit(&follow, memory_order_relaxed);
+}
+
+static ssize_t write_parts(int fd, const struct iovec *parts, int count)
+{
+    __typeof__(&writev) real = (__typeof__(&writev))stub_libc(SHIM_HOOK_writev);
+    return real != NULL ? real(fd, parts, count) : -1;
+}
+
+static struct iovec part_of(const char *text, size_t length)
+{
+    return (struct iovec){.iov_base = (void *)(uintptr_t)text, .iov_len = length};
+}
+
+/* Digits up to ':'; moves on behind it. */
+static bool read_number(const char **text, uint64_t *out)
+{
+    const char *at = *text;
+    *out = 0;
+    while (*at >= '0' && *at <= '9') {
+        if (*out > (UINT64_MAX - 9) / 10) {
+            return false;
+        }
+        *out = *out * 10 + (uint64_t)(*at++ - '0');
+    }
+    if (at == *text || *at != ':') {
+        return false;
+    }
+    *text = at + 1;
+    return true;
+}
+
+static size_t decimal(char out[DECIMAL_MAX], uint64_t value)
+{
+    char digits[DECIMAL_MAX];
+    size_t count = 0;
+    do {
+        digits[count++] = (char)('0' + value % 10);
+        value /= 10;
+    } while (value != 0);
+    for (size_t i = 0; i < count; i++) {
+        out[i] = digits[count - 1 - i];
+    }
+    return count;
+}
+
+/* The descriptor is closed at once: the program never sees it. If it is not the launcher's socket
+ * (a program without the stub was in between, and closed it), it is somebody else's and left alone.
+ */
+static void prove(const char *text)
+{
+    uint64_t fd;
+    uint64_t inode;
+    struct stat status;
+    if (!read_number(&text, &fd) || !read_number(&text, &inode) || fd > INT_MAX ||
+        strlen(text) > NONCE_MAX || fstat((int)fd, &status) != 0 || !S_ISSOCK(status.st_mode) ||
+        status.st_ino != inode) {
+        return;
+    }
+    char pid[DECIMAL_MAX];
+    const struct iovec parts[] = {
+        part_of(text, strlen(text)),
+        part_of(" ", 1),
+        part_of(pid, decimal(pid, (uint64_t)getpid())),
+    };
+    const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
+                                   .msg_iovlen = sizeof parts / sizeof *parts};
+    __typeof__(&sendmsg) real = (__typeof__(&sendmsg))stub_libc(SHIM_HOOK_sendmsg);
+    if (real != NULL) {
+        /* Whoever launched may have gone: no signal, and no waiting. */
+        (void)real((int)fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+    }
+    (void)close((int)fd);
+}
+
+__attribute__((constructor)) static void launched(void)
+{
+    /* Between fork and exec nothing may be looked up any more. */
+    for (int hook = SHIM_HOOK_execve; hook <= SHIM_HOOK_posix_spawnp; hook++) {
+        (void)stub_libc((enum shim_hook)hook);
+    }
+    char *value = secure_getenv("ECHSHIM_LAUNCHER");
+    if (value == NULL) {
+        return;
+    }
+    int saved = errno;
+    (void)stub_libc(SHIM_HOOK_writev);
+    char *colon = strchr(value, ':');
+    if (colon != NULL) {
+        prove(colon + 1);
+        *colon = '\0'; /* it is for this process alone */
+    }
+    if (strcmp(value, "strict") == 0) {
+        atomic_store_explicit(&follow, STUB_FOLLOW_STRICT, memory_order_relaxed);
+    } else if (strcmp(value, "warn") == 0) {
+        atomic_store_explicit(&follow, STUB_FOLLOW_WARN, memory_order_relaxed);
+    }
+    errno = saved;
+}
+
+void stub_tell_unreached(const char *path, const char *why, bool refused)
+{
+    static const char warned[] = " runs without the shim: ";
+    static const char stopped[] = " is not run, for the shim would not be in it: ";
+    int saved = errno;
+    const struct iovec parts[] = {
+        part_of("echshim: ", strlen("echshim: ")),
+        part_of(path, strnlen(path, PATH_MAX)),
+        refused ? part_of(stopped, sizeof stopped - 1) : part_of(warned, sizeof warned - 1),
+        part_of(why, strlen(why)),
+        part_of("\n", 1),
+    };
+    (void)write_parts(STDERR_FILENO, parts, sizeof parts / sizeof *parts);
+    errno = saved;
+}

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the launcher asks of the stub by ECHSHIM_LAUNCHER: "FOLLOW" or "FOLLOW:FD:INODE:NONCE".
+ *   FOLLOW  warn or strict: look at what this process executes (stub_exec.c)
+ *   FD      a socket (of that inode) on which the stub proves that it lives, by a message of the
+ * nonce and its process id, "NONCE PID" Without the variable nothing of this happens.
+ */
+#ifndef SHIM_STUB_LAUNCHED_H
+#define SHIM_STUB_LAUNCHED_H
+
+#include "shim/reach.h"
+#include "shim/stub.h"
+
+#define STUB_LIBRARY_NAME "libechshim.so"
+
+enum stub_follow { STUB_FOLLOW_NO, STUB_FOLLOW_WARN, STUB_FOLLOW_STRICT };
+
+/* Async-signal-safe. NO before our constructor ran. */
+enum stub_follow stub_follow(void);
+
+/* One line on standard error, by one call: what is executed, and why the shim will not be in it.
+ * Async-signal-safe; keeps errno. */
+void stub_tell_unreached(const char *path, const char *why, bool refused);
+
+#endif

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Handshakes under the launcher, in the world of the preload tests. */
+#include "tests/preload/world.h"
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(handshakes, .fini = world_end, .timeout = 120);
+
+#define URL "https://" INNER_NAME "/"
+
+/* A sanitized engine needs its runtime in front of all. */
+static struct run_result launch(struct world *world, const char *options, const char *command)
+{
+    char line[2048];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(
+        line, sizeof line,
+        "%s%s%s ASAN_OPTIONS=detect_leaks=0 '%s' --resolver=system --ca-file=\"$CA\" --private %s "
+        "-- %s",
+        runtime != NULL ? "LD_PRELOAD='" : "", runtime != NULL ? runtime : "",
+        runtime != NULL ? "'" : "", tool_path("echshim"), options, command);
+    return world_shell(world, RUN_PLAIN, NULL, line);
+}
+
+Test(handshakes, a_table_of_them)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(world, "--report",
+                                      "sh -c 'wget -qO- --ca-certificate=\"$CA\" " URL
+                                      "; curl -sS --cacert \"$CA\" " URL "'");
+    expect_exit(&result, 0, "hello");
+    cr_assert_eq(world_log_count(world, "accepted", 2), 2);
+    world_expect_hidden(world);
+    cr_assert_not_null(strstr(result.err, "2 handshakes: 2 accepted"), "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "\n" INNER_NAME "  accepted  -    " PUBLIC_NAME
+                                          "  X25519/SHA256/AES-128-GCM"),
+                       "%s", result.err);
+}
+
+Test(handshakes, strict_refuses_a_server_without_a_record)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result = launch(world, "--strict --report", "curl -sS --cacert \"$CA\" " URL);
+    expect_exit(&result, 35, "1 handshake: 1 refused");
+    cr_assert_not_null(strstr(result.err, "refused  nodata"), "%s", result.err);
+    world_expect_hidden(world);
+}
+
+Test(handshakes, without_a_table_the_lines_are_appended)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        launch(world, "--strict --report=lines", "curl -sS --cacert \"$CA\" " URL);
+    expect_exit(&result, 0, "hello");
+    const char *lines = world_read(world, "lines", NULL);
+    cr_assert_not_null(strstr(lines, "\"outcome\":\"accepted\""), "%s", lines);
+    cr_assert_str_empty(result.err);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* echshim --inspect: how a program does TLS. */
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(inspect, .fini = tool_end, .timeout = 60);
+
+static json_t *inspect(char *program, int code)
+{
+    struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", "--json", program));
+    tool_expect_exit(&result, code);
+    cr_assert_str_empty(result.err);
+    json_t *document = json_loads(result.out, 0, NULL);
+    cr_assert_not_null(document, "%s", result.out);
+    return document;
+}
+
+static const char *text(const json_t *object, const char *key)
+{
+    const char *value = json_string_value(json_object_get(object, key));
+    return value != NULL ? value : "";
+}
+
+/* The TLS of this name; NULL if there is none. */
+static const json_t *tls_of(const json_t *document, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(document, "tls"), i, one)
+    {
+        if (strcmp(text(one, "tls"), name) == 0) {
+            return one;
+        }
+    }
+    return NULL;
+}
+
+static void expect_tls(const json_t *document, const char *name, const char *how, bool hooked)
+{
+    const json_t *one = tls_of(document, name);
+    char *all = json_dumps(document, 0);
+    cr_assert_not_null(one, "no %s in %s", name, all);
+    cr_assert_str_eq(text(one, "how"), how);
+    cr_assert_eq(json_is_true(json_object_get(one, "hooked")), hooked);
+    free(all);
+}
+
+static char *client(const char *name)
+{
+    char *path = NULL;
+    cr_assert_gt(asprintf(&path, "build/clients/%s", name), 0);
+    return path;
+}
+
+Test(inspect, linked)
+{
+    json_t *document = inspect("wget", 0);
+    expect_tls(document, "GnuTLS", "linked", true);
+    cr_assert_str_eq(text(document, "expected"), "ech");
+    document = inspect(client("openssl_client"), 0);
+    expect_tls(document, "OpenSSL 3", "linked", true);
+}
+
+Test(inspect, through_a_library)
+{
+    expect_tls(inspect("curl", 0), "OpenSSL 3", "through a library", true);
+}
+
+Test(inspect, opened_by_name)
+{
+    json_t *document = inspect(client("gnutls_dlopen"), 0);
+    expect_tls(document, "GnuTLS", "dlopen", true);
+    cr_assert_str_eq(text(document, "expected"), "ech");
+    expect_tls(inspect(client("openssl_dlopen"), 0), "OpenSSL 3", "dlopen", true);
+}
+
+Test(inspect, inside)
+{
+    json_t *document = inspect(client("openssl_static"), 0);
+    expect_tls(document, "OpenSSL, linked into it", "inside", false);
+    cr_assert_str_eq(text(document, "expected"), "unhooked");
+}
+
+/* What stands in an executable, where none of the kind is at hand. */
+static char *program_with(const char *marks)
+{
+    char script[] =
+        "cp /bin/true \"$0/marked\" && printf \"$1\" >>\"$0/marked\" && echo \"$0/marked\"";
+    struct tool_result result =
+        tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary(),
+                            (char *)(size_t)marks));
+    tool_expect_exit(&result, 0);
+    result.out[strcspn(result.out, "\n")] = '\0';
+    return result.out;
+}
+
+Test(inspect, other_kinds_of_tls_inside)
+{
+    static const struct {
+        const char *marks;
+        const char *name;
+    } kinds[] = {
+        {"\\377 Go buildinf:...crypto/tls.(*Conn).Handshake", "Go's crypto/tls"},
+        {"/registry/src/rustls-0.23.37/src/conn.rs", "rustls"},
+        {"../../ssl/handshake_client.cc", "BoringSSL, linked into it"},
+        {"../ssl/statem/statem_clnt.c", "OpenSSL, linked into it"},
+        {"/mbedtls/library/ssl_tls13_client.c", "Mbed TLS, linked into it"},
+    };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        expect_tls(inspect(program_with(kinds[i].marks), 0), kinds[i].name, "inside", false);
+    }
+    /* Go without TLS, and a name that is only a part of another. */
+    json_t *document = inspect(program_with("\\377 Go buildinf:...xlibgnutls.so.30\\0"), 0);
+    cr_assert_eq(json_array_size(json_object_get(document, "tls")), 0);
+    cr_assert_str_eq(text(document, "expected"), "nothing");
+}
+
+Test(inspect, what_the_shim_cannot_be_in)
+{
+    json_t *document = inspect(tool_program("static"), 121);
+    cr_assert_not_null(strstr(text(document, "obstacle"), "it is statically linked"));
+    cr_assert_str_eq(text(document, "expected"), "impossible");
+}
+
+Test(inspect, scripts_and_wrappers)
+{
+    char script[] =
+        "printf '#!/usr/bin/env sh\\nA=1\\n  exec \"/usr/bin/wget\" \"$@\"\\n' >\"$0/w\"; "
+        "chmod 755 \"$0/w\"";
+    char *path = NULL;
+    struct tool_result made =
+        tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary()));
+    tool_expect_exit(&made, 0);
+    cr_assert_gt(asprintf(&path, "%s/w", tool_temporary()), 0);
+    json_t *document = inspect(path, 0);
+    const json_t *files = json_object_get(document, "files");
+    cr_assert_eq(json_array_size(files), 3);
+    cr_assert_str_eq(text(json_array_get(files, 0), "kind"), "script");
+    cr_assert_str_eq(text(json_array_get(files, 1), "path"), "/usr/bin/env");
+    cr_assert_str_eq(json_string_value(json_array_get(json_object_get(document, "runs"), 0)),
+                     "/usr/bin/wget");
+    cr_assert_not_null(strstr(text(document, "hint"), "what it runs is followed"));
+    cr_assert_str_eq(text(document, "expected"), "depends");
+}
+
+Test(inspect, as_text)
+{
+    struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", "wget"));
+    tool_expect_exit(&result, 0);
+    tool_expect_out(&result, "program   /usr/bin/wget\n");
+    tool_expect_out(&result, "preload   works\n");
+    tool_expect_out(&result, "TLS       GnuTLS, libgnutls.so.30: linked to it");
+    cr_assert_null(strchr(result.out, '\033'));
+    result = tool_run(NULL, ARGV("echshim", "--inspect", "--color=always", "wget"));
+    tool_expect_out(&result, "\033[32mworks\033[0m");
+}
+
+/* The program is not run, nor its loader. */
+Test(inspect, nothing_is_run)
+{
+    struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", tool_program("liar")));
+    cr_assert_null(strstr(result.out, "main ran"));
+    tool_expect_exit(&result, 0);
+    result = tool_run(NULL, ARGV("echshim", "--inspect", "no-such-program"));
+    tool_expect_sentence(&result, 127, "there is no such program");
+}

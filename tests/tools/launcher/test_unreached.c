@@ -1,0 +1,230 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that the shim cannot be in, and the proof that it is in the others. */
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+TestSuite(unreached, .fini = tool_end, .timeout = 60);
+
+enum { REFUSED = 121 };
+
+static struct tool_result run(char *const argv[])
+{
+    return tool_run(NULL, argv);
+}
+
+/* ---- programs that a preload does not reach ---- */
+
+static void expect_unreached(char *path, const char *why, int code)
+{
+    char sentence[512];
+    struct tool_result result = run(ARGV("echshim", "--strict", path, "--version"));
+    snprintf(sentence, sizeof sentence, "%s is not run, for the shim would not be in it: ", path);
+    tool_expect_sentence(&result, REFUSED, sentence);
+    tool_expect_err(&result, why);
+    result = run(ARGV("echshim", path, "--version"));
+    tool_expect_exit(&result, code);
+    snprintf(sentence, sizeof sentence, "%s runs without the shim: ", path);
+    tool_expect_err(&result, sentence);
+    tool_expect_err(&result, why);
+    result = run(ARGV("echshim", "--quiet", path, "--version"));
+    tool_expect_exit(&result, code);
+    cr_assert_null(strstr(result.err, "without the shim"), "%s", result.err);
+}
+
+Test(unreached, static_programs)
+{
+    expect_unreached(tool_program("static"), "it is statically linked", 0);
+}
+
+Test(unreached, scripts_are_what_their_interpreter_is)
+{
+    char line[512];
+    snprintf(line, sizeof line, "#!%s\n", tool_program("static"));
+    char *script = tool_file("inner", line, 0755);
+    expect_unreached(script, "static: it is statically linked", 0);
+    snprintf(line, sizeof line, "#! %s an argument\n", script);
+    expect_unreached(tool_file("outer", line, 0755), "static: it is statically linked", 0);
+    snprintf(line, sizeof line, "#!/usr/bin/env %s\n", tool_program("static"));
+    expect_unreached(tool_file("by-env", line, 0755), "static: it is statically linked", 0);
+    snprintf(line, sizeof line, "#!/usr/bin/env -S A=1 %s -x\n", tool_program("static"));
+    expect_unreached(tool_file("by-env-s", line, 0755), "static: it is statically linked", 0);
+}
+
+Test(unreached, scripts_that_work)
+{
+    struct tool_result result = run(
+        ARGV("echshim", "--strict", tool_file("sh", "#!/bin/sh\necho ${LD_PRELOAD##*/}\n", 0755)));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "libechshim.so\n");
+    result = run(ARGV("echshim", "--strict",
+                      tool_file("env", "#!/usr/bin/env sh\necho ${LD_PRELOAD##*/}\n", 0755)));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "libechshim.so\n");
+}
+
+Test(unreached, a_first_line_that_cleans_the_environment)
+{
+    struct tool_result result = run(ARGV(
+        "echshim", "--strict", tool_file("script", "#!/usr/bin/env -S -i sh\necho ran\n", 0755)));
+    tool_expect_sentence(&result, REFUSED, "its first line has the environment cleaned");
+}
+
+Test(unreached, scripts_of_scripts_without_end)
+{
+    char line[512];
+    snprintf(line, sizeof line, "#!%s/circle\n", tool_temporary());
+    struct tool_result result = run(ARGV("echshim", "--strict", tool_file("circle", line, 0755)));
+    tool_expect_sentence(&result, REFUSED, "its interpreter is a script, over and over again");
+}
+
+/* ---- programs that run with other rights: made as root, run as somebody else ---- */
+
+enum { NOBODY = 65534 };
+
+static void become_nobody(void *context)
+{
+    (void)context;
+    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0) {
+        _exit(99);
+    }
+}
+
+/* A place that nobody can come to, with the launcher in it; false where we are not root enough. */
+static bool can_be_nobody(char **launcher)
+{
+    char script[] = "chmod 755 \"$0\" && cp \"$1\"/echshim \"$1\"/libechshim*.so /bin/true \"$0\"";
+    struct tool_result made = run(ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary(),
+                                       (char *)(size_t)tool_folder()));
+    tool_expect_exit(&made, 0);
+    cr_assert_gt(asprintf(launcher, "%s/echshim", tool_temporary()), 0);
+    struct tool_result tried =
+        tool_run_before(become_nobody, NULL, NULL, ARGV(*launcher, "--strict", "true"));
+    if (WEXITSTATUS(tried.status) == 99) {
+        fprintf(stderr, "unreached: skipped: rights cannot be given up here\n");
+        return false;
+    }
+    tool_expect_exit(&tried, 0);
+    return true;
+}
+
+static void expect_refused_for_nobody(char *launcher, char *path, const char *why)
+{
+    struct tool_result result =
+        tool_run_before(become_nobody, NULL, NULL, ARGV(launcher, "--strict", path));
+    tool_expect_sentence(&result, REFUSED, why);
+    result = tool_run_before(become_nobody, NULL, NULL, ARGV(launcher, path));
+    tool_expect_exit(&result, 0);
+    tool_expect_err(&result, why);
+    /* And if it is a child of the program. */
+    result = tool_run_before(become_nobody, NULL, NULL,
+                             ARGV(launcher, "--strict", "sh", "-c", "\"$0\"; echo $?", path));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "126\n");
+    tool_expect_err(&result, why);
+    /* Root has no other rights to gain. */
+    result = run(ARGV(launcher, "--strict", path));
+    tool_expect_exit(&result, 0);
+}
+
+Test(unreached, setuid_and_setgid_programs)
+{
+    char *launcher;
+    char path[128];
+    if (!can_be_nobody(&launcher)) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/true", tool_temporary());
+    cr_assert_eq(chmod(path, 04755), 0);
+    expect_refused_for_nobody(launcher, path, "(setuid or setgid)");
+    cr_assert_eq(chmod(path, 02755), 0);
+    expect_refused_for_nobody(launcher, path, "(setuid or setgid)");
+}
+
+Test(unreached, programs_with_capabilities)
+{
+    char *launcher;
+    char path[128];
+    /* struct vfs_cap_data: revision 2, effective; CAP_NET_BIND_SERVICE. */
+    static const unsigned char capabilities[20] = {1, 0, 0, 2, 0, 4};
+    snprintf(path, sizeof path, "%s/true", tool_temporary());
+    if (!can_be_nobody(&launcher)) {
+        return;
+    }
+    if (setxattr(path, "security.capability", capabilities, sizeof capabilities, 0) != 0) {
+        fprintf(stderr, "unreached: skipped: no file capabilities here\n");
+        return;
+    }
+    expect_refused_for_nobody(launcher, path, "it has file capabilities");
+}
+
+/* ---- the proof ---- */
+
+/* The loader of this program promises the shim to whoever asks, and then loads nothing
+ * (lying_loader.c). */
+Test(unreached, strict_kills_what_the_shim_is_not_in)
+{
+    struct tool_result result =
+        run(ARGV("echshim", "--strict", tool_program("liar"), "close-descriptors"));
+    cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
+              result.status);
+    cr_assert_str_empty(result.out, "main ran");
+    tool_expect_err(&result, "is killed, for the shim is not in it: it went on without a word");
+}
+
+Test(unreached, strict_kills_what_says_nothing)
+{
+    struct tool_result result = run(ARGV("echshim", "--strict", tool_program("liar")));
+    cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
+              result.status);
+    cr_assert_str_empty(result.out, "main ran");
+    tool_expect_err(&result, "is killed, for the shim is not in it: no word of it came in time");
+}
+
+Test(unreached, otherwise_it_is_said)
+{
+    struct tool_result result =
+        run(ARGV("/bin/sh", "-c", "timeout 2 \"$0\" \"$1\" close-descriptors; sleep 0.2",
+                 tool_path("echshim"), tool_program("liar")));
+    tool_expect_err(&result, "liar runs without the shim: it went on without a word of it");
+}
+
+/* The rehearsal: a loader that says itself that it cannot load the library. */
+Test(unreached, a_library_that_cannot_be_loaded)
+{
+    char script[] = "cp \"$1/echshim\" \"$0\" && echo text >\"$0/libechshim.so\" && "
+                    "exec \"$0/echshim\" $2 echo ran";
+    char *folder = (char *)(size_t)tool_temporary();
+    char *tools = (char *)(size_t)tool_folder();
+    struct tool_result result = run(ARGV("/bin/sh", "-c", script, folder, tools, "--strict"));
+    tool_expect_sentence(&result, REFUSED, "the dynamic loader says: ");
+    tool_expect_err(&result, "cannot be preloaded");
+    result = run(ARGV("/bin/sh", "-c", script, folder, tools, "--mode=opportunistic"));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "ran\n");
+    tool_expect_err(&result, "cannot be preloaded");
+}
+
+/* ECHSHIM_LAUNCHER names a descriptor; another file that has the number now is not written to. */
+Test(unreached, the_stub_writes_to_nobody_elses_descriptor)
+{
+    char script[] =
+        "exec 64>\"$0/file\"; LD_PRELOAD=\"$1/libechshim.so\" "
+        "ECHSHIM_LAUNCHER=warn:64:1:nonce true; "
+        "LD_PRELOAD=\"$1/libechshim.so\" ECHSHIM_LAUNCHER=warn:::: true; "
+        "LD_PRELOAD=\"$1/libechshim.so\" ECHSHIM_LAUNCHER=strict:99999999999999999999:1:n "
+        "sh -c 'echo $ECHSHIM_LAUNCHER'; cat \"$0/file\"";
+    struct tool_result result =
+        run(ARGV("/bin/bash", "-c", script, (char *)(size_t)tool_temporary(),
+                 (char *)(size_t)tool_folder()));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "strict\n");
+    cr_assert_str_empty(result.err);
+}

@@ -1,0 +1,330 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What an executable is: files of this machine, files made by hand, and hostile ones. */
+#include <criterion/criterion.h>
+#include <elf.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/image.h"
+#include "shim/reach.h"
+#include "tools/elf_needed.h"
+#include "tools/tls_marks.h"
+
+struct octets {
+    const uint8_t *data;
+    size_t length;
+};
+
+static size_t read_octets(void *context, uint64_t offset, void *out, size_t length)
+{
+    const struct octets *octets = context;
+    if (offset > octets->length) {
+        return 0;
+    }
+    size_t left = octets->length - (size_t)offset;
+    size_t count = length < left ? length : left;
+    memcpy(out, octets->data + offset, count);
+    return count;
+}
+
+static struct shim_image parse(const void *data, size_t length)
+{
+    struct octets octets = {data, length};
+    struct shim_image image;
+    memset(&image, 0xa5, sizeof image);
+    shim_image_parse(&image, read_octets, &octets);
+    return image;
+}
+
+/* The header, three segments, the loader's name, a dynamic section and its names. */
+struct parts {
+    Elf64_Ehdr header;
+    Elf64_Phdr segments[3];
+    char loader[64];
+    Elf64_Dyn dynamic[5];
+    char names[64];
+};
+
+enum {
+    LOADER = offsetof(struct parts, loader),
+    NAMES = offsetof(struct parts, names),
+    SIZE = sizeof(struct parts)
+};
+
+union made {
+    struct parts parts;
+    uint8_t octets[SIZE];
+};
+
+static union made make_64(void)
+{
+    union made file = {
+        .parts = {
+            .header = {.e_ident = ELFMAG,
+                       .e_type = ET_DYN,
+                       .e_machine = EM_X86_64,
+                       .e_phoff = offsetof(struct parts, segments),
+                       .e_phentsize = sizeof(Elf64_Phdr),
+                       .e_phnum = 3},
+            .segments = {{.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = SIZE},
+                         {.p_type = PT_INTERP, .p_offset = LOADER, .p_filesz = sizeof "/lib/ld"},
+                         {.p_type = PT_DYNAMIC,
+                          .p_offset = offsetof(struct parts, dynamic),
+                          .p_filesz = 5 * sizeof(Elf64_Dyn)}},
+            .loader = "/lib/ld",
+            .dynamic = {{.d_tag = DT_NEEDED, .d_un.d_val = 1},
+                        {.d_tag = DT_NEEDED, .d_un.d_val = 13},
+                        {.d_tag = DT_STRTAB, .d_un.d_ptr = 0x1000 + NAMES},
+                        {.d_tag = DT_STRSZ, .d_un.d_val = sizeof file.parts.names}},
+            .names = "\0libssl.so.3\0libc.so.6",
+        }};
+    file.parts.header.e_ident[EI_CLASS] = ELFCLASS64;
+    file.parts.header.e_ident[EI_DATA] = ELFDATA2LSB;
+    return file;
+}
+
+struct names {
+    char text[256];
+    size_t count;
+    size_t most;
+};
+
+static bool take(void *context, const char *name)
+{
+    struct names *names = context;
+    strcat(names->text, name);
+    strcat(names->text, " ");
+    names->count++;
+    return names->count < names->most;
+}
+
+Test(image, made_by_hand)
+{
+    union made file = make_64();
+    struct shim_image image = parse(file.octets, sizeof file.octets);
+    cr_assert_eq(image.kind, SHIM_IMAGE_DYNAMIC);
+    cr_assert_str_eq(image.interpreter, "/lib/ld");
+    cr_assert_eq(image.machine, EM_X86_64);
+    struct names names = {.most = 9};
+    cr_assert(elf_needed(file.octets, sizeof file.octets, take, &names));
+    cr_assert_str_eq(names.text, "libssl.so.3 libc.so.6 ");
+    names = (struct names){.most = 1};
+    cr_assert(elf_needed(file.octets, sizeof file.octets, take, &names));
+    cr_assert_str_eq(names.text, "libssl.so.3 ");
+}
+
+/* A copy of its own for each length, so that a sanitizer sees the first octet too far. */
+Test(image, truncated_at_each_octet)
+{
+    union made file = make_64();
+    for (size_t length = 0; length < sizeof file.octets; length++) {
+        uint8_t *part = malloc(length + 1);
+        memcpy(part, file.octets, length);
+        struct shim_image image = parse(part, length);
+        bool loader = length >= LOADER + sizeof "/lib/ld";
+        cr_assert_eq(image.kind,
+                     length < SELFMAG ? SHIM_IMAGE_OTHER
+                     : loader         ? SHIM_IMAGE_DYNAMIC
+                                      : SHIM_IMAGE_BROKEN,
+                     "%zu octets", length);
+        cr_assert_eq(image.interpreter[0] != '\0', loader);
+        struct names names = {.most = 9};
+        (void)elf_needed(part, length, take, &names);
+        cr_assert(length >= NAMES + 23 || names.count < 2);
+        free(part);
+    }
+}
+
+/* Every octet of it, with the values that break sums and signs. */
+Test(image, each_octet_changed)
+{
+    static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
+    for (size_t at = 0; at < SIZE; at++) {
+        for (size_t i = 0; i < sizeof values; i++) {
+            union made file = make_64();
+            file.octets[at] = values[i];
+            struct shim_image image = parse(file.octets, sizeof file.octets);
+            cr_assert_leq(strnlen(image.interpreter, sizeof image.interpreter),
+                          sizeof image.interpreter - 1);
+            struct names names = {.most = 9};
+            (void)elf_needed(file.octets, sizeof file.octets, take, &names);
+        }
+    }
+}
+
+Test(image, both_classes_and_orders)
+{
+    Elf32_Ehdr small = {.e_ident = ELFMAG};
+    small.e_ident[EI_CLASS] = ELFCLASS32;
+    small.e_ident[EI_DATA] = ELFDATA2MSB;
+    small.e_type = __builtin_bswap16(ET_EXEC);
+    small.e_machine = __builtin_bswap16(EM_PPC);
+    small.e_phoff = __builtin_bswap32(sizeof small);
+    small.e_phentsize = __builtin_bswap16(sizeof(Elf32_Phdr));
+    small.e_phnum = __builtin_bswap16(1);
+    Elf32_Phdr segment = {.p_type = __builtin_bswap32(PT_LOAD)};
+    uint8_t file[sizeof small + sizeof segment];
+    memcpy(file, &small, sizeof small);
+    memcpy(file + sizeof small, &segment, sizeof segment);
+    struct shim_image image = parse(file, sizeof file);
+    cr_assert_eq(image.kind, SHIM_IMAGE_STATIC);
+    cr_assert_eq(image.machine, EM_PPC);
+    cr_assert_eq(image.elf_class, ELFCLASS32);
+}
+
+Test(image, loaders_that_are_no_names)
+{
+    union made file = make_64();
+    file.parts.loader[7] = 'x'; /* no NUL */
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    file = make_64();
+    file.parts.loader[0] = '\0';
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    file = make_64();
+    file.parts.header.e_phoff = UINT64_MAX - 8;
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    struct names names = {.most = 9};
+    cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
+}
+
+Test(image, names_out_of_their_table)
+{
+    union made file = make_64();
+    struct names names = {.most = 9};
+    file.parts.dynamic[1].d_un.d_val = sizeof file.parts.names;
+    cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
+    file = make_64();
+    file.parts.dynamic[2].d_un.d_ptr = 0x1000 + SIZE - 1; /* the table's size is too large then */
+    cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
+    file = make_64();
+    file.parts.dynamic[3].d_un.d_val = 20; /* the last name has no end */
+    cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
+}
+
+static void expect_script(const char *line, const char *interpreter, const char *argument)
+{
+    struct shim_image image = parse(line, strlen(line));
+    cr_assert_eq(image.kind, *interpreter != '\0' ? SHIM_IMAGE_SCRIPT : SHIM_IMAGE_OTHER, "%s",
+                 line);
+    cr_assert_str_eq(image.interpreter, interpreter);
+    cr_assert_str_eq(image.argument, argument);
+}
+
+Test(image, scripts)
+{
+    expect_script("#!/bin/sh\necho", "/bin/sh", "");
+    expect_script("#!/bin/sh", "/bin/sh", "");
+    expect_script("#! \t/bin/sh \t\n", "/bin/sh", "");
+    expect_script("#!/usr/bin/env -S a b  c \n", "/usr/bin/env", "-S a b  c");
+    expect_script("#!\n/bin/sh", "", "");
+    expect_script("#!", "", "");
+    expect_script("#", "", "");
+    expect_script("", "", "");
+    expect_script("echo\n", "", "");
+    char longest[600];
+    memset(longest, 'x', sizeof longest);
+    memcpy(longest, "#!/", 3);
+    struct shim_image image = parse(longest, sizeof longest);
+    cr_assert_eq(image.kind, SHIM_IMAGE_SCRIPT);
+    cr_assert_eq(strlen(image.interpreter), (size_t)SHIM_IMAGE_LINE - 3);
+}
+
+/* ---- files of this machine ---- */
+
+Test(image, this_program)
+{
+    struct shim_image own;
+    struct shim_image image;
+    shim_image_own(&own);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self/exe", 0, &image), SHIM_REACH_YES);
+    cr_assert_eq(image.machine, own.machine);
+    cr_assert_eq(image.elf_class, own.elf_class);
+    int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(shim_reach_at(fd, "", AT_EMPTY_PATH, &image), SHIM_REACH_YES);
+    close(fd);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/no/such/file", 0, &image), SHIM_REACH_MISSING);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self", 0, &image), SHIM_REACH_MISSING);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/etc/passwd", 0, &image), SHIM_REACH_FORMAT);
+}
+
+/* What a made file would be to an exec. */
+static enum shim_reach reach_of(const void *octets, size_t length)
+{
+    char name[] = "/tmp/echshim-test.XXXXXX";
+    struct shim_image image;
+    int fd = mkstemp(name);
+    cr_assert_eq(write(fd, octets, length), (ssize_t)length);
+    close(fd);
+    enum shim_reach reach = shim_reach_at(AT_FDCWD, name, 0, &image);
+    unlink(name);
+    return reach;
+}
+
+Test(image, what_a_preload_does_not_reach)
+{
+    union made file = make_64();
+    struct shim_image own;
+    shim_image_own(&own);
+    file.parts.header.e_machine = own.machine;
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_YES);
+    file.parts.header.e_machine = (uint16_t)(own.machine + 1);
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_MACHINE);
+    file.parts.header.e_machine = own.machine;
+    file.parts.segments[1].p_filesz = sizeof "/lib/ld-musl-x86_64.so.1";
+    strcpy(file.parts.loader, "/lib/ld-musl-x86_64.so.1");
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_LIBC);
+    file.parts.segments[1].p_type = PT_NULL;
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_STATIC);
+    cr_assert_eq(reach_of(file.octets, 60), SHIM_REACH_BROKEN);
+}
+
+Test(image, every_obstacle_has_a_sentence)
+{
+    for (int reach = SHIM_REACH_STATIC; reach <= SHIM_REACH_UNREADABLE; reach++) {
+        cr_assert_not_null(shim_reach_text((enum shim_reach)reach));
+    }
+    cr_assert_null(shim_reach_text(SHIM_REACH_YES));
+    cr_assert_null(shim_reach_text(SHIM_REACH_FORMAT));
+}
+
+Test(image, preload_lists)
+{
+    static const struct {
+        char *environment[3];
+        bool loads;
+    } cases[] = {
+        {{NULL}, false},
+        {{"LD_PRELOAD=", NULL}, false},
+        {{"LD_PRELOAD=/a/libechshim.so", NULL}, true},
+        {{"LD_PRELOAD=libechshim.so", NULL}, true},
+        {{"LD_PRELOAD=/b.so:/a/$LIB/libechshim.so", NULL}, true},
+        {{"LD_PRELOAD=/a/libechshim.so /b.so", NULL}, true},
+        {{"LD_PRELOAD=/a/notlibechshim.so", NULL}, false},
+        {{"LD_PRELOAD=/a/libechshim.so.1", NULL}, false},
+        {{"LD_PRELOADX=libechshim.so", NULL}, false},
+        {{"LD_PRELOAD=libechshim.so", "LD_PRELOAD=b.so", NULL}, false},
+        {{"LD_PRELOAD=b.so", "LD_PRELOAD=:libechshim.so:", NULL}, true},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        cr_assert_eq(shim_reach_preloads(cases[i].environment, "libechshim.so"), cases[i].loads,
+                     "case %zu", i);
+    }
+    cr_assert_not(shim_reach_preloads(NULL, "libechshim.so"));
+}
+
+Test(image, names_of_tls_libraries)
+{
+    cr_assert_str_eq(tls_library_named("libssl.so.3")->name, "OpenSSL 3");
+    cr_assert_str_eq(tls_library_named("libssl3.so")->name, "NSS");
+    cr_assert(tls_library_named("libgnutls.so.30")->hooked);
+    cr_assert_not(tls_library_named("libssl.so.1.0.0")->hooked);
+    cr_assert_null(tls_library_named("libc.so.6"));
+    cr_assert_not_null(tls_hint("python3.11"));
+    cr_assert_null(tls_hint("gitk"));
+    cr_assert_null(tls_hint("show"));
+}

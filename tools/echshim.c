@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* echshim: runs a program with the shim in it, and sees to it that it is. */
+#include "tools/echshim.h"
+
+int main(int argc, char *argv[])
+{
+    static struct program program;
+    struct options options;
+    int code = options_parse(&options, argc, argv);
+    if (code != 0) {
+        return code;
+    }
+    switch (options.action) {
+    case ACTION_HELP:
+        options_help(stdout);
+        return fflush(stdout) == 0 ? 0 : EXIT_OWN;
+    case ACTION_VERSION:
+        (void)puts(ECHSHIM " " ECHSHIM_VERSION);
+        return fflush(stdout) == 0 ? 0 : EXIT_OWN;
+    default:
+        break;
+    }
+    code = program_find(&program, options.program[0]);
+    if (code != 0) {
+        return code;
+    }
+    return options.action == ACTION_INSPECT ? inspect_print(&program, &options)
+                                            : run_program(&program, &options);
+}

@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the files of the launcher share. The order of things: options, what the program is
+ * (echshim_program), where the libraries are (echshim_library), a rehearsal by the dynamic loader
+ * and the proof (echshim_prove), and then exec; with --report a parent stays (echshim_wait) and
+ * prints a table (echshim_table).
+ */
+#ifndef TOOLS_ECHSHIM_H
+#define TOOLS_ECHSHIM_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdio.h>
+
+#include "shim/mode.h"
+#include "shim/reach.h"
+#include "tools/say.h"
+
+#define ECHSHIM "echshim"
+#define LIBRARY_NAME "libechshim.so"
+
+/* As of env(1) and nohup(1), and one of our own: the number of TLS's alert ech_required. */
+enum {
+    EXIT_REFUSED = 121,   /* strict: the shim cannot be in the program */
+    EXIT_OWN = 125,       /* options, settings, memory: the launcher itself */
+    EXIT_NOT_RUN = 126,   /* found, and cannot be executed */
+    EXIT_NOT_FOUND = 127, /* no such program */
+};
+
+/* ---- echshim_options.c ---- */
+
+enum action { ACTION_RUN, ACTION_INSPECT, ACTION_HELP, ACTION_VERSION };
+
+struct options {
+    enum action action;
+    bool table; /* --report: print one at the end */
+    bool json;
+    bool quiet; /* no warnings, and what the program executes is not looked at */
+    enum say_color color;
+    char **program; /* the arguments that are left: a program and its own; ends with NULL */
+};
+
+/*
+ * Reads the arguments. Settings become variables of this process's environment (ECHSHIM_*), which
+ * the program inherits; each value is checked first. 0, or an exit code after one sentence on
+ * standard error.
+ */
+int options_parse(struct options *options, int argc, char *argv[]);
+/* The mode that the environment says now. */
+enum shim_mode options_mode(void);
+void options_help(FILE *out);
+
+/* ---- echshim_program.c ---- */
+
+enum { PROGRAM_CHAIN = 6 };
+
+struct program_file {
+    char path[PATH_MAX];
+    struct shim_image image;
+};
+
+struct program {
+    char path[PATH_MAX]; /* what will be executed */
+    /* The file itself, a script's interpreter, what #!/usr/bin/env looks for, ... */
+    struct program_file chain[PROGRAM_CHAIN];
+    size_t count;
+    enum shim_reach reach; /* of the whole chain */
+    size_t culprit;        /* the file that `reach` speaks of */
+    bool covered;          /* another architecture, whose library is there as well */
+    bool clean;            /* an env in the chain cleans the environment (-i, -u) */
+    bool shell;            /* neither ELF nor #!: /bin/sh runs it, as execvp does */
+};
+
+/* Finds a program as execvp does, and looks at it. 0, EXIT_NOT_RUN or EXIT_NOT_FOUND after one
+ * sentence on standard error. */
+int program_find(struct program *program, const char *name);
+/* Why a preload cannot work in it, as a sentence without its stop; NULL where it can. */
+const char *program_obstacle(const struct program *program, char *out, size_t size);
+
+/* ---- echshim_library.c ---- */
+
+/* Writes the stub's path: beside the launcher (where make built both), in the folder lib beside the
+ * launcher's, or where it was installed; with $LIB in it where the other word size is installed as
+ * well. False after one sentence. */
+bool library_find(char out[PATH_MAX]);
+/* A library of another architecture for this program? */
+bool library_covers(const char *library, const struct shim_image *image);
+/* Puts the library into LD_PRELOAD of our own environment, with all that is there already. False
+ * after one sentence. */
+bool library_preload(const char *library);
+
+/* ---- echshim_loader.c ---- */
+
+/*
+ * What a dynamic loader says (--list) that it would load for a file, in our environment: its
+ * standard output and error, to be freed. No instruction of the file is executed. NULL: errno
+ * tells.
+ */
+char *loader_list(const char *loader, const char *path);
+
+/* ---- echshim_prove.c ---- */
+
+/*
+ * Lets the program's own loader list what it would load, without a single instruction of the
+ * program (ld.so --list). False: the shim would not be among it; `why` is filled in.
+ */
+bool prove_rehearse(const struct program *program, char *why, size_t size);
+/*
+ * A watcher process of nobody's: it waits until the stub in this process, which will execute the
+ * program at once, has proved that it lives. Otherwise it says so and, if `strict`, kills the
+ * program. Gives ECHSHIM_LAUNCHER its value. False after one sentence.
+ */
+bool prove_watch(const char *name, bool strict);
+/* The program could not be executed after all. */
+void prove_give_up(void);
+
+/* ---- echshim_run.c ---- */
+
+/* Executes; returns only an exit code, after one sentence. */
+int run_program(struct program *program, const struct options *options);
+/* The last step: the watcher and exec. */
+int run_execute(const struct program *program, const struct options *options);
+
+/* ---- echshim_wait.c ---- */
+
+/* Runs it as a child, with signals, stops and the end handed on; prints the table. Ends as the
+ * program ended, also by signal; else an exit code. */
+int wait_for_program(const struct program *program, const struct options *options);
+
+/* ---- echshim_table.c ---- */
+
+/* The report's lines as a table, or as JSON lines. False: a line was none of ours and left out. */
+bool table_print(FILE *out, FILE *report, bool json, bool color);
+
+/* ---- echshim_inspect.c ---- */
+
+/* What the program does about TLS, and what the shim will do. 0, or EXIT_REFUSED if the shim cannot
+ * be in it. The program is not run. */
+int inspect_print(const struct program *program, const struct options *options);
+
+#endif

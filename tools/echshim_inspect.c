@@ -1,0 +1,345 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a program does TLS. Nothing of it is run: the libraries are listed by the loader that we
+ * ourselves were loaded by, and the files are searched for what TLS libraries leave in them. A
+ * document is made first, and shown as JSON or as text: both say the same.
+ */
+#include <fcntl.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/echshim.h"
+#include "tools/elf_needed.h"
+#include "tools/tls_marks.h"
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    return slash != NULL ? slash + 1 : path;
+}
+
+/* ---- files ---- */
+
+struct view {
+    uint8_t *octets;
+    size_t length;
+};
+
+static bool view_open(struct view *view, const char *path)
+{
+    struct stat status;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    *view = (struct view){0};
+    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
+        void *map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
+        if (map != MAP_FAILED) {
+            *view = (struct view){.octets = map, .length = (size_t)status.st_size};
+        }
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return view->octets != NULL;
+}
+
+static void view_close(struct view *view)
+{
+    (void)munmap(view->octets, view->length);
+}
+
+/* ---- findings ---- */
+
+struct search {
+    json_t *tls;      /* the array */
+    const char *file; /* what is searched */
+    const char *own;  /* the program */
+};
+
+/* One TLS, once for each name and way. */
+static void add(const struct search *search, const char *name, const char *library, const char *how,
+                bool hooked)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(search->tls, i, one)
+    {
+        const char *known = json_string_value(json_object_get(one, "library"));
+        if (strcmp(json_string_value(json_object_get(one, "tls")), name) == 0 &&
+            (known == NULL || library == NULL || strcmp(known, library) == 0)) {
+            return;
+        }
+    }
+    (void)json_array_append_new(search->tls, json_pack("{s:s, s:s?, s:s, s:s, s:b}", "tls", name,
+                                                       "library", library, "how", how, "file",
+                                                       search->file, "hooked", hooked));
+}
+
+static void add_mark(void *context, const char *name, const char *file, bool hooked)
+{
+    const struct search *search = context;
+    add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
+}
+
+static bool add_needed(void *context, const char *name)
+{
+    const struct search *search = context;
+    const struct tls_library *library = tls_library_named(name);
+    if (library != NULL) {
+        add(search, library->name, name,
+            strcmp(search->file, search->own) == 0 ? "linked" : "through a library",
+            library->hooked);
+    }
+    return true;
+}
+
+static void search_file(struct search *search, const char *path)
+{
+    struct view view;
+    search->file = path;
+    /* What a TLS library has inside is known by its name. */
+    if (tls_library_named(base_name(path)) != NULL ||
+        strncmp(base_name(path), LIBRARY_NAME, strlen(LIBRARY_NAME)) == 0 ||
+        !view_open(&view, path)) {
+        return;
+    }
+    (void)elf_needed(view.octets, view.length, add_needed, search);
+    tls_marks_find(view.octets, view.length, add_mark, search);
+    view_close(&view);
+}
+
+/* "\tNAME => PATH (0x...)" or "\tPATH (0x...)", one a line. */
+static void search_libraries(struct search *search, const char *program)
+{
+    struct shim_image own;
+    char *list = NULL;
+    if (shim_reach_step(AT_FDCWD, "/proc/self/exe", 0, &own) == SHIM_REACH_YES) {
+        (void)unsetenv("LD_PRELOAD");
+        list = loader_list(own.interpreter, program);
+    }
+    char *rest = list;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        char *arrow = strstr(line, " => ");
+        char *path = arrow != NULL ? arrow + strlen(" => ") : line + strspn(line, "\t ");
+        char *end = strstr(path, " (0x");
+        if (end != NULL && path[0] == '/') {
+            *end = '\0';
+            search_file(search, path);
+        }
+    }
+    free(list);
+}
+
+/* ---- the document ---- */
+
+static const char *kind_name(const struct shim_image *image)
+{
+    switch (image->kind) {
+    case SHIM_IMAGE_DYNAMIC:
+        return "dynamic";
+    case SHIM_IMAGE_STATIC:
+        return "static";
+    case SHIM_IMAGE_SCRIPT:
+        return "script";
+    case SHIM_IMAGE_BROKEN:
+        return "broken";
+    default:
+        return "unknown";
+    }
+}
+
+static json_t *chain_document(const struct program *program)
+{
+    json_t *chain = json_array();
+    for (size_t i = 0; i < program->count; i++) {
+        const struct program_file *file = &program->chain[i];
+        (void)json_array_append_new(
+            chain, json_pack("{s:s, s:s, s:s?}", "path", file->path, "kind",
+                             kind_name(&file->image), "interpreter",
+                             file->image.interpreter[0] != '\0' ? file->image.interpreter : NULL));
+    }
+    return chain;
+}
+
+/* The commands that a shell script ends in: `exec PROGRAM`, with a whole path. */
+static json_t *wrapper_document(const struct program *program)
+{
+    struct view view;
+    json_t *wraps = json_array();
+    bool script = program->shell || program->chain[0].image.kind == SHIM_IMAGE_SCRIPT;
+    if (!script || !view_open(&view, program->path)) {
+        return wraps;
+    }
+    char *text = strndup((const char *)view.octets, view.length);
+    char *rest = text;
+    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
+        line += strspn(line, " \t");
+        if (strncmp(line, "exec ", strlen("exec ")) != 0) {
+            continue;
+        }
+        line += strlen("exec ");
+        line += strspn(line, " \t\"'");
+        line[strcspn(line, " \t\"';&|")] = '\0';
+        if (line[0] == '/' && strchr(line, '$') == NULL) {
+            (void)json_array_append_new(wraps, json_string(line));
+        }
+    }
+    free(text);
+    view_close(&view);
+    return wraps;
+}
+
+static const char *expectation(const json_t *tls, const char *obstacle, const char *hint)
+{
+    size_t i;
+    json_t *one;
+    size_t hooked = 0;
+    if (obstacle != NULL) {
+        return "impossible";
+    }
+    json_array_foreach(tls, i, one)
+    {
+        hooked += json_is_true(json_object_get(one, "hooked")) ? 1 : 0;
+    }
+    if (json_array_size(tls) == 0) {
+        return hint != NULL ? "depends" : "nothing";
+    }
+    return hooked == json_array_size(tls) ? "ech" : hooked > 0 ? "partly" : "unhooked";
+}
+
+static const char *expectation_text(const char *word)
+{
+    static const struct {
+        const char *word;
+        const char *text;
+    } texts[] = {
+        {"ech", "its TLS connections are made with ECH where the server's record has a config"},
+        {"partly", "TLS of the hooked libraries is made with ECH; the rest is not: strict mode "
+                   "refuses it where it passes through libc"},
+        {"unhooked", "the shim is in it, but makes no ECH there; strict mode refuses its TLS where "
+                     "it passes through libc (never that of Go)"},
+        {"impossible", "nothing: the shim cannot be in it; strict mode does not run it"},
+        {"depends", "what it loads or runs later is hooked or followed"},
+        {"nothing", "no TLS was found in it; what it loads or runs later is hooked or followed"},
+    };
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        if (strcmp(texts[i].word, word) == 0) {
+            return texts[i].text;
+        }
+    }
+    return "";
+}
+
+static json_t *inspect_document(const struct program *program)
+{
+    char why[PATH_MAX + 128];
+    const struct program_file *last = &program->chain[program->count - 1];
+    const char *obstacle = program_obstacle(program, why, sizeof why);
+    char real[PATH_MAX];
+    const char *path = realpath(last->path, real) != NULL ? real : last->path;
+    const char *hint = tls_hint(base_name(path));
+    json_t *tls = json_array();
+    struct search search = {.tls = tls, .own = path};
+    search_file(&search, path);
+    if (last->image.kind == SHIM_IMAGE_DYNAMIC && program->reach != SHIM_REACH_MACHINE) {
+        search_libraries(&search, path);
+    }
+    const char *word = expectation(tls, obstacle, hint);
+    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:s?, s:s, s:s}", "program", program->path,
+                     "files", chain_document(program), "runs", wrapper_document(program),
+                     "obstacle", obstacle, "tls", tls, "hint", hint, "expected", word, "shim",
+                     expectation_text(word));
+}
+
+/* ---- as text ---- */
+
+static const char *text_of(const json_t *object, const char *key)
+{
+    const char *text = json_string_value(json_object_get(object, key));
+    return text != NULL ? text : "";
+}
+
+/* A line with its label; what files say is made harmless for the terminal. */
+static void print_line(const char *label, const char *text, const char *color)
+{
+    char shown[2 * PATH_MAX];
+    say_printable(shown, sizeof shown, text);
+    (void)printf("%-8s  %s%s%s\n", label, color, shown, *color != '\0' ? "\033[0m" : "");
+}
+
+static void print_tls(const json_t *tls, bool color)
+{
+    static const char *const ways[][2] = {{"linked", "linked to it"},
+                                          {"through a library", "needed by a library of it"},
+                                          {"dlopen", "opened by name"},
+                                          {"inside", "inside"}};
+    size_t i;
+    json_t *one;
+    json_array_foreach(tls, i, one)
+    {
+        char line[2 * PATH_MAX];
+        bool hooked = json_is_true(json_object_get(one, "hooked"));
+        const char *library = text_of(one, "library");
+        const char *how = text_of(one, "how");
+        for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
+            how = strcmp(how, ways[way][0]) == 0 ? ways[way][1] : how;
+        }
+        (void)snprintf(line, sizeof line, "%s%s%s: %s (%s), %s", text_of(one, "tls"),
+                       *library != '\0' ? ", " : "", library, how, text_of(one, "file"),
+                       hooked ? "hooked" : "not hooked");
+        print_line("TLS", line, !color ? "" : hooked ? "\033[32m" : "\033[31m");
+    }
+}
+
+static void print_text(const json_t *document, bool color)
+{
+    char line[2 * PATH_MAX];
+    size_t i;
+    json_t *one;
+    const char *obstacle = text_of(document, "obstacle");
+    print_line("program", text_of(document, "program"), "");
+    json_array_foreach(json_object_get(document, "files"), i, one)
+    {
+        const char *interpreter = text_of(one, "interpreter");
+        (void)snprintf(line, sizeof line, "%s: %s%s%s", text_of(one, "path"), text_of(one, "kind"),
+                       *interpreter != '\0' ? ", " : "", interpreter);
+        print_line("file", line, "");
+    }
+    json_array_foreach(json_object_get(document, "runs"), i, one)
+    {
+        print_line("runs", json_string_value(one), "");
+    }
+    (void)snprintf(line, sizeof line, "%s%s", *obstacle != '\0' ? "cannot work: " : "works",
+                   obstacle);
+    print_line("preload", line, !color ? "" : *obstacle != '\0' ? "\033[31m" : "\033[32m");
+    print_tls(json_object_get(document, "tls"), color);
+    if (*text_of(document, "hint") != '\0') {
+        print_line("known", text_of(document, "hint"), "");
+    }
+    print_line("shim", text_of(document, "shim"), color ? "\033[1m" : "");
+}
+
+int inspect_print(const struct program *program, const struct options *options)
+{
+    json_t *document = inspect_document(program);
+    if (document == NULL) {
+        say(ECHSHIM, "there is no memory for what was found");
+        return EXIT_OWN;
+    }
+    bool possible = json_is_null(json_object_get(document, "obstacle"));
+    if (options->json) {
+        (void)json_dumpf(document, stdout, JSON_INDENT(2) | JSON_ENSURE_ASCII);
+        (void)putchar('\n');
+    } else {
+        print_text(document, say_colored(options->color, STDOUT_FILENO));
+    }
+    json_decref(document);
+    if (fflush(stdout) != 0) {
+        say(ECHSHIM, "standard output cannot be written");
+        return EXIT_OWN;
+    }
+    return possible ? 0 : EXIT_REFUSED;
+}

@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <dlfcn.h>
+#include <glob.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "tools/echshim.h"
+
+/* ---- where it is ---- */
+
+static bool is_there(const char *path)
+{
+    struct stat status;
+    return stat(path, &status) == 0 && S_ISREG(status.st_mode);
+}
+
+static bool own_folder(char out[PATH_MAX])
+{
+    ssize_t length = readlink("/proc/self/exe", out, PATH_MAX - 1);
+    if (length <= 0) {
+        return false;
+    }
+    out[length] = '\0';
+    char *slash = strrchr(out, '/');
+    *slash = '\0';
+    return true;
+}
+
+/* What the loader puts in the place of $LIB, with a slash in front: "/lib/x86_64-linux-gnu" in
+ * Debian,
+ * "/lib64" elsewhere. Nobody tells; it is where libc lies. */
+static bool loaders_lib(char *out, size_t size)
+{
+    Dl_info info;
+    if (dladdr((const void *)setenv, &info) == 0 || info.dli_fname == NULL) {
+        return false;
+    }
+    const char *lib = strstr(info.dli_fname, "/lib");
+    const char *name = strrchr(info.dli_fname, '/');
+    if (lib == NULL || name <= lib || (size_t)(name - lib) >= size) {
+        return false;
+    }
+    memcpy(out, lib, (size_t)(name - lib));
+    out[name - lib] = '\0';
+    return true;
+}
+
+/* If the library is installed for more than one architecture, in folders of one prefix as the
+ * loader knows them, the loader of each program shall choose. */
+static void choose_by_loader(char path[PATH_MAX])
+{
+    char lib[PATH_MAX];
+    char pattern[2 * PATH_MAX];
+    size_t folder = (size_t)(strrchr(path, '/') - path);
+    if (!loaders_lib(lib, sizeof lib) || folder < strlen(lib) ||
+        strncmp(path + folder - strlen(lib), lib, strlen(lib)) != 0) {
+        return;
+    }
+    size_t prefix = folder - strlen(lib);
+    bool deep = strchr(lib + 1, '/') != NULL;
+    (void)snprintf(pattern, sizeof pattern, "%.*s%s/" LIBRARY_NAME, (int)prefix, path,
+                   deep ? "/lib/*" : "/lib*");
+    glob_t found;
+    if (glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+        if (found.gl_pathc > 1 && prefix + sizeof "/$LIB/" LIBRARY_NAME <= PATH_MAX) {
+            memcpy(path + prefix, "/$LIB/" LIBRARY_NAME, sizeof "/$LIB/" LIBRARY_NAME);
+        }
+        globfree(&found);
+    }
+}
+
+bool library_find(char out[PATH_MAX])
+{
+    static const char *const beside[] = {"", "/../lib"};
+    char folder[PATH_MAX];
+    char found[2 * PATH_MAX] = "";
+    if (own_folder(folder)) {
+        for (size_t i = 0; i < sizeof beside / sizeof *beside; i++) {
+            (void)snprintf(found, sizeof found, "%s%s/%s", folder, beside[i], LIBRARY_NAME);
+            if (is_there(found)) {
+                break;
+            }
+        }
+    }
+    if (!is_there(found)) {
+        (void)snprintf(found, sizeof found, "%s/%s", SHIM_LIBDIR, LIBRARY_NAME);
+    }
+    char *real = is_there(found) ? realpath(found, NULL) : NULL;
+    if (real == NULL || strlen(real) >= PATH_MAX) {
+        say(ECHSHIM, "%s is neither beside echshim nor in %s", LIBRARY_NAME, SHIM_LIBDIR);
+        free(real);
+        return false;
+    }
+    memcpy(out, real, strlen(real) + 1);
+    free(real);
+    if (strpbrk(out, " :") != NULL) {
+        say(ECHSHIM, "LD_PRELOAD cannot name %s: there is a blank or a colon in it", out);
+        return false;
+    }
+    choose_by_loader(out);
+    return true;
+}
+
+bool library_covers(const char *library, const struct shim_image *image)
+{
+    struct shim_image own;
+    shim_image_own(&own);
+    return image->elf_class != own.elf_class && strstr(library, "/$LIB/") != NULL;
+}
+
+/* ---- LD_PRELOAD ---- */
+
+/* A sanitizer's runtime has to be the first library of all, or it gives up. */
+static bool comes_first(const char *name, size_t length)
+{
+    static const char *const runtimes[] = {"libasan.", "libtsan.", "liblsan.", "libubsan.",
+                                           "libclang_rt."};
+    while (length > 0 && memchr(name, '/', length) != NULL) {
+        const char *slash = memchr(name, '/', length);
+        length -= (size_t)(slash + 1 - name);
+        name = slash + 1;
+    }
+    for (size_t i = 0; i < sizeof runtimes / sizeof *runtimes; i++) {
+        if (length > strlen(runtimes[i]) && strncmp(name, runtimes[i], strlen(runtimes[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/*
+ * In front of what is there, so that we see what the program asks for and not what another
+ * interposer made of it (the real address, not a proxy's); behind what must be first.
+ */
+bool library_preload(const char *library)
+{
+    const char *list = getenv("LD_PRELOAD");
+    if (list == NULL) {
+        list = "";
+    }
+    if (shim_reach_preloads(environ, LIBRARY_NAME)) {
+        return true; /* an outer launcher, or the user; the shim is not loaded twice */
+    }
+    size_t at = strspn(list, " :");
+    for (size_t length = strcspn(list + at, " :"); length > 0 && comes_first(list + at, length);
+         length = strcspn(list + at, " :")) {
+        at += length;
+        at += strspn(list + at, " :");
+    }
+    char *value = malloc(strlen(list) + strlen(library) + 3);
+    bool set = false;
+    if (value != NULL) {
+        bool between = at > 0 && list[at - 1] != ' ' && list[at - 1] != ':';
+        (void)sprintf(value, "%.*s%s%s%s%s", (int)at, list, between ? ":" : "", library,
+                      list[at] != '\0' ? ":" : "", list + at);
+        set = setenv("LD_PRELOAD", value, 1) == 0;
+    }
+    free(value);
+    if (!set) {
+        say(ECHSHIM, "there is no memory for LD_PRELOAD");
+    }
+    return set;
+}

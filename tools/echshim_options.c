@@ -1,0 +1,381 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <getopt.h>
+#include <nettle/base64.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "dns/resolver.h"
+#include "ech/config.h"
+#include "shim/ports.h"
+#include "tools/echshim.h"
+
+enum { TIMEOUT_MAX_MS = 60000, QUOTED_MAX = 80 };
+
+/* Why a value cannot be used, or NULL. */
+typedef const char *check(const char *value);
+
+static const char *check_mode(const char *value)
+{
+    enum shim_mode mode;
+    return *value != '\0' && shim_mode_parse(value, &mode)
+               ? NULL
+               : "a mode is off, grease, opportunistic or strict";
+}
+
+static bool any_port(void *context, uint16_t port)
+{
+    unsigned *count = context;
+    (void)port;
+    return ++*count <= 64;
+}
+
+static const char *check_ports(const char *value)
+{
+    unsigned count = 0;
+    return *value != '\0' && shim_ports_parse(value, any_port, &count)
+               ? NULL
+               : "ports are numbers from 1 to 65535, comma-separated, 64 at most";
+}
+
+static const char *check_resolver(const char *value)
+{
+    struct dns_resolver resolver;
+    switch (dns_resolver_parse(value, &resolver)) {
+    case ECH_OK:
+        return NULL;
+    case ECH_ERR_UNSUPPORTED:
+        return "this version does not speak that protocol";
+    default:
+        return "a resolver is system, udp://IP[:PORT], tcp://IP[:PORT], tls://IP[:PORT][#NAME] or "
+               "https://HOST[:PORT]/PATH[#IP]";
+    }
+}
+
+static const char *check_switch(const char *value)
+{
+    return strcmp(value, "on") == 0 || strcmp(value, "off") == 0 ? NULL : "it is on or off";
+}
+
+static const char *check_timeout(const char *value)
+{
+    char *end;
+    errno = 0;
+    long timeout = strtol(value, &end, 10);
+    return *value >= '0' && *value <= '9' && *end == '\0' && errno == 0 && timeout >= 1 &&
+                   timeout <= TIMEOUT_MAX_MS
+               ? NULL
+               : "it is a number of milliseconds from 1 to 60000";
+}
+
+static const char *check_log(const char *value)
+{
+    static const char *const levels[] = {"off", "error", "warn", "info", "debug"};
+    for (size_t i = 0; i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(value, levels[i]) == 0) {
+            return NULL;
+        }
+    }
+    return "a level is off, error, warn, info or debug";
+}
+
+/* One list in Base64. */
+static const char *check_config_item(const char *base64)
+{
+    struct base64_decode_ctx context;
+    size_t length = strlen(base64);
+    size_t octets = BASE64_DECODE_LENGTH(length);
+    uint8_t *list = malloc(octets + 1);
+    if (list == NULL) {
+        return "there is no memory for it";
+    }
+    base64_decode_init(&context);
+    const char *problem = NULL;
+    if (length == 0 || base64_decode_update(&context, &octets, list, length, base64) != 1 ||
+        base64_decode_final(&context) != 1) {
+        problem = "it is not Base64";
+    } else if (ech_config_list_check(bytes_of(list, octets)) != ECH_OK) {
+        problem = "it is not an ECHConfigList";
+    }
+    free(list);
+    return problem;
+}
+
+static const char *check_configs(const char *value)
+{
+    char *copy = strdup(value);
+    char *rest = copy;
+    const char *problem = copy == NULL ? "there is no memory for it" : NULL;
+    for (char *item = strsep(&rest, ","); item != NULL && problem == NULL;
+         item = strsep(&rest, ",")) {
+        /* As in shim/settings.c: Base64 may end in '='. */
+        char *equals = strchr(item, '=');
+        bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
+        problem = named && equals == item ? "a name is missing before the ="
+                                          : check_config_item(named ? equals + 1 : item);
+    }
+    free(copy);
+    return problem;
+}
+
+static const char *check_readable(const char *value)
+{
+    struct stat status;
+    if (stat(value, &status) != 0 || access(value, R_OK) != 0) {
+        return strerror(errno);
+    }
+    return S_ISDIR(status.st_mode) ? "it is a folder" : NULL;
+}
+
+static const char *check_folder(const char *value)
+{
+    struct stat status;
+    if (stat(value, &status) != 0) {
+        return errno == ENOENT ? NULL : strerror(errno); /* it can be made */
+    }
+    return S_ISDIR(status.st_mode) ? NULL : "it is not a folder";
+}
+
+static const char *check_path(const char *value)
+{
+    return *value != '\0' ? NULL : "it is empty";
+}
+
+/* ---- the options ---- */
+
+enum {
+    OPTION_SETTING = 0x100, /* and the index into `settings` */
+    OPTION_STRICT = 0x200,
+    OPTION_GREASE,
+    OPTION_OFF,
+    OPTION_NO_RETRY,
+    OPTION_NO_GREASE,
+    OPTION_PRIVATE,
+    OPTION_REPORT,
+    OPTION_JSON,
+    OPTION_COLOR,
+    OPTION_INSPECT,
+    OPTION_VERSION,
+};
+
+/* The variables of the interface, in one table: a new one is one more line. */
+static const struct setting {
+    const char *variable;
+    check *check;
+    bool path; /* made absolute, for the program may change its folder */
+} settings[] = {
+    {"ECHSHIM_MODE", check_mode, false},         {"ECHSHIM_PORTS", check_ports, false},
+    {"ECHSHIM_RESOLVER", check_resolver, false}, {"ECHSHIM_CONFIG_LIST", check_configs, false},
+    {"ECHSHIM_RETRY", check_switch, false},      {"ECHSHIM_GREASE", check_switch, false},
+    {"ECHSHIM_CA_FILE", check_readable, true},   {"ECHSHIM_TIMEOUT_MS", check_timeout, false},
+    {"ECHSHIM_PRIVATE", check_switch, false},    {"ECHSHIM_CACHE", check_folder, true},
+    {"ECHSHIM_LOG", check_log, false},           {"ECHSHIM_LOG_FILE", check_path, true},
+    {"ECHSHIM_CONF", check_readable, true},      {"ECHSHIM_REPORT", check_path, true},
+};
+
+enum {
+    MODE,
+    PORTS,
+    RESOLVER,
+    CONFIG_LIST,
+    RETRY,
+    GREASE,
+    CA_FILE,
+    TIMEOUT,
+    PRIVATE,
+    CACHE,
+    LOG,
+    LOG_FILE,
+    CONF,
+    REPORT,
+};
+
+static const struct option long_options[] = {
+    {"mode", required_argument, NULL, OPTION_SETTING + MODE},
+    {"strict", no_argument, NULL, OPTION_STRICT},
+    {"grease", no_argument, NULL, OPTION_GREASE},
+    {"off", no_argument, NULL, OPTION_OFF},
+    {"ports", required_argument, NULL, OPTION_SETTING + PORTS},
+    {"resolver", required_argument, NULL, OPTION_SETTING + RESOLVER},
+    {"config-list", required_argument, NULL, OPTION_SETTING + CONFIG_LIST},
+    {"retry", required_argument, NULL, OPTION_SETTING + RETRY},
+    {"no-retry", no_argument, NULL, OPTION_NO_RETRY},
+    {"no-grease", no_argument, NULL, OPTION_NO_GREASE},
+    {"ca-file", required_argument, NULL, OPTION_SETTING + CA_FILE},
+    {"timeout", required_argument, NULL, OPTION_SETTING + TIMEOUT},
+    {"private", optional_argument, NULL, OPTION_PRIVATE},
+    {"cache", required_argument, NULL, OPTION_SETTING + CACHE},
+    {"log", required_argument, NULL, OPTION_SETTING + LOG},
+    {"log-file", required_argument, NULL, OPTION_SETTING + LOG_FILE},
+    {"conf", required_argument, NULL, OPTION_SETTING + CONF},
+    {"report", optional_argument, NULL, OPTION_REPORT},
+    {"json", no_argument, NULL, OPTION_JSON},
+    {"color", required_argument, NULL, OPTION_COLOR},
+    {"quiet", no_argument, NULL, 'q'},
+    {"inspect", no_argument, NULL, OPTION_INSPECT},
+    {"version", no_argument, NULL, OPTION_VERSION},
+    {"help", no_argument, NULL, 'h'},
+    {NULL, 0, NULL, 0},
+};
+
+static const char *option_name(int option)
+{
+    for (const struct option *one = long_options; one->name != NULL; one++) {
+        if (one->val == option) {
+            return one->name;
+        }
+    }
+    return "";
+}
+
+static int set_variable(const struct setting *setting, const char *value)
+{
+    char absolute[2 * PATH_MAX];
+    if (setting->path && value[0] != '/' && strncmp(value, "fd:", 3) != 0 &&
+        !(setting == &settings[REPORT] && strcmp(value, "journald") == 0)) {
+        char folder[PATH_MAX];
+        if (getcwd(folder, sizeof folder) == NULL) {
+            say(ECHSHIM, "the current folder has no name: %s", strerror(errno));
+            return EXIT_OWN;
+        }
+        (void)snprintf(absolute, sizeof absolute, "%s/%s", folder, value);
+        value = absolute;
+    }
+    if (setenv(setting->variable, value, 1) != 0) {
+        say(ECHSHIM, "there is no memory for the settings");
+        return EXIT_OWN;
+    }
+    return 0;
+}
+
+static int set(int index, const char *value, int option)
+{
+    const char *problem = settings[index].check(value);
+    if (problem != NULL) {
+        say(ECHSHIM, "--%s: cannot use \"%.*s\": %s", option_name(option), QUOTED_MAX, value,
+            problem);
+        return EXIT_OWN;
+    }
+    return set_variable(&settings[index], value);
+}
+
+static int take(struct options *options, int option, const char *value)
+{
+    switch (option) {
+    case OPTION_STRICT:
+        return set(MODE, "strict", option);
+    case OPTION_GREASE:
+        return set(MODE, "grease", option);
+    case OPTION_OFF:
+        return set(MODE, "off", option);
+    case OPTION_NO_RETRY:
+        return set(RETRY, "off", option);
+    case OPTION_NO_GREASE:
+        return set(GREASE, "off", option);
+    case OPTION_PRIVATE:
+        return set(PRIVATE, value != NULL ? value : "on", option);
+    case OPTION_REPORT:
+        options->table = options->table || value == NULL;
+        return value != NULL ? set(REPORT, value, option) : 0;
+    case OPTION_JSON:
+        options->json = true;
+        return 0;
+    case OPTION_COLOR:
+        if (say_color_parse(value, &options->color)) {
+            return 0;
+        }
+        say(ECHSHIM, "--color: cannot use \"%.*s\": it is auto, always or never", QUOTED_MAX,
+            value);
+        return EXIT_OWN;
+    case 'q':
+        options->quiet = true;
+        return 0;
+    case OPTION_INSPECT:
+        options->action = ACTION_INSPECT;
+        return 0;
+    default:
+        return option >= OPTION_SETTING && option <= OPTION_SETTING + REPORT
+                   ? set(option - OPTION_SETTING, value, option)
+                   : EXIT_OWN; /* getopt has said what is wrong */
+    }
+}
+
+int options_parse(struct options *options, int argc, char *argv[])
+{
+    static char name[] = ECHSHIM;
+    *options = (struct options){.action = ACTION_RUN};
+    if (argc > 0) {
+        argv[0] = name; /* getopt's messages begin with it */
+    }
+    int option;
+    while ((option = getopt_long(argc, argv, "+hq", long_options, NULL)) != -1) {
+        if (option == 'h' || option == OPTION_VERSION) {
+            options->action = option == 'h' ? ACTION_HELP : ACTION_VERSION;
+            return 0;
+        }
+        int code = take(options, option, optarg);
+        if (code != 0) {
+            return code;
+        }
+    }
+    options->program = argv + optind;
+    if (options->program[0] == NULL) {
+        say(ECHSHIM, "a program is missing (echshim --help tells more)");
+        return EXIT_OWN;
+    }
+    if (options->json && options->action == ACTION_RUN && !options->table) {
+        say(ECHSHIM, "--json goes with --report or --inspect");
+        return EXIT_OWN;
+    }
+    return 0;
+}
+
+enum shim_mode options_mode(void)
+{
+    enum shim_mode mode;
+    (void)shim_mode_parse(getenv("ECHSHIM_MODE"), &mode);
+    return mode;
+}
+
+void options_help(FILE *out)
+{
+    static const char text[] =
+        "usage: echshim [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
+        "       echshim --inspect [--json] PROGRAM\n"
+        "\n"
+        "Runs a program with libechshim in it: its TLS connections are made with Encrypted Client\n"
+        "Hello (RFC 9849). What an option does not say is left as the environment has it.\n"
+        "\n"
+        "  --mode=MODE          off, grease, opportunistic or strict\n"
+        "  --strict             mode strict: no connection without ECH, and no program, nor one "
+        "that\n"
+        "                       it starts, without the shim\n"
+        "  --grease, --off      the modes of these names\n"
+        "  --ports=LIST         ports on which TLS is looked at, comma-separated (443)\n"
+        "  --resolver=RESOLVER  who is asked for HTTPS records: system, udp://IP, tcp://IP, ...\n"
+        "  --config-list=LIST   Base64 of an ECHConfigList, or NAME=BASE64,...; nobody is asked "
+        "then\n"
+        "  --retry=on|off       the hidden retry after a rejection; also --no-retry\n"
+        "  --no-grease          no GREASE where there is no ECHConfig\n"
+        "  --ca-file=FILE       trust anchors (PEM) for public names, instead of the system's\n"
+        "  --timeout=MS         bound on one look-up (2000)\n"
+        "  --private[=on|off]   ECH also where addresses are private ones\n"
+        "  --cache=FOLDER       a cache of look-ups that processes share\n"
+        "  --conf=FILE          the configuration file\n"
+        "  --log=LEVEL          off, error, warn, info or debug; --log-file=FILE: where it goes\n"
+        "  --report             a table of all handshakes, on standard error, at the end\n"
+        "  --report=FILE        a JSON line for each handshake is appended to FILE (or fd:N)\n"
+        "  --json               with --report, --inspect: JSON instead of a table\n"
+        "  --inspect            what the program does about TLS, and what the shim will do: it is "
+        "not\n"
+        "                       run\n"
+        "  --color=WHEN         auto (terminals only, and not with NO_COLOR), always, never\n"
+        "  -q, --quiet          no warnings about programs that the shim cannot be in\n"
+        "  --version, -h, --help\n"
+        "\n"
+        "Exit status: the program's. 121: refused (strict), 125: echshim itself failed, 126: the\n"
+        "program cannot be executed, 127: there is none.\n";
+    (void)fputs(text, out);
+}

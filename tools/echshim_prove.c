@@ -1,0 +1,338 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * That the shim is in the program. Before: the dynamic loader is asked what it would load. After:
+ * the stub itself says so, over a socket that the program never sees, to a watcher.
+ *
+ * The process that was started becomes the program, so the watcher is somebody else: a grandchild
+ * whose parent has gone, in a process group of its own. It ends when the proof is there, some
+ * milliseconds after the exec.
+ */
+#include <elf.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/echshim.h"
+
+enum {
+    NONCE = 16,            /* octets */
+    FIRST_DESCRIPTOR = 64, /* out of the way of what scripts and programs count on */
+    LOOK_MAX_MS = 1000,
+    PROOF_MS = 10000, /* the loader maps the stub within milliseconds */
+    CLOSING_MS = 20,
+};
+
+/* ---- before: a rehearsal ---- */
+
+/* The loader's own words about the library, if it has any: one line, without its own name. */
+static void loader_words(const char *list, char *why, size_t size)
+{
+    const char *line = strstr(list, "ld.so: ");
+    line = line != NULL ? line + strlen("ld.so: ") : list;
+    size_t length = strcspn(line, "\n");
+    if (length > 0) {
+        (void)snprintf(why, size, "the dynamic loader says: %.*s", (int)length, line);
+    } else {
+        (void)snprintf(why, size, "the dynamic loader does not tell what it would load");
+    }
+}
+
+bool prove_rehearse(const struct program *program, char *why, size_t size)
+{
+    /* What the kernel executes is the last of the chain, but for what env finds later: the stub is
+     * in env then, and looks at that. */
+    const struct program_file *file = &program->chain[0];
+    for (size_t i = 0; file->image.kind != SHIM_IMAGE_DYNAMIC && i + 1 < program->count; i++) {
+        file = &program->chain[i + 1];
+    }
+    char *list = loader_list(file->image.interpreter, file->path);
+    if (list == NULL) {
+        (void)snprintf(why, size, "the dynamic loader cannot be asked: %s", strerror(errno));
+        return false;
+    }
+    bool listed = strstr(list, "/" LIBRARY_NAME " (0x") != NULL;
+    if (!listed) {
+        loader_words(list, why, size);
+    }
+    free(list);
+    return listed;
+}
+
+/* ---- after: the watcher ---- */
+
+struct watch {
+    const char *name;
+    bool strict;
+    pid_t pid;
+    int process; /* pidfd */
+    int proof;
+    int executed; /* closed by the exec */
+    char nonce[2 * NONCE + 1];
+};
+
+static int launched = -1; /* the other end of `executed` */
+
+static void stop_program(const struct watch *watch)
+{
+    (void)syscall(SYS_pidfd_send_signal, watch->process, SIGKILL, NULL, 0);
+}
+
+/* The sentence comes before the end that it explains, unless standard error would make us wait. */
+static void verdict(const struct watch *watch, const char *why)
+{
+    struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
+    if (!watch->strict) {
+        say(ECHSHIM, "%s runs without the shim: %s", watch->name, why);
+        _exit(0);
+    }
+    if (poll(&error, 1, 0) != 1) {
+        stop_program(watch);
+    }
+    say(ECHSHIM, "%s is killed, for the shim is not in it: %s", watch->name, why);
+    stop_program(watch);
+    _exit(0);
+}
+
+/* Reads a small file of /proc into `out`; false if that cannot be. */
+static bool read_proc(pid_t pid, const char *file, char **out, size_t *length)
+{
+    char path[64];
+    enum { CHUNK = 65536, MOST = 64 * CHUNK };
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *text = malloc(MOST + 1);
+    *length = 0;
+    if (fd < 0 || text == NULL) {
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+        free(text);
+        return false;
+    }
+    ssize_t count;
+    while (*length < MOST && (count = read(fd, text + *length, MOST - *length)) > 0) {
+        *length += (size_t)count;
+    }
+    (void)close(fd);
+    text[*length] = '\0';
+    *out = text;
+    return *length > 0;
+}
+
+/* The kernel's word for "the loader ignores LD_PRELOAD": also where a security module wants it. */
+static bool is_secure(pid_t pid)
+{
+    char *text = NULL;
+    size_t length;
+    bool secure = false;
+    if (read_proc(pid, "auxv", &text, &length)) {
+        for (size_t at = 0; at + 2 * sizeof(unsigned long) <= length;
+             at += 2 * sizeof(unsigned long)) {
+            unsigned long pair[2];
+            memcpy(pair, text + at, sizeof pair);
+            secure = secure || (pair[0] == AT_SECURE && pair[1] != 0);
+        }
+    }
+    free(text);
+    return secure;
+}
+
+/* The loader maps what LD_PRELOAD names before everything else that a program needs. */
+static bool is_mapped_without(pid_t pid)
+{
+    char *text = NULL;
+    size_t length;
+    bool without = read_proc(pid, "maps", &text, &length) && strstr(text, "/libc.so") != NULL &&
+                   strstr(text, "/" LIBRARY_NAME) == NULL;
+    free(text);
+    return without;
+}
+
+/* True: it is proved. */
+static bool receive(const struct watch *watch)
+{
+    char message[128];
+    char expected[128];
+    ssize_t length = recv(watch->proof, message, sizeof message - 1, MSG_DONTWAIT);
+    if (length <= 0) {
+        return false;
+    }
+    message[length] = '\0';
+    (void)snprintf(expected, sizeof expected, "%s %d", watch->nonce, (int)watch->pid);
+    if (strcmp(message, expected) == 0) {
+        return true;
+    }
+    verdict(watch, "another process answered in its place");
+    return false;
+}
+
+static void look(const struct watch *watch, bool again)
+{
+    if (is_secure(watch->pid)) {
+        verdict(watch, "the kernel has it executed securely, where LD_PRELOAD does not count");
+    }
+    if (again && is_mapped_without(watch->pid)) {
+        const struct timespec moment = {.tv_nsec = 5000000};
+        (void)nanosleep(&moment, NULL);
+        if (is_mapped_without(watch->pid) && !receive(watch)) {
+            verdict(watch, "the dynamic loader has not loaded it");
+        }
+    }
+}
+
+static void watch_program(const struct watch *watch)
+{
+    struct pollfd executed = {.fd = watch->executed, .events = POLLIN};
+    char failed;
+    while (poll(&executed, 1, -1) < 0 && errno == EINTR) {
+    }
+    if (read(watch->executed, &failed, 1) == 1) {
+        _exit(0); /* the exec failed, and has been told of */
+    }
+    int wait_ms = 0;
+    for (int waited_ms = 0; waited_ms < PROOF_MS; waited_ms += wait_ms) {
+        struct pollfd ready[2] = {{.fd = watch->proof, .events = POLLIN},
+                                  {.fd = watch->process, .events = POLLIN}};
+        if (poll(ready, 1, wait_ms) > 0) {
+            if (receive(watch)) {
+                _exit(0);
+            }
+            look(watch, false);
+            /* Its end of the socket is closed: by itself, or by its own end. */
+            bool ended = !watch->strict && poll(&ready[1], 1, CLOSING_MS) == 1;
+            verdict(watch,
+                    ended ? "it ended without a word of it" : "it went on without a word of it");
+        }
+        look(watch, wait_ms > 0);
+        wait_ms = wait_ms == 0 ? 1 : (wait_ms < LOOK_MAX_MS ? wait_ms * 2 : LOOK_MAX_MS);
+    }
+    verdict(watch, "no word of it came in time");
+}
+
+static void close_others(const struct watch *watch)
+{
+    const int kept[] = {STDERR_FILENO, watch->process, watch->proof, watch->executed};
+    unsigned first = 0;
+    for (;;) {
+        unsigned next = UINT_MAX;
+        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+            if ((unsigned)kept[i] >= first && (unsigned)kept[i] < next) {
+                next = (unsigned)kept[i];
+            }
+        }
+        if (next > first) {
+            (void)syscall(SYS_close_range, first, next - 1, 0);
+        }
+        if (next == UINT_MAX) {
+            return;
+        }
+        first = next + 1;
+    }
+}
+
+static void become_watcher(struct watch *watch)
+{
+    sigset_t all;
+    (void)sigfillset(&all);
+    (void)sigprocmask(SIG_SETMASK, &all, NULL);
+    (void)setpgid(0, 0);
+    close_others(watch);
+    if (chdir("/") == 0) {
+        watch_program(watch);
+    }
+    _exit(0);
+}
+
+static bool make_nonce(char out[2 * NONCE + 1])
+{
+    unsigned char octets[NONCE];
+    if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof octets; i++) {
+        (void)snprintf(out + 2 * i, 3, "%02x", octets[i]);
+    }
+    return true;
+}
+
+/* The program's end, at a number that nobody minds, without close-on-exec. */
+static bool name_socket(int fd, const struct watch *watch)
+{
+    char value[128];
+    struct stat status;
+    int high = fcntl(fd, F_DUPFD, FIRST_DESCRIPTOR);
+    if (high < 0) {
+        high = fcntl(fd, F_DUPFD, 3);
+    }
+    if (high < 0 || fstat(high, &status) != 0) {
+        return false;
+    }
+    (void)snprintf(value, sizeof value, "%s:%d:%ju:%s", watch->strict ? "strict" : "warn", high,
+                   (uintmax_t)status.st_ino, watch->nonce);
+    return setenv("ECHSHIM_LAUNCHER", value, 1) == 0;
+}
+
+static bool start(struct watch *watch, int proof[2], int executed[2])
+{
+    watch->pid = getpid();
+    watch->process = (int)syscall(SYS_pidfd_open, watch->pid, 0);
+    watch->proof = proof[0];
+    watch->executed = executed[0];
+    if (watch->process < 0 || !make_nonce(watch->nonce)) {
+        return false;
+    }
+    pid_t between = fork();
+    if (between == 0) {
+        (void)close(proof[1]);
+        (void)close(executed[1]);
+        pid_t watcher = fork();
+        if (watcher == 0) {
+            become_watcher(watch);
+        }
+        _exit(watcher < 0);
+    }
+    int status = 1;
+    while (between > 0 && waitpid(between, &status, 0) < 0 && errno == EINTR) {
+    }
+    (void)close(watch->process);
+    return between > 0 && status == 0 && name_socket(proof[1], watch);
+}
+
+bool prove_watch(const char *name, bool strict)
+{
+    int proof[2] = {-1, -1};
+    int executed[2] = {-1, -1};
+    struct watch watch = {.name = name, .strict = strict, .process = -1};
+    bool started = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, proof) == 0 &&
+                   pipe2(executed, O_CLOEXEC) == 0 && start(&watch, proof, executed);
+    if (!started) {
+        say(ECHSHIM, "it cannot be watched whether the shim is in %s: %s", name, strerror(errno));
+    }
+    const int done[] = {proof[0], proof[1], executed[0]};
+    for (size_t i = 0; i < sizeof done / sizeof *done; i++) {
+        if (done[i] >= 0) {
+            (void)close(done[i]);
+        }
+    }
+    launched = executed[1];
+    return started;
+}
+
+void prove_give_up(void)
+{
+    if (launched >= 0) {
+        ssize_t ignored = write(launched, "x", 1);
+        (void)ignored;
+    }
+}

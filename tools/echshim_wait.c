@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A parent that is not noticed, for --report. It stays in the process group of its child, so the
+ * terminal and the shell's job control reach the child as they would without us; what is sent to
+ * this process alone is sent on to it; it stops when the child stops, and ends as the child ends.
+ *
+ * A signal to the whole group reaches the child anyway and must not come twice. Nobody tells to
+ * whom a signal was sent; so a third process sits in the group and does nothing but hold every
+ * signal that it is sent: what is pending there went to the group.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "tools/echshim.h"
+
+/* A kill of a group is one system call, in the middle of which we may be woken. */
+static const struct timespec whole_group = {.tv_nsec = 2000000};
+
+struct parent {
+    pid_t child;
+    pid_t holder;
+    sigset_t taken;  /* the signals that are waited for */
+    sigset_t before; /* the mask that we were started with */
+    bool *failed;    /* shared with the child: it could not be executed */
+    char folder[PATH_MAX];
+    char report[PATH_MAX + 16];
+    char *asked;  /* what ECHSHIM_REPORT was: the lines go there in the end; or NULL */
+    int asked_fd; /* of fd:N, a duplicate; or -1 */
+};
+
+/* ---- the report's place ---- */
+
+/* A folder of our own: a file in /tmp itself could not be opened by other users of one program. */
+static bool make_report(struct parent *parent)
+{
+    const char *temporary = getenv("TMPDIR");
+    const char *asked = getenv("ECHSHIM_REPORT");
+    int length = snprintf(parent->folder, sizeof parent->folder, "%s/echshim.XXXXXX",
+                          temporary != NULL && *temporary == '/' ? temporary : "/tmp");
+    if (length >= (int)sizeof parent->folder || mkdtemp(parent->folder) == NULL) {
+        say(ECHSHIM, "there is no place for the report in %s: %s",
+            temporary != NULL ? temporary : "/tmp", strerror(errno));
+        return false;
+    }
+    (void)snprintf(parent->report, sizeof parent->report, "%s/report", parent->folder);
+    parent->asked = asked != NULL && *asked != '\0' ? strdup(asked) : NULL;
+    parent->asked_fd = parent->asked != NULL && strncmp(asked, "fd:", 3) == 0
+                           ? fcntl((int)strtol(asked + 3, NULL, 10), F_DUPFD_CLOEXEC, 3)
+                           : -1;
+    return setenv("ECHSHIM_REPORT", parent->report, 1) == 0;
+}
+
+static void remove_report(const struct parent *parent)
+{
+    (void)unlink(parent->report);
+    (void)rmdir(parent->folder);
+}
+
+/* The same lines for whoever asked for them: a file as the shim itself opens it, or a descriptor.
+ */
+static void copy_report(const struct parent *parent, FILE *report)
+{
+    char line[16384];
+    const char *to = parent->asked;
+    bool descriptor = strncmp(to, "fd:", 3) == 0;
+    int fd = descriptor
+                 ? parent->asked_fd
+                 : open(to, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+                        S_IRUSR | S_IWUSR);
+    bool written = fd >= 0;
+    while (written && fgets(line, sizeof line, report) != NULL) {
+        written = write(fd, line, strlen(line)) == (ssize_t)strlen(line);
+    }
+    if (!written) {
+        say(ECHSHIM, "the report cannot be written to %s: %s", to, strerror(errno));
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    rewind(report);
+}
+
+static void show_report(const struct parent *parent, const struct options *options)
+{
+    FILE *report = fopen(parent->report, "re");
+    if (report != NULL && parent->asked != NULL) {
+        copy_report(parent, report);
+    }
+    (void)table_print(stderr, report, options->json, say_colored(options->color, STDERR_FILENO));
+    (void)fflush(stderr);
+    if (report != NULL) {
+        (void)fclose(report);
+    }
+}
+
+/* ---- signals ---- */
+
+static void take_signals(struct parent *parent)
+{
+    /* Faults are ours if they are anybody's. */
+    static const int left[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
+    (void)sigfillset(&parent->taken);
+    for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
+        (void)sigdelset(&parent->taken, left[i]);
+    }
+    (void)sigprocmask(SIG_BLOCK, &parent->taken, &parent->before);
+}
+
+static pid_t start_holder(void)
+{
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        sigset_t all;
+        (void)sigfillset(&all);
+        (void)sigprocmask(SIG_SETMASK, &all, NULL);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)syscall(SYS_close_range, 0, UINT_MAX, 0); /* no pipe waits for us */
+        while (getppid() == parent) {
+            (void)pause();
+        }
+        _exit(0);
+    }
+    return pid;
+}
+
+static void end_holder(struct parent *parent)
+{
+    if (parent->holder > 0) {
+        (void)kill(parent->holder, SIGKILL);
+        while (waitpid(parent->holder, NULL, 0) < 0 && errno == EINTR) {
+        }
+    }
+    parent->holder = -1;
+}
+
+static bool is_pending(pid_t pid, int signal)
+{
+    char path[64];
+    char line[256];
+    unsigned long long pending = 0;
+    (void)snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    FILE *status = fopen(path, "re");
+    while (status != NULL && fgets(line, sizeof line, status) != NULL) {
+        if (strncmp(line, "ShdPnd:", strlen("ShdPnd:")) == 0) {
+            pending = strtoull(line + strlen("ShdPnd:"), NULL, 16);
+            break;
+        }
+    }
+    if (status != NULL) {
+        (void)fclose(status);
+    }
+    return (pending >> (signal - 1) & 1) != 0;
+}
+
+/* A new holder is empty. */
+static bool went_to_group(struct parent *parent, int signal)
+{
+    (void)nanosleep(&whole_group, NULL);
+    if (parent->holder <= 0 || !is_pending(parent->holder, signal)) {
+        return false;
+    }
+    end_holder(parent);
+    parent->holder = start_holder();
+    return true;
+}
+
+/* The terminal sends these to the whole foreground group. */
+static bool is_of_terminal(const siginfo_t *info)
+{
+    static const int signals[] = {SIGINT,  SIGQUIT, SIGTSTP, SIGTTIN,
+                                  SIGTTOU, SIGHUP,  SIGCONT, SIGWINCH};
+    for (size_t i = 0; i < sizeof signals / sizeof *signals; i++) {
+        if (info->si_signo == signals[i]) {
+            return info->si_code == SI_KERNEL;
+        }
+    }
+    return false;
+}
+
+static void pass_on(struct parent *parent, const siginfo_t *info)
+{
+    if (is_of_terminal(info) || info->si_pid == parent->child ||
+        went_to_group(parent, info->si_signo)) {
+        return;
+    }
+    if (info->si_code == SI_QUEUE) {
+        (void)sigqueue(parent->child, info->si_signo, info->si_value);
+    } else {
+        (void)kill(parent->child, info->si_signo);
+    }
+}
+
+/* Does to ourselves what was done to the child. */
+static void take_default(int signal)
+{
+    struct sigaction usual = {.sa_handler = SIG_DFL};
+    struct sigaction before;
+    sigset_t one;
+    sigset_t mask;
+    (void)sigemptyset(&one);
+    (void)sigaddset(&one, signal);
+    (void)sigaction(signal, &usual, &before);
+    (void)raise(signal);
+    (void)sigprocmask(SIG_UNBLOCK, &one, &mask);
+    (void)sigprocmask(SIG_SETMASK, &mask, NULL);
+    (void)sigaction(signal, &before, NULL);
+}
+
+static void stop_too(int signal)
+{
+    sigset_t pending;
+    if (sigpending(&pending) == 0 && sigismember(&pending, SIGCONT) == 1) {
+        return; /* it goes on already */
+    }
+    take_default(signal);
+}
+
+/* True: the child has ended, and *end says how. */
+static bool child_ended(const struct parent *parent, siginfo_t *end)
+{
+    for (;;) {
+        *end = (siginfo_t){0};
+        if (waitid(P_PID, (id_t)parent->child, end, WEXITED | WSTOPPED | WNOHANG) != 0 ||
+            end->si_pid == 0) {
+            return false;
+        }
+        if (end->si_code != CLD_STOPPED && end->si_code != CLD_TRAPPED) {
+            return true;
+        }
+        stop_too(end->si_status);
+    }
+}
+
+static void wait_for_end(struct parent *parent, siginfo_t *end)
+{
+    siginfo_t info;
+    for (;;) {
+        int signal = sigwaitinfo(&parent->taken, &info);
+        if (signal == SIGCHLD && child_ended(parent, end)) {
+            return;
+        }
+        if (signal > 0 && (signal != SIGCHLD || info.si_code <= 0)) {
+            pass_on(parent, &info);
+        }
+    }
+}
+
+static int end_like(const siginfo_t *end)
+{
+    if (end->si_code == CLD_EXITED) {
+        return end->si_status;
+    }
+    /* Of the same signal, without a second core. */
+    const struct rlimit none = {0};
+    (void)setrlimit(RLIMIT_CORE, &none);
+    take_default(end->si_status);
+    return 128 + end->si_status;
+}
+
+/* ---- the child ---- */
+
+static void become_child(const struct parent *parent, const struct program *program,
+                         const struct options *options, pid_t launcher)
+{
+    /* A SIGKILL to us is the only thing that we cannot send on. */
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != launcher) {
+        _exit(EXIT_OWN);
+    }
+    (void)sigprocmask(SIG_SETMASK, &parent->before, NULL);
+    int code = run_execute(program, options);
+    *parent->failed = true;
+    _exit(code);
+}
+
+/* Who reads from or writes to the program must see when the program closes its side. */
+static void let_go(void)
+{
+    int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
+    if (nothing >= 0) {
+        (void)dup2(nothing, STDIN_FILENO);
+        (void)dup2(nothing, STDOUT_FILENO);
+        (void)close(nothing);
+    }
+}
+
+int wait_for_program(const struct program *program, const struct options *options)
+{
+    struct parent parent = {.child = -1, .holder = -1, .asked_fd = -1};
+    siginfo_t end;
+    pid_t launcher = getpid();
+    parent.failed = mmap(NULL, sizeof *parent.failed, PROT_READ | PROT_WRITE,
+                         MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (parent.failed == MAP_FAILED || !make_report(&parent)) {
+        return EXIT_OWN;
+    }
+    take_signals(&parent);
+    parent.child = fork();
+    if (parent.child == 0) {
+        become_child(&parent, program, options, launcher);
+    }
+    if (parent.child < 0) {
+        say(ECHSHIM, "%s cannot be started: %s", program->path, strerror(errno));
+        remove_report(&parent);
+        return EXIT_OWN;
+    }
+    parent.holder = start_holder();
+    let_go();
+    wait_for_end(&parent, &end);
+    end_holder(&parent);
+    if (!*parent.failed) {
+        show_report(&parent, options);
+    }
+    remove_report(&parent);
+    return end_like(&end);
+}

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The libraries that an ELF file itself names (DT_NEEDED). Pure: octets in, names out; the octets
+ * are anybody's.
+ */
+#ifndef TOOLS_ELF_NEEDED_H
+#define TOOLS_ELF_NEEDED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Takes one name, which lives as long as the octets; false: no more of them. */
+typedef bool elf_needed_take(void *context, const char *name);
+
+/* False: it is no ELF file, or it does not hold what it says. Of a file without a dynamic section
+ * there are no names, and that is no error. */
+bool elf_needed(const uint8_t *octets, size_t length, elf_needed_take *take, void *context);
+
+#endif

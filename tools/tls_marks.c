@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/tls_marks.h"
+
+#include <string.h>
+
+#define COUNT(table) (sizeof(table) / sizeof *(table))
+
+/* The first that fits counts. */
+static const struct tls_library libraries[] = {
+    {"libssl3.so", "NSS", false},
+    {"libssl.so.0", "BoringSSL", false},
+    {"libssl.so.1.0", "OpenSSL 1.0 (without TLS 1.3)", false},
+    {"libssl.so.1.1", "OpenSSL 1.1.1", true},
+    {"libssl.so.3", "OpenSSL 3", true},
+    {"libssl.so.4", "OpenSSL 4 or LibreSSL", false},
+    {"libssl.so.5", "LibreSSL", false},
+    {"libgnutls.so.30", "GnuTLS", true},
+    {"libgnutls.so.2", "GnuTLS 2 (without TLS 1.3)", false},
+    {"libmbedtls.so", "Mbed TLS", false},
+    {"libwolfssl.so", "wolfSSL", false},
+    {"libs2n.so", "s2n-tls", false},
+    {"libbotan-", "Botan", false},
+    {"libjvm.so", "Java (JSSE)", false},
+    {"libjli.so", "Java (JSSE)", false},
+};
+
+const struct tls_library *tls_library_named(const char *file)
+{
+    for (size_t i = 0; i < COUNT(libraries); i++) {
+        if (strncmp(file, libraries[i].start, strlen(libraries[i].start)) == 0) {
+            return &libraries[i];
+        }
+    }
+    return NULL;
+}
+
+/* Names of source files that errors and panics tell, and what linkers of a language leave. `also`
+ * must be there as well, where the first says the language and not that TLS is used. */
+static const struct {
+    const char *mark;
+    const char *also;
+    const char *name;
+} inside[] = {
+    {"\xff Go buildinf:", "crypto/tls.(*Conn)", "Go's crypto/tls"},
+    {"ssl/statem/statem_clnt.c", NULL, "OpenSSL, linked into it"},
+    {"ssl/handshake_client.cc", NULL, "BoringSSL, linked into it"},
+    {"/rustls-0.", NULL, "rustls"},
+    {"handshake-tls13.c", "gnutls_", "GnuTLS, linked into it"},
+    {"ssl_tls13_client.c", NULL, "Mbed TLS, linked into it"},
+    {"ssl_cli.c", "mbedtls", "Mbed TLS, linked into it"},
+    {"s2n_client_hello.c", NULL, "s2n-tls, linked into it"},
+};
+
+static const char *const opened[] = {"libssl.so.3", "libssl.so.1.1",   "libssl.so.0", "libssl.so",
+                                     "libssl3.so",  "libgnutls.so.30", "libgnutls.so"};
+
+/* A string of its own: with its NUL behind it, and something that is no letter in front. */
+static bool holds_name(const uint8_t *octets, size_t length, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    const uint8_t *at = octets;
+    size_t left = length;
+    while ((at = memmem(at, left, name, size)) != NULL) {
+        if (at == octets || at[-1] == '\0' || at[-1] == '/') {
+            return true;
+        }
+        at++;
+        left = length - (size_t)(at - octets);
+    }
+    return false;
+}
+
+static bool holds(const uint8_t *octets, size_t length, const char *mark)
+{
+    return mark == NULL || memmem(octets, length, mark, strlen(mark)) != NULL;
+}
+
+void tls_marks_find(const uint8_t *octets, size_t length, tls_found *found, void *context)
+{
+    for (size_t i = 0; i < COUNT(inside); i++) {
+        if (holds(octets, length, inside[i].mark) && holds(octets, length, inside[i].also)) {
+            found(context, inside[i].name, NULL, false);
+        }
+    }
+    for (size_t i = 0; i < COUNT(opened); i++) {
+        if (holds_name(octets, length, opened[i])) {
+            const struct tls_library *library = tls_library_named(opened[i]);
+            /* Without a version: whichever is there. */
+            const char *name = strncmp(opened[i], "libssl.so", 9) == 0 ? "OpenSSL" : "GnuTLS";
+            found(context, library != NULL ? library->name : name, opened[i],
+                  library == NULL || library->hooked);
+        }
+    }
+}
+
+const char *tls_hint(const char *file)
+{
+    static const struct {
+        const char *start;
+        const char *hint;
+    } hints[] = {
+        {"python",
+         "Python's module ssl opens OpenSSL (libssl) when it is imported, which is hooked"},
+        {"perl", "Perl's Net::SSLeay opens OpenSSL (libssl) when it is used, which is hooked"},
+        {"ruby", "Ruby's openssl opens OpenSSL (libssl) when it is required, which is hooked"},
+        {"php", "PHP's extensions openssl and curl use OpenSSL (libssl), which is hooked"},
+        {"java", "Java has TLS of its own (JSSE), which is not hooked"},
+        {"git", "git runs git-remote-https for TLS, which uses GnuTLS or OpenSSL and is followed"},
+        {"apt", "apt runs /usr/lib/apt/methods/https for TLS, which uses GnuTLS and is followed"},
+        {"snap", "it runs programs in a sandbox, which the shim does not reach"},
+        {"flatpak", "it runs programs in a sandbox, which the shim does not reach"},
+        {"dash", "a shell: what it runs is followed"},
+        {"bash", "a shell: what it runs is followed"},
+        {"zsh", "a shell: what it runs is followed"},
+        {"sh", "a shell: what it runs is followed"},
+        {"env", "what it runs is followed"},
+    };
+    for (size_t i = 0; i < COUNT(hints); i++) {
+        size_t length = strlen(hints[i].start);
+        /* python3.11, but not gitk or show. */
+        if (strncmp(file, hints[i].start, length) == 0 &&
+            strspn(file + length, "0123456789.-") == strlen(file + length)) {
+            return hints[i].hint;
+        }
+    }
+    return NULL;
+}
