@@ -344,9 +344,8 @@ enum ech_status dns_answer_includes(const struct dns_answer *answer,
     struct bytes message = answer->message;
     struct reader r;
     struct header header = {0};
-    *found = (struct dns_answer){.owner = question->qname,
-                                 .has_additional = answer->has_additional,
-                                 .message = message};
+    *found = (struct dns_answer){
+        .owner = question->qname, .has_additional = answer->has_additional, .message = message};
     enum ech_status status = begin_read(&r, message, &header);
     size_t count = (size_t)header.answers + header.authorities + header.additionals;
     if (status != ECH_OK || count > DNS_RECORD_MAX) {

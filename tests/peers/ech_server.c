@@ -463,9 +463,6 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 'f':
             the_server.ech_connections = (unsigned)atoi(optarg);
             break;
-        case 'e':
-            options->early_data = true;
-            break;
         case '1':
             the_server.one_by_one = true;
             break;
