@@ -81,7 +81,8 @@ static void measure_memory(struct world *world, FILE *out)
 /* The loader itself tells what it maps, also for the program that env becomes. */
 static void check_mappings(struct world *world, FILE *out)
 {
-    static const char *const never[] = {"libechshim-engine", "libgnutls", "libldns", "libnghttp2", "libnettle"};
+    static const char *const never[] = {"libechshim-engine", "libgnutls", "libldns", "libnghttp2",
+                                        "libnettle"};
     char *const argv[] = {"/usr/bin/env", "true", NULL};
     char *const extra[] = {"LD_DEBUG=files", NULL};
     struct run_result result = world_run(world, RUN_SHIM, extra, argv);

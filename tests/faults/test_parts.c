@@ -188,11 +188,10 @@ enum { LIFETIME = 1000 };
 static void kept(const void *context)
 {
     const struct bytes *retry_configs = context;
-    const struct shim_kept_source source = {
-        .host = "secret.example.org",
-        .port = 443,
-        .endpoint = "",
-        .ech_config_list = bytes_of("list", 4)};
+    const struct shim_kept_source source = {.host = "secret.example.org",
+                                            .port = 443,
+                                            .endpoint = "",
+                                            .ech_config_list = bytes_of("list", 4)};
     uint8_t *copy = NULL;
     size_t length = 0;
     faults_enter();
