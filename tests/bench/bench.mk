@@ -6,7 +6,7 @@
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
 BENCH_DIR := tests/bench
-BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(addprefix tests/preload/world,.c _run.c _expect.c)
+BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(WORLD_EXPECT_SRC)
 BENCH_DOC := docs/benchmarks.md
 BENCH_FILTER ?= bench/*
 

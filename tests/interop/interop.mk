@@ -7,7 +7,7 @@ SUITES := build/suites
 SUITE_NAMES := trixie sid
 INTEROP := build/interop-tests
 INTEROP_RESULTS := build/interop
-INTEROP_SRC := $(wildcard tests/interop/*.c) tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _expect.c)
+INTEROP_SRC := $(wildcard tests/interop/*.c) $(WORLD_EXPECT_SRC)
 INTEROP_DOC := docs/interop.md
 
 $(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/preload/*.h)
