@@ -84,8 +84,7 @@ static void learn_records(struct dns_channel *channel, const struct dns_answer *
     static const uint32_t in_their_order[DNS_RDATA_MAX];
     struct svcb_choice choice;
     struct bytes list = {0};
-    if (svcb_select(answer->rdata, answer->rdata_count, in_their_order,
-                    channel->resolver->secure.port, &choice) == ECH_OK &&
+    if (svcb_select(answer->rdata, answer->rdata_count, in_their_order, &choice) == ECH_OK &&
         choice.kind == SVCB_CHOICE_ENDPOINTS) {
         for (size_t i = 0; i < choice.count && list.len == 0; i++) {
             if (is_endpoint(channel, &choice.endpoints[i], &answer->owner)) {

@@ -180,7 +180,7 @@ bool https_rr_usable_over_tcp(const struct https_rr *rr)
     return false;
 }
 
-bool https_rr_port_is_restricted(const struct https_rr *rr, uint16_t authority_port)
+bool https_port_is_restricted(uint16_t port)
 {
     static const uint16_t bad[] = {
         0,    1,    7,    9,    11,   13,   15,   17,   19,   20,   21,   22,   23,   25,
@@ -189,11 +189,8 @@ bool https_rr_port_is_restricted(const struct https_rr *rr, uint16_t authority_p
         427,  465,  512,  513,  514,  515,  526,  530,  531,  532,  540,  548,  554,  556,
         563,  587,  601,  636,  989,  990,  993,  995,  1719, 1720, 1723, 2049, 3659, 4045,
         4190, 5060, 5061, 6000, 6566, 6665, 6666, 6667, 6668, 6669, 6679, 6697, 10080};
-    if (!rr->has_port || rr->port == authority_port) {
-        return false;
-    }
     for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
-        if (rr->port == bad[i]) {
+        if (port == bad[i]) {
             return true;
         }
     }

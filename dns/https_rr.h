@@ -57,10 +57,11 @@ ECH_MUST_USE enum https_rr_verdict https_rr_parse(struct bytes rdata, struct htt
 ECH_MUST_USE bool https_rr_usable_over_tcp(const struct https_rr *rr);
 
 /*
- * RFC 9460, 9 and 12: whether the record sends us to a port other than the authority's that is
- * another protocol's, so that a hostile record cannot make us talk to internal services. The ports
- * are those that the Fetch standard of the WHATWG calls bad (2.9, port blocking).
+ * RFC 9460, 9 and 12: whether a port is another protocol's, so that a hostile record cannot make us
+ * talk to internal services: those that the Fetch standard of the WHATWG calls bad (2.9, port
+ * blocking). The authority's own port is none of a record's doing. A record that leads there stays
+ * one of the set: it is an endpoint that cannot be reached, and no reason to do without ECH.
  */
-ECH_MUST_USE bool https_rr_port_is_restricted(const struct https_rr *rr, uint16_t authority_port);
+ECH_MUST_USE bool https_port_is_restricted(uint16_t port);
 
 #endif

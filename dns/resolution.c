@@ -159,7 +159,7 @@ static struct dns_https_answer *judge_https(struct dns_resolution *r, const stru
     }
     struct svcb_choice choice;
     struct dns_https_answer *answer = NULL;
-    if (svcb_select(seen->rdata, seen->rdata_count, random, r->port, &choice) == ECH_OK) {
+    if (svcb_select(seen->rdata, seen->rdata_count, random, &choice) == ECH_OK) {
         answer = judge_choice(r, &choice, again);
     } else {
         answer = end(r, DNS_FAILED, DNS_REASON_NO_MEMORY);

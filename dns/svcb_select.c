@@ -32,15 +32,14 @@ static int compare(const void *left, const void *right)
 }
 
 /* Whether this client can go where the record leads. */
-static bool is_usable(const struct https_rr *rr, uint16_t authority_port)
+static bool is_usable(const struct https_rr *rr)
 {
-    return https_rr_usable_over_tcp(rr) && target_reachable(rr) &&
-           !https_rr_port_is_restricted(rr, authority_port);
+    return https_rr_usable_over_tcp(rr) && target_reachable(rr);
 }
 
 /* Keeps the candidates that this client can use; false if a record is malformed. */
 static bool collect(const struct bytes *rdata, size_t count, const uint32_t *random,
-                    uint16_t authority_port, struct candidate *kept, size_t *kept_count)
+                    struct candidate *kept, size_t *kept_count)
 {
     *kept_count = 0;
     for (size_t i = 0; i < count; i++) {
@@ -50,7 +49,7 @@ static bool collect(const struct bytes *rdata, size_t count, const uint32_t *ran
             return false;
         }
         c->random = random[i];
-        if (verdict == HTTPS_RR_OK && (is_alias(c) || is_usable(&c->rr, authority_port))) {
+        if (verdict == HTTPS_RR_OK && (is_alias(c) || is_usable(&c->rr))) {
             (*kept_count)++;
         }
     }
@@ -83,7 +82,7 @@ static enum ech_status conclude(const struct candidate *sorted, size_t count,
 }
 
 enum ech_status svcb_select(const struct bytes *rdata, size_t count, const uint32_t *random,
-                            uint16_t authority_port, struct svcb_choice *choice)
+                            struct svcb_choice *choice)
 {
     *choice = (struct svcb_choice){.kind = SVCB_CHOICE_MALFORMED};
     /* One to spare: a record is parsed in place before it is known to stay. */
@@ -93,7 +92,7 @@ enum ech_status svcb_select(const struct bytes *rdata, size_t count, const uint3
     }
     enum ech_status status = ECH_OK;
     size_t kept_count;
-    if (collect(rdata, count, random, authority_port, kept, &kept_count)) {
+    if (collect(rdata, count, random, kept, &kept_count)) {
         qsort(kept, kept_count, sizeof *kept, compare);
         status = conclude(kept, kept_count, choice);
     }

@@ -32,13 +32,11 @@ struct svcb_choice {
  * - any malformed record rejects all; one that is merely not self-consistent only itself (2.4.3);
  * - an AliasMode record makes the ServiceMode ones ignored;
  * - of ServiceMode those stay whose mandatory keys we know (8), whose ALPN set can do TLS over TCP
- * (7.1.2), whose port is not restricted (9), and whose TargetName is "." or a host name.
- * authority_port is the authority's, in host order. ECH_ERR_NOMEM is the only failure.
- * svcb_choice_free in any case.
+ * (7.1.2), and whose TargetName is "." or a host name.
+ * ECH_ERR_NOMEM is the only failure. svcb_choice_free in any case.
  */
 ECH_MUST_USE enum ech_status svcb_select(const struct bytes *rdata, size_t count,
-                                         const uint32_t *random, uint16_t authority_port,
-                                         struct svcb_choice *choice);
+                                         const uint32_t *random, struct svcb_choice *choice);
 
 void svcb_choice_free(struct svcb_choice *choice);
 

@@ -166,7 +166,7 @@ static bool may_go_to(struct finding *finding, const struct dns_endpoint *endpoi
 {
     const struct shim_route_facts *facts = finding->facts;
     bool port = endpoint->port == facts->port || endpoint->port == HTTPS_PORT ||
-                endpoint->port >= FIRST_FREE_PORT;
+                (endpoint->port >= FIRST_FREE_PORT && !https_port_is_restricted(endpoint->port));
     bool private =
         facts->private_allowed || finding->private_peer || !shim_address_is_private(address);
     finding->limited = finding->limited || !port || !private;

@@ -249,7 +249,7 @@ static void steps(const void *context)
     enum ech_status status = FAULTY(dns_answer_parse(message, &pool, &seen));
     if (status == ECH_OK) {
         cr_assert_eq(seen.rdata_count, 2);
-        status = FAULTY(svcb_select(seen.rdata, seen.rdata_count, zeros, 443, &choice));
+        status = FAULTY(svcb_select(seen.rdata, seen.rdata_count, zeros, &choice));
     }
     cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
     if (status == ECH_OK) {

@@ -23,7 +23,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     if (dns_answer_parse(message, &question, answer) == ECH_OK && answer->rdata_count > 0) {
         struct svcb_choice choice;
-        if (svcb_select(answer->rdata, answer->rdata_count, random, 443, &choice) != ECH_OK) {
+        if (svcb_select(answer->rdata, answer->rdata_count, random, &choice) != ECH_OK) {
             abort();
         }
         svcb_choice_free(&choice);

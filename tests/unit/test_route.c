@@ -358,8 +358,9 @@ Test(route, svcb_47_limits_of_what_a_record_may_point_at)
         uint16_t port;
         enum shim_route_kind kind;
     } ports[] = {{443, 25, SHIM_ROUTE_NO_WAY},  {443, 1023, SHIM_ROUTE_NO_WAY},
-                 {443, 1024, SHIM_ROUTE_THERE}, {8443, 443, SHIM_ROUTE_THERE},
-                 {444, 444, SHIM_ROUTE_HERE},   {443, 0, SHIM_ROUTE_NO_WAY}};
+                 {443, 1024, SHIM_ROUTE_THERE}, {443, 6000, SHIM_ROUTE_NO_WAY},
+                 {8443, 443, SHIM_ROUTE_THERE}, {444, 444, SHIM_ROUTE_HERE},
+                 {443, 0, SHIM_ROUTE_NO_WAY}};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
         scene = (struct scene){.facts = {.port = ports[i].origin}};
         add(&scene, 1, NULL, ports[i].port, true);
