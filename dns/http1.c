@@ -257,8 +257,9 @@ static enum http1_result chunks_parse(struct reader *r, struct writer *body)
         }
         lines += before.len - r->len;
         struct reader text = rd_of(line);
-        if (lines > all.len || lines > 2 * HTTP1_HEAD_MAX || !part_take(&text, ';', &size) ||
-            !number_parse(trimmed(size), 16, &length) || length > body->max) {
+        if (lines > all.len || lines > (size_t)2 * HTTP1_HEAD_MAX ||
+            !part_take(&text, ';', &size) || !number_parse(trimmed(size), 16, &length) ||
+            length > body->max) {
             return HTTP1_BAD;
         }
         if (length == 0) {

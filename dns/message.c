@@ -286,13 +286,17 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
                                           struct dns_answer *answer)
 {
     enum ech_status status = ECH_OK;
-    for (size_t i = 0; i < count && status == ECH_OK; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct record record;
         status = record_read(message, r, &record);
-        if (status == ECH_OK && record.type == TYPE_OPT) {
-            answer->rcode = (uint16_t)(answer->rcode | (record.ttl >> 24) << 4);
+        if (status != ECH_OK) {
+            break;
         }
-        answer->has_additional = answer->has_additional || record.type != TYPE_OPT;
+        if (record.type == TYPE_OPT) {
+            answer->rcode = (uint16_t)(answer->rcode | (record.ttl >> 24) << 4);
+        } else {
+            answer->has_additional = true;
+        }
     }
     return status;
 }

@@ -180,6 +180,7 @@ static bool leads_to(const struct shim_lead *lead, int fd)
     struct sockaddr_storage peer;
     struct shim_address address;
     socklen_t length = sizeof peer;
+    memset(&peer, 0, sizeof peer);
     if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0 ||
         !shim_address_of((const struct sockaddr *)&peer, &address)) {
         return false;

@@ -32,7 +32,7 @@ static bool begin(struct running *running)
     socklen_t length = shim_address_write(&hop->address, hop->port, &to);
     int fd = shim_socket_to(running->race->like, (const struct sockaddr *)&to);
     running->attempts[place] = (struct pollfd){.fd = fd, .events = POLLOUT};
-    running->next_us = now_us() + SHIM_RACE_DELAY_MS * 1000;
+    running->next_us = now_us() + SHIM_RACE_DELAY_MS * UINT64_C(1000);
     if (fd >= 0 && shim_own_connect(fd, (const struct sockaddr *)&to, length) == 0) {
         return true;
     }

@@ -124,7 +124,7 @@ static int family_of(int fd)
  */
 static bool local_address_chosen(int fd)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     struct sockaddr_storage local;
     struct sockaddr_storage usual;
     struct shim_address own;
