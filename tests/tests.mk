@@ -181,7 +181,8 @@ LAUNCHER_TESTS := build/launcher-tests
 WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _expect.c)
 LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC)
 LAUNCHER_PROGRAMS := build/launcher-programs
-LAUNCHER_FILTER ?=
+# A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
+LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))
 
 $(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
@@ -205,8 +206,8 @@ $(LAUNCHER_PROGRAMS)/liar: tests/tools/launcher/programs/liar.c $(LAUNCHER_PROGR
 launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar)
 
 .PHONY: check-tools check-launcher
-check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI)
-	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(BUILD)/tool-tests || status=1; \
+check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so
+	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(PRELOAD_ENV) $(BUILD)/tool-tests || status=1; \
 	$(MAKE) --no-print-directory check-launcher || status=1; exit $$status
 
 check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers

@@ -13,7 +13,7 @@
 /* argv[1] of the process that makes the try: no name of a host begins like this. */
 static const char child_word[] = "--as-client-of-echprobe";
 
-enum { CHILD_ARGUMENTS = 8 };
+enum { CHILD_ARGUMENTS = 8, PRELOAD_MAX = 8192 };
 
 /* Both are memory with a descriptor, so that nobody waits for a reader. */
 struct outputs {
@@ -24,7 +24,11 @@ struct outputs {
 static void set_settings(const struct probe_try *try, int report)
 {
     char text[32];
-    (void)setenv("LD_PRELOAD", try->library, 1);
+    char preload[PRELOAD_MAX];
+    const char *others = getenv("LD_PRELOAD");
+    (void)snprintf(preload, sizeof preload, "%s%s%s", others != NULL ? others : "",
+                   others != NULL ? " " : "", try->library);
+    (void)setenv("LD_PRELOAD", preload, 1);
     (void)setenv("ECHSHIM_MODE", try->mode, 1);
     (void)setenv("ECHSHIM_PORTS", try->client.port, 1);
     (void)snprintf(text, sizeof text, "fd:%d", report);

@@ -36,7 +36,9 @@ static void expect_body(const char *text, const char *expected)
     cr_assert_eq(parse(text, len, false), HTTP1_DONE, "%s", text);
     cr_assert_eq(used, len);
     cr_assert_eq(body.len, strlen(expected));
-    cr_assert_arr_eq(body.data, expected, body.len);
+    if (body.len > 0) {
+        cr_assert_arr_eq(body.data, expected, body.len);
+    }
     wr_free(&body);
 }
 
