@@ -240,7 +240,7 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 
 # What the sanitizer's runtime itself does not do: it interposes dlopen, so that RUNPATH is its own, refuses RTLD_DEEPBIND, keeps
 # freed memory, and leaves the child of a fork its allocator's locks as they were.
-PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader)/!(*endurance|*fork_while*))
+PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader|soak)/!(*endurance|*fork_while*))
 # All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects. Where a baseline_* test
 # fails too, the failure says nothing about the shim.
 .PHONY: check-preload
