@@ -253,7 +253,7 @@ check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
 # The stub's tables once more, for its objects are never sanitized.
-THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c kept.c downgrade.c)
+THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c kept.c address.c downgrade.c)
 $(BUILD)/thread-tests: $(THREAD_SRC) $(call obj,$(ECH_SRC) $(DNS_SRC)) $(wildcard shim/*.h)
 	@echo "LD $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS)

@@ -92,7 +92,7 @@ static void use_kept(unsigned thread, unsigned round)
     uint8_t octets[40];
     name_it(name, thread + round);
     struct shim_kept_source source = {
-        .host = name, .port = 443, .ech_config_list = bytes_of("list", 4)};
+        .host = name, .port = 443, .endpoint = "", .ech_config_list = bytes_of("list", 4)};
     memset(octets, (int)thread, sizeof octets);
     shim_kept_put(&source, bytes_of(octets, round % 3 == 0 ? 0 : sizeof octets), round, 1000000);
     if (shim_kept_get(&source, round, &list, &length) == SHIM_KEPT_RETRY_CONFIGS) {
@@ -119,12 +119,13 @@ static void use_announcements(unsigned thread, unsigned round)
     int fd;
     memset(random, (int)thread + 1, sizeof random);
     memcpy(random + 8, &round, sizeof round);
-    CHECK(stub_announce(random, true));
-    CHECK(stub_announced(random));
+    CHECK(stub_announce(random, SHIM_WATCH_SENT));
+    enum shim_watch watch;
+    CHECK(stub_announced(random, &watch));
     CHECK(!stub_descriptor_of(random, &fd)); /* not sent yet */
     stub_announced_sent(random, -1, round + 1);
     stub_withdraw(random);
-    CHECK(!stub_announced(random));
+    CHECK(!stub_announced(random, &watch));
 }
 
 static void use_progress(unsigned thread, unsigned round)
