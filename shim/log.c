@@ -76,8 +76,6 @@ void shim_log(const struct shim_settings *settings, enum shim_log_level level, c
     int head = snprintf(line, sizeof line, "libechshim[%d] %s: ", (int)getpid(), names[level]);
     va_list arguments;
     va_start(arguments, format);
-    /* clang 14 does not see va_start in the first file that it is given. */
-    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized) */
     int body = vsnprintf(line + head, sizeof line - (size_t)head - 1, format, arguments);
     va_end(arguments);
     if (body >= 0) {
