@@ -166,8 +166,9 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server c
                                  libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit
-check-unit: $(BUILD)/unit-tests $(PEERS)/ech_server $(PKI)
+check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
 	$(BUILD)/unit-tests
+	$(BUILD)/thread-tests
 
 # ---- tools: each is run as a user would, and what it prints is looked at ----
 $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/unit/,dns_messages.c dns_responder.c vectors.c) \
@@ -253,8 +254,9 @@ check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
 # The stub's tables once more, for its objects are never sanitized.
-THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c kept.c address.c downgrade.c)
-$(BUILD)/thread-tests: $(THREAD_SRC) $(call obj,$(ECH_SRC) $(DNS_SRC)) $(wildcard shim/*.h)
+THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c)
+THREAD_OBJ := $(call obj,$(ECH_SRC) $(DNS_SRC) $(filter-out shim/stub_%.c $(THREAD_SRC),$(UNIT_SHIM_SRC)))
+$(BUILD)/thread-tests: $(THREAD_SRC) $(THREAD_OBJ) $(wildcard shim/*.h)
 	@echo "LD $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS)
 
@@ -292,7 +294,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
-check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
+check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
 
 # An installed stub finds the engine beside itself. A sanitized one is no different.
 .PHONY: check-install

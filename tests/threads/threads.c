@@ -5,6 +5,7 @@
  * check-threads`), under which Criterion does not run; without it the results are checked all the
  * same.
  */
+#include <netinet/in.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,7 +13,9 @@
 
 #include "dns/cache.h"
 #include "shim/downgrade.h"
+#include "shim/engine.h"
 #include "shim/kept.h"
+#include "shim/own_socket.h"
 #include "shim/stub_guard.h"
 
 enum { THREADS = 8, ROUNDS = 400, NAMES = 100 };
@@ -26,8 +29,18 @@ static void check(bool holds, const char *what, int line)
 }
 #define CHECK(condition) check((condition), #condition, __LINE__)
 
-/* What the tables need of the rest of the stub. */
+/* ---- what they need of the rest of the shim ---- */
+
 _Atomic unsigned stub_guard_work;
+
+const struct shim_engine_state *shim_engine_state(void)
+{
+    static const struct shim_stub stub = {.connect = connect, .send = send};
+    static const struct shim_engine_state state = {.stub = &stub};
+    return &state;
+}
+
+/* ---- eight threads ---- */
 
 struct job {
     void (*step)(unsigned thread, unsigned round);
@@ -116,11 +129,11 @@ static void use_downgrade(unsigned thread, unsigned round)
 static void use_announcements(unsigned thread, unsigned round)
 {
     uint8_t random[SHIM_HELLO_RANDOM_SIZE];
+    enum shim_watch watch;
     int fd;
     memset(random, (int)thread + 1, sizeof random);
     memcpy(random + 8, &round, sizeof round);
     CHECK(stub_announce(random, SHIM_WATCH_SENT));
-    enum shim_watch watch;
     CHECK(stub_announced(random, &watch));
     CHECK(!stub_descriptor_of(random, &fd)); /* not sent yet */
     stub_announced_sent(random, -1, round + 1);
@@ -143,6 +156,19 @@ static void use_progress(unsigned thread, unsigned round)
     (void)stub_tell_once(socket);
 }
 
+/* Numbers go from thread to thread; each still has a socket that is its own. */
+static void use_own_sockets(unsigned thread, unsigned round)
+{
+    const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9)};
+    int fd = shim_own_socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+    CHECK(fd >= 0);
+    CHECK(shim_own_connect(fd, (const struct sockaddr *)&nobody, sizeof nobody) == 0);
+    struct pollfd wait = {.fd = fd, .events = POLLOUT};
+    CHECK(shim_own_poll(&wait, 1, 1000) == 1);
+    CHECK(shim_own_close(fd) == 0);
+    (void)thread, (void)round;
+}
+
 int main(void)
 {
     dns_cache_init(&cache, 42);
@@ -151,6 +177,7 @@ int main(void)
     CHECK(cache.octets == 0);
     in_threads(use_kept);
     in_threads(use_downgrade);
+    in_threads(use_own_sockets);
     in_threads(use_announcements);
     in_threads(use_progress);
     CHECK(!stub_progress_any());
