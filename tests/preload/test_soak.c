@@ -111,14 +111,14 @@ Test(soak, gnutls)
 
 /* Eight threads, all outcomes at the same time. With an engine that watches its own accesses
  * (`make check-threads`) a race ends the program with an error of its own. */
-static void check_in_parallel(const char *program)
+static void check_in_parallel(const char *program, const char *resolver)
 {
     char command[256];
     struct world *world = start();
     snprintf(command, sizeof command, "\"$CLIENTS/%s\" \"$CA\" %d %d", program, PARALLEL_HANDSHAKES,
              PARALLEL_THREADS);
-    struct run_result result =
-        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", NULL}, command);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", (char *)(size_t)resolver, NULL}, command);
     expect_exit(&result, 0, "all is well");
     unsigned share = PARALLEL_THREADS * PARALLEL_HANDSHAKES / SOAK_WAYS;
     check_reported(world, "accepted", 3 * share);
@@ -128,10 +128,21 @@ static void check_in_parallel(const char *program)
 
 Test(soak, openssl_in_threads)
 {
-    check_in_parallel("soak_openssl");
+    check_in_parallel("soak_openssl", "ECHSHIM_RESOLVER=system");
 }
 
 Test(soak, gnutls_in_threads)
 {
-    check_in_parallel("soak_gnutls");
+    check_in_parallel("soak_gnutls", "ECHSHIM_RESOLVER=system");
+}
+
+/* One connection to the resolver for all of them. */
+Test(soak, openssl_over_tls_in_threads)
+{
+    check_in_parallel("soak_openssl", "ECHSHIM_RESOLVER=" DNS_TLS);
+}
+
+Test(soak, gnutls_over_https_in_threads)
+{
+    check_in_parallel("soak_gnutls", "ECHSHIM_RESOLVER=" DNS_HTTPS);
 }
