@@ -245,7 +245,7 @@ PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader|soak)/!(*endurance|*fork_while*))
 # All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects. Where a baseline_* test
 # fails too, the failure says nothing about the shim.
 .PHONY: check-preload
-check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
+check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
 
 # Leaks and invalid accesses of a few clients; part of check-preload too.

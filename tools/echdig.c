@@ -14,6 +14,7 @@
 #include "tools/config_input.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
+#include "tools/resolver_link.h"
 
 /* Exit status; the first four are enum lookup_summary. */
 enum { EXIT_BAD_INPUT = 4, EXIT_USAGE = 64 };
@@ -131,7 +132,9 @@ static int look_up(const struct arguments *arguments)
         .io = &dns_io_libc,
         .timeout_us = (uint64_t)arguments->timeout_ms * 1000,
     };
+    lookup.channel = resolver_link_new(&resolver, ca_file_of_environment());
     json_t *document = lookup_document(&lookup, host, (uint16_t)port);
+    resolver_link_free(lookup.channel);
     if (document == NULL) {
         return FAIL(LOOKUP_FAILED, "out of memory");
     }

@@ -17,6 +17,7 @@
 #include "tools/origin.h"
 #include "tools/probe_text.h"
 #include "tools/probe_try.h"
+#include "tools/resolver_link.h"
 
 /* Exit status. */
 enum {
@@ -46,7 +47,8 @@ static const char usage[] =
     "  -C, --connect HOST       connect there instead of to what the record says\n"
     "  -m, --mode MODE          opportunistic or strict (strict)\n"
     "  -r, --resolver RESOLVER  whom to ask, as ECHSHIM_RESOLVER has it\n"
-    "  -A, --ca-file FILE       trust anchors (PEM) for the server and for the public name\n"
+    "  -A, --ca-file FILE       trust anchors (PEM) for the server, the public name and an\n"
+    "                           encrypted resolver\n"
     "  -t, --timeout MS         bound on the look-up, the connection and the handshake (5000)\n"
     "  -j, --json               a JSON document instead of text\n"
     "  -h, --help               this text\n"
@@ -276,10 +278,14 @@ static int run(struct probe *probe, unsigned port)
         if (dns_resolver_parse(arguments->resolver, &resolver) != ECH_OK) {
             return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", arguments->resolver);
         }
+        const char *ca_file =
+            arguments->ca_file != NULL ? arguments->ca_file : ca_file_of_environment();
         const struct dns_lookup lookup = {.resolver = &resolver,
                                           .io = &dns_io_libc,
+                                          .channel = resolver_link_new(&resolver, ca_file),
                                           .timeout_us = (uint64_t)arguments->timeout_ms * 1000};
         json_t *found = lookup_document(&lookup, probe->host, (uint16_t)port);
+        resolver_link_free(lookup.channel);
         json_object_set_new(probe->document, "lookup", found);
         tried = try_endpoints(probe, found);
         if (lookup_document_summary(found) == LOOKUP_FAILED) {

@@ -115,6 +115,35 @@ Test(encrypted_dns, no_anchors_no_resolver)
     expect_report(world, 1, "refused", "resolver_certificate");
 }
 
+/* ---- the tools ---- */
+
+static void check_echdig(const char *resolver, int exit_code, const char *text)
+{
+    char command[512];
+    struct world *world = world_start(NULL);
+    capture_start();
+    snprintf(command, sizeof command, "ECHSHIM_CA_FILE=\"$CA\" %.*s/echdig -r '%s' " INNER_NAME,
+             (int)(strrchr(world->library, '/') - world->library), world->library, resolver);
+    struct run_result result = world_shell(world, RUN_PLAIN, EXTRA("A=B"), command);
+    expect_exit(&result, exit_code, text);
+    cr_assert_eq(capture_count(INNER_NAME, 0), 0);
+}
+
+Test(encrypted_dns, echdig_over_tls)
+{
+    check_echdig(DNS_TLS, 0, PUBLIC_NAME);
+}
+
+Test(encrypted_dns, echdig_over_https)
+{
+    check_echdig(DNS_HTTPS, 0, PUBLIC_NAME);
+}
+
+Test(encrypted_dns, echdig_looks_at_the_certificate)
+{
+    check_echdig("tls://127.0.0.53#other.example", 3, "resolver_certificate");
+}
+
 /* ---- processes ---- */
 
 /* One connection to the resolver for the process, one for the child of its fork. */

@@ -28,7 +28,16 @@ enum act {
     HALF_CLOSE, /* close_notify, no answer */
 };
 
+/* What is being sent. */
+struct sending {
+    struct writer body;
+    size_t at;
+    bool half;
+};
+
 struct request {
+    struct sending sending;
+    struct request *next; /* of the connection */
     int32_t id;
     unsigned number;   /* of all requests */
     char fields[1024]; /* "name: value\n" */
@@ -54,18 +63,20 @@ static struct request last_request;
 struct h2 {
     struct tls_peer *peer;
     nghttp2_session *session;
-    struct writer body; /* of the reply in hand: one at a time */
-    size_t sent;
+    struct request *requests;
     bool ends;
 };
 
-static struct request *request_of(nghttp2_session *session, int32_t id)
+static struct request *request_of(struct h2 *h2, int32_t id)
 {
-    struct request *request = nghttp2_session_get_stream_user_data(session, id);
+    struct request *request = h2->requests;
+    while (request != NULL && request->id != id) {
+        request = request->next;
+    }
     if (request == NULL) {
         request = calloc(1, sizeof *request);
-        request->id = id;
-        nghttp2_session_set_stream_user_data(session, id, request);
+        *request = (struct request){.next = h2->requests, .id = id};
+        h2->requests = request;
     }
     return request;
 }
@@ -74,8 +85,8 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
                     size_t name_len, const uint8_t *value, size_t value_len, uint8_t flags,
                     void *context)
 {
-    (void)flags, (void)context;
-    struct request *request = request_of(session, frame->hd.stream_id);
+    (void)session, (void)flags;
+    struct request *request = request_of(context, frame->hd.stream_id);
     size_t have = strlen(request->fields);
     snprintf(request->fields + have, sizeof request->fields - have, "%.*s: %.*s\n", (int)name_len,
              (const char *)name, (int)value_len, (const char *)value);
@@ -85,19 +96,12 @@ static int on_field(nghttp2_session *session, const nghttp2_frame *frame, const 
 static int on_body(nghttp2_session *session, uint8_t flags, int32_t id, const uint8_t *data,
                    size_t len, void *context)
 {
-    (void)flags, (void)context;
-    struct request *request = request_of(session, id);
+    (void)session, (void)flags;
+    struct request *request = request_of(context, id);
     memcpy(request->body + request->body_len, data, len);
     request->body_len += len;
     return 0;
 }
-
-/* Each reply keeps its own body until it is sent. */
-struct sending {
-    struct writer body;
-    size_t at;
-    bool half;
-};
 
 static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, size_t size,
                          uint32_t *flags, nghttp2_data_source *source, void *context)
@@ -114,8 +118,6 @@ static ssize_t read_body(nghttp2_session *session, int32_t id, uint8_t *out, siz
     sending->at += octets;
     if (sending->at == sending->body.len) {
         *flags |= NGHTTP2_DATA_FLAG_EOF;
-        wr_free(&sending->body);
-        free(sending);
     }
     return (ssize_t)octets;
 }
@@ -126,9 +128,9 @@ static nghttp2_nv nv(const char *name, const char *value)
                         strlen(value), NGHTTP2_NV_FLAG_NONE};
 }
 
-static void send_reply(struct h2 *h2, const struct request *request, const struct reply *reply)
+static void send_reply(struct h2 *h2, struct request *request, const struct reply *reply)
 {
-    struct sending *sending = calloc(1, sizeof *sending);
+    struct sending *sending = &request->sending;
     nghttp2_nv fields[4];
     size_t count = 0;
     wr_init(&sending->body, 0);
@@ -151,7 +153,7 @@ static void send_reply(struct h2 *h2, const struct request *request, const struc
     nghttp2_submit_response(h2->session, request->id, fields, count, &provider);
 }
 
-static void act_on(struct h2 *h2, const struct request *request)
+static void act_on(struct h2 *h2, struct request *request)
 {
     struct reply reply = {.act = REPLY};
     last_request = *request;
@@ -194,20 +196,13 @@ static void act_on(struct h2 *h2, const struct request *request)
 static int on_request(nghttp2_session *session, const nghttp2_frame *frame, void *context)
 {
     struct h2 *h2 = context;
+    (void)session;
     bool request = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     if (request && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
-        struct request *whole = request_of(session, frame->hd.stream_id);
+        struct request *whole = request_of(h2, frame->hd.stream_id);
         whole->number = atomic_fetch_add(&h2->peer->responder->queries, 1);
         act_on(h2, whole);
     }
-    return 0;
-}
-
-static int on_end(nghttp2_session *session, int32_t id, uint32_t error, void *context)
-{
-    (void)error, (void)context;
-    free(nghttp2_session_get_stream_user_data(session, id));
-    nghttp2_session_set_stream_user_data(session, id, NULL);
     return 0;
 }
 
@@ -232,7 +227,6 @@ static void serve_h2(struct tls_peer *peer)
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_field);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(callbacks, on_body);
     nghttp2_session_callbacks_set_on_frame_recv_callback(callbacks, on_request);
-    nghttp2_session_callbacks_set_on_stream_close_callback(callbacks, on_end);
     nghttp2_session_server_new(&h2.session, callbacks, &h2);
     nghttp2_session_callbacks_del(callbacks);
     nghttp2_submit_settings(h2.session, NGHTTP2_FLAG_NONE, NULL, 0);
@@ -246,6 +240,12 @@ static void serve_h2(struct tls_peer *peer)
         }
     }
     nghttp2_session_del(h2.session);
+    while (h2.requests != NULL) {
+        struct request *next = h2.requests->next;
+        wr_free(&h2.requests->sending.body);
+        free(h2.requests);
+        h2.requests = next;
+    }
 }
 
 static void start_h2(decide *how)

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The tools' connection to an encrypted resolver.
+ */
+#ifndef TOOLS_RESOLVER_LINK_H
+#define TOOLS_RESOLVER_LINK_H
+
+#include "dns/channel.h"
+
+/*
+ * For a resolver of any kind, which is borrowed. The trust anchors are those of the file (PEM), or
+ * the system's if it is NULL; without any, the resolver cannot prove who it is. NULL for a plain
+ * resolver, and if there is no memory, which the look-up then tells.
+ */
+struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const char *ca_file);
+/* NULL is fine. */
+void resolver_link_free(struct dns_channel *channel);
+
+/* ECHSHIM_CA_FILE, or NULL. */
+const char *ca_file_of_environment(void);
+
+#endif
