@@ -58,18 +58,16 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
     bool found = false;
-    bool used = false;
     for (size_t i = 0; i < count; i++) {
         struct shim_peer one = {.fd = -1};
         if (!shim_settings_watches(settings, noted[i].port) || !leads_to(&noted[i], &one)) {
             continue;
         }
-        bool one_used = shim_reconnect_used(one.fd);
-        if (!found || (used && !one_used)) {
+        one.used = shim_reconnect_used(one.fd);
+        if (!found || (peer->used && !one.used)) {
             *peer = one;
-            used = one_used;
             found = true;
-        } else if (!one_used && !same_address(&one, peer)) {
+        } else if (!one.used && !same_address(&one, peer)) {
             peer->doubtful = true;
         }
     }
@@ -80,7 +78,7 @@ void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
-    *peer = (struct shim_peer){.fd = fd};
+    *peer = (struct shim_peer){.fd = fd, .used = shim_reconnect_used(fd)};
     if (peer_of(fd, peer)) {
         return;
     }

@@ -11,6 +11,7 @@
 
 struct shim_peer {
     int fd;        /* of the transport, as far as it is known or can be guessed; -1: neither */
+    bool used;     /* the connection has carried octets to its peer already */
     bool doubtful; /* the address is a guess, and another one is as good */
     struct sockaddr_storage address; /* ss_family AF_UNSPEC: not known */
     uint16_t port; /* host order; 443 where nothing at all is known, 0 for a socket without ports */

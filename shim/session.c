@@ -59,7 +59,7 @@ static struct shim_destination destination_of(struct shim_session *session,
     if (state->stub->tunnel_of(hidden ? -1 : peer->fd, session->host, &port)) {
         destination.tunnel = true;
         destination.port = port;
-    } else if (!hidden && shim_reconnect_used(peer->fd)) {
+    } else if (peer->used) {
         destination.tunnel = true;
         destination.port = HTTPS_PORT;
     } else if (!peer->doubtful && shim_address_of(peer_of(session), address)) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An HTTP proxy that knows CONNECT alone (RFC 9110, 9.3.6), and leads every tunnel to one address.
- * What was asked for stands in LOG, a line for each. */
+/* A proxy that knows CONNECT (RFC 9110, 9.3.6) and SOCKS 5 with names (RFC 1928), and leads every
+ * tunnel to one address. What was asked for stands in LOG, a line for each. */
 #include "listen.h"
 
 #include <poll.h>
@@ -43,6 +43,29 @@ static bool read_request(int client, char request[REQUEST_MAX])
     return false;
 }
 
+static bool read_exactly(int client, void *out, size_t length)
+{
+    return recv(client, out, length, MSG_WAITALL) == (ssize_t)length;
+}
+
+/* Up to the name and port that are to be connected to. */
+static bool read_socks(int client, char target[REQUEST_MAX])
+{
+    unsigned char methods[256];
+    unsigned char request[5];
+    unsigned char name[256 + 2];
+    static const char no_authentication[] = {5, 0};
+    if (!read_exactly(client, methods, 2) || !read_exactly(client, methods + 1, methods[1]) ||
+        !send_all(client, no_authentication, sizeof no_authentication) ||
+        !read_exactly(client, request, sizeof request) || request[3] != 3 ||
+        !read_exactly(client, name, (size_t)request[4] + 2)) {
+        return false;
+    }
+    snprintf(target, REQUEST_MAX, "%.*s:%u", request[4], (const char *)name,
+             (unsigned)name[request[4]] << 8 | name[request[4] + 1]);
+    return true;
+}
+
 static bool pass_on(int from, int to)
 {
     char octets[CHUNK];
@@ -61,22 +84,31 @@ static void tunnel(int client, int server)
     }
 }
 
+static bool read_target(int client, bool socks, char target[REQUEST_MAX])
+{
+    char request[REQUEST_MAX];
+    if (socks) {
+        return read_socks(client, target);
+    }
+    return read_request(client, request) && sscanf(request, "CONNECT %4095s HTTP/1.", target) == 1;
+}
+
 static void serve(int client, void *argument, unsigned number)
 {
     (void)number;
     const struct proxy *proxy = argument;
-    char request[REQUEST_MAX];
+    static const char granted[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    static const char socks_granted[] = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
     char target[REQUEST_MAX];
+    char first = 0;
     int server = -1;
-    if (read_request(client, request) && sscanf(request, "CONNECT %4095s HTTP/1.", target) == 1) {
+    bool socks = recv(client, &first, 1, MSG_PEEK) == 1 && first == 5;
+    if (read_target(client, socks, target)) {
         fprintf(proxy->log, "%s\n", target);
         server = connect_to(proxy->to);
     }
-    static const char yes[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-    static const char no[] = "HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n";
-    if (server < 0) {
-        (void)send_all(client, no, sizeof no - 1);
-    } else if (send_all(client, yes, sizeof yes - 1)) {
+    if (server >= 0 && (socks ? send_all(client, socks_granted, sizeof socks_granted)
+                              : send_all(client, granted, sizeof granted - 1))) {
         tunnel(client, server);
     }
     close(client);

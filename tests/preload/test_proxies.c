@@ -67,6 +67,12 @@ Test(proxies, svcb_36_no_look_up_over_plain_dns_curl)
     check_plain(PROXIED CURL, &a_curl);
 }
 
+/* SOCKS is not read, but something went over the connection before. */
+Test(proxies, svcb_36_no_look_up_over_plain_dns_socks)
+{
+    check_plain("curl -sS --socks5-hostname " PROXY " --cacert \"$CA\" " URL, &a_curl);
+}
+
 /* With a config set by hand there is nothing to be asked. */
 static void check_static(const char *command)
 {
