@@ -96,6 +96,68 @@ Test(proxies, svcb_36_a_config_set_by_hand_curl)
     check_static(PROXIED CURL);
 }
 
+/* Over an encrypted resolver it is looked up, and for the port that CONNECT asks for. */
+static void check_encrypted(const char *command, const char *record)
+{
+    struct world *world = start((const char *const[]){record, NULL});
+    struct run_result result = run(world, "strict", "ECHSHIM_RESOLVER=" ZONE_TLS, NULL, command);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    cr_assert_eq(zone_questions(world, "_3128._https." INNER_NAME), 0u);
+}
+
+Test(proxies, svcb_36_over_encrypted_dns_wget)
+{
+    check_encrypted(PROXIED WGET, ECH_RECORD);
+}
+
+Test(proxies, svcb_36_over_encrypted_dns_curl)
+{
+    check_encrypted(PROXIED CURL, ECH_RECORD);
+}
+
+Test(proxies, svcb_36_over_encrypted_dns_socks)
+{
+    check_encrypted("curl -sS --socks5-hostname " PROXY " --cacert \"$CA\" " URL, ECH_RECORD);
+}
+
+#define RECORD_8443 "_8443._https." INNER_NAME " 60 IN HTTPS 1 " INNER_NAME ". ech=\"{0}\""
+#define URL_8443 "https://" INNER_NAME ":8443/"
+
+Test(proxies, svcb_36_the_port_of_connect_wget)
+{
+    check_encrypted(PROXIED "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL_8443,
+                    RECORD_8443);
+}
+
+Test(proxies, svcb_36_the_port_of_connect_curl)
+{
+    check_encrypted(PROXIED "curl -sS --cacert \"$CA\" " URL_8443, RECORD_8443);
+}
+
+/* An endpoint elsewhere is out of reach: the proxy would have to be asked for it. */
+static void check_elsewhere(const char *command, const struct program *program)
+{
+    struct world *world =
+        start((const char *const[]){INNER_NAME " 60 IN HTTPS 1 pool.example.org. ech=\"{0}\"",
+                                    "pool.example.org 60 IN A 127.0.0.1", NULL});
+    struct run_result result =
+        run(world, "opportunistic", "ECHSHIM_RESOLVER=" ZONE_TLS, NULL, command);
+    cr_assert_eq(result.exit_code, program->failure_exit, "%s%s", result.out, result.err);
+    expect_report(world, 1, "refused", "svcb_reliant");
+    world_expect_hidden(world);
+}
+
+Test(proxies, svcb_36_svcb_48_an_endpoint_elsewhere_wget)
+{
+    check_elsewhere(PROXIED WGET, &a_wget);
+}
+
+Test(proxies, svcb_36_svcb_48_an_endpoint_elsewhere_curl)
+{
+    check_elsewhere(PROXIED CURL, &a_curl);
+}
+
 /* Several connections at once, some of which are tunnels already: whose hello is whose is known by
  * the name that CONNECT asked for. */
 Test(proxies, svcb_36_parallel_tunnels)
