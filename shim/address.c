@@ -36,6 +36,18 @@ bool shim_address_of(const struct sockaddr *from, struct shim_address *address)
     return false;
 }
 
+uint16_t shim_address_port(const struct sockaddr *from)
+{
+    switch (from->sa_family) {
+    case AF_INET:
+        return ntohs(((const struct sockaddr_in *)(const void *)from)->sin_port);
+    case AF_INET6:
+        return ntohs(((const struct sockaddr_in6 *)(const void *)from)->sin6_port);
+    default:
+        return 0;
+    }
+}
+
 int shim_address_family(const struct shim_address *address)
 {
     return memcmp(address->octets, mapped, sizeof mapped) == 0 ? AF_INET : AF_INET6;

@@ -27,6 +27,8 @@ struct shim_address shim_address_of_ipv4(const uint8_t octets[4]);
 struct shim_address shim_address_of_ipv6(const uint8_t octets[16]);
 /* False if it is none: NULL, or of another family. */
 bool shim_address_of(const struct sockaddr *from, struct shim_address *address);
+/* The port of a socket address of one of the two families, host order; 0 for others. */
+uint16_t shim_address_port(const struct sockaddr *from);
 /* AF_INET, also for one that came as a mapped one, or AF_INET6. */
 int shim_address_family(const struct shim_address *address);
 /* Writes a socket address; returns its length. The port is in host order. */

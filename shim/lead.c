@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/in.h>
 #include <pthread.h>
 #include <string.h>
 
@@ -177,7 +176,7 @@ const char *shim_lead_failure(const struct shim_lead *lead)
 
 static bool leads_to(const struct shim_lead *lead, int fd)
 {
-    struct sockaddr_storage peer;
+    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     struct shim_address address;
     socklen_t length = sizeof peer;
     memset(&peer, 0, sizeof peer);
@@ -185,9 +184,7 @@ static bool leads_to(const struct shim_lead *lead, int fd)
         !shim_address_of((const struct sockaddr *)&peer, &address)) {
         return false;
     }
-    uint16_t port = ntohs(peer.ss_family == AF_INET
-                              ? ((const struct sockaddr_in *)(const void *)&peer)->sin_port
-                              : ((const struct sockaddr_in6 *)(const void *)&peer)->sin6_port);
+    uint16_t port = shim_address_port((const struct sockaddr *)&peer);
     for (size_t i = 0; i < lead->count; i++) {
         if (lead->hops[i].port == port && shim_address_equal(&lead->hops[i].address, &address)) {
             return true;

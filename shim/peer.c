@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/peer.h"
 
-#include <netinet/in.h>
-
 #include "shim/address.h"
 #include "shim/engine.h"
 #include "shim/reconnect.h"
@@ -15,15 +13,8 @@ static bool peer_of(int fd, struct shim_peer *peer)
     if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
         return false;
     }
-    if (peer->address.ss_family == AF_INET) {
-        peer->port = ntohs(((const struct sockaddr_in *)(const void *)&peer->address)->sin_port);
-        return true;
-    }
-    if (peer->address.ss_family == AF_INET6) {
-        peer->port = ntohs(((const struct sockaddr_in6 *)(const void *)&peer->address)->sin6_port);
-        return true;
-    }
-    return false;
+    peer->port = shim_address_port((const struct sockaddr *)&peer->address);
+    return peer->address.ss_family == AF_INET || peer->address.ss_family == AF_INET6;
 }
 
 /* Is a noted stream still what it was when it was noted? */

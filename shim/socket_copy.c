@@ -125,8 +125,8 @@ static int family_of(int fd)
 static bool local_address_chosen(int fd)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    struct sockaddr_storage local;
-    struct sockaddr_storage usual;
+    struct sockaddr_storage local = {.ss_family = AF_UNSPEC};
+    struct sockaddr_storage usual = {.ss_family = AF_UNSPEC};
     struct shim_address own;
     struct shim_address kernels;
     socklen_t length = sizeof peer;

@@ -70,6 +70,7 @@ Test(address, to_a_socket_address_and_back)
         cr_assert_eq(written.ss_family, family);
         cr_assert_eq(length, i == 0 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
         cr_assert_eq(ntohs(((struct sockaddr_in *)&written)->sin_port), 8443);
+        cr_assert_eq(shim_address_port((struct sockaddr *)&written), 8443);
         cr_assert(shim_address_of((struct sockaddr *)&written, &back));
         cr_assert(shim_address_equal(&one, &back));
     }
