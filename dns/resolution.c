@@ -211,7 +211,7 @@ static bool is_included(struct dns_resolution *r)
 /* *again: the question is to be asked. */
 static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
 {
-    struct dns_https_answer *answer;
+    struct dns_https_answer *answer = NULL;
     do {
         *again = false;
         answer = judge_one(r, again);

@@ -33,11 +33,14 @@ void dns_doh_answer(struct dns_channel *channel, struct dns_ticket *ticket,
                     const struct http_response *response, struct bytes body)
 {
     struct bytes none = {0};
-    bool whole = response != NULL;
-    if (whole && (response->status < 200 || response->status > 299)) {
+    if (response == NULL) {
+        dns_ticket_done(channel, ticket, DNS_REASON_HTTP_ANSWER, none);
+        return;
+    }
+    if (response->status < 200 || response->status > 299) {
         /* A redirect is not followed: whom to ask was configured (RFC 8484, 3). */
         dns_ticket_done(channel, ticket, DNS_REASON_HTTP_STATUS, none);
-    } else if (!whole || !response->is_dns_message) {
+    } else if (!response->is_dns_message) {
         dns_ticket_done(channel, ticket, DNS_REASON_HTTP_ANSWER, none);
     } else if (response->age == 0) {
         dns_ticket_done(channel, ticket, DNS_REASON_OK, body);
