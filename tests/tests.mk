@@ -101,6 +101,14 @@ $(PEERS)/accept_server: $(ACCEPT_SERVER_SRC) $(wildcard tests/peers/*.h tests/un
 	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
 	    -o $@ $(ACCEPT_SERVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
 
+# The unit tests' zone of bad cases behind sockets.
+BAD_RESOLVER_SRC := tests/peers/bad_resolver.c dns/answer.c dns/name.c $(ECH_SRC) \
+                    $(addprefix tests/unit/,bad_answers.c dns_responder.c dns_messages.c vectors.c)
+$(PEERS)/bad_resolver: $(BAD_RESOLVER_SRC) $(wildcard tests/unit/*.h dns/*.h ech/*.h)
+	@mkdir -p $(@D)
+	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
+	    -o $@ $(BAD_RESOLVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
+
 # The authority's certificate is the last thing that counts, so that a broken run is made again.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
@@ -160,7 +168,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server connect_proxy relay dns_relay) $(PKI) \
+peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
 # spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, start, launcher, bulk, hellos,
-# growth, cache, latency, latency_doh.
+# growth, cache, dns, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
@@ -22,7 +22,11 @@ $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
-.PHONY: bench bench-docs bench-latency
+.PHONY: bench bench-docs bench-dns bench-latency
+# Look-ups by each transport, and time to the first octet behind a long way.
+bench-dns:
+	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/@(dns|latency*)'
+
 # Time to the first octet behind a long way.
 bench-latency:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'

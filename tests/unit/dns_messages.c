@@ -124,6 +124,9 @@ void message_opt(struct message *m, uint8_t extended_rcode)
 struct bytes message_finish(struct message *m)
 {
     cr_assert_eq(wr_finish(&m->w), ECH_OK);
+    if (m->raw) {
+        return wr_view(&m->w);
+    }
     uint16_t counts[] = {m->answers, m->authorities, m->additionals};
     for (size_t i = 0; i < 3; i++) {
         m->w.data[6 + 2 * i] = (uint8_t)(counts[i] >> 8);

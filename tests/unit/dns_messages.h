@@ -28,6 +28,7 @@ struct message {
     uint16_t answers;
     uint16_t authorities;
     uint16_t additionals;
+    bool raw; /* no message: the counts are not filled in */
 };
 
 /* "a.b.c" as a wire name, without any check. "" and "." are the root. */

@@ -63,14 +63,14 @@ static void send_tcp(int fd, enum responder_act act, struct bytes message)
 }
 
 /* Over UDP to somebody whose query came at some time; over TCP to nobody at 0. */
-static void respond(struct responder *r, int fd, const struct sockaddr_in *to, uint64_t at_us,
-                    struct bytes message)
+static enum responder_act respond(struct responder *r, int fd, const struct sockaddr_in *to,
+                                  uint64_t at_us, struct bytes message)
 {
     struct dns_query query;
-    if (!query_read(r, message, at_us, &query)) {
-        return;
-    }
     enum responder_act act = RESPONDER_AGAIN;
+    if (!query_read(r, message, at_us, &query)) {
+        return RESPONDER_SEND;
+    }
     for (unsigned round = 0; act == RESPONDER_AGAIN; round++) {
         struct message reply = {0};
         act = r->answer(&query, round, &reply);
@@ -85,6 +85,7 @@ static void respond(struct responder *r, int fd, const struct sockaddr_in *to, u
         }
         message_free(&reply);
     }
+    return act;
 }
 
 static void serve_tcp(struct responder *r)
@@ -100,8 +101,10 @@ static void serve_tcp(struct responder *r)
         got = recv(fd, message + have, sizeof message - have, 0);
         have += got > 0 ? (size_t)got : 0;
     }
-    if (have > 2) {
-        respond(r, fd, NULL, 0, bytes_of(message + 2, have - 2));
+    if (have > 2 && respond(r, fd, NULL, 0, bytes_of(message + 2, have - 2)) == RESPONDER_DROP &&
+        r->silent_count < RESPONDER_SILENT_MAX) {
+        r->silent[r->silent_count++] = fd;
+        return;
     }
     close(fd);
 }
@@ -126,8 +129,9 @@ static void serve_udp(struct responder *r)
     if (stamp != NULL && stamp->cmsg_type == SCM_TIMESTAMPNS) {
         struct timespec at;
         memcpy(&at, CMSG_DATA(stamp), sizeof at);
-        respond(r, r->udp, &from, (uint64_t)at.tv_sec * 1000000U + (uint64_t)at.tv_nsec / 1000U,
-                bytes_of(message, (size_t)got));
+        (void)respond(r, r->udp, &from,
+                      (uint64_t)at.tv_sec * 1000000U + (uint64_t)at.tv_nsec / 1000U,
+                      bytes_of(message, (size_t)got));
     }
 }
 
@@ -175,6 +179,9 @@ void responder_stop(struct responder *r)
 {
     cr_assert_eq(write(r->stop[1], "x", 1), 1);
     pthread_join(r->thread, NULL);
+    for (unsigned i = 0; i < r->silent_count; i++) {
+        close(r->silent[i]);
+    }
     close(r->udp);
     close(r->tcp);
     close(r->elsewhere);

@@ -29,20 +29,22 @@ enum responder_act {
     RESPONDER_SEND_ELSEWHERE, /* from another port: UDP only */
     RESPONDER_SEND_SPLIT,     /* octet by octet: TCP only */
     RESPONDER_SEND_HALF,      /* and then close: TCP only */
-    RESPONDER_DROP,
-    RESPONDER_AGAIN, /* send, and call again for one more message to the same query */
+    RESPONDER_DROP,           /* over TCP the connection stays open */
+    RESPONDER_AGAIN,          /* send, and call again for one more message to the same query */
 };
 
 typedef enum responder_act responder_fn(const struct dns_query *query, unsigned round,
                                         struct message *reply);
 
-enum { RESPONDER_LOG_MAX = 64 };
+enum { RESPONDER_LOG_MAX = 64, RESPONDER_SILENT_MAX = 16 };
 
 struct responder {
     int udp;
     int tcp;
     int elsewhere;
     int stop[2];
+    int silent[RESPONDER_SILENT_MAX]; /* connections without an answer, until responder_stop */
+    unsigned silent_count;
     uint16_t port;
     pthread_t thread;
     responder_fn *answer;
