@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Encrypted resolvers: programs get ECH by them, nothing of the question is on port 53, and the
  * resolver's own name is hidden as soon as it can be. */
-#include "capture.h"
 #include "checks.h"
+#include "sniff.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -24,23 +24,23 @@ enum { HTTPS_RECORD = 65 };
 static void check_accepted(const char *command, char *resolver, const char *id)
 {
     struct world *world = world_start(NULL);
-    capture_start();
+    sniff_start();
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(resolver, STRICT), command);
     expect_exit(&result, 0, HELLO);
     world_expect_accepted(world, 1);
     expect_report_text(world, "resolver", id);
     expect_report_text(world, "source", "dns");
-    cr_assert_eq(capture_count(INNER_NAME, HTTPS_RECORD), 0);
+    cr_assert_eq(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
 }
 
 /* That it would be seen, if it were there. */
 Test(encrypted_dns, baseline_the_question_is_seen_on_port_53)
 {
     struct world *world = world_start(NULL);
-    capture_start();
+    sniff_start();
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), WGET);
     expect_exit(&result, 0, HELLO);
-    cr_assert_gt(capture_count(INNER_NAME, HTTPS_RECORD), 0);
+    cr_assert_gt(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
 }
 
 #define ACCEPTED(test, command, setting, id)                                                       \
@@ -69,13 +69,13 @@ ACCEPTED(doh_11_https_by_a_name_of_the_system, CURL, "https://dns.example/dns-qu
 static void check_refused(char *resolver, const char *reason)
 {
     struct world *world = world_start(NULL);
-    capture_start();
+    sniff_start();
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA(resolver, STRICT), CURL_BY_ADDRESS);
     cr_assert_neq(result.exit_code, 0);
     expect_report(world, 1, "refused", reason);
     expect_silence(world);
-    cr_assert_eq(capture_count(INNER_NAME, HTTPS_RECORD), 0);
+    cr_assert_eq(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
 }
 
 #define REFUSED(test, setting, reason)                                                             \
@@ -97,10 +97,10 @@ REFUSED(a_setting_without_sense_is_refused_in_strict_mode, "tls://dns.example", 
 Test(encrypted_dns, dot_10_dot_11_never_plain_dns_instead)
 {
     struct world *world = world_start(NULL);
-    capture_start();
+    sniff_start();
     (void)world_shell(world, RUN_SHIM, EXTRA(RESOLVER("tls://127.0.0.53#other.example")),
                       CURL_BY_ADDRESS);
-    cr_assert_eq(capture_count(INNER_NAME, HTTPS_RECORD), 0);
+    cr_assert_eq(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
     cr_assert_eq(world_report_count(world, "accepted"), 0);
 }
 
