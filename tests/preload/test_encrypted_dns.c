@@ -121,12 +121,12 @@ static void check_echdig(const char *resolver, int exit_code, const char *text)
 {
     char command[512];
     struct world *world = world_start(NULL);
-    capture_start();
+    sniff_start();
     snprintf(command, sizeof command, "ECHSHIM_CA_FILE=\"$CA\" %.*s/echdig -r '%s' " INNER_NAME,
              (int)(strrchr(world->library, '/') - world->library), world->library, resolver);
     struct run_result result = world_shell(world, RUN_PLAIN, EXTRA("A=B"), command);
     expect_exit(&result, exit_code, text);
-    cr_assert_eq(capture_count(INNER_NAME, 0), 0);
+    cr_assert_eq(sniff_queries(INNER_NAME, 0), 0);
 }
 
 Test(encrypted_dns, echdig_over_tls)
