@@ -173,12 +173,9 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server b
                                  gnutls_client gnutls_edge gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
 
-# A sanitizer's runtime leaves the child of a fork its allocator's locks as they were, whoever held them: with threads beside, the
-# child may wait for ever.
-UNIT_FILTER ?= $(if $(SANITIZE),*/!(*_fork_*|fork_*|threads_and_processes))
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
-	$(BUILD)/unit-tests --timeout 300 $(if $(UNIT_FILTER),--filter '$(UNIT_FILTER)')
+	$(BUILD)/unit-tests
 	$(BUILD)/thread-tests
 
 # ---- tools: each is run as a user would, and what it prints is looked at ----

@@ -11,6 +11,7 @@
 
 #include "shim/ahead.h"
 #include "tests/unit/dns_responder.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
 
 enum { FLAGS = MSG_QR | MSG_RA_RD, SECOND = 1000000, THREADS = 8, ROUNDS = 50 };
@@ -214,7 +215,7 @@ Test(ahead, threads)
     cr_assert_leq(descriptors(), before + 1);
 }
 
-Test(ahead, the_child_of_a_fork_begins_with_none)
+Test(ahead, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
 {
     unsigned before = descriptors();
     shim_ahead_begin(&lookup, "silent.example", 443);

@@ -14,6 +14,7 @@
 #include "dns/cache.h"
 #include "tests/unit/dns_messages.h"
 #include "tests/unit/folder_rig.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/stored_answers.h"
 
 TestSuite(cache_folder, .init = rig_setup, .fini = rig_teardown);
@@ -270,7 +271,7 @@ static void *work_in_thread(void *arg)
     return NULL;
 }
 
-Test(cache_folder, threads_and_processes, .timeout = 120)
+Test(cache_folder, threads_and_processes, .timeout = 120, .disabled = FORK_IS_UNSAFE)
 {
     pthread_t threads[8];
     unsigned seeds[8];

@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/unit/sanitized.h"
 #include "tests/unit/tls_responder.h"
 
 #define BY_NAME "tls://127.0.0.1:%u#dns.test"
@@ -248,7 +249,7 @@ Test(channel_life, threads_while_connections_die)
     client_stop();
 }
 
-Test(channel_life, the_child_of_a_fork_has_its_own_connection)
+Test(channel_life, the_child_of_a_fork_has_its_own_connection, .disabled = FORK_IS_UNSAFE)
 {
     struct dns_ticket *ticket;
     START(BY_NAME, .serve = peer_obey);

@@ -7,6 +7,7 @@
 
 #include "dns/cache.h"
 #include "tests/unit/dns_messages.h"
+#include "tests/unit/sanitized.h"
 
 enum { SECOND = 1000000 };
 
@@ -254,7 +255,7 @@ static void after(void)
     dns_cache_after_fork(&cache);
 }
 
-Test(dns_cache, fork_while_another_thread_works)
+Test(dns_cache, fork_while_another_thread_works, .disabled = FORK_IS_UNSAFE)
 {
     pthread_t thread;
     cr_assert_eq(pthread_atfork(before, after, after), 0);

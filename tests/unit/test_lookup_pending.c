@@ -16,6 +16,7 @@
 #include "shim/engine.h"
 #include "shim/own_socket.h"
 #include "tests/unit/dns_responder.h"
+#include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
 
 enum { FLAGS = MSG_QR | MSG_RA_RD, SECOND = 1000000, HIGH_NUMBER = 256, FLOOD = 30000 };
@@ -265,7 +266,7 @@ Test(lookup_pending, a_number_that_the_program_has_taken_is_left_alone)
     dns_https_cancel(pending);
 }
 
-Test(lookup_pending, the_child_of_a_fork_asks_by_itself)
+Test(lookup_pending, the_child_of_a_fork_asks_by_itself, .disabled = FORK_IS_UNSAFE)
 {
     struct dns_https_pending *pending = begin("a.example");
     usleep(50000);
