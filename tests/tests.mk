@@ -17,6 +17,8 @@ check-layers: $(LIBS_BUILT)
 	tools/check-includes
 	tools/check-exports $(BUILD)
 
+# Of the runner's own; matters with SANITIZE=address alone.
+CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
 CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
 # Criterion's macros do not keep to our warnings; the code under test has been built with all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
@@ -57,7 +59,7 @@ $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) 
 
 .PHONY: check-faults
 check-faults: $(BUILD)/fault-tests
-	$(BUILD)/fault-tests
+	$(CRITERION_ENV) $(BUILD)/fault-tests
 
 # ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
 PEERS := build/peers
@@ -175,7 +177,7 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server b
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
-	$(BUILD)/unit-tests
+	$(CRITERION_ENV) $(BUILD)/unit-tests
 	$(BUILD)/thread-tests
 
 # ---- tools: each is run as a user would, and what it prints is looked at ----
@@ -216,7 +218,7 @@ launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar)
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so
-	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(PRELOAD_ENV) $(BUILD)/tool-tests || status=1; \
+	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(PRELOAD_ENV) $(CRITERION_ENV) $(BUILD)/tool-tests || status=1; \
 	$(MAKE) --no-print-directory check-launcher || status=1; exit $$status
 
 check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
