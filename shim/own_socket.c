@@ -10,9 +10,12 @@
 #include "shim/engine.h"
 #include "shim/socket_identity.h"
 
-/* HIGH: programs count on low numbers, which they get when they close a descriptor and open
- * another. */
-enum { OWN_MAX = 128, HIGH = 256 };
+/*
+ * HIGH: programs count on low numbers, which they get when they close a descriptor and open
+ * another. Not above 63: a process begins with a table of 64, and where threads share it, making it
+ * larger waits in the kernel until every CPU has been elsewhere (16 ms were seen).
+ */
+enum { OWN_MAX = 128, HIGH = 32 };
 
 /* A place belongs to the thread that opened the socket; only to take one is there a race. */
 static struct own {

@@ -19,7 +19,7 @@
 #include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
 
-enum { FLAGS = MSG_QR | MSG_RA_RD, SECOND = 1000000, HIGH_NUMBER = 256, FLOOD = 30000 };
+enum { FLAGS = MSG_QR | MSG_RA_RD, SECOND = 1000000, HIGH_NUMBER = 32, FLOOD = 30000 };
 
 static struct responder server;
 static struct dns_resolver resolver;
