@@ -11,7 +11,7 @@ build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libn
 test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils gnutls-bin openssl wget curl
       git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
-      shellcheck"
+      shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl util-linux"
 suites='debootstrap util-linux'
 

@@ -41,10 +41,10 @@ mandir = $(MANDIR)/man$${page\#\#*.}
 
 .PHONY: man
 man: $(MANUALS)
-$(BUILD)/man/%: docs/man/%.scd
+$(BUILD)/man/%: docs/man/%.scd tools/make-manual $(wildcard README.md docs/*.md)
 	@mkdir -p $(@D)
 	@echo "MAN $@"
-	$(Q)scdoc <$< >$@
+	$(Q)tools/make-manual $< >$@.scd && scdoc <$@.scd >$@
 
 # ---- completions, of the same pages ----
 COMPLETED := $(patsubst docs/man/%.1.scd,%,$(wildcard docs/man/*.1.scd))

@@ -207,7 +207,7 @@ int main(void)
     free(report);
     printf(good ? "With the shim the observer of the connection reads " PUBLIC_NAME
                   ", and\n" INNER_NAME
-                  " nowhere. (The DNS question went in clear: README.md, Security.)\n"
+                  " nowhere. (The DNS question went in clear: docs/security.md.)\n"
                 : "FAILED: not everything above is as it has to be.\n");
     world_end();
     return good ? 0 : 1;
