@@ -157,6 +157,8 @@ help:
 	@echo 'make bench-cache       of these, only the look-ups in the caches'
 	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
 	@echo 'make man               only the manual pages'
+	@echo 'make programs          programs of this machine under the shim, as a table (docs/programs.md)'
+	@echo 'make drawings          the drawings in docs/, of their source; make demo-picture: a recording of make demo'
 	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR); also: make uninstall'
 	@echo 'make clean'
 	@echo

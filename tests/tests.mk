@@ -258,6 +258,11 @@ PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader|soak)/!(*endurance|*fork_while*))
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
 
+# The programs of the distribution among them, as a table.
+.PHONY: programs
+programs: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
+	@$(PRELOAD_ENV) $(AS_ROOT) tests/preload/programs.sh $(PRELOAD_TESTS) docs/programs.md
+
 # Leaks and invalid accesses of a few clients; part of check-preload too.
 .PHONY: check-valgrind
 check-valgrind:

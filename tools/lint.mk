@@ -12,11 +12,11 @@ CPPCHECK_SRC := $(LINT_DIRS) tools tests/peers tests/preload/clients tests/demo
 lint:
 	$(SETUP) build lint
 	$(MAKE) --no-print-directory $(PARALLEL) $(LIBS_BUILT) tools
-	@status=0; for part in lint-format check-layers lint-files lint-words lint-manuals lint-cppcheck lint-tidy; do \
+	@status=0; for part in lint-format check-layers lint-files lint-words lint-manuals lint-docs lint-cppcheck lint-tidy; do \
 	    $(MAKE) --no-print-directory $$part || status=1; \
 	done; exit $$status
 
-.PHONY: lint-format lint-files lint-words lint-manuals lint-cppcheck lint-tidy
+.PHONY: lint-format lint-files lint-words lint-manuals lint-docs lint-cppcheck lint-tidy
 lint-format:
 	@echo "clang-format: $(words $(FORMATTED)) files"
 	@clang-format --dry-run -Werror $(FORMATTED)
@@ -29,6 +29,13 @@ lint-words:
 
 lint-manuals: tools
 	tools/check-manuals $(BUILD)
+
+# What is made of something else, and kept in the tree.
+lint-docs:
+	tools/fill-readme --check
+	@for part in 1:accepted 2:rejected; do \
+	    tools/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
+	done; echo 'draw-sequence: the drawings are as docs/drawings has them'
 
 lint-cppcheck:
 	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \

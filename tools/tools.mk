@@ -46,6 +46,19 @@ $(BUILD)/man/%: docs/man/%.scd tools/make-manual $(wildcard README.md docs/*.md)
 	@echo "MAN $@"
 	$(Q)tools/make-manual $< >$@.scd && scdoc <$@.scd >$@
 
+# ---- pictures: of a text, and of a run ----
+.PHONY: drawings demo-picture
+drawings: docs/accepted.svg docs/rejected.svg
+docs/accepted.svg docs/rejected.svg: docs/drawings/handshakes.seq tools/draw-sequence
+	tools/draw-sequence $< $(if $(findstring accepted,$@),1,2) >$@
+
+demo-picture:
+	@mkdir -p $(BUILD)
+	tools/record-terminal 'make demo' docs/demo.svg $(BUILD)/demo.txt
+	{ printf '# The demonstration\n\nA run of `make demo`, as `make demo-picture` recorded it (also as a [picture](demo.svg)):\n\n```\n'; \
+	    cat $(BUILD)/demo.txt; echo '```'; } >docs/demo.md
+	tools/fill-readme
+
 # ---- completions, of the same pages ----
 COMPLETED := $(patsubst docs/man/%.1.scd,%,$(wildcard docs/man/*.1.scd))
 COMPLETIONS := $(foreach shell,bash zsh fish,$(addprefix $(BUILD)/completions/$(shell)/,$(COMPLETED)))

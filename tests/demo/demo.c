@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #define URL "https://" INNER_NAME "/"
 #define PAGE "hello from " INNER_NAME
@@ -103,9 +104,43 @@ static struct run run_program(struct world *world, size_t which, enum run_mode m
     return run;
 }
 
+/* On a terminal what an observer must not read is red, and what he may is green. */
+static const char *color_of(const char *seen)
+{
+    static const char *const bad[] = {INNER_NAME, "in the clear", "NOT RECEIVED"};
+    static const char *const good[] = {PUBLIC_NAME, "nowhere"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        if (strcmp(seen, bad[i]) == 0) {
+            return "\033[31m";
+        }
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        if (strcmp(seen, good[i]) == 0) {
+            return "\033[32m";
+        }
+    }
+    return "";
+}
+
+static bool in_color(void)
+{
+    const char *no_color = getenv("NO_COLOR");
+    return isatty(STDOUT_FILENO) != 0 && (no_color == NULL || *no_color == '\0');
+}
+
 static void show_row(const char *label, const char *without, const char *with)
 {
     printf("    %-30s %-22s %s\n", label, without, with);
+}
+
+static void show_wire_row(const char *label, const char *without, const char *with)
+{
+    if (in_color()) {
+        printf("    %-30s %s%-22s\033[m %s%s\033[m\n", label, color_of(without), without,
+               color_of(with), with);
+    } else {
+        show_row(label, without, with);
+    }
 }
 
 static void show_sight(const struct run *without, const struct run *with)
@@ -126,9 +161,9 @@ static void show_sight(const struct run *without, const struct run *with)
         snprintf(server[i], sizeof server[i], "%s", run->accepted ? "ECH accepted" : "no ECH");
     }
     show_row("", "without the shim", "with the shim");
-    show_row("on the wire: server_name", without->wire.server_name, with->wire.server_name);
+    show_wire_row("on the wire: server_name", without->wire.server_name, with->wire.server_name);
     show_row("  encrypted_client_hello", ech[0], ech[1]);
-    show_row("  \"" INNER_NAME "\"", counts[0], counts[1]);
+    show_wire_row("  \"" INNER_NAME "\"", counts[0], counts[1]);
     show_row("at the server", server[0], server[1]);
     show_row("  name asked for", without->server_saw, with->server_saw);
     show_row("at the program: page", without->page ? "received" : "NOT RECEIVED",
