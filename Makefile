@@ -49,7 +49,7 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
-STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard guard_line socket_identity image reach stub_preload \
+STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal report socket_identity image reach stub_preload \
     stub_real stub_dlsym stub_connections stub_engine stub_write stub_guard stub_guard_table stub_guard_tell stub_launched \
     stub_exec stub_tunnel))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c

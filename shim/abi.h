@@ -16,7 +16,7 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { SHIM_ABI_VERSION = 3 };
+enum { SHIM_ABI_VERSION = 4 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -68,6 +68,7 @@ struct shim_stub {
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
     ssize_t (*write)(int fd, const void *data, size_t length);
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
     int (*getaddrinfo)(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **result);
     /* sendmsg behind the wire guard: for octets of the application that the engine carries. */

@@ -6,13 +6,16 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "shim/engine.h"
+#include "shim/journal.h"
 #include "shim/report.h"
 
 enum { LINE_SIZE = 1024 };
@@ -97,9 +100,9 @@ void shim_log_setting_problem(const char *text)
     errno = saved;
 }
 
-/* ---- the report's edge: clock, process, file ---- */
+/* ---- the report's edge: clock, process, file, journal ---- */
 
-enum { REPORT_MAX = 8192, PROGRAM_SIZE = 1024 };
+enum { PROGRAM_SIZE = 1024 };
 
 /* What fd:N was when the settings were read. */
 static struct stat report_file;
@@ -123,33 +126,56 @@ static bool append_to_descriptor(int fd, struct bytes line)
     return write_quietly(fd, line.data, line.len);
 }
 
+/* A journal that is not there, or behind, is so for every handshake: said once. */
+static void send_to_journal(const struct shim_settings *settings, const char *entry, size_t length)
+{
+    static atomic_bool said;
+    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_journal_calls real = {.sendmsg = stub->sendmsg, .write = stub->write};
+    if (!shim_journal_send(SHIM_JOURNAL_SOCKET, &real, entry, length) &&
+        !atomic_exchange(&said, true)) {
+        shim_log(settings, SHIM_LOG_ERROR, "the journal cannot be told: %s", strerror(errno));
+    }
+}
+
+static void append_line(const struct shim_settings *settings, const char *line, size_t length)
+{
+    bool written = settings->report != NULL
+                       ? shim_append_file(settings->report, line, length)
+                       : append_to_descriptor(settings->report_fd, bytes_of(line, length));
+    if (!written) {
+        shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
+    }
+}
+
 void shim_report_append(const struct shim_settings *settings, const struct shim_report *report)
 {
-    if (settings->report == NULL && settings->report_fd < 0) {
+    if (settings->report == NULL && settings->report_fd < 0 && !settings->report_journal) {
         return;
     }
     int saved = errno;
     char program[PROGRAM_SIZE];
-    ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
-    program[length > 0 ? length : 0] = '\0';
+    ssize_t path = readlink("/proc/self/exe", program, sizeof program - 1);
+    program[path > 0 ? path : 0] = '\0';
     struct timespec now;
     (void)clock_gettime(CLOCK_REALTIME, &now);
     struct shim_report_origin origin = {
         .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
         .pid = (int)getpid(),
-        .program = length > 0 ? program : NULL,
+        .program = path > 0 ? program : NULL,
     };
-    struct writer w;
-    wr_init(&w, REPORT_MAX);
-    if (shim_report_encode(&w, report, &origin) == ECH_OK) {
-        struct bytes line = wr_view(&w);
-        bool written = settings->report != NULL
-                           ? shim_append_file(settings->report, line.data, line.len)
-                           : append_to_descriptor(settings->report_fd, line);
-        if (!written) {
-            shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
-        }
+    struct shim_report_fields fields;
+    shim_report_collect(&fields, report, &origin);
+    char *text = malloc(SHIM_REPORT_MAX);
+    size_t length = 0;
+    if (text != NULL && settings->report_journal) {
+        length = shim_report_journal(&fields, text, SHIM_REPORT_MAX);
+        send_to_journal(settings, text, length);
+    } else if (text != NULL) {
+        length = shim_report_json(&fields, text, SHIM_REPORT_MAX);
+        append_line(settings, text, length);
     }
-    wr_wipe(&w);
+    ech_wipe(text, length);
+    free(text);
     errno = saved;
 }

@@ -1,110 +1,345 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Async-signal-safe, for the stub's guard: no memory is asked for, and gmtime_r may take a lock. */
 #include "shim/report.h"
 
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
 
-static void put_text(struct writer *w, const char *text)
+/* ---- the fields ---- */
+
+static struct shim_field *add(struct shim_report_fields *out, const char *name)
 {
-    wr_bytes(w, bytes_of(text, strlen(text)));
+    struct shim_field *field = &out->field[out->count++];
+    *field = (struct shim_field){.name = name, .kind = SHIM_FIELD_NONE};
+    return field;
+}
+
+static void add_octets(struct shim_report_fields *out, const char *name, bool known,
+                       struct bytes octets)
+{
+    struct shim_field *field = add(out, name);
+    if (known) {
+        field->kind = SHIM_FIELD_TEXT;
+        field->text = octets;
+    }
+}
+
+static void add_word(struct shim_report_fields *out, const char *name, const char *value)
+{
+    add_octets(out, name, value != NULL, bytes_of(value, value != NULL ? strlen(value) : 0));
+}
+
+/* `known`: there is such a number. */
+static void add_number(struct shim_report_fields *out, const char *name, bool known, uint64_t value)
+{
+    struct shim_field *field = add(out, name);
+    if (known) {
+        field->kind = SHIM_FIELD_NUMBER;
+        field->number = value;
+    }
+}
+
+static void add_truth(struct shim_report_fields *out, const char *name, bool value)
+{
+    struct shim_field *field = add(out, name);
+    field->kind = SHIM_FIELD_TRUTH;
+    field->number = value ? 1 : 0;
+}
+
+/* With leading zeros up to `digits`. */
+static char *put_digits(char *out, uint64_t value, unsigned digits)
+{
+    for (unsigned i = digits; i > 0; i--) {
+        out[i - 1] = (char)('0' + value % 10);
+        value /= 10;
+    }
+    return out + digits;
+}
+
+size_t shim_decimal(char *out, uint64_t value)
+{
+    unsigned digits = 1;
+    for (uint64_t rest = value / 10; rest > 0; rest /= 10) {
+        digits++;
+    }
+    (void)put_digits(out, value, digits);
+    return digits;
+}
+
+/* The civil date of a day since 1970, in a calendar whose years begin in March. */
+static char *put_date(char *out, uint64_t days)
+{
+    uint64_t shifted = days + 719468; /* since 1 March of the year 0 */
+    uint64_t era = shifted / 146097;
+    uint64_t day_of_era = shifted % 146097;
+    uint64_t year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36524 - day_of_era / 146096) / 365;
+    uint64_t day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    uint64_t month = (5 * day_of_year + 2) / 153; /* 0: March */
+    uint64_t day = day_of_year - (153 * month + 2) / 5 + 1;
+    uint64_t year = year_of_era + era * 400 + (month >= 10 ? 1 : 0);
+    out = put_digits(out, year, 4);
+    *out++ = '-';
+    out = put_digits(out, month < 10 ? month + 3 : month - 9, 2);
+    *out++ = '-';
+    return put_digits(out, day, 2);
+}
+
+/* 2026-08-01T00:00:00.123Z */
+static void put_time(char *at, uint64_t time_ms)
+{
+    uint64_t seconds = time_ms / 1000;
+    at = put_date(at, seconds / 86400);
+    *at++ = 'T';
+    at = put_digits(at, seconds / 3600 % 24, 2);
+    *at++ = ':';
+    at = put_digits(at, seconds / 60 % 60, 2);
+    *at++ = ':';
+    at = put_digits(at, seconds % 60, 2);
+    *at++ = '.';
+    at = put_digits(at, time_ms % 1000, 3);
+    *at++ = 'Z';
+    *at = '\0';
+}
+
+void shim_report_collect(struct shim_report_fields *out, const struct shim_report *report,
+                         const struct shim_report_origin *origin)
+{
+    bool has_config = report->has_config;
+    out->count = 0;
+    put_time(out->time, origin->time_ms);
+    add_word(out, "time", out->time);
+    add_number(out, "pid", true, (uint64_t)origin->pid);
+    add_word(out, "program", origin->program);
+    add_word(out, "library", report->library);
+    add_word(out, "host", report->host);
+    add_number(out, "port", report->port != 0, (uint64_t)report->port);
+    add_word(out, "mode", shim_mode_name(report->mode));
+    add_word(out, "outcome", report->outcome);
+    add_word(out, "reason", report->reason);
+    add_word(out, "source", report->source);
+    add_word(out, "resolver", report->resolver);
+    add_octets(out, "public_name", has_config, report->public_name);
+    add_number(out, "config_id", has_config, report->config_id);
+    add_number(out, "kem", has_config, report->suite.kem_id);
+    add_number(out, "kdf", has_config, report->suite.kdf_id);
+    add_number(out, "aead", has_config, report->suite.aead_id);
+    add_truth(out, "hello_retry_request", report->hello_retry_request);
+    add_number(out, "retries", true, report->retries);
+    add_number(out, "hello_bytes_inner", report->hello_bytes_inner != 0, report->hello_bytes_inner);
+    add_number(out, "hello_bytes_outer", report->hello_bytes_outer != 0, report->hello_bytes_outer);
+    add_number(out, "lookup_us", true, report->lookup_us);
+    add_number(out, "hello_us", true, report->hello_us);
+}
+
+/* ---- printing ---- */
+
+/* Once something did not fit nothing more is written. */
+struct printer {
+    char *out;
+    size_t size;
+    size_t length;
+    bool full;
+};
+
+static void put_octets(struct printer *to, const void *octets, size_t length)
+{
+    to->full = to->full || length > to->size - to->length;
+    if (!to->full && length > 0) {
+        memcpy(to->out + to->length, octets, length);
+        to->length += length;
+    }
+}
+
+static void put_text(struct printer *to, const char *text)
+{
+    put_octets(to, text, strlen(text));
+}
+
+static void put_octet(struct printer *to, uint8_t octet)
+{
+    put_octets(to, &octet, 1);
+}
+
+static void put_number(struct printer *to, uint64_t number)
+{
+    char digits[SHIM_DECIMAL_MAX];
+    put_octets(to, digits, shim_decimal(digits, number));
 }
 
 /* Octets that are not printable ASCII become \u00XX: valid JSON whatever a hostile name holds. */
-static void put_string(struct writer *w, struct bytes octets)
+static void put_string(struct printer *to, struct bytes octets)
 {
-    wr_u8(w, '"');
+    static const char hex[] = "0123456789abcdef";
+    put_octet(to, '"');
     for (size_t i = 0; i < octets.len; i++) {
         uint8_t c = octets.data[i];
         if (c == '"' || c == '\\') {
-            wr_u8(w, '\\');
-            wr_u8(w, c);
+            put_octet(to, '\\');
+            put_octet(to, c);
         } else if (c < 0x20 || c > 0x7e) {
-            char escaped[8];
-            (void)snprintf(escaped, sizeof escaped, "\\u%04x", c);
-            put_text(w, escaped);
+            put_text(to, "\\u00");
+            put_octet(to, (uint8_t)hex[c >> 4]);
+            put_octet(to, (uint8_t)hex[c & 15]);
         } else {
-            wr_u8(w, c);
+            put_octet(to, c);
         }
     }
-    wr_u8(w, '"');
+    put_octet(to, '"');
 }
 
-static void put_key(struct writer *w, const char *key)
+size_t shim_report_json(const struct shim_report_fields *fields, char *out, size_t size)
 {
-    wr_u8(w, w->len == 0 ? '{' : ',');
-    put_string(w, bytes_of(key, strlen(key)));
-    wr_u8(w, ':');
+    struct printer to = {.out = out, .size = size};
+    for (size_t i = 0; i < fields->count; i++) {
+        const struct shim_field *field = &fields->field[i];
+        put_octet(&to, i == 0 ? '{' : ',');
+        put_string(&to, bytes_of(field->name, strlen(field->name)));
+        put_octet(&to, ':');
+        switch (field->kind) {
+        case SHIM_FIELD_NONE:
+            put_text(&to, "null");
+            break;
+        case SHIM_FIELD_TEXT:
+            put_string(&to, field->text);
+            break;
+        case SHIM_FIELD_NUMBER:
+            put_number(&to, field->number);
+            break;
+        case SHIM_FIELD_TRUTH:
+            put_text(&to, field->number != 0 ? "true" : "false");
+            break;
+        }
+    }
+    put_text(&to, "}\n");
+    return to.full ? 0 : to.length;
 }
 
-static void put_word(struct writer *w, const char *key, const char *value)
+/* ---- for the journal ---- */
+
+/* In one line if it is one and plain, else with its length in front (systemd.io, "Native Journal
+ * Protocol"): no octet of a value can begin another field. */
+static void put_entry_text(struct printer *to, struct bytes text)
 {
-    put_key(w, key);
-    if (value != NULL) {
-        put_string(w, bytes_of(value, strlen(value)));
+    bool plain = true;
+    for (size_t i = 0; i < text.len; i++) {
+        plain = plain && (text.data[i] >= 0x20 || text.data[i] == '\t');
+    }
+    put_octet(to, plain ? '=' : '\n');
+    for (size_t i = 0; !plain && i < sizeof(uint64_t); i++) {
+        put_octet(to, (uint8_t)((uint64_t)text.len >> (8 * i)));
+    }
+    put_octets(to, text.data, text.len);
+    put_octet(to, '\n');
+}
+
+/* ECHSHIM_HELLO_BYTES_INNER. */
+static void put_entry_name(struct printer *to, const char *name)
+{
+    put_text(to, "ECHSHIM");
+    put_octet(to, '_');
+    for (; *name != '\0'; name++) {
+        put_octet(to, (uint8_t)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name));
+    }
+}
+
+/* What is not there has no field. */
+static void put_entry_field(struct printer *to, const struct shim_field *field)
+{
+    if (field->kind == SHIM_FIELD_NONE) {
+        return;
+    }
+    put_entry_name(to, field->name);
+    if (field->kind == SHIM_FIELD_TEXT) {
+        put_entry_text(to, field->text);
+        return;
+    }
+    put_octet(to, '=');
+    if (field->kind == SHIM_FIELD_NUMBER) {
+        put_number(to, field->number);
     } else {
-        put_text(w, "null");
+        put_text(to, field->number != 0 ? "true" : "false");
+    }
+    put_octet(to, '\n');
+}
+
+/* Empty where there is none. */
+static struct bytes text_of(const struct shim_report_fields *fields, const char *name)
+{
+    for (size_t i = 0; i < fields->count; i++) {
+        if (strcmp(fields->field[i].name, name) == 0 && fields->field[i].kind == SHIM_FIELD_TEXT) {
+            return fields->field[i].text;
+        }
+    }
+    return (struct bytes){0};
+}
+
+static bool is_word(struct bytes text, const char *word)
+{
+    return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
+}
+
+/* For people: what a terminal would act on is not in it. */
+static void put_shown(struct printer *to, struct bytes text)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        put_octet(to, text.data[i] >= 0x20 && text.data[i] <= 0x7e ? text.data[i] : '?');
     }
 }
 
-/* A number, or null where `known` says that there is none. */
-static void put_number(struct writer *w, const char *key, bool known, uint64_t value)
+static struct bytes base_name(struct bytes path)
 {
-    char number[24];
-    (void)snprintf(number, sizeof number, "%llu", (unsigned long long)value);
-    put_key(w, key);
-    put_text(w, known ? number : "null");
-}
-
-static void put_time(struct writer *w, uint64_t time_ms)
-{
-    time_t seconds = (time_t)(time_ms / 1000);
-    struct tm utc;
-    char date[24] = "";
-    char text[32];
-    if (gmtime_r(&seconds, &utc) != NULL) {
-        (void)strftime(date, sizeof date, "%Y-%m-%dT%H:%M:%S", &utc);
+    size_t begin = path.len;
+    while (begin > 0 && path.data[begin - 1] != '/') {
+        begin--;
     }
-    (void)snprintf(text, sizeof text, "%s.%03uZ", date, (unsigned)(time_ms % 1000));
-    put_word(w, "time", text);
+    return bytes_of(path.data + begin, path.len - begin);
 }
 
-static void put_config(struct writer *w, const struct shim_report *report)
+/* wget: secret.example.org: grease (nodata) */
+static void put_message(struct printer *to, const struct shim_report_fields *fields)
 {
-    put_key(w, "public_name");
-    if (report->has_config) {
-        put_string(w, report->public_name);
-    } else {
-        put_text(w, "null");
+    struct bytes program = text_of(fields, "program");
+    struct bytes host = text_of(fields, "host");
+    struct bytes reason = text_of(fields, "reason");
+    put_text(to, "MESSAGE=");
+    if (program.len > 0) {
+        put_shown(to, base_name(program));
+        put_text(to, ": ");
     }
-    put_number(w, "config_id", report->has_config, report->config_id);
-    put_number(w, "kem", report->has_config, report->suite.kem_id);
-    put_number(w, "kdf", report->has_config, report->suite.kdf_id);
-    put_number(w, "aead", report->has_config, report->suite.aead_id);
+    if (host.len > 0) {
+        put_shown(to, host);
+        put_text(to, ": ");
+    }
+    put_shown(to, text_of(fields, "outcome"));
+    if (reason.len > 0) {
+        put_text(to, " (");
+        put_shown(to, reason);
+        put_octet(to, ')');
+    }
+    put_octet(to, '\n');
 }
 
-enum ech_status shim_report_encode(struct writer *w, const struct shim_report *report,
-                                   const struct shim_report_origin *origin)
+/* Of syslog (RFC 5424, 6.2.1): ECH is informational (6), a name in clear a notice (5), a connection
+ * that was not made a warning (4). */
+static char priority_of(struct bytes outcome)
 {
-    put_time(w, origin->time_ms);
-    put_number(w, "pid", true, (uint64_t)origin->pid);
-    put_word(w, "program", origin->program);
-    put_word(w, "library", report->library);
-    put_word(w, "host", report->host);
-    put_number(w, "port", report->port != 0, (uint64_t)report->port);
-    put_word(w, "mode", shim_mode_name(report->mode));
-    put_word(w, "outcome", report->outcome);
-    put_word(w, "reason", report->reason);
-    put_word(w, "source", report->source);
-    put_word(w, "resolver", report->resolver);
-    put_config(w, report);
-    put_key(w, "hello_retry_request");
-    put_text(w, report->hello_retry_request ? "true" : "false");
-    put_number(w, "retries", true, report->retries);
-    put_number(w, "hello_bytes_inner", report->hello_bytes_inner != 0, report->hello_bytes_inner);
-    put_number(w, "hello_bytes_outer", report->hello_bytes_outer != 0, report->hello_bytes_outer);
-    put_number(w, "lookup_us", true, report->lookup_us);
-    put_number(w, "hello_us", true, report->hello_us);
-    put_text(w, "}\n");
-    return wr_finish(w);
+    if (is_word(outcome, "accepted")) {
+        return '6';
+    }
+    bool clear =
+        is_word(outcome, "grease") || is_word(outcome, "plain") || is_word(outcome, "disabled");
+    return clear ? '5' : '4';
+}
+
+size_t shim_report_journal(const struct shim_report_fields *fields, char *out, size_t size)
+{
+    struct printer to = {.out = out, .size = size};
+    put_message(&to, fields);
+    put_text(&to, "MESSAGE_ID=" SHIM_REPORT_MESSAGE_ID "\nPRIORITY=");
+    put_octet(&to, (uint8_t)priority_of(text_of(fields, "outcome")));
+    put_text(&to, "\nSYSLOG_IDENTIFIER=libechshim\n");
+    for (size_t i = 0; i < fields->count; i++) {
+        put_entry_field(&to, &fields->field[i]);
+    }
+    return to.full ? 0 : to.length;
 }

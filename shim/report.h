@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The report: one JSON line for each handshake (design, section 9).
+ * The report: one JSON line, or one entry of the journal, for each handshake (design, section 9).
  */
 #ifndef SHIM_REPORT_H
 #define SHIM_REPORT_H
@@ -42,18 +42,58 @@ struct shim_report_origin {
     const char *program; /* path of the executable */
 };
 
-/* Writes the line, with its newline, to `w`. Any octets in the strings give valid JSON. */
-ECH_MUST_USE enum ech_status shim_report_encode(struct writer *w, const struct shim_report *report,
-                                                const struct shim_report_origin *origin);
+enum shim_field_kind { SHIM_FIELD_NONE, SHIM_FIELD_TEXT, SHIM_FIELD_NUMBER, SHIM_FIELD_TRUTH };
+
+/* One field of the report; NONE is what JSON calls null. */
+struct shim_field {
+    const char *name;
+    enum shim_field_kind kind;
+    struct bytes text; /* borrowed; any octets */
+    uint64_t number;   /* of NUMBER; of TRUTH 0 or 1 */
+};
+
+enum {
+    SHIM_REPORT_FIELDS = 22,
+    SHIM_REPORT_MAX = 16384, /* octets of a report, however it is written */
+    SHIM_TIME_SIZE = 40,
+    SHIM_DECIMAL_MAX = 20
+};
+
+/* Where its own text is used, it may not be moved. */
+struct shim_report_fields {
+    struct shim_field field[SHIM_REPORT_FIELDS];
+    size_t count;
+    char time[SHIM_TIME_SIZE];
+};
+
+/* All fields, in the order of the report; every way to write a report takes them from here. */
+void shim_report_collect(struct shim_report_fields *out, const struct shim_report *report,
+                         const struct shim_report_origin *origin);
+
+/*
+ * Write a report and give its length in octets, 0 if it is larger than `size`. Any octets in the
+ * fields give valid JSON, one line with its newline; and a valid entry of the journal's native
+ * protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), in which a field is ECHSHIM_ and its name, and
+ * those of kind NONE are left out.
+ */
+size_t shim_report_json(const struct shim_report_fields *fields, char *out, size_t size);
+size_t shim_report_journal(const struct shim_report_fields *fields, char *out, size_t size);
+
+/* By this the journal knows an entry of ours; it never changes (journalctl MESSAGE_ID=...). */
+#define SHIM_REPORT_MESSAGE_ID "4575195f3aa7426aaea9b4c9635aebf5"
+
+/* Writes a number in decimal and gives the length, at most SHIM_DECIMAL_MAX. */
+size_t shim_decimal(char *out, uint64_t value);
 
 /* Once, before the first line: notes which file a descriptor of the settings is, so that no other
  * one is written to. */
 void shim_report_start(const struct shim_settings *settings);
 
 /*
- * Appends the line to the report that the settings name, by one write; does nothing without one.
- * The file is made with mode 0600 and never followed through a symbolic link. Failures are logged,
- * never passed on. errno is kept.
+ * Appends the line to the report that the settings name, by one write, or sends the entry to the
+ * journal without waiting; does nothing without one. The file is made with mode 0600 and never
+ * followed through a symbolic link. Failures are logged (of the journal the first), never passed
+ * on. errno is kept.
  */
 void shim_report_append(const struct shim_settings *settings, const struct shim_report *report);
 

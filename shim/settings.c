@@ -9,6 +9,7 @@
 #include <strings.h>
 
 #include "ech/config.h"
+#include "shim/journal.h"
 #include "shim/names_wanted.h"
 #include "shim/ports.h"
 
@@ -257,6 +258,10 @@ static enum ech_status parse_report(struct shim_settings *settings,
         } else {
             problem(source, "ECHSHIM_REPORT", value, "nothing is reported");
         }
+        return ECH_OK;
+    }
+    if (strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0) {
+        settings->report_journal = true;
         return ECH_OK;
     }
     settings->report = strdup(value);

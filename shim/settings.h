@@ -39,8 +39,9 @@ struct shim_settings {
     bool private;            /* ECH also where a private address did not come from the resolver that
                                 gave the ECHConfig */
     enum shim_log_level log_level;
-    int report_fd; /* of fd:N, else -1 */
-    char *report;  /* path, or NULL for none or where report_fd is set */
+    int report_fd;       /* of fd:N, else -1 */
+    bool report_journal; /* journald: to the journal of the system */
+    char *report;        /* path, or NULL for none or where one of the two is set */
     struct shim_static_config *static_configs;
     size_t static_config_count;
     char *ca_file; /* trust anchors for public_name; NULL: the system's */

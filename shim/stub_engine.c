@@ -72,6 +72,11 @@ static ssize_t call_real_send(int fd, const void *data, size_t length, int flags
     CALL_REAL(send, fd, data, length, flags);
 }
 
+static ssize_t call_real_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    CALL_REAL(sendmsg, fd, message, flags);
+}
+
 static int call_real_getaddrinfo(const char *node, const char *service,
                                  const struct addrinfo *hints, struct addrinfo **result)
 {
@@ -85,6 +90,7 @@ static const struct shim_stub offer = {
     .connect = call_real_connect,
     .write = call_real_write,
     .send = call_real_send,
+    .sendmsg = call_real_sendmsg,
     .getaddrinfo = call_real_getaddrinfo,
     .guarded_sendmsg = sendmsg,
     .enter = stub_enter,

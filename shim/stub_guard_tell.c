@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the guard tells what it saw: a report line and a line of the log, each by one system call,
- * from buffers that were filled in at the start. The engine is not asked: it may not be loaded, and
- * a write is no place to load it.
+ * How the guard tells what it saw: a report and a line of the log, each by one system call, with
+ * what was found out at the start. The engine is not asked: it may not be loaded, and a write is no
+ * place to load it. It may also come from a signal handler, on a small stack.
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/guard_line.h"
+#include "shim/journal.h"
+#include "shim/report.h"
 #include "shim/stub_guard.h"
 
 enum { PROGRAM_SIZE = 1024 };
@@ -26,7 +28,9 @@ struct target {
 
 static struct target report_to = {.fd = -1};
 static struct target log_to = {.fd = -1};
-static char program[PROGRAM_SIZE * 2 + 3];
+static bool report_to_journal;
+static bool sights_logged; /* else failures alone */
+static char program[PROGRAM_SIZE];
 
 static bool is_set(const struct target *target)
 {
@@ -47,6 +51,12 @@ static void set_report(const char *value)
     if (value == NULL || *value == '\0') {
         return;
     }
+    if (strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0) {
+        (void)stub_libc(SHIM_HOOK_sendmsg);
+        (void)stub_libc(SHIM_HOOK_write);
+        report_to_journal = true;
+        return;
+    }
     if (strncmp(value, "fd:", 3) != 0) {
         set_path(&report_to, value);
         return;
@@ -63,14 +73,18 @@ static void set_report(const char *value)
 
 static void set_log(const char *level, const char *file)
 {
-    /* A hello that passed is a fact for "info", like every other outcome in shim/session. */
-    if (level == NULL || (strcmp(level, "info") != 0 && strcmp(level, "debug") != 0)) {
-        return;
-    }
-    if (file != NULL && *file != '\0') {
-        set_path(&log_to, file);
-    } else {
-        log_to.fd = STDERR_FILENO;
+    static const char *const levels[] = {"error", "warn", "info", "debug"};
+    for (size_t i = 0; level != NULL && i < sizeof levels / sizeof *levels; i++) {
+        if (strcmp(level, levels[i]) != 0) {
+            continue;
+        }
+        /* A hello that passed is a fact for "info", like every other outcome in shim/session. */
+        sights_logged = i >= 2;
+        if (file != NULL && *file != '\0') {
+            set_path(&log_to, file);
+        } else {
+            log_to.fd = STDERR_FILENO;
+        }
     }
 }
 
@@ -78,12 +92,10 @@ bool stub_tell_settle(void)
 {
     set_report(secure_getenv("ECHSHIM_REPORT"));
     set_log(secure_getenv("ECHSHIM_LOG"), secure_getenv("ECHSHIM_LOG_FILE"));
-    bool asked = is_set(&report_to) || is_set(&log_to);
+    bool asked = is_set(&report_to) || report_to_journal || sights_logged;
     if (asked) {
-        char path[PROGRAM_SIZE];
-        ssize_t length = readlink("/proc/self/exe", path, sizeof path - 1);
-        path[length > 0 ? length : 0] = '\0';
-        shim_guard_line_program(program, sizeof program, length > 0 ? path : NULL);
+        ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
+        program[length > 0 ? length : 0] = '\0';
     }
     return asked;
 }
@@ -112,47 +124,79 @@ static void append(const struct target *target, const struct iovec *parts, int c
     }
 }
 
-static void log_line(const struct shim_guard_sight *sight)
+/* libechshim[4711] LEVEL: WHAT: OUTCOME (REASON) */
+static void log_line(const char *level, const char *what, const char *outcome, const char *reason)
 {
-    char pid[20];
-    static const char head[] = "libechshim[";
-    static const char middle[] = "] info: on its way without the shim: ";
+    char pid[SHIM_DECIMAL_MAX];
     const struct iovec parts[] = {
-        part_of(head, sizeof head - 1),
-        part_of(pid, shim_guard_decimal(pid, (uint64_t)sight->pid)),
-        part_of(middle, sizeof middle - 1),
-        part_of(sight->outcome, strlen(sight->outcome)),
+        part_of("libechshim[", strlen("libechshim[")),
+        part_of(pid, shim_decimal(pid, (uint64_t)getpid())),
+        part_of("] ", 2),
+        part_of(level, strlen(level)),
+        part_of(": ", 2),
+        part_of(what, strlen(what)),
+        part_of(": ", 2),
+        part_of(outcome, strlen(outcome)),
         part_of(" (", 2),
-        part_of(sight->reason, strlen(sight->reason)),
+        part_of(reason, strlen(reason)),
         part_of(")\n", 2),
     };
     append(&log_to, parts, sizeof parts / sizeof *parts);
 }
 
-static void report_line(const struct shim_guard_sight *sight)
+/* A journal that is not there is so for every sight: said once. */
+static void send_to_journal(const char *entry, size_t length, const struct shim_report *report)
 {
-    char head[SHIM_GUARD_HEAD];
-    char tail[SHIM_GUARD_TAIL];
-    const struct iovec parts[] = {
-        part_of(head, shim_guard_line_head(head, sight)),
-        part_of(program, strlen(program)),
-        part_of(tail, shim_guard_line_tail(tail, sight)),
+    static atomic_bool said;
+    const struct shim_journal_calls real = {
+        .sendmsg = (__typeof__(&sendmsg))stub_libc(SHIM_HOOK_sendmsg),
+        .write = (__typeof__(&write))stub_libc(SHIM_HOOK_write),
     };
-    append(&report_to, parts, sizeof parts / sizeof *parts);
+    bool sent = real.sendmsg != NULL && real.write != NULL &&
+                shim_journal_send(SHIM_JOURNAL_SOCKET, &real, entry, length);
+    if (!sent && is_set(&log_to) && !atomic_exchange(&said, true)) {
+        log_line("error", "the journal cannot be told", report->outcome, report->reason);
+    }
+}
+
+static void tell_report(const struct shim_report *report)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    const struct shim_report_origin origin = {
+        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+        .pid = (int)getpid(),
+        .program = program[0] != '\0' ? program : NULL,
+    };
+    struct shim_report_fields fields;
+    shim_report_collect(&fields, report, &origin);
+    char *text =
+        mmap(NULL, SHIM_REPORT_MAX, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (text == MAP_FAILED) {
+        return;
+    }
+    if (report_to_journal) {
+        size_t length = shim_report_journal(&fields, text, SHIM_REPORT_MAX);
+        send_to_journal(text, length, report);
+    } else {
+        const struct iovec line = part_of(text, shim_report_json(&fields, text, SHIM_REPORT_MAX));
+        append(&report_to, &line, 1);
+    }
+    (void)munmap(text, SHIM_REPORT_MAX);
 }
 
 /* The word of the report for it. */
-static void set_reason(struct shim_guard_sight *sight, enum stub_sight what)
+static void set_reason(struct shim_report *report, enum stub_sight what)
 {
     switch (what) {
     case STUB_SIGHT_HELLO:
-        sight->reason = "unhooked_tls";
+        report->reason = "unhooked_tls";
         break;
     case STUB_SIGHT_DATAGRAM:
-        sight->reason = "quic";
+        report->reason = "quic";
         break;
     case STUB_SIGHT_NAMES:
-        sight->reason = "plain_dns";
+        report->reason = "plain_dns";
         break;
     }
 }
@@ -160,21 +204,14 @@ static void set_reason(struct shim_guard_sight *sight, enum stub_sight what)
 void stub_tell(uint16_t port, bool refused, enum stub_sight what)
 {
     int saved = errno;
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_REALTIME, &now);
-    struct shim_guard_sight sight = {
-        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-        .pid = (int)getpid(),
-        .port = port,
-        .mode = shim_mode_name(stub_mode()),
-        .outcome = refused ? "refused" : "plain",
-    };
-    set_reason(&sight, what);
-    if (is_set(&report_to)) {
-        report_line(&sight);
+    struct shim_report report = {.port = port, .mode = stub_mode(), .source = "none"};
+    report.outcome = refused ? "refused" : "plain";
+    set_reason(&report, what);
+    if (is_set(&report_to) || report_to_journal) {
+        tell_report(&report);
     }
-    if (is_set(&log_to)) {
-        log_line(&sight);
+    if (sights_logged) {
+        log_line("info", "on its way without the shim", report.outcome, report.reason);
     }
     errno = saved;
 }

@@ -10,7 +10,9 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-enum { NONCE_MAX = 64, DECIMAL_MAX = 20 };
+#include "shim/report.h"
+
+enum { NONCE_MAX = 64 };
 
 static _Atomic int follow = STUB_FOLLOW_NO;
 
@@ -48,20 +50,6 @@ static bool read_number(const char **text, uint64_t *out)
     return true;
 }
 
-static size_t decimal(char out[DECIMAL_MAX], uint64_t value)
-{
-    char digits[DECIMAL_MAX];
-    size_t count = 0;
-    do {
-        digits[count++] = (char)('0' + value % 10);
-        value /= 10;
-    } while (value != 0);
-    for (size_t i = 0; i < count; i++) {
-        out[i] = digits[count - 1 - i];
-    }
-    return count;
-}
-
 /* The descriptor is closed at once: the program never sees it. If it is not the launcher's socket
  * (a program without the stub was in between, and closed it), it is somebody else's and left alone.
  */
@@ -75,11 +63,11 @@ static void prove(const char *text)
         status.st_ino != inode) {
         return;
     }
-    char pid[DECIMAL_MAX];
+    char pid[SHIM_DECIMAL_MAX];
     const struct iovec parts[] = {
         part_of(text, strlen(text)),
         part_of(" ", 1),
-        part_of(pid, decimal(pid, (uint64_t)getpid())),
+        part_of(pid, shim_decimal(pid, (uint64_t)getpid())),
     };
     const struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                                    .msg_iovlen = sizeof parts / sizeof *parts};

@@ -25,7 +25,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c guard_line.c socket_identity.c \
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c journal.c socket_identity.c \
                      address.c downgrade.c route.c \
                      stub_guard.c stub_guard_table.c stub_guard_tell.c stub_tunnel.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
@@ -44,7 +44,7 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
-FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c downgrade.c settings.c report.c verify.c kept.c))
+FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c downgrade.c settings.c verify.c kept.c))
 FAULT_SHIM_SRC += shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c tls_responder.c vectors.c)
 
@@ -190,7 +190,7 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/un
 LAUNCHER_TESTS := build/launcher-tests
 # What judges a world of tests, for programs that are not build/preload-tests.
 WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _expect.c)
-LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC)
+LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC) tests/preload/journal.c
 LAUNCHER_PROGRAMS := build/launcher-programs
 # A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
 LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))

@@ -128,6 +128,12 @@ int run_execute(const struct program *program, const struct options *options);
  * program ended, also by signal; else an exit code. */
 int wait_for_program(const struct program *program, const struct options *options);
 
+/* ---- echshim_journal.c ---- */
+
+/* Sends the report's lines to the journal as the entries that they would have been. False, with
+ * errno: the journal cannot be told. */
+bool journal_send(FILE *report);
+
 /* ---- echshim_table.c ---- */
 
 /* The report's lines as a table, or as JSON lines. False: a line was none of ours and left out. */

@@ -9,6 +9,7 @@
 
 #include "dns/resolver.h"
 #include "ech/config.h"
+#include "shim/journal.h"
 #include "shim/ports.h"
 #include "tools/echshim.h"
 
@@ -234,7 +235,7 @@ static int set_variable(const struct setting *setting, const char *value)
 {
     char absolute[2 * PATH_MAX];
     if (setting->path && value[0] != '/' && strncmp(value, "fd:", 3) != 0 &&
-        !(setting == &settings[REPORT] && strcmp(value, "journald") == 0)) {
+        !(setting == &settings[REPORT] && strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0)) {
         char folder[PATH_MAX];
         if (getcwd(folder, sizeof folder) == NULL) {
             say(ECHSHIM, "the current folder has no name: %s", strerror(errno));
@@ -369,7 +370,8 @@ void options_help(FILE *out)
         "  --log=LEVEL          off, error, warn, info or debug\n"
         "  --log-file=FILE      where the log goes\n"
         "  --report             a table of all handshakes, on standard error, at the end\n"
-        "  --report=FILE        a JSON line for each handshake is appended to FILE (or fd:N)\n"
+        "  --report=FILE        a JSON line for each handshake is appended to FILE (or fd:N);\n"
+        "                       journald: an entry for each to the system's journal\n"
         "  --json               with --report, --inspect: JSON instead of a table\n"
         "  --inspect            what the program does about TLS, and what the shim will do: it is "
         "not\n"

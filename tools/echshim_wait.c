@@ -22,6 +22,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/journal.h"
+#include "shim/report.h"
 #include "tools/echshim.h"
 
 /* A kill of a group is one system call, in the middle of which we may be woken. */
@@ -67,30 +69,34 @@ static void remove_report(const struct parent *parent)
     (void)rmdir(parent->folder);
 }
 
-/* The same lines for whoever asked for them: a file as the shim itself opens it, or a descriptor.
- */
-static void copy_report(const struct parent *parent, FILE *report)
+/* To a file as the shim itself opens it, or to a descriptor. */
+static bool copy_lines(const struct parent *parent, FILE *report)
 {
-    char line[16384];
-    const char *to = parent->asked;
-    bool descriptor = strncmp(to, "fd:", 3) == 0;
-    if (strcmp(to, "journald") == 0) {
-        say(ECHSHIM, "with --report the journal is told nothing");
-        return;
-    }
-    int fd = descriptor
-                 ? parent->asked_fd
-                 : open(to, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
-                        S_IRUSR | S_IWUSR);
+    char line[SHIM_REPORT_MAX];
+    bool descriptor = strncmp(parent->asked, "fd:", 3) == 0;
+    int fd = descriptor ? parent->asked_fd
+                        : open(parent->asked,
+                               O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY,
+                               S_IRUSR | S_IWUSR);
     bool written = fd >= 0;
     while (written && fgets(line, sizeof line, report) != NULL) {
         written = write(fd, line, strlen(line)) == (ssize_t)strlen(line);
     }
-    if (!written) {
-        say(ECHSHIM, "the report cannot be written to %s: %s", to, strerror(errno));
-    }
+    int failure = errno;
     if (fd >= 0) {
         (void)close(fd);
+    }
+    errno = failure;
+    return written;
+}
+
+/* The same for whoever asked for it. */
+static void copy_report(const struct parent *parent, FILE *report)
+{
+    bool written = strcmp(parent->asked, SHIM_REPORT_TO_JOURNAL) == 0 ? journal_send(report)
+                                                                      : copy_lines(parent, report);
+    if (!written) {
+        say(ECHSHIM, "the report cannot be written to %s: %s", parent->asked, strerror(errno));
     }
     rewind(report);
 }

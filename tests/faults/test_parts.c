@@ -8,7 +8,6 @@
 #include "ech/grease.h"
 #include "shim/downgrade.h"
 #include "shim/kept.h"
-#include "shim/report.h"
 #include "shim/settings.h"
 #include "shim/verify.h"
 #include "tests/faults/faults.h"
@@ -163,25 +162,7 @@ static void settings(const void *context)
     shim_settings_free(&parsed);
 }
 
-/* ---- shim/report.c, kept.c, downgrade.c ---- */
-
-static void report(const void *context)
-{
-    const struct shim_report_origin origin = {.pid = 1, .program = "/usr/bin/curl"};
-    const struct shim_report told = {.library = "openssl",
-                                     .host = "secret.example.org",
-                                     .outcome = "accepted",
-                                     .source = "dns",
-                                     .has_config = true,
-                                     .public_name = bytes_of("public.example", 14)};
-    struct writer w;
-    (void)context;
-    wr_init(&w, 0);
-    enum ech_status status = FAULTY(shim_report_encode(&w, &told, &origin));
-    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
-    cr_assert_eq(wr_view(&w).len > 0, status == ECH_OK, "half a line");
-    wr_free(&w);
-}
+/* ---- shim/kept.c, downgrade.c ---- */
 
 enum { LIFETIME = 1000 };
 
@@ -226,7 +207,6 @@ Test(part_faults, shim)
     const struct bytes configs = bytes_of("retry_configs", 13);
     const struct bytes disabled = bytes_of(NULL, 0);
     faults_run("settings", FAULT_MEMORY, 7, settings, NULL);
-    faults_run("report", FAULT_MEMORY, 1, report, NULL);
     faults_run("kept retry_configs", FAULT_MEMORY, 3, kept, &configs);
     faults_run("kept disablement", FAULT_MEMORY, 1, kept, &disabled);
     faults_run("downgrade", FAULT_MEMORY, 0, downgrade, NULL);

@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "shim/downgrade.h"
-#include "shim/guard_line.h"
 #include "shim/policy.h"
 #include "shim/ports.h"
 #include "shim/report.h"
@@ -95,68 +94,6 @@ Test(guard, datagrams)
     cr_assert(shim_hello_in_datagram(dtls, sizeof dtls));
     cr_assert_not(shim_hello_in_datagram(dtls, sizeof dtls - 1));
     cr_assert_not(shim_hello_in_datagram(NULL, 0));
-}
-
-/* ---- the report line is shim/report's, octet by octet ---- */
-
-static void check_line(uint64_t time_ms, const char *path, bool refused)
-{
-    const struct shim_guard_sight sight = {.time_ms = time_ms,
-                                           .pid = 4711,
-                                           .port = 8443,
-                                           .mode = refused ? "strict" : "opportunistic",
-                                           .outcome = refused ? "refused" : "plain",
-                                           .reason = "unhooked_tls"};
-    const struct shim_report report = {.port = sight.port,
-                                       .mode = refused ? SHIM_MODE_STRICT : SHIM_MODE_OPPORTUNISTIC,
-                                       .outcome = sight.outcome,
-                                       .reason = sight.reason,
-                                       .source = "none"};
-    const struct shim_report_origin origin = {
-        .time_ms = time_ms, .pid = sight.pid, .program = path};
-    char head[SHIM_GUARD_HEAD];
-    char tail[SHIM_GUARD_TAIL];
-    char program[64];
-    shim_guard_line_program(program, sizeof program, path);
-    size_t head_length = shim_guard_line_head(head, &sight);
-    size_t tail_length = shim_guard_line_tail(tail, &sight);
-    struct writer line;
-    struct writer expected;
-    wr_init(&line, 0);
-    wr_init(&expected, 0);
-    wr_bytes(&line, bytes_of(head, head_length));
-    wr_bytes(&line, bytes_of(program, strlen(program)));
-    wr_bytes(&line, bytes_of(tail, tail_length));
-    cr_assert_eq(wr_finish(&line), ECH_OK);
-    cr_assert_eq(shim_report_encode(&expected, &report, &origin), ECH_OK);
-    cr_assert(bytes_equal(wr_view(&line), wr_view(&expected)), "%.*s%.*s", (int)line.len,
-              (const char *)wr_view(&line).data, (int)expected.len,
-              (const char *)wr_view(&expected).data);
-    wr_free(&line);
-    wr_free(&expected);
-}
-
-Test(guard, the_report_line_is_the_usual_one)
-{
-    check_line(0, "/usr/bin/a", true);
-    check_line(951782399999, "/opt/\"q\\\x01\xc3\xa9", false); /* 28 and 29 February 2000 */
-    check_line(951868799000, NULL, true);
-    check_line(1709251199001, "/x", true);  /* 29 February 2024 */
-    check_line(4107542400000, "/x", false); /* 1 March 2100 */
-    for (uint64_t day = 0; day < 800 * 366; day += 13) {
-        check_line(day * 86400000 + 12345678, "/x", true);
-    }
-}
-
-Test(guard, a_program_that_does_not_fit_is_null)
-{
-    char program[8];
-    shim_guard_line_program(program, sizeof program, "12345");
-    cr_assert_str_eq(program, "\"12345\"");
-    shim_guard_line_program(program, sizeof program, "123456");
-    cr_assert_str_eq(program, "null");
-    shim_guard_line_program(program, sizeof program, NULL);
-    cr_assert_str_eq(program, "null");
 }
 
 /* ---- ports ---- */

@@ -240,6 +240,15 @@ Test(settings, log_and_report)
     cr_assert_str_eq(settings.report, "fd9");
     cr_assert_eq(settings.report_fd, -1);
     shim_settings_free(&settings);
+    settings = PARSE(0, "ECHSHIM_REPORT", "journald");
+    cr_assert(settings.report_journal);
+    cr_assert_null(settings.report);
+    cr_assert_eq(settings.report_fd, -1);
+    shim_settings_free(&settings);
+    settings = PARSE(0, "ECHSHIM_REPORT", "./journald");
+    cr_assert_not(settings.report_journal);
+    cr_assert_str_eq(settings.report, "./journald");
+    shim_settings_free(&settings);
     settings = PARSE(2, "ECHSHIM_LOG", "ALL", "ECHSHIM_REPORT", "fd:x");
     cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
     cr_assert_null(settings.report);

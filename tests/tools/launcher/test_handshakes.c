@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Handshakes under the launcher, in the world of the preload tests. */
+#include "tests/preload/journal.h"
 #include "tests/preload/world.h"
 #include "tests/tools/launcher/tool.h"
 
@@ -59,4 +60,48 @@ Test(handshakes, without_a_table_the_lines_are_appended)
     const char *lines = world_read(world, "lines", NULL);
     cr_assert_not_null(strstr(lines, "\"outcome\":\"accepted\""), "%s", lines);
     cr_assert_str_empty(result.err);
+}
+
+/* The shim itself tells the journal, or for a table the launcher does, with the same fields. */
+static void check_journal(const char *options, const char *table)
+{
+    struct world *world = world_start(NULL);
+    journal_start(world, "reads");
+    struct run_result result = launch(world, options, "curl -sS --cacert \"$CA\" " URL);
+    expect_exit(&result, 0, "hello");
+    cr_assert((table == NULL && *result.err == '\0') ||
+                  (table != NULL && strstr(result.err, table) != NULL),
+              "%s", result.err);
+    json_t *entries = journal_entries(world, 1);
+    cr_assert_eq(json_array_size(entries), 1);
+    cr_assert_eq(json_object_size(json_array_get(entries, 0)), 4 + 22 - 1);
+    cr_assert_str_eq(journal_value(entries, 0, "ECHSHIM_HOST"), INNER_NAME);
+    cr_assert_str_eq(journal_value(entries, 0, "ECHSHIM_HELLO_RETRY_REQUEST"), "false");
+    cr_assert_str_eq(journal_value(entries, 0, "MESSAGE"), "curl: " INNER_NAME ": accepted");
+    const char *time = journal_value(entries, 0, "ECHSHIM_TIME");
+    cr_assert(time != NULL && strncmp(time, "20", 2) == 0);
+}
+
+Test(handshakes, the_journal)
+{
+    check_journal("--report=journald", NULL);
+}
+
+Test(handshakes, the_journal_and_a_table)
+{
+    check_journal("--report=journald --report", "1 handshake: 1 accepted");
+}
+
+Test(handshakes, a_table_without_the_journal_that_was_asked_for)
+{
+    struct world *world = world_start(NULL);
+    journal_hide(world);
+    struct run_result result =
+        launch(world, "--report=journald --report", "curl -sS --cacert \"$CA\" " URL);
+    expect_exit(&result, 0, "hello");
+    cr_assert_not_null(
+        strstr(result.err,
+               "echshim: the report cannot be written to journald: No such file or directory\n"),
+        "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "1 handshake: 1 accepted"), "%s", result.err);
 }

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The system's journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram
+ * an entry, without libsystemd, which would bring compression and cryptography of its own into
+ * every program.
+ */
+#ifndef SHIM_JOURNAL_H
+#define SHIM_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+
+/* The value of ECHSHIM_REPORT; a file of that name is ./journald. */
+#define SHIM_REPORT_TO_JOURNAL "journald"
+#define SHIM_JOURNAL_SOCKET "/run/systemd/journal/socket"
+
+/* libc's own: by linkage they would be the stub's hooks. */
+struct shim_journal_calls {
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+    ssize_t (*write)(int fd, const void *data, size_t length);
+};
+
+/*
+ * Sends an entry to the socket of that path, what is too large for a datagram as a sealed memfd.
+ * Never waits, never raises SIGPIPE, and leaves no descriptor; async-signal-safe on Linux. False
+ * with errno: ENOENT or ECONNREFUSED where nobody listens, EAGAIN where the listener is behind.
+ */
+bool shim_journal_send(const char *path, const struct shim_journal_calls *real, const void *entry,
+                       size_t length);
+
+#endif
