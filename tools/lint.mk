@@ -32,6 +32,7 @@ lint-manuals: tools
 
 # What is made of something else, and kept in the tree.
 lint-docs:
+	tools/check-links
 	tools/fill-readme --check
 	@for part in 1:accepted 2:rejected; do \
 	    tools/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
