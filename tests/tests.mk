@@ -262,6 +262,7 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 .PHONY: programs
 programs: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	@$(PRELOAD_ENV) $(AS_ROOT) tests/preload/programs.sh $(PRELOAD_TESTS) docs/programs.md
+	@tools/fill-readme
 
 # Leaks and invalid accesses of a few clients; part of check-preload too.
 .PHONY: check-valgrind
