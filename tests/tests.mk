@@ -316,7 +316,7 @@ check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 # ---- the demonstration: the same world, shown instead of judged ----
 DEMO := build/demo
 DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/,world.c world_run.c) \
-            $(addprefix ech/,status.c wire.c records.c client_hello.c)
+            $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/say.c
 
 $(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
 	@mkdir -p $(@D)

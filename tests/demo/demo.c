@@ -7,6 +7,7 @@
 #include "tests/demo/observer.h"
 #include "tests/preload/require.h"
 #include "tests/preload/world.h"
+#include "tools/say.h"
 
 #include <jansson.h>
 #include <stdarg.h>
@@ -122,12 +123,6 @@ static const char *color_of(const char *seen)
     return "";
 }
 
-static bool in_color(void)
-{
-    const char *no_color = getenv("NO_COLOR");
-    return isatty(STDOUT_FILENO) != 0 && (no_color == NULL || *no_color == '\0');
-}
-
 static void show_row(const char *label, const char *without, const char *with)
 {
     printf("    %-30s %-22s %s\n", label, without, with);
@@ -135,7 +130,7 @@ static void show_row(const char *label, const char *without, const char *with)
 
 static void show_wire_row(const char *label, const char *without, const char *with)
 {
-    if (in_color()) {
+    if (say_colored(SAY_COLOR_AUTO, STDOUT_FILENO)) {
         printf("    %-30s %s%-22s\033[m %s%s\033[m\n", label, color_of(without), without,
                color_of(with), with);
     } else {
