@@ -138,6 +138,7 @@ clean:
 help:
 	@echo 'make                   the two libraries and the tools, in $(BUILD)'
 	@echo 'make demo              what an observer reads of wget and curl, without and with the shim'
+	@echo "make playground        a shell in that network: curl, echdig, echprobe against a server with ECH (RUN='COMMAND': only that)"
 	@echo 'make check             all tests; installs the packages they need, where missing (SETUP=: does not)'
 	@echo 'make check-unit        only the unit tests'
 	@echo 'make check-faults      the same code, in which each allocation in turn fails'
@@ -152,6 +153,9 @@ help:
 	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
 	@echo 'make interop           programs of this machine and of other Debian releases against real servers (docs/interop.md)'
 	@echo 'make suites            only those releases: roots in build/suites, by debootstrap, which needs root'
+	@echo 'make check-readme      types the commands of README.md in a Debian 12 with nothing but make; one of them is make check'
+	@echo 'make packages          Debian packages, built and tried for bookworm and trixie (docs/packages.md)'
+	@echo 'make check-packages    one release: SUITE=bookworm'
 	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
 	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
 	@echo 'make bench-cache       of these, only the look-ups in the caches'

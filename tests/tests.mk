@@ -323,19 +323,36 @@ $(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
 	@echo "LD $@"
 	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell pkg-config --cflags jansson) -o $@ $(DEMO_SRC) $(shell pkg-config --libs jansson)
 
-.PHONY: demo demo-build demo-run
+.PHONY: demo demo-build demo-peers demo-run
 demo:
 	@$(SETUP) build demo
 	@$(MAKE) --no-print-directory $(PARALLEL) demo-build
 	@$(MAKE) --no-print-directory demo-run
 
-demo-build: $(LIBS_BUILT) $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
+demo-peers: $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
+demo-build: $(LIBS_BUILT) demo-peers
 
 demo-run:
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
 
+# A shell in that world, or RUN='COMMAND' there; with commands on standard input too.
+.PHONY: playground
+playground:
+	@$(SETUP) build demo >&2
+	@$(MAKE) --no-print-directory $(PARALLEL) demo-build tools >&2
+	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(AS_ROOT) $(DEMO) --playground \
+	    $(if $(value RUN),'$(subst ','\'',$(value RUN))')
+
 include tests/bench/bench.mk
 include tests/interop/interop.mk
+include tests/packages/packages.mk
+
+# README's commands, as printed, in a Debian 12 that has nothing but make; make check is one of them, so this is no part of it.
+.PHONY: check-readme
+check-readme:
+	@$(SETUP) suites
+	@mkdir -p $(SUITES)
+	tests/readme/readme.sh $(SUITES)
 
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz

@@ -12,7 +12,7 @@ test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsut
       git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
-demo="$build android-libboringssl-dev unbound gnutls-bin wget curl util-linux"
+demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux"
 suites='debootstrap util-linux'
 
 [ $# -gt 0 ] || set -- build test lint demo

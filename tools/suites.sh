@@ -1,9 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# suites.sh FOLDER SUITE: makes FOLDER/SUITE, a root of that Debian release for make interop, and keeps it. Its packages come from
-# where this machine's own come from. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In every
-# other suite: what the shim is built with and the programs that run under it there; the shim is built in it too, into
-# FOLDER/SUITE-shim.
+# suites.sh FOLDER SUITE [KIND]: makes a root of that Debian release and keeps it. Its packages come from where this machine's own
+# come from.
+#   (no kind)  FOLDER/SUITE, for make interop. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In
+#              every other suite: what the shim is built with and the programs that run under it there; the shim is built in it too,
+#              into FOLDER/SUITE-shim
+#   fresh      FOLDER/SUITE-fresh: Debian as it is made, and make; for make check-readme, and to install packages in
+#   packaging  FOLDER/SUITE-packaging: what packages are built, judged and tested with; for make packages
 #
 # Exit 0 when all of that is there, or with a line "skipped: why" where the root cannot be made: no root's rights, no
 # mirror, no time; sid and experimental also change from day to day. A shim that does not build there is a failure.
@@ -11,20 +14,28 @@ set -eu
 
 folder=$1
 suite=$2
-root=$folder/$suite
-log=$folder/$suite.log
+kind=${3:-}
+root=$folder/$suite${kind:+-$kind}
+log=$root.log
 tree=$(realpath .)
 # Seconds for each step.
 limit=${SUITES_SECS:-600}
-case $suite in
+newer=
+case $suite$kind in
 sid)
     packages='libnss3-tools'
     newer='openssl'
     ;;
+*fresh) packages='make' ;;
+*packaging)
+    # With what debian/control asks for.
+    packages="build-essential dpkg-dev lintian autopkgtest
+          $(sed -n '/^Build-Depends:/,/^[^ ]*:/{s/^Build-Depends://;/^[^ ]*:/d;p}' debian/control |
+              sed 's/([^)]*)//g; s/|[^,]*//g' | tr ',\n' '  ')"
+    ;;
 *)
     packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libssl-dev curl wget openssl gnutls-bin
           git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
-    newer=
     ;;
 esac
 
@@ -97,9 +108,9 @@ fi
 # The programs of that root find their names by it; the tests put their own in its place.
 touch "$root/etc/hosts"
 
-if [ "$suite" != sid ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
+if [ "$suite" != sid ] && [ -z "$kind" ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
     tail -n 40 "$log" >&2
     echo "suites: the shim does not build in $suite" >&2
     exit 1
 fi
-echo "suites: $suite is ready"
+echo "suites: ${root##*/} is ready"

@@ -5,6 +5,7 @@
  * status 1 if the observer learns the name although the shim is there, or anything else is not as
  * it has to be. */
 #include "tests/demo/observer.h"
+#include "tests/demo/playground.h"
 #include "tests/preload/require.h"
 #include "tests/preload/world.h"
 #include "tools/say.h"
@@ -220,8 +221,20 @@ static bool show_program(struct world *world, size_t which)
            with.accepted && reported;
 }
 
-int main(void)
+/* The shell or its command, given by whoever makes the playground. */
+static int play(const char *command)
 {
+    struct world *world = world_start(NULL);
+    int status = playground_run(world, command != NULL && *command != '\0' ? command : NULL);
+    world_end();
+    return status;
+}
+
+int main(int argc, char *argv[])
+{
+    if (argc > 1 && strcmp(argv[1], "--playground") == 0) {
+        return play(argv[2]);
+    }
     bool good = true;
     struct world *world = world_start(NULL);
     printf(

@@ -36,7 +36,7 @@ past='activation_date = "2020-01-01 00:00:00"\nexpiration_date = "2021-01-01 00:
 # Where a client could ask about a certificate, if it wanted to give itself away.
 side='ocsp_uri = "http://127.0.0.66/ocsp"\ncrl_dist_points = "http://127.0.0.66/crl"'
 side="$side"'\nca_issuers_uri = "http://127.0.0.66/ca"'
-inner='dns_name = "secret.example.org"\ndns_name = "second.example.org"'
+inner='dns_name = "secret.example.org"\ndns_name = "second.example.org"\ndns_name = "plain.example.org"'
 
 authority ca "libechshim test authority"
 authority stranger-ca "libechshim unknown authority"

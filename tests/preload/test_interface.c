@@ -345,3 +345,37 @@ Test(interface, report_by_a_descriptor_that_is_another_file_now)
     cr_assert_str_empty(world_read(world, "own", NULL));
     expect_report(world, 1, "accepted", NULL);
 }
+
+/* ---- docs/examples ---- */
+
+/* Runs a command under the wrapper for the jobs of a pipeline. */
+static struct run_result under_wrapper(struct world *world, char *mode, const char *command)
+{
+    char line[1024];
+    char library[300];
+    snprintf(library, sizeof library, "LIBECHSHIM=%s", world->library);
+    snprintf(line, sizeof line,
+             "ECHSHIM_CA_FILE=\"$CA\" ECHSHIM_PRIVATE=on ASAN_OPTIONS=detect_leaks=0 "
+             "\"$PKI/../../docs/examples/ci-wrapper\" %s",
+             command);
+    return world_shell(world, RUN_PLAIN, EXTRA(library, mode), line);
+}
+
+Test(interface, ci_wrapper)
+{
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("the wrapper's LD_PRELOAD has no place for a sanitizer's runtime");
+    }
+    struct world *world = world_start(NULL);
+    struct run_result result = under_wrapper(world, "ECHSHIM_MODE=", CURL);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1);
+    result = under_wrapper(world, "ECHSHIM_MODE=", "true");
+    expect_exit(&result, 0, "ci-wrapper: no handshake was reported");
+    result = under_wrapper(world, "ECHSHIM_MODE=", "sh -c 'exit 9'");
+    expect_exit(&result, 9, NULL);
+    /* A job that succeeds, and must not. */
+    result = under_wrapper(world, "ECHSHIM_MODE=opportunistic",
+                           "curl -sS --cacert \"$CA\" https://plain.example.org/");
+    expect_exit(&result, 1, "ci-wrapper: these handshakes were not protected by ECH");
+}

@@ -66,6 +66,8 @@ Test(report, all_fields)
         (json_int_t)1 << 40, "hello_us", 800);
     cr_assert_not_null(expected);
     cr_assert(json_equal(line, expected), "%s", json_dumps(line, 0));
+    json_decref(expected);
+    json_decref(line);
 }
 
 Test(report, what_is_not_known_is_null)
@@ -91,6 +93,7 @@ Test(report, what_is_not_known_is_null)
     }
     cr_assert(json_is_false(json_object_get(line, "hello_retry_request")));
     cr_assert_str_eq(json_string_value(json_object_get(line, "time")), "1970-01-01T00:00:00.000Z");
+    json_decref(line);
 }
 
 /* A name comes from the application or from the network: any octets. */
@@ -111,6 +114,7 @@ Test(report, any_octets)
     json_t *line = encode(&report, &hostile, JSON_ALLOW_NUL);
     cr_assert_eq(json_string_length(json_object_get(line, "public_name")), 256 + 128,
                  "an octet above 7f is a character of two in UTF-8");
+    json_decref(line);
 }
 
 Test(report, a_line_that_does_not_fit_is_none)
@@ -301,6 +305,7 @@ Test(report_journal, every_field_of_the_line_is_in_the_entry)
                      : json_is_boolean(value) ? (json_is_true(value) ? "true" : "false")
                                               : expected);
     }
+    json_decref(line);
 }
 
 Test(report_journal, priorities)

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""README.md as a test. readme.py script README FOLDER: writes FOLDER/driver.sh, which types the commands of README's ```sh fences
+in their order. readme.py judge README FOLDER: looks at what became of them. The rules, for whoever writes README:
+
+  * ```sh: one command a line, no prompt; a line may end in a backslash. All lines are typed into one shell, in the tree. Each has to
+    end with exit status 0, or with what a comment at its end says: "# exit status 121".
+  * ```sh playground: these lines are typed into the shell of make playground.
+  * A fence without a word that follows a ```sh fence, with one paragraph between at most, is what these commands print: its lines stand
+    in the output, in this order; "..." alone on a line is anything. Times, sizes, keys, versions and the
+    like may differ.
+"""
+import pathlib
+import re
+import sys
+
+COMMAND_WORDS = ("make demo", "make check", "make install")
+
+
+class Block:
+    def __init__(self, number, playground):
+        self.playground = playground
+        self.number = number
+        self.commands = []  # (text, status)
+        self.shown = None
+
+    def name(self, index):
+        return f"{self.number:02}-{index:02}"
+
+
+def fences(text):
+    """(word, lines, paragraphs since the one before) of each."""
+    inside, gap, blank = None, 0, True
+    for line in text.split("\n"):
+        if inside is None and line.startswith("```"):
+            inside = (line[3:].strip(), [], gap)
+        elif inside is not None and line.startswith("```"):
+            yield inside
+            inside, gap, blank = None, 0, True
+        elif inside is not None:
+            inside[1].append(line)
+        elif line.startswith("#"):
+            gap, blank = 99, True
+        else:
+            if line.strip() and blank:
+                gap += 1
+            blank = not line.strip()
+    if inside is not None:
+        sys.exit("readme: a fence is not closed")
+
+
+def commands_of(lines):
+    for line in "\n".join(lines).replace("\\\n", " ").split("\n"):
+        if not line.strip() or line.startswith("#"):
+            continue
+        status = re.search(r"#\s*exit status (\d+)\s*$", line)
+        yield line, int(status[1]) if status else 0
+
+
+def blocks_of(readme):
+    blocks = []
+    last = None
+    for word, lines, gap in fences(pathlib.Path(readme).read_text(encoding="utf-8")):
+        if word in ("sh", "sh playground"):
+            last = Block(len(blocks) + 1, word != "sh")
+            last.commands = list(commands_of(lines))
+            blocks.append(last)
+            continue
+        if word == "" and last is not None and gap <= 1 and not (lines and lines[0].startswith("$ ")):
+            last.shown = lines
+        last = None
+    typed = [command for block in blocks for command, _ in block.commands]
+    for words in COMMAND_WORDS:
+        if not any(words in command for command in typed):
+            sys.exit(f"readme: no ```sh fence has {words}: has README changed its marks?")
+    if not any(block.playground for block in blocks):
+        sys.exit("readme: no ```sh playground fence: has README changed its marks?")
+    return blocks
+
+
+def typed(block, folder):
+    """The commands, each with a place for its output and its status."""
+    for index, (command, _) in enumerate(block.commands):
+        place = f"/share/{block.name(index)}"
+        yield f"echo >&9 {quoted(command)}\n{{ {command}\n}} >{place}.out 2>&1\necho $? >{place}.status\n"
+
+
+def quoted(text):
+    return "'" + text.replace("'", "'\\''") + "'"
+
+
+def write_script(blocks, folder):
+    # Whoever is root needs no sudo.
+    parts = ["exec 9>&2 </dev/null\nsudo() { \"$@\"; }\n"]
+    for block in blocks:
+        lines = "".join(typed(block, folder))
+        if block.playground:
+            name = f"{block.number:02}.playground"
+            (folder / name).write_text(lines, encoding="utf-8")
+            lines = f"make -s playground </share/{name} >/share/{name}.log 2>&1\n"
+        parts.append(lines)
+    (folder / "driver.sh").write_text("".join(parts), encoding="utf-8")
+
+
+CHANGING = (
+    (r"\x1b\[[0-9;]*m", ""),
+    (r"\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?", "DATE"),
+    (r"[A-Za-z0-9+/]{40,}=*", "BASE64"),
+    (r"\b[0-9a-f]{32,}\b", "HEX"),
+    (r'_us":\d+', '_us":TIME'),
+    (r"\b\d+(\.\d+)? (us|ms|s|min)\b", "TIME"),
+    (r"\b\d+(\.\d+){2,}\b", "VERSION"),
+    (r"\b\d{3,}\b", "NUMBER"),
+    (r"\s+", " "),
+)
+
+
+def settled(line):
+    for what, instead in CHANGING:
+        line = re.sub(what, instead, line)
+    return line.strip()
+
+
+def missing(shown, printed):
+    """The first line of `shown` from which on it is not in what was printed; None where all is."""
+    have = [settled(line) for line in printed.split("\n")]
+    at = 0
+    chunks = [[]]
+    for line in shown:
+        if line.strip() == "...":
+            chunks.append([])
+        elif line.strip():
+            chunks[-1].append(line)
+    have = [line for line in have if line]
+    for chunk in chunks:
+        wanted = [settled(line) for line in chunk]
+        best = 0
+        for start in range(at, len(have) + 1):
+            same = 0
+            while same < len(wanted) and have[start + same:start + same + 1] == [wanted[same]]:
+                same += 1
+            best = max(best, same)
+            if same == len(wanted):
+                at = start + same
+                break
+        else:
+            return chunk[best]
+    return None
+
+
+def read(name):
+    return name.read_text(encoding="utf-8", errors="replace") if name.exists() else ""
+
+
+def told(out):
+    """Of much output what names a failure, and the end."""
+    lines = out.split("\n")
+    failures = [line for line in lines[:-40] if re.match(r"\[(FAIL|----)\]|.*\b(error|Error):? ", line)]
+    return "\n".join(failures[-60:] + lines[-40:])
+
+
+def judge(blocks, folder):
+    good, bad = 0, 0
+    for block in blocks:
+        printed = ""
+        for index, (command, wanted) in enumerate(block.commands):
+            out = read(folder / (block.name(index) + ".out"))
+            status = read(folder / (block.name(index) + ".status")).strip()
+            printed += out
+            if status == str(wanted):
+                good += 1
+                continue
+            bad += 1
+            how = f"exit status {status}, not {wanted}" if status else "not run"
+            print(f"readme: {how}: {command}\n" + told(out))
+            if not status and block.playground:
+                print(read(folder / f"{block.number:02}.playground.log"))
+        absent = missing(block.shown, printed) if block.shown is not None else None
+        if absent is not None:
+            bad += 1
+            print(f"readme: not printed as README shows it, from this line on: {absent}\nprinted was:\n{printed[-6000:]}")
+        elif block.shown is not None:
+            good += 1
+    print(f"readme: {good} commands and outputs of README are as printed, {bad} are not")
+    return bad == 0
+
+
+def main():
+    what, readme, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
+    blocks = blocks_of(readme)
+    if what == "script":
+        write_script(blocks, folder)
+    elif not judge(blocks, folder):
+        sys.exit(1)
+
+
+main()

@@ -1,0 +1,38 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# readme.sh FOLDER: types README's commands, as printed, in a Debian 12 that has nothing but make, in a copy of this tree; see
+# readme.py for the rules. FOLDER keeps that root for the next time (tools/suites.sh); the copy that is worked in is thrown away.
+set -eu
+folder=$1
+here=$(dirname "$0")
+tools/suites.sh "$folder" bookworm fresh >"$folder/fresh.out" || {
+    cat "$folder/fresh.out"
+    exit 1
+}
+cat "$folder/fresh.out"
+! grep -q '^suites: skipped: ' "$folder/fresh.out" || exit 0
+
+share=$(mktemp -d)
+trap 'rm -rf "$share"' EXIT
+trap 'exit 1' HUP INT TERM
+python3 "$here/readme.py" script README.md "$share"
+# What is in the repository and nothing else; where this is none, what is there but for what was built.
+if git rev-parse --git-dir >/dev/null 2>&1; then
+    git ls-files -z
+else
+    find . -path ./build -prune -o -type f -print0
+fi | tar --null --files-from=- -cf "$share/tree.tar" --ignore-failed-read
+cat >"$share/inside" <<'END'
+set -eu
+mkdir /root/libechshim
+cd /root/libechshim
+tar -xf /share/tree.tar
+exec bash /share/driver.sh
+END
+status=0
+SHARE=$share tools/throwaway.sh "$folder/bookworm-fresh" "$share/inside" || status=$?
+if [ "$status" -eq 99 ]; then
+    echo "readme: skipped: no copy of a root can be made here (overlayfs)"
+    exit 0
+fi
+python3 "$here/readme.py" judge README.md "$share"
