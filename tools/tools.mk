@@ -52,7 +52,7 @@ drawings: docs/accepted.svg docs/rejected.svg
 docs/accepted.svg docs/rejected.svg: docs/drawings/handshakes.seq tools/draw-sequence
 	tools/draw-sequence $< $(if $(findstring accepted,$@),1,2) >$@
 
-demo-picture:
+demo-picture: demo-build
 	@mkdir -p $(BUILD)
 	tools/record-terminal 'make demo' docs/demo.svg $(BUILD)/demo.txt
 	{ printf '# The demonstration\n\nA run of `make demo`, as `make demo-picture` recorded it (also as a [picture](demo.svg)):\n\n```\n'; \
