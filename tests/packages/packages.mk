@@ -10,6 +10,7 @@ PACKAGES_DOC := docs/packages.md
 packages:
 	@status=0; for suite in $(PACKAGE_SUITES); do $(MAKE) --no-print-directory check-packages SUITE=$$suite || status=1; done; exit $$status
 	tests/packages/write-doc.sh $(PACKAGES_DOC) $(addprefix $(PACKAGES)/,$(addsuffix /sizes,$(PACKAGE_SUITES)))
+	@tools/fill-readme
 
 check-packages: SUITE ?= bookworm
 check-packages:
