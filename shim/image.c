@@ -2,6 +2,7 @@
 #include "shim/image.h"
 
 #include <elf.h>
+#include <link.h>
 #include <stdbool.h>
 #include <string.h>
 
@@ -157,18 +158,17 @@ void shim_image_parse(struct shim_image *image, shim_image_read *read, void *con
     }
 }
 
+/* The ELF header of what this code was linked into, by the linker's grace: right on every machine.
+ */
+extern const ElfW(Ehdr) __ehdr_start /* NOLINT(bugprone-reserved-identifier) */
+    __attribute__((visibility("hidden")));
+
 void shim_image_own(struct shim_image *image)
 {
-    *image = (struct shim_image)
-    {
-        .kind = SHIM_IMAGE_DYNAMIC, .elf_class = sizeof(void *) == 8 ? ELFCLASS64 : ELFCLASS32,
-        .elf_data = __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? ELFDATA2LSB : ELFDATA2MSB,
-#if defined(__x86_64__)
-        .machine = EM_X86_64,
-#elif defined(__aarch64__)
-        .machine = EM_AARCH64,
-#else
-#error "say which machine this is"
-#endif
+    *image = (struct shim_image){
+        .kind = SHIM_IMAGE_DYNAMIC,
+        .elf_class = __ehdr_start.e_ident[EI_CLASS],
+        .elf_data = __ehdr_start.e_ident[EI_DATA],
+        .machine = __ehdr_start.e_machine,
     };
 }

@@ -116,7 +116,7 @@ static int connect_one(const struct addrinfo *address, unsigned timeout_ms)
     if (fd < 0) {
         return -1;
     }
-    struct timeval limit = {.tv_sec = timeout_ms / 1000,
+    struct timeval limit = {.tv_sec = (time_t)(timeout_ms / 1000),
                             .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
     (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
     (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);

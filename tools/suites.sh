@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# suites.sh FOLDER SUITE [KIND]: makes a root of that Debian release and keeps it. Its packages come from where this machine's own
-# come from.
+# suites.sh FOLDER SUITE [KIND [ARCHITECTURE]]: makes a root of that Debian release and keeps it. Its packages come from where this
+# machine's own come from. Another architecture than this machine's, which has to run it (i386 on amd64), ends the folder's name.
 #   (no kind)  FOLDER/SUITE, for make interop. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In
 #              every other suite: what the shim is built with and the programs that run under it there; the shim is built in it too,
 #              into FOLDER/SUITE-shim
@@ -15,7 +15,8 @@ set -eu
 folder=$1
 suite=$2
 kind=${3:-}
-root=$folder/$suite${kind:+-$kind}
+architecture=${4:-}
+root=$folder/$suite${kind:+-$kind}${architecture:+-$architecture}
 log=$root.log
 tree=$(realpath .)
 # Seconds for each step.
@@ -88,7 +89,7 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
         sed -n 's/ Debian Debian main$//p' | head -n 1)
     [ -n "$mirror" ] || skip "$suite: apt knows no archive of Debian here"
     rm -rf --one-file-system "$root"
-    step "its base" debootstrap --variant=minbase "$suite" "$root" "$mirror" || give_up "the base"
+    step "its base" debootstrap --variant=minbase ${architecture:+"--arch=$architecture"} "$suite" "$root" "$mirror" || give_up "the base"
     # shellcheck disable=SC2086
     in_root "its packages" apt-get install -y --no-install-recommends $packages || give_up "the packages"
     if [ -n "$newer" ]; then
@@ -105,8 +106,8 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >"$root/.suite"
 fi
 
-# The programs of that root find their names by it; the tests put their own in its place.
-touch "$root/etc/hosts"
+# As the installer makes it. The programs of that root find their names by it; the tests put their own in its place.
+[ -s "$root/etc/hosts" ] || printf '127.0.0.1\tlocalhost\n' >"$root/etc/hosts"
 
 if [ "$suite" != sid ] && [ -z "$kind" ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
     tail -n 40 "$log" >&2
