@@ -16,7 +16,9 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-enum { SHIM_ABI_VERSION = 4 };
+#include "shim/conf.h"
+
+enum { SHIM_ABI_VERSION = 5 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -62,6 +64,8 @@ enum shim_watch {
 /* What the stub offers to the engine. */
 struct shim_stub {
     uint32_t version;
+    /* What environment and files say; constant. */
+    const struct shim_conf *conf;
     /* The loader's own dlsym, not our hook. */
     void *(*dlsym)(void *handle, const char *name);
     /* libc's own. */

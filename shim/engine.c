@@ -28,10 +28,9 @@ const struct shim_engine_state *shim_engine_state(void)
     return &state;
 }
 
-static const char *from_environment(void *context, const char *variable)
+const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *own)
 {
-    (void)context;
-    return secure_getenv(variable);
+    return &state.lookups[own->resolver];
 }
 
 static void tell_problem(void *context, const char *text)
@@ -57,12 +56,32 @@ static void start_cache(uint64_t seed)
     }
 }
 
+static void start_lookup(const struct shim_resolver_setting *setting, struct dns_lookup *lookup)
+{
+    *lookup = (struct dns_lookup){
+        .resolver = &setting->resolver,
+        .io = &io,
+        .cache = &cache,
+        .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
+    };
+    if (setting->usable && dns_resolver_is_protected(&setting->resolver)) {
+        lookup->channel = shim_resolver_channel(&setting->resolver, state.stub, &io);
+    }
+}
+
+static void for_each_channel(void (*act)(struct dns_channel *channel))
+{
+    for (size_t i = 0; i < state.settings.resolver_count; i++) {
+        if (state.lookups[i].channel != NULL) {
+            act(state.lookups[i].channel);
+        }
+    }
+}
+
 static void before_fork(void)
 {
     shim_ahead_before_fork();
-    if (state.lookup.channel != NULL) {
-        dns_channel_before_fork(state.lookup.channel);
-    }
+    for_each_channel(dns_channel_before_fork);
     shim_openssl_before_fork();
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
@@ -85,18 +104,14 @@ static void give_locks_back(void)
 static void in_parent(void)
 {
     give_locks_back();
-    if (state.lookup.channel != NULL) {
-        dns_channel_after_fork_parent(state.lookup.channel);
-    }
+    for_each_channel(dns_channel_after_fork_parent);
 }
 
 static void in_child(void)
 {
-    if (state.lookup.channel != NULL) {
-        state.stub->enter();
-        dns_channel_after_fork_child(state.lookup.channel);
-        state.stub->leave();
-    }
+    state.stub->enter();
+    for_each_channel(dns_channel_after_fork_child);
+    state.stub->leave();
     shim_own_sockets_leave();
     shim_ahead_leave();
     give_locks_back();
@@ -105,15 +120,17 @@ static void in_child(void)
 __attribute__((visibility("default"))) const struct shim_engine *
 shim_engine_start(const struct shim_stub *stub)
 {
-    const struct shim_settings_source source = {.get = from_environment, .problem = tell_problem};
+    const struct shim_settings_problems problems = {.tell = tell_problem};
     uint64_t seed;
     if (stub->version != SHIM_ABI_VERSION ||
         gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
         return NULL;
     }
     state.stub = stub;
-    if (shim_settings_parse(&state.settings, &source) != ECH_OK ||
+    if (shim_settings_parse(&state.settings, stub->conf, &problems) != ECH_OK ||
+        (state.lookups = calloc(state.settings.resolver_count, sizeof *state.lookups)) == NULL ||
         pthread_atfork(before_fork, in_parent, in_child) != 0) {
+        free(state.lookups);
         shim_settings_free(&state.settings);
         return NULL;
     }
@@ -127,14 +144,9 @@ shim_engine_start(const struct shim_stub *stub)
     io.poll = shim_own_poll;
     io.close = shim_own_close;
     start_cache(seed);
-    state.lookup = (struct dns_lookup){
-        .resolver = &state.settings.resolver,
-        .io = &io,
-        .cache = &cache,
-        .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
-    };
-    if (state.settings.resolver_usable && dns_resolver_is_protected(&state.settings.resolver)) {
-        state.lookup.channel = shim_resolver_channel(&state.settings, stub, &io);
+    state.io = &io;
+    for (size_t i = 0; i < state.settings.resolver_count; i++) {
+        start_lookup(&state.settings.resolvers[i], &state.lookups[i]);
     }
     state.downgrade = &downgrade;
     shim_names_start();

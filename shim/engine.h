@@ -14,12 +14,15 @@
 struct shim_engine_state {
     struct shim_settings settings;
     const struct shim_stub *stub;
-    struct dns_lookup lookup;
+    const struct dns_io *io;
+    struct dns_lookup *lookups; /* one for each resolver of the settings */
     struct shim_downgrade *downgrade;
 };
 
 /* Valid once the engine has started. */
 const struct shim_engine_state *shim_engine_state(void);
+/* How names are looked up for a host with these settings. */
+const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *own);
 
 /* The tables that the adapters fill in. */
 void shim_openssl_fill(struct shim_engine *engine);

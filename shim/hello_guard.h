@@ -26,6 +26,28 @@ enum shim_hello {
  * SHIM_HELLO_PREFIX of them. */
 enum shim_hello shim_hello_judge(const uint8_t *octets, size_t length);
 
+/* Octet number `at` of what is looked at; false: it is not there. */
+typedef bool shim_hello_octet(const void *context, size_t at, uint8_t *octet);
+
+enum { SHIM_HELLO_NAME_SIZE = 256 };
+
+/* What the server_name of a hello says (RFC 6066, 3). */
+enum shim_hello_name {
+    SHIM_HELLO_NAMED,
+    SHIM_HELLO_NAMELESS,     /* it is whole, and has none */
+    SHIM_HELLO_NAME_UNKNOWN, /* it is not whole, or in several records, or out of shape */
+};
+/* Writes the name, with a NUL, where there is one. Stream and record begin at octet 0. */
+enum shim_hello_name shim_hello_server_name(shim_hello_octet *octet, const void *context,
+                                            char name[SHIM_HELLO_NAME_SIZE]);
+
+/*
+ * The name that a question to the DNS is about (RFC 1035, 4.1), whose message begins at octet
+ * `start`: 0, or 2 over TCP. With a NUL and without a dot at the end. False: it cannot be read.
+ */
+bool shim_hello_question_name(shim_hello_octet *octet, const void *context, size_t start,
+                              char name[SHIM_HELLO_NAME_SIZE]);
+
 /* Is a datagram a QUIC packet with a long header (RFC 9000, 17.2; of any version), or a DTLS record
  * with a ClientHello (RFC 6347, 4.3.1)? */
 bool shim_hello_in_datagram(const uint8_t *octets, size_t length);

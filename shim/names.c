@@ -51,10 +51,14 @@ static bool is_of_this_network(const char *name)
     return strcasecmp(name, "ipv4only.arpa") == 0 || strcasecmp(name, "resolver.arpa") == 0;
 }
 
-/* Names for the system's resolver. Split-horizon suffixes of a configuration file belong here. */
+/* Names for the system's resolver: also those for which a configuration file names no encrypted
+ * one. */
 static bool stays_local(const char *name)
 {
-    return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name);
+    struct shim_host_settings own;
+    shim_settings_of_host(&shim_engine_state()->settings, name, &own);
+    return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name) ||
+           !own.names_protected;
 }
 
 static bool add_address(struct shim_names_answer *answer, int family, const void *octets,
@@ -147,12 +151,13 @@ static enum shim_names_outcome outcome_of_reason(enum dns_result result, enum dn
 static enum shim_names_outcome ask_resolver(const char *name, int family,
                                             struct shim_names_answer *answer)
 {
-    const struct shim_engine_state *state = shim_engine_state();
-    if (!state->settings.resolver_usable) {
+    struct shim_host_settings own;
+    shim_settings_of_host(&shim_engine_state()->settings, name, &own);
+    if (!own.resolver_usable) {
         return SHIM_NAMES_FAILED;
     }
     struct dns_addresses *found =
-        dns_lookup_addresses(&state->lookup, name, family != AF_INET6, family != AF_INET, NULL);
+        dns_lookup_addresses(shim_engine_lookup(&own), name, family != AF_INET6, family != AF_INET, NULL);
     if (found == NULL) {
         return SHIM_NAMES_OUT_OF_MEMORY;
     }

@@ -20,6 +20,7 @@ enum { RESOLUTION_DELAY_US = 50000 };
 /* The TLS connection that a program may be about to make. */
 struct prospect {
     const char *host;
+    const struct dns_lookup *lookup;
     uint16_t port;   /* watched; 0: none */
     bool port_known; /* it is the service's */
 };
@@ -74,10 +75,10 @@ static bool is_numeric_or_passive(const struct addrinfo *hints)
 }
 
 /* Are records asked for at all? As shim/search has it. */
-static bool records_matter(const struct shim_settings *settings)
+static bool records_matter(const struct shim_host_settings *own)
 {
-    return (settings->mode == SHIM_MODE_OPPORTUNISTIC || settings->mode == SHIM_MODE_STRICT) &&
-           !settings->config_list_given && settings->resolver_usable;
+    return (own->mode == SHIM_MODE_OPPORTUNISTIC || own->mode == SHIM_MODE_STRICT) &&
+           !own->config_list_given && own->resolver_usable;
 }
 
 static struct prospect prospect_of(const char *node, const char *service,
@@ -86,9 +87,12 @@ static struct prospect prospect_of(const char *node, const char *service,
     const struct shim_settings *settings = &shim_engine_state()->settings;
     struct prospect prospect = {.host = node};
     struct dns_name qname;
-    if (node == NULL || !records_matter(settings) || is_numeric_or_passive(hints)) {
+    struct shim_host_settings own;
+    shim_settings_of_host(settings, node, &own);
+    if (node == NULL || !records_matter(&own) || is_numeric_or_passive(hints)) {
         return prospect;
     }
+    prospect.lookup = shim_engine_lookup(&own);
     uint16_t port = settings->ports[0];
     if (service != NULL && *service != '\0') {
         port = port_of_service(service);
@@ -108,7 +112,7 @@ static void begin(const struct prospect *prospect)
     struct scope scope;
     if (prospect->port != 0) {
         scope_open(&scope);
-        shim_ahead_begin(&shim_engine_state()->lookup, prospect->host, prospect->port);
+        shim_ahead_begin(prospect->lookup, prospect->host, prospect->port);
         scope_close(&scope);
     }
 }
@@ -130,7 +134,7 @@ bool shim_names_asked(const char *node, const char *service, const struct addrin
 /* The records, if they are there in time; NULL: no. */
 static struct dns_https_answer *collect(const struct prospect *prospect)
 {
-    const struct dns_lookup *lookup = &shim_engine_state()->lookup;
+    const struct dns_lookup *lookup = prospect->lookup;
     struct scope scope;
     scope_open(&scope);
     uint64_t wait_us = prospect->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;

@@ -2,6 +2,7 @@
 #include "shim/resolver_channel.h"
 
 #include <dlfcn.h>
+#include <pthread.h>
 
 #include "shim/engine.h"
 #include "shim/log.h"
@@ -29,11 +30,14 @@ static bool library_fill(const struct shim_stub *stub)
     return whole;
 }
 
-/* Called with the channel's lock held, so by one thread at a time. */
-struct shim_verifier *shim_resolver_verifier(void)
+/* Whoever takes it has a channel's lock, and no fork happens while anybody has one. */
+static pthread_mutex_t verifier_lock = PTHREAD_MUTEX_INITIALIZER;
+
+struct shim_verifier *shim_resolver_verifier_take(void)
 {
     static struct shim_verifier *verifier;
     static bool tried;
+    pthread_mutex_lock(&verifier_lock);
     if (!tried) {
         const struct shim_settings *settings = &shim_engine_state()->settings;
         tried = true;
@@ -44,13 +48,20 @@ struct shim_verifier *shim_resolver_verifier(void)
     return verifier;
 }
 
+void shim_resolver_verifier_give_back(void)
+{
+    pthread_mutex_unlock(&verifier_lock);
+}
+
 static bool verify(void *context, const struct bytes *certificates, size_t count, const char *name,
                    struct bytes address)
 {
     (void)context;
-    const struct shim_verifier *verifier = shim_resolver_verifier();
-    return verifier != NULL &&
-           shim_verifier_is_server(verifier, certificates, count, name, address);
+    const struct shim_verifier *verifier = shim_resolver_verifier_take();
+    bool good =
+        verifier != NULL && shim_verifier_is_server(verifier, certificates, count, name, address);
+    shim_resolver_verifier_give_back();
+    return good;
 }
 
 /* The system's answer, not that of a hook of ours. */
@@ -63,7 +74,7 @@ static int look_up(const char *restrict name, const char *restrict service,
     return result;
 }
 
-struct dns_channel *shim_resolver_channel(const struct shim_settings *settings,
+struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
                                           const struct shim_stub *stub, const struct dns_io *io)
 {
     real = stub;
@@ -77,5 +88,5 @@ struct dns_channel *shim_resolver_channel(const struct shim_settings *settings,
         .getaddrinfo = look_up,
         .freeaddrinfo = freeaddrinfo,
     };
-    return dns_channel_new(&settings->resolver, io, &options);
+    return dns_channel_new(resolver, io, &options);
 }

@@ -11,18 +11,22 @@
 #include "shim/settings.h"
 
 /*
- * The channel for the settings' resolver, which is an encrypted one; it lives until the process
+ * The channel for a resolver, which is an encrypted one; it lives until the process
  * ends, and so must what is given. Connects to nobody yet. NULL: no memory, or this libgnutls has
  * not all that is needed.
  */
-ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct shim_settings *settings,
+ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
                                                        const struct shim_stub *stub,
                                                        const struct dns_io *io);
 
 /* Hello exchanges on its connections, by the same rules as a program's (shim/policy.h). */
 const struct dns_ech_functions *shim_resolver_ech(void);
-/* Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors
- * at the first call; NULL: there are none. */
-struct shim_verifier *shim_resolver_verifier(void);
+/*
+ * Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors
+ * at the first call; NULL: there are none. All channels have the same one, each time for as long as
+ * it is not given back, also where it is NULL.
+ */
+struct shim_verifier *shim_resolver_verifier_take(void);
+void shim_resolver_verifier_give_back(void);
 
 #endif

@@ -47,20 +47,18 @@ static void resolve(void *context, const char *host, struct shim_addresses *addr
     dns_addresses_free(found);
 }
 
-static void find_static(const struct shim_settings *settings,
-                        const struct shim_destination *destination, struct shim_found *found)
+static void find_static(const struct shim_host_settings *own, struct shim_found *found)
 {
     found->search = SHIM_SEARCH_BAD_SETTINGS;
-    if (settings->config_list_usable) {
-        found->search =
-            shim_found_replace(found, shim_settings_static_config(settings, destination->host));
+    if (own->config_list_usable) {
+        found->search = shim_found_replace(found, own->config_list);
         found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
         found->ttl = SHIM_DOWNGRADE_STATIC;
     }
 }
 
 /* What the endpoints of an answer are worth to this connection. */
-static void find_route(const struct shim_settings *settings, const struct dns_lookup *lookup,
+static void find_route(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                        const struct shim_destination *destination, struct shim_found *found)
 {
     struct shim_route_facts facts = {
@@ -69,7 +67,7 @@ static void find_route(const struct shim_settings *settings, const struct dns_lo
         .port = destination->port,
         .tunnel = destination->tunnel,
         .peer = destination->peer,
-        .private_allowed = settings->private,
+        .private_allowed = own->private,
         .resolve = resolve,
         .context = (void *)(uintptr_t)lookup,
     };
@@ -102,7 +100,7 @@ static void find_route(const struct shim_settings *settings, const struct dns_lo
     }
 }
 
-static void find_by_dns(const struct shim_settings *settings, const struct dns_lookup *lookup,
+static void find_by_dns(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                         const struct shim_destination *destination, struct shim_found *found)
 {
     struct dns_lookup_report report = {0};
@@ -110,7 +108,7 @@ static void find_by_dns(const struct shim_settings *settings, const struct dns_l
     found->answer = shim_ahead_https(lookup, destination->host, destination->port, &report);
     memcpy(found->resolver, report.resolver, sizeof found->resolver);
     if (found->answer != NULL && found->answer->result == DNS_FOUND) {
-        find_route(settings, lookup, destination, found);
+        find_route(own, lookup, destination, found);
     } else {
         found->dns_reason = found->answer != NULL ? found->answer->reason : DNS_REASON_NO_MEMORY;
         found->search = found->answer != NULL && found->answer->result == DNS_NONE
@@ -159,18 +157,18 @@ void shim_search_arrived(struct shim_found *found, const struct dns_lookup *look
     }
 }
 
-void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
+void shim_search(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                  const struct shim_destination *destination, struct shim_found *found)
 {
     *found = (struct shim_found){.source = "none"};
-    if (settings->config_list_given) {
-        find_static(settings, destination, found);
+    if (own->config_list_given) {
+        find_static(own, found);
         if (found->search == SHIM_SEARCH_USABLE) {
             apply_kept(lookup, destination, found);
         }
         return;
     }
-    if (!settings->resolver_usable) {
+    if (!own->resolver_usable) {
         found->search = SHIM_SEARCH_BAD_SETTINGS;
         return;
     }
@@ -180,7 +178,7 @@ void shim_search(const struct shim_settings *settings, const struct dns_lookup *
     } else if (destination->tunnel && !found->dns_protected) {
         found->search = SHIM_SEARCH_TUNNEL;
     } else {
-        find_by_dns(settings, lookup, destination, found);
+        find_by_dns(own, lookup, destination, found);
     }
 }
 

@@ -45,10 +45,10 @@ struct shim_destination {
 
 /*
  * Looks for a suitable ECHConfig, and for where it leads; blocks at most as long as the settings
- * allow. Never fails: what goes wrong becomes SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the
+ * allow. `own` and `lookup` are the host's. Never fails: what goes wrong becomes SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the
  * hops of the route has to be gone, and then shim_search_arrived to be called.
  */
-void shim_search(const struct shim_settings *settings, const struct dns_lookup *lookup,
+void shim_search(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                  const struct shim_destination *destination, struct shim_found *found);
 /* The connection leads to this endpoint of the answer: its config is taken. Sets search. */
 void shim_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,

@@ -43,7 +43,7 @@ void shim_session_forbid_downgrade(const struct shim_session *session)
 {
     const struct shim_engine_state *state = shim_engine_state();
     shim_downgrade_note(state->downgrade, session->host, peer_of(session), session->found.ttl,
-                        state->lookup.io->now_us());
+                        state->io->now_us());
 }
 
 /* Whom the connection is for. Through a proxy only what its CONNECT asked for is known, or that
@@ -76,7 +76,7 @@ static void lead(struct shim_session *session, const struct shim_session_facts *
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_found *found = &session->found;
     size_t endpoint;
-    if (!found->route.usable && (session->fd_hidden || state->settings.mode == SHIM_MODE_STRICT)) {
+    if (!found->route.usable && (session->fd_hidden || session->own.mode == SHIM_MODE_STRICT)) {
         /* A hello without ECH tells nobody where it leaves; and in strict mode there is none. */
         found->search = SHIM_SEARCH_ELSEWHERE;
         return;
@@ -84,7 +84,7 @@ static void lead(struct shim_session *session, const struct shim_session_facts *
     switch (shim_lead(&session->lead, &found->route, given->fd, peer->fd,
                       state->settings.timeout_ms, &endpoint)) {
     case SHIM_LEAD_ARRIVED:
-        shim_search_arrived(found, &state->lookup, destination, endpoint);
+        shim_search_arrived(found, shim_engine_lookup(&session->own), destination, endpoint);
         break;
     case SHIM_LEAD_NO_WAY:
         found->search = SHIM_SEARCH_ELSEWHERE;
@@ -111,7 +111,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
         session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
     }
     state->stub->enter();
-    shim_search(&state->settings, &state->lookup, &destination, found);
+    shim_search(&session->own, shim_engine_lookup(&session->own), &destination, found);
     if (found->search == SHIM_SEARCH_THERE) {
         lead(session, given, peer, &destination);
     } else if (found->search == SHIM_SEARCH_USABLE && session->fd_hidden &&
@@ -136,14 +136,14 @@ static struct shim_decision decide(struct shim_session *session,
     session->socket = shim_socket_identity(given->fd);
 
     struct shim_policy_facts facts = {
-        .mode = state->settings.mode,
+        .mode = session->own.mode,
         .port_watched = shim_settings_watches(&state->settings, peer.port),
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
         .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
-                                             state->lookup.io->now_us()),
-        .grease = state->settings.grease,
+                                             state->io->now_us()),
+        .grease = session->own.grease,
         .name = dns_name_kind(session->host) != DNS_NAME_NONE,
     };
     struct shim_decision decision = shim_policy_begin(&facts);
@@ -214,10 +214,11 @@ enum shim_action shim_session_begin(struct shim_session **out,
     if (facts->server_name != NULL && strlen(facts->server_name) < sizeof session->host) {
         memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
     }
+    shim_settings_of_host(&state->settings, session->host, &session->own);
     session->report = (struct shim_report){
         .library = facts->library,
         .host = session->host[0] != '\0' ? session->host : NULL,
-        .mode = state->settings.mode,
+        .mode = session->own.mode,
         .source = "none",
     };
     session->floor = facts->floor;

@@ -66,7 +66,7 @@ void shim_session_note_facts(struct shim_session *session)
     session->report.hello_bytes_outer = facts.hello_bytes_outer;
     session->report.retries = facts.retries;
     if (session->offered_us != 0) {
-        session->report.hello_us = shim_engine_state()->lookup.io->now_us() - session->offered_us;
+        session->report.hello_us = shim_engine_state()->io->now_us() - session->offered_us;
     }
 }
 
@@ -141,7 +141,7 @@ static void answer_need_config(struct shim_session *session)
         return;
     }
     shim_session_note_choice(session);
-    session->offered_us = shim_engine_state()->lookup.io->now_us();
+    session->offered_us = shim_engine_state()->io->now_us();
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
     } else {

@@ -60,7 +60,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
     ech_exchange_rejection(session->exchange, &rejection);
     if (rejection.probe) {
         lesson->known = false;
-        if (shim_engine_state()->settings.retry) {
+        if (session->own.retry) {
             /* Nobody can go on with this handshake. */
             if (ours) {
                 shim_reconnect_end(old);
@@ -87,7 +87,7 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
     uint32_t seconds =
         session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
     shim_kept_put(&source, wr_view(&lesson->retry_configs),
-                  shim_engine_state()->lookup.io->now_us(), (uint64_t)seconds * 1000000);
+                  shim_engine_state()->io->now_us(), (uint64_t)seconds * 1000000);
 }
 
 static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
@@ -115,7 +115,7 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
         return;
     }
     shim_session_note_choice(session);
-    session->offered_us = shim_engine_state()->lookup.io->now_us();
+    session->offered_us = shim_engine_state()->io->now_us();
     enum ech_event event = ech_exchange_retry(session->exchange, &session->found.choice);
     if (event != ECH_EVENT_FAILED) {
         shim_session_announce(session);
@@ -154,7 +154,6 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
                                                       struct shim_old_connection *old,
                                                       struct lesson *lesson)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
     enum shim_reconnect way = shim_reconnect_check(old, session->sent);
     if (way == SHIM_RECONNECT_DONE) {
         send_last_words(session, old->fd);
@@ -162,8 +161,8 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
     learn(session, old, way == SHIM_RECONNECT_DONE, lesson);
     shim_session_note_facts(session);
     struct shim_policy_rejection facts = {
-        .mode = settings->mode,
-        .retry = settings->retry,
+        .mode = session->own.mode,
+        .retry = session->own.retry,
         .retries = session->report.retries,
         .authenticated = lesson->known,
         .disabled = lesson->disabled,

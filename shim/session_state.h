@@ -17,6 +17,7 @@
 struct shim_session {
     struct shim_found found;
     char host[DNS_HOST_SIZE];
+    struct shim_host_settings own; /* of the host */
     struct shim_decision decision;
     enum ech_padding_floor floor;
     struct writer grease; /* extension data; empty until the hello is made */

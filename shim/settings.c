@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/settings.h"
+#include "shim/settings_values.h"
 
 #include <gnutls/gnutls.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ech/config.h"
 #include "shim/journal.h"
@@ -19,19 +18,42 @@ enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PR
  */
 enum { QUOTED_MAX = 80 };
 
-static void problem(const struct shim_settings_source *source, const char *variable,
-                    const char *value, const char *then)
+void shim_settings_problem(const struct shim_settings_problems *problems,
+                           const struct shim_conf_entry *entry, const char *value, const char *then)
 {
     char text[PROBLEM_SIZE];
-    (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s", variable, QUOTED_MAX, value,
-                   then);
-    source->problem(source->context, text);
+    if (entry->section == NULL) {
+        (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s",
+                       shim_conf_variable(entry->key), QUOTED_MAX, value, then);
+    } else {
+        (void)snprintf(text, sizeof text, "%s:%u: %s: cannot use \"%.*s\": %s",
+                       entry->section->file, entry->line, shim_conf_key_name(entry->key),
+                       QUOTED_MAX, value, then);
+    }
+    problems->tell(problems->context, text);
 }
 
-static const char *get(const struct shim_settings_source *source, const char *variable)
+/* While everything is read. */
+struct source {
+    struct shim_settings *settings;
+    const struct shim_conf *conf;
+    const struct shim_settings_problems *problems;
+};
+
+static const struct shim_conf_entry *entry_of(const struct source *source, enum shim_conf_key key)
 {
-    const char *value = source->get(source->context, variable);
-    return value != NULL && *value != '\0' ? value : NULL;
+    return shim_conf_winner(source->conf, key, NULL);
+}
+
+static const char *get(const struct source *source, enum shim_conf_key key)
+{
+    return shim_conf_value(source->conf, key, NULL);
+}
+
+static void problem(const struct source *source, enum shim_conf_key key, const char *then)
+{
+    const struct shim_conf_entry *entry = entry_of(source, key);
+    shim_settings_problem(source->problems, entry, entry->value, then);
 }
 
 /* A decimal number and nothing else, within bounds. */
@@ -49,14 +71,51 @@ static bool parse_number(const char *text, unsigned long min, unsigned long max,
     return true;
 }
 
-/* ---- one function a variable ---- */
+/* ---- what hosts have too ---- */
 
-static void parse_mode(struct shim_settings *settings, const struct shim_settings_source *source)
+bool shim_settings_mode(const struct shim_settings_problems *problems,
+                        const struct shim_conf_entry *entry, enum shim_mode *mode)
 {
-    const char *value = get(source, "ECHSHIM_MODE");
-    if (!shim_mode_parse(value, &settings->mode)) {
-        problem(source, "ECHSHIM_MODE", value, "mode is strict");
+    bool known = shim_mode_parse(entry != NULL ? entry->value : NULL, mode);
+    if (!known) {
+        shim_settings_problem(problems, entry, entry->value, "mode is strict");
     }
+    return known;
+}
+
+bool shim_settings_switch(const struct shim_settings_problems *problems,
+                          const struct shim_conf_entry *entry, bool usual)
+{
+    if (entry == NULL) {
+        return usual;
+    }
+    if (strcmp(entry->value, "on") == 0 || strcmp(entry->value, "off") == 0) {
+        return strcmp(entry->value, "on") == 0;
+    }
+    shim_settings_problem(problems, entry, entry->value, usual ? "it is on" : "it is off");
+    return usual;
+}
+
+enum ech_status shim_settings_resolver(struct shim_settings *settings,
+                                       const struct shim_settings_problems *problems,
+                                       const struct shim_conf_entry *entry, size_t *index)
+{
+    const char *value = entry != NULL ? entry->value : NULL;
+    struct shim_resolver_setting one = {.protects = shim_names_want_protection(value)};
+    struct shim_resolver_setting *grown =
+        reallocarray(settings->resolvers, settings->resolver_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    settings->resolvers = grown;
+    one.usable = dns_resolver_parse(value != NULL ? value : "system", &one.resolver) == ECH_OK;
+    if (!one.usable) {
+        shim_settings_problem(problems, entry, value, "nobody is asked");
+    }
+    settings->names_protected = settings->names_protected || one.protects;
+    *index = settings->resolver_count++;
+    settings->resolvers[*index] = one;
+    return ECH_OK;
 }
 
 static bool add_port(void *context, uint16_t port)
@@ -75,25 +134,47 @@ static bool add_port(void *context, uint16_t port)
     return true;
 }
 
-static void parse_ports(struct shim_settings *settings, const struct shim_settings_source *source)
+void shim_settings_ports(struct shim_settings *settings,
+                         const struct shim_settings_problems *problems,
+                         const struct shim_conf_entry *entry)
 {
-    const char *value = get(source, "ECHSHIM_PORTS");
-    if (!shim_ports_parse(value, add_port, settings)) {
-        problem(source, "ECHSHIM_PORTS", value, "what could be read of it is used, and port 443");
+    if (!shim_ports_parse(entry != NULL ? entry->value : NULL, add_port, settings)) {
+        shim_settings_problem(problems, entry, entry->value,
+                              "what could be read of it is used, and port 443");
     }
 }
 
-static void parse_resolver(struct shim_settings *settings,
-                           const struct shim_settings_source *source)
+enum ech_status shim_settings_base64(const char *base64, uint8_t **list, size_t *length)
 {
-    const char *value = get(source, "ECHSHIM_RESOLVER");
-    settings->names_protected = shim_names_want_protection(value);
-    settings->resolver_usable =
-        dns_resolver_parse(value != NULL ? value : "system", &settings->resolver) == ECH_OK;
-    if (!settings->resolver_usable) {
-        problem(source, "ECHSHIM_RESOLVER", value, "nobody is asked");
+    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
+                              .size = (unsigned)strlen(base64)};
+    gnutls_datum_t decoded = {0};
+    if (encoded.size == 0) {
+        return ECH_ERR_DECODE;
     }
+    int result = gnutls_base64_decode2(&encoded, &decoded);
+    if (result != GNUTLS_E_SUCCESS) {
+        return result == GNUTLS_E_MEMORY_ERROR ? ECH_ERR_NOMEM : ECH_ERR_DECODE;
+    }
+    enum ech_status status = ECH_ERR_DECODE;
+    if (decoded.size > 0) {
+        *list = malloc(decoded.size);
+        status = ECH_ERR_NOMEM;
+    }
+    if (decoded.size > 0 && *list != NULL) {
+        memcpy(*list, decoded.data, decoded.size);
+        *length = decoded.size;
+        status = ech_config_list_check(bytes_of(*list, *length));
+    }
+    gnutls_free(decoded.data);
+    if (status != ECH_OK && decoded.size > 0) {
+        free(*list);
+        *list = NULL;
+    }
+    return status;
 }
+
+/* ---- the others, one function each ---- */
 
 /* ECH_ERR_DECODE: not a list; ECH_ERR_NOMEM, which is nothing to blame the value for. */
 static enum ech_status add_static_config(struct shim_settings *settings, const char *item)
@@ -102,52 +183,35 @@ static enum ech_status add_static_config(struct shim_settings *settings, const c
      * to its own padding. */
     const char *equals = strchr(item, '=');
     bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
-    const char *base64 = named ? equals + 1 : item;
-    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
-                              .size = (unsigned)strlen(base64)};
-    gnutls_datum_t decoded = {0};
-    if (encoded.size == 0 || (named && equals == item)) {
-        return ECH_ERR_DECODE;
-    }
-    int result = gnutls_base64_decode2(&encoded, &decoded);
-    if (result != GNUTLS_E_SUCCESS) {
-        return result == GNUTLS_E_MEMORY_ERROR ? ECH_ERR_NOMEM : ECH_ERR_DECODE;
-    }
-    if (decoded.size == 0) {
-        gnutls_free(decoded.data);
+    struct shim_static_config one = {0};
+    if (named && equals == item) {
         return ECH_ERR_DECODE;
     }
     struct shim_static_config *grown =
         reallocarray(settings->static_configs, settings->static_config_count + 1, sizeof *grown);
     if (grown == NULL) {
-        gnutls_free(decoded.data);
         return ECH_ERR_NOMEM;
     }
     settings->static_configs = grown;
-    struct shim_static_config *one = &grown[settings->static_config_count++];
-    *one = (struct shim_static_config){
-        .name = named ? strndup(item, (size_t)(equals - item)) : NULL,
-        .ech_config_list = malloc(decoded.size),
-    };
-    enum ech_status status = ECH_ERR_NOMEM;
-    if (one->ech_config_list != NULL && (!named || one->name != NULL)) {
-        memcpy(one->ech_config_list, decoded.data, decoded.size);
-        one->length = decoded.size;
-        status = ech_config_list_check(bytes_of(one->ech_config_list, one->length));
+    enum ech_status status =
+        shim_settings_base64(named ? equals + 1 : item, &one.ech_config_list, &one.length);
+    if (status == ECH_OK && named) {
+        one.name = strndup(item, (size_t)(equals - item));
+        status = one.name != NULL ? ECH_OK : ECH_ERR_NOMEM;
     }
-    gnutls_free(decoded.data);
+    grown[settings->static_config_count++] = one;
     return status;
 }
 
-static enum ech_status parse_config_list(struct shim_settings *settings,
-                                         const struct shim_settings_source *source)
+static enum ech_status parse_config_list(const struct source *source)
 {
-    const char *value = get(source, "ECHSHIM_CONFIG_LIST");
-    if (value == NULL) {
+    struct shim_settings *settings = source->settings;
+    const struct shim_conf_entry *entry = entry_of(source, SHIM_CONF_CONFIG_LIST);
+    if (entry == NULL) {
         return ECH_OK;
     }
     settings->config_list_given = true;
-    char *copy = strdup(value);
+    char *copy = strdup(entry->value);
     if (copy == NULL) {
         return ECH_ERR_NOMEM;
     }
@@ -157,7 +221,7 @@ static enum ech_status parse_config_list(struct shim_settings *settings,
          item = strsep(&rest, ",")) {
         status = add_static_config(settings, item);
         if (status != ECH_OK && status != ECH_ERR_NOMEM) {
-            problem(source, "ECHSHIM_CONFIG_LIST", item, "no config is used for any name");
+            shim_settings_problem(source->problems, entry, item, "no config is used for any name");
         }
     }
     settings->config_list_usable = status == ECH_OK;
@@ -165,50 +229,44 @@ static enum ech_status parse_config_list(struct shim_settings *settings,
     return status == ECH_ERR_NOMEM ? status : ECH_OK;
 }
 
-static void parse_timeout(struct shim_settings *settings, const struct shim_settings_source *source)
+/* It becomes the first one. */
+static enum ech_status parse_resolver(const struct source *source)
 {
-    const char *value = get(source, "ECHSHIM_TIMEOUT_MS");
+    size_t index;
+    return shim_settings_resolver(source->settings, source->problems,
+                                  entry_of(source, SHIM_CONF_RESOLVER), &index);
+}
+
+static void parse_timeout(const struct source *source)
+{
+    struct shim_settings *settings = source->settings;
+    const char *value = get(source, SHIM_CONF_TIMEOUT_MS);
     unsigned long timeout = DEFAULT_TIMEOUT_MS;
     if (value != NULL && !parse_number(value, 1, TIMEOUT_MAX_MS, &timeout)) {
-        problem(source, "ECHSHIM_TIMEOUT_MS", value, "2000 is used");
+        problem(source, SHIM_CONF_TIMEOUT_MS, "2000 is used");
         timeout = DEFAULT_TIMEOUT_MS;
     }
     settings->timeout_ms = (unsigned)timeout;
 }
 
-/* on or off; another word is told, and what is safe is said by the caller. */
-static bool parse_switch(const struct shim_settings_source *source, const char *variable,
-                         bool usual, const char *then)
+static enum ech_status parse_trust(const struct source *source)
 {
-    const char *value = get(source, variable);
-    if (value == NULL) {
-        return usual;
-    }
-    if (strcmp(value, "on") == 0 || strcmp(value, "off") == 0) {
-        return strcmp(value, "on") == 0;
-    }
-    problem(source, variable, value, then);
-    return usual;
-}
-
-static enum ech_status parse_trust(struct shim_settings *settings,
-                                   const struct shim_settings_source *source)
-{
-    const char *value = get(source, "ECHSHIM_CA_FILE");
+    struct shim_settings *settings = source->settings;
+    const char *value = get(source, SHIM_CONF_CA_FILE);
     settings->ca_file = value != NULL ? strdup(value) : NULL;
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
 /* Programs change their folder, and the last link of a path that ends in '/' would be followed. */
-static enum ech_status parse_cache(struct shim_settings *settings,
-                                   const struct shim_settings_source *source)
+static enum ech_status parse_cache(const struct source *source)
 {
-    const char *value = get(source, "ECHSHIM_CACHE");
+    struct shim_settings *settings = source->settings;
+    const char *value = get(source, SHIM_CONF_CACHE);
     if (value == NULL) {
         return ECH_OK;
     }
     if (*value != '/' || strlen(value) >= PATH_MAX) {
-        problem(source, "ECHSHIM_CACHE", value, "not an absolute path; no cache is shared");
+        problem(source, SHIM_CONF_CACHE, "not an absolute path; no cache is shared");
         return ECH_OK;
     }
     settings->cache = strdup(value);
@@ -221,14 +279,14 @@ static enum ech_status parse_cache(struct shim_settings *settings,
     return ECH_OK;
 }
 
-static enum ech_status parse_log(struct shim_settings *settings,
-                                 const struct shim_settings_source *source)
+static enum ech_status parse_log(const struct source *source)
 {
+    struct shim_settings *settings = source->settings;
     static const char *const names[] = {[SHIM_LOG_ERROR] = "error",
                                         [SHIM_LOG_WARN] = "warn",
                                         [SHIM_LOG_INFO] = "info",
                                         [SHIM_LOG_DEBUG] = "debug"};
-    const char *value = get(source, "ECHSHIM_LOG");
+    const char *value = get(source, SHIM_CONF_LOG);
     if (value != NULL) {
         for (int level = SHIM_LOG_ERROR; level <= SHIM_LOG_DEBUG; level++) {
             if (strcmp(value, names[level]) == 0) {
@@ -236,18 +294,18 @@ static enum ech_status parse_log(struct shim_settings *settings,
             }
         }
         if (settings->log_level == SHIM_LOG_OFF && strcmp(value, "off") != 0) {
-            problem(source, "ECHSHIM_LOG", value, "nothing is logged");
+            problem(source, SHIM_CONF_LOG, "nothing is logged");
         }
     }
-    const char *file = get(source, "ECHSHIM_LOG_FILE");
+    const char *file = get(source, SHIM_CONF_LOG_FILE);
     settings->log_file = file != NULL ? strdup(file) : NULL;
     return file == NULL || settings->log_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
-static enum ech_status parse_report(struct shim_settings *settings,
-                                    const struct shim_settings_source *source)
+static enum ech_status parse_report(const struct source *source)
 {
-    const char *value = get(source, "ECHSHIM_REPORT");
+    struct shim_settings *settings = source->settings;
+    const char *value = get(source, SHIM_CONF_REPORT);
     unsigned long fd;
     if (value == NULL) {
         return ECH_OK;
@@ -256,7 +314,7 @@ static enum ech_status parse_report(struct shim_settings *settings,
         if (parse_number(value + 3, 0, INT_MAX, &fd)) {
             settings->report_fd = (int)fd;
         } else {
-            problem(source, "ECHSHIM_REPORT", value, "nothing is reported");
+            problem(source, SHIM_CONF_REPORT, "nothing is reported");
         }
         return ECH_OK;
     }
@@ -268,31 +326,28 @@ static enum ech_status parse_report(struct shim_settings *settings,
     return settings->report != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
-enum ech_status shim_settings_parse(struct shim_settings *settings,
-                                    const struct shim_settings_source *source)
+enum ech_status shim_settings_parse(struct shim_settings *settings, const struct shim_conf *conf,
+                                    const struct shim_settings_problems *problems)
 {
-    *settings = (struct shim_settings){.report_fd = -1};
-    parse_mode(settings, source);
-    parse_resolver(settings, source);
-    parse_timeout(settings, source);
-    settings->retry = parse_switch(source, "ECHSHIM_RETRY", true, "it is on");
-    settings->grease = parse_switch(source, "ECHSHIM_GREASE", true, "it is on");
-    settings->private = parse_switch(source, "ECHSHIM_PRIVATE", false, "it is off");
-    parse_ports(settings, source);
-    enum ech_status status = parse_config_list(settings, source);
-    if (status == ECH_OK) {
-        status = parse_trust(settings, source);
+    static enum ech_status (*const parts[])(const struct source *source) = {
+        parse_config_list, parse_resolver, parse_trust, parse_cache, parse_log, parse_report,
+    };
+    const struct source source = {.settings = settings, .conf = conf, .problems = problems};
+    *settings = (struct shim_settings){.conf = conf, .report_fd = -1};
+    for (size_t i = 0; i < conf->problem_count; i++) {
+        problems->tell(problems->context, conf->problems[i]);
     }
-    if (status == ECH_OK) {
-        status = parse_cache(settings, source);
+    (void)shim_settings_mode(problems, entry_of(&source, SHIM_CONF_MODE), &settings->mode);
+    parse_timeout(&source);
+    settings->retry = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_RETRY), true);
+    settings->grease = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_GREASE), true);
+    settings->private = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_PRIVATE), false);
+    shim_settings_ports(settings, problems, entry_of(&source, SHIM_CONF_PORTS));
+    enum ech_status status = ECH_OK;
+    for (size_t i = 0; i < sizeof parts / sizeof *parts && status == ECH_OK; i++) {
+        status = parts[i](&source);
     }
-    if (status == ECH_OK) {
-        status = parse_log(settings, source);
-    }
-    if (status == ECH_OK) {
-        status = parse_report(settings, source);
-    }
-    return status;
+    return status == ECH_OK ? shim_settings_hosts(settings, problems) : status;
 }
 
 void shim_settings_free(struct shim_settings *settings)
@@ -302,6 +357,8 @@ void shim_settings_free(struct shim_settings *settings)
         free(settings->static_configs[i].ech_config_list);
     }
     free(settings->static_configs);
+    shim_settings_hosts_free(settings);
+    free(settings->resolvers);
     free(settings->ca_file);
     free(settings->cache);
     free(settings->log_file);
@@ -317,19 +374,4 @@ bool shim_settings_watches(const struct shim_settings *settings, uint16_t port)
         }
     }
     return false;
-}
-
-struct bytes shim_settings_static_config(const struct shim_settings *settings, const char *host)
-{
-    struct bytes for_all = {0};
-    for (size_t i = 0; i < settings->static_config_count; i++) {
-        const struct shim_static_config *one = &settings->static_configs[i];
-        if (one->name != NULL && strcasecmp(one->name, host) == 0) {
-            return bytes_of(one->ech_config_list, one->length);
-        }
-        if (one->name == NULL) {
-            for_all = bytes_of(one->ech_config_list, one->length);
-        }
-    }
-    return for_all;
 }

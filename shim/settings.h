@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the user asked for: the ECHSHIM_* variables, read once and constant from then on.
+ * What the user asked for: the ECHSHIM_* variables and the configuration files (shim/conf.h) with
+ * their meaning, constant from the start on. What stands here is for every host; for one of them
+ * ask shim_settings_of_host.
  */
 #ifndef SHIM_SETTINGS_H
 #define SHIM_SETTINGS_H
@@ -11,6 +13,7 @@
 
 #include "dns/resolver.h"
 #include "ech/wire.h"
+#include "shim/conf.h"
 #include "shim/mode.h"
 
 enum { SHIM_PORTS_MAX = 64 };
@@ -24,14 +27,25 @@ struct shim_static_config {
     size_t length; /* octets */
 };
 
+struct shim_resolver_setting {
+    struct dns_resolver resolver;
+    bool usable;    /* false: the setting did not parse; then nobody is asked */
+    bool protects;  /* the program's own names must not be asked for in clear */
+};
+
+/* What a section of a host says; shim/settings_host.c's. */
+struct shim_host_value;
+
 struct shim_settings {
+    const struct shim_conf *conf; /* borrowed */
     enum shim_mode mode;
     unsigned timeout_ms;            /* of one look-up */
-    uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order */
+    uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order; those of hosts too */
     size_t port_count;
-    struct dns_resolver resolver;
-    bool resolver_usable;    /* false: the setting did not parse; then nobody is asked */
-    bool names_protected;    /* the program's own names must not be asked for in clear */
+    /* The first one is for every host that has none of its own. */
+    struct shim_resolver_setting *resolvers;
+    size_t resolver_count;
+    bool names_protected;    /* of the program, some or all must not be asked for in clear */
     bool config_list_given;  /* then there is no DNS */
     bool config_list_usable; /* false: it did not parse; then no config is used for any name */
     bool retry;              /* the hidden retry after a rejection */
@@ -44,33 +58,48 @@ struct shim_settings {
     char *report;        /* path, or NULL for none or where one of the two is set */
     struct shim_static_config *static_configs;
     size_t static_config_count;
+    struct shim_host_value *host_values; /* one for each entry of the conf, or NULL: no host has
+                                            settings of its own */
     char *ca_file; /* trust anchors for public_name; NULL: the system's */
     char *cache; /* path of the folder of shared answers, absolute, no '/' at its end; NULL: none */
     char *log_file; /* NULL: standard error */
 };
 
-/* How variables are read and problems told; the text is a whole sentence without a newline, valid
- * during the call. */
-struct shim_settings_source {
-    const char *(*get)(void *context, const char *variable);
-    void (*problem)(void *context, const char *text);
+/* What holds for one host. */
+struct shim_host_settings {
+    enum shim_mode mode;
+    bool retry;
+    bool grease;
+    bool private;
+    bool config_list_given;
+    bool config_list_usable;
+    struct bytes config_list; /* set by hand for it; empty: none. Borrowed from the settings. */
+    size_t resolver;          /* index into settings->resolvers */
+    bool resolver_usable;     /* and what stands there of it */
+    bool names_protected;
+};
+
+/* Where problems are told; the text is a whole sentence without a newline, valid during the call.
+ */
+struct shim_settings_problems {
+    void (*tell)(void *context, const char *text);
     void *context;
 };
 
 /*
- * Parses everything. Each value that is unknown is told to `problem` and replaced by the safe
- * choice. ECH_ERR_NOMEM; the settings then are to be freed all the same.
+ * Gives everything its meaning. Each value that is unknown is told and replaced by the safe choice.
+ * The conf has to outlive the settings. ECH_ERR_NOMEM; the settings then are to be freed all the
+ * same.
  */
 ECH_MUST_USE enum ech_status shim_settings_parse(struct shim_settings *settings,
-                                                 const struct shim_settings_source *source);
+                                                 const struct shim_conf *conf,
+                                                 const struct shim_settings_problems *problems);
 void shim_settings_free(struct shim_settings *settings);
 
 /* Is TLS to this port looked at? */
 bool shim_settings_watches(const struct shim_settings *settings, uint16_t port);
-/*
- * The ECHConfigList set by hand for a name (compared without case): its own item, else the one for
- * every name. Empty if there is none. Borrowed.
- */
-struct bytes shim_settings_static_config(const struct shim_settings *settings, const char *host);
+/* NULL or "": no host in particular. */
+void shim_settings_of_host(const struct shim_settings *settings, const char *host,
+                           struct shim_host_settings *out);
 
 #endif

@@ -31,9 +31,24 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
  */
 struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller);
 
-/* ---- stub_engine.c: mode and engine ---- */
+/* ---- stub_conf.c: settings; async-signal-safe once the constructor ran ---- */
 
+const struct shim_conf *stub_conf(void);
+/* What holds for no host in particular; NULL: nobody says anything. */
+const char *stub_setting(enum shim_conf_key key);
+/* That value (it may be NULL), and those of all hosts. */
+void stub_each_value(enum shim_conf_key key, void (*see)(void *context, const char *value),
+                     void *context);
+/* The mode where no host is known, and that of a host. */
 enum shim_mode stub_mode(void);
+enum shim_mode stub_mode_of(const char *host);
+/* Has a host another mode than stub_mode? Is strict the mode of any host; is off that of all? */
+bool stub_modes_differ(void);
+bool stub_strict_somewhere(void);
+bool stub_off(void);
+
+/* ---- stub_engine.c: the engine ---- */
+
 /*
  * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
  * be loaded. A failure is said once on standard error.
@@ -52,8 +67,9 @@ bool stub_inside(void);
 
 /* ---- stub_names.c ---- */
 
-/* Must the names of the program not be asked for in clear? */
+/* Must names of the program, or some of them, not be asked for in clear? This one? */
 bool stub_names_protected(void);
+bool stub_name_is_protected(const char *host);
 
 /* ---- stub_connections.c ---- */
 

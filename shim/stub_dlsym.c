@@ -24,12 +24,12 @@ static enum shim_hook hook_of_name(const char *name)
 __attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name);
 __attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name)
 {
-    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL || stub_inside() ||
-        stub_mode() == SHIM_MODE_OFF) {
+    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL || stub_inside()) {
         return NULL;
     }
+    /* Settings come last: they take memory, and what asks here may be about to provide it. */
     enum shim_hook hook = hook_of_name(name);
-    if (hook == SHIM_HOOK_COUNT) {
+    if (hook == SHIM_HOOK_COUNT || stub_off()) {
         return NULL;
     }
     void *real = stub_real_dlsym(handle, name);
@@ -47,7 +47,7 @@ __attribute__((used)) int stub_dlopen_flags(const char *file, int flags);
 __attribute__((used)) int stub_dlopen_flags(const char *file, int flags)
 {
     (void)file;
-    if (stub_inside() || stub_mode() == SHIM_MODE_OFF) {
+    if ((flags & RTLD_DEEPBIND) == 0 || stub_inside() || stub_off()) {
         return flags;
     }
     return flags & ~RTLD_DEEPBIND;

@@ -34,21 +34,6 @@ bool stub_inside(void)
     return inside_count != 0;
 }
 
-enum shim_mode stub_mode(void)
-{
-    static _Atomic int known = -1;
-    int mode = atomic_load_explicit(&known, memory_order_relaxed);
-    if (mode < 0) {
-        enum shim_mode parsed;
-        /* An unknown word gives strict here and is reported by the engine, with the other settings.
-         */
-        (void)shim_mode_parse(secure_getenv("ECHSHIM_MODE"), &parsed);
-        mode = (int)parsed;
-        atomic_store_explicit(&known, mode, memory_order_relaxed);
-    }
-    return (enum shim_mode)mode;
-}
-
 #define CALL_REAL(name, ...)                                                                       \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
     if (real == NULL) {                                                                            \
@@ -84,7 +69,7 @@ static int call_real_getaddrinfo(const char *node, const char *service,
     return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
 }
 
-static const struct shim_stub offer = {
+static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
     .connect = call_real_connect,
@@ -163,6 +148,7 @@ static void load_engine(void)
     const struct shim_engine *engine = NULL;
     if (handle != NULL) {
         engine_start *start = (engine_start *)stub_real_dlsym(handle, "shim_engine_start");
+        offer.conf = stub_conf();
         engine = start != NULL ? start(&offer) : NULL;
         if (engine == NULL || engine->version != SHIM_ABI_VERSION) {
             engine = NULL;
@@ -187,7 +173,7 @@ const struct shim_engine *stub_engine_if_loaded(void)
 const struct shim_engine *stub_engine(void)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (inside_count != 0 || stub_mode() == SHIM_MODE_OFF) {
+    if (inside_count != 0 || stub_off()) {
         return NULL;
     }
     pthread_once(&once, load_engine);

@@ -28,6 +28,12 @@ static bool watch_port(void *context, uint16_t port)
     return true;
 }
 
+static void see_ports(void *context, const char *list)
+{
+    /* A part that cannot be read is a problem that the engine tells of. */
+    (void)shim_ports_parse(list, watch_port, context);
+}
+
 static bool is_watched(uint16_t port)
 {
     return (atomic_load_explicit(&watched[port / 64], memory_order_relaxed) >> port % 64 & 1) != 0;
@@ -42,15 +48,16 @@ static void settle(void)
     unsigned mode = 0;
     bool others = false;
     bool told = stub_tell_settle();
-    /* A part that cannot be read is a problem that the engine tells of. */
-    (void)shim_ports_parse(secure_getenv("ECHSHIM_PORTS"), watch_port, &others);
-    if (stub_mode() == SHIM_MODE_STRICT) {
+    stub_each_value(SHIM_CONF_PORTS, see_ports, &others);
+    if (stub_strict_somewhere()) {
         mode = STUB_GUARD_STRICT | (stub_names_protected() ? STUB_GUARD_NAMES : 0);
-    } else if (stub_mode() != SHIM_MODE_OFF && told) {
-        mode = STUB_GUARD_TELL;
     }
+    if (told && !stub_off() && (mode == 0 || stub_modes_differ())) {
+        mode |= STUB_GUARD_TELL;
+    }
+    mode |= stub_modes_differ() ? STUB_GUARD_BY_NAME : 0;
     /* A proxy has a port of its own. */
-    mode |= others && stub_mode() != SHIM_MODE_OFF ? STUB_GUARD_TUNNEL : 0;
+    mode |= others && !stub_off() ? STUB_GUARD_TUNNEL : 0;
     atomic_fetch_or_explicit(&stub_guard_work, mode, memory_order_release);
     atomic_fetch_and_explicit(&stub_guard_work, ~(unsigned)STUB_GUARD_SETTLE, memory_order_release);
 }
@@ -159,6 +166,54 @@ static bool may_be_hello(const struct stub_attempt *attempt, int type)
            shim_hello_in_datagram(octets, gather(attempt, octets, 0, sizeof octets));
 }
 
+/* ---- whom it is for ---- */
+
+/* The stream: what earlier writes sent, and then this one. */
+static bool octet_at(const void *context, size_t at, uint8_t *octet)
+{
+    const struct stub_attempt *attempt = context;
+    if (at < attempt->before) {
+        *octet = attempt->prefix[at];
+        return true;
+    }
+    at -= attempt->before;
+    for (size_t i = 0; i < attempt->count; i++) {
+        const struct iovec *part = &attempt->parts[i];
+        if (at < part->iov_len) {
+            *octet = ((const uint8_t *)part->iov_base)[at];
+            return true;
+        }
+        at -= part->iov_len;
+    }
+    return false;
+}
+
+/* What cannot be known to be for another host is for the strict one. */
+static enum shim_mode mode_of_hello(const struct stub_attempt *attempt)
+{
+    char name[SHIM_HELLO_NAME_SIZE];
+    switch (shim_hello_server_name(octet_at, attempt, name)) {
+    case SHIM_HELLO_NAMED:
+        return stub_mode_of(name);
+    case SHIM_HELLO_NAMELESS:
+        return stub_mode();
+    case SHIM_HELLO_NAME_UNKNOWN:
+        break;
+    }
+    return stub_strict_somewhere() ? SHIM_MODE_STRICT : stub_mode();
+}
+
+/* A question for a name that is strict, and to be resolved under encryption. */
+static bool is_protected_question(const struct stub_attempt *attempt, int type)
+{
+    enum { LENGTH = 2 };
+    char name[SHIM_HELLO_NAME_SIZE];
+    if (!shim_hello_question_name(octet_at, attempt, type == SOCK_STREAM ? LENGTH : 0, name)) {
+        return true;
+    }
+    return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
+}
+
 /* ---- requests to proxies ---- */
 
 static void note_tunnel(const struct stub_attempt *attempt)
@@ -180,7 +235,7 @@ static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight wh
     }
     (void)shutdown(attempt->fd, SHUT_RDWR);
     if (stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, true, what);
+        stub_tell(attempt, true, what);
     }
     errno = ECONNABORTED;
     return false;
@@ -237,20 +292,25 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
     }
     enum shim_watch watch;
     attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT, &watch);
-    if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0) {
+    if (!attempt->announced && (work & STUB_GUARD_BY_NAME) != 0) {
+        attempt->mode = mode_of_hello(attempt);
+    }
+    if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0 &&
+        attempt->mode == SHIM_MODE_STRICT) {
         return refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
     if (watch == SHIM_WATCH_LEAVES && !may_leave(attempt)) {
         return false;
     }
-    attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0;
+    attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0 &&
+                       attempt->mode != SHIM_MODE_OFF;
     return true;
 }
 
 static bool refuse_datagram(const struct stub_attempt *attempt, enum stub_sight what)
 {
     if (stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, true, what);
+        stub_tell(attempt, true, what);
     }
     errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
     return false;
@@ -286,10 +346,13 @@ bool stub_guard_allows(struct stub_attempt *attempt)
     }
     int type = work != 0 ? type_of(attempt->fd) : -1;
     bool allowed = true;
+    /* Where the name of the host is not seen, as in QUIC, the strictest of all counts. */
+    attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();
     if ((work & STUB_GUARD_TUNNEL) != 0 && type == SOCK_STREAM) {
         note_tunnel(attempt);
     }
-    if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt, type)) {
+    if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt, type) &&
+        is_protected_question(attempt, type)) {
         allowed = refuse_plain_dns(attempt, type);
     } else if ((work & ~(unsigned)STUB_GUARD_TUNNEL) != 0 && may_be_hello(attempt, type)) {
         bool of_interest = goes_to_watched(attempt, type, work);
@@ -326,7 +389,7 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
         stub_announced_sent(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd, attempt->socket);
     }
     if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
-        stub_tell(attempt->port, false,
+        stub_tell(attempt, false,
                   type_of(attempt->fd) == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO);
     }
     errno = saved;

@@ -22,12 +22,13 @@
  * hello adds WATCHER. */
 enum {
     STUB_GUARD_SETTLE = 1,
-    STUB_GUARD_STRICT = 2,
+    STUB_GUARD_STRICT = 2, /* for all hosts, or some */
     STUB_GUARD_TELL = 4,
     STUB_GUARD_NAMES = 8, /* strict, and names are to be asked for under encryption alone */
-    STUB_GUARD_MODES = 15,
-    STUB_GUARD_TUNNEL = 16, /* requests to proxies are noted */
-    STUB_GUARD_WATCHER = 32
+    STUB_GUARD_BY_NAME = 16, /* hosts have modes of their own: the name in a hello tells which */
+    STUB_GUARD_MODES = 31,
+    STUB_GUARD_TUNNEL = 32, /* requests to proxies are noted */
+    STUB_GUARD_WATCHER = 64
 };
 extern _Atomic unsigned stub_guard_work;
 
@@ -49,6 +50,7 @@ struct stub_attempt {
     uint8_t prefix[SHIM_HELLO_PREFIX]; /* of the hello that this write begins or goes on with */
     uint64_t socket;                   /* its identity, where one was asked for */
     uint16_t port;
+    enum shim_mode mode; /* that the octets are judged by, where they were */
     uint8_t before; /* octets of `prefix` that earlier writes sent */
     uint8_t length; /* octets of `prefix` */
     bool tracked;   /* the socket has a place in the table of progress */
@@ -102,6 +104,6 @@ bool stub_tunnel_of(int fd, const char *host, uint16_t *port);
 bool stub_tell_settle(void);
 enum stub_sight { STUB_SIGHT_HELLO, STUB_SIGHT_DATAGRAM, STUB_SIGHT_NAMES };
 /* Tells of what passed (plain) or was refused. Keeps errno. */
-void stub_tell(uint16_t port, bool refused, enum stub_sight what);
+void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what);
 
 #endif

@@ -90,8 +90,8 @@ static void set_log(const char *level, const char *file)
 
 bool stub_tell_settle(void)
 {
-    set_report(secure_getenv("ECHSHIM_REPORT"));
-    set_log(secure_getenv("ECHSHIM_LOG"), secure_getenv("ECHSHIM_LOG_FILE"));
+    set_report(stub_setting(SHIM_CONF_REPORT));
+    set_log(stub_setting(SHIM_CONF_LOG), stub_setting(SHIM_CONF_LOG_FILE));
     bool asked = is_set(&report_to) || report_to_journal || sights_logged;
     if (asked) {
         ssize_t length = readlink("/proc/self/exe", program, sizeof program - 1);
@@ -201,10 +201,10 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     }
 }
 
-void stub_tell(uint16_t port, bool refused, enum stub_sight what)
+void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what)
 {
     int saved = errno;
-    struct shim_report report = {.port = port, .mode = stub_mode(), .source = "none"};
+    struct shim_report report = {.port = attempt->port, .mode = attempt->mode, .source = "none"};
     report.outcome = refused ? "refused" : "plain";
     set_reason(&report, what);
     if (is_set(&report_to) || report_to_journal) {

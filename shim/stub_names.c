@@ -10,21 +10,33 @@
 #include <nss.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "shim/names_wanted.h"
 #include "shim/stub.h"
+
+/* context: a bool. */
+static void see_resolver(void *context, const char *value)
+{
+    *(bool *)context = *(bool *)context || shim_names_want_protection(value);
+}
 
 bool stub_names_protected(void)
 {
     static _Atomic int known = -1;
     int wanted = atomic_load_explicit(&known, memory_order_relaxed);
     if (wanted < 0) {
-        wanted = shim_names_want_protection(secure_getenv("ECHSHIM_RESOLVER")) ? 1 : 0;
+        bool found = false;
+        stub_each_value(SHIM_CONF_RESOLVER, see_resolver, &found);
+        wanted = found ? 1 : 0;
         atomic_store_explicit(&known, wanted, memory_order_relaxed);
     }
     return wanted != 0;
+}
+
+bool stub_name_is_protected(const char *host)
+{
+    return shim_names_want_protection(shim_conf_value(stub_conf(), SHIM_CONF_RESOLVER, host));
 }
 
 /* ---- is there TLS here? ---- */
@@ -64,7 +76,7 @@ static const struct shim_engine *engine_for_names(bool *refuse)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     *refuse = false;
-    if (stub_inside() || stub_mode() == SHIM_MODE_OFF) {
+    if (stub_inside() || stub_off()) {
         return NULL;
     }
     bool protected = stub_names_protected();

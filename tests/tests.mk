@@ -27,7 +27,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c journal.c socket_identity.c \
                      address.c downgrade.c route.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c stub_tunnel.c settings.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+                     stub_guard.c stub_guard_table.c stub_guard_tell.c stub_tunnel.c settings.c settings_host.c conf.c conf_parse.c conf_load.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 # So are those of the tools.
 UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
@@ -40,11 +40,11 @@ $(BUILD)/tests/%.o: tests/%.c
 
 $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC) $(UNIT_TOOLS_SRC))
 	@echo "LD $@"
-	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
-FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c downgrade.c settings.c verify.c kept.c))
+FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c downgrade.c settings.c settings_host.c conf.c conf_parse.c verify.c kept.c))
 FAULT_SHIM_SRC += shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c tls_responder.c vectors.c)
 
@@ -55,7 +55,7 @@ $(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_S
 
 $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) $(BUILD)/tests/faults/wrapped.o
 	@echo "LD $@"
-	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
+	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
 .PHONY: check-faults
 check-faults: $(BUILD)/fault-tests
@@ -274,7 +274,7 @@ THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socke
 THREAD_OBJ := $(call obj,$(ECH_SRC) $(DNS_SRC) $(filter-out shim/stub_%.c $(THREAD_SRC),$(UNIT_SHIM_SRC)))
 $(BUILD)/thread-tests: $(THREAD_SRC) $(THREAD_OBJ) $(wildcard shim/*.h)
 	@echo "LD $@"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CONF_LIBS)
 
 # Eight threads under ThreadSanitizer: what they share, and handshakes of every outcome at the same time. Not all that has threads:
 # with the sanitizer's runtime alone in front of gnutls/threads, p11-kit waits in its destructor for a lock of glibc's that nobody

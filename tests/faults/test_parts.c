@@ -147,19 +147,73 @@ static void no_problem(void *context, const char *text)
 
 static void settings(const void *context)
 {
-    const struct shim_settings_source source = {.get = get, .problem = no_problem};
+    const struct shim_settings_problems problems = {.tell = no_problem};
+    struct shim_conf conf = {0};
     struct shim_settings parsed;
     (void)context;
-    enum ech_status status = FAULTY(shim_settings_parse(&parsed, &source));
+    cr_assert_eq(shim_conf_add_environment(&conf, get, NULL), ECH_OK);
+    enum ech_status status = FAULTY(shim_settings_parse(&parsed, &conf, &problems));
     cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
     /* The guard has to hold with what there is. */
     cr_assert_eq(parsed.mode, SHIM_MODE_OPPORTUNISTIC);
     cr_assert(parsed.config_list_given && shim_settings_watches(&parsed, 8443));
     cr_assert(status == ECH_OK || parsed.static_config_count == 2 || !parsed.config_list_usable);
-    if (parsed.config_list_usable) {
-        cr_assert_eq(shim_settings_static_config(&parsed, "secret.example.org").len, 10);
+    if (status == ECH_OK) {
+        struct shim_host_settings own;
+        shim_settings_of_host(&parsed, "secret.example.org", &own);
+        cr_assert_eq(own.config_list.len, 10);
     }
     shim_settings_free(&parsed);
+    shim_conf_free(&conf);
+}
+
+/* ---- shim/conf.c, conf_parse.c ---- */
+
+static const char configuration_file[] = "[default]\n"
+                                         "mode = opportunistic\n"
+                                         "[host \"*.example.org\"]\n"
+                                         "mode = strict\n"
+                                         "resolver = udp://192.0.2.1\n"
+                                         "config_list = AAj+CgAEAAAAAA\n"
+                                         "    ==\n"
+                                         "[program \"/usr/bin/git\"]\n"
+                                         "mode = off\n";
+
+/* What cannot be kept may have asked for strict mode. */
+static void configuration(const void *context)
+{
+    struct shim_conf conf = {0};
+    const struct bytes text = bytes_of(configuration_file, sizeof configuration_file - 1);
+    (void)context;
+    enum ech_status status = FAULTY(shim_conf_add_environment(&conf, get, NULL));
+    if (status == ECH_OK) {
+        status = FAULTY(shim_conf_add_file(&conf, "/etc/echshim.conf", text, SHIM_CONF_SYSTEM));
+    }
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    cr_assert_eq(conf.broken, status != ECH_OK);
+    cr_assert_str_eq(shim_conf_value(&conf, SHIM_CONF_MODE, "a.example.org"), "strict");
+    cr_assert_str_eq(shim_conf_value(&conf, SHIM_CONF_MODE, NULL),
+                     status == ECH_OK ? "opportunistic" : "strict");
+    shim_conf_free(&conf);
+}
+
+static void settings_of_hosts(const void *context)
+{
+    const struct shim_settings_problems problems = {.tell = no_problem};
+    static const char file[] = "[host \"*.example.org\"]\n"
+                               "mode = strict\n"
+                               "resolver = udp://192.0.2.1\n"
+                               "config_list = AAj+CgAEAAAAAA==\n";
+    struct shim_conf conf = {0};
+    struct shim_settings parsed;
+    (void)context;
+    cr_assert_eq(shim_conf_add_file(&conf, "/etc/echshim.conf", bytes_of(file, sizeof file - 1),
+                                    SHIM_CONF_SYSTEM),
+                 ECH_OK);
+    enum ech_status status = FAULTY(shim_settings_parse(&parsed, &conf, &problems));
+    cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
+    shim_settings_free(&parsed);
+    shim_conf_free(&conf);
 }
 
 /* ---- shim/kept.c, downgrade.c ---- */
@@ -207,6 +261,8 @@ Test(part_faults, shim)
     const struct bytes configs = bytes_of("retry_configs", 13);
     const struct bytes disabled = bytes_of(NULL, 0);
     faults_run("settings", FAULT_MEMORY, 7, settings, NULL);
+    faults_run("configuration", FAULT_MEMORY, 20, configuration, NULL);
+    faults_run("settings of hosts", FAULT_MEMORY, 4, settings_of_hosts, NULL);
     faults_run("kept retry_configs", FAULT_MEMORY, 3, kept, &configs);
     faults_run("kept disablement", FAULT_MEMORY, 1, kept, &disabled);
     faults_run("downgrade", FAULT_MEMORY, 0, downgrade, NULL);

@@ -27,8 +27,48 @@ enum shim_mode stub_mode(void)
     return SHIM_MODE_OPPORTUNISTIC;
 }
 
+enum shim_mode stub_mode_of(const char *host)
+{
+    (void)host;
+    return SHIM_MODE_OPPORTUNISTIC;
+}
+
+bool stub_modes_differ(void)
+{
+    return false;
+}
+
+bool stub_strict_somewhere(void)
+{
+    return false;
+}
+
+bool stub_off(void)
+{
+    return false;
+}
+
+const char *stub_setting(enum shim_conf_key key)
+{
+    (void)key;
+    return NULL;
+}
+
+void stub_each_value(enum shim_conf_key key, void (*see)(void *context, const char *value),
+                     void *context)
+{
+    (void)key;
+    see(context, NULL);
+}
+
 bool stub_names_protected(void)
 {
+    return false;
+}
+
+bool stub_name_is_protected(const char *host)
+{
+    (void)host;
     return false;
 }
 

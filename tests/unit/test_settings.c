@@ -3,44 +3,16 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shim/settings.h"
+#include "settings_rig.h"
 
-/* An environment, NAME and value in turn, and what was said about it. */
-struct environment {
-    const char *items[24];
-    unsigned problems;
-    char said[600];
-};
+#define PARSE(problems, ...) settings_rig_parse(&(struct settings_rig){.items = {__VA_ARGS__}}, problems)
 
-static const char *get(void *context, const char *variable)
+static size_t config_of(const struct shim_settings *settings, const char *host)
 {
-    const struct environment *environment = context;
-    for (size_t i = 0; environment->items[i] != NULL; i += 2) {
-        if (strcmp(environment->items[i], variable) == 0) {
-            return environment->items[i + 1];
-        }
-    }
-    return NULL;
+    struct shim_host_settings own;
+    shim_settings_of_host(settings, host, &own);
+    return own.config_list.len;
 }
-
-static void tell(void *context, const char *text)
-{
-    struct environment *environment = context;
-    environment->problems++;
-    snprintf(environment->said, sizeof environment->said, "%s", text);
-}
-
-static struct shim_settings parse(struct environment *environment, unsigned problems)
-{
-    struct shim_settings settings;
-    struct shim_settings_source source = {.get = get, .problem = tell, .context = environment};
-    cr_assert_eq(shim_settings_parse(&settings, &source), ECH_OK);
-    cr_assert_eq(environment->problems, problems, "%u problems, not %u; the last: %s",
-                 environment->problems, problems, environment->said);
-    return settings;
-}
-
-#define PARSE(problems, ...) parse(&(struct environment){.items = {__VA_ARGS__}}, problems)
 
 /* A list of one config of another version, and one with a usable config. */
 #define UNKNOWN "AAj+CgAEAAAAAA=="
@@ -51,8 +23,8 @@ Test(settings, defaults)
     cr_assert_eq(settings.mode, SHIM_MODE_OPPORTUNISTIC);
     cr_assert_eq(settings.port_count, 1);
     cr_assert(shim_settings_watches(&settings, 443));
-    cr_assert(settings.resolver_usable);
-    cr_assert_eq(settings.resolver.kind, DNS_RESOLVER_SYSTEM);
+    cr_assert(settings.resolvers[0].usable);
+    cr_assert_eq(settings.resolvers[0].resolver.kind, DNS_RESOLVER_SYSTEM);
     cr_assert_not(settings.config_list_given);
     cr_assert_eq(settings.timeout_ms, 2000);
     cr_assert_not(settings.private);
@@ -61,7 +33,7 @@ Test(settings, defaults)
     cr_assert_null(settings.log_file);
     cr_assert_null(settings.report);
     cr_assert_eq(settings.report_fd, -1);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 Test(settings, empty_is_as_if_not_set)
@@ -74,20 +46,20 @@ Test(settings, empty_is_as_if_not_set)
     cr_assert(shim_settings_watches(&settings, 443));
     cr_assert_not(settings.config_list_given);
     cr_assert_null(settings.report);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 Test(settings, private)
 {
     struct shim_settings settings = PARSE(0, "ECHSHIM_PRIVATE", "on");
     cr_assert(settings.private);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(0, "ECHSHIM_PRIVATE", "off");
     cr_assert_not(settings.private);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(1, "ECHSHIM_PRIVATE", "yes");
     cr_assert_not(settings.private, "the safe choice");
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 Test(settings, ports)
@@ -97,7 +69,7 @@ Test(settings, ports)
     cr_assert(shim_settings_watches(&settings, 1));
     cr_assert(shim_settings_watches(&settings, 65535));
     cr_assert_not(shim_settings_watches(&settings, 443));
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 /* What could be read stays, and 443 with it. */
@@ -115,7 +87,7 @@ Test(settings, bad_ports)
         cr_assert(shim_settings_watches(&settings, 8443), "%s", bad[i]);
         cr_assert(shim_settings_watches(&settings, 443), "%s", bad[i]);
         cr_assert_eq(settings.port_count, 2);
-        shim_settings_free(&settings);
+        settings_rig_free(&settings);
     }
 }
 
@@ -130,15 +102,15 @@ Test(settings, more_ports_than_there_is_room_for)
     cr_assert(shim_settings_watches(&settings, 443));
     cr_assert(shim_settings_watches(&settings, 1000));
     cr_assert_eq(settings.port_count, SHIM_PORTS_MAX);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 Test(settings, resolver)
 {
     struct shim_settings settings = PARSE(0, "ECHSHIM_RESOLVER", "tcp://[2001:db8::1]:5353");
-    cr_assert(settings.resolver_usable);
-    cr_assert_eq(settings.resolver.kind, DNS_RESOLVER_FIXED);
-    shim_settings_free(&settings);
+    cr_assert(settings.resolvers[0].usable);
+    cr_assert_eq(settings.resolvers[0].resolver.kind, DNS_RESOLVER_FIXED);
+    settings_rig_free(&settings);
 }
 
 Test(settings, bad_resolver_is_nobody)
@@ -149,8 +121,8 @@ Test(settings, bad_resolver_is_nobody)
         "https://dns.example"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct shim_settings settings = PARSE(1, "ECHSHIM_RESOLVER", bad[i]);
-        cr_assert_not(settings.resolver_usable, "%s", bad[i]);
-        shim_settings_free(&settings);
+        cr_assert_not(settings.resolvers[0].usable, "%s", bad[i]);
+        settings_rig_free(&settings);
     }
 }
 
@@ -160,11 +132,11 @@ Test(settings, cache)
     for (size_t i = 0; i < sizeof same / sizeof *same; i++) {
         struct shim_settings settings = PARSE(0, "ECHSHIM_CACHE", same[i]);
         cr_assert_str_eq(settings.cache, "/var/cache/ech");
-        shim_settings_free(&settings);
+        settings_rig_free(&settings);
     }
     struct shim_settings settings = PARSE(0, "ECHSHIM_CACHE", "//");
     cr_assert_str_eq(settings.cache, "/");
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 Test(settings, bad_cache_is_none)
@@ -175,7 +147,7 @@ Test(settings, bad_cache_is_none)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         struct shim_settings settings = PARSE(1, "ECHSHIM_CACHE", bad[i]);
         cr_assert_null(settings.cache, "%s", bad[i]);
-        shim_settings_free(&settings);
+        settings_rig_free(&settings);
     }
 }
 
@@ -185,14 +157,14 @@ Test(settings, config_list)
         PARSE(0, "ECHSHIM_CONFIG_LIST", "a.example=" UNKNOWN ",B.example=" UNKNOWN);
     cr_assert(settings.config_list_given);
     cr_assert(settings.config_list_usable);
-    cr_assert_eq(shim_settings_static_config(&settings, "A.EXAMPLE").len, 10);
-    cr_assert_eq(shim_settings_static_config(&settings, "b.example").len, 10);
-    cr_assert_eq(shim_settings_static_config(&settings, "c.example").len, 0);
-    cr_assert_eq(shim_settings_static_config(&settings, "a.example.org").len, 0);
-    shim_settings_free(&settings);
+    cr_assert_eq(config_of(&settings, "A.EXAMPLE"), 10);
+    cr_assert_eq(config_of(&settings, "b.example"), 10);
+    cr_assert_eq(config_of(&settings, "c.example"), 0);
+    cr_assert_eq(config_of(&settings, "a.example.org"), 0);
+    settings_rig_free(&settings);
     settings = PARSE(0, "ECHSHIM_CONFIG_LIST", UNKNOWN);
-    cr_assert_eq(shim_settings_static_config(&settings, "c.example").len, 10);
-    shim_settings_free(&settings);
+    cr_assert_eq(config_of(&settings, "c.example"), 10);
+    settings_rig_free(&settings);
 }
 
 Test(settings, bad_config_list_is_none_for_any_name)
@@ -209,7 +181,7 @@ Test(settings, bad_config_list_is_none_for_any_name)
         struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", bad[i]);
         cr_assert(settings.config_list_given);
         cr_assert_not(settings.config_list_usable, "%s", bad[i]);
-        shim_settings_free(&settings);
+        settings_rig_free(&settings);
     }
 }
 
@@ -217,12 +189,12 @@ Test(settings, timeout)
 {
     struct shim_settings settings = PARSE(0, "ECHSHIM_TIMEOUT_MS", "60000");
     cr_assert_eq(settings.timeout_ms, 60000);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     static const char *const bad[] = {"0", "60001", "1s", "-5", "+5", " 5", "0x10"};
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         settings = PARSE(1, "ECHSHIM_TIMEOUT_MS", bad[i]);
         cr_assert_eq(settings.timeout_ms, 2000, "%s", bad[i]);
-        shim_settings_free(&settings);
+        settings_rig_free(&settings);
     }
 }
 
@@ -234,26 +206,26 @@ Test(settings, log_and_report)
     cr_assert_str_eq(settings.log_file, "/log");
     cr_assert_null(settings.report);
     cr_assert_eq(settings.report_fd, 9);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(0, "ECHSHIM_LOG", "off", "ECHSHIM_REPORT", "fd9");
     cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
     cr_assert_str_eq(settings.report, "fd9");
     cr_assert_eq(settings.report_fd, -1);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(0, "ECHSHIM_REPORT", "journald");
     cr_assert(settings.report_journal);
     cr_assert_null(settings.report);
     cr_assert_eq(settings.report_fd, -1);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(0, "ECHSHIM_REPORT", "./journald");
     cr_assert_not(settings.report_journal);
     cr_assert_str_eq(settings.report, "./journald");
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
     settings = PARSE(2, "ECHSHIM_LOG", "ALL", "ECHSHIM_REPORT", "fd:x");
     cr_assert_eq(settings.log_level, SHIM_LOG_OFF);
     cr_assert_null(settings.report);
     cr_assert_eq(settings.report_fd, -1);
-    shim_settings_free(&settings);
+    settings_rig_free(&settings);
 }
 
 /* One message for each setting, with its name and as much of the value as can be read. */
@@ -262,11 +234,11 @@ Test(settings, messages)
     char many[400];
     memset(many, 'x', sizeof many - 1);
     many[sizeof many - 1] = '\0';
-    struct environment environment = {.items = {"ECHSHIM_MODE", many}};
-    struct shim_settings settings = parse(&environment, 1);
+    struct settings_rig environment = {.items = {"ECHSHIM_MODE", many}};
+    struct shim_settings settings = settings_rig_parse(&environment, 1);
     cr_assert_eq(settings.mode, SHIM_MODE_STRICT);
     cr_assert_eq(strncmp(environment.said, "ECHSHIM_MODE: cannot use \"xxx", 29), 0);
     cr_assert_lt(strlen(environment.said), 200);
-    cr_assert_null(strchr(environment.said, '\n'));
-    shim_settings_free(&settings);
+    cr_assert_eq(strchr(environment.said, '\n'), environment.said + strlen(environment.said) - 1);
+    settings_rig_free(&settings);
 }

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which configuration files there are, and which of their programs this process is.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "shim/conf.h"
+
+#define SYSTEM_FILE "/etc/echshim.conf"
+
+enum { TEXT_MAX = 1024 * 1024, ANCESTORS = 16 };
+
+/* ---- files ---- */
+
+static bool others_may_write(const struct stat *status)
+{
+    return (status->st_mode & S_IWOTH) != 0;
+}
+
+/* Whose word a file is; false after a problem. */
+static bool judge(struct shim_conf *conf, const char *path, const struct stat *status)
+{
+    if (!S_ISREG(status->st_mode)) {
+        shim_conf_problem(conf, path, 0, "not a file");
+    } else if (status->st_size > TEXT_MAX) {
+        shim_conf_problem(conf, path, 0, "larger than 1 MiB");
+    } else if (status->st_uid != 0 && status->st_uid != geteuid()) {
+        shim_conf_problem(conf, path, 0, "not used, for it belongs to another user");
+    } else if (others_may_write(status)) {
+        shim_conf_problem(conf, path, 0, "not used, for everybody may write to it");
+    } else {
+        return true;
+    }
+    return false;
+}
+
+static bool may_lock(const struct stat *status)
+{
+    return status->st_uid == 0 && (status->st_mode & (S_IWGRP | S_IWOTH)) == 0;
+}
+
+static char *read_all(int fd, size_t size, size_t *length)
+{
+    char *text = malloc(size + 1);
+    ssize_t part = 1;
+    *length = 0;
+    while (text != NULL && part != 0 && *length <= size) {
+        part = read(fd, text + *length, size + 1 - *length);
+        if (part > 0) {
+            *length += (size_t)part;
+        } else if (part < 0 && errno != EINTR) {
+            free(text);
+            return NULL;
+        }
+    }
+    return text;
+}
+
+/* How a file is to be treated that cannot be opened. */
+enum presence { MAY_BE_MISSING, MUST_BE_THERE };
+
+static enum ech_status add_path(struct shim_conf *conf, const char *path, enum presence presence,
+                                enum shim_conf_trust trust)
+{
+    struct stat status;
+    /* A pipe must not have us wait for its writer. */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    if (fd < 0) {
+        if (presence == MUST_BE_THERE || (errno != ENOENT && errno != ENOTDIR)) {
+            shim_conf_problem(conf, path, 0, strerror(errno));
+        }
+        return ECH_OK;
+    }
+    enum ech_status result = ECH_OK;
+    if (fstat(fd, &status) != 0) {
+        shim_conf_problem(conf, path, 0, strerror(errno));
+    } else if (judge(conf, path, &status)) {
+        size_t length = 0;
+        char *text = read_all(fd, (size_t)status.st_size, &length);
+        if (text == NULL) {
+            shim_conf_problem(conf, path, 0, "cannot be read");
+        } else {
+            /* A lock of somebody else's is told as a problem. */
+            if (trust == SHIM_CONF_SYSTEM && !may_lock(&status)) {
+                trust = SHIM_CONF_USER;
+            }
+            if (trust != SHIM_CONF_LOCKED_ONLY || may_lock(&status)) {
+                result = shim_conf_add_file(conf, path, bytes_of(text, length), trust);
+            }
+        }
+        free(text);
+    }
+    (void)close(fd);
+    return result;
+}
+
+/* False: there is no such folder, or its name is too long. */
+static bool users_file(char out[PATH_MAX])
+{
+    const char *folder = secure_getenv("XDG_CONFIG_HOME");
+    const char *home = secure_getenv("HOME");
+    int length = -1;
+    if (folder != NULL && *folder == '/') { /* a relative one is to be ignored, says its rule */
+        length = snprintf(out, PATH_MAX, "%s/echshim/echshim.conf", folder);
+    } else if (home != NULL && *home == '/') {
+        length = snprintf(out, PATH_MAX, "%s/.config/echshim/echshim.conf", home);
+    }
+    return length > 0 && length < PATH_MAX;
+}
+
+/* ---- programs ---- */
+
+struct program {
+    char path[PATH_MAX];
+    dev_t device; /* of the file; 0 and 0 if it could not be looked at */
+    ino_t inode;
+};
+
+static bool is_program(const struct program *program, const char *pattern)
+{
+    struct stat status;
+    if (strchr(pattern, '/') == NULL) {
+        const char *slash = strrchr(program->path, '/');
+        return fnmatch(pattern, slash != NULL ? slash + 1 : program->path, 0) == 0;
+    }
+    /* The same file under another name, as /usr/bin/vi is. */
+    return fnmatch(pattern, program->path, 0) == 0 ||
+           (program->inode != 0 && stat(pattern, &status) == 0 &&
+            status.st_dev == program->device && status.st_ino == program->inode);
+}
+
+/* Notes a program that is so many steps away. */
+static void note_program(struct shim_conf *conf, const struct program *program, unsigned distance)
+{
+    for (size_t i = 0; i < conf->section_count; i++) {
+        struct shim_conf_section *section = conf->sections[i];
+        if (section->kind == SHIM_CONF_PROGRAM && section->closeness == 0 &&
+            is_program(program, section->pattern)) {
+            unsigned exact = strpbrk(section->pattern, "*?[") == NULL;
+            unsigned whole = strchr(section->pattern, '/') != NULL;
+            section->closeness = (ANCESTORS + 1 - distance) * 4 + exact * 2 + whole;
+        }
+    }
+}
+
+static bool look_at(struct program *program, const char *link)
+{
+    struct stat status;
+    ssize_t length = readlink(link, program->path, sizeof program->path - 1);
+    program->path[length > 0 ? length : 0] = '\0';
+    bool seen = stat(link, &status) == 0;
+    program->device = seen ? status.st_dev : 0;
+    program->inode = seen ? status.st_ino : 0;
+    return length > 0;
+}
+
+/* The parent of a process, by /proc/PID/stat, where it stands behind the program's name, which may
+ * hold anything; 0: not known. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[64];
+    char text[512];
+    (void)snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    const char *behind = strrchr(text, ')');
+    if (behind == NULL || strlen(behind) < 5) {
+        return 0;
+    }
+    long parent = strtol(behind + 4, NULL, 10); /* ") S 123" */
+    return parent > 0 && parent <= INT_MAX ? (pid_t)parent : 0;
+}
+
+static void find_programs(struct shim_conf *conf, const char *executed)
+{
+    struct program program;
+    bool wanted = false;
+    for (size_t i = 0; i < conf->section_count; i++) {
+        wanted = wanted || conf->sections[i]->kind == SHIM_CONF_PROGRAM;
+    }
+    if (!wanted) {
+        return;
+    }
+    if (executed == NULL) {
+        (void)look_at(&program, "/proc/self/exe");
+    } else {
+        struct stat status;
+        bool seen = stat(executed, &status) == 0;
+        program = (struct program){.device = seen ? status.st_dev : 0,
+                                   .inode = seen ? status.st_ino : 0};
+        if (realpath(executed, program.path) == NULL) {
+            (void)snprintf(program.path, sizeof program.path, "%s", executed);
+        }
+    }
+    note_program(conf, &program, 0);
+    pid_t pid = getppid();
+    for (unsigned distance = 1; distance <= ANCESTORS && pid > 1; distance++) {
+        char link[64];
+        (void)snprintf(link, sizeof link, "/proc/%d/exe", (int)pid);
+        if (look_at(&program, link)) {
+            note_program(conf, &program, distance);
+        }
+        pid = parent_of(pid);
+    }
+}
+
+/* ---- the whole ---- */
+
+static const char *from_environment(void *context, const char *variable)
+{
+    (void)context;
+    return secure_getenv(variable);
+}
+
+enum ech_status shim_conf_load(struct shim_conf *conf, const char *program)
+{
+    int saved = errno;
+    char path[PATH_MAX];
+    const char *instead = secure_getenv("ECHSHIM_CONF");
+    bool named = instead != NULL && *instead != '\0';
+    *conf = (struct shim_conf){0};
+    enum ech_status status = shim_conf_add_environment(conf, from_environment, NULL);
+    if (status == ECH_OK) {
+        status = add_path(conf, SYSTEM_FILE, MAY_BE_MISSING,
+                          named ? SHIM_CONF_LOCKED_ONLY : SHIM_CONF_SYSTEM);
+    }
+    if (status == ECH_OK && named) {
+        status = add_path(conf, instead, MUST_BE_THERE, SHIM_CONF_USER);
+    } else if (status == ECH_OK && users_file(path)) {
+        status = add_path(conf, path, MAY_BE_MISSING, SHIM_CONF_USER);
+    }
+    find_programs(conf, program);
+    errno = saved;
+    return status;
+}
+
+enum ech_status shim_conf_load_file(struct shim_conf *conf, const char *path)
+{
+    *conf = (struct shim_conf){0};
+    return add_path(conf, path, MUST_BE_THERE, SHIM_CONF_SYSTEM);
+}

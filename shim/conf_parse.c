@@ -1,0 +1,426 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The text of a configuration file. inih takes lines apart; it cuts names of sections and long
+ * lines without a word, so it is fed with lines that it can take: sections under numbers, and long
+ * values as lines with continuations, which it has.
+ */
+#include <ini.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "shim/conf.h"
+
+enum { PROBLEM_SIZE = 200, QUOTED_MAX = 60, HOST_MAX = 253, NO_SECTION = -1 };
+
+struct feed {
+    struct shim_conf *conf;
+    enum shim_conf_trust trust;
+    const char *file; /* owned by the conf */
+    const char *at;
+    const char *end;
+    unsigned line;
+    const char *rest; /* of a line that was too long, up to rest_end */
+    const char *rest_end;
+    int section;     /* index into conf->sections; NO_SECTION: before the first one, or a bad one */
+    bool bad;        /* a section that nobody knows, which was told */
+    bool expects;    /* the line that inih was given has to come to a key */
+    bool indented;   /* it goes on with the value of the one before */
+    size_t appended; /* 1 + index of the entry that a continuation belongs to; 0: none */
+    enum ech_status status;
+};
+
+static void problem(struct feed *feed, const char *text)
+{
+    shim_conf_problem(feed->conf, feed->file, feed->line, text);
+}
+
+static void problem_with(struct feed *feed, const char *format, const char *what, size_t length)
+{
+    char text[PROBLEM_SIZE];
+    int quoted = length < QUOTED_MAX ? (int)length : QUOTED_MAX;
+    /* The formats are those of this file, each with one "%.*s". */
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wformat-nonliteral"
+    (void)snprintf(text, sizeof text, format, quoted, what);
+#pragma GCC diagnostic pop
+    problem(feed, text);
+}
+
+/* ---- sections ---- */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r' || c == '\v' || c == '\f';
+}
+
+static void trim(const char **from, const char **to)
+{
+    while (*from < *to && is_blank(**from)) {
+        (*from)++;
+    }
+    while (*to > *from && is_blank((*to)[-1])) {
+        (*to)--;
+    }
+}
+
+/* A name of labels, perhaps behind "*.", or "*". */
+static bool is_host_pattern(const char *pattern)
+{
+    const char *name = pattern[0] == '*' && pattern[1] == '.' ? pattern + 2 : pattern;
+    if (strcmp(pattern, "*") == 0) {
+        return true;
+    }
+    size_t length = strlen(name);
+    return length > 0 && length <= HOST_MAX && name[0] != '.' &&
+           strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
+               length &&
+           strstr(name, "..") == NULL;
+}
+
+/* default, host "PATTERN", program "PATTERN"; false after a problem. Takes no pattern that is not
+ * whole. */
+static bool parse_header(struct feed *feed, const char *from, const char *to,
+                         struct shim_conf_section *section)
+{
+    static const char *const kinds[] = {[SHIM_CONF_PROGRAM] = "program", [SHIM_CONF_HOST] = "host"};
+    size_t length = (size_t)(to - from);
+    if (length == strlen("default") && memcmp(from, "default", length) == 0) {
+        section->kind = SHIM_CONF_DEFAULT;
+        return true;
+    }
+    for (int kind = SHIM_CONF_PROGRAM; kind <= SHIM_CONF_HOST; kind++) {
+        size_t word = strlen(kinds[kind]);
+        if (length <= word || memcmp(from, kinds[kind], word) != 0) {
+            continue;
+        }
+        const char *pattern = from + word;
+        trim(&pattern, &to);
+        if (to - pattern < 3 || *pattern != '"' || to[-1] != '"' ||
+            memchr(pattern + 1, '"', (size_t)(to - pattern) - 2) != NULL) {
+            continue;
+        }
+        section->kind = (enum shim_conf_kind)kind;
+        section->pattern = strndup(pattern + 1, (size_t)(to - pattern) - 2);
+        if (section->pattern == NULL) {
+            feed->status = ECH_ERR_NOMEM;
+            return false;
+        }
+        size_t last = strlen(section->pattern) - 1;
+        if (kind == SHIM_CONF_HOST && last > 0 && section->pattern[last] == '.') {
+            section->pattern[last] = '\0';
+        }
+        if (kind == SHIM_CONF_HOST && !is_host_pattern(section->pattern)) {
+            problem(feed, "not the name of a host (example.org, *.example.org or *; IDNs as "
+                          "xn--...)");
+            return false;
+        }
+        return true;
+    }
+    problem_with(feed,
+                 "cannot use [%.*s]: sections are [default], [host \"NAME\"] and [program "
+                 "\"PATH\"]",
+                 from, length);
+    return false;
+}
+
+/* A line that begins with '['. */
+static void take_header(struct feed *feed, const char *from, const char *to)
+{
+    feed->section = NO_SECTION;
+    feed->bad = true;
+    feed->appended = 0;
+    const char *close = memrchr(from, ']', (size_t)(to - from));
+    const char *behind = close != NULL ? close + 1 : to;
+    trim(&behind, &to);
+    if (close == NULL || (behind < to && *behind != ';' && *behind != '#')) {
+        problem(feed, "a section's name ends with ] and nothing follows");
+        return;
+    }
+    from++;
+    trim(&from, &close);
+    struct shim_conf_section *section = calloc(1, sizeof *section);
+    struct shim_conf_section **grown = reallocarray(
+        feed->conf->sections, feed->conf->section_count + 1, sizeof(struct shim_conf_section *));
+    if (grown != NULL) {
+        feed->conf->sections = grown;
+    }
+    if (section == NULL || grown == NULL) {
+        free(section);
+        feed->status = ECH_ERR_NOMEM;
+        return;
+    }
+    section->file = feed->file;
+    section->line = feed->line;
+    if (!parse_header(feed, from, close, section)) {
+        free(section->pattern);
+        free(section);
+        return;
+    }
+    feed->section = (int)feed->conf->section_count;
+    feed->bad = false;
+    feed->conf->sections[feed->conf->section_count++] = section;
+}
+
+/* ---- lines, as inih asks for them ---- */
+
+/* inih's own rule of a comment behind a value. */
+static const char *without_comment(const char *from, const char *to)
+{
+    for (const char *c = from; c + 1 < to; c++) {
+        if (is_blank(*c) && c[1] == ';') {
+            return c;
+        }
+    }
+    return to;
+}
+
+/* Of a key with its '='; 0: there is none. */
+static size_t key_length(const char *from, const char *to)
+{
+    for (const char *c = from; c < to; c++) {
+        if (*c == '=' || *c == ':') {
+            return (size_t)(c - from) + 1;
+        }
+    }
+    return 0;
+}
+
+/* Copies what fits, with an end of line. What is left becomes a continuation, which must not look
+ * like a comment. */
+static void hand_over(struct feed *feed, char *out, size_t room, const char *from, const char *to)
+{
+    size_t length = (size_t)(to - from);
+    feed->rest = NULL;
+    if (length > room - 2) {
+        length = room - 2;
+        while (length > 1 && (is_blank(from[length]) || is_blank(from[length - 1]) ||
+                              from[length] == ';' || from[length] == '#')) {
+            length--;
+        }
+        feed->rest = from + length;
+        feed->rest_end = to;
+    }
+    memcpy(out, from, length);
+    out[length] = '\n';
+    out[length + 1] = '\0';
+}
+
+static void check_answered(struct feed *feed)
+{
+    if (feed->expects) {
+        problem(feed, "not understood: neither [section] nor key = value");
+    }
+    feed->expects = false;
+}
+
+static char *next_line(char *out, int size, void *stream)
+{
+    struct feed *feed = stream;
+    size_t room = (size_t)size;
+    check_answered(feed);
+    if (feed->status != ECH_OK || (feed->rest == NULL && feed->at == feed->end)) {
+        return NULL;
+    }
+    if (feed->rest != NULL) {
+        out[0] = ' ';
+        feed->indented = true;
+        hand_over(feed, out + 1, room - 1, feed->rest, feed->rest_end);
+        return out;
+    }
+    const char *from = feed->at;
+    const char *to = memchr(from, '\n', (size_t)(feed->end - from));
+    feed->at = to != NULL ? to + 1 : feed->end;
+    to = to != NULL ? to : feed->end;
+    feed->line++;
+    const char *first = from;
+    trim(&first, &to);
+    (void)strcpy(out, "\n");
+    if (first == to || *first == ';' || *first == '#') {
+        return out;
+    }
+    if (*first == '[' && first == from) {
+        take_header(feed, from, to);
+        return out;
+    }
+    feed->indented = first > from;
+    if (feed->indented && feed->appended == 0) {
+        problem(feed, "an indented line goes on with the value before it, and there is none");
+        return out;
+    }
+    if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
+        problem(feed, "there is an octet 0 in this line");
+        return out;
+    }
+    feed->expects = true;
+    to = without_comment(from, to);
+    size_t key = feed->indented ? 1 : key_length(from, to);
+    if (key >= room / 2) {
+        return out; /* no key of ours is so long */
+    }
+    memcpy(out, from, key);
+    from += key;
+    trim(&from, &to);
+    hand_over(feed, out + key, room - key, from, to);
+    return out;
+}
+
+/* ---- keys ---- */
+
+static void take_locked(struct feed *feed, struct shim_conf_section *section, const char *value)
+{
+    if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
+        problem(feed, "locked: it is yes or no");
+    } else if (strcmp(value, "yes") == 0 && feed->trust == SHIM_CONF_USER) {
+        problem(feed, "locked: only in /etc/echshim.conf, as root's own file");
+    } else {
+        section->locked = strcmp(value, "yes") == 0;
+    }
+}
+
+static void append(struct feed *feed, const char *value)
+{
+    struct shim_conf_entry *entry = &feed->conf->entries[feed->appended - 1];
+    size_t before = strlen(entry->value);
+    size_t more = strlen(value);
+    char *grown = realloc(entry->value, before + more + 1);
+    if (grown == NULL) {
+        feed->status = ECH_ERR_NOMEM;
+        return;
+    }
+    memcpy(grown + before, value, more + 1);
+    entry->value = grown;
+}
+
+static void add_entry(struct feed *feed, enum shim_conf_key key, const char *value)
+{
+    struct shim_conf *conf = feed->conf;
+    struct shim_conf_entry *grown =
+        reallocarray(conf->entries, conf->entry_count + 1, sizeof *grown);
+    char *copy = strdup(value);
+    if (grown != NULL) {
+        conf->entries = grown;
+    }
+    if (grown == NULL || copy == NULL) {
+        free(copy);
+        feed->status = ECH_ERR_NOMEM;
+        return;
+    }
+    conf->entries[conf->entry_count++] = (struct shim_conf_entry){
+        .key = key,
+        .value = copy,
+        .section = conf->sections[feed->section],
+        .line = feed->line,
+    };
+    feed->appended = conf->entry_count;
+}
+
+/* inih's handler; its result would only end in a line number that we know better. */
+static int take_key(void *user, const char *number, const char *name, const char *value)
+{
+    struct feed *feed = user;
+    (void)number;
+    feed->expects = false;
+    if (feed->indented) {
+        if (feed->appended > 0) {
+            append(feed, value);
+        }
+        return 1;
+    }
+    feed->appended = 0;
+    if (feed->bad) {
+        return 1;
+    }
+    if (feed->section == NO_SECTION) {
+        problem(feed, "a key stands in a section: [default], [host \"NAME\"] or [program \"PATH\"]");
+        return 1;
+    }
+    struct shim_conf_section *section = feed->conf->sections[feed->section];
+    enum shim_conf_key key = shim_conf_key_of(name);
+    if (*value == '\0') {
+        problem_with(feed, "%.*s: no value", name, strlen(name));
+    } else if (strcmp(name, "locked") == 0) {
+        take_locked(feed, section, value);
+    } else if (key == SHIM_CONF_KEYS) {
+        problem_with(feed, "there is no key \"%.*s\"", name, strlen(name));
+    } else if (section->kind == SHIM_CONF_HOST && key > SHIM_CONF_PRIVATE) {
+        problem_with(feed, "%.*s: not for single hosts", name, strlen(name));
+    } else {
+        add_entry(feed, key, value);
+    }
+    return 1;
+}
+
+/* ---- the whole ---- */
+
+/* What is not locked does not count. */
+static void keep_locked(struct shim_conf *conf, size_t first)
+{
+    size_t kept = first;
+    for (size_t i = first; i < conf->entry_count; i++) {
+        if (conf->entries[i].section->locked) {
+            conf->entries[kept++] = conf->entries[i];
+        } else {
+            free(conf->entries[i].value);
+        }
+    }
+    conf->entry_count = kept;
+}
+
+static bool is_path(enum shim_conf_key key, const char *value)
+{
+    return key == SHIM_CONF_CA_FILE || key == SHIM_CONF_CACHE || key == SHIM_CONF_LOG_FILE ||
+           (key == SHIM_CONF_REPORT && strncmp(value, "fd:", 3) != 0 &&
+            strcmp(value, "journald") != 0);
+}
+
+/* A program's own folder is nothing that whoever writes a file could mean. */
+static void check_paths(struct shim_conf *conf, size_t first)
+{
+    for (size_t i = first; i < conf->entry_count; i++) {
+        struct shim_conf_entry *one = &conf->entries[i];
+        if (is_path(one->key, one->value) && one->value[0] != '/') {
+            char text[PROBLEM_SIZE];
+            (void)snprintf(text, sizeof text, "%s: \"%.*s\" is not an absolute path",
+                           shim_conf_key_name(one->key), QUOTED_MAX, one->value);
+            shim_conf_problem(conf, one->section->file, one->line, text);
+        }
+    }
+}
+
+enum ech_status shim_conf_add_file(struct shim_conf *conf, const char *path, struct bytes text,
+                                   enum shim_conf_trust trust)
+{
+    static const char byte_order_mark[] = "\xef\xbb\xbf";
+    const char *octets = text.len > 0 ? (const char *)text.data : "";
+    size_t skip = text.len >= 3 && memcmp(octets, byte_order_mark, 3) == 0 ? 3 : 0;
+    size_t first = conf->entry_count;
+    struct feed feed = {
+        .conf = conf,
+        .trust = trust,
+        .at = octets + skip,
+        .end = octets + text.len,
+        .section = NO_SECTION,
+        .status = ECH_OK,
+    };
+    char *name = strdup(path);
+    if (name == NULL || conf->file_count == SHIM_CONF_FILES) {
+        free(name);
+        conf->broken = true;
+        return ECH_ERR_NOMEM;
+    }
+    conf->files[conf->file_count++] = name;
+    feed.file = name;
+    if (ini_parse_stream(next_line, &feed, take_key, &feed) == -2) {
+        feed.status = ECH_ERR_NOMEM;
+    }
+    check_answered(&feed);
+    if (feed.status != ECH_OK) {
+        conf->broken = true;
+    }
+    if (trust == SHIM_CONF_LOCKED_ONLY) {
+        keep_locked(conf, first);
+    }
+    check_paths(conf, first);
+    return feed.status;
+}

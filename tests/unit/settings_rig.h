@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef TESTS_UNIT_SETTINGS_RIG_H
+#define TESTS_UNIT_SETTINGS_RIG_H
+
+/* Settings as a process has them that starts with an environment and a configuration file. */
+
+#include "shim/settings.h"
+
+enum { RIG_ITEMS = 24, RIG_SAID = 4096 };
+
+struct settings_rig {
+    const char *items[RIG_ITEMS]; /* NAME and value in turn, then NULL */
+    const char *file;             /* text of RIG_FILE, or NULL */
+    bool trusted;                 /* it may lock */
+    unsigned problems;
+    char said[RIG_SAID]; /* one line each */
+    struct shim_conf conf;
+};
+
+#define RIG_FILE "/etc/echshim.conf"
+
+/* Any other number of problems is a failure. Freed by settings_rig_free, which takes the conf along. */
+struct shim_settings settings_rig_parse(struct settings_rig *rig, unsigned problems);
+void settings_rig_free(struct shim_settings *settings);
+/* The conf alone. */
+void settings_rig_conf(struct settings_rig *rig);
+
+#endif
