@@ -35,7 +35,7 @@ sid)
               sed 's/([^)]*)//g; s/|[^,]*//g' | tr ',\n' '  ')"
     ;;
 *)
-    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libssl-dev curl wget openssl gnutls-bin
+    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libinih-dev libssl-dev curl wget openssl gnutls-bin
           git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
     ;;
 esac
