@@ -239,6 +239,11 @@ static char *next_line(char *out, int size, void *stream)
     if (first == to || *first == ';' || *first == '#') {
         return out;
     }
+    if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
+        problem(feed, "there is an octet 0 in this line");
+        feed->bad = feed->bad || *first == '['; /* nor is what follows the section's before it */
+        return out;
+    }
     if (*first == '[' && first == from) {
         take_header(feed, from, to);
         return out;
@@ -246,10 +251,6 @@ static char *next_line(char *out, int size, void *stream)
     feed->indented = first > from;
     if (feed->indented && feed->appended == 0) {
         problem(feed, "an indented line goes on with the value before it, and there is none");
-        return out;
-    }
-    if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
-        problem(feed, "there is an octet 0 in this line");
         return out;
     }
     feed->expects = true;

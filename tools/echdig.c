@@ -14,6 +14,7 @@
 #include "tools/config_input.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
+#include "tools/configured.h"
 #include "tools/resolver_link.h"
 
 /* Exit status; the first four are enum lookup_summary. */
@@ -42,7 +43,7 @@ static const char usage[] =
 struct arguments {
     const char *name;
     const char *decode;
-    const char *resolver;
+    const char *resolver; /* NULL: as the settings have it */
     unsigned timeout_ms;
     bool json;
 };
@@ -124,15 +125,19 @@ static int look_up(const struct arguments *arguments)
     if (!parse_origin(arguments->name, host, &port)) {
         return FAIL(EXIT_USAGE, "%.80s is no NAME[:PORT]", arguments->name);
     }
-    if (dns_resolver_parse(arguments->resolver, &resolver) != ECH_OK) {
-        return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", arguments->resolver);
+    const struct shim_conf *conf = configured_load("echdig", NULL);
+    const char *asked = arguments->resolver != NULL
+                            ? arguments->resolver
+                            : configured_value(conf, SHIM_CONF_RESOLVER, host, "system");
+    if (dns_resolver_parse(asked, &resolver) != ECH_OK) {
+        return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", asked);
     }
     struct dns_lookup lookup = {
         .resolver = &resolver,
         .io = &dns_io_libc,
         .timeout_us = (uint64_t)arguments->timeout_ms * 1000,
     };
-    lookup.channel = resolver_link_new(&resolver, ca_file_of_environment());
+    lookup.channel = resolver_link_new(&resolver, shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL));
     json_t *document = lookup_document(&lookup, host, (uint16_t)port);
     resolver_link_free(lookup.channel);
     if (document == NULL) {
@@ -180,8 +185,7 @@ int main(int argc, char **argv)
         {"decode", required_argument, NULL, 'd'},   {"json", no_argument, NULL, 'j'},
         {"help", no_argument, NULL, 'h'},           {0},
     };
-    struct arguments arguments = {.resolver = resolver_of_environment(),
-                                  .timeout_ms = DEFAULT_TIMEOUT_MS};
+    struct arguments arguments = {.timeout_ms = DEFAULT_TIMEOUT_MS};
     int option;
     while ((option = getopt_long(argc, argv, "r:t:d:jh", options, NULL)) != -1) {
         int status = parse_option(option, &arguments);

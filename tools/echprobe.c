@@ -17,6 +17,7 @@
 #include "tools/origin.h"
 #include "tools/probe_text.h"
 #include "tools/probe_try.h"
+#include "tools/configured.h"
 #include "tools/resolver_link.h"
 
 /* Exit status. */
@@ -275,11 +276,16 @@ static int run(struct probe *probe, unsigned port)
         }
     } else {
         struct dns_resolver resolver;
-        if (dns_resolver_parse(arguments->resolver, &resolver) != ECH_OK) {
-            return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", arguments->resolver);
+        const struct shim_conf *conf = configured_load("echprobe", NULL);
+        const char *asked = arguments->resolver != NULL
+                                ? arguments->resolver
+                                : configured_value(conf, SHIM_CONF_RESOLVER, probe->host, "system");
+        if (dns_resolver_parse(asked, &resolver) != ECH_OK) {
+            return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", asked);
         }
-        const char *ca_file =
-            arguments->ca_file != NULL ? arguments->ca_file : ca_file_of_environment();
+        const char *ca_file = arguments->ca_file != NULL
+                                  ? arguments->ca_file
+                                  : shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL);
         const struct dns_lookup lookup = {.resolver = &resolver,
                                           .io = &dns_io_libc,
                                           .channel = resolver_link_new(&resolver, ca_file),
@@ -368,7 +374,7 @@ int main(int argc, char **argv)
         {0},
     };
     struct arguments arguments = {
-        .mode = "strict", .resolver = resolver_of_environment(), .timeout_ms = DEFAULT_TIMEOUT_MS};
+        .mode = "strict", .timeout_ms = DEFAULT_TIMEOUT_MS};
     int option;
     int status;
     if (probe_try_is_child(argc, argv, &status)) {

@@ -17,6 +17,8 @@ int main(int argc, char *argv[])
     case ACTION_VERSION:
         (void)puts(ECHSHIM " " ECHSHIM_VERSION);
         return fflush(stdout) == 0 ? 0 : EXIT_OWN;
+    case ACTION_CHECK_CONF:
+        return conf_check(options.program[0]);
     default:
         break;
     }

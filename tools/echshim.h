@@ -13,6 +13,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+#include "shim/conf.h"
 #include "shim/mode.h"
 #include "shim/reach.h"
 #include "tools/say.h"
@@ -22,6 +23,7 @@
 
 /* As of env(1) and nohup(1), and one of our own: the number of TLS's alert ech_required. */
 enum {
+    EXIT_BAD_CONF = 1,    /* --check-config: there is something wrong */
     EXIT_REFUSED = 121,   /* strict: the shim cannot be in the program */
     EXIT_OWN = 125,       /* options, settings, memory: the launcher itself */
     EXIT_NOT_RUN = 126,   /* found, and cannot be executed */
@@ -30,7 +32,7 @@ enum {
 
 /* ---- echshim_options.c ---- */
 
-enum action { ACTION_RUN, ACTION_INSPECT, ACTION_HELP, ACTION_VERSION };
+enum action { ACTION_RUN, ACTION_INSPECT, ACTION_CHECK_CONF, ACTION_HELP, ACTION_VERSION };
 
 struct options {
     enum action action;
@@ -38,7 +40,8 @@ struct options {
     bool json;
     bool quiet; /* no warnings, and what the program executes is not looked at */
     enum say_color color;
-    char **program; /* the arguments that are left: a program and its own; ends with NULL */
+    char **program; /* the arguments that are left: a program and its own, or the file to check;
+                       ends with NULL */
 };
 
 /*
@@ -47,8 +50,8 @@ struct options {
  * standard error.
  */
 int options_parse(struct options *options, int argc, char *argv[]);
-/* The mode that the environment says now. */
-enum shim_mode options_mode(void);
+/* Why a value of this setting cannot be used, as a sentence without its stop; NULL: it can. */
+const char *options_check(enum shim_conf_key key, const char *value);
 void options_help(FILE *out);
 
 /* ---- echshim_program.c ---- */
@@ -77,6 +80,17 @@ struct program {
 int program_find(struct program *program, const char *name);
 /* Why a preload cannot work in it, as a sentence without its stop; NULL where it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
+
+/* ---- echshim_conf.c ---- */
+
+/* The mode in which the program will run, where no host is known: asked of environment and files at
+ * the first call. */
+enum shim_mode conf_mode(const struct program *program);
+/* What is wrong with the files, on standard error. */
+void conf_say_problems(const struct program *program);
+/* Checks the files that count here or, if it is not NULL, this one. Prints what there is; an exit
+ * code. */
+int conf_check(const char *file);
 
 /* ---- echshim_library.c ---- */
 

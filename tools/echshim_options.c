@@ -158,40 +158,44 @@ enum {
     OPTION_JSON,
     OPTION_COLOR,
     OPTION_INSPECT,
+    OPTION_CHECK_CONF,
     OPTION_VERSION,
 };
 
-/* The variables of the interface, in one table: a new one is one more line. */
+enum {
+    MODE = SHIM_CONF_MODE,
+    PORTS = SHIM_CONF_PORTS,
+    RESOLVER = SHIM_CONF_RESOLVER,
+    CONFIG_LIST = SHIM_CONF_CONFIG_LIST,
+    RETRY = SHIM_CONF_RETRY,
+    GREASE = SHIM_CONF_GREASE,
+    PRIVATE = SHIM_CONF_PRIVATE,
+    CA_FILE = SHIM_CONF_CA_FILE,
+    TIMEOUT = SHIM_CONF_TIMEOUT_MS,
+    CACHE = SHIM_CONF_CACHE,
+    LOG = SHIM_CONF_LOG,
+    LOG_FILE = SHIM_CONF_LOG_FILE,
+    REPORT = SHIM_CONF_REPORT,
+    CONF, /* no key of a file, but a variable all the same */
+};
+
 static const struct setting {
-    const char *variable;
     check *check;
     bool path; /* made absolute, for the program may change its folder */
 } settings[] = {
-    {"ECHSHIM_MODE", check_mode, false},         {"ECHSHIM_PORTS", check_ports, false},
-    {"ECHSHIM_RESOLVER", check_resolver, false}, {"ECHSHIM_CONFIG_LIST", check_configs, false},
-    {"ECHSHIM_RETRY", check_switch, false},      {"ECHSHIM_GREASE", check_switch, false},
-    {"ECHSHIM_CA_FILE", check_readable, true},   {"ECHSHIM_TIMEOUT_MS", check_timeout, false},
-    {"ECHSHIM_PRIVATE", check_switch, false},    {"ECHSHIM_CACHE", check_folder, true},
-    {"ECHSHIM_LOG", check_log, false},           {"ECHSHIM_LOG_FILE", check_path, true},
-    {"ECHSHIM_CONF", check_readable, true},      {"ECHSHIM_REPORT", check_path, true},
+    [MODE] = {check_mode, false},         [PORTS] = {check_ports, false},
+    [RESOLVER] = {check_resolver, false}, [CONFIG_LIST] = {check_configs, false},
+    [RETRY] = {check_switch, false},      [GREASE] = {check_switch, false},
+    [CA_FILE] = {check_readable, true},   [TIMEOUT] = {check_timeout, false},
+    [PRIVATE] = {check_switch, false},    [CACHE] = {check_folder, true},
+    [LOG] = {check_log, false},           [LOG_FILE] = {check_path, true},
+    [REPORT] = {check_path, true},        [CONF] = {check_readable, true},
 };
 
-enum {
-    MODE,
-    PORTS,
-    RESOLVER,
-    CONFIG_LIST,
-    RETRY,
-    GREASE,
-    CA_FILE,
-    TIMEOUT,
-    PRIVATE,
-    CACHE,
-    LOG,
-    LOG_FILE,
-    CONF,
-    REPORT,
-};
+const char *options_check(enum shim_conf_key key, const char *value)
+{
+    return settings[key].check(value);
+}
 
 static const struct option long_options[] = {
     {"mode", required_argument, NULL, OPTION_SETTING + MODE},
@@ -216,6 +220,7 @@ static const struct option long_options[] = {
     {"color", required_argument, NULL, OPTION_COLOR},
     {"quiet", no_argument, NULL, 'q'},
     {"inspect", no_argument, NULL, OPTION_INSPECT},
+    {"check-config", no_argument, NULL, OPTION_CHECK_CONF},
     {"version", no_argument, NULL, OPTION_VERSION},
     {"help", no_argument, NULL, 'h'},
     {NULL, 0, NULL, 0},
@@ -244,7 +249,10 @@ static int set_variable(const struct setting *setting, const char *value)
         (void)snprintf(absolute, sizeof absolute, "%s/%s", folder, value);
         value = absolute;
     }
-    if (setenv(setting->variable, value, 1) != 0) {
+    const char *variable = setting == &settings[CONF]
+                               ? "ECHSHIM_CONF"
+                               : shim_conf_variable((enum shim_conf_key)(setting - settings));
+    if (setenv(variable, value, 1) != 0) {
         say(ECHSHIM, "there is no memory for the settings");
         return EXIT_OWN;
     }
@@ -296,8 +304,11 @@ static int take(struct options *options, int option, const char *value)
     case OPTION_INSPECT:
         options->action = ACTION_INSPECT;
         return 0;
+    case OPTION_CHECK_CONF:
+        options->action = ACTION_CHECK_CONF;
+        return 0;
     default:
-        return option >= OPTION_SETTING && option <= OPTION_SETTING + REPORT
+        return option >= OPTION_SETTING && option <= OPTION_SETTING + CONF
                    ? set(option - OPTION_SETTING, value, option)
                    : EXIT_OWN; /* getopt has said what is wrong */
     }
@@ -322,6 +333,13 @@ int options_parse(struct options *options, int argc, char *argv[])
         }
     }
     options->program = argv + optind;
+    if (options->action == ACTION_CHECK_CONF) {
+        if (options->program[0] != NULL && options->program[1] != NULL) {
+            say(ECHSHIM, "--check-config takes one file, or none");
+            return EXIT_OWN;
+        }
+        return 0;
+    }
     if (options->program[0] == NULL) {
         say(ECHSHIM, "a program is missing (echshim --help tells more)");
         return EXIT_OWN;
@@ -333,18 +351,12 @@ int options_parse(struct options *options, int argc, char *argv[])
     return 0;
 }
 
-enum shim_mode options_mode(void)
-{
-    enum shim_mode mode;
-    (void)shim_mode_parse(getenv("ECHSHIM_MODE"), &mode);
-    return mode;
-}
-
 void options_help(FILE *out)
 {
     static const char text[] =
         "usage: echshim [OPTION]... [--] PROGRAM [ARGUMENT]...\n"
         "       echshim --inspect [--json] PROGRAM\n"
+        "       echshim --check-config [FILE]\n"
         "\n"
         "Runs a program with libechshim in it: its TLS connections are made with Encrypted Client\n"
         "Hello (RFC 9849). What an option does not say is left as the environment has it.\n"
@@ -376,6 +388,9 @@ void options_help(FILE *out)
         "  --inspect            what the program does about TLS, and what the shim will do: it is "
         "not\n"
         "                       run\n"
+        "  --check-config       what is wrong with the configuration files, or with FILE, and what "
+        "they\n"
+        "                       come to\n"
         "  --color=WHEN         auto (terminals only, and not with NO_COLOR), always, never\n"
         "  -q, --quiet          no warnings about programs that the shim cannot be in\n"
         "  --version            the version\n"

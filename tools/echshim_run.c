@@ -50,8 +50,8 @@ static int execute(const struct program *program, char *const argv[])
 int run_execute(const struct program *program, const struct options *options)
 {
     char why[PATH_MAX + 128];
-    bool strict = options_mode() == SHIM_MODE_STRICT;
-    bool watched = options_mode() != SHIM_MODE_OFF && (strict || !options->quiet) &&
+    bool strict = conf_mode(program) == SHIM_MODE_STRICT;
+    bool watched = conf_mode(program) != SHIM_MODE_OFF && (strict || !options->quiet) &&
                    program_obstacle(program, why, sizeof why) == NULL;
     if (watched && !prove_watch(program->path, strict) && strict) {
         return EXIT_REFUSED;
@@ -64,7 +64,7 @@ int run_execute(const struct program *program, const struct options *options)
 static int check(const struct program *program, const struct options *options)
 {
     char why[PATH_MAX + 128];
-    bool strict = options_mode() == SHIM_MODE_STRICT;
+    bool strict = conf_mode(program) == SHIM_MODE_STRICT;
     const char *obstacle = program_obstacle(program, why, sizeof why);
     if (obstacle == NULL && strict && !prove_rehearse(program, why, sizeof why)) {
         obstacle = why;
@@ -73,6 +73,7 @@ static int check(const struct program *program, const struct options *options)
         return 0;
     }
     if (strict) {
+        conf_say_problems(program); /* they may be why */
         say(ECHSHIM, "%s is not run, for the shim would not be in it: %s", program->path, obstacle);
         return EXIT_REFUSED;
     }
@@ -85,15 +86,12 @@ static int check(const struct program *program, const struct options *options)
 static int set_up(struct program *program, const struct options *options)
 {
     char library[PATH_MAX];
-    bool strict = options_mode() == SHIM_MODE_STRICT;
+    bool strict = conf_mode(program) == SHIM_MODE_STRICT;
     if (!library_find(library) || !library_preload(library)) {
         return EXIT_OWN;
     }
     program->covered = program->reach == SHIM_REACH_MACHINE &&
                        library_covers(library, &program->chain[program->culprit].image);
-    if (strict && setenv("ECHSHIM_MODE", "strict", 1) != 0) {
-        return EXIT_OWN; /* it may have been an unknown word */
-    }
     /* For what the program executes; the watcher adds what is for the program itself. */
     const char *follow = strict ? "strict" : options->quiet ? NULL : "warn";
     if (follow == NULL ? unsetenv("ECHSHIM_LAUNCHER") != 0
@@ -108,7 +106,7 @@ int run_program(struct program *program, const struct options *options)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     (void)sigaction(SIGCHLD, &usual, &child_signal);
-    int code = options_mode() != SHIM_MODE_OFF ? set_up(program, options) : 0;
+    int code = conf_mode(program) != SHIM_MODE_OFF ? set_up(program, options) : 0;
     if (code != 0) {
         return code;
     }

@@ -34,9 +34,3 @@ bool parse_origin(const char *text, char host[DNS_HOST_SIZE], unsigned *port)
     host[len] = '\0';
     return true;
 }
-
-const char *resolver_of_environment(void)
-{
-    const char *value = getenv("ECHSHIM_RESOLVER");
-    return value != NULL && *value != '\0' ? value : "system";
-}

@@ -15,7 +15,4 @@ bool parse_origin(const char *text, char host[DNS_HOST_SIZE], unsigned *port);
 /* A decimal number from 1 to `max`, and nothing else. */
 bool parse_bounded(const char *text, unsigned max, unsigned *out);
 
-/* ECHSHIM_RESOLVER, or `system`. */
-const char *resolver_of_environment(void);
-
 #endif

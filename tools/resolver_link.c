@@ -83,9 +83,3 @@ void resolver_link_free(struct dns_channel *channel)
         trust = NULL;
     }
 }
-
-const char *ca_file_of_environment(void)
-{
-    const char *value = getenv("ECHSHIM_CA_FILE");
-    return value != NULL && *value != '\0' ? value : NULL;
-}

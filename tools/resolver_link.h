@@ -16,7 +16,4 @@ struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const
 /* NULL is fine. */
 void resolver_link_free(struct dns_channel *channel);
 
-/* ECHSHIM_CA_FILE, or NULL. */
-const char *ca_file_of_environment(void);
-
 #endif

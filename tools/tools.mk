@@ -6,7 +6,7 @@ TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
 TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
 # A program's own files, and what several have in common.
-LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c code_points.c record_text.c origin.c resolver_link.c)
+LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c code_points.c record_text.c origin.c resolver_link.c configured.c say.c) $(CONF_SRC)
 $(BUILD)/echdig: $(call obj,tools/echdig.c $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC))
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe.c tools/probe_*.c) $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC)) \
                    $(BUILD)/tools/reason_table.o
@@ -19,8 +19,8 @@ $(BUILD)/tools/reason_table.o: $(BUILD)/tools/reason_table.c
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
 # The launcher has to start fast: nothing that needs a cryptographic library.
-$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim*.c) $(addprefix tools/,say.c code_points.c elf_needed.c tls_marks.c) \
-                             $(addprefix shim/,mode.c ports.c image.c reach.c report.c journal.c) ech/config.c ech/wire.c dns/resolver.c)
+$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim*.c) $(addprefix tools/,say.c configured.c code_points.c elf_needed.c tls_marks.c) \
+                             $(addprefix shim/,mode.c ports.c image.c reach.c report.c journal.c) $(CONF_SRC) ech/config.c ech/wire.c dns/resolver.c)
 $(BUILD)/tools/echshim.o: CPPFLAGS += -DECHSHIM_VERSION='"$(VERSION)"'
 
 # Where the libraries are installed: another LIBDIR makes another program.
@@ -29,7 +29,7 @@ $(BUILD)/tools/echprobe.o $(BUILD)/tools/echshim_library.o: CPPFLAGS += -DSHIM_L
 
 $(TOOLS_BUILT):
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(PKG_LIBS) $(TOOL_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o,$^) $(PKG_LIBS) $(TOOL_LIBS) $(CONF_LIBS)
 
 .PHONY: tools
 tools: $(TOOLS_BUILT)

@@ -114,6 +114,98 @@ Test(guard, every_octet_of_the_header_counts)
     }
 }
 
+/* ---- the name in a hello ---- */
+
+struct octets {
+    const uint8_t *data;
+    size_t length;
+};
+
+static bool octet_of(const void *context, size_t at, uint8_t *octet)
+{
+    const struct octets *octets = context;
+    if (at >= octets->length) {
+        return false;
+    }
+    *octet = octets->data[at];
+    return true;
+}
+
+/* Record and message headers, version; random, session id, one suite, no compression; then an
+ * extension of 1 octet, and server_name "a.example". */
+static const uint8_t named_hello[] = {
+    22, 3, 1, 0,  70, 1,  0, 0, 66, 3,  3,  0,   0,   0,  0,   0,   0,   0,  0,
+    0,  0, 0, 0,  0,  0,  0, 0, 0,  0,  0,  0,   0,   0,  0,   0,   0,   0,  0,
+    0,  0, 0, 0,  0,  0,  0, 2, 19, 1,  1,  0,   0,   23, 255, 1,   0,   1,  0,
+    0,  0, 0, 14, 0,  12, 0, 0, 9,  97, 46, 101, 120, 97, 109, 112, 108, 101};
+
+static enum shim_hello_name name_of(const uint8_t *data, size_t length, char *name)
+{
+    const struct octets octets = {data, length};
+    return shim_hello_server_name(octet_of, &octets, name);
+}
+
+Test(guard, the_name_in_a_hello)
+{
+    char name[SHIM_HELLO_NAME_SIZE] = "";
+    cr_assert_eq(name_of(named_hello, sizeof named_hello, name), SHIM_HELLO_NAMED);
+    cr_assert_str_eq(name, "a.example");
+    for (size_t length = 0; length < sizeof named_hello; length++) {
+        cr_assert_eq(name_of(named_hello, length, name), SHIM_HELLO_NAME_UNKNOWN, "%zu", length);
+    }
+    /* Another length anywhere, a NUL in the name, a name of another kind. */
+    static const size_t lengths[] = {4, 8, 43, 48, 51, 55, 60, 62, 63, 65, 66};
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        uint8_t octets[sizeof named_hello];
+        memcpy(octets, named_hello, sizeof octets);
+        octets[lengths[i]] = lengths[i] == 66 ? 0 : (uint8_t)(octets[lengths[i]] + 1);
+        cr_assert_neq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMED, "at %zu", lengths[i]);
+    }
+}
+
+Test(guard, a_hello_without_a_name)
+{
+    char name[SHIM_HELLO_NAME_SIZE];
+    uint8_t octets[sizeof named_hello];
+    memcpy(octets, named_hello, sizeof octets);
+    octets[58] = 77; /* the extension is another one */
+    cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
+    /* No extensions at all. */
+    octets[4] = 45;
+    octets[8] = 41;
+    cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
+}
+
+static bool question_of(const uint8_t *data, size_t length, size_t start, char *name)
+{
+    const struct octets octets = {data, length};
+    return shim_hello_question_name(octet_of, &octets, start, name);
+}
+
+Test(guard, the_name_in_a_question)
+{
+    static const uint8_t question[] = {0,  29, 7,   7,   1,  0,   0,   1,   0,   0, 0, 0,  0, 0, 1,
+                                       97, 7,  101, 120, 97, 109, 112, 108, 101, 0, 0, 65, 0, 1};
+    char name[SHIM_HELLO_NAME_SIZE] = "";
+    cr_assert(question_of(question + 2, sizeof question - 2, 0, name));
+    cr_assert_str_eq(name, "a.example");
+    cr_assert(question_of(question, sizeof question, 2, name));
+    cr_assert_str_eq(name, "a.example");
+    for (size_t length = 0; length < sizeof question - 4; length++) {
+        cr_assert_not(question_of(question, length, 2, name), "%zu", length);
+    }
+    uint8_t octets[sizeof question];
+    memcpy(octets, question, sizeof octets);
+    octets[16] = 0xc0; /* a pointer */
+    cr_assert_not(question_of(octets, sizeof octets, 2, name));
+    /* Longer than a name may be. */
+    uint8_t many[2 + 12 + 300] = {0, 0, 0, 0, 0, 0, 0, 1};
+    memset(many + 14, 1, 300);
+    memset(many + 14, 63, 1);
+    memset(many + 15, 'a', 63);
+    cr_assert_not(question_of(many, sizeof many, 2, name));
+}
+
 Test(guard, a_hello_cut_into_records_is_one)
 {
     /* One octet of the hello in the first record, the rest in a second. */

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the launcher has of the configuration files: the mode of a program, and --check-config. */
+#include <stdlib.h>
+
+#include "tools/configured.h"
+#include "tools/echshim.h"
+
+enum shim_mode conf_mode(const struct program *program)
+{
+    static bool known;
+    static enum shim_mode mode;
+    if (!known) {
+        struct shim_conf conf;
+        /* The file that is the process: of a script, its interpreter. The shim in the program tells
+         * of problems; where it cannot be in it, conf_say_problems does. */
+        bool whole = shim_conf_load(&conf, program->chain[program->count - 1].path) == ECH_OK;
+        (void)shim_mode_parse(shim_conf_value(&conf, SHIM_CONF_MODE, NULL), &mode);
+        mode = whole ? mode : SHIM_MODE_STRICT;
+        known = true;
+        shim_conf_free(&conf);
+    }
+    return mode;
+}
+
+void conf_say_problems(const struct program *program)
+{
+    (void)configured_load(ECHSHIM, program->chain[program->count - 1].path);
+}
+
+/* ---- --check-config ---- */
+
+static size_t check_values(const struct shim_conf *conf)
+{
+    size_t problems = 0;
+    for (size_t i = 0; i < conf->entry_count; i++) {
+        const struct shim_conf_entry *one = &conf->entries[i];
+        const char *problem = options_check(one->key, one->value);
+        if (problem == NULL) {
+            continue;
+        }
+        problems++;
+        if (one->section == NULL) {
+            say(ECHSHIM, "%s: cannot use \"%.80s\": %s", shim_conf_variable(one->key), one->value,
+                problem);
+        } else {
+            say(ECHSHIM, "%s:%u: %s: cannot use \"%.80s\": %s", one->section->file, one->line,
+                shim_conf_key_name(one->key), one->value, problem);
+        }
+    }
+    return problems;
+}
+
+static const char *plural(size_t count)
+{
+    return count == 1 ? "" : "s";
+}
+
+static void print_files(const struct shim_conf *conf)
+{
+    for (size_t file = 0; file < conf->file_count; file++) {
+        size_t sections = 0;
+        size_t values = 0;
+        for (size_t i = 0; i < conf->section_count; i++) {
+            sections += conf->sections[i]->file == conf->files[file];
+        }
+        for (size_t i = 0; i < conf->entry_count; i++) {
+            const struct shim_conf_section *section = conf->entries[i].section;
+            values += section != NULL && section->file == conf->files[file];
+        }
+        (void)printf("%s: %zu section%s, %zu value%s\n", conf->files[file], sections,
+                     plural(sections), values, plural(values));
+    }
+}
+
+/* What holds where no host has a value of its own, and whose word that is. */
+static void print_values(const struct shim_conf *conf)
+{
+    for (int key = 0; key < SHIM_CONF_KEYS; key++) {
+        const struct shim_conf_entry *winner =
+            shim_conf_winner(conf, (enum shim_conf_key)key, NULL);
+        if (winner == NULL) {
+            continue;
+        }
+        (void)printf("%s = %s  (", shim_conf_key_name(winner->key), winner->value);
+        if (winner->section != NULL) {
+            (void)printf("%s:%u%s)\n", winner->section->file, winner->line,
+                         winner->section->locked ? ", locked" : "");
+        } else if (conf->broken && getenv(shim_conf_variable(winner->key)) == NULL) {
+            (void)puts("because of the problems)");
+        } else {
+            (void)printf("%s)\n", shim_conf_variable(winner->key));
+        }
+    }
+}
+
+int conf_check(const char *file)
+{
+    struct shim_conf conf;
+    enum ech_status status =
+        file != NULL ? shim_conf_load_file(&conf, file) : shim_conf_load(&conf, NULL);
+    if (status != ECH_OK) {
+        say(ECHSHIM, "there is no memory for the settings");
+        return EXIT_OWN;
+    }
+    for (size_t i = 0; i < conf.problem_count; i++) {
+        say(ECHSHIM, "%s", conf.problems[i]);
+    }
+    size_t problems = check_values(&conf) + conf.problem_count;
+    print_files(&conf);
+    if (file == NULL && conf.file_count == 0 && problems == 0) {
+        (void)puts("there is no configuration file");
+    }
+    if (file == NULL) {
+        print_values(&conf);
+    }
+    shim_conf_free(&conf);
+    if (fflush(stdout) != 0) {
+        return EXIT_OWN;
+    }
+    return problems == 0 ? 0 : EXIT_BAD_CONF;
+}
