@@ -198,8 +198,8 @@ static void find_programs(struct shim_conf *conf, const char *executed)
     } else {
         struct stat status;
         bool seen = stat(executed, &status) == 0;
-        program = (struct program){.device = seen ? status.st_dev : 0,
-                                   .inode = seen ? status.st_ino : 0};
+        program =
+            (struct program){.device = seen ? status.st_dev : 0, .inode = seen ? status.st_ino : 0};
         if (realpath(executed, program.path) == NULL) {
             (void)snprintf(program.path, sizeof program.path, "%s", executed);
         }

@@ -235,7 +235,7 @@ static char *next_line(char *out, int size, void *stream)
     feed->line++;
     const char *first = from;
     trim(&first, &to);
-    (void)strcpy(out, "\n");
+    memcpy(out, "\n", sizeof "\n");
     if (first == to || *first == ';' || *first == '#') {
         return out;
     }
@@ -333,7 +333,8 @@ static int take_key(void *user, const char *number, const char *name, const char
         return 1;
     }
     if (feed->section == NO_SECTION) {
-        problem(feed, "a key stands in a section: [default], [host \"NAME\"] or [program \"PATH\"]");
+        problem(feed,
+                "a key stands in a section: [default], [host \"NAME\"] or [program \"PATH\"]");
         return 1;
     }
     struct shim_conf_section *section = feed->conf->sections[feed->section];

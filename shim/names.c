@@ -156,8 +156,8 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
     if (!own.resolver_usable) {
         return SHIM_NAMES_FAILED;
     }
-    struct dns_addresses *found =
-        dns_lookup_addresses(shim_engine_lookup(&own), name, family != AF_INET6, family != AF_INET, NULL);
+    struct dns_addresses *found = dns_lookup_addresses(shim_engine_lookup(&own), name,
+                                                       family != AF_INET6, family != AF_INET, NULL);
     if (found == NULL) {
         return SHIM_NAMES_OUT_OF_MEMORY;
     }

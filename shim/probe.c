@@ -108,8 +108,7 @@ enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer 
     int saved = errno;
     wr_init(retry_configs, 0);
     options.key_share_rule = ECH_KEY_SHARE_OWN;
-    uint64_t deadline_us =
-        shim_engine_state()->io->now_us() + (uint64_t)probe->timeout_ms * 1000;
+    uint64_t deadline_us = shim_engine_state()->io->now_us() + (uint64_t)probe->timeout_ms * 1000;
     int fd = shim_connect_like(probe->old, probe->timeout_ms);
     if (fd >= 0) {
         if (ech_exchange_new(&exchange, &options) == ECH_OK) {

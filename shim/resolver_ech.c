@@ -50,8 +50,8 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
     enum ech_alert alert = ECH_ALERT_INTERNAL_ERROR;
     if (verifier != NULL) {
         struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
-        alert = callbacks.verify_signature(callbacks.context, scheme, certificate, content,
-                                           signature);
+        alert =
+            callbacks.verify_signature(callbacks.context, scheme, certificate, content, signature);
     }
     shim_resolver_verifier_give_back();
     return alert;

@@ -45,8 +45,9 @@ struct shim_destination {
 
 /*
  * Looks for a suitable ECHConfig, and for where it leads; blocks at most as long as the settings
- * allow. `own` and `lookup` are the host's. Never fails: what goes wrong becomes SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the
- * hops of the route has to be gone, and then shim_search_arrived to be called.
+ * allow. `own` and `lookup` are the host's. Never fails: what goes wrong becomes
+ * SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the hops of the route has to be gone, and then
+ * shim_search_arrived to be called.
  */
 void shim_search(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                  const struct shim_destination *destination, struct shim_found *found);

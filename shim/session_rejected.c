@@ -86,8 +86,8 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
     };
     uint32_t seconds =
         session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
-    shim_kept_put(&source, wr_view(&lesson->retry_configs),
-                  shim_engine_state()->io->now_us(), (uint64_t)seconds * 1000000);
+    shim_kept_put(&source, wr_view(&lesson->retry_configs), shim_engine_state()->io->now_us(),
+                  (uint64_t)seconds * 1000000);
 }
 
 static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)

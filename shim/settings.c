@@ -53,7 +53,9 @@ static const char *get(const struct source *source, enum shim_conf_key key)
 static void problem(const struct source *source, enum shim_conf_key key, const char *then)
 {
     const struct shim_conf_entry *entry = entry_of(source, key);
-    shim_settings_problem(source->problems, entry, entry->value, then);
+    if (entry != NULL) {
+        shim_settings_problem(source->problems, entry, entry->value, then);
+    }
 }
 
 /* A decimal number and nothing else, within bounds. */
@@ -77,7 +79,7 @@ bool shim_settings_mode(const struct shim_settings_problems *problems,
                         const struct shim_conf_entry *entry, enum shim_mode *mode)
 {
     bool known = shim_mode_parse(entry != NULL ? entry->value : NULL, mode);
-    if (!known) {
+    if (!known && entry != NULL) {
         shim_settings_problem(problems, entry, entry->value, "mode is strict");
     }
     return known;
@@ -109,7 +111,7 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
     }
     settings->resolvers = grown;
     one.usable = dns_resolver_parse(value != NULL ? value : "system", &one.resolver) == ECH_OK;
-    if (!one.usable) {
+    if (!one.usable && entry != NULL) {
         shim_settings_problem(problems, entry, value, "nobody is asked");
     }
     settings->names_protected = settings->names_protected || one.protects;
@@ -138,7 +140,8 @@ void shim_settings_ports(struct shim_settings *settings,
                          const struct shim_settings_problems *problems,
                          const struct shim_conf_entry *entry)
 {
-    if (!shim_ports_parse(entry != NULL ? entry->value : NULL, add_port, settings)) {
+    if (!shim_ports_parse(entry != NULL ? entry->value : NULL, add_port, settings) &&
+        entry != NULL) {
         shim_settings_problem(problems, entry, entry->value,
                               "what could be read of it is used, and port 443");
     }

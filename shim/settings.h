@@ -29,8 +29,8 @@ struct shim_static_config {
 
 struct shim_resolver_setting {
     struct dns_resolver resolver;
-    bool usable;    /* false: the setting did not parse; then nobody is asked */
-    bool protects;  /* the program's own names must not be asked for in clear */
+    bool usable;   /* false: the setting did not parse; then nobody is asked */
+    bool protects; /* the program's own names must not be asked for in clear */
 };
 
 /* What a section of a host says; shim/settings_host.c's. */
@@ -60,7 +60,7 @@ struct shim_settings {
     size_t static_config_count;
     struct shim_host_value *host_values; /* one for each entry of the conf, or NULL: no host has
                                             settings of its own */
-    char *ca_file; /* trust anchors for public_name; NULL: the system's */
+    char *ca_file;                       /* trust anchors for public_name; NULL: the system's */
     char *cache; /* path of the folder of shared answers, absolute, no '/' at its end; NULL: none */
     char *log_file; /* NULL: standard error */
 };

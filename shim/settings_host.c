@@ -31,8 +31,7 @@ static enum ech_status read_value(struct shim_settings *settings,
     case SHIM_CONF_CONFIG_LIST:
         status = shim_settings_base64(entry->value, &value->ech_config_list, &value->length);
         if (status != ECH_OK && status != ECH_ERR_NOMEM) {
-            shim_settings_problem(problems, entry, entry->value,
-                                  "no config is used for this host");
+            shim_settings_problem(problems, entry, entry->value, "no config is used for this host");
             status = ECH_OK;
         }
         break;
@@ -58,8 +57,7 @@ enum ech_status shim_settings_hosts(struct shim_settings *settings,
     const struct shim_conf *conf = settings->conf;
     enum ech_status status = ECH_OK;
     for (size_t i = 0; i < conf->entry_count && status == ECH_OK; i++) {
-        if (!is_of_host(&conf->entries[i]) ||
-            !shim_conf_has_hosts(conf, conf->entries[i].key)) {
+        if (!is_of_host(&conf->entries[i]) || !shim_conf_has_hosts(conf, conf->entries[i].key)) {
             continue;
         }
         if (settings->host_values == NULL) {
@@ -80,7 +78,8 @@ void shim_settings_hosts_free(struct shim_settings *settings)
     free(settings->host_values);
 }
 
-/* The ECHConfigList of ECHSHIM_CONFIG_LIST for a name: its own item, else the one for every name. */
+/* The ECHConfigList of ECHSHIM_CONFIG_LIST for a name: its own item, else the one for every name.
+ */
 static struct bytes static_config(const struct shim_settings *settings, const char *host)
 {
     struct bytes for_all = {0};

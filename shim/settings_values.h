@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What shim/settings.c and shim/settings_host.c share: the meaning of single values. `entry` is NULL
- * where nobody says anything.
+ * What shim/settings.c and shim/settings_host.c share: the meaning of single values. `entry` is
+ * NULL where nobody says anything.
  */
 #ifndef SHIM_SETTINGS_VALUES_H
 #define SHIM_SETTINGS_VALUES_H

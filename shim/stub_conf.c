@@ -14,7 +14,8 @@ static bool modes_differ;
 static bool strict_somewhere;
 static bool on_somewhere;
 
-/* context: a bool, true for the first one, which is the mode of every host that has none of its own. */
+/* context: a bool, true for the first one, which is the mode of every host that has none of its
+ * own. */
 static void see_mode(void *context, const char *word)
 {
     bool *first = context;

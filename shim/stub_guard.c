@@ -302,8 +302,8 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
     if (watch == SHIM_WATCH_LEAVES && !may_leave(attempt)) {
         return false;
     }
-    attempt->sighted = !attempt->announced && (work & STUB_GUARD_TELL) != 0 &&
-                       attempt->mode != SHIM_MODE_OFF;
+    attempt->sighted =
+        !attempt->announced && (work & STUB_GUARD_TELL) != 0 && attempt->mode != SHIM_MODE_OFF;
     return true;
 }
 

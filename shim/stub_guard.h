@@ -24,7 +24,7 @@ enum {
     STUB_GUARD_SETTLE = 1,
     STUB_GUARD_STRICT = 2, /* for all hosts, or some */
     STUB_GUARD_TELL = 4,
-    STUB_GUARD_NAMES = 8, /* strict, and names are to be asked for under encryption alone */
+    STUB_GUARD_NAMES = 8,    /* strict, and names are to be asked for under encryption alone */
     STUB_GUARD_BY_NAME = 16, /* hosts have modes of their own: the name in a hello tells which */
     STUB_GUARD_MODES = 31,
     STUB_GUARD_TUNNEL = 32, /* requests to proxies are noted */
@@ -51,11 +51,11 @@ struct stub_attempt {
     uint64_t socket;                   /* its identity, where one was asked for */
     uint16_t port;
     enum shim_mode mode; /* that the octets are judged by, where they were */
-    uint8_t before; /* octets of `prefix` that earlier writes sent */
-    uint8_t length; /* octets of `prefix` */
-    bool tracked;   /* the socket has a place in the table of progress */
-    bool sighted;   /* if octets go out, that is to be told */
-    bool announced; /* its random is, and the descriptor is to be noted */
+    uint8_t before;      /* octets of `prefix` that earlier writes sent */
+    uint8_t length;      /* octets of `prefix` */
+    bool tracked;        /* the socket has a place in the table of progress */
+    bool sighted;        /* if octets go out, that is to be told */
+    bool announced;      /* its random is, and the descriptor is to be noted */
 };
 
 /* False: the write must fail; errno is set, the refusal made and told. */

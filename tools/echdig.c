@@ -12,9 +12,9 @@
 #include "dns/lookup.h"
 #include "tools/config_document.h"
 #include "tools/config_input.h"
+#include "tools/configured.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
-#include "tools/configured.h"
 #include "tools/resolver_link.h"
 
 /* Exit status; the first four are enum lookup_summary. */

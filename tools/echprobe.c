@@ -13,11 +13,11 @@
 
 #include "tools/config_document.h"
 #include "tools/config_input.h"
+#include "tools/configured.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
 #include "tools/probe_text.h"
 #include "tools/probe_try.h"
-#include "tools/configured.h"
 #include "tools/resolver_link.h"
 
 /* Exit status. */
@@ -373,8 +373,7 @@ int main(int argc, char **argv)
         {"help", no_argument, NULL, 'h'},
         {0},
     };
-    struct arguments arguments = {
-        .mode = "strict", .timeout_ms = DEFAULT_TIMEOUT_MS};
+    struct arguments arguments = {.mode = "strict", .timeout_ms = DEFAULT_TIMEOUT_MS};
     int option;
     int status;
     if (probe_try_is_child(argc, argv, &status)) {

@@ -19,7 +19,8 @@ struct settings_rig {
 
 #define RIG_FILE "/etc/echshim.conf"
 
-/* Any other number of problems is a failure. Freed by settings_rig_free, which takes the conf along. */
+/* Any other number of problems is a failure. Freed by settings_rig_free, which takes the conf
+ * along. */
 struct shim_settings settings_rig_parse(struct settings_rig *rig, unsigned problems);
 void settings_rig_free(struct shim_settings *settings);
 /* The conf alone. */

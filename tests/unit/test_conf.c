@@ -123,12 +123,12 @@ Test(conf, problems_name_file_and_line)
                    "2: not understood: neither [section] nor key = value");
     expect_problem("[default]\nmode =\n", "2: mode: no value");
     expect_problem("[default\nmode = off\n", "1: a section's name ends with ] and nothing follows");
-    expect_problem("[default] mode = off\n",
-                   "1: a section's name ends with ] and nothing follows");
+    expect_problem("[default] mode = off\n", "1: a section's name ends with ] and nothing follows");
     expect_problem("[host \"a.example\"]\nreport = /tmp/x\n", "2: report: not for single hosts");
     expect_problem("[host \"*a.example\"]\n", "1: not the name of a host (example.org, "
                                               "*.example.org or *; IDNs as xn--...)");
-    expect_problem("[host \"b\xc3\xbc" "cher.example\"]\n",
+    expect_problem("[host \"b\xc3\xbc"
+                   "cher.example\"]\n",
                    "1: not the name of a host (example.org, *.example.org or *; IDNs as xn--...)");
     expect_problem("[default]\n\n  mode = off\n",
                    "3: an indented line goes on with the value before it, and there is none");
@@ -145,9 +145,9 @@ Test(conf, an_octet_0_is_a_problem)
 {
     static const char file[] = "[default]\nmode = off\0strict\n";
     struct settings_rig rig = {.file = NULL};
-    cr_assert_eq(shim_conf_add_file(&rig.conf, RIG_FILE, bytes_of(file, sizeof file - 1),
-                                    SHIM_CONF_USER),
-                 ECH_OK);
+    cr_assert_eq(
+        shim_conf_add_file(&rig.conf, RIG_FILE, bytes_of(file, sizeof file - 1), SHIM_CONF_USER),
+        ECH_OK);
     cr_assert_str_eq(problems(&rig), RIG_FILE ":2: there is an octet 0 in this line\n");
     cr_assert_str_eq(value(&rig, SHIM_CONF_MODE, NULL), "strict");
     shim_conf_free(&rig.conf);
@@ -338,7 +338,8 @@ Test(conf, bad_values_of_hosts)
                                        "private = yes\n"};
     struct shim_settings settings = settings_rig_parse(&rig, 6);
     struct shim_host_settings own;
-    cr_assert_not_null(strstr(rig.said, RIG_FILE ":2: mode: cannot use \"stirct\": mode is strict\n"));
+    cr_assert_not_null(
+        strstr(rig.said, RIG_FILE ":2: mode: cannot use \"stirct\": mode is strict\n"));
     cr_assert_not_null(strstr(rig.said, RIG_FILE ":7: private: cannot use \"yes\": it is off\n"));
     shim_settings_of_host(&settings, "a.example", &own);
     cr_assert(own.mode == SHIM_MODE_STRICT && own.retry && !own.private);

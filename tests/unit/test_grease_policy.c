@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "shim/policy.h"
 #include "settings_rig.h"
+#include "shim/policy.h"
 
 static const struct shim_policy_facts usual = {
     .mode = SHIM_MODE_OPPORTUNISTIC,

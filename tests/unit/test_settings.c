@@ -5,7 +5,8 @@
 
 #include "settings_rig.h"
 
-#define PARSE(problems, ...) settings_rig_parse(&(struct settings_rig){.items = {__VA_ARGS__}}, problems)
+#define PARSE(problems, ...)                                                                       \
+    settings_rig_parse(&(struct settings_rig){.items = {__VA_ARGS__}}, problems)
 
 static size_t config_of(const struct shim_settings *settings, const char *host)
 {
