@@ -86,6 +86,11 @@ const char *program_obstacle(const struct program *program, char *out, size_t si
 /* The mode in which the program will run, where no host is known: asked of environment and files at
  * the first call. */
 enum shim_mode conf_mode(const struct program *program);
+/*
+ * Where the program's report goes: a copy, or NULL for nowhere. False, after one sentence: that is
+ * locked, so that no report comes to the launcher.
+ */
+bool conf_report(const struct program *program, char **report);
 /* What is wrong with the files, on standard error. */
 void conf_say_problems(const struct program *program);
 /* Checks the files that count here or, if it is not NULL, this one. Prints what there is; an exit

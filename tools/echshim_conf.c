@@ -1,9 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the launcher has of the configuration files: the mode of a program, and --check-config. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "tools/configured.h"
 #include "tools/echshim.h"
+
+/* The file that is the process: of a script, its interpreter. */
+static const char *process_of(const struct program *program)
+{
+    return program->chain[program->count - 1].path;
+}
 
 enum shim_mode conf_mode(const struct program *program)
 {
@@ -11,9 +18,9 @@ enum shim_mode conf_mode(const struct program *program)
     static enum shim_mode mode;
     if (!known) {
         struct shim_conf conf;
-        /* The file that is the process: of a script, its interpreter. The shim in the program tells
-         * of problems; where it cannot be in it, conf_say_problems does. */
-        bool whole = shim_conf_load(&conf, program->chain[program->count - 1].path) == ECH_OK;
+        /* The shim in the program tells of problems; where it cannot be in it, conf_say_problems
+         * does. */
+        bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
         (void)shim_mode_parse(shim_conf_value(&conf, SHIM_CONF_MODE, NULL), &mode);
         mode = whole ? mode : SHIM_MODE_STRICT;
         known = true;
@@ -24,7 +31,25 @@ enum shim_mode conf_mode(const struct program *program)
 
 void conf_say_problems(const struct program *program)
 {
-    (void)configured_load(ECHSHIM, program->chain[program->count - 1].path);
+    (void)configured_load(ECHSHIM, process_of(program));
+}
+
+bool conf_report(const struct program *program, char **report)
+{
+    struct shim_conf conf;
+    bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    const struct shim_conf_entry *winner = shim_conf_winner(&conf, SHIM_CONF_REPORT, NULL);
+    bool locked = winner != NULL && winner->section != NULL && winner->section->locked;
+    *report = winner != NULL && !locked ? strdup(winner->value) : NULL;
+    if (locked) {
+        say(ECHSHIM, "--report: %s:%u has the report locked: there can be no table",
+            winner->section->file, winner->line);
+    } else if (!whole || (winner != NULL && *report == NULL)) {
+        say(ECHSHIM, "there is no memory for the settings");
+        locked = true;
+    }
+    shim_conf_free(&conf);
+    return !locked;
 }
 
 /* ---- --check-config ---- */

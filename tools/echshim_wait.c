@@ -44,10 +44,13 @@ struct parent {
 /* ---- the report's place ---- */
 
 /* A folder of our own: a file in /tmp itself could not be opened by other users of one program. */
-static bool make_report(struct parent *parent)
+static bool make_report(struct parent *parent, const struct program *program)
 {
     const char *temporary = getenv("TMPDIR");
-    const char *asked = getenv("ECHSHIM_REPORT");
+    if (!conf_report(program, &parent->asked)) {
+        return false;
+    }
+    const char *asked = parent->asked;
     int length = snprintf(parent->folder, sizeof parent->folder, "%s/echshim.XXXXXX",
                           temporary != NULL && *temporary == '/' ? temporary : "/tmp");
     if (length >= (int)sizeof parent->folder || mkdtemp(parent->folder) == NULL) {
@@ -56,8 +59,7 @@ static bool make_report(struct parent *parent)
         return false;
     }
     (void)snprintf(parent->report, sizeof parent->report, "%s/report", parent->folder);
-    parent->asked = asked != NULL && *asked != '\0' ? strdup(asked) : NULL;
-    parent->asked_fd = parent->asked != NULL && strncmp(asked, "fd:", 3) == 0
+    parent->asked_fd = asked != NULL && strncmp(asked, "fd:", 3) == 0
                            ? fcntl((int)strtol(asked + 3, NULL, 10), F_DUPFD_CLOEXEC, 3)
                            : -1;
     return setenv("ECHSHIM_REPORT", parent->report, 1) == 0;
@@ -313,7 +315,7 @@ int wait_for_program(const struct program *program, const struct options *option
     pid_t launcher = getpid();
     parent.failed = mmap(NULL, sizeof *parent.failed, PROT_READ | PROT_WRITE,
                          MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (parent.failed == MAP_FAILED || !make_report(&parent)) {
+    if (parent.failed == MAP_FAILED || !make_report(&parent, program)) {
         return EXIT_OWN;
     }
     take_signals(&parent);

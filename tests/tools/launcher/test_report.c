@@ -442,6 +442,16 @@ Test(report, the_lines_go_where_they_were_wanted_too)
     result = tool_run(NULL, ARGV("/bin/cat", file));
     cr_assert_eq(strlen(result.out), 2 * strlen(line));
     cr_assert_eq(strncmp(result.out, line, strlen(line)), 0);
+    char *conf = NULL;
+    char *text = NULL;
+    cr_assert_gt(asprintf(&text, "[default]\nreport = %s2\n", file), 0);
+    cr_assert_gt(asprintf(&conf, "ECHSHIM_CONF=%s", tool_file("mine.conf", text, 0644)), 0);
+    result = report_of(ARGV(conf), line, "--quiet", "--color=auto");
+    tool_expect_err(&result, "1 handshake: 1 accepted\n");
+    char *second = NULL;
+    cr_assert_gt(asprintf(&second, "%s2", file), 0);
+    result = tool_run(NULL, ARGV("/bin/cat", second));
+    cr_assert_str_eq(result.out, line);
     result = report_of(ARGV("ECHSHIM_REPORT=fd:1"), line, "--quiet", "--color=auto");
     cr_assert_str_eq(result.out, line);
     result = report_of(ARGV("ECHSHIM_REPORT=/nowhere/lines"), line, "--quiet", "--color=auto");
