@@ -57,7 +57,7 @@ static bool number(const char *word, uint32_t *value)
         return false;
     }
     char *end;
-    unsigned long parsed = strtoul(word, &end, HEXADECIMAL);
+    unsigned long long parsed = strtoull(word, &end, HEXADECIMAL);
     *value = (uint32_t)parsed;
     return *end == '\0' && parsed <= UINT32_MAX;
 }

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make packages: Debian packages of this tree, for each release in PACKAGE_SUITES, tried in roots of these; then the table of
-# docs/packages.md. make check-packages SUITE=...: one release, and no table.
+# docs/packages.md. make check-packages SUITE=...: one release, and no table. On amd64 also those for i386, side by side with the others.
 
 PACKAGE_SUITES := bookworm trixie
+# RELEASE:ARCHITECTURE
+PACKAGE_OTHERS := $(if $(filter x86_64,$(shell uname -m)),bookworm:i386)
 PACKAGES := build/packages
 PACKAGES_DOC := docs/packages.md
 
 .PHONY: packages check-packages
 packages:
-	@status=0; for suite in $(PACKAGE_SUITES); do $(MAKE) --no-print-directory check-packages SUITE=$$suite || status=1; done; exit $$status
-	tests/packages/write-doc.sh $(PACKAGES_DOC) $(addprefix $(PACKAGES)/,$(addsuffix /sizes,$(PACKAGE_SUITES)))
+	@status=0; for one in $(PACKAGE_SUITES) $(PACKAGE_OTHERS); do \
+	    architecture=$${one#*:}; \
+	    [ "$$architecture" != "$$one" ] || architecture=; \
+	    $(MAKE) --no-print-directory check-packages SUITE=$${one%:*} ARCHITECTURE=$$architecture || status=1; \
+	done; exit $$status
+	tests/packages/write-doc.sh $(PACKAGES_DOC) $(addprefix $(PACKAGES)/,$(addsuffix /sizes,$(PACKAGE_SUITES) $(subst :,-,$(PACKAGE_OTHERS))))
 	@tools/fill-readme
 
 check-packages: SUITE ?= bookworm
 check-packages:
 	@$(SETUP) suites
-	tests/packages/packages.sh $(SUITES) $(SUITE) $(PACKAGES)
+	tests/packages/packages.sh $(SUITES) $(SUITE) $(PACKAGES) $(ARCHITECTURE)

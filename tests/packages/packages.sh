@@ -1,11 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# packages.sh FOLDER SUITE RESULTS: Debian packages of this tree, built, judged, installed, used and removed in throw-away roots of
-# that release (tools/suites.sh in FOLDER); RESULTS/SUITE has the packages, the logs and a table of their sizes.
+# packages.sh FOLDER SUITE RESULTS [ARCHITECTURE]: Debian packages of this tree, built, judged, installed, used and removed in
+# throw-away roots of that release (tools/suites.sh in FOLDER); RESULTS/SUITE has the packages, the logs and a table of their sizes.
+# Those of another architecture, in RESULTS/SUITE-ARCHITECTURE, are built, judged and tested in a root of it, and installed beside
+# this machine's own, which have to be there already.
 set -eu
 folder=$1
 suite=$2
-results=$3/$suite
+architecture=${4:-}
+own=$3/$suite
+results=$own${architecture:+-$architecture}
 here=$(dirname "$0")
 
 skipped() {
@@ -13,15 +17,20 @@ skipped() {
     exit 0
 }
 
-mkdir -p "$folder"
-for kind in packaging fresh; do
-    tools/suites.sh "$folder" "$suite" "$kind" >"$folder/$suite-$kind.out" || {
-        cat "$folder/$suite-$kind.out"
+# root KIND [ARCHITECTURE]
+root() {
+    out=$folder/$suite-$1${2:+-$2}.out
+    tools/suites.sh "$folder" "$suite" "$@" >"$out" || {
+        cat "$out"
         exit 1
     }
-    cat "$folder/$suite-$kind.out"
-    ! grep -q '^suites: skipped: ' "$folder/$suite-$kind.out" || exit 0
-done
+    cat "$out"
+    ! grep -q '^suites: skipped: ' "$out" || exit 0
+}
+
+mkdir -p "$folder"
+root packaging ${architecture:+"$architecture"}
+root fresh
 
 rm -rf "$results"
 mkdir -p "$results"
@@ -32,15 +41,25 @@ else
     find . -path ./build -prune -o -type f -print0
 fi | tar --null --files-from=- -cf "$results/tree.tar" --ignore-failed-read
 
-for step in packaging:build fresh:use; do
+# step KIND-OF-ROOT SCRIPT
+step() {
     status=0
-    SHARE=$results tools/throwaway.sh "$folder/$suite-${step%:*}" "$here/${step#*:}.sh" || status=$?
+    SHARE=$results tools/throwaway.sh "$folder/$suite-$1" "$here/$2.sh" || status=$?
     [ "$status" -ne 99 ] || skipped "no copy of a root can be made here (overlayfs)"
     [ "$status" -eq 0 ] || exit "$status"
-done
+}
+
+if [ -z "$architecture" ]; then
+    step packaging build
+    step fresh use
+else
+    step "packaging-$architecture" build
+    cp "$own"/libechshim_*.deb "$results"
+    step fresh multiarch
+fi
 rm -f "$results/tree.tar"
 
-for package in "$results"/*.deb; do
+for package in "$results"/*"${architecture:-}".deb; do
     name=$(dpkg-deb -f "$package" Package)
     case $name in
     *-dbgsym) continue ;;

@@ -96,3 +96,16 @@ files >/tmp/after
 diff /tmp/before /tmp/after || failed "something stays after a purge"
 ! ldconfig -p | grep echshim || failed "the loader's cache still has it"
 say "removed and purged, nothing stays"
+
+# ---- docs/examples: what a container's image and a service of systemd would have in their environment ----
+examples=${wrapper%/*}
+[ "$(sed -n 's/^ENV LD_PRELOAD=\([^ ]*\).*/\1/p' "$examples/Dockerfile")" = "$(echo "$library" | sed 's/\$/\\$/')" ] ||
+    failed "Dockerfile has another library"
+apt-get install -y -qq --no-install-recommends systemd >/dev/null 2>&1
+mkdir -p /etc/systemd/system/tried.service.d
+cp "$examples/systemd-drop-in.conf" /etc/systemd/system/tried.service.d/ech.conf
+printf '[Service]\nExecStart=/bin/true\n' >/etc/systemd/system/tried.service
+said=$(SYSTEMD_LOG_LEVEL=warning systemd-analyze verify --man=no tried.service 2>&1) || failed "the drop-in: $said"
+[ -z "$said" ] || failed "the drop-in: $said"
+grep -qx "Environment=LD_PRELOAD=$library" /etc/systemd/system/tried.service.d/ech.conf || failed "the drop-in has another library"
+say "the examples for services and containers hold"

@@ -162,6 +162,9 @@ static void check_time(uint64_t time_ms)
     struct shim_report_origin at = {.time_ms = time_ms};
     shim_report_collect(&fields, &(struct shim_report){0}, &at);
     time_t seconds = (time_t)(time_ms / 1000);
+    if ((uint64_t)seconds != time_ms / 1000) {
+        return; /* a C library that knows no later than 2038 is no judge */
+    }
     struct tm utc;
     char date[32];
     char expected[64];
