@@ -81,6 +81,14 @@ wrapper=/tmp/usr/share/doc/libechshim/docs/examples/ci-wrapper
 sh "$wrapper" true 2>/tmp/said || failed "ci-wrapper true"
 grep -q 'no handshake was reported' /tmp/said || failed "ci-wrapper does not say that nothing was reported"
 
+# ---- docs/examples/echshim.conf, in its place: nothing is wrong with it, and programs find it ----
+cp "${wrapper%/*}/echshim.conf" /etc/echshim.conf
+echshim --check-config >/tmp/said 2>&1 || failed "echshim --check-config: $(cat /tmp/said)"
+echo 'mode = no such mode' >>/etc/echshim.conf
+! echshim --check-config >/tmp/said 2>&1 || failed "echshim --check-config is content with anything"
+grep -q '/etc/echshim.conf:' /tmp/said || failed "echshim --check-config does not name the file: $(cat /tmp/said)"
+rm /etc/echshim.conf
+
 # ---- /etc/ld.so.preload: every program has it, also one that cleans its environment ----
 echo "$library" >/etc/ld.so.preload
 env -i /bin/grep -q libechshim.so /proc/self/maps || failed "ld.so.preload does not load it"
