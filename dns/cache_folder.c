@@ -138,13 +138,15 @@ static enum slot_state state_of_failure(int error)
     }
 }
 
-/* Whether it is a file as we write them; SLOT_SAME stands for yes. */
+/* Whether it is a file as we write them; SLOT_SAME stands for yes. One that has no name any more
+ * was replaced since it was opened: whole, and by no means a reason to remove what has the name
+ * now. */
 static enum slot_state state_of_file(const struct stat *status)
 {
     if (!S_ISREG(status->st_mode) || status->st_uid != geteuid()) {
         return SLOT_FOREIGN;
     }
-    return (status->st_mode & OTHERS) == 0 && status->st_nlink == 1 && status->st_size > 0 &&
+    return (status->st_mode & OTHERS) == 0 && status->st_nlink <= 1 && status->st_size > 0 &&
                    status->st_size <= DNS_STORED_MAX
                ? SLOT_SAME
                : SLOT_BAD;
