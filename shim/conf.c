@@ -6,52 +6,39 @@
 #include <string.h>
 #include <strings.h>
 
-static const char *const variables[SHIM_CONF_KEYS] = {
-    [SHIM_CONF_MODE] = "ECHSHIM_MODE",
-    [SHIM_CONF_PORTS] = "ECHSHIM_PORTS",
-    [SHIM_CONF_RESOLVER] = "ECHSHIM_RESOLVER",
-    [SHIM_CONF_CONFIG_LIST] = "ECHSHIM_CONFIG_LIST",
-    [SHIM_CONF_RETRY] = "ECHSHIM_RETRY",
-    [SHIM_CONF_GREASE] = "ECHSHIM_GREASE",
-    [SHIM_CONF_PRIVATE] = "ECHSHIM_PRIVATE",
-    [SHIM_CONF_CA_FILE] = "ECHSHIM_CA_FILE",
-    [SHIM_CONF_TIMEOUT_MS] = "ECHSHIM_TIMEOUT_MS",
-    [SHIM_CONF_CACHE] = "ECHSHIM_CACHE",
-    [SHIM_CONF_LOG] = "ECHSHIM_LOG",
-    [SHIM_CONF_LOG_FILE] = "ECHSHIM_LOG_FILE",
-    [SHIM_CONF_REPORT] = "ECHSHIM_REPORT",
-};
-
-static const char *const names[SHIM_CONF_KEYS] = {
-    [SHIM_CONF_MODE] = "mode",
-    [SHIM_CONF_PORTS] = "ports",
-    [SHIM_CONF_RESOLVER] = "resolver",
-    [SHIM_CONF_CONFIG_LIST] = "config_list",
-    [SHIM_CONF_RETRY] = "retry",
-    [SHIM_CONF_GREASE] = "grease",
-    [SHIM_CONF_PRIVATE] = "private",
-    [SHIM_CONF_CA_FILE] = "ca_file",
-    [SHIM_CONF_TIMEOUT_MS] = "timeout_ms",
-    [SHIM_CONF_CACHE] = "cache",
-    [SHIM_CONF_LOG] = "log",
-    [SHIM_CONF_LOG_FILE] = "log_file",
-    [SHIM_CONF_REPORT] = "report",
+static const struct {
+    const char *variable;
+    const char *name;
+} keys[SHIM_CONF_KEYS] = {
+    [SHIM_CONF_MODE] = {"ECHSHIM_MODE", "mode"},
+    [SHIM_CONF_PORTS] = {"ECHSHIM_PORTS", "ports"},
+    [SHIM_CONF_RESOLVER] = {"ECHSHIM_RESOLVER", "resolver"},
+    [SHIM_CONF_CONFIG_LIST] = {"ECHSHIM_CONFIG_LIST", "config_list"},
+    [SHIM_CONF_RETRY] = {"ECHSHIM_RETRY", "retry"},
+    [SHIM_CONF_GREASE] = {"ECHSHIM_GREASE", "grease"},
+    [SHIM_CONF_PRIVATE] = {"ECHSHIM_PRIVATE", "private"},
+    [SHIM_CONF_CA_FILE] = {"ECHSHIM_CA_FILE", "ca_file"},
+    [SHIM_CONF_TIMEOUT_MS] = {"ECHSHIM_TIMEOUT_MS", "timeout_ms"},
+    [SHIM_CONF_CACHE] = {"ECHSHIM_CACHE", "cache"},
+    [SHIM_CONF_LOG] = {"ECHSHIM_LOG", "log"},
+    [SHIM_CONF_LOG_FILE] = {"ECHSHIM_LOG_FILE", "log_file"},
+    [SHIM_CONF_REPORT] = {"ECHSHIM_REPORT", "report"},
 };
 
 const char *shim_conf_variable(enum shim_conf_key key)
 {
-    return variables[key];
+    return keys[key].variable;
 }
 
 const char *shim_conf_key_name(enum shim_conf_key key)
 {
-    return names[key];
+    return keys[key].name;
 }
 
 enum shim_conf_key shim_conf_key_of(const char *name)
 {
     int key = 0;
-    while (key < SHIM_CONF_KEYS && strcmp(names[key], name) != 0) {
+    while (key < SHIM_CONF_KEYS && strcmp(keys[key].name, name) != 0) {
         key++;
     }
     return (enum shim_conf_key)key;
@@ -106,7 +93,7 @@ enum ech_status shim_conf_add_environment(struct shim_conf *conf,
     }
     conf->entries = grown;
     for (int key = 0; key < SHIM_CONF_KEYS; key++) {
-        const char *value = get(context, variables[key]);
+        const char *value = get(context, keys[key].variable);
         if (value == NULL || *value == '\0') {
             continue;
         }
