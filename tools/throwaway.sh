@@ -3,7 +3,8 @@
 # throwaway.sh ROOT SCRIPT [ARGUMENT...]: runs a shell script in a copy of a root folder (tools/suites.sh) that is thrown away
 # afterwards, as the first process of a process namespace, so that nothing it starts outlives it. What the script reads from
 # standard input, it reads from ours; SHARE=FOLDER is /share in there, and stays. Downloaded packages are kept beside the root, for
-# the next time. Exit status: the script's; 99 where there can be no such copy.
+# the next time. After THROWAWAY_SECS (1800) all of it is killed. Exit status: the script's; 137 after that time; 99 where there can be
+# no such copy.
 set -eu
 root=$(realpath "$1")
 script=$(realpath "$2")
@@ -11,6 +12,7 @@ shift 2
 share=${SHARE:+$(realpath "$SHARE")}
 copy=$(mktemp -d "$root.copy.XXXXXX")
 archives=$root.archives
+limit=${THROWAWAY_SECS:-1800}
 # What was mounted in there is gone with its namespace.
 trap 'rm -rf --one-file-system "$copy"' EXIT
 trap 'exit 1' HUP INT TERM
@@ -20,7 +22,7 @@ unshare --mount --propagation private true 2>/dev/null || exit 99
 status=0
 # A root that was pivoted to, as that of a machine: in one of chroot no user namespace can be made.
 # shellcheck disable=SC2016 # all of it is for the inner shell
-unshare --mount --pid --fork --kill-child --propagation private sh -euc '
+timeout --foreground -s KILL "$limit" unshare --mount --pid --fork --kill-child --propagation private sh -euc '
     root=$1 copy=$2 archives=$3 share=$4 script=$5
     shift 5
     cd "$copy"
