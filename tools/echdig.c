@@ -35,6 +35,7 @@ static const char usage[] =
     "  -d, --decode INPUT       an ECHConfigList instead of a look-up: Base64, or a file (- for\n"
     "                           standard input) with PEM (RFC 9934), Base64 or the octets\n"
     "  -j, --json               a JSON document instead of text\n"
+    "      --version            the version\n"
     "  -h, --help               this text\n"
     "\n"
     "Exit status: 0 a usable ECHConfig; 1 no ECH; 2 ECH, but no usable ECHConfig; 3 the\n"
@@ -170,6 +171,9 @@ static int parse_option(int option, struct arguments *arguments)
     case 'j':
         arguments->json = true;
         return -1;
+    case 'V':
+        puts("echdig " ECHSHIM_VERSION);
+        return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
     case 'h':
         fputs(usage, stdout);
         return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
@@ -181,9 +185,13 @@ static int parse_option(int option, struct arguments *arguments)
 int main(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"resolver", required_argument, NULL, 'r'}, {"timeout", required_argument, NULL, 't'},
-        {"decode", required_argument, NULL, 'd'},   {"json", no_argument, NULL, 'j'},
-        {"help", no_argument, NULL, 'h'},           {0},
+        {"resolver", required_argument, NULL, 'r'},
+        {"timeout", required_argument, NULL, 't'},
+        {"decode", required_argument, NULL, 'd'},
+        {"json", no_argument, NULL, 'j'},
+        {"version", no_argument, NULL, 'V'},
+        {"help", no_argument, NULL, 'h'},
+        {0},
     };
     struct arguments arguments = {.timeout_ms = DEFAULT_TIMEOUT_MS};
     int option;

@@ -52,6 +52,7 @@ static const char usage[] =
     "                           encrypted resolver\n"
     "  -t, --timeout MS         bound on the look-up, the connection and the handshake (5000)\n"
     "  -j, --json               a JSON document instead of text\n"
+    "      --version            the version\n"
     "  -h, --help               this text\n"
     "\n"
     "Exit status: 0 accepted; 1 no ECH to be had; 2 not accepted; 3 the look-up failed; 4 the\n"
@@ -350,6 +351,9 @@ static int parse_option(int option, struct arguments *arguments)
     case 'j':
         arguments->json = true;
         return -1;
+    case 'V':
+        puts("echprobe " ECHSHIM_VERSION);
+        return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
     case 'h':
         fputs(usage, stdout);
         return fflush(stdout) == 0 ? 0 : EXIT_USAGE;
@@ -370,6 +374,7 @@ int main(int argc, char **argv)
         {"ca-file", required_argument, NULL, 'A'},
         {"timeout", required_argument, NULL, 't'},
         {"json", no_argument, NULL, 'j'},
+        {"version", no_argument, NULL, 'V'},
         {"help", no_argument, NULL, 'h'},
         {0},
     };

@@ -297,8 +297,35 @@ Test(echdig, complains_in_one_sentence)
     assert_complaint(4, "this is no well-formed ECHConfigList");
 }
 
+/* As the settings have it for that host: whom it asks without -r. */
+Test(echdig, goes_by_the_configuration_file, .init = start, .fini = stop)
+{
+    char name[] = "/tmp/echshim-echdig.XXXXXX";
+    int fd = mkstemp(name);
+    cr_assert_geq(fd, 0);
+    cr_assert_gt(dprintf(fd,
+                         "[default]\nresolver = udp://127.0.0.1:1\n"
+                         "[host \"*.example\"]\nresolver = %s\n",
+                         resolver),
+                 0);
+    setenv("ECHSHIM_CONF", name, 1);
+    RUN(&run, "echdig", "--timeout", "500", "good.example");
+    cr_expect_eq(run.status, 0, "exit status %d\n%s", run.status, run.err);
+    assert_printed(run.out, resolver);
+    RUN(&run, "echdig", "--timeout", "500", "good.example.org");
+    cr_expect_neq(run.status, 0, "nobody is there");
+    cr_assert_gt(dprintf(fd, "mdoe = off\n"), 0);
+    RUN(&run, "echdig", "good.example");
+    assert_printed(run.err, ":5: there is no key \"mdoe\"");
+    unlink(name);
+    close(fd);
+}
+
 Test(echdig, help_says_what_it_does)
 {
+    RUN(&run, "echdig", "--version");
+    cr_assert_eq(run.status, 0);
+    assert_printed(run.out, "echdig ");
     RUN(&run, "echdig", "--help");
     cr_assert_eq(run.status, 0);
     assert_printed(run.out, "usage: echdig");
