@@ -47,7 +47,7 @@ enum call {
     CALL_ASK = 32,
     CALL_NEW = 64
 };
-enum { CALL_CARRIES = CALL_IN | CALL_OUT, CALL_ALL = 127, CHILD_SECONDS = 20, FORK_MS = 2000 };
+enum { CALL_CARRIES = CALL_IN | CALL_OUT, CALL_ALL = 127, CHILD_SECONDS = 20, FORK_MS = 10 };
 
 enum kind { INTERRUPTED, AGAIN, SHORT, FAILS, HANGUP, FORK, CLOSE, REUSE, KINDS };
 static const struct {
@@ -182,6 +182,7 @@ static void *fork_and_wait(void *unused)
     int status;
     pid_t pid = fork();
     if (pid == 0) {
+        atomic_store(&forked, true);
         void (*run_again)(void) = (void (*)(void))dlsym(RTLD_DEFAULT, "run_again");
         alarm(CHILD_SECONDS);
         look_for_inherited();
@@ -199,18 +200,21 @@ static void *fork_and_wait(void *unused)
 
 static pthread_t fork_thread;
 
-/* A fork may have to wait for a lock that the caller holds; then the caller goes on first. */
+/* A fork may have to wait for a lock that the caller holds; then the caller goes on first, to its
+ * next call. Wherever else it was when the fork is made, its TLS library might hold locks. */
+static void await_fork(void)
+{
+    for (int ms = 0; ms < FORK_MS && !atomic_load(&forked); ms++) {
+        syscall(SYS_ppoll, NULL, 0, &(struct timespec){.tv_nsec = 1000000}, NULL, 0);
+    }
+}
+
 static void fork_elsewhere(void)
 {
     if (pthread_create(&fork_thread, NULL, fork_and_wait, NULL) != 0) {
         _exit(97);
     }
-    for (int ms = 0; ms < FORK_MS && !atomic_load(&forked); ms++) {
-        syscall(SYS_ppoll, NULL, 0, &(struct timespec){.tv_nsec = 1000000}, NULL, 0);
-    }
-    if (!atomic_load(&forked)) {
-        tell("the fork had to wait", "");
-    }
+    await_fork();
 }
 
 __attribute__((destructor)) static void await_child(void)
@@ -294,6 +298,9 @@ static enum verdict step(enum call call, const char *name, int fd, const void *c
     int saved = errno;
     enum verdict verdict = GO_ON;
     watch(name, fd, caller, (call & (CALL_OUT | CALL_DUP | CALL_CONNECT)) == 0);
+    if (fork_thread != 0 && !atomic_load(&forked) && !pthread_equal(pthread_self(), fork_thread)) {
+        await_fork();
+    }
     if (kind < KINDS && (kinds[kind].calls & call) != 0 && (call == CALL_NEW || is_internet(fd)) &&
         (call != CALL_CONNECT || kind != INTERRUPTED || option(fd, SO_TYPE) == SOCK_STREAM) &&
         (kind != SHORT || option(fd, SO_TYPE) == SOCK_STREAM) &&
