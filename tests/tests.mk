@@ -343,8 +343,8 @@ playground:
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(AS_ROOT) $(DEMO) --playground \
 	    $(if $(value RUN),'$(subst ','\'',$(value RUN))')
 
-include tests/bench/bench.mk
 include tests/interop/interop.mk
+include tests/bench/bench.mk
 include tests/packages/packages.mk
 
 # README's commands, as printed, in a Debian 12 that has nothing but make; make check is one of them, so this is no part of it.
