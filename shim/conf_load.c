@@ -132,7 +132,7 @@ static bool is_program(const struct program *program, const char *pattern)
         return fnmatch(pattern, slash != NULL ? slash + 1 : program->path, 0) == 0;
     }
     /* The same file under another name, as /usr/bin/vi is. */
-    return fnmatch(pattern, program->path, 0) == 0 ||
+    return fnmatch(pattern, program->path, FNM_PATHNAME) == 0 ||
            (program->inode != 0 && stat(pattern, &status) == 0 &&
             status.st_dev == program->device && status.st_ino == program->inode);
 }

@@ -64,6 +64,17 @@ static void trim(const char **from, const char **to)
     }
 }
 
+/* inih's own rule of a comment behind a value. */
+static const char *without_comment(const char *from, const char *to)
+{
+    for (const char *c = from; c + 1 < to; c++) {
+        if (is_blank(*c) && c[1] == ';') {
+            return c;
+        }
+    }
+    return to;
+}
+
 /* A name of labels, perhaps behind "*.", or "*". */
 static bool is_host_pattern(const char *pattern)
 {
@@ -76,6 +87,28 @@ static bool is_host_pattern(const char *pattern)
            strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") ==
                length &&
            strstr(name, "..") == NULL;
+}
+
+/* False after a problem. */
+static bool check_pattern(struct feed *feed, struct shim_conf_section *section)
+{
+    char *pattern = section->pattern;
+    size_t last = strlen(pattern) - 1;
+    if (section->kind == SHIM_CONF_PROGRAM) {
+        if (strchr(pattern, '/') != NULL && pattern[0] != '/') {
+            problem(feed, "the path of a program begins with /, or has none");
+            return false;
+        }
+        return true;
+    }
+    if (last > 0 && pattern[last] == '.') {
+        pattern[last] = '\0';
+    }
+    if (!is_host_pattern(pattern)) {
+        problem(feed, "not the name of a host (example.org, *.example.org or *; IDNs as xn--...)");
+        return false;
+    }
+    return true;
 }
 
 /* default, host "PATTERN", program "PATTERN"; false after a problem. Takes no pattern that is not
@@ -106,16 +139,7 @@ static bool parse_header(struct feed *feed, const char *from, const char *to,
             feed->status = ECH_ERR_NOMEM;
             return false;
         }
-        size_t last = strlen(section->pattern) - 1;
-        if (kind == SHIM_CONF_HOST && last > 0 && section->pattern[last] == '.') {
-            section->pattern[last] = '\0';
-        }
-        if (kind == SHIM_CONF_HOST && !is_host_pattern(section->pattern)) {
-            problem(feed, "not the name of a host (example.org, *.example.org or *; IDNs as "
-                          "xn--...)");
-            return false;
-        }
-        return true;
+        return check_pattern(feed, section);
     }
     problem_with(feed,
                  "cannot use [%.*s]: sections are [default], [host \"NAME\"] and [program "
@@ -130,10 +154,11 @@ static void take_header(struct feed *feed, const char *from, const char *to)
     feed->section = NO_SECTION;
     feed->bad = true;
     feed->appended = 0;
+    to = without_comment(from, to);
     const char *close = memrchr(from, ']', (size_t)(to - from));
     const char *behind = close != NULL ? close + 1 : to;
     trim(&behind, &to);
-    if (close == NULL || (behind < to && *behind != ';' && *behind != '#')) {
+    if (close == NULL || (behind < to && *behind != '#')) {
         problem(feed, "a section's name ends with ] and nothing follows");
         return;
     }
@@ -163,17 +188,6 @@ static void take_header(struct feed *feed, const char *from, const char *to)
 }
 
 /* ---- lines, as inih asks for them ---- */
-
-/* inih's own rule of a comment behind a value. */
-static const char *without_comment(const char *from, const char *to)
-{
-    for (const char *c = from; c + 1 < to; c++) {
-        if (is_blank(*c) && c[1] == ';') {
-            return c;
-        }
-    }
-    return to;
-}
 
 /* Of a key with its '='; 0: there is none. */
 static size_t key_length(const char *from, const char *to)

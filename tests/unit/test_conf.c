@@ -47,7 +47,7 @@ Test(conf, sections_and_keys)
                 "mode = grease ; and one behind a value\n"
                 "ports=443,8443\n"
                 "  \t\n"
-                "[host \"secret.example.org\"]\r\n"
+                "[host \"secret.example.org\"] ; not [default]\r\n"
                 "mode: strict\r\n"
                 "retry = off");
     cr_assert_str_empty(problems(&rig));
@@ -130,6 +130,8 @@ Test(conf, problems_name_file_and_line)
     expect_problem("[host \"b\xc3\xbc"
                    "cher.example\"]\n",
                    "1: not the name of a host (example.org, *.example.org or *; IDNs as xn--...)");
+    expect_problem("[program \"bin/git\"]\n",
+                   "1: the path of a program begins with /, or has none");
     expect_problem("[default]\n\n  mode = off\n",
                    "3: an indented line goes on with the value before it, and there is none");
     expect_problem("[default]\nlocked = yes\nmode = off\n",
