@@ -87,6 +87,8 @@ static enum ech_status add_path(struct shim_conf *conf, const char *path, enum p
         char *text = read_all(fd, (size_t)status.st_size, &length);
         if (text == NULL) {
             shim_conf_problem(conf, path, 0, "cannot be read");
+        } else if (length != (size_t)status.st_size) {
+            shim_conf_problem(conf, path, 0, "changed while it was read");
         } else {
             /* A lock of somebody else's is told as a problem. */
             if (trust == SHIM_CONF_SYSTEM && !may_lock(&status)) {

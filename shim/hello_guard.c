@@ -109,11 +109,20 @@ enum shim_hello_name shim_hello_server_name(shim_hello_octet *octet, const void 
     return cursor.bad ? SHIM_HELLO_NAME_UNKNOWN : SHIM_HELLO_NAMELESS;
 }
 
-bool shim_hello_question_name(shim_hello_octet *octet, const void *context, size_t start,
+bool shim_hello_question_name(shim_hello_octet *octet, const void *context, bool stream,
                               char name[SHIM_HELLO_NAME_SIZE])
 {
     enum { DNS_HEADER = 12, LABEL_MAX = 63 };
-    struct cursor cursor = {.octet = octet, .context = context, .at = start, .end = SIZE_MAX};
+    struct cursor cursor = {.octet = octet, .context = context, .end = SIZE_MAX};
+    if (stream) {
+        size_t length = take(&cursor, 2);
+        uint8_t other;
+        cursor.end = cursor.at + length;
+        if (length == 0 || !octet(context, cursor.end - 1, &other) ||
+            octet(context, cursor.end, &other)) {
+            return false;
+        }
+    }
     skip(&cursor, 4);
     bool one = take(&cursor, 2) == 1;
     skip(&cursor, DNS_HEADER - 6);

@@ -42,10 +42,11 @@ enum shim_hello_name shim_hello_server_name(shim_hello_octet *octet, const void 
                                             char name[SHIM_HELLO_NAME_SIZE]);
 
 /*
- * The name that a question to the DNS is about (RFC 1035, 4.1), whose message begins at octet
- * `start`: 0, or 2 over TCP. With a NUL and without a dot at the end. False: it cannot be read.
+ * The name that a question to the DNS is about (RFC 1035, 4.1); over a stream (4.2.2) the octets
+ * have to be one whole message, for behind it there might be another. With a NUL and without a dot
+ * at the end. False: it cannot be read.
  */
-bool shim_hello_question_name(shim_hello_octet *octet, const void *context, size_t start,
+bool shim_hello_question_name(shim_hello_octet *octet, const void *context, bool stream,
                               char name[SHIM_HELLO_NAME_SIZE]);
 
 /* Is a datagram a QUIC packet with a long header (RFC 9000, 17.2; of any version), or a DTLS record

@@ -103,7 +103,15 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
                                        const struct shim_conf_entry *entry, size_t *index)
 {
     const char *value = entry != NULL ? entry->value : NULL;
-    struct shim_resolver_setting one = {.protects = shim_names_want_protection(value)};
+    /* One resolver has one connection, however many hosts name it. */
+    for (*index = 0; *index < settings->resolver_count; ++*index) {
+        const char *text = settings->resolvers[*index].text;
+        if (text != NULL && value != NULL && strcmp(text, value) == 0) {
+            return ECH_OK;
+        }
+    }
+    struct shim_resolver_setting one = {.text = value,
+                                        .protects = shim_names_want_protection(value)};
     struct shim_resolver_setting *grown =
         reallocarray(settings->resolvers, settings->resolver_count + 1, sizeof *grown);
     if (grown == NULL) {

@@ -28,6 +28,7 @@ struct shim_static_config {
 };
 
 struct shim_resolver_setting {
+    const char *text; /* borrowed from the conf; NULL: nobody says any */
     struct dns_resolver resolver;
     bool usable;   /* false: the setting did not parse; then nobody is asked */
     bool protects; /* the program's own names must not be asked for in clear */

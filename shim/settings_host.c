@@ -56,8 +56,12 @@ enum ech_status shim_settings_hosts(struct shim_settings *settings,
 {
     const struct shim_conf *conf = settings->conf;
     enum ech_status status = ECH_OK;
+    bool counts[SHIM_CONF_KEYS]; /* asked once: there may be thousands of hosts */
+    for (int key = 0; key < SHIM_CONF_KEYS; key++) {
+        counts[key] = shim_conf_has_hosts(conf, (enum shim_conf_key)key);
+    }
     for (size_t i = 0; i < conf->entry_count && status == ECH_OK; i++) {
-        if (!is_of_host(&conf->entries[i]) || !shim_conf_has_hosts(conf, conf->entries[i].key)) {
+        if (!is_of_host(&conf->entries[i]) || !counts[conf->entries[i].key]) {
             continue;
         }
         if (settings->host_values == NULL) {

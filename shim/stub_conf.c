@@ -33,7 +33,8 @@ static void see_each(enum shim_conf_key key, void (*see)(void *context, const ch
                      void *context)
 {
     see(context, shim_conf_value(&conf, key, NULL));
-    for (size_t i = 0; shim_conf_has_hosts(&conf, key) && i < conf.entry_count; i++) {
+    size_t count = shim_conf_has_hosts(&conf, key) ? conf.entry_count : 0;
+    for (size_t i = 0; i < count; i++) {
         const struct shim_conf_entry *one = &conf.entries[i];
         if (one->key == key && one->section != NULL && one->section->kind == SHIM_CONF_HOST) {
             see(context, one->value);

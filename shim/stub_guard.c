@@ -206,9 +206,8 @@ static enum shim_mode mode_of_hello(const struct stub_attempt *attempt)
 /* A question for a name that is strict, and to be resolved under encryption. */
 static bool is_protected_question(const struct stub_attempt *attempt, int type)
 {
-    enum { LENGTH = 2 };
     char name[SHIM_HELLO_NAME_SIZE];
-    if (!shim_hello_question_name(octet_at, attempt, type == SOCK_STREAM ? LENGTH : 0, name)) {
+    if (!shim_hello_question_name(octet_at, attempt, type == SOCK_STREAM, name)) {
         return true;
     }
     return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);

@@ -53,8 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char name[SHIM_HELLO_NAME_SIZE];
     const struct bytes octets = bytes_of(data, size);
     (void)shim_hello_server_name(octet_of, &octets, name);
-    (void)shim_hello_question_name(octet_of, &octets, 0, name);
-    (void)shim_hello_question_name(octet_of, &octets, 2, name);
+    (void)shim_hello_question_name(octet_of, &octets, false, name);
+    (void)shim_hello_question_name(octet_of, &octets, true, name);
     enum shim_hello last = SHIM_HELLO_MORE;
     for (size_t length = 0; length <= size && length <= SHIM_HELLO_PREFIX + 1; length++) {
         enum shim_hello now = shim_hello_judge(data, length);

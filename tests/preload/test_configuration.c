@@ -238,6 +238,54 @@ Test(configuration, a_resolver_that_cannot_be_used_is_nobody)
                        result.err);
 }
 
+/* A program that asks the DNS by itself: by datagram, by stream, and two at once by stream, of
+ * which the second is about `name`. */
+#define OWN_DNS(name)                                                                              \
+    "/usr/bin/python3 -c 'import socket as s\n"                                                    \
+    "def question(name):\n"                                                                        \
+    "    q = bytes.fromhex(\"000101000001000000000000\")\n"                                        \
+    "    for label in name.split(\".\"): q += bytes([len(label)]) + label.encode()\n"              \
+    "    return q + bytes.fromhex(\"0000010001\")\n"                                               \
+    "def framed(q): return len(q).to_bytes(2, \"big\") + q\n"                                      \
+    "def attempt(kind, octets):\n"                                                                 \
+    "    try:\n"                                                                                   \
+    "        with s.socket(s.AF_INET, kind) as k:\n"                                               \
+    "            k.connect((\"" DNS_ADDRESS "\", 53))\n"                                           \
+    "            k.sendall(octets)\n"                                                              \
+    "        print(\"sent\")\n"                                                                    \
+    "    except OSError as e: print(e.__class__.__name__)\n"                                       \
+    "q, other = question(\"" name "\"), question(\"" OTHER_NAME "\")\n"                            \
+    "attempt(s.SOCK_DGRAM, q)\n"                                                                   \
+    "attempt(s.SOCK_STREAM, framed(q))\n"                                                          \
+    "attempt(s.SOCK_STREAM, framed(other) + framed(q))\n"                                          \
+    "'"
+
+#define STRICT_HOST SECRET_IS("mode = strict\nresolver = " DNS_TLS)
+
+Test(configuration, a_question_of_the_programs_own_for_a_strict_host)
+{
+    struct world *world = start(NULL, STRICT_HOST);
+    sniff_start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(NO_RESOLVER), OWN_DNS(INNER_NAME));
+    expect_exit(&result, 0, NULL);
+    cr_assert_str_eq(result.out, "PermissionError\nConnectionAbortedError\n"
+                                 "ConnectionAbortedError\n");
+    cr_assert_eq(sniff_queries(NULL, 0), 0u);
+}
+
+/* What cannot be read as one question is nobody's, and so not let out either. */
+Test(configuration, a_question_of_the_programs_own_for_another_host)
+{
+    struct world *world = start(NULL, STRICT_HOST);
+    sniff_start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(NO_RESOLVER), OWN_DNS(OTHER_NAME));
+    expect_exit(&result, 0, NULL);
+    cr_assert_str_eq(result.out, "sent\nsent\nConnectionAbortedError\n");
+    cr_assert_eq(sniff_queries(OTHER_NAME, 0), 1u);
+}
+
 /* ---- other keys of hosts ---- */
 
 Test(configuration, a_config_list_for_one_host)

@@ -329,6 +329,29 @@ Test(conf, settings_of_hosts)
     settings_rig_free(&settings);
 }
 
+/* As many as a list of names has: each with its own mode, all with one connection to the resolver.
+ */
+Test(conf, thousands_of_hosts, .timeout = 20)
+{
+    enum { HOSTS = 8000 };
+    static char file[HOSTS * 80];
+    size_t length = 0;
+    for (int i = 0; i < HOSTS; i++) {
+        length += (size_t)snprintf(file + length, sizeof file - length,
+                                   "[host \"h%d.example\"]\nmode = strict\n"
+                                   "resolver = tls://192.0.2.%d\n",
+                                   i, i % 2 + 1);
+    }
+    struct settings_rig rig = {.file = file};
+    struct shim_settings settings = settings_rig_parse(&rig, 0);
+    struct shim_host_settings own;
+    cr_assert_eq(settings.resolver_count, 3);
+    shim_settings_of_host(&settings, "h7999.example", &own);
+    cr_assert(own.mode == SHIM_MODE_STRICT && own.names_protected);
+    cr_assert_str_eq(settings.resolvers[own.resolver].text, "tls://192.0.2.2");
+    settings_rig_free(&settings);
+}
+
 Test(conf, bad_values_of_hosts)
 {
     struct settings_rig rig = {.file = "[host \"a.example\"]\n"

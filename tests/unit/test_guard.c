@@ -176,34 +176,39 @@ Test(guard, a_hello_without_a_name)
     cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
 }
 
-static bool question_of(const uint8_t *data, size_t length, size_t start, char *name)
+static bool question_of(const uint8_t *data, size_t length, bool stream, char *name)
 {
     const struct octets octets = {data, length};
-    return shim_hello_question_name(octet_of, &octets, start, name);
+    return shim_hello_question_name(octet_of, &octets, stream, name);
 }
 
 Test(guard, the_name_in_a_question)
 {
-    static const uint8_t question[] = {0,  29, 7,   7,   1,  0,   0,   1,   0,   0, 0, 0,  0, 0, 1,
+    static const uint8_t question[] = {0,  27, 7,   7,   1,  0,   0,   1,   0,   0, 0, 0,  0, 0, 1,
                                        97, 7,  101, 120, 97, 109, 112, 108, 101, 0, 0, 65, 0, 1};
     char name[SHIM_HELLO_NAME_SIZE] = "";
-    cr_assert(question_of(question + 2, sizeof question - 2, 0, name));
+    cr_assert(question_of(question + 2, sizeof question - 2, false, name));
     cr_assert_str_eq(name, "a.example");
-    cr_assert(question_of(question, sizeof question, 2, name));
+    cr_assert(question_of(question, sizeof question, true, name));
     cr_assert_str_eq(name, "a.example");
-    for (size_t length = 0; length < sizeof question - 4; length++) {
-        cr_assert_not(question_of(question, length, 2, name), "%zu", length);
+    for (size_t length = 0; length < sizeof question; length++) {
+        cr_assert_not(question_of(question, length, true, name), "%zu", length);
     }
+    /* Another one behind it might be about another name. */
+    uint8_t two[2 * sizeof question];
+    memcpy(two, question, sizeof question);
+    memcpy(two + sizeof question, question, sizeof question);
+    cr_assert_not(question_of(two, sizeof two, true, name));
     uint8_t octets[sizeof question];
     memcpy(octets, question, sizeof octets);
     octets[16] = 0xc0; /* a pointer */
-    cr_assert_not(question_of(octets, sizeof octets, 2, name));
+    cr_assert_not(question_of(octets, sizeof octets, true, name));
     /* Longer than a name may be. */
-    uint8_t many[2 + 12 + 300] = {0, 0, 0, 0, 0, 0, 0, 1};
+    uint8_t many[2 + 12 + 300] = {1, 56, 0, 0, 0, 0, 0, 1};
     memset(many + 14, 1, 300);
     memset(many + 14, 63, 1);
     memset(many + 15, 'a', 63);
-    cr_assert_not(question_of(many, sizeof many, 2, name));
+    cr_assert_not(question_of(many, sizeof many, true, name));
 }
 
 Test(guard, a_hello_cut_into_records_is_one)
