@@ -226,6 +226,18 @@ Test(configuration, the_systems_resolver_for_one_host)
     cr_assert_eq(world_report_count(world, "accepted"), 1u);
 }
 
+/* A plain resolver is for records; what the program resolves by itself stays with the system, also
+ * where another host has an encrypted one. */
+Test(configuration, a_plain_resolver_does_not_take_the_programs_names)
+{
+    struct world *world = start(NULL, "[default]\nresolver = udp://127.0.0.55:53\n"
+                                      "[host \"" OTHER_NAME "\"]\nresolver = " DNS_TLS "\n");
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA(NO_RESOLVER, "ECHSHIM_TIMEOUT_MS=300"),
+        "/usr/bin/python3 -c 'import socket; print(socket.gethostbyname(\"" INNER_NAME "\"))'");
+    expect_exit(&result, 0, "127.0.0.1");
+}
+
 Test(configuration, a_resolver_that_cannot_be_used_is_nobody)
 {
     struct world *world = start(NULL, SECRET_IS("resolver = tsl://127.0.0.53"));

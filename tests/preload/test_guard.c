@@ -78,10 +78,21 @@ static void check_without_shim(const char *how)
     expect_name_on_wire(world);
 }
 
-static void check_strict(const char *how, unsigned sockets, size_t before)
+/* Strict is the mode of all hosts, or of this one alone: then the name in the hello tells, and a
+ * hello that is in pieces is taken for one to it. */
+static void check_strict(const char *how, bool by_host, unsigned sockets, size_t before)
 {
     struct world *world = world_start(NULL);
-    struct run_result result = send_hello(world, RUN_SHIM, STRICT, how, "443");
+    char setting[200] = STRICT;
+    if (by_host) {
+        char name[160];
+        snprintf(name, sizeof name, "%s/host.conf", world->folder);
+        snprintf(setting, sizeof setting, "ECHSHIM_CONF=%s", name);
+        FILE *file = fopen(name, "we");
+        cr_assert(file != NULL && fputs("[host \"" INNER_NAME "\"]\nmode = strict\n", file) >= 0 &&
+                  fclose(file) == 0);
+    }
+    struct run_result result = send_hello(world, RUN_SHIM, setting, how, "443");
     expect_exit(&result, REFUSED, "refused");
     (void)connections_ended(world);
     world_expect_hidden(world);
@@ -104,7 +115,11 @@ static void check_opportunistic(const char *how, unsigned sockets)
 #define SENDS(name, how, sockets, before)                                                          \
     Test(guard, strict_##name)                                                                     \
     {                                                                                              \
-        check_strict(how, sockets, before);                                                        \
+        check_strict(how, false, sockets, before);                                                 \
+    }                                                                                              \
+    Test(guard, strict_host_##name)                                                                \
+    {                                                                                              \
+        check_strict(how, true, sockets, before);                                                  \
     }                                                                                              \
     Test(guard, opportunistic_##name)                                                              \
     {                                                                                              \
