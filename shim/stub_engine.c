@@ -98,8 +98,12 @@ typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
 static void say_once(const char *why)
 {
     char line[PATH_SIZE];
-    const char *then =
-        stub_mode() == SHIM_MODE_STRICT ? "TLS connections are refused" : "TLS goes on without ECH";
+    const char *then = "TLS goes on without ECH";
+    if (stub_mode() == SHIM_MODE_STRICT) {
+        then = "TLS connections are refused";
+    } else if (stub_strict_somewhere()) {
+        then = "TLS goes on without ECH, and is refused where the mode is strict";
+    }
     const char *names = stub_names_protected() ? ", and names are not resolved" : "";
     int length = snprintf(line, sizeof line, "libechshim: the engine cannot be loaded (%s): %s%s\n",
                           why, then, names);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "checks.h"
+#include "require.h"
 
 #include <criterion/criterion.h>
 #include <glob.h>
@@ -86,6 +87,16 @@ static unsigned each_line(const struct world *world, const char *const values[][
     }
     free(report);
     return lines;
+}
+
+char *conf_setting(const struct world *world, const char *text)
+{
+    char *setting = NULL;
+    int length = asprintf(&setting, "ECHSHIM_CONF=%s/mine.conf", world->folder);
+    require(length > 0);
+    FILE *file = fopen(strchr(setting, '=') + 1, "we");
+    require(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "%s", setting);
+    return setting;
 }
 
 void expect_report(struct world *world, unsigned count, const char *outcome, const char *reason)

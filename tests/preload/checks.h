@@ -37,6 +37,9 @@ struct program {
 extern const struct program a_wget, a_curl, an_s_client, a_gnutls_cli, a_urllib, an_asyncio,
     an_openssl_epoll, a_gnutls_nonblocking;
 
+/* A configuration file in the world's folder, as ECHSHIM_CONF=...; lives as long as the process. */
+char *conf_setting(const struct world *world, const char *text);
+
 /* The report has `count` lines; each holds exactly the fields of the interface, and this outcome
  * and reason (NULL: null). */
 void expect_report(struct world *world, unsigned count, const char *outcome, const char *reason);

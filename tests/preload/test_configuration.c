@@ -384,14 +384,8 @@ Test(configuration, what_is_locked_wins_over_all)
 Test(configuration, another_file_by_name)
 {
     struct world *world = start(NULL, "[default]\nmode = strict\n");
-    char variable[256];
-    char name[200];
-    snprintf(name, sizeof name, "%s/mine.conf", world->folder);
-    FILE *file = fopen(name, "w");
-    require(file != NULL && fputs("[default]\nmode = grease\n", file) >= 0 && fclose(file) == 0,
-            "%s", name);
-    snprintf(variable, sizeof variable, "ECHSHIM_CONF=%s", name);
-    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(variable), CURL);
+    char *other = conf_setting(world, "[default]\nmode = grease\n");
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(other), CURL);
     expect_exit(&result, 0, HELLO);
     expect_report(world, 1, "grease", "mode");
 }

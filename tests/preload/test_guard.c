@@ -83,15 +83,8 @@ static void check_without_shim(const char *how)
 static void check_strict(const char *how, bool by_host, unsigned sockets, size_t before)
 {
     struct world *world = world_start(NULL);
-    char setting[200] = STRICT;
-    if (by_host) {
-        char name[160];
-        snprintf(name, sizeof name, "%s/host.conf", world->folder);
-        snprintf(setting, sizeof setting, "ECHSHIM_CONF=%s", name);
-        FILE *file = fopen(name, "we");
-        cr_assert(file != NULL && fputs("[host \"" INNER_NAME "\"]\nmode = strict\n", file) >= 0 &&
-                  fclose(file) == 0);
-    }
+    const char *setting =
+        by_host ? conf_setting(world, "[host \"" INNER_NAME "\"]\nmode = strict\n") : STRICT;
     struct run_result result = send_hello(world, RUN_SHIM, setting, how, "443");
     expect_exit(&result, REFUSED, "refused");
     (void)connections_ended(world);

@@ -96,6 +96,30 @@ Test(loader, without_engine_strict_urllib)
     check_refused_without_engine(URLLIB, 1);
 }
 
+/* Without an engine the guard holds what a single host was promised. */
+static void check_host_refused_without_engine(const char *command, int exit_code)
+{
+    struct world *world = world_start(NULL);
+    char *conf = conf_setting(world, "[host \"" INNER_NAME "\"]\nmode = strict\n");
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(conf, stub_alone(world)), command);
+    expect_exit(&result, exit_code, "is refused where the mode is strict");
+    cr_assert_null(strstr(result.out, HELLO));
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+    cr_assert_eq(world_report_count(world, "refused"), 1u);
+}
+
+Test(loader, without_engine_strict_host_curl)
+{
+    check_host_refused_without_engine(CURL, 35);
+}
+
+Test(loader, without_engine_strict_host_wget)
+{
+    check_host_refused_without_engine(WGET, 4);
+}
+
 /* ---- a program without TLS ---- */
 
 Test(loader, a_program_without_tls_maps_only_the_stub)
