@@ -15,10 +15,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 
 #include "shim/conf.h"
 
-enum { SHIM_ABI_VERSION = 5 };
+enum { SHIM_ABI_VERSION = 6 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -102,6 +103,19 @@ struct shim_stub {
     /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
      * already. fd -1: on a socket not known. */
     void (*permit)(int fd);
+
+    /*
+     * Report, log and standard error (shim/stub_output.h): one line each, by one call. They never
+     * block, raise no signal, and write to nothing but what was asked for at the start.
+     */
+    bool (*report_line)(const void *octets, size_t length);
+    unsigned long (*report_lost)(void);
+    void (*report_count_lost)(void);
+    void (*log_line)(const struct iovec *parts, int count);
+    void (*complain)(const struct iovec *parts, int count);
+    bool (*output_stopped)(void);
+    /* The path of the executable, or NULL. */
+    const char *(*program)(void);
 };
 
 /* What the engine offers to the stub. Every function leaves errno as it was unless it says so. */

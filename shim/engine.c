@@ -134,7 +134,6 @@ shim_engine_start(const struct shim_stub *stub)
         shim_settings_free(&state.settings);
         return NULL;
     }
-    shim_report_start(&state.settings);
     /* By linkage connect and send would be the stub's hooks. */
     io = dns_io_libc;
     io.socket = shim_own_socket;

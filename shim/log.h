@@ -14,10 +14,5 @@ __attribute__((format(printf, 3, 4))) void
 shim_log(const struct shim_settings *settings, enum shim_log_level level, const char *format, ...);
 /* A problem with the settings themselves: always said, on standard error. */
 void shim_log_setting_problem(const char *text);
-/*
- * Appends octets to a file by one write: made with mode 0600, opened for appending, never through a
- * symbolic link, closed again at once. False with errno set if that failed.
- */
-bool shim_append_file(const char *path, const void *octets, size_t length);
 
 #endif

@@ -129,6 +129,9 @@ void shim_report_collect(struct shim_report_fields *out, const struct shim_repor
     add_number(out, "hello_bytes_outer", report->hello_bytes_outer != 0, report->hello_bytes_outer);
     add_number(out, "lookup_us", true, report->lookup_us);
     add_number(out, "hello_us", true, report->hello_us);
+    if (origin->lost != 0) {
+        add_number(out, "lost", true, origin->lost);
+    }
 }
 
 /* ---- printing ---- */

@@ -40,6 +40,7 @@ struct shim_report_origin {
     uint64_t time_ms; /* since 1970, UTC */
     int pid;
     const char *program; /* path of the executable */
+    unsigned long lost;  /* lines of this process that could not be written before */
 };
 
 enum shim_field_kind { SHIM_FIELD_NONE, SHIM_FIELD_TEXT, SHIM_FIELD_NUMBER, SHIM_FIELD_TRUTH };
@@ -53,7 +54,7 @@ struct shim_field {
 };
 
 enum {
-    SHIM_REPORT_FIELDS = 22,
+    SHIM_REPORT_FIELDS = 22, /* and "lost", where lines were */
     SHIM_REPORT_MAX = 16384, /* octets of a report, however it is written */
     SHIM_TIME_SIZE = 40,
     SHIM_DECIMAL_MAX = 20
@@ -61,7 +62,7 @@ enum {
 
 /* Where its own text is used, it may not be moved. */
 struct shim_report_fields {
-    struct shim_field field[SHIM_REPORT_FIELDS];
+    struct shim_field field[SHIM_REPORT_FIELDS + 1];
     size_t count;
     char time[SHIM_TIME_SIZE];
 };
@@ -84,10 +85,6 @@ size_t shim_report_journal(const struct shim_report_fields *fields, char *out, s
 
 /* Writes a number in decimal and gives the length, at most SHIM_DECIMAL_MAX. */
 size_t shim_decimal(char *out, uint64_t value);
-
-/* Once, before the first line: notes which file a descriptor of the settings is, so that no other
- * one is written to. */
-void shim_report_start(const struct shim_settings *settings);
 
 /*
  * Appends the line to the report that the settings name, by one write, or sends the entry to the

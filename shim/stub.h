@@ -79,6 +79,12 @@ size_t stub_connections(struct shim_connection *out, size_t max);
 /* The port that a descriptor was last seen to be connected to. Async-signal-safe. */
 bool stub_connection_port(int fd, uint16_t *port);
 
+/* ---- stub_guard_tell.c ---- */
+
+/* The path of the executable, read once at the start; NULL: not known, or nobody asked for a
+ * report or a log. */
+const char *stub_program(void);
+
 /* ---- stub_preload.c ---- */
 
 /* Our own exported function for a hook. */

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shim/stub_guard.h"
+#include "shim/stub_output.h"
 
 #define ENGINE_NAME "libechshim-engine.so"
 
@@ -87,6 +88,13 @@ static struct shim_stub offer = {
     .descriptor_of = stub_descriptor_of,
     .tunnel_of = stub_tunnel_of,
     .permit = stub_permit,
+    .report_line = stub_report_line,
+    .report_lost = stub_report_lost,
+    .report_count_lost = stub_report_count_lost,
+    .log_line = stub_log_line,
+    .complain = stub_complain,
+    .output_stopped = stub_output_stopped,
+    .program = stub_program,
 };
 
 static _Atomic(const struct shim_engine *) loaded;
@@ -109,8 +117,8 @@ static void say_once(const char *why)
                           why, then, names);
     if (length > 0) {
         size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
-        ssize_t ignored = call_real_write(STDERR_FILENO, line, octets);
-        (void)ignored;
+        const struct iovec whole = {.iov_base = line, .iov_len = octets};
+        stub_complain(&whole, 1);
     }
 }
 

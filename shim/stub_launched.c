@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "shim/report.h"
+#include "shim/stub_output.h"
 
 enum { NONCE_MAX = 64 };
 
@@ -19,12 +20,6 @@ static _Atomic int follow = STUB_FOLLOW_NO;
 enum stub_follow stub_follow(void)
 {
     return (enum stub_follow)atomic_load_explicit(&follow, memory_order_relaxed);
-}
-
-static ssize_t write_parts(int fd, const struct iovec *parts, int count)
-{
-    __typeof__(&writev) real = (__typeof__(&writev))stub_libc(SHIM_HOOK_writev);
-    return real != NULL ? real(fd, parts, count) : -1;
 }
 
 static struct iovec part_of(const char *text, size_t length)
@@ -90,7 +85,6 @@ __attribute__((constructor)) static void launched(void)
         return;
     }
     int saved = errno;
-    (void)stub_libc(SHIM_HOOK_writev);
     char *colon = strchr(value, ':');
     if (colon != NULL) {
         prove(colon + 1);
@@ -116,6 +110,6 @@ void stub_tell_unreached(const char *path, const char *why, bool refused)
         part_of(why, strlen(why)),
         part_of("\n", 1),
     };
-    (void)write_parts(STDERR_FILENO, parts, sizeof parts / sizeof *parts);
+    stub_complain(parts, sizeof parts / sizeof *parts);
     errno = saved;
 }

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Lines into somebody else's process: a report or a log, by path or by a descriptor of the
+ * program's. A line never blocks the program, never raises a signal in it, and never gets into a
+ * descriptor that has become another file since. What cannot be written at once is dropped and
+ * counted. Async-signal-safe: no lock, no memory.
+ *
+ * The system calls of one line, all of which ordinary programs make themselves:
+ *   always      rt_sigprocmask (twice), writev or, for sockets, sendmsg, close
+ *   path        openat
+ *   descriptor  fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
+ *   failures    rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
+ */
+#ifndef SHIM_OUTPUT_H
+#define SHIM_OUTPUT_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/* Where lines go. The first four are constant once lines are written. */
+struct shim_output {
+    const char *path; /* borrowed; NULL: to the descriptor */
+    int fd;           /* -1 with path NULL: nowhere */
+    bool known;       /* what the descriptor was is known, and stands here */
+    struct shim_output_identity {
+        dev_t device;
+        ino_t inode;
+        mode_t type;
+    } identity;
+    atomic_bool cut;   /* a line was written in part: the next one begins on a line of its own */
+    atomic_ulong lost; /* lines that could not be written, or not whole */
+};
+
+#define SHIM_OUTPUT_NOWHERE                                                                        \
+    {                                                                                              \
+        .fd = -1                                                                                   \
+    }
+
+/* libc's own: by linkage they would be the stub's hooks. */
+struct shim_output_calls {
+    ssize_t (*writev)(int fd, const struct iovec *parts, int count);
+    ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
+};
+
+enum { SHIM_OUTPUT_PARTS = 15 };
+
+/* Notes what the descriptor is now; from then on lines go to that file, pipe or socket alone. */
+void shim_output_to_descriptor(struct shim_output *output, int fd);
+
+/*
+ * Writes one line, given in at most SHIM_OUTPUT_PARTS parts, by one call. A file is opened for each
+ * line: made with mode 0600, for appending, never through a symbolic link. Lines for pipes may have
+ * PIPE_BUF octets: longer ones would mix with those of others. False with errno if it was not
+ * written; it is counted then. `output` that leads nowhere: EBADF, and not counted.
+ */
+bool shim_output_line(struct shim_output *output, const struct shim_output_calls *real,
+                      const struct iovec *parts, int count);
+
+#endif

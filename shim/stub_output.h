@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Where the process tells what it does: report, log and standard error, for the stub and the engine
+ * alike (shim/output.h). Everything here is async-signal-safe once the settings were read.
+ */
+#ifndef SHIM_STUB_OUTPUT_H
+#define SHIM_STUB_OUTPUT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/uio.h>
+
+/*
+ * Reads where report and log go, and notes what standard error and fd:N are: at the start of the
+ * process, before the program can have put something else there.
+ */
+void stub_output_settle(void);
+
+/* Is a report asked for, as a file or a descriptor; by the journal? */
+bool stub_report_wanted(void);
+bool stub_report_to_journal(void);
+/* A line of the report. False with errno: it was not written. */
+bool stub_report_line(const void *octets, size_t length);
+/* Lines of the report that this process could not write so far. */
+unsigned long stub_report_lost(void);
+/* A report went another way, the journal's, and did not arrive: counts it. */
+void stub_report_count_lost(void);
+
+/* A line of the log, whatever its level; to ECHSHIM_LOG_FILE or standard error. */
+void stub_log_line(const struct iovec *parts, int count);
+/* A line that nobody asked for, on standard error: settings that cannot be used, no engine. */
+void stub_complain(const struct iovec *parts, int count);
+
+/*
+ * From now on nothing is written: the program has given up the system calls for it (seccomp). Lines
+ * are dropped and counted.
+ */
+void stub_output_stop(void);
+bool stub_output_stopped(void);
+
+#endif
