@@ -39,6 +39,7 @@ enum shim_family { SHIM_FAMILY_LIBC, SHIM_FAMILY_OPENSSL, SHIM_FAMILY_GNUTLS };
 struct shim_library {
     enum shim_family family;
     const void *base;          /* load address: its identity */
+    const void *end;           /* behind its last octet; base if others' code is there too */
     void *handle;              /* of dlopen(RTLD_NOLOAD) */
     void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL where this version has none
                                 */

@@ -24,6 +24,9 @@ enum shim_family stub_hook_family(enum shim_hook hook);
 /* The library that an address (a function of it, an SSL_METHOD) lies in; made known if it is new.
  * NULL if it has no handle. */
 struct shim_library *stub_library_at(enum shim_family family, const void *address);
+/* Does a return address lie in the library: has it called its own function, by way of our hook?
+ * Async-signal-safe. */
+bool stub_library_calls(const struct shim_library *library, const void *caller);
 /*
  * The library whose function `hook` a caller means: the only one of its family, or the one that
  * made `ssl` (may be NULL), or the one that the loader would have bound the caller to. NULL if

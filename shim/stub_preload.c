@@ -234,28 +234,34 @@ SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *m
 /* ---- GnuTLS ---- */
 
 /* The engine calls the real function; without one we do. */
-#define GNUTLS_HOOK(name, missing, ...)                                                            \
+#define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                                            \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
         return missing;                                                                            \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
-    if (engine != NULL) {                                                                          \
+    if (engine != NULL && (of_interest)) {                                 \
         return engine->name(library, __VA_ARGS__);                                                 \
     }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
+
+#define GNUTLS_HOOK(name, missing, ...) GNUTLS_HOOK_IF(true, name, missing, __VA_ARGS__)
+
+/* On Debian the library comes by here for calls of its own, which are none of the application's. */
+#define GNUTLS_OUTER_HOOK(name, missing, ...)                                                      \
+    GNUTLS_HOOK_IF(!stub_library_calls(library, CALLER), name, missing, __VA_ARGS__)
 
 SHIM_EXPORT int gnutls_init(gnutls_session_t *session, unsigned int flags)
 {
     if ((flags & GNUTLS_CLIENT) != 0) {
         (void)stub_engine();
     }
-    GNUTLS_HOOK(gnutls_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, flags);
+    GNUTLS_OUTER_HOOK(gnutls_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, flags);
 }
 
 SHIM_EXPORT void gnutls_deinit(gnutls_session_t session)
 {
-    GNUTLS_HOOK(gnutls_deinit, , session);
+    GNUTLS_OUTER_HOOK(gnutls_deinit, , session);
 }
 
 /* Here and not in gnutls_init, whose result programs (wget) do not look at. */
@@ -270,7 +276,7 @@ SHIM_EXPORT int gnutls_handshake(gnutls_session_t session)
 SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_name_type_t type,
                                        const void *name, size_t name_length)
 {
-    GNUTLS_HOOK(gnutls_server_name_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, type, name,
+    GNUTLS_OUTER_HOOK(gnutls_server_name_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, type, name,
                 name_length);
 }
 
@@ -280,7 +286,7 @@ SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *prior
                                      const char **error_position)
 {
     (void)stub_engine();
-    GNUTLS_HOOK(gnutls_priority_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
+    GNUTLS_OUTER_HOOK(gnutls_priority_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
                 error_position);
 }
 
@@ -288,36 +294,36 @@ SHIM_EXPORT int gnutls_priority_init2(gnutls_priority_t *cache, const char *prio
                                       const char **error_position, unsigned flags)
 {
     (void)stub_engine();
-    GNUTLS_HOOK(gnutls_priority_init2, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
+    GNUTLS_OUTER_HOOK(gnutls_priority_init2, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
                 error_position, flags);
 }
 
 SHIM_EXPORT void gnutls_priority_deinit(gnutls_priority_t cache)
 {
-    GNUTLS_HOOK(gnutls_priority_deinit, , cache);
+    GNUTLS_OUTER_HOOK(gnutls_priority_deinit, , cache);
 }
 
 SHIM_EXPORT int gnutls_priority_set(gnutls_session_t session, gnutls_priority_t priority)
 {
-    GNUTLS_HOOK(gnutls_priority_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priority);
+    GNUTLS_OUTER_HOOK(gnutls_priority_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priority);
 }
 
 SHIM_EXPORT int gnutls_priority_set_direct(gnutls_session_t session, const char *priorities,
                                            const char **error_position)
 {
-    GNUTLS_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priorities,
+    GNUTLS_OUTER_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priorities,
                 error_position);
 }
 
 SHIM_EXPORT int gnutls_set_default_priority(gnutls_session_t session)
 {
-    GNUTLS_HOOK(gnutls_set_default_priority, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
+    GNUTLS_OUTER_HOOK(gnutls_set_default_priority, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 
 SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, const char *add_prio,
                                                    const char **err_pos, unsigned flags)
 {
-    GNUTLS_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
+    GNUTLS_OUTER_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
                 add_prio, err_pos, flags);
 }
 

@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/stub.h"
 
@@ -82,6 +83,44 @@ void *stub_libc(enum shim_hook hook)
  * lock that a fork could hold. */
 static _Atomic(struct shim_library *) libraries[LIBRARIES_MAX];
 
+/* A program that has its TLS library within itself calls it from the same mapping. */
+static bool is_library_alone(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    return strncmp(name, "libssl", 6) == 0 || strncmp(name, "libgnutls", 9) == 0;
+}
+
+/* context: a library, of which `base` is known. */
+static int find_end(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct shim_library *library = context;
+    uintptr_t lowest = UINTPTR_MAX;
+    uintptr_t highest = 0;
+    (void)size;
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &info->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD) {
+            uintptr_t begin = info->dlpi_addr + segment->p_vaddr;
+            lowest = begin < lowest ? begin : lowest;
+            highest = begin + segment->p_memsz > highest ? begin + segment->p_memsz : highest;
+        }
+    }
+    uintptr_t base = (uintptr_t)library->base;
+    if (base > lowest || lowest - base >= (uintptr_t)sysconf(_SC_PAGESIZE) || highest == 0) {
+        return 0; /* the base is the lowest segment's page */
+    }
+    if (is_library_alone(info->dlpi_name)) {
+        library->end = (const void *)highest;
+    }
+    return 1;
+}
+
+bool stub_library_calls(const struct shim_library *library, const void *caller)
+{
+    return caller >= library->base && caller < library->end;
+}
+
 static struct shim_library *library_new(enum shim_family family, const Dl_info *info)
 {
     __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
@@ -92,6 +131,8 @@ static struct shim_library *library_new(enum shim_family family, const Dl_info *
     }
     library->family = family;
     library->base = info->dli_fbase;
+    library->end = info->dli_fbase;
+    (void)dl_iterate_phdr(find_end, library);
     library->handle = real_dlopen(info->dli_fname, RTLD_LAZY | RTLD_NOLOAD);
     if (library->handle == NULL) {
         free(library);

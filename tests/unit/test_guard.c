@@ -17,11 +17,6 @@
 
 /* ---- what the guard needs of the rest of the stub ---- */
 
-bool stub_inside(void)
-{
-    return false;
-}
-
 enum shim_mode stub_mode(void)
 {
     return SHIM_MODE_OPPORTUNISTIC;
