@@ -182,6 +182,13 @@ struct shim_engine {
     int (*gnutls_set_default_priority_append)(struct shim_library *library,
                                               gnutls_session_t session, const char *add_prio,
                                               const char **error_position, unsigned flags);
+    int (*gnutls_session_ext_register)(struct shim_library *library, gnutls_session_t session,
+                                       const char *name, int id,
+                                       gnutls_ext_parse_type_t parse_point,
+                                       gnutls_ext_recv_func receive, gnutls_ext_send_func send,
+                                       gnutls_ext_deinit_data_func deinit,
+                                       gnutls_ext_pack_func pack, gnutls_ext_unpack_func unpack,
+                                       unsigned flags);
     int (*gnutls_record_get_direction)(struct shim_library *library, gnutls_session_t session);
     int (*gnutls_session_set_data)(struct shim_library *library, gnutls_session_t session,
                                    const void *data, size_t size);
@@ -195,6 +202,25 @@ struct shim_engine {
     void (*gnutls_transport_set_pull_timeout_function)(struct shim_library *library,
                                                        gnutls_session_t session,
                                                        gnutls_pull_timeout_func pull_timeout);
+    void (*gnutls_transport_set_errno_function)(struct shim_library *library,
+                                                gnutls_session_t session,
+                                                gnutls_errno_func error_number);
+    void (*gnutls_transport_set_errno)(struct shim_library *library, gnutls_session_t session,
+                                       int error);
+    void (*gnutls_transport_set_ptr)(struct shim_library *library, gnutls_session_t session,
+                                     gnutls_transport_ptr_t pointer);
+    void (*gnutls_transport_set_ptr2)(struct shim_library *library, gnutls_session_t session,
+                                      gnutls_transport_ptr_t receive, gnutls_transport_ptr_t send);
+    void (*gnutls_transport_set_int2)(struct shim_library *library, gnutls_session_t session,
+                                      int receive, int send);
+    gnutls_transport_ptr_t (*gnutls_transport_get_ptr)(struct shim_library *library,
+                                                       gnutls_session_t session);
+    void (*gnutls_transport_get_ptr2)(struct shim_library *library, gnutls_session_t session,
+                                      gnutls_transport_ptr_t *receive,
+                                      gnutls_transport_ptr_t *send);
+    int (*gnutls_transport_get_int)(struct shim_library *library, gnutls_session_t session);
+    void (*gnutls_transport_get_int2)(struct shim_library *library, gnutls_session_t session,
+                                      int *receive, int *send);
     void (*gnutls_handshake_set_read_function)(struct shim_library *library,
                                                gnutls_session_t session,
                                                gnutls_handshake_read_func read);

@@ -24,6 +24,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_ext_get_current_msg)                                                                  \
     F(gnutls_handshake)                                                                            \
     F(gnutls_handshake_set_read_function)                                                          \
+    F(gnutls_idna_map)                                                                             \
     F(gnutls_init)                                                                                 \
     F(gnutls_priority_deinit)                                                                      \
     F(gnutls_priority_group_list)                                                                  \
@@ -32,6 +33,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_priority_protocol_list)                                                               \
     F(gnutls_priority_set)                                                                         \
     F(gnutls_priority_set_direct)                                                                  \
+    F(gnutls_record_get_max_early_data_size)                                                       \
     F(gnutls_server_name_set)                                                                      \
     F(gnutls_session_ext_register)                                                                 \
     F(gnutls_session_set_data)                                                                     \
@@ -39,7 +41,10 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_set_default_priority_append)                                                          \
     F(gnutls_system_recv_timeout)                                                                  \
     F(gnutls_transport_get_ptr2)                                                                   \
+    F(gnutls_transport_set_errno)                                                                  \
+    F(gnutls_transport_set_errno_function)                                                         \
     F(gnutls_transport_set_ptr)                                                                    \
+    F(gnutls_transport_set_ptr2)                                                                   \
     F(gnutls_transport_set_pull_function)                                                          \
     F(gnutls_transport_set_pull_timeout_function)                                                  \
     F(gnutls_transport_set_push_function)                                                          \
@@ -48,25 +53,31 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
 struct gnutls {
     struct shim_library *library;
     bool supported; /* false: some function is missing, and nothing below may be used */
+    gnutls_free_function *free_function; /* where the library keeps the one that it has now */
 #define F(name) __typeof__(&name) name;
     SHIM_GNUTLS_FUNCTIONS(F)
 #undef F
 };
 
 enum gnutls_phase {
-    GNUTLS_IDLE,    /* nothing decided */
-    GNUTLS_PASS,    /* decided: the application's own hello */
-    GNUTLS_GREASE,  /* decided: the application's own hello with GREASE ECH; shim is set */
+    GNUTLS_IDLE,   /* nothing decided */
+    GNUTLS_OPEN,   /* nothing decided either; the decision is made while the hello is built, and the
+                      wrappers let nothing leave before */
+    GNUTLS_PASS,   /* decided: the application's own hello */
+    GNUTLS_GREASE, /* decided: the application's own hello with GREASE ECH; shim is set */
     GNUTLS_STARTED, /* the wrappers are in, the hello is being made or gone */
     GNUTLS_DONE,    /* the exchange was accepted and the wrappers are out, or GREASE is over */
 };
 
-/* The functions that move octets; any of them may be NULL. */
+/* The functions that move octets, and what they are called with; any function may be NULL. */
 struct gnutls_transport {
     gnutls_push_func push;
     gnutls_vec_push_func vec_push;
     gnutls_pull_func pull;
     gnutls_pull_timeout_func pull_timeout;
+    gnutls_errno_func error_number;
+    gnutls_transport_ptr_t receive; /* these two only while the wrappers are in: else the session */
+    gnutls_transport_ptr_t send;    /* has them */
 };
 
 /* One client session. */
@@ -74,16 +85,24 @@ struct gnutls_connection {
     gnutls_session_t session;
     const struct gnutls *gnutls;
     struct gnutls_connection *next; /* in its bucket */
+    uint64_t serial;                /* no other connection ever had it */
     unsigned flags;                 /* of gnutls_init */
-    char server_name[256];          /* with its NUL; "" for none */
+    char server_name[256];          /* as the hello will have it, with its NUL; "" for none */
     char *priorities;               /* NULL: the default */
     unsigned priorities_flags;      /* for gnutls_priority_init2 */
+    bool priorities_set;            /* GnuTLS makes no hello without */
     bool priorities_unknown;        /* a cache that we did not see being made */
     bool quic;
-    gnutls_datum_t session_data; /* held back until the decision */
+    bool extensions;             /* the application has some of its own: their functions run while
+                                    the hello is built, and may set anything */
+    bool extension_ours;         /* encrypted_client_hello is registered */
+    gnutls_datum_t session_data; /* of the last gnutls_session_set_data */
+    bool session_data_held;      /* GnuTLS has not got them yet */
     struct gnutls_transport own; /* the application's, or GnuTLS's defaults */
     bool default_transport;      /* the application set no function: the transport pointer is a
                                     descriptor */
+    bool wrapped;                /* our functions are in the place of the application's */
+    int transport_errno;         /* of the last gnutls_transport_set_errno */
     enum gnutls_phase phase;
     struct shim_session *shim;
     struct ech_grease_shape grease_shape;
@@ -98,10 +117,11 @@ void gnutls_connection_add(struct gnutls_connection *connection);
 /* Takes it out and returns it, or NULL. */
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session);
 void gnutls_connection_free(struct gnutls_connection *connection);
-/* The connection whose wrappers are in and whose transport pointer this is; NULL if there is none,
- * or more than one. */
-struct gnutls_connection *gnutls_connection_of_transport(gnutls_transport_ptr_t pointer,
-                                                         bool sending);
+/*
+ * The application was called: is the connection still there, in the handshake with this shim? Its
+ * functions may end the session, or begin another one that gets the same address.
+ */
+bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial);
 
 /* ---- gnutls_priority.c: a priority cache's string is noted, for there is no call that gives it
  * back ---- */
@@ -128,32 +148,69 @@ void gnutls_cache_lock(bool take);
 
 /* ---- gnutls_transport.c ---- */
 
-/* Puts our functions in the place of the application's, and the other way round. */
-void gnutls_transport_wrap(const struct gnutls_connection *connection);
-void gnutls_transport_unwrap(const struct gnutls_connection *connection);
-/* What GnuTLS itself would use, as far as it did not show us its own. */
+/* Puts our functions in the place of the application's, and the other way round. While they are in,
+ * GnuTLS has the session as its transport pointer. */
+void gnutls_transport_wrap(struct gnutls_connection *connection);
+void gnutls_transport_unwrap(struct gnutls_connection *connection);
+/* What GnuTLS itself would use. */
 void gnutls_transport_complete(struct gnutls_transport *transport, unsigned flags);
 /* The application set a pull function: GnuTLS's own waiting function does not go with it. */
 void gnutls_transport_pull_replaced(struct gnutls_transport *transport,
                                     const struct gnutls *gnutls);
+/* The functions that go with the application's own while the wrappers are in. */
+void gnutls_transport_wrap_waiting(const struct gnutls_connection *connection);
+void gnutls_transport_wrap_error_number(const struct gnutls_connection *connection);
+/* The transport pointers as the application set them. */
+void gnutls_transport_pointers(const struct gnutls_connection *connection,
+                               gnutls_transport_ptr_t *receive, gnutls_transport_ptr_t *send);
 /* The descriptor of the transport, or -1 if it hides it. */
 int gnutls_transport_fd(const struct gnutls_connection *connection);
-/* The connection whose handshake this thread is in; returns the one before. */
-struct gnutls_connection *gnutls_transport_enter(struct gnutls_connection *connection);
 
 /* ---- gnutls_resume.c ---- */
 
+/* What session data are, by a session that is thrown away. */
+enum gnutls_session_data {
+    GNUTLS_SESSION_UNUSABLE, /* gnutls_session_set_data fails with them */
+    GNUTLS_SESSION_TLS12,    /* or below, or without a ticket */
+    GNUTLS_SESSION_TLS13,
+};
+enum gnutls_session_data gnutls_session_data_kind(const struct gnutls *gnutls, const void *data,
+                                                  size_t size);
 /*
- * The octets of the pre_shared_key extension, header and all, that the held session data gives; 0
- * if they are not of TLS 1.3. They are tried on a session that is thrown away.
+ * The octets of the pre_shared_key extension, header and all, that the session data give; 0 if they
+ * are not of TLS 1.3. They are tried on a session that is thrown away.
  */
 size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
                                gnutls_priority_t tls13_only);
 
+/* ---- gnutls_hello.c ---- */
+
+/*
+ * What becomes of the hello. Called before GnuTLS builds it, or while it does. An error of GnuTLS's
+ * if no handshake is possible.
+ */
+int gnutls_decide(struct gnutls_connection *connection);
+/* Registers the extension encrypted_client_hello, once. */
+bool gnutls_extension_add(struct gnutls_connection *connection);
+/* After the application set other priorities: those of ClientHelloInner again. */
+void gnutls_narrow(const struct gnutls_connection *connection);
+
+/* ---- the hooks ---- */
+
+#define GNUTLS_REAL(library, name) ((__typeof__(&name))(library)->fn[SHIM_HOOK_##name])
+/* The connection of a session in a library that we know; NULL: not ours. */
+struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session);
+void shim_gnutls_fill_settings(struct shim_engine *engine);
+void shim_gnutls_fill_transport(struct shim_engine *engine);
+
 /* ---- gnutls_grease.c ---- */
 
-/* Adds the GREASE extension to the session, before its session data are set. False: it cannot have
- * one. */
-bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only);
+/* What the extension of GREASE ECH has to be like; then the order of extensions is as with real
+ * ECH. */
+void gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only);
+/* Appends its data to the hello; the result is that of an extension's function. */
+int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer_t buffer);
+/* What the server says to it. */
+int gnutls_grease_judge(const struct gnutls_connection *connection, struct bytes answer);
 
 #endif

@@ -7,16 +7,10 @@
 
 #include "shim/gnutls.h"
 
-/* No extension is sent. After the first handshake there is nothing to send: a renegotiation of TLS
- * 1.2 has no GREASE. */
 enum { NO_EXTENSION = 0 };
 
-static int send_grease(gnutls_session_t session, gnutls_buffer_t buffer)
+int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer_t buffer)
 {
-    const struct gnutls_connection *connection = gnutls_connection_find(session);
-    if (connection == NULL || connection->phase != GNUTLS_GREASE) {
-        return NO_EXTENSION;
-    }
     struct bytes grease = shim_session_grease(connection->shim, &connection->grease_shape);
     if (grease.len == 0) {
         return NO_EXTENSION;
@@ -27,17 +21,13 @@ static int send_grease(gnutls_session_t session, gnutls_buffer_t buffer)
                : GNUTLS_E_INTERNAL_ERROR;
 }
 
-static int judge_answer(gnutls_session_t session, const unsigned char *data, size_t length)
+int gnutls_grease_judge(const struct gnutls_connection *connection, struct bytes answer)
 {
-    const struct gnutls_connection *connection = gnutls_connection_find(session);
-    if (connection == NULL) {
-        return GNUTLS_E_INTERNAL_ERROR;
-    }
-    /* By the flags of gnutls_grease_arm it is one of two messages. */
-    bool encrypted = connection->gnutls->gnutls_ext_get_current_msg(session) == GNUTLS_EXT_FLAG_EE;
-    enum ech_status status = encrypted
-                                 ? ech_grease_check_encrypted_extensions(bytes_of(data, length))
-                                 : ech_grease_check_retry_request(bytes_of(data, length));
+    /* By the flags of the extension it is one of two messages. */
+    bool encrypted =
+        connection->gnutls->gnutls_ext_get_current_msg(connection->session) == GNUTLS_EXT_FLAG_EE;
+    enum ech_status status = encrypted ? ech_grease_check_encrypted_extensions(answer)
+                                       : ech_grease_check_retry_request(answer);
     /* The error that GnuTLS makes decode_error of. */
     return status == ECH_OK ? GNUTLS_E_SUCCESS : GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH;
 }
@@ -93,17 +83,8 @@ static void keep_order(const struct gnutls_connection *connection)
     }
 }
 
-bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+void gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
 {
-    enum {
-        MESSAGES = GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_HRR |
-                   GNUTLS_EXT_FLAG_EE
-    };
-    if (connection->gnutls->gnutls_session_ext_register(
-            connection->session, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO, GNUTLS_EXT_TLS,
-            judge_answer, send_grease, NULL, NULL, NULL, MESSAGES) != GNUTLS_E_SUCCESS) {
-        return false;
-    }
     keep_order(connection);
     connection->grease_shape = (struct ech_grease_shape){
         .shared_key_share = shares_key_share(connection, tls13_only),
@@ -111,5 +92,4 @@ bool gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t t
                               ? gnutls_session_data_psk(connection, tls13_only)
                               : 0,
     };
-    return true;
 }

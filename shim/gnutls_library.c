@@ -9,11 +9,16 @@
 #include "shim/engine.h"
 #include "shim/gnutls.h"
 
-enum { BUCKETS = 256 };
+enum { BUCKETS_FIRST = 256, ALIGNMENT_BITS = 5 };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t connections_lock = PTHREAD_MUTEX_INITIALIZER;
-static struct gnutls_connection *connections[BUCKETS];
+/* Grows, so that a look-up takes the same time however many handshakes are pending. */
+static struct gnutls_connection *first_buckets[BUCKETS_FIRST];
+static struct gnutls_connection **buckets = first_buckets;
+static size_t bucket_count = BUCKETS_FIRST; /* a power of two */
+static size_t connection_count;
+static uint64_t last_serial;
 
 static bool resolve(struct gnutls *gnutls)
 {
@@ -26,7 +31,8 @@ static bool resolve(struct gnutls *gnutls)
     }
     SHIM_GNUTLS_FUNCTIONS(F)
 #undef F
-    return true;
+    gnutls->free_function = stub->dlsym(handle, "gnutls_free");
+    return gnutls->free_function != NULL;
 }
 
 const struct gnutls *gnutls_of(struct shim_library *library)
@@ -47,16 +53,64 @@ const struct gnutls *gnutls_of(struct shim_library *library)
 
 static struct gnutls_connection **bucket_of(gnutls_session_t session)
 {
-    return &connections[((uintptr_t)session >> 5) % BUCKETS];
+    return &buckets[((uintptr_t)session >> ALIGNMENT_BITS) & (bucket_count - 1)];
+}
+
+static void link_in(struct gnutls_connection *connection)
+{
+    struct gnutls_connection **bucket = bucket_of(connection->session);
+    connection->next = *bucket;
+    *bucket = connection;
+}
+
+/* Without memory the chains only get longer. */
+static void grow(void)
+{
+    struct gnutls_connection **old = buckets;
+    size_t old_count = bucket_count;
+    struct gnutls_connection **more = calloc(old_count * 2, sizeof(*more));
+    if (more == NULL) {
+        return;
+    }
+    buckets = more;
+    bucket_count = old_count * 2;
+    for (size_t i = 0; i < old_count; i++) {
+        for (struct gnutls_connection *one = old[i], *next; one != NULL; one = next) {
+            next = one->next;
+            link_in(one);
+        }
+    }
+    if (old != first_buckets) {
+        free(old);
+    }
+}
+
+static struct gnutls_connection *find(gnutls_session_t session)
+{
+    struct gnutls_connection *connection = *bucket_of(session);
+    while (connection != NULL && connection->session != session) {
+        connection = connection->next;
+    }
+    return connection;
+}
+
+static struct gnutls_connection *take(gnutls_session_t session)
+{
+    for (struct gnutls_connection **at = bucket_of(session); *at != NULL; at = &(*at)->next) {
+        struct gnutls_connection *taken = *at;
+        if (taken->session == session) {
+            *at = taken->next;
+            connection_count--;
+            return taken;
+        }
+    }
+    return NULL;
 }
 
 struct gnutls_connection *gnutls_connection_find(gnutls_session_t session)
 {
     pthread_mutex_lock(&connections_lock);
-    struct gnutls_connection *connection = *bucket_of(session);
-    while (connection != NULL && connection->session != session) {
-        connection = connection->next;
-    }
+    struct gnutls_connection *connection = find(session);
     pthread_mutex_unlock(&connections_lock);
     return connection;
 }
@@ -64,25 +118,30 @@ struct gnutls_connection *gnutls_connection_find(gnutls_session_t session)
 void gnutls_connection_add(struct gnutls_connection *connection)
 {
     pthread_mutex_lock(&connections_lock);
-    struct gnutls_connection **bucket = bucket_of(connection->session);
-    connection->next = *bucket;
-    *bucket = connection;
+    /* One that was ended where we did not see it had this address before. */
+    struct gnutls_connection *stale = take(connection->session);
+    connection->serial = ++last_serial;
+    if (++connection_count > bucket_count) {
+        grow();
+    }
+    link_in(connection);
     pthread_mutex_unlock(&connections_lock);
+    gnutls_connection_free(stale);
 }
 
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session)
 {
-    struct gnutls_connection *taken = NULL;
     pthread_mutex_lock(&connections_lock);
-    for (struct gnutls_connection **at = bucket_of(session); *at != NULL; at = &(*at)->next) {
-        if ((*at)->session == session) {
-            taken = *at;
-            *at = taken->next;
-            break;
-        }
-    }
+    struct gnutls_connection *taken = take(session);
     pthread_mutex_unlock(&connections_lock);
     return taken;
+}
+
+bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial)
+{
+    const struct gnutls_connection *connection = gnutls_connection_find(session);
+    return connection != NULL && connection->serial == serial && connection->wrapped &&
+           connection->shim != NULL;
 }
 
 void gnutls_connection_free(struct gnutls_connection *connection)
@@ -96,29 +155,6 @@ void gnutls_connection_free(struct gnutls_connection *connection)
         }
         free(connection);
     }
-}
-
-struct gnutls_connection *gnutls_connection_of_transport(gnutls_transport_ptr_t pointer,
-                                                         bool sending)
-{
-    struct gnutls_connection *found = NULL;
-    size_t count = 0;
-    pthread_mutex_lock(&connections_lock);
-    for (size_t i = 0; i < BUCKETS; i++) {
-        for (struct gnutls_connection *one = connections[i]; one != NULL; one = one->next) {
-            if (one->phase == GNUTLS_STARTED) {
-                gnutls_transport_ptr_t receive;
-                gnutls_transport_ptr_t send;
-                one->gnutls->gnutls_transport_get_ptr2(one->session, &receive, &send);
-                if ((sending ? send : receive) == pointer) {
-                    found = one;
-                    count++;
-                }
-            }
-        }
-    }
-    pthread_mutex_unlock(&connections_lock);
-    return count == 1 ? found : NULL;
 }
 
 /* Both locks, over a fork. */

@@ -68,6 +68,7 @@ bool gnutls_use_priorities(struct gnutls_connection *connection, const char *pri
 {
     char *copy = priorities != NULL ? strdup(priorities) : NULL;
     free(connection->priorities);
+    connection->priorities_set = true;
     connection->priorities = copy;
     connection->priorities_flags = flags;
     connection->priorities_unknown = priorities != NULL && copy == NULL;
@@ -82,6 +83,7 @@ void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t ca
         one = one->next;
     }
     if (one == NULL) {
+        connection->priorities_set = true;
         connection->priorities_unknown = true;
     } else {
         (void)gnutls_use_priorities(connection, one->priorities, one->flags);
@@ -118,6 +120,10 @@ static bool holds_tls13(const struct gnutls_connection *connection)
     const unsigned *versions;
     bool holds = false;
     gnutls_priority_t own = NULL;
+    if (connection->priorities != NULL &&
+        strcasestr(connection->priorities, "%NO_EXTENSIONS") != NULL) {
+        return false; /* it lists TLS 1.3, but no hello without extensions can offer it */
+    }
     if (connection->priorities == NULL) {
         if (connection->gnutls->gnutls_priority_init2(&own, NULL, NULL, 0) != GNUTLS_E_SUCCESS) {
             return false;

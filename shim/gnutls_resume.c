@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Session data may be of TLS 1.2: then its id and ticket would stand in ClientHelloInner (RFC
- * 9849, 6.1 forbids) and the id in ClientHelloOuter, linking it to an earlier name in clear. No
- * call tells the version of session data, so a session that never reaches a network is made to
- * write its hello.
+ * 9849, 6.1 forbids) and the id in ClientHelloOuter, linking it to an earlier name in the clear. No
+ * call tells the version of session data. They are tried on sessions that never reach a network:
+ * what a ticket of TLS 1.3 says of early data can be asked for, and where that tells nothing the
+ * session is made to write its hello.
  */
 #include <errno.h>
 
@@ -40,22 +41,34 @@ static size_t psk_octets(struct bytes records)
     return psk != NULL ? psk->raw.len : 0;
 }
 
-size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
-                               gnutls_priority_t tls13_only)
+/* A client session that is thrown away; NULL for want of memory. */
+static gnutls_session_t scratch_session(const struct gnutls *gnutls, const void *data, size_t size,
+                                        bool *usable)
 {
-    const struct gnutls *gnutls = connection->gnutls;
     gnutls_session_t scratch = NULL;
+    *usable = gnutls->gnutls_init(&scratch, GNUTLS_CLIENT | GNUTLS_NONBLOCK) == GNUTLS_E_SUCCESS &&
+              gnutls->gnutls_session_set_data(scratch, data, size) == GNUTLS_E_SUCCESS;
+    return scratch;
+}
+
+/* priorities NULL: those of the library for TLS 1.3. */
+static size_t psk_of(const struct gnutls *gnutls, const void *data, size_t size,
+                     gnutls_priority_t priorities)
+{
+    bool usable;
+    gnutls_session_t scratch = scratch_session(gnutls, data, size, &usable);
     gnutls_certificate_credentials_t credentials = NULL;
     struct writer caught;
     wr_init(&caught, 0);
     size_t octets = 0;
-    if (gnutls->gnutls_certificate_allocate_credentials(&credentials) == GNUTLS_E_SUCCESS &&
-        gnutls->gnutls_init(&scratch, GNUTLS_CLIENT | GNUTLS_NONBLOCK) == GNUTLS_E_SUCCESS &&
-        gnutls->gnutls_priority_set(scratch, tls13_only) == GNUTLS_E_SUCCESS &&
+    if (usable &&
+        gnutls->gnutls_certificate_allocate_credentials(&credentials) == GNUTLS_E_SUCCESS &&
+        (priorities != NULL
+             ? gnutls->gnutls_priority_set(scratch, priorities)
+             : gnutls->gnutls_priority_set_direct(scratch, "NORMAL:-VERS-ALL:+VERS-TLS1.3",
+                                                  NULL)) == GNUTLS_E_SUCCESS &&
         gnutls->gnutls_credentials_set(scratch, GNUTLS_CRD_CERTIFICATE, credentials) ==
-            GNUTLS_E_SUCCESS &&
-        gnutls->gnutls_session_set_data(scratch, connection->session_data.data,
-                                        connection->session_data.size) == GNUTLS_E_SUCCESS) {
+            GNUTLS_E_SUCCESS) {
         gnutls->gnutls_transport_set_ptr(scratch, &caught);
         gnutls->gnutls_transport_set_push_function(scratch, catch_push);
         gnutls->gnutls_transport_set_pull_function(scratch, refuse_pull);
@@ -70,4 +83,29 @@ size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
     }
     wr_wipe(&caught);
     return octets;
+}
+
+size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
+                               gnutls_priority_t tls13_only)
+{
+    return psk_of(connection->gnutls, connection->session_data.data, connection->session_data.size,
+                  tls13_only);
+}
+
+enum gnutls_session_data gnutls_session_data_kind(const struct gnutls *gnutls, const void *data,
+                                                  size_t size)
+{
+    /* What a client session has until a ticket of TLS 1.3 says something else. */
+    const size_t unlimited = UINT32_MAX;
+    bool usable;
+    gnutls_session_t scratch = scratch_session(gnutls, data, size, &usable);
+    size_t early = usable ? gnutls->gnutls_record_get_max_early_data_size(scratch) : unlimited;
+    if (scratch != NULL) {
+        gnutls->gnutls_deinit(scratch);
+    }
+    if (!usable) {
+        return GNUTLS_SESSION_UNUSABLE;
+    }
+    return early != unlimited || psk_of(gnutls, data, size, NULL) > 0 ? GNUTLS_SESSION_TLS13
+                                                                      : GNUTLS_SESSION_TLS12;
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Push and pull functions that stand before the application's for the time of the hello exchange.
- * The transport pointer stays the application's, so whose handshake it is comes from the thread
- * that runs it. No protocol here.
+ * GnuTLS hands them the session as transport pointer, so whose handshake it is does not depend on
+ * the thread or on the application's pointers, which several sessions may share. The application's
+ * functions get its own pointers, may set others, may swap to another handshake, and need not
+ * return. No protocol here.
  */
 #include <errno.h>
 #include <stdint.h>
@@ -15,22 +17,7 @@
 
 enum { CHUNK = 4096 };
 
-static __thread struct gnutls_connection *current;
-
-struct gnutls_connection *gnutls_transport_enter(struct gnutls_connection *connection)
-{
-    struct gnutls_connection *before = current;
-    current = connection;
-    return before;
-}
-
-/* An alert or a bye after a handshake that failed is pushed by nobody's handshake. */
-static struct gnutls_connection *connection_for(gnutls_transport_ptr_t pointer, bool sending)
-{
-    return current != NULL ? current : gnutls_connection_of_transport(pointer, sending);
-}
-
-/* ---- GnuTLS's own transport, where a version does not show it to us ---- */
+/* ---- GnuTLS's own transport, which it does not give away ---- */
 
 static int descriptor_of(gnutls_transport_ptr_t pointer)
 {
@@ -88,6 +75,17 @@ void gnutls_transport_pull_replaced(struct gnutls_transport *transport, const st
     }
 }
 
+void gnutls_transport_pointers(const struct gnutls_connection *connection,
+                               gnutls_transport_ptr_t *receive, gnutls_transport_ptr_t *send)
+{
+    if (connection->wrapped) {
+        *receive = connection->own.receive;
+        *send = connection->own.send;
+    } else {
+        connection->gnutls->gnutls_transport_get_ptr2(connection->session, receive, send);
+    }
+}
+
 int gnutls_transport_fd(const struct gnutls_connection *connection)
 {
     gnutls_transport_ptr_t receive;
@@ -95,11 +93,43 @@ int gnutls_transport_fd(const struct gnutls_connection *connection)
     if (!connection->default_transport) {
         return -1;
     }
-    connection->gnutls->gnutls_transport_get_ptr2(connection->session, &receive, &send);
+    gnutls_transport_pointers(connection, &receive, &send);
     return descriptor_of(receive);
 }
 
 /* ---- the wrappers ---- */
+
+/* Whose transport function is called; NULL: of a session that is no more. */
+static struct gnutls_connection *connection_of(gnutls_transport_ptr_t pointer)
+{
+    return gnutls_connection_find(pointer);
+}
+
+/* An error of ours. The application may have a function that tells errors, so errno is not enough.
+ */
+static ssize_t fail_with(const struct gnutls_connection *connection, int error)
+{
+    connection->gnutls->gnutls_transport_set_errno(connection->session, error);
+    errno = error;
+    return -1;
+}
+
+static ssize_t fail_unknown(void)
+{
+    errno = EIO;
+    return -1;
+}
+
+/* What GnuTLS would take as the error of a transport function that has just failed. */
+static int transport_error(const struct gnutls_connection *connection)
+{
+    if (connection->transport_errno != 0) {
+        return connection->transport_errno;
+    }
+    return connection->own.error_number != NULL
+               ? connection->own.error_number(connection->own.receive)
+               : errno;
+}
 
 static bool transparent(const struct gnutls_connection *connection)
 {
@@ -107,53 +137,73 @@ static bool transparent(const struct gnutls_connection *connection)
            ech_exchange_drained(shim_session_exchange(connection->shim));
 }
 
-static ssize_t own_push(const struct gnutls_connection *connection, gnutls_transport_ptr_t pointer,
-                        struct bytes out)
+static ssize_t own_push(const struct gnutls_connection *connection, struct bytes out)
 {
     if (connection->own.push != NULL) {
-        return connection->own.push(pointer, out.data, out.len);
+        return connection->own.push(connection->own.send, out.data, out.len);
+    }
+    if (connection->own.vec_push == NULL) {
+        return fail_with(connection, EBADF);
     }
     giovec_t part = {.iov_base = (void *)(uintptr_t)out.data, .iov_len = out.len};
-    return connection->own.vec_push(pointer, &part, 1);
+    return connection->own.vec_push(connection->own.send, &part, 1);
 }
 
-/* 1: everything went; else what the push function said, with its errno. */
-static ssize_t flush_to_net(struct gnutls_connection *connection, gnutls_transport_ptr_t pointer)
+/* 1: everything went; else what the push function said, with its errno. After a failure the
+ * connection may be gone. */
+static ssize_t flush_to_net(struct gnutls_connection *connection)
 {
+    gnutls_session_t session = connection->session;
+    uint64_t serial = connection->serial;
     struct ech_exchange *exchange = shim_session_exchange(connection->shim);
     for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
          out = ech_exchange_to_net(exchange)) {
-        ssize_t written = own_push(connection, pointer, out);
+        ssize_t written = own_push(connection, out);
+        if (!gnutls_connection_stays(session, serial)) {
+            return fail_unknown();
+        }
         if (written < 0) {
             return written;
         }
         if (written == 0) {
-            errno = EAGAIN;
-            return -1;
+            return fail_with(connection, EAGAIN);
         }
-        shim_session_net_took(connection->shim, (size_t)written);
+        size_t octets = (size_t)written < out.len ? (size_t)written : out.len;
+        shim_session_net_took(connection->shim, octets);
     }
     return 1;
 }
 
+/* A hello was built, and our extension was not asked for: it has none (%NO_EXTENSIONS). */
+static bool decide_late(struct gnutls_connection *connection)
+{
+    if (connection->phase == GNUTLS_OPEN) {
+        connection->priorities_unknown = true; /* as far as ECH goes */
+        return gnutls_decide(connection) == GNUTLS_E_SUCCESS;
+    }
+    return true;
+}
+
 static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, size_t length)
 {
-    struct gnutls_connection *connection = connection_for(pointer, true);
+    struct gnutls_connection *connection = connection_of(pointer);
     if (connection == NULL) {
-        errno = EIO;
-        return -1;
+        return fail_unknown();
+    }
+    if (!decide_late(connection)) {
+        return fail_with(connection, EIO);
     }
     if (transparent(connection) && connection->taken == 0) {
-        return own_push(connection, pointer, bytes_of(data, length));
+        return own_push(connection, bytes_of(data, length));
     }
     /* GnuTLS pushes the same octets again after -1: what was taken already is not taken twice. */
     if (connection->taken < length) {
         const uint8_t *octets = data;
-        shim_session_from_app(connection->shim,
-                              bytes_of(octets + connection->taken, length - connection->taken));
+        size_t before = connection->taken;
         connection->taken = length;
+        shim_session_from_app(connection->shim, bytes_of(octets + before, length - before));
     }
-    ssize_t flushed = flush_to_net(connection, pointer);
+    ssize_t flushed = flush_to_net(connection);
     if (flushed < 0) {
         return flushed;
     }
@@ -163,42 +213,42 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
 
 /* The peer end of the pull function: what the application's own one gives, fed to the exchange. Its
  * result, or 1 to go on. */
-static ssize_t feed_from_net(struct gnutls_connection *connection, gnutls_transport_ptr_t pointer,
-                             size_t wanted)
+static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted)
 {
     uint8_t chunk[CHUNK];
-    /* A function that says "again" by gnutls_transport_set_errno leaves errno alone. */
+    gnutls_session_t session = connection->session;
+    uint64_t serial = connection->serial;
+    if (connection->own.pull == NULL) {
+        return fail_with(connection, EBADF);
+    }
+    connection->transport_errno = 0;
     errno = 0;
-    ssize_t got =
-        connection->own.pull(pointer, chunk, wanted < sizeof chunk ? wanted : sizeof chunk);
+    ssize_t got = connection->own.pull(connection->own.receive, chunk,
+                                       wanted < sizeof chunk ? wanted : sizeof chunk);
+    if (!gnutls_connection_stays(session, serial)) {
+        return fail_unknown();
+    }
     if (got > 0) {
-        shim_session_from_net(connection->shim, bytes_of(chunk, (size_t)got));
+        size_t octets = (size_t)got < sizeof chunk ? (size_t)got : sizeof chunk;
+        shim_session_from_net(connection->shim, bytes_of(chunk, octets));
         return 1;
     }
-    int failure = errno;
+    int saved = errno;
+    int failure = got < 0 ? transport_error(connection) : 0;
+    /* A function that says "again" by gnutls_transport_set_errno need not touch errno. */
     if (got == 0 ||
         (failure != EAGAIN && failure != EWOULDBLOCK && failure != EINTR && failure != 0)) {
         shim_session_net_closed(connection->shim);
     }
-    errno = failure;
+    errno = saved;
     return got;
-}
-
-/* Where to push from a pull: the two directions may have two pointers. */
-static gnutls_transport_ptr_t write_pointer(const struct gnutls_connection *connection)
-{
-    gnutls_transport_ptr_t receive;
-    gnutls_transport_ptr_t send;
-    connection->gnutls->gnutls_transport_get_ptr2(connection->session, &receive, &send);
-    return send;
 }
 
 static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
 {
-    struct gnutls_connection *connection = connection_for(pointer, false);
+    struct gnutls_connection *connection = connection_of(pointer);
     if (connection == NULL) {
-        errno = EIO;
-        return -1;
+        return fail_unknown();
     }
     while (!transparent(connection)) {
         struct ech_exchange *exchange = shim_session_exchange(connection->shim);
@@ -213,7 +263,7 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
             shim_session_reconnect(connection->shim, gnutls_transport_fd(connection));
             continue;
         }
-        ssize_t result = flush_to_net(connection, write_pointer(connection));
+        ssize_t result = flush_to_net(connection);
         if (result < 0) {
             return result;
         }
@@ -224,20 +274,33 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */
         }
-        result = feed_from_net(connection, pointer, wanted);
+        result = feed_from_net(connection, wanted);
         if (result <= 0) {
             return result;
         }
     }
-    return connection->own.pull(pointer, out, size);
+    if (connection->own.pull == NULL) {
+        return fail_with(connection, EBADF);
+    }
+    return connection->own.pull(connection->own.receive, out, size);
+}
+
+/*
+ * The waiting function that goes with the pull function. GnuTLS knows that its own does not go with
+ * another's pull function, and tells the application so: it has to see that pair.
+ */
+static gnutls_pull_timeout_func waiting_function(const struct gnutls_connection *connection)
+{
+    const struct gnutls_transport *own = &connection->own;
+    bool system = own->pull_timeout == connection->gnutls->gnutls_system_recv_timeout;
+    return system && own->pull == plain_pull ? plain_pull_timeout : own->pull_timeout;
 }
 
 static int wrapped_pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
 {
-    struct gnutls_connection *connection = connection_for(pointer, false);
+    const struct gnutls_connection *connection = connection_of(pointer);
     if (connection == NULL) {
-        errno = EIO;
-        return -1;
+        return (int)fail_unknown();
     }
     if (!transparent(connection)) {
         const struct ech_exchange *exchange = shim_session_exchange(connection->shim);
@@ -245,27 +308,68 @@ static int wrapped_pull_timeout(gnutls_transport_ptr_t pointer, unsigned millise
             return 1;
         }
     }
-    return connection->own.pull_timeout(pointer, milliseconds);
+    return waiting_function(connection)(connection->own.receive, milliseconds);
 }
 
-void gnutls_transport_wrap(const struct gnutls_connection *connection)
+static int wrapped_error_number(gnutls_transport_ptr_t pointer)
+{
+    const struct gnutls_connection *connection = connection_of(pointer);
+    return connection != NULL && connection->own.error_number != NULL
+               ? connection->own.error_number(connection->own.receive)
+               : errno;
+}
+
+void gnutls_transport_wrap_waiting(const struct gnutls_connection *connection)
 {
     const struct gnutls *gnutls = connection->gnutls;
+    gnutls_pull_timeout_func own = waiting_function(connection);
+    bool unfit = own == NULL || own == gnutls->gnutls_system_recv_timeout;
+    gnutls->gnutls_transport_set_pull_timeout_function(connection->session,
+                                                       unfit ? own : wrapped_pull_timeout);
+}
+
+void gnutls_transport_wrap_error_number(const struct gnutls_connection *connection)
+{
+    if (connection->own.error_number != NULL) {
+        connection->gnutls->gnutls_transport_set_errno_function(connection->session,
+                                                                wrapped_error_number);
+    }
+}
+
+void gnutls_transport_wrap(struct gnutls_connection *connection)
+{
+    const struct gnutls *gnutls = connection->gnutls;
+    if (connection->wrapped) {
+        return;
+    }
+    gnutls->gnutls_transport_get_ptr2(connection->session, &connection->own.receive,
+                                      &connection->own.send);
+    connection->wrapped = true;
+    gnutls->gnutls_transport_set_ptr(connection->session, connection->session);
     gnutls->gnutls_transport_set_push_function(connection->session, wrapped_push);
     gnutls->gnutls_transport_set_pull_function(connection->session, wrapped_pull);
-    gnutls->gnutls_transport_set_pull_timeout_function(connection->session, wrapped_pull_timeout);
+    gnutls_transport_wrap_waiting(connection);
+    gnutls_transport_wrap_error_number(connection);
 }
 
-void gnutls_transport_unwrap(const struct gnutls_connection *connection)
+void gnutls_transport_unwrap(struct gnutls_connection *connection)
 {
     const struct gnutls *gnutls = connection->gnutls;
-    if (connection->own.push != NULL) {
-        gnutls->gnutls_transport_set_push_function(connection->session, connection->own.push);
-    } else {
-        gnutls->gnutls_transport_set_vec_push_function(connection->session,
-                                                       connection->own.vec_push);
+    const struct gnutls_transport *own = &connection->own;
+    if (!connection->wrapped) {
+        return;
     }
-    gnutls->gnutls_transport_set_pull_function(connection->session, connection->own.pull);
+    connection->wrapped = false;
+    gnutls->gnutls_transport_set_ptr2(connection->session, own->receive, own->send);
+    if (own->push != NULL) {
+        gnutls->gnutls_transport_set_push_function(connection->session, own->push);
+    } else {
+        gnutls->gnutls_transport_set_vec_push_function(connection->session, own->vec_push);
+    }
+    gnutls->gnutls_transport_set_pull_function(connection->session, own->pull);
     gnutls->gnutls_transport_set_pull_timeout_function(connection->session,
-                                                       connection->own.pull_timeout);
+                                                       waiting_function(connection));
+    if (own->error_number != NULL) {
+        gnutls->gnutls_transport_set_errno_function(connection->session, own->error_number);
+    }
 }

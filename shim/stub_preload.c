@@ -234,13 +234,13 @@ SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *m
 /* ---- GnuTLS ---- */
 
 /* The engine calls the real function; without one we do. */
-#define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                                            \
+#define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                            \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
         return missing;                                                                            \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
-    if (engine != NULL && (of_interest)) {                                 \
+    if (engine != NULL && (of_interest)) {                                                         \
         return engine->name(library, __VA_ARGS__);                                                 \
     }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
@@ -277,7 +277,7 @@ SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_n
                                        const void *name, size_t name_length)
 {
     GNUTLS_OUTER_HOOK(gnutls_server_name_set, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, type, name,
-                name_length);
+                      name_length);
 }
 
 /* A priority cache may be made before the first session: it decides about TLS 1.3, so the engine
@@ -287,7 +287,7 @@ SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *prior
 {
     (void)stub_engine();
     GNUTLS_OUTER_HOOK(gnutls_priority_init, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
-                error_position);
+                      error_position);
 }
 
 SHIM_EXPORT int gnutls_priority_init2(gnutls_priority_t *cache, const char *priorities,
@@ -295,7 +295,7 @@ SHIM_EXPORT int gnutls_priority_init2(gnutls_priority_t *cache, const char *prio
 {
     (void)stub_engine();
     GNUTLS_OUTER_HOOK(gnutls_priority_init2, GNUTLS_E_UNIMPLEMENTED_FEATURE, cache, priorities,
-                error_position, flags);
+                      error_position, flags);
 }
 
 SHIM_EXPORT void gnutls_priority_deinit(gnutls_priority_t cache)
@@ -311,8 +311,8 @@ SHIM_EXPORT int gnutls_priority_set(gnutls_session_t session, gnutls_priority_t 
 SHIM_EXPORT int gnutls_priority_set_direct(gnutls_session_t session, const char *priorities,
                                            const char **error_position)
 {
-    GNUTLS_OUTER_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, priorities,
-                error_position);
+    GNUTLS_OUTER_HOOK(gnutls_priority_set_direct, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
+                      priorities, error_position);
 }
 
 SHIM_EXPORT int gnutls_set_default_priority(gnutls_session_t session)
@@ -324,7 +324,7 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
                                                    const char **err_pos, unsigned flags)
 {
     GNUTLS_OUTER_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
-                add_prio, err_pos, flags);
+                      add_prio, err_pos, flags);
 }
 
 SHIM_EXPORT int gnutls_record_get_direction(gnutls_session_t session)
@@ -332,9 +332,22 @@ SHIM_EXPORT int gnutls_record_get_direction(gnutls_session_t session)
     GNUTLS_HOOK(gnutls_record_get_direction, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 
+/* Its functions run while a hello is built, and may set what the hello will have. */
+SHIM_EXPORT int gnutls_session_ext_register(gnutls_session_t session, const char *name, int id,
+                                            gnutls_ext_parse_type_t parse_point,
+                                            gnutls_ext_recv_func recv_func,
+                                            gnutls_ext_send_func send_func,
+                                            gnutls_ext_deinit_data_func deinit_func,
+                                            gnutls_ext_pack_func pack_func,
+                                            gnutls_ext_unpack_func unpack_func, unsigned flags)
+{
+    GNUTLS_HOOK(gnutls_session_ext_register, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, name, id,
+                parse_point, recv_func, send_func, deinit_func, pack_func, unpack_func, flags);
+}
+
 SHIM_EXPORT int gnutls_session_set_data(gnutls_session_t session, const void *data, size_t size)
 {
-    GNUTLS_HOOK(gnutls_session_set_data, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, data, size);
+    GNUTLS_OUTER_HOOK(gnutls_session_set_data, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, data, size);
 }
 
 SHIM_EXPORT void gnutls_transport_set_push_function(gnutls_session_t session, gnutls_push_func push)
@@ -357,6 +370,56 @@ SHIM_EXPORT void gnutls_transport_set_pull_timeout_function(gnutls_session_t ses
                                                             gnutls_pull_timeout_func pull_timeout)
 {
     GNUTLS_HOOK(gnutls_transport_set_pull_timeout_function, , session, pull_timeout);
+}
+
+SHIM_EXPORT void gnutls_transport_set_errno_function(gnutls_session_t session,
+                                                     gnutls_errno_func errno_func)
+{
+    GNUTLS_HOOK(gnutls_transport_set_errno_function, , session, errno_func);
+}
+
+SHIM_EXPORT void gnutls_transport_set_errno(gnutls_session_t session, int err)
+{
+    GNUTLS_HOOK(gnutls_transport_set_errno, , session, err);
+}
+
+SHIM_EXPORT void gnutls_transport_set_ptr(gnutls_session_t session, gnutls_transport_ptr_t ptr)
+{
+    GNUTLS_HOOK(gnutls_transport_set_ptr, , session, ptr);
+}
+
+SHIM_EXPORT void gnutls_transport_set_ptr2(gnutls_session_t session,
+                                           gnutls_transport_ptr_t recv_ptr,
+                                           gnutls_transport_ptr_t send_ptr)
+{
+    GNUTLS_HOOK(gnutls_transport_set_ptr2, , session, recv_ptr, send_ptr);
+}
+
+SHIM_EXPORT void gnutls_transport_set_int2(gnutls_session_t session, int recv_int, int send_int)
+{
+    GNUTLS_HOOK(gnutls_transport_set_int2, , session, recv_int, send_int);
+}
+
+SHIM_EXPORT gnutls_transport_ptr_t gnutls_transport_get_ptr(gnutls_session_t session)
+{
+    GNUTLS_HOOK(gnutls_transport_get_ptr, NULL, session);
+}
+
+SHIM_EXPORT void gnutls_transport_get_ptr2(gnutls_session_t session,
+                                           gnutls_transport_ptr_t *recv_ptr,
+                                           gnutls_transport_ptr_t *send_ptr)
+{
+    GNUTLS_HOOK(gnutls_transport_get_ptr2, , session, recv_ptr, send_ptr);
+}
+
+SHIM_EXPORT int gnutls_transport_get_int(gnutls_session_t session)
+{
+    GNUTLS_HOOK(gnutls_transport_get_int, -1, session);
+}
+
+SHIM_EXPORT void gnutls_transport_get_int2(gnutls_session_t session, int *recv_int, int *send_int)
+{
+    GNUTLS_HOOK(gnutls_transport_get_int2, , session, recv_int, send_int);
 }
 
 SHIM_EXPORT void gnutls_handshake_set_read_function(gnutls_session_t session,

@@ -1,0 +1,169 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What becomes of a hello, and the extension by which GnuTLS makes it a ClientHelloInner.
+ *
+ * The decision is made for the settings that the hello will have. Between the call of
+ * gnutls_handshake and the hello nobody can change them but the functions of extensions that the
+ * application registered: they run before ours, which is registered last, and before those of
+ * GnuTLS, server_name among them. Where there are such functions the decision is made in ours.
+ */
+#include "shim/engine.h"
+#include "shim/gnutls.h"
+
+enum { NO_EXTENSION = 0 };
+
+/* ---- the extension ---- */
+
+static int send_inner_marker(const struct gnutls_connection *connection, gnutls_buffer_t buffer)
+{
+    static const unsigned char inner_marker[] = {1}; /* RFC 9849, 5 */
+    return connection->gnutls->gnutls_buffer_append_data(buffer, inner_marker,
+                                                         sizeof inner_marker) == GNUTLS_E_SUCCESS
+               ? (int)sizeof inner_marker
+               : GNUTLS_E_INTERNAL_ERROR;
+}
+
+static int send_extension(gnutls_session_t session, gnutls_buffer_t buffer)
+{
+    struct gnutls_connection *connection = gnutls_connection_find(session);
+    if (connection == NULL) {
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
+    if (connection->phase == GNUTLS_OPEN) {
+        int result = gnutls_decide(connection);
+        if (result != GNUTLS_E_SUCCESS) {
+            return result;
+        }
+    }
+    switch (connection->phase) {
+    case GNUTLS_STARTED:
+        return send_inner_marker(connection, buffer);
+    case GNUTLS_GREASE:
+        return gnutls_grease_send(connection, buffer);
+    default:
+        /* After the first handshake as well: a renegotiation of TLS 1.2 has no GREASE. */
+        return NO_EXTENSION;
+    }
+}
+
+static int judge_answer(gnutls_session_t session, const unsigned char *data, size_t length)
+{
+    const struct gnutls_connection *connection = gnutls_connection_find(session);
+    if (connection == NULL) {
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
+    if (connection->phase == GNUTLS_GREASE) {
+        return gnutls_grease_judge(connection, bytes_of(data, length));
+    }
+    /* HelloRetryRequest's confirmation was checked by the exchange; in EncryptedExtensions an
+     * answer to an inner hello is unsolicited (RFC 9849, 5). */
+    return connection->gnutls->gnutls_ext_get_current_msg(session) == GNUTLS_EXT_FLAG_EE
+               ? GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION
+               : GNUTLS_E_SUCCESS;
+}
+
+bool gnutls_extension_add(struct gnutls_connection *connection)
+{
+    enum {
+        MESSAGES = GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_HRR |
+                   GNUTLS_EXT_FLAG_EE
+    };
+    if (!connection->extension_ours) {
+        connection->extension_ours =
+            connection->gnutls->gnutls_session_ext_register(
+                connection->session, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO,
+                GNUTLS_EXT_TLS, judge_answer, send_extension, NULL, NULL, NULL,
+                MESSAGES) == GNUTLS_E_SUCCESS;
+    }
+    return connection->extension_ours;
+}
+
+/* ---- the decision ---- */
+
+/* Makes the session's hello a ClientHelloInner. */
+static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+{
+    return connection->gnutls->gnutls_priority_set(connection->session, tls13_only) ==
+               GNUTLS_E_SUCCESS &&
+           gnutls_extension_add(connection);
+}
+
+/* The application's own handshake, with the session data that were held back. */
+static void pass(struct gnutls_connection *connection, enum gnutls_phase phase)
+{
+    connection->phase = phase;
+    if (connection->session_data_held) {
+        connection->session_data_held = false;
+        /* It was tried when it was set. */
+        (void)connection->gnutls->gnutls_session_set_data(
+            connection->session, connection->session_data.data, connection->session_data.size);
+    }
+}
+
+static void grease(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+{
+    if (tls13_only != NULL && gnutls_extension_add(connection)) {
+        gnutls_grease_arm(connection, tls13_only);
+        pass(connection, GNUTLS_GREASE);
+    } else {
+        pass(connection, GNUTLS_PASS);
+    }
+}
+
+/* From now on the application's hello goes to the exchange, and only what that makes of it to the
+ * network. */
+static int stand_between(struct gnutls_connection *connection, enum shim_action action,
+                         gnutls_priority_t tls13_only)
+{
+    if (connection->shim == NULL || connection->quic ||
+        (action == SHIM_ACTION_OFFER && !arm(connection, tls13_only))) {
+        shim_session_free(connection->shim);
+        connection->shim = NULL;
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
+    gnutls_transport_wrap(connection);
+    connection->phase = GNUTLS_STARTED;
+    return GNUTLS_E_SUCCESS;
+}
+
+int gnutls_decide(struct gnutls_connection *connection)
+{
+    const struct gnutls *gnutls = connection->gnutls;
+    gnutls_priority_t tls13_only = connection->quic ? NULL : gnutls_tls13_only(connection);
+    struct shim_session_facts facts = {
+        .library = "gnutls",
+        .server_name = connection->server_name,
+        .fd = gnutls_transport_fd(connection),
+        .quic = connection->quic,
+        .library_supported = !connection->priorities_unknown,
+        .tls13 = tls13_only != NULL,
+        .floor = ECH_FLOOR_GNUTLS,
+    };
+    int result = GNUTLS_E_SUCCESS;
+    enum shim_action action = shim_session_begin(&connection->shim, &facts);
+    switch (action) {
+    case SHIM_ACTION_OFFER:
+    case SHIM_ACTION_REFUSE:
+        result = stand_between(connection, action, tls13_only);
+        break;
+    case SHIM_ACTION_GREASE:
+        grease(connection, tls13_only);
+        break;
+    default:
+        pass(connection, GNUTLS_PASS);
+        break;
+    }
+    if (tls13_only != NULL) {
+        gnutls->gnutls_priority_deinit(tls13_only);
+    }
+    return result;
+}
+
+void gnutls_narrow(const struct gnutls_connection *connection)
+{
+    gnutls_priority_t tls13_only = gnutls_tls13_only(connection);
+    if (tls13_only != NULL) {
+        (void)connection->gnutls->gnutls_priority_set(connection->session, tls13_only);
+        connection->gnutls->gnutls_priority_deinit(tls13_only);
+    }
+}
