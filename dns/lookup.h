@@ -20,6 +20,7 @@
 #include "dns/cache.h"
 #include "dns/io.h"
 #include "dns/resolver.h"
+#include "dns/resolver_health.h"
 
 enum {
     DNS_ALIAS_MAX = 8, /* queries after the first one, for AliasMode records and CNAMEs (RFC
@@ -43,6 +44,7 @@ struct dns_lookup {
     const struct dns_io *io;
     struct dns_cache *cache;                    /* NULL: none */
     const struct dns_lookup_observer *observer; /* NULL: none */
+    struct dns_resolver_health *health;         /* NULL: nothing is remembered of plain servers */
     struct dns_channel *channel; /* NULL: plain DNS; else every question goes over it */
     uint64_t timeout_us;         /* how long one look-up may make its caller wait, with all retries,
                                     servers,         aliases and TCP */
