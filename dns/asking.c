@@ -33,6 +33,13 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup
     }
 }
 
+void dns_asking_hurry(struct dns_asking *asking)
+{
+    if (asking->channel == NULL && asking->failure == DNS_REASON_OK) {
+        dns_plain_hurry(&asking->plain);
+    }
+}
+
 static enum dns_reason channel_parse(struct dns_asking *asking, struct bytes message)
 {
     struct dns_exchange *x = asking->x;

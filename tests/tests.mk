@@ -189,7 +189,7 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/un
 # The launcher changes processes more than it prints; its tests are an instrument like those of the preload.
 LAUNCHER_TESTS := build/launcher-tests
 # What judges a world of tests, for programs that are not build/preload-tests.
-WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _expect.c)
+WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _dns.c _expect.c)
 LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC) tests/preload/journal.c
 LAUNCHER_PROGRAMS := build/launcher-programs
 # A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
