@@ -19,6 +19,9 @@ enum {
     DNS_SERVER_MAX = 3, /* like glibc's MAXNS */
     DNS_SERVER_ID = 96, /* octets of one server as text with its NUL */
     DNS_RESOLVER_ID = 3 * DNS_SERVER_ID,
+    /* Of one try at one server, in microseconds, and rounds: where nobody says otherwise. */
+    DNS_TRY_US = 5000000,
+    DNS_ATTEMPTS = 2,
     DNS_PATH_SIZE = 192, /* octets of the path of an https:// resolver with its NUL */
 };
 
