@@ -56,6 +56,14 @@ struct shim_connection {
     uint32_t sequence; /* grows with each connect; tells the newest */
 };
 
+/* Where a connection leads, beyond what its peer tells. */
+struct shim_way {
+    int fd;        /* of the connection */
+    bool tunnel;   /* through a proxy: one was asked, or the peer is not that of `connect` */
+    bool watched;  /* a port that `connect` or a proxy was asked for is watched, or may be */
+    uint16_t port; /* the last one that was asked for; 0: none was, or it could not be read */
+};
+
 /* What else an announced hello is of interest for. */
 enum shim_watch {
     SHIM_WATCH_NOT,
@@ -98,9 +106,9 @@ struct shim_stub {
     /* The descriptor on which an announced and watched hello was sent; false while it was not, or
      * if the descriptor does not lead to that socket any more. */
     bool (*descriptor_of)(const uint8_t random[32], int *fd);
-    /* Where a CONNECT request has led the connection under this descriptor or, where that is hidden
-     * (-1), one to this host; false if none was seen, or only port 443 is watched. */
-    bool (*tunnel_of)(int fd, const char *host, uint16_t *port);
+    /* Where the connection under a descriptor leads or, where that is hidden (-1), the newest one
+     * for which a proxy was asked for this host; false: there is none. */
+    bool (*way_of)(int fd, const char *host, struct shim_way *way);
     /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
      * already. fd -1: on a socket not known. */
     void (*permit)(int fd);

@@ -23,7 +23,8 @@ static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer
     int type = 0;
     socklen_t length = sizeof type;
     return getsockopt(noted->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
-           peer_of(noted->fd, peer) && peer->port == noted->port && (peer->fd = noted->fd) >= 0;
+           peer_of(noted->fd, peer) && (peer->port == noted->port || peer->way.tunnel) &&
+           (peer->fd = noted->fd) >= 0;
 }
 
 /* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
@@ -51,7 +52,9 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
     bool found = false;
     for (size_t i = 0; i < count; i++) {
         struct shim_peer one = {.fd = -1};
-        if (!shim_settings_watches(settings, noted[i].port) || !leads_to(&noted[i], &one)) {
+        (void)shim_engine_state()->stub->way_of(noted[i].fd, NULL, &one.way);
+        if ((!one.way.watched && !shim_settings_watches(settings, noted[i].port)) ||
+            !leads_to(&noted[i], &one)) {
             continue;
         }
         one.used = shim_reconnect_used(one.fd);
@@ -65,15 +68,37 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
     return found;
 }
 
-void shim_peer_find(int fd, uint16_t told_port, struct shim_peer *peer)
+/* A connection through a proxy to this very host. */
+static bool find_tunnel(const char *host, struct shim_peer *peer)
+{
+    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}};
+    if (host == NULL || !shim_engine_state()->stub->way_of(-1, host, &peer->way)) {
+        return false;
+    }
+    peer->fd = peer->way.fd;
+    peer->used = true;
+    (void)peer_of(peer->fd, peer);
+    return true;
+}
+
+void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
+    if (fd < 0 && told_port == 0 && find_tunnel(host, peer)) {
+        return;
+    }
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
     *peer = (struct shim_peer){.fd = fd, .used = shim_reconnect_used(fd)};
+    struct shim_way way = {.fd = -1};
+    if (fd >= 0) {
+        (void)state->stub->way_of(fd, host, &way);
+    }
+    peer->way = way;
     if (peer_of(fd, peer)) {
         return;
     }
-    *peer = (struct shim_peer){.fd = fd, .address = {.ss_family = AF_UNSPEC}, .port = told_port};
+    *peer = (struct shim_peer){
+        .fd = fd, .way = way, .address = {.ss_family = AF_UNSPEC}, .port = told_port};
     if (told_port != 0 || is_local(fd)) {
         return;
     }

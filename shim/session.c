@@ -46,19 +46,17 @@ void shim_session_forbid_downgrade(const struct shim_session *session)
                         state->io->now_us());
 }
 
-/* Whom the connection is for. Through a proxy only what its CONNECT asked for is known, or that
- * something went over the connection before; then the origin has HTTPS's own port. */
+/* Whom the connection is for. Through a proxy only what the proxy was asked for is known, or that
+ * something went over the connection before; where no port is known the origin has HTTPS's own. */
 static struct shim_destination destination_of(struct shim_session *session,
-                                              const struct shim_peer *peer, bool hidden,
+                                              const struct shim_peer *peer,
                                               struct shim_address *address)
 {
     enum { HTTPS_PORT = 443 };
-    const struct shim_engine_state *state = shim_engine_state();
     struct shim_destination destination = {.host = session->host, .port = peer->port};
-    uint16_t port;
-    if (state->stub->tunnel_of(hidden ? -1 : peer->fd, session->host, &port)) {
+    if (peer->way.tunnel) {
         destination.tunnel = true;
-        destination.port = port;
+        destination.port = peer->way.port != 0 ? peer->way.port : HTTPS_PORT;
     } else if (peer->used) {
         destination.tunnel = true;
         destination.port = HTTPS_PORT;
@@ -100,14 +98,12 @@ static void lead(struct shim_session *session, const struct shim_session_facts *
 }
 
 static void search(struct shim_session *session, const struct shim_session_facts *given,
-                   const struct shim_peer *peer, bool ech_failed)
+                   const struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_found *found = &session->found;
     struct shim_address address;
-    struct shim_destination destination =
-        destination_of(session, peer, session->fd_hidden, &address);
-    destination.ech_failed = ech_failed;
+    struct shim_destination destination = destination_of(session, peer, &address);
     if (destination.tunnel) {
         session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
     }
@@ -130,15 +126,15 @@ static struct shim_decision decide(struct shim_session *session,
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_peer peer;
-    shim_peer_find(given->fd, given->port, &peer);
-    session->report.port = peer.port;
+    shim_peer_find(given->fd, given->port, session->host, &peer);
+    session->report.port = peer.way.port != 0 ? peer.way.port : peer.port;
     session->peer = peer.address;
     session->fd_hidden = given->fd < 0;
     session->socket = shim_socket_identity(given->fd);
 
     struct shim_policy_facts facts = {
         .mode = session->own.mode,
-        .port_watched = shim_settings_watches(&state->settings, peer.port),
+        .port_watched = peer.way.watched || shim_settings_watches(&state->settings, peer.port),
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
@@ -151,7 +147,7 @@ static struct shim_decision decide(struct shim_session *session,
     if (decision.action != SHIM_ACTION_SEARCH) {
         return decision;
     }
-    search(session, given, &peer, facts.ech_failed);
+    search(session, given, &peer);
     facts.all_have_ech = session->found.all_have_ech;
     facts.dns_protected = session->found.dns_protected;
     facts.dns_reason = session->found.dns_reason;

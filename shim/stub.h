@@ -76,8 +76,10 @@ bool stub_name_is_protected(const char *host);
 
 /* ---- stub_connections.c ---- */
 
-/* Notes where a descriptor was connected to. Async-signal-safe. */
-void stub_connection_note(int fd, const struct sockaddr *address, socklen_t length);
+/* The program is about to call `connect`; false: there is nothing to be noted. Async-signal-safe. */
+bool stub_connection_begins(int fd);
+/* It has, and the connection is there or being made. Async-signal-safe. Keeps errno. */
+void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t length);
 size_t stub_connections(struct shim_connection *out, size_t max);
 /* The port that a descriptor was last seen to be connected to. Async-signal-safe. */
 bool stub_connection_port(int fd, uint16_t *port);

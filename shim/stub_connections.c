@@ -1,30 +1,26 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Where `connect` was seen to lead. Only a hint for transports that hide their descriptor: a reader
- * asks getpeername before it believes one. One 64-bit word an entry (descriptor 24 bits, port 16,
- * sequence 24), so no lock is needed in connect.
- */
+#include <errno.h>
 #include <netinet/in.h>
-#include <stdatomic.h>
 
-#include "shim/stub.h"
+#include "shim/address.h"
+#include "shim/socket_identity.h"
+#include "shim/stub_connections.h"
+#include "shim/stub_guard.h"
 
+/* ---- where `connect` was seen to lead ---- */
+
+/*
+ * Only a hint for transports that hide their descriptor: a reader asks getpeername before it
+ * believes one. One 64-bit word an entry (descriptor 24 bits, port 16, sequence 24).
+ */
 enum { NOTED = 256, FD_BITS = 24, PORT_BITS = 16, SEQUENCE_BITS = 24 };
 
 static _Atomic uint64_t noted[NOTED];
 static _Atomic uint32_t last_sequence;
 
-void stub_connection_note(int fd, const struct sockaddr *address, socklen_t length)
+static void note_descriptor(int fd, uint16_t port)
 {
-    uint16_t port;
-    if (fd < 0 || fd >= 1 << FD_BITS || address == NULL) {
-        return;
-    }
-    if (address->sa_family == AF_INET && length >= sizeof(struct sockaddr_in)) {
-        port = ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
-    } else if (address->sa_family == AF_INET6 && length >= sizeof(struct sockaddr_in6)) {
-        port = ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
-    } else {
+    if (fd < 0 || fd >= 1 << FD_BITS) {
         return;
     }
     uint32_t sequence = atomic_fetch_add_explicit(&last_sequence, 1, memory_order_relaxed) + 1;
@@ -69,4 +65,70 @@ size_t stub_connections(struct shim_connection *out, size_t max)
         out[at] = one;
     }
     return count;
+}
+
+/* ---- what `connect` was asked for ---- */
+
+uint64_t stub_address_hash(const struct sockaddr *address, socklen_t length)
+{
+    struct shim_address octets;
+    static const struct shim_address any_ipv6;
+    static const uint8_t any[4];
+    const struct shim_address any_ipv4 = shim_address_of_ipv4(any);
+    size_t needed = 0;
+    if (address != NULL && length >= sizeof address->sa_family) {
+        needed = address->sa_family == AF_INET ? sizeof(struct sockaddr_in)
+                                               : sizeof(struct sockaddr_in6);
+    }
+    if (needed == 0 || length < needed || !shim_address_of(address, &octets) ||
+        shim_address_equal(&octets, &any_ipv4) || shim_address_equal(&octets, &any_ipv6)) {
+        return 0;
+    }
+    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    for (size_t i = 0; i < sizeof octets.octets; i++) {
+        hash = (hash ^ octets.octets[i]) * UINT64_C(0x100000001b3);
+    }
+    return hash != 0 ? hash : 1;
+}
+
+static bool is_stream(int fd)
+{
+    int type = 0;
+    socklen_t length = sizeof type;
+    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
+}
+
+bool stub_connection_begins(int fd)
+{
+    int saved = errno;
+    bool stream = !stub_off() && is_stream(fd);
+    if (stream) {
+        /* Another library may talk to a proxy before it returns from its connect. */
+        if (stub_connection_open(shim_socket_identity(fd), fd) != NULL) {
+            stub_mark_set(fd, STUB_MARK_READ);
+        }
+        atomic_fetch_or_explicit(&stub_guard_work, STUB_GUARD_TUNNEL, memory_order_release);
+    }
+    errno = saved;
+    return stream;
+}
+
+void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t length)
+{
+    if (length < sizeof address->sa_family ||
+        (address->sa_family != AF_INET && address->sa_family != AF_INET6)) {
+        return;
+    }
+    int saved = errno;
+    /* By now another library may have put another connection under the descriptor. */
+    struct stub_connection *connection = stub_connection_open(shim_socket_identity(fd), fd);
+    if (connection != NULL) {
+        atomic_store_explicit(&connection->asked_port, shim_address_port(address),
+                              memory_order_relaxed);
+        atomic_store_explicit(&connection->asked_address, stub_address_hash(address, length),
+                              memory_order_relaxed);
+        stub_connection_add_flags(connection, STUB_CONNECTION_ASKED);
+    }
+    note_descriptor(fd, shim_address_port(address));
+    errno = saved;
 }

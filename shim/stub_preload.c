@@ -3,20 +3,16 @@
  * The exported functions: find the real one, ask the engine, call. No decision is made here but
  * one: without an engine, strict mode refuses.
  */
-#include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <netdb.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/stub_write.h"
+#include "shim/stub.h"
 
 /* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
  * agree. */
@@ -49,9 +45,10 @@ SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length
         errno = ENOSYS;
         return -1;
     }
+    bool noted = stub_connection_begins(fd);
     int result = real(fd, address, length);
-    if ((result == 0 || errno == EINPROGRESS || errno == EINTR) && !stub_inside()) {
-        stub_connection_note(fd, address, length);
+    if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
+        stub_connection_begun(fd, address, length);
     }
     return result;
 }

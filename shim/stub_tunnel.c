@@ -1,106 +1,297 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * CONNECT requests that went out (RFC 9110, 9.3.6): through them a connection to a proxy becomes
- * one to somebody else. Bounded, lock-free and safe in signal handlers, like all of the guard.
+ * Through proxies: what a program asks them for, read from what it writes, and where its
+ * connections lead. Lock-free and safe in signal handlers, like all of the guard.
  */
 #include <errno.h>
+#include <linux/tcp.h>
+#include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
+#include <strings.h>
 
+#include "shim/address.h"
 #include "shim/socket_identity.h"
+#include "shim/stub_connections.h"
 #include "shim/stub_guard.h"
 
-enum { TUNNELS = 64, PORT_BITS = 16, PORT_MAX = 65535 };
+/* ---- requests that leave inside TLS, for a proxy that is itself reached by TLS ---- */
 
-/* A ring. `target` is a hash of the host in its upper bits and the port in the lower ones. */
-struct tunnel {
-    _Atomic uint64_t socket; /* 0: free, or being filled in */
-    _Atomic uint64_t target;
-    atomic_int fd;
+/* What this thread is about to write by its TLS library: the next write of octets carries it. */
+struct inside_tls {
+    const void *session;
+    struct shim_proxy_reader reader;
+    struct shim_proxy_target target;
+    bool pending;
 };
 
-static struct tunnel tunnels[TUNNELS];
-static atomic_uint next_tunnel;
+static __thread struct inside_tls inside_tls __attribute__((tls_model("initial-exec")));
 
-static const char method[] = "CONNECT ";
-
-static uint8_t lower(uint8_t c)
+void stub_tunnel_inside_tls(const void *session, const void *data, size_t length)
 {
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
-/* FNV-1a. Who brings about a collision gets another port looked up. */
-static uint64_t hash_of(const char *host, size_t length)
-{
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
+    const uint8_t *octets = data;
+    inside_tls.pending = false;
+    if ((atomic_load_explicit(&stub_guard_work, memory_order_relaxed) & STUB_GUARD_TUNNEL) == 0 ||
+        octets == NULL || length == 0) {
+        return;
+    }
+    if (inside_tls.session != session || inside_tls.reader.phase == 0) {
+        if (!shim_proxy_may_begin(octets[0])) {
+            return;
+        }
+        inside_tls.session = session;
+        inside_tls.reader = (struct shim_proxy_reader){.phase = 0};
+    }
     for (size_t i = 0; i < length; i++) {
-        hash = (hash ^ lower((uint8_t)host[i])) * UINT64_C(0x100000001b3);
-    }
-    return hash << PORT_BITS;
-}
-
-/* "host:port" up to a blank. False if it is not that. */
-static bool read_target(const char *text, size_t length, uint64_t *target)
-{
-    const char *blank = memchr(text, ' ', length);
-    const char *colon = blank != NULL ? memrchr(text, ':', (size_t)(blank - text)) : NULL;
-    unsigned port = 0;
-    if (colon == NULL || colon == text || colon + 1 == blank) {
-        return false;
-    }
-    for (const char *at = colon + 1; at < blank; at++) {
-        if (*at < '0' || *at > '9' || (port = port * 10 + (unsigned)(*at - '0')) > PORT_MAX) {
-            return false;
+        struct shim_proxy_target target;
+        enum shim_proxy_event event = shim_proxy_read(&inside_tls.reader, octets[i], &target);
+        if (event == SHIM_PROXY_TARGET) {
+            inside_tls.target = target;
+            inside_tls.pending = true;
+        } else if (event != SHIM_PROXY_MORE) {
+            inside_tls.reader = (struct shim_proxy_reader){.phase = 0};
+            return;
         }
     }
-    *target = hash_of(text, (size_t)(colon - text)) | port;
+}
+
+static bool is_watched(const struct shim_proxy_target *target)
+{
+    return !target->port_known || stub_port_watched(target->port);
+}
+
+static void carry_inside(struct stub_attempt *attempt)
+{
+    attempt->socket = shim_socket_identity(attempt->fd);
+    struct stub_connection *connection = stub_connection_open(attempt->socket, attempt->fd);
+    if (connection != NULL) {
+        stub_connection_note_target(connection, &inside_tls.target, is_watched(&inside_tls.target));
+        stub_connection_add_flags(connection, STUB_CONNECTION_WRITTEN | STUB_CONNECTION_OVER);
+    }
+    inside_tls.pending = false;
+}
+
+/* ---- requests that are written ---- */
+
+/* Octets that the connection has carried to its peer; -1: it is no TCP. */
+static int64_t octets_carried(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+        return -1;
+    }
+    if (length < offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) {
+        return 0; /* Linux before 4.19 does not count */
+    }
+    return (int64_t)info.tcpi_bytes_sent;
+}
+
+bool stub_tunnel_awaited(int fd)
+{
+    return inside_tls.pending || stub_mark_of(fd) != STUB_MARK_OVER;
+}
+
+static bool octet_of(const struct stub_attempt *attempt, size_t *part, size_t *at, uint8_t *octet)
+{
+    while (*part < attempt->count && *at >= attempt->parts[*part].iov_len) {
+        (*part)++;
+        *at = 0;
+    }
+    if (*part >= attempt->count) {
+        return false;
+    }
+    *octet = ((const uint8_t *)attempt->parts[*part].iov_base)[(*at)++];
     return true;
 }
 
-bool stub_tunnel_begins(const char *octets, size_t length)
+static bool may_begin(const struct stub_attempt *attempt)
 {
-    return length >= sizeof method - 1 && memcmp(octets, method, sizeof method - 1) == 0;
+    size_t part = 0;
+    size_t at = 0;
+    uint8_t octet;
+    return octet_of(attempt, &part, &at, &octet) && shim_proxy_may_begin(octet);
 }
 
-void stub_tunnel_note(int fd, const char *octets, size_t length)
+static bool begins_connect(const struct stub_attempt *attempt)
 {
-    uint64_t target;
-    if (!stub_tunnel_begins(octets, length) ||
-        !read_target(octets + sizeof method - 1, length - (sizeof method - 1), &target)) {
+    static const char method[] = "CONNECT ";
+    char octets[sizeof method] = "";
+    size_t part = 0;
+    size_t at = 0;
+    uint8_t octet;
+    for (size_t i = 0; i < sizeof method - 1 && octet_of(attempt, &part, &at, &octet); i++) {
+        octets[i] = (char)octet;
+    }
+    return strcasecmp(octets, method) == 0;
+}
+
+/* A connection that `connect` was not seen for, and that has carried nothing yet. */
+static struct stub_connection *open_unknown(const struct stub_attempt *attempt)
+{
+    return octets_carried(attempt->fd) == 0 ? stub_connection_open(attempt->socket, attempt->fd)
+                                            : NULL;
+}
+
+/*
+ * Reads `limit` octets at most. Returns how many of them belong to requests; *over is set where
+ * something else follows.
+ */
+static size_t read_requests(const struct stub_attempt *attempt, struct shim_proxy_reader *reader,
+                            size_t limit, bool *over)
+{
+    size_t part = 0;
+    size_t at = 0;
+    size_t count = 0;
+    uint8_t octet;
+    while (count < limit && octet_of(attempt, &part, &at, &octet)) {
+        struct shim_proxy_target target;
+        enum shim_proxy_event event = shim_proxy_read(reader, octet, &target);
+        if (event == SHIM_PROXY_TARGET) {
+            stub_connection_note_target(attempt->connection, &target, is_watched(&target));
+        } else if (event == SHIM_PROXY_UNREAD) {
+            stub_connection_note_target(attempt->connection, NULL, true);
+        }
+        if (event == SHIM_PROXY_OVER || event == SHIM_PROXY_UNREAD) {
+            *over = true;
+            break;
+        }
+        count++;
+    }
+    return count;
+}
+
+static bool is_over(const struct stub_connection *connection)
+{
+    return (atomic_load_explicit(&connection->flags, memory_order_relaxed) &
+            STUB_CONNECTION_OVER) != 0;
+}
+
+void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
+{
+    if (inside_tls.pending) {
+        carry_inside(attempt);
         return;
     }
-    unsigned next = atomic_fetch_add_explicit(&next_tunnel, 1, memory_order_relaxed);
-    struct tunnel *place = &tunnels[next % TUNNELS];
-    atomic_store_explicit(&place->socket, 0, memory_order_release);
-    atomic_store_explicit(&place->target, target, memory_order_release);
-    atomic_store_explicit(&place->fd, fd, memory_order_release);
-    atomic_store_explicit(&place->socket, shim_socket_identity(fd), memory_order_release);
-}
-
-/* Is it the socket under a descriptor or, where that is hidden, one that leads to the host and is
- * open still? */
-static bool is_sought(const struct tunnel *place, uint64_t socket, uint64_t hash)
-{
-    uint64_t seen = atomic_load_explicit(&place->socket, memory_order_acquire);
-    uint64_t target = atomic_load_explicit(&place->target, memory_order_acquire);
-    if (seen == 0 || socket != 0) {
-        return seen != 0 && seen == socket;
+    if (stub_mark_of(attempt->fd) == STUB_MARK_OVER &&
+        ((work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) == 0 || !may_begin(attempt))) {
+        return;
     }
-    return target >> PORT_BITS == hash >> PORT_BITS &&
-           shim_socket_identity(atomic_load_explicit(&place->fd, memory_order_acquire)) == seen;
+    attempt->socket = shim_socket_identity(attempt->fd);
+    attempt->connection = stub_connection_find(attempt->socket, attempt->fd);
+    if (attempt->connection == NULL) {
+        attempt->connection = open_unknown(attempt);
+    }
+    if (attempt->connection == NULL) {
+        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+        return;
+    }
+    bool over = false;
+    struct shim_proxy_reader reader = stub_connection_reader(attempt->connection);
+    if (is_over(attempt->connection)) {
+        /* CONNECT that begins a write counts all the same: the proxy may have been asked for
+         * something else before. */
+        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+        reader = (struct shim_proxy_reader){.phase = 0};
+        if (!begins_connect(attempt)) {
+            attempt->connection = NULL;
+            return;
+        }
+    }
+    attempt->requests = read_requests(attempt, &reader, SIZE_MAX, &over);
 }
 
-bool stub_tunnel_of(int fd, const char *host, uint16_t *port)
+void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
+{
+    if (attempt->connection == NULL || result <= 0) {
+        return;
+    }
+    struct stub_connection *connection = attempt->connection;
+    struct shim_proxy_reader reader = stub_connection_reader(connection);
+    bool over = false;
+    if (!is_over(connection)) {
+        (void)read_requests(attempt, &reader, (size_t)result, &over);
+        stub_connection_set_reader(connection, &reader);
+    }
+    stub_connection_add_flags(connection, STUB_CONNECTION_WRITTEN |
+                                              (over ? (unsigned)STUB_CONNECTION_OVER : 0));
+    if (over) {
+        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+    }
+}
+
+/* ---- where a connection leads ---- */
+
+/* Does it lead to another peer than `connect` was asked for? */
+static bool is_redirected(const struct stub_connection *connection, int fd)
+{
+    struct sockaddr_storage peer;
+    socklen_t length = sizeof peer;
+    memset(&peer, 0, sizeof peer);
+    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+        return false;
+    }
+    uint64_t asked = atomic_load_explicit(&connection->asked_address, memory_order_relaxed);
+    const struct sockaddr *address = (const struct sockaddr *)&peer;
+    return shim_address_port(address) !=
+               atomic_load_explicit(&connection->asked_port, memory_order_relaxed) ||
+           (asked != 0 && asked != stub_address_hash(address, length));
+}
+
+/* Has it carried what was not seen? */
+static bool is_unseen(const struct stub_connection *connection, int fd)
+{
+    bool known = connection != NULL
+                     ? (atomic_load_explicit(&connection->flags, memory_order_acquire) &
+                        STUB_CONNECTION_WRITTEN) != 0
+                     : false;
+    return !known && (octets_carried(fd) > 0 || (connection == NULL && stub_connections_lost()));
+}
+
+static void describe(const struct stub_connection *connection, int fd, struct shim_way *way)
+{
+    unsigned flags = atomic_load_explicit(&connection->flags, memory_order_acquire);
+    if ((flags & STUB_CONNECTION_ASKED) != 0) {
+        way->port = atomic_load_explicit(&connection->asked_port, memory_order_relaxed);
+        way->watched = stub_port_watched(way->port);
+        way->tunnel = is_redirected(connection, fd);
+    }
+    if ((flags & STUB_CONNECTION_TUNNEL) != 0) {
+        way->port = atomic_load_explicit(&connection->target_port, memory_order_relaxed);
+        way->watched = way->watched || (flags & STUB_CONNECTION_WATCHED) != 0;
+        way->tunnel = true;
+    }
+}
+
+void stub_way_find(int fd, uint64_t socket, struct shim_way *way)
 {
     int saved = errno;
-    uint64_t socket = fd >= 0 ? shim_socket_identity(fd) : 0;
-    uint64_t hash = hash_of(host, strlen(host));
-    unsigned next = atomic_load_explicit(&next_tunnel, memory_order_acquire);
-    bool found = false;
-    for (unsigned i = 1; i <= TUNNELS && !found; i++) {
-        const struct tunnel *place = &tunnels[(next - i) % TUNNELS];
-        if (is_sought(place, socket, hash)) {
-            *port = (uint16_t)atomic_load_explicit(&place->target, memory_order_acquire);
-            found = true;
+    *way = (struct shim_way){.fd = fd};
+    const struct stub_connection *connection =
+        socket != SHIM_SOCKET_UNKNOWN ? stub_connection_find(socket, fd) : NULL;
+    if (connection != NULL) {
+        describe(connection, fd, way);
+    }
+    if (stub_strict_somewhere() && is_unseen(connection, fd)) {
+        way->watched = true;
+        way->tunnel = true;
+    }
+    errno = saved;
+}
+
+bool stub_way_of(int fd, const char *host, struct shim_way *way)
+{
+    int saved = errno;
+    bool found = true;
+    if (fd >= 0) {
+        stub_way_find(fd, shim_socket_identity(fd), way);
+    } else {
+        const struct stub_connection *connection = stub_connection_to(shim_proxy_host_hash(host));
+        found = connection != NULL;
+        if (found) {
+            *way = (struct shim_way){
+                .fd = atomic_load_explicit(&connection->fd, memory_order_relaxed)};
+            describe(connection, way->fd, way);
         }
     }
     errno = saved;

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A proxy that knows CONNECT (RFC 9110, 9.3.6) and SOCKS 5 with names (RFC 1928), and leads every
- * tunnel to one address. What was asked for stands in LOG, a line for each. */
+/* A proxy that knows CONNECT (RFC 9110, 9.3.6), SOCKS 4, 4a and 5 (RFC 1928, RFC 1929), and Tor's
+ * RESOLVE. Ports 443 and 8443 lead to one address, and others where they are asked to. What was
+ * asked for stands in LOG, a line for each. With USER:PASSWORD it wants these, of CONNECT any. */
 #include "listen.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -15,6 +17,7 @@ enum { REQUEST_MAX = 4096, CHUNK = 16384 };
 struct proxy {
     const char *to;
     FILE *log;
+    const char *password; /* USER:PASSWORD; NULL: none is wanted */
 };
 
 static bool send_all(int fd, const char *octets, size_t length)
@@ -45,24 +48,87 @@ static bool read_request(int client, char request[REQUEST_MAX])
 
 static bool read_exactly(int client, void *out, size_t length)
 {
-    return recv(client, out, length, MSG_WAITALL) == (ssize_t)length;
+    return length == 0 || recv(client, out, length, MSG_WAITALL) == (ssize_t)length;
 }
 
-/* Up to the name and port that are to be connected to. */
-static bool read_socks(int client, char target[REQUEST_MAX])
+static bool read_text(int client, char *out, size_t room)
 {
-    unsigned char methods[256];
-    unsigned char request[5];
-    unsigned char name[256 + 2];
-    static const char no_authentication[] = {5, 0};
-    if (!read_exactly(client, methods, 2) || !read_exactly(client, methods + 1, methods[1]) ||
-        !send_all(client, no_authentication, sizeof no_authentication) ||
-        !read_exactly(client, request, sizeof request) || request[3] != 3 ||
-        !read_exactly(client, name, (size_t)request[4] + 2)) {
+    for (size_t i = 0; i < room && recv(client, out + i, 1, 0) == 1; i++) {
+        if (out[i] == '\0') {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void name_address(int family, const unsigned char *octets, char target[REQUEST_MAX])
+{
+    char text[INET6_ADDRSTRLEN];
+    snprintf(target, REQUEST_MAX, family == AF_INET6 ? "[%s]" : "%s",
+             inet_ntop(family, octets, text, sizeof text));
+}
+
+static bool read_socks4(int client, char target[REQUEST_MAX])
+{
+    unsigned char request[8];
+    char user[256];
+    if (!read_exactly(client, request, sizeof request) || !read_text(client, user, sizeof user)) {
         return false;
     }
-    snprintf(target, REQUEST_MAX, "%.*s:%u", request[4], (const char *)name,
-             (unsigned)name[request[4]] << 8 | name[request[4] + 1]);
+    name_address(AF_INET, request + 4, target);
+    if (request[4] == 0 && request[5] == 0 && request[6] == 0 && request[7] != 0 &&
+        !read_text(client, target, 256)) {
+        return false;
+    }
+    snprintf(target + strlen(target), 8, ":%u", (unsigned)request[2] << 8 | request[3]);
+    return true;
+}
+
+/* RFC 1929. */
+static bool read_password(const struct proxy *proxy, int client)
+{
+    unsigned char length[2];
+    char given[520] = "";
+    char *at = given;
+    if (!read_exactly(client, length, 2) || !read_exactly(client, at, length[1])) {
+        return false;
+    }
+    at += length[1];
+    *at++ = ':';
+    if (!read_exactly(client, length, 1) || !read_exactly(client, at, length[0])) {
+        return false;
+    }
+    at[length[0]] = '\0';
+    bool right = strcmp(given, proxy->password) == 0;
+    return send_all(client, right ? "\1\0" : "\1\1", 2) && right;
+}
+
+static bool read_socks5(const struct proxy *proxy, int client, char target[REQUEST_MAX],
+                        unsigned char *command)
+{
+    unsigned char methods[256];
+    unsigned char request[4];
+    unsigned char octets[256];
+    unsigned char port[2];
+    unsigned char length = 0;
+    if (!read_exactly(client, methods, 2) || !read_exactly(client, methods + 1, methods[1]) ||
+        !send_all(client, proxy->password != NULL ? "\5\2" : "\5\0", 2) ||
+        (proxy->password != NULL && !read_password(proxy, client)) ||
+        !read_exactly(client, request, sizeof request)) {
+        return false;
+    }
+    *command = request[1];
+    length = request[3] == 1 ? 4 : 16;
+    if ((request[3] == 3 && !read_exactly(client, &length, 1)) ||
+        !read_exactly(client, octets, length) || !read_exactly(client, port, 2)) {
+        return false;
+    }
+    if (request[3] == 3) {
+        snprintf(target, REQUEST_MAX, "%.*s", length, (const char *)octets);
+    } else {
+        name_address(request[3] == 1 ? AF_INET : AF_INET6, octets, target);
+    }
+    snprintf(target + strlen(target), 8, ":%u", (unsigned)port[0] << 8 | port[1]);
     return true;
 }
 
@@ -84,45 +150,92 @@ static void tunnel(int client, int server)
     }
 }
 
-static bool read_target(int client, bool socks, char target[REQUEST_MAX])
+/* A second request comes on the same connection. */
+static bool read_connect(const struct proxy *proxy, int client, char target[REQUEST_MAX])
 {
+    static const char required[] = "HTTP/1.1 407 Who are you?\r\nProxy-Authenticate: Basic "
+                                   "realm=\"x\"\r\nContent-Length: 0\r\n\r\n";
     char request[REQUEST_MAX];
-    if (socks) {
-        return read_socks(client, target);
+    while (read_request(client, request) &&
+           sscanf(request, "%*7[a-zA-Z] %4095s HTTP/1.", target) == 1) {
+        if (proxy->password == NULL || strcasestr(request, "\r\nProxy-Authorization:") != NULL) {
+            return true;
+        }
+        fprintf(proxy->log, "407 %s\n", target);
+        if (!send_all(client, required, sizeof required - 1)) {
+            return false;
+        }
     }
-    return read_request(client, request) && sscanf(request, "CONNECT %4095s HTTP/1.", target) == 1;
+    return false;
+}
+
+/* Servers of HTTPS have one address here; to another port it leads as it is asked. */
+static int connect_as_asked(const struct proxy *proxy, const char *target)
+{
+    const char *port = strrchr(target, ':');
+    bool https = port == NULL || strcmp(port, ":443") == 0 || strcmp(port, ":8443") == 0;
+    return connect_to(https ? proxy->to : target);
+}
+
+/* Tor's own command: an address for a name, and no connection. */
+enum { SOCKS5_RESOLVE = 0xf0 };
+
+static int open_tunnel(const struct proxy *proxy, int client)
+{
+    static const char connected[] = "HTTP/1.1 200 Connection established\r\n\r\n";
+    static const char socks4_granted[] = {0, 90, 0, 0, 0, 0, 0, 0};
+    static const char socks5_granted[] = {5, 0, 0, 1, 127, 0, 0, 1, 0, 0};
+    char target[REQUEST_MAX] = "";
+    unsigned char command = 0;
+    char first = 0;
+    bool asked = false;
+    const char *granted = connected;
+    size_t length = sizeof connected - 1;
+    (void)recv(client, &first, 1, MSG_PEEK);
+    if (first == 4) {
+        granted = socks4_granted;
+        length = sizeof socks4_granted;
+        asked = read_socks4(client, target);
+    } else if (first == 5) {
+        granted = socks5_granted;
+        length = sizeof socks5_granted;
+        asked = read_socks5(proxy, client, target, &command);
+    } else {
+        asked = read_connect(proxy, client, target);
+    }
+    if (!asked) {
+        return -1;
+    }
+    fprintf(proxy->log, "%s\n", target);
+    if (command == SOCKS5_RESOLVE) {
+        (void)send_all(client, granted, length);
+        return -1;
+    }
+    int server = connect_as_asked(proxy, target);
+    if (server >= 0 && !send_all(client, granted, length)) {
+        close(server);
+        server = -1;
+    }
+    return server;
 }
 
 static void serve(int client, void *argument, unsigned number)
 {
     (void)number;
-    const struct proxy *proxy = argument;
-    static const char granted[] = "HTTP/1.1 200 Connection established\r\n\r\n";
-    static const char socks_granted[] = {5, 0, 0, 1, 0, 0, 0, 0, 0, 0};
-    char target[REQUEST_MAX];
-    char first = 0;
-    int server = -1;
-    bool socks = recv(client, &first, 1, MSG_PEEK) == 1 && first == 5;
-    if (read_target(client, socks, target)) {
-        fprintf(proxy->log, "%s\n", target);
-        server = connect_to(proxy->to);
-    }
-    if (server >= 0 && (socks ? send_all(client, socks_granted, sizeof socks_granted)
-                              : send_all(client, granted, sizeof granted - 1))) {
-        tunnel(client, server);
-    }
-    close(client);
+    int server = open_tunnel(argument, client);
     if (server >= 0) {
+        tunnel(client, server);
         close(server);
     }
+    close(client);
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4) {
-        die("usage: connect_proxy ADDRESS:PORT TO-ADDRESS:PORT LOG");
+    if (argc != 4 && argc != 5) {
+        die("usage: connect_proxy ADDRESS:PORT TO-ADDRESS:PORT LOG [USER:PASSWORD]");
     }
-    struct proxy proxy = {.to = argv[2], .log = fopen(argv[3], "ae")};
+    struct proxy proxy = {.to = argv[2], .log = fopen(argv[3], "ae"), .password = argv[4]};
     if (proxy.log == NULL) {
         die("%s cannot be written", argv[3]);
     }

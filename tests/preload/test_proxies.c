@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Through a CONNECT proxy (RFC 9460, 3.2): its port is one of ECHSHIM_PORTS. The proxy listens at
- * 127.0.0.6:3128 and leads to the world's server; the zone is asked over plain DNS or over TLS. */
+/* Through a proxy (RFC 9460, 3.2) whose port is one of ECHSHIM_PORTS, and so where it is not known
+ * what it was asked for. The proxy listens at 127.0.0.6:3128 and leads to the world's server; the
+ * zone is asked over plain DNS or over TLS. Ports that are not watched: test_tunnels.c. */
 #include "checks.h"
 #include "pools.h"
 
@@ -67,7 +68,6 @@ Test(proxies, svcb_36_no_look_up_over_plain_dns_curl)
     check_plain(PROXIED CURL, &a_curl);
 }
 
-/* SOCKS is not read, but something went over the connection before. */
 Test(proxies, svcb_36_no_look_up_over_plain_dns_socks)
 {
     check_plain("curl -sS --socks5-hostname " PROXY " --cacert \"$CA\" " URL, &a_curl);
@@ -173,13 +173,14 @@ Test(proxies, svcb_36_parallel_tunnels)
     cr_assert_eq(zone_questions(world, "_3128._https." INNER_NAME), 0u);
 }
 
-/* Its port not being watched, a proxy is no matter of ours. */
+/* Neither its port being watched nor that which it is asked for, a proxy is no matter of ours. */
 Test(proxies, a_port_that_is_not_watched)
 {
     struct world *world = start((const char *const[]){ECH_RECORD, NULL});
     struct run_result result =
-        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", ZONE, NULL},
-                    PROXIED WGET " && " PROXIED CURL);
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", ZONE, NULL},
+                    PROXIED "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL_8443
+                            " && " PROXIED "curl -sS --cacert \"$CA\" " URL_8443);
     expect_exit(&result, 0, HELLO);
     cr_assert_eq(world_report_count(world, "grease") + world_report_count(world, "plain"), 0u);
 }

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a client asks of proxies, read from the octets that it writes on a connection: CONNECT (RFC
+ * 9110, 9.3.6), SOCKS4, SOCKS4a and SOCKS5 (RFC 1928, RFC 1929). Pure, so that it can be tested and
+ * fuzzed away from sockets. Octet by octet, for a program may cut its writes wherever it likes.
+ */
+#ifndef SHIM_PROXY_REQUEST_H
+#define SHIM_PROXY_REQUEST_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Where a connection stands. All zero: nothing has been written yet. Behind each whole request
+ * another one may follow: CONNECT once more after a 407, or what is meant for the next proxy of a
+ * chain. So a reader is back at its start then.
+ */
+struct shim_proxy_reader {
+    uint64_t host;     /* hash of the octets of the host so far */
+    uint64_t undotted; /* the same, up to the last dot */
+    uint64_t named;    /* hash of the host up to the last colon */
+    uint32_t number;   /* of a port, as far as it is read */
+    uint16_t left;     /* octets that are still to come of what is being read */
+    uint8_t phase;
+    uint8_t matched; /* octets of "CONNECT"; the first two of SOCKS requests */
+    uint8_t flags;
+    uint8_t methods; /* of authentication that SOCKS5 offers, as bits */
+};
+
+/* What one more octet meant. */
+enum shim_proxy_event {
+    SHIM_PROXY_MORE,   /* it belongs to a request, as far as is known by now */
+    SHIM_PROXY_TARGET, /* that too, and the request has named its target */
+    SHIM_PROXY_OVER,   /* it belongs to no request: from it on nothing is for a proxy */
+    SHIM_PROXY_UNREAD, /* the same, but a request was begun, in a way that cannot be read: the
+                          connection may lead anywhere */
+};
+
+/* To whom a request wants to be connected. */
+struct shim_proxy_target {
+    uint64_t host; /* shim_proxy_host_hash of a name; 0: an address, or not read */
+    uint16_t port;
+    bool port_known; /* false: it asks for something, and to which port cannot be read */
+};
+
+/* Reads one octet. *target is set with SHIM_PROXY_TARGET alone. After SHIM_PROXY_OVER and
+ * SHIM_PROXY_UNREAD every octet is SHIM_PROXY_OVER. */
+enum shim_proxy_event shim_proxy_read(struct shim_proxy_reader *reader, uint8_t octet,
+                                      struct shim_proxy_target *target);
+
+/* May a request begin with this octet, or go on with it where an answer was waited for? */
+bool shim_proxy_may_begin(uint8_t octet);
+
+/* A number for a host's name: the same for all spellings of one (case, a dot at the end), and never
+ * 0. Two names may have one number. */
+uint64_t shim_proxy_host_hash(const char *host);
+
+/*
+ * Is a datagram one for a SOCKS5 proxy (RFC 1928, 7)? *header is set to how many octets stand
+ * before what is passed on, *port to where that goes.
+ */
+bool shim_proxy_datagram(const uint8_t *octets, size_t length, size_t *header, uint16_t *port);
+
+/* No such header is longer. */
+enum { SHIM_PROXY_DATAGRAM_HEADER_MAX = 4 + 1 + 255 + 2 };
+
+#endif
