@@ -11,7 +11,7 @@ static void channel_begin(struct dns_asking *asking, uint64_t deadline_us)
     struct writer query;
     wr_init(&query, DNS_QUERY_SIZE);
     asking->failure = DNS_REASON_NO_MEMORY;
-    if (dns_query_encode(asking->question, 0, &query) == ECH_OK) {
+    if (dns_query_encode(asking->question, 0, DNS_EDNS_0, &query) == ECH_OK) {
         asking->failure =
             dns_channel_ask(asking->channel, wr_view(&query), deadline_us, &asking->ticket);
     }
@@ -27,9 +27,16 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup
     if (asking->channel != NULL) {
         channel_begin(asking, deadline_us);
     } else if (servers->count > 0) {
-        dns_plain_begin(&asking->plain, lookup->io, servers, question, deadline_us);
+        dns_plain_begin(&asking->plain, lookup->io, servers, question, lookup->health, deadline_us);
     } else {
         asking->failure = DNS_REASON_NO_MEMORY; /* for the channel that ought to be there */
+    }
+}
+
+void dns_asking_hurry(struct dns_asking *asking)
+{
+    if (asking->channel == NULL && asking->failure == DNS_REASON_OK) {
+        dns_plain_hurry(&asking->plain);
     }
 }
 

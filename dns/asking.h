@@ -29,6 +29,9 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup
                       const struct dns_servers *servers, const struct dns_question *question,
                       uint64_t deadline_us);
 
+/* See dns_plain_hurry; nothing over a channel, whose transport does not lose questions. */
+void dns_asking_hurry(struct dns_asking *asking);
+
 /* Does what can be done without waiting, with this bound from now on. *pending: not there yet. Else
  * it is over: DNS_REASON_OK: asking->x->answer is to be judged; or the reason of DNS_FAILED. */
 ECH_MUST_USE enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_t deadline_us,

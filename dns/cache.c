@@ -180,7 +180,10 @@ static struct dns_https_answer *get_from_memory(struct dns_cache *cache,
     (void)pthread_mutex_lock(&cache->lock);
     struct dns_cache_entry *entry = find(cache, hash, key);
     if (entry != NULL && now_us >= entry->expires_us) {
-        drop(cache, entry);
+        /* That there were records stays known: dns_cache_had_records. */
+        if (entry->answer->result != DNS_FOUND) {
+            drop(cache, entry);
+        }
     } else if (entry != NULL) {
         list_remove(cache, entry);
         list_add(cache, entry);
@@ -238,6 +241,26 @@ static bool network_now(struct dns_cache *cache, bool fresh, uint64_t now_us, ui
 }
 
 /* ---- public ---- */
+
+bool dns_cache_had_records(struct dns_cache *cache, const char *resolver_id,
+                           const struct dns_question *question, uint64_t now_us)
+{
+    struct dns_cache_key key = {.resolver_id = resolver_id, .question = question};
+    (void)network_now(cache, false, now_us, &key.network);
+    uint64_t hash = hash_of(cache, &key);
+    (void)pthread_mutex_lock(&cache->lock);
+    const struct dns_cache_entry *entry = find(cache, hash, &key);
+    bool had = entry != NULL && entry->answer->result == DNS_FOUND;
+    (void)pthread_mutex_unlock(&cache->lock);
+    return had;
+}
+
+uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us)
+{
+    uint64_t id;
+    (void)network_now(cache, false, now_us, &id);
+    return id;
+}
 
 uint32_t dns_cache_lifetime(const struct dns_https_answer *answer)
 {

@@ -83,6 +83,14 @@ void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
                    const struct dns_question *question, struct dns_https_answer *answer,
                    uint64_t now_us);
 
+/* Has this process seen records of this name (DNS_FOUND), though they may have expired since? What
+ * had to make room is forgotten. */
+ECH_MUST_USE bool dns_cache_had_records(struct dns_cache *cache, const char *resolver_id,
+                                        const struct dns_question *question, uint64_t now_us);
+
+/* The network that this process is in, as dns_network_id tells it; 0 where it cannot. */
+uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us);
+
 /* Seconds for which this answer may be kept: its ttl within the bounds above. */
 uint32_t dns_cache_lifetime(const struct dns_https_answer *answer);
 

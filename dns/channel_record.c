@@ -38,7 +38,7 @@ void dns_own_record_ask(struct dns_channel *channel)
     struct writer query;
     const struct dns_question question = {.qname = own->qname, .type = DNS_TYPE_HTTPS};
     wr_init(&query, DNS_MESSAGE_MAX);
-    if (dns_query_encode(&question, 0, &query) == ECH_OK) {
+    if (dns_query_encode(&question, 0, DNS_EDNS_0, &query) == ECH_OK) {
         enum dns_reason reason;
         struct dns_ticket *ticket =
             dns_ticket_add(channel, wr_view(&query), now_us + OWN_QUESTION_US, &reason);

@@ -60,17 +60,52 @@ struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending, uin
     pending->spent_us += spent_us;
     pending->left_us -= spent_us < pending->left_us ? spent_us : pending->left_us;
     struct dns_https_answer *answer = NULL;
+    if (report != NULL) {
+        *report = (struct dns_lookup_report){.lookup_us = pending->spent_us,
+                                             .cached = resolution->cached};
+        memcpy(report->resolver, pending->source.resolver, sizeof report->resolver);
+    }
     if (there) {
         answer = dns_resolution_take(resolution);
-        if (report != NULL) {
-            *report = (struct dns_lookup_report){.lookup_us = pending->spent_us,
-                                                 .cached = resolution->cached};
-            memcpy(report->resolver, pending->source.resolver, sizeof report->resolver);
-        }
         dns_https_cancel(pending);
     }
     errno = saved;
     return answer;
+}
+
+/* ---- how long a program is kept ---- */
+
+void dns_https_hurry(struct dns_https_pending *pending)
+{
+    dns_resolution_hurry(&pending->resolution);
+}
+
+static uint64_t network_of(const struct dns_lookup *lookup)
+{
+    return lookup->cache != NULL ? dns_cache_network(lookup->cache, lookup->io->now_us()) : 0;
+}
+
+uint64_t dns_https_patience_us(const struct dns_https_pending *pending)
+{
+    const struct dns_lookup *lookup = &pending->source.lookup;
+    const char *resolver = pending->source.resolver;
+    uint64_t now_us = lookup->io->now_us();
+    if (lookup->cache != NULL &&
+        dns_cache_had_records(lookup->cache, resolver, &pending->resolution.asked, now_us)) {
+        return UINT64_MAX;
+    }
+    return lookup->health != NULL
+               ? dns_health_wait_us(lookup->health, resolver, network_of(lookup), now_us)
+               : DNS_HEALTH_WAIT_US;
+}
+
+void dns_https_note_silence(const struct dns_https_pending *pending)
+{
+    const struct dns_lookup *lookup = &pending->source.lookup;
+    if (lookup->health != NULL) {
+        dns_health_note_silence(lookup->health, pending->source.resolver, network_of(lookup),
+                                &pending->resolution.asked.qname, lookup->io->now_us());
+    }
 }
 
 void dns_https_cancel(struct dns_https_pending *pending)

@@ -20,6 +20,7 @@
 #include "dns/cache.h"
 #include "dns/io.h"
 #include "dns/resolver.h"
+#include "dns/resolver_health.h"
 
 enum {
     DNS_ALIAS_MAX = 8, /* queries after the first one, for AliasMode records and CNAMEs (RFC
@@ -43,9 +44,12 @@ struct dns_lookup {
     const struct dns_io *io;
     struct dns_cache *cache;                    /* NULL: none */
     const struct dns_lookup_observer *observer; /* NULL: none */
+    struct dns_resolver_health *health;         /* NULL: nothing is remembered of plain servers */
     struct dns_channel *channel; /* NULL: plain DNS; else every question goes over it */
-    uint64_t timeout_us;         /* how long one look-up may make its caller wait, with all retries,
-                                    servers,         aliases and TCP */
+    bool hurried; /* somebody will wait for some 250 ms at most: send again, and go on to the next
+                     server, sooner */
+    uint64_t timeout_us; /* how long one look-up may make its caller wait, with all retries,
+                            servers,         aliases and TCP */
 };
 
 /* How a look-up went, for the report. */
@@ -83,11 +87,24 @@ ECH_MUST_USE struct dns_https_pending *dns_https_begin(const struct dns_lookup *
 /*
  * Waits until wait_until_us (io's clock), but never longer than what is left of timeout_us, of
  * which only the time counts that is spent waiting. What has come already is always read: with 0 it
- * does not wait. NULL: not there yet, and pending stays. Else the answer, and pending is freed.
+ * does not wait. NULL: not there yet, and pending stays. Else the answer, and pending is freed. The
+ * report is filled in either way.
  */
 ECH_MUST_USE struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending,
                                                        uint64_t wait_until_us,
                                                        struct dns_lookup_report *report);
+
+/* Sends again, and goes on to the next server, sooner: somebody will not wait for timeout_us. */
+void dns_https_hurry(struct dns_https_pending *pending);
+
+/*
+ * How long, in microseconds from the moment when the program has its addresses, the records may
+ * keep it where it would go on without them: see dns/resolver_health.h. UINT64_MAX: as long as
+ * timeout_us says, for this name is known to have records.
+ */
+uint64_t dns_https_patience_us(const struct dns_https_pending *pending);
+/* The program has its addresses and went on without the records. */
+void dns_https_note_silence(const struct dns_https_pending *pending);
 
 /* Frees a pending look-up whose answer nobody wants. NULL is nothing. */
 void dns_https_cancel(struct dns_https_pending *pending);

@@ -96,6 +96,29 @@ static struct dns_addresses *merge_all(const struct address_lookup *l)
     return addresses;
 }
 
+/* RFC 8305, 3: so long does a caller in a hurry wait for the other family, once one is there. */
+enum { RESOLUTION_DELAY_US = 50000 };
+
+static bool has_addresses(const struct dns_resolution *resolution)
+{
+    return resolution != NULL && resolution->answer != NULL &&
+           resolution->answer->result == DNS_FOUND;
+}
+
+/* Until both are there or, where somebody is in a hurry, one and a moment has passed. */
+static void run(struct address_lookup *l, uint64_t deadline_us)
+{
+    const struct dns_lookup *lookup = &l->source.lookup;
+    bool all = false;
+    while (lookup->hurried && !all && !has_addresses(l->wanted[A]) &&
+           !has_addresses(l->wanted[AAAA])) {
+        all = dns_resolution_run_to_next(l->wanted, FAMILIES, deadline_us);
+    }
+    uint64_t delay_us = lookup->io->now_us() + RESOLUTION_DELAY_US;
+    deadline_us = lookup->hurried && delay_us < deadline_us ? delay_us : deadline_us;
+    (void)!dns_resolution_run(l->wanted, FAMILIES, deadline_us, deadline_us);
+}
+
 /* Asks both; then answer[] has what was asked for. False: no memory. */
 static bool resolve(struct address_lookup *l, const struct dns_name *qname, const bool *wanted,
                     uint64_t deadline_us)
@@ -110,7 +133,7 @@ static bool resolve(struct address_lookup *l, const struct dns_name *qname, cons
         }
     }
     if (begun) {
-        (void)!dns_resolution_run(l->wanted, FAMILIES, deadline_us, deadline_us);
+        run(l, deadline_us);
     }
     for (size_t i = 0; i < FAMILIES; i++) {
         if (l->wanted[i] != NULL) {

@@ -9,6 +9,7 @@ enum {
     FLAG_TC = 0x0200,
     MASK_OPCODE = 0x7800,
     MASK_RCODE = 0x000f,
+    HEADER_SIZE = 12,
     CLASS_IN = 1,
     TYPE_CNAME = 5,
     TYPE_SOA = 6,
@@ -38,7 +39,8 @@ bool dns_question_equal(const struct dns_question *a, const struct dns_question 
     return a->type == b->type && dns_name_equal(&a->qname, &b->qname);
 }
 
-enum ech_status dns_query_encode(const struct dns_question *question, uint16_t id, struct writer *w)
+enum ech_status dns_query_encode(const struct dns_question *question, uint16_t id,
+                                 enum dns_edns edns, struct writer *w)
 {
     const struct dns_name *qname = &question->qname;
     enum ech_status status = ECH_ERR_NOMEM;
@@ -54,7 +56,9 @@ enum ech_status dns_query_encode(const struct dns_question *question, uint16_t i
         return ECH_ERR_NOMEM;
     }
     ldns_pkt_set_id(query, id);
-    ldns_pkt_set_edns_udp_size(query, DNS_UDP_SIZE);
+    if (edns == DNS_EDNS_0) {
+        ldns_pkt_set_edns_udp_size(query, DNS_UDP_SIZE);
+    }
     if (ldns_pkt2wire(&wire, query, &len) == LDNS_STATUS_OK) {
         wr_bytes(w, bytes_of(wire, len));
         status = wr_finish(w);
@@ -100,16 +104,28 @@ static bool question_read(struct bytes message, struct reader *r, struct dns_que
            rd_u16(r, class);
 }
 
+/* Nothing but a header, which says that the server could not read the query. */
+static bool is_bare_error(struct bytes message, const struct header *header)
+{
+    unsigned rcode = header->flags & MASK_RCODE;
+    return message.len == HEADER_SIZE && header->questions == 0 && header->answers == 0 &&
+           header->authorities == 0 && header->additionals == 0 &&
+           (rcode == DNS_RCODE_FORMERR || rcode == DNS_RCODE_NOTIMP);
+}
+
 bool dns_answer_matches(struct bytes message, const struct dns_question *question, uint16_t id)
 {
     struct reader r = rd_of(message);
     struct header header;
     struct dns_question asked;
     uint16_t class;
-    return header_read(&r, &header) && header.id == id && (header.flags & FLAG_QR) != 0 &&
-           (header.flags & MASK_OPCODE) == 0 && header.questions == 1 &&
-           question_read(message, &r, &asked, &class) && class == CLASS_IN &&
-           dns_question_equal(&asked, question);
+    if (!header_read(&r, &header) || header.id != id || (header.flags & FLAG_QR) == 0 ||
+        (header.flags & MASK_OPCODE) != 0) {
+        return false;
+    }
+    return is_bare_error(message, &header) ||
+           (header.questions == 1 && question_read(message, &r, &asked, &class) &&
+            class == CLASS_IN && dns_question_equal(&asked, question));
 }
 
 static enum ech_status record_read(struct bytes message, struct reader *r, struct record *record)
@@ -293,6 +309,7 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
             break;
         }
         if (record.type == TYPE_OPT) {
+            answer->has_opt = true;
             answer->rcode = (uint16_t)(answer->rcode | (record.ttl >> 24) << 4);
         } else {
             answer->has_additional = true;
@@ -301,17 +318,18 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
     return status;
 }
 
-/* The header and the question, which the caller has compared. */
+/* The header and the question, which the caller has compared; a bare error has none. */
 static enum ech_status begin_read(struct reader *r, struct bytes message, struct header *header)
 {
     struct dns_question asked;
     uint16_t class;
     *r = rd_of(message);
-    if (!header_read(r, header) || header->questions != 1 ||
-        !question_read(message, r, &asked, &class)) {
+    if (!header_read(r, header)) {
         return ECH_ERR_DECODE;
     }
-    return ECH_OK;
+    bool begun = is_bare_error(message, header) ||
+                 (header->questions == 1 && question_read(message, r, &asked, &class));
+    return begun ? ECH_OK : ECH_ERR_DECODE;
 }
 
 enum ech_status dns_answer_parse(struct bytes message, const struct dns_question *question,

@@ -40,13 +40,17 @@ enum dns_rcode {
     DNS_RCODE_FORMERR = 1,
     DNS_RCODE_SERVFAIL = 2,
     DNS_RCODE_NXDOMAIN = 3,
+    DNS_RCODE_NOTIMP = 4,
     DNS_RCODE_REFUSED = 5,
+    DNS_RCODE_BADVERS = 16, /* RFC 6891, 9 */
 };
 
-/* Writes a query with this question, recursion desired, with EDNS(0). ECH_ERR_NOMEM, ECH_ERR_SPACE.
- */
+/* Does a query have an OPT record (RFC 6891)? */
+enum dns_edns { DNS_EDNS_NONE, DNS_EDNS_0 };
+
+/* Writes a query with this question, recursion desired. ECH_ERR_NOMEM, ECH_ERR_SPACE. */
 ECH_MUST_USE enum ech_status dns_query_encode(const struct dns_question *question, uint16_t id,
-                                              struct writer *w);
+                                              enum dns_edns edns, struct writer *w);
 
 struct dns_answer {
     uint16_t rcode;                    /* with the upper bits of EDNS(0) (RFC 6891, 6.1.3) */
@@ -60,12 +64,16 @@ struct dns_answer {
     uint32_t ttl;          /* seconds: least of the CNAMEs and those records; 0 if there was none */
     bool has_soa;          /* the authority section tells that there is nothing (RFC 2308, 2) */
     uint32_t negative_ttl; /* seconds, of that SOA (RFC 2308, 5) */
+    bool has_opt;          /* the server speaks EDNS */
     bool has_additional;   /* there is more than OPT in the additional section */
     struct bytes message;  /* borrowed */
 };
 
-/* True if the message is a response to exactly this query: id, QR, opcode, and the one question
- * (RFC 5452, 9.1). */
+/*
+ * True if the message is a response to exactly this query: id, QR, opcode, and the one question
+ * (RFC 5452, 9.1). A server that cannot read EDNS may say FORMERR or NOTIMP by a header alone; that
+ * matches too.
+ */
 ECH_MUST_USE bool dns_answer_matches(struct bytes message, const struct dns_question *question,
                                      uint16_t id);
 

@@ -226,6 +226,9 @@ static void ask(struct dns_resolution *r, uint64_t deadline_us)
     dns_asking_begin(&r->asking, &r->source->lookup, &r->source->servers, &r->question,
                      deadline_us);
     r->is_asking = true;
+    if (r->hurried) {
+        dns_asking_hurry(&r->asking);
+    }
 }
 
 static void stop_asking(struct dns_resolution *r)
@@ -261,6 +264,24 @@ static void tell(const struct dns_resolution *r, enum dns_reason reason)
     }
 }
 
+/* Silence and a network that is away say nothing of the resolver. */
+static bool is_its_word(enum dns_reason reason)
+{
+    return reason != DNS_REASON_TIMEOUT && reason != DNS_REASON_NETWORK &&
+           reason != DNS_REASON_NO_MEMORY && reason != DNS_REASON_NO_RANDOM;
+}
+
+static void note_answer(const struct dns_resolution *r, enum dns_reason reason)
+{
+    const struct dns_lookup *lookup = &r->source->lookup;
+    if (lookup->health != NULL && lookup->channel == NULL && r->question.type == DNS_TYPE_HTTPS &&
+        is_its_word(reason)) {
+        uint64_t network =
+            lookup->cache != NULL ? dns_cache_network(lookup->cache, lookup->io->now_us()) : 0;
+        dns_health_note_answer(lookup->health, r->source->resolver, network);
+    }
+}
+
 /* Goes on as far as that goes without waiting. */
 static void go_on(struct dns_resolution *r, uint64_t deadline_us)
 {
@@ -273,6 +294,7 @@ static void go_on(struct dns_resolution *r, uint64_t deadline_us)
             return;
         }
         tell(r, reason);
+        note_answer(r, reason);
         struct dns_https_answer *answer =
             reason == DNS_REASON_OK ? judge(r, &again) : end(r, DNS_FAILED, reason);
         if (again) {
@@ -307,6 +329,7 @@ bool dns_resolution_begin(struct dns_resolution *resolution,
                                           .asked = *question,
                                           .question = *question,
                                           .port = port,
+                                          .hurried = lookup->hurried,
                                           .ttl = UINT32_MAX};
     if (lookup->cache != NULL) {
         resolution->answer =
@@ -341,13 +364,14 @@ static size_t go_on_all(struct dns_resolution *const *resolutions, size_t count,
     return used;
 }
 
-bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count, uint64_t until_us,
-                        uint64_t deadline_us)
+/* Until no more than `left` are without an answer. */
+static bool run(struct dns_resolution *const *resolutions, size_t count, size_t left,
+                uint64_t until_us, uint64_t deadline_us)
 {
     struct dns_asking *pending[DNS_ASKING_MAX];
     size_t used;
     until_us = until_us < deadline_us ? until_us : deadline_us;
-    while ((used = go_on_all(resolutions, count, deadline_us, pending)) > 0) {
+    while ((used = go_on_all(resolutions, count, deadline_us, pending)) > left) {
         uint64_t now = pending[0]->io->now_us();
         if (now >= until_us && now < deadline_us) {
             return false;
@@ -356,7 +380,29 @@ bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
             deadline_us = now;
         }
     }
-    return true;
+    return used == 0;
+}
+
+bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count, uint64_t until_us,
+                        uint64_t deadline_us)
+{
+    return run(resolutions, count, 0, until_us, deadline_us);
+}
+
+bool dns_resolution_run_to_next(struct dns_resolution *const *resolutions, size_t count,
+                                uint64_t deadline_us)
+{
+    struct dns_asking *pending[DNS_ASKING_MAX];
+    size_t used = go_on_all(resolutions, count, deadline_us, pending);
+    return used == 0 || run(resolutions, count, used - 1, deadline_us, deadline_us);
+}
+
+void dns_resolution_hurry(struct dns_resolution *resolution)
+{
+    resolution->hurried = true;
+    if (resolution->is_asking) {
+        dns_asking_hurry(&resolution->asking);
+    }
 }
 
 struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution)

@@ -25,6 +25,7 @@ struct dns_resolution {
     uint16_t port;                /* the authority's */
     unsigned hops;
     bool alias_followed;
+    bool hurried;
     uint64_t shuffle; /* for the order of hints */
     uint32_t ttl;     /* least of all that was seen */
     struct dns_asking asking;
@@ -51,6 +52,12 @@ ECH_MUST_USE bool dns_resolution_begin(struct dns_resolution *resolution,
  */
 ECH_MUST_USE bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
                                      uint64_t until_us, uint64_t deadline_us);
+/* The same, until one more of them has its answer. */
+ECH_MUST_USE bool dns_resolution_run_to_next(struct dns_resolution *const *resolutions,
+                                             size_t count, uint64_t deadline_us);
+
+/* See dns_https_hurry. */
+void dns_resolution_hurry(struct dns_resolution *resolution);
 
 /* Hands out the reference to the answer, which is there. */
 ECH_MUST_USE struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution);

@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <net/if.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -11,8 +12,6 @@ enum {
     DNS_TLS_PORT = 853,
     HTTPS_PORT = 443,
     ADDRESS_TEXT = INET6_ADDRSTRLEN + 1 + IF_NAMESIZE,
-    DEFAULT_TRY_US = 5000000,
-    DEFAULT_ATTEMPTS = 2,
 };
 
 /* Decimal digits only, no sign, no leading blank; at most `max`. */
@@ -345,97 +344,13 @@ enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *res
         return ECH_ERR_DECODE;
     }
     resolver->fixed.count = 1;
-    resolver->fixed.try_us = DEFAULT_TRY_US;
-    resolver->fixed.attempts = DEFAULT_ATTEMPTS;
+    resolver->fixed.try_us = DNS_TRY_US;
+    resolver->fixed.attempts = DNS_ATTEMPTS;
     resolver->fixed.server[0].tcp_only = *setting == 't';
     return authority_parse(setting + 6, &resolver->fixed.server[0]) ? ECH_OK : ECH_ERR_DECODE;
 }
 
-/* ---- resolv.conf ---- */
-
-static void add_server(struct dns_servers *servers, const char *address)
-{
-    struct dns_server server = {0};
-    if (servers->count < DNS_SERVER_MAX && (address_v4_parse(address, DNS_PORT, &server) ||
-                                            address_v6_parse(address, DNS_PORT, &server))) {
-        servers->server[servers->count++] = server;
-    }
-}
-
-static unsigned at_least_one(unsigned value, unsigned max)
-{
-    if (value == 0) {
-        return 1;
-    }
-    return value < max ? value : max;
-}
-
-static void add_option(struct dns_servers *servers, const char *option, bool *tcp_only)
-{
-    unsigned value;
-    if (strncmp(option, "timeout:", 8) == 0 && number_parse(option + 8, INT32_MAX / 10, &value)) {
-        servers->try_us = (uint64_t)at_least_one(value, 30) * 1000000U;
-    } else if (strncmp(option, "attempts:", 9) == 0 &&
-               number_parse(option + 9, INT32_MAX / 10, &value)) {
-        servers->attempts = at_least_one(value, 5);
-    } else if (strcmp(option, "use-vc") == 0) {
-        *tcp_only = true;
-    }
-}
-
-static void line_parse(char *line, struct dns_servers *servers, bool *tcp_only)
-{
-    static const char blanks[] = " \t\r";
-    char *state = NULL;
-    char *keyword = strtok_r(line, blanks, &state);
-    if (keyword == NULL) {
-        return;
-    }
-    bool nameserver = strcmp(keyword, "nameserver") == 0;
-    bool options = strcmp(keyword, "options") == 0;
-    char *word = strtok_r(NULL, blanks, &state);
-    if (nameserver && word != NULL) {
-        add_server(servers, word);
-    }
-    for (; options && word != NULL; word = strtok_r(NULL, blanks, &state)) {
-        add_option(servers, word, tcp_only);
-    }
-}
-
-/* Takes the next line out of the text, as a string; one that is too long for any meaning of ours
- * comes cut. */
-static bool line_next(struct reader *text, char *line, size_t size)
-{
-    if (rd_done(text)) {
-        return false;
-    }
-    size_t len = 0;
-    uint8_t c = 0;
-    while (rd_u8(text, &c) && c != '\n') {
-        if (len + 1 < size) {
-            line[len++] = (char)c;
-        }
-    }
-    line[len] = '\0';
-    return true;
-}
-
-void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers)
-{
-    *servers = (struct dns_servers){.try_us = DEFAULT_TRY_US, .attempts = DEFAULT_ATTEMPTS};
-    struct reader r = rd_of(text);
-    bool tcp_only = false;
-    char line[512];
-    while (line_next(&r, line, sizeof line)) {
-        line_parse(line, servers, &tcp_only);
-    }
-    if (servers->count == 0) {
-        add_server(servers, "127.0.0.1");
-    }
-    for (size_t i = 0; i < servers->count; i++) {
-        servers->server[i].tcp_only = tcp_only;
-    }
-}
+/* ---- the servers of now ---- */
 
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers)

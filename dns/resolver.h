@@ -19,6 +19,9 @@ enum {
     DNS_SERVER_MAX = 3, /* like glibc's MAXNS */
     DNS_SERVER_ID = 96, /* octets of one server as text with its NUL */
     DNS_RESOLVER_ID = 3 * DNS_SERVER_ID,
+    /* Of one try at one server, in microseconds, and rounds: where nobody says otherwise. */
+    DNS_TRY_US = 5000000,
+    DNS_ATTEMPTS = 2,
     DNS_PATH_SIZE = 192, /* octets of the path of an https:// resolver with its NUL */
 };
 
@@ -86,10 +89,10 @@ ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_
 ECH_MUST_USE bool dns_resolver_is_protected(const struct dns_resolver *resolver);
 
 /*
- * The text of a resolv.conf as glibc reads it: at most three `nameserver` lines, `options
- * timeout:N` (1 to 30 s), `attempts:N` (1 to 5) and `use-vc`. What does not parse is skipped.
- * Without any server: 127.0.0.1. (`rotate`, `search` and `ndots` say nothing to us: the names are
- * complete.)
+ * Reads the text of a resolv.conf as glibc reads it: at most three `nameserver` lines with an
+ * address in any form of inet_aton or IPv6 ("127.53" is 127.0.0.53), `options timeout:N` (1 to 30
+ * s), `attempts:N` (1 to 5) and `use-vc`. Skips what does not parse. Without any server: 127.0.0.1.
+ * (`rotate`, `search` and `ndots` do not matter here: the names are complete.)
  */
 void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
 

@@ -6,6 +6,11 @@
 
 enum {
     LEAST_TRY_US = 500000,
+    RESEND_US = 400000,
+    /* Of a question in a hurry: a caller waits for some 250 ms, and an answer that takes 150 ms is
+     * not to be given up. */
+    HURRIED_RESEND_US = 100000,
+    HURRIED_TRY_US = 160000,
     LOST_MAX = 8,     /* sockets that may be closed under us before we give up */
     STRAYS_MAX = 256, /* messages that do not match and are read though the time is over: what may
                          lie before the answer in a socket's buffer */
@@ -24,9 +29,15 @@ static bool is_transient(int error)
     return error == EAGAIN || error == EWOULDBLOCK || error == EINTR || error == EINPROGRESS;
 }
 
+/* The number of the server of this try. */
+static size_t place_of(const struct dns_plain *p)
+{
+    return (p->tries - 1) % p->servers->count;
+}
+
 static const struct dns_server *server_of(const struct dns_plain *p)
 {
-    return &p->servers->server[(p->tries - 1) % p->servers->count];
+    return &p->servers->server[place_of(p)];
 }
 
 static enum dns_reason parse(const struct dns_plain *p, struct bytes message,
@@ -64,6 +75,24 @@ static enum step go_on(struct dns_plain *p, enum dns_plain_stage stage)
     return STEP_ON;
 }
 
+/* With the id of this try. */
+static bool query_make(struct dns_plain *p, enum dns_edns edns)
+{
+    struct writer w;
+    wr_init(&w, sizeof p->query);
+    struct wr_mark length = wr_open(&w, 2);
+    enum ech_status status = dns_query_encode(p->question, p->id, edns, &w);
+    wr_close(&w, length);
+    bool made = status == ECH_OK && wr_finish(&w) == ECH_OK;
+    if (made) {
+        struct bytes query = wr_view(&w);
+        memcpy(p->query, query.data, query.len);
+        p->query_len = query.len;
+    }
+    wr_free(&w);
+    return made;
+}
+
 /* ---- UDP ---- */
 
 static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
@@ -74,13 +103,28 @@ static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
     return go_on(p, DNS_PLAIN_UDP_RECEIVE);
 }
 
+/* What has become of it a later answer tells, or none. */
+static void udp_send_again(struct dns_plain *p)
+{
+    p->resend_us = UINT64_MAX;
+    p->resent = true;
+    if (query_make(p, DNS_EDNS_NONE)) {
+        (void)p->io->send(p->fd, p->query + 2, p->query_len - 2, MSG_NOSIGNAL);
+    }
+}
+
 /* Reads until a message answers the query; the socket is connected, so the kernel checks where it
  * comes from. */
 static enum step udp_receive(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
     ssize_t got = p->io->recv(p->fd, x->message, sizeof x->message, 0);
     if (got < 0) {
-        return unless_transient(reason);
+        enum step next = unless_transient(reason);
+        uint64_t now = p->io->now_us();
+        if (next == STEP_WAIT && now >= p->resend_us && now < p->try_deadline_us) {
+            udp_send_again(p);
+        }
+        return next;
     }
     struct bytes message = bytes_of(x->message, (size_t)got);
     if (!dns_answer_matches(message, p->question, p->id)) {
@@ -136,33 +180,11 @@ static enum step tcp_receive(struct dns_plain *p, struct dns_exchange *x, enum d
 
 /* ---- tries ---- */
 
-/* The query is made once; each try writes an id of its own into it. */
-static bool query_make(struct dns_plain *p)
-{
-    struct writer w;
-    wr_init(&w, sizeof p->query);
-    struct wr_mark length = wr_open(&w, 2);
-    enum ech_status status = dns_query_encode(p->question, 0, &w);
-    wr_close(&w, length);
-    bool made = status == ECH_OK && wr_finish(&w) == ECH_OK;
-    if (made) {
-        struct bytes query = wr_view(&w);
-        memcpy(p->query, query.data, query.len);
-        p->query_len = query.len;
-    }
-    wr_free(&w);
-    return made;
-}
-
-static bool query_renew_id(struct dns_plain *p)
+static bool id_renew(struct dns_plain *p)
 {
     uint8_t id[2];
     struct reader r = rd_of(bytes_of(id, sizeof id));
-    if (!p->io->random(id, sizeof id) || !rd_u16(&r, &p->id)) {
-        return false;
-    }
-    memcpy(p->query + 2, id, sizeof id);
-    return true;
+    return p->io->random(id, sizeof id) && rd_u16(&r, &p->id);
 }
 
 static void close_socket(struct dns_plain *p)
@@ -173,15 +195,32 @@ static void close_socket(struct dns_plain *p)
     }
 }
 
+static uint64_t earlier(uint64_t a, uint64_t b)
+{
+    return a < b ? a : b;
+}
+
+static bool takes_edns(const struct dns_plain *p)
+{
+    return !p->without_edns[place_of(p)] &&
+           (p->health == NULL || !dns_health_lacks_edns(p->health, server_of(p), p->io->now_us()));
+}
+
 /* A query in a socket of its own, with an id of its own, to the server of this try. */
 static enum dns_reason open_socket(struct dns_plain *p, bool tcp)
 {
     const struct dns_server *server = server_of(p);
     int type = (tcp ? SOCK_STREAM : SOCK_DGRAM) | SOCK_CLOEXEC | SOCK_NONBLOCK;
     close_socket(p);
-    if (!query_renew_id(p)) {
+    if (!id_renew(p)) {
         return DNS_REASON_NO_RANDOM;
     }
+    p->edns = takes_edns(p);
+    if (!query_make(p, p->edns ? DNS_EDNS_0 : DNS_EDNS_NONE)) {
+        return DNS_REASON_NO_MEMORY;
+    }
+    p->resent = false;
+    p->resend_us = p->io->now_us() + (p->hurried ? HURRIED_RESEND_US : RESEND_US);
     p->fd = p->io->socket(server->address.any.sa_family, type, 0);
     if (p->fd < 0) {
         return DNS_REASON_NETWORK;
@@ -219,7 +258,7 @@ static uint64_t try_deadline(const struct dns_plain *p, uint64_t now)
 static void failed(struct dns_plain *p, enum dns_reason reason)
 {
     close_socket(p);
-    p->settled[(p->tries - 1) % p->servers->count] = reason != DNS_REASON_TIMEOUT;
+    p->settled[place_of(p)] = reason != DNS_REASON_TIMEOUT;
     p->failure = reason == DNS_REASON_TIMEOUT ? p->failure : reason;
     p->stage = DNS_PLAIN_IDLE;
 }
@@ -234,10 +273,13 @@ static bool next_try(struct dns_plain *p)
         }
         uint64_t deadline_us = try_deadline(p, now);
         p->tries++;
-        if (p->settled[(p->tries - 1) % p->servers->count]) {
+        if (p->settled[place_of(p)]) {
             continue;
         }
         p->try_deadline_us = deadline_us;
+        if (p->hurried && p->servers->count > 1) {
+            p->try_deadline_us = earlier(deadline_us, now + HURRIED_TRY_US);
+        }
         enum dns_reason reason = open_socket(p, server_of(p)->tcp_only);
         if (reason != DNS_REASON_OK) {
             failed(p, reason);
@@ -308,9 +350,36 @@ enum dns_reason dns_reason_of_rcode(const struct dns_answer *answer)
     }
 }
 
+/* RFC 6891, 6.2.2 and 7: does an error say that the server does not take EDNS? One that speaks it
+ * says so by an OPT record of its own. */
+static bool refuses_edns(const struct dns_plain *p, const struct dns_answer *answer)
+{
+    if (!p->edns) {
+        return false;
+    }
+    return answer->rcode == DNS_RCODE_FORMERR || answer->rcode == DNS_RCODE_NOTIMP ||
+           answer->rcode == DNS_RCODE_BADVERS ||
+           (answer->rcode == DNS_RCODE_SERVFAIL && !answer->has_opt);
+}
+
+/* The server has answered a question without EDNS: did it fail at one with it? */
+static void remember_edns(struct dns_plain *p, const struct dns_answer *answer)
+{
+    bool dropped = p->edns && p->resent && !answer->has_opt;
+    if (p->health != NULL && (p->without_edns[place_of(p)] || dropped)) {
+        dns_health_note_no_edns(p->health, server_of(p), p->io->now_us());
+    }
+}
+
 /* The end of a try. True if it is the end of all: with an answer that counts. */
 static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns_reason reason)
 {
+    if (reason == DNS_REASON_OK && !x->answer.truncated && refuses_edns(p, &x->answer)) {
+        p->without_edns[place_of(p)] = true;
+        if (open_socket(p, is_tcp(p)) == DNS_REASON_OK) {
+            return false;
+        }
+    }
     /* Cut, by the server (TC) or by something on the way: TCP. */
     bool cut =
         reason == DNS_REASON_MALFORMED_ANSWER || (reason == DNS_REASON_OK && x->answer.truncated);
@@ -323,6 +392,7 @@ static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns
         reason = dns_reason_of_rcode(&x->answer);
     }
     if (reason == DNS_REASON_OK) {
+        remember_edns(p, &x->answer);
         return true;
     }
     failed(p, reason);
@@ -333,22 +403,33 @@ static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns
 
 void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                      const struct dns_servers *servers, const struct dns_question *question,
-                     uint64_t deadline_us)
+                     struct dns_resolver_health *health, uint64_t deadline_us)
 {
     *plain = (struct dns_plain){.io = io,
                                 .servers = servers,
                                 .question = question,
+                                .health = health,
                                 .deadline_us = deadline_us,
                                 .fd = -1,
                                 .failure = DNS_REASON_TIMEOUT};
-    if (!query_make(plain)) {
-        plain->failure = DNS_REASON_NO_MEMORY;
-        plain->tries = tries_of(plain);
-        return;
-    }
     enum dns_reason reason = DNS_REASON_OK;
     while (next_try(plain) && steps(plain, NULL, &reason) == STEP_ENDED) {
         failed(plain, reason);
+    }
+}
+
+void dns_plain_hurry(struct dns_plain *plain)
+{
+    uint64_t now = plain->io->now_us();
+    if (plain->hurried) {
+        return;
+    }
+    plain->hurried = true;
+    if (!plain->resent) {
+        plain->resend_us = earlier(plain->resend_us, now + HURRIED_RESEND_US);
+    }
+    if (plain->servers->count > 1) {
+        plain->try_deadline_us = earlier(plain->try_deadline_us, now + HURRIED_TRY_US);
     }
 }
 
@@ -374,8 +455,10 @@ enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns_exchange *x,
 struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us)
 {
     bool sending = plain->stage == DNS_PLAIN_UDP_SEND || plain->stage == DNS_PLAIN_TCP_SEND;
-    *until_us =
-        plain->try_deadline_us < plain->deadline_us ? plain->try_deadline_us : plain->deadline_us;
+    *until_us = earlier(plain->try_deadline_us, plain->deadline_us);
+    if (plain->stage == DNS_PLAIN_UDP_RECEIVE) {
+        *until_us = earlier(*until_us, plain->resend_us);
+    }
     return (struct pollfd){.fd = plain->fd, .events = sending ? POLLOUT : POLLIN};
 }
 

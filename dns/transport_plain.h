@@ -10,6 +10,7 @@
 #include "dns/io.h"
 #include "dns/message.h"
 #include "dns/resolver.h"
+#include "dns/resolver_health.h"
 
 /* An answer and the memory that it borrows from. About 70 KiB: not for the stack of a foreign
  * program. */
@@ -31,13 +32,16 @@ enum dns_plain_stage {
  * NXDOMAIN. Each try has a new socket, a port that the kernel chooses at random, and a random id;
  * messages that do not match all of it, the question included, are dropped and the wait goes on
  * (RFC 5452, 9). No try takes more than its share of the time left, so that a dead server does not
- * eat it all, but half a second if there is that much. The fields are dns/transport_plain.c's, but
- * for deadline_us, which its owner may move.
+ * eat it all, but half a second if there is that much. Within a try over UDP a question without an
+ * answer is sent once more, without EDNS: that helps against a lost datagram and against servers
+ * and gateways that drop what they do not know (RFC 6891, 6.2.2). The fields are
+ * dns/transport_plain.c's, but for deadline_us, which its owner may move.
  */
 struct dns_plain {
     const struct dns_io *io;
     const struct dns_servers *servers;   /* borrowed */
     const struct dns_question *question; /* borrowed */
+    struct dns_resolver_health *health;  /* borrowed; NULL: nothing is remembered */
     uint64_t deadline_us;                /* of it all, on io's clock */
     enum dns_plain_stage stage;
     int fd; /* of the try under way */
@@ -45,6 +49,11 @@ struct dns_plain {
     size_t tries;  /* begun */
     unsigned lost; /* sockets that the program closed */
     bool settled[DNS_SERVER_MAX];
+    bool without_edns[DNS_SERVER_MAX]; /* these servers do not take it */
+    bool hurried;
+    uint64_t resend_us; /* when the question of this try is sent again; UINT64_MAX: no more */
+    bool resent;
+    bool edns;                     /* the first question of this try has it */
     enum dns_reason failure;       /* the last one that is more telling than a timeout */
     uint8_t query[DNS_QUERY_SIZE]; /* with the two octets of length that TCP wants before it */
     size_t query_len;
@@ -56,7 +65,13 @@ struct dns_plain {
  * fails: dns_plain_drive tells. dns_plain_end in any case. */
 void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                      const struct dns_servers *servers, const struct dns_question *question,
-                     uint64_t deadline_us);
+                     struct dns_resolver_health *health, uint64_t deadline_us);
+
+/*
+ * Somebody will not wait as long as deadline_us: sends again, and goes on to the next server,
+ * sooner.
+ */
+void dns_plain_hurry(struct dns_plain *plain);
 
 /*
  * Does what can be done without waiting. *pending: nothing more now, see dns_plain_awaits. Else it

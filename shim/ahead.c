@@ -12,6 +12,7 @@ struct ahead {
     char host[DNS_HOST_SIZE];
     uint16_t port;
     uint64_t begun_us;
+    uint64_t addresses_us; /* when the program had its addresses; 0: nobody has told */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -132,6 +133,16 @@ void shim_ahead_begin(const struct dns_lookup *lookup, const char *host, uint16_
     dns_https_answer_free(shim_ahead_peek(lookup, host, port, 0));
 }
 
+void shim_ahead_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port)
+{
+    struct ahead one;
+    if (take(&one, host, port)) {
+        one.addresses_us = lookup->io->now_us();
+        dns_https_hurry(one.pending);
+        put_back(&one);
+    }
+}
+
 void shim_ahead_drop(const char *host, uint16_t port)
 {
     struct ahead one;
@@ -140,10 +151,37 @@ void shim_ahead_drop(const char *host, uint16_t port)
     }
 }
 
+static uint64_t saturated_sum(uint64_t a, uint64_t b)
+{
+    return b < UINT64_MAX - a ? a + b : UINT64_MAX;
+}
+
+/* The answer, or that there is none yet and the program goes on. */
+static struct dns_https_answer *wait_a_moment(const struct dns_lookup *lookup, struct ahead *one,
+                                              struct dns_lookup_report *report)
+{
+    uint64_t from_us = one->addresses_us != 0 ? one->addresses_us : lookup->io->now_us();
+    uint64_t until_us = saturated_sum(from_us, dns_https_patience_us(one->pending));
+    dns_https_hurry(one->pending);
+    struct dns_https_answer *answer = dns_https_finish(one->pending, until_us, report);
+    if (answer != NULL) {
+        return answer;
+    }
+    if (one->addresses_us != 0) {
+        dns_https_note_silence(one->pending);
+    }
+    put_back(one);
+    return dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
+}
+
 struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup, const char *host,
-                                          uint16_t port, struct dns_lookup_report *report)
+                                          uint16_t port, enum shim_patience patience,
+                                          struct dns_lookup_report *report)
 {
     struct ahead one;
+    if (patience == SHIM_IMPATIENT && take_or_begin(lookup, host, port, &one)) {
+        return wait_a_moment(lookup, &one, report);
+    }
     if (take(&one, host, port)) {
         struct dns_https_answer *answer = dns_https_finish(one.pending, UINT64_MAX, report);
         if (answer != NULL) {

@@ -17,6 +17,9 @@ enum {
 /* Begins the look-up, unless it is under way or the answer known. Never waits; keeps errno. */
 void shim_ahead_begin(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
+/* The program has its addresses: what is under way is hurried, and its patience counts from now. */
+void shim_ahead_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port);
+
 /*
  * The answer, if it is there by then (io's clock; 0: now). One reference, or NULL: the look-up goes
  * on.
@@ -28,9 +31,19 @@ ECH_MUST_USE struct dns_https_answer *shim_ahead_peek(const struct dns_lookup *l
 /* The program has no use for it. */
 void shim_ahead_drop(const char *host, uint16_t port);
 
-/* dns_lookup_https, by what was begun ahead if there is something. */
+/* How long the program may be kept for the records of a name. */
+enum shim_patience {
+    SHIM_PATIENT, /* as long as the look-up's own bound says */
+    /* A moment from when it has its addresses (dns/resolver_health.h). The look-up goes on, so that
+     * the next connection finds its answer. */
+    SHIM_IMPATIENT,
+};
+
+/* dns_lookup_https, by what was begun ahead if there is something. Where patience ended the reason
+ * is DNS_REASON_TIMEOUT. */
 ECH_MUST_USE struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup,
                                                        const char *host, uint16_t port,
+                                                       enum shim_patience patience,
                                                        struct dns_lookup_report *report);
 
 /* For pthread_atfork. The child leaves what its parent began, between the two. */

@@ -19,6 +19,7 @@
 static struct shim_engine_state state;
 static struct dns_cache cache;
 static struct dns_cache_folder folder;
+static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
 static struct dns_io io;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
@@ -62,6 +63,7 @@ static void start_lookup(const struct shim_resolver_setting *setting, struct dns
         .resolver = &setting->resolver,
         .io = &io,
         .cache = &cache,
+        .health = &health,
         .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
     };
     if (setting->usable && dns_resolver_is_protected(&setting->resolver)) {
@@ -85,6 +87,7 @@ static void before_fork(void)
     shim_openssl_before_fork();
     shim_gnutls_before_fork();
     dns_cache_before_fork(&cache);
+    dns_health_before_fork(&health);
     shim_kept_before_fork();
     shim_lead_before_fork();
     shim_downgrade_before_fork(&downgrade);
@@ -95,6 +98,7 @@ static void give_locks_back(void)
     shim_downgrade_after_fork(&downgrade);
     shim_lead_after_fork();
     shim_kept_after_fork();
+    dns_health_after_fork(&health);
     dns_cache_after_fork(&cache);
     shim_gnutls_after_fork();
     shim_openssl_after_fork();

@@ -1,48 +1,275 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/hello_guard.h"
 
-enum { HANDSHAKE = 22, CLIENT_HELLO = 1, VERSION_MAJOR = 3, DTLS_VERSION_MAJOR = 0xfe };
+#include <string.h>
 
-enum shim_hello shim_hello_judge(const uint8_t *octets, size_t length)
+enum {
+    CHANGE_CIPHER_SPEC = 20,
+    ALERT = 21,
+    HANDSHAKE = 22,
+    APPLICATION_DATA = 23,
+    HEARTBEAT = 24,
+    CLIENT_HELLO = 1,
+    VERSION_MAJOR = 3,
+    VERSION_MINOR_MAX = 4,
+    DTLS_VERSION_MAJOR = 0xfe,
+    RECORD_HEADER = 5,
+    RECORD_MAX = 16384 + 2048, /* RFC 5246, 6.2.3 */
+    ALERT_SIZE = 2,
+    MESSAGE_HEADER = 4,
+    RANDOM_AT = MESSAGE_HEADER + 2,
+    BEGINNING = RANDOM_AT + SHIM_HELLO_RANDOM_SIZE, /* of a hello: all before its session id */
+};
+
+static bool octet_at(const struct shim_hello_source *source, size_t at, uint8_t *octet)
 {
-    if (length == 0) {
-        return SHIM_HELLO_MORE;
+    const uint8_t *octets;
+    size_t length;
+    if (!source->octets(source->context, at, &octets, &length)) {
+        return false;
     }
-    if (octets[0] != HANDSHAKE || (length > 1 && octets[1] != VERSION_MAJOR) ||
-        (length > 5 && octets[5] != CLIENT_HELLO)) {
-        return SHIM_HELLO_NONE;
-    }
-    /*
-     * An encrypted handshake record of TLS 1.2 has a 1 there once in 256 times. So, where the
-     * record is long enough to hold all of it, the length of the hello (below 65,536) and
-     * legacy_version count too. A shorter record is a hello cut into records: none of ours is.
-     */
-    if (length > 6 && (size_t)(octets[3] << 8 | octets[4]) >= SHIM_HELLO_PREFIX - 5 &&
-        (octets[6] != 0 || (length > 9 && octets[9] != VERSION_MAJOR))) {
-        return SHIM_HELLO_NONE;
-    }
-    return length >= SHIM_HELLO_PREFIX ? SHIM_HELLO_IS : SHIM_HELLO_MORE;
+    *octet = *octets;
+    return true;
 }
 
-/* ---- the name in a hello ---- */
+/* Up to `max` octets from `at` on; how many there are. */
+static size_t copy(const struct shim_hello_source *source, size_t at, uint8_t *out, size_t max)
+{
+    size_t have = 0;
+    const uint8_t *octets;
+    size_t length;
+    while (have < max && source->octets(source->context, at + have, &octets, &length)) {
+        length = length < max - have ? length : max - have;
+        memcpy(out + have, octets, length);
+        have += length;
+    }
+    return have;
+}
 
-/* Reads on; `bad` once something was not there. */
+/* ---- is it a hello? ---- */
+
+/* At a border of records any server's tolerance counts; elsewhere a hello is an ordinary one. */
+enum shape { SHAPE_ANY, SHAPE_ORDINARY };
+
+static size_t length_of(const uint8_t *message)
+{
+    return (size_t)message[1] << 16 | (size_t)message[2] << 8 | message[3];
+}
+
+/*
+ * Can these first octets of a handshake message (1 to BEGINNING) be a hello's? `size`: of the
+ * record that it begins in. An encrypted handshake record of TLS 1.2 is as good as random, and
+ * looks like a part of a longer hello: so such a part has to be an ordinary one, unless it is
+ * shorter than any encrypted record.
+ */
+static bool begins_hello(const uint8_t *message, size_t length, size_t size, enum shape shape)
+{
+    enum { VERSION = 4, LONGEST_HIGH = 2, ENCRYPTED_MIN = 32 };
+    if (message[0] != CLIENT_HELLO || (length > 1 && message[1] > LONGEST_HIGH)) {
+        return false;
+    }
+    if (length < MESSAGE_HEADER) {
+        return true;
+    }
+    size_t hello = length_of(message);
+    bool ordinary =
+        shape == SHAPE_ORDINARY || (size < MESSAGE_HEADER + hello && size >= ENCRYPTED_MIN);
+    if (hello < BEGINNING - MESSAGE_HEADER || (ordinary && message[1] != 0)) {
+        return false;
+    }
+    if (length <= VERSION || !ordinary) {
+        return length <= VERSION || message[VERSION] >= VERSION_MAJOR;
+    }
+    return message[VERSION] == VERSION_MAJOR &&
+           (length <= VERSION + 1 || message[VERSION + 1] <= VERSION_MINOR_MAX);
+}
+
+/* Can these octets (1 to RECORD_HEADER) begin a record in which a hello begins or goes on? `begun`:
+ * some of it is there already. */
+static bool begins_record(const uint8_t *header, size_t length, enum shape shape, bool begun)
+{
+    bool between = begun && header[0] == ALERT;
+    if (header[0] != HANDSHAKE && !between) {
+        return false;
+    }
+    if (shape == SHAPE_ORDINARY && ((length > 1 && header[1] != VERSION_MAJOR) ||
+                                    (length > 2 && header[2] > VERSION_MINOR_MAX))) {
+        return false;
+    }
+    size_t size = length >= RECORD_HEADER ? (size_t)(header[3] << 8 | header[4]) : 0;
+    return size <= RECORD_MAX && (!between || length < RECORD_HEADER || size == ALERT_SIZE);
+}
+
+/* Reads the hello that may begin at `at`, record by record, up to the end of its random. */
+static void judge(const struct shim_hello_source *source, size_t at, enum shape shape,
+                  struct shim_hello_sight *sight)
+{
+    uint8_t message[BEGINNING];
+    size_t length = 0;
+    size_t first = 0; /* size of the record in which the message begins */
+    size_t next = at;
+    *sight = (struct shim_hello_sight){.hello = SHIM_HELLO_NONE, .at = at};
+    while (length < BEGINNING) {
+        uint8_t header[RECORD_HEADER];
+        size_t have = copy(source, next, header, sizeof header);
+        if (have > 0 && !begins_record(header, have, shape, length > 0)) {
+            return;
+        }
+        if (have < sizeof header) {
+            sight->hello = have > 0 || next > at ? SHIM_HELLO_MORE : SHIM_HELLO_NONE;
+            return;
+        }
+        size_t size = (size_t)(header[3] << 8 | header[4]);
+        next += RECORD_HEADER;
+        if (header[0] == HANDSHAKE) {
+            size_t wanted = size < BEGINNING - length ? size : BEGINNING - length;
+            size_t got = copy(source, next, message + length, wanted);
+            first = first == 0 ? size : first;
+            length += got;
+            if (length > 0 && !begins_hello(message, length, first, shape)) {
+                return;
+            }
+            if (got < wanted) {
+                sight->hello = SHIM_HELLO_MORE;
+                return;
+            }
+            size = length < BEGINNING ? size : got;
+        }
+        next += size;
+    }
+    sight->hello = SHIM_HELLO_IS;
+    sight->needed = next - at;
+    memcpy(sight->random, message + RANDOM_AT, sizeof sight->random);
+}
+
+/*
+ * RFC 5246, E.2: a length with the first bit set, the type, a version of TLS, the lengths of
+ * cipher_specs, session_id and challenge. Only the first octets of all can be one.
+ */
+static void judge_old(const struct shim_hello_source *source, struct shim_hello_sight *sight)
+{
+    enum { HEADER = 11, COUNTED = 9, CHALLENGE_MIN = 16, SESSION_ID_MAX = 32, SPEC = 3 };
+    uint8_t octets[HEADER] = {0};
+    size_t have = copy(source, 0, octets, sizeof octets);
+    *sight = (struct shim_hello_sight){.hello = SHIM_HELLO_NONE};
+    if (have == 0 || (octets[0] & 0x80) == 0 || (have > 2 && octets[2] != CLIENT_HELLO) ||
+        (have > 3 && octets[3] != VERSION_MAJOR) || (have > 4 && octets[4] > VERSION_MINOR_MAX)) {
+        return;
+    }
+    if (have < HEADER) {
+        sight->hello = SHIM_HELLO_MORE;
+        return;
+    }
+    size_t specs = (size_t)(octets[5] << 8 | octets[6]);
+    size_t session_id = (size_t)(octets[7] << 8 | octets[8]);
+    size_t challenge = (size_t)(octets[9] << 8 | octets[10]);
+    if ((size_t)((octets[0] & 0x7f) << 8 | octets[1]) == COUNTED + specs + session_id + challenge &&
+        specs > 0 && specs % SPEC == 0 && session_id <= SESSION_ID_MAX &&
+        challenge >= CHALLENGE_MIN) {
+        *sight = (struct shim_hello_sight){.hello = SHIM_HELLO_IS, .needed = HEADER, .old = true};
+    }
+}
+
+/* The size of the record that begins at `at`; 0 if none plainly does. Of an unusual version only
+ * what may stand before a hello is plain; and only application data may end in a later write. */
+static size_t record_at(const struct shim_hello_source *source, size_t at)
+{
+    uint8_t header[RECORD_HEADER];
+    uint8_t last;
+    if (copy(source, at, header, sizeof header) < sizeof header || header[0] < CHANGE_CIPHER_SPEC ||
+        header[0] > HEARTBEAT) {
+        return 0;
+    }
+    size_t size = RECORD_HEADER + (size_t)(header[3] << 8 | header[4]);
+    bool before_hello = (header[0] == ALERT && size == RECORD_HEADER + ALERT_SIZE) ||
+                        (header[0] == CHANGE_CIPHER_SPEC && size <= RECORD_HEADER + 1);
+    bool plain = size <= RECORD_HEADER + RECORD_MAX &&
+                 (header[1] == VERSION_MAJOR || before_hello) &&
+                 (header[0] == APPLICATION_DATA || octet_at(source, at + size - 1, &last));
+    return plain ? size : 0;
+}
+
+/* The next octet from `at` on that may begin a hello; false if there is none. */
+static bool next_candidate(const struct shim_hello_source *source, size_t *at)
+{
+    const uint8_t *octets;
+    size_t length;
+    while (source->octets(source->context, *at, &octets, &length)) {
+        const uint8_t *found = memchr(octets, HANDSHAKE, length);
+        if (found != NULL) {
+            *at += (size_t)(found - octets);
+            return true;
+        }
+        *at += length;
+    }
+    return false;
+}
+
+size_t shim_hello_find(const struct shim_hello_source *source, struct shim_hello_sight *sight)
+{
+    size_t at = 0;
+    size_t record;
+    judge_old(source, sight);
+    if (sight->hello != SHIM_HELLO_NONE) {
+        return 0;
+    }
+    do {
+        judge(source, at, SHAPE_ANY, sight);
+        record = sight->hello == SHIM_HELLO_NONE ? record_at(source, at) : 0;
+        at += record;
+    } while (record > 0);
+    return at;
+}
+
+void shim_hello_scan(const struct shim_hello_source *source, size_t at,
+                     struct shim_hello_sight *sight)
+{
+    *sight = (struct shim_hello_sight){.hello = SHIM_HELLO_NONE};
+    while (sight->hello == SHIM_HELLO_NONE && next_candidate(source, &at)) {
+        judge(source, at, SHAPE_ORDINARY, sight);
+        at++;
+    }
+}
+
+/* ---- what stands in it ---- */
+
+/* Reads on through what is in records, or is not. `bad` once something was not there. */
 struct cursor {
-    shim_hello_octet *octet;
-    const void *context;
+    const struct shim_hello_source *source;
     size_t at;
-    size_t end;
+    size_t left; /* of what is read: SIZE_MAX if that is not known */
+    size_t record_left;
+    bool in_records;
     bool bad;
 };
+
+/* Goes on to the next record of the message. */
+static void enter_record(struct cursor *cursor)
+{
+    while (cursor->in_records && cursor->record_left == 0 && !cursor->bad) {
+        uint8_t header[RECORD_HEADER];
+        if (copy(cursor->source, cursor->at, header, sizeof header) < sizeof header ||
+            (header[0] != HANDSHAKE && header[0] != ALERT)) {
+            cursor->bad = true;
+            return;
+        }
+        size_t size = (size_t)(header[3] << 8 | header[4]);
+        cursor->at += RECORD_HEADER + (header[0] == ALERT ? size : 0);
+        cursor->record_left = header[0] == HANDSHAKE ? size : 0;
+    }
+}
 
 static size_t take(struct cursor *cursor, unsigned octets)
 {
     size_t value = 0;
     for (; octets > 0 && !cursor->bad; octets--) {
         uint8_t octet = 0;
+        enter_record(cursor);
         cursor->bad =
-            cursor->at >= cursor->end || !cursor->octet(cursor->context, cursor->at, &octet);
+            cursor->bad || cursor->left == 0 || !octet_at(cursor->source, cursor->at, &octet);
         cursor->at++;
+        cursor->left--;
+        cursor->record_left--;
         value = value << 8 | octet;
     }
     return cursor->bad ? 0 : value;
@@ -50,8 +277,16 @@ static size_t take(struct cursor *cursor, unsigned octets)
 
 static void skip(struct cursor *cursor, size_t octets)
 {
-    cursor->bad = cursor->bad || octets > cursor->end - cursor->at;
-    cursor->at += cursor->bad ? 0 : octets;
+    cursor->bad = cursor->bad || octets > cursor->left;
+    while (octets > 0 && !cursor->bad) {
+        enter_record(cursor);
+        size_t step =
+            cursor->in_records && cursor->record_left < octets ? cursor->record_left : octets;
+        cursor->at += step;
+        cursor->left -= step;
+        cursor->record_left -= step;
+        octets -= step;
+    }
 }
 
 /* Each octet of a name; control characters and NULs are in none. */
@@ -71,55 +306,78 @@ static bool take_name(struct cursor *cursor, size_t length, char *name, size_t r
     return !cursor->bad;
 }
 
-enum shim_hello_name shim_hello_server_name(shim_hello_octet *octet, const void *context,
-                                            char name[SHIM_HELLO_NAME_SIZE])
+/* Goes to the extensions of the hello at `at`. False: it cannot be read so far, or has none, and
+ * then is not bad. */
+static bool find_extensions(struct cursor *cursor, const struct shim_hello_source *source,
+                            size_t at)
 {
-    enum { RECORD_HEADER = 5, SERVER_NAME = 0, HOST_NAME = 0 };
-    struct cursor cursor = {.octet = octet, .context = context, .end = RECORD_HEADER};
-    skip(&cursor, 3);
-    cursor.end += take(&cursor, 2);
-    if (take(&cursor, 1) != CLIENT_HELLO || take(&cursor, 3) != cursor.end - cursor.at) {
-        return SHIM_HELLO_NAME_UNKNOWN;
+    *cursor = (struct cursor){.source = source, .at = at, .left = SIZE_MAX, .in_records = true};
+    cursor->bad = take(cursor, 1) != CLIENT_HELLO;
+    size_t length = take(cursor, 3);
+    cursor->left = cursor->bad ? 0 : length;
+    skip(cursor, 2 + SHIM_HELLO_RANDOM_SIZE);
+    skip(cursor, take(cursor, 1));
+    skip(cursor, take(cursor, 2));
+    skip(cursor, take(cursor, 1));
+    if (cursor->bad || cursor->left == 0) {
+        return false; /* RFC 5246, 7.4.1.2: there may be no extensions at all */
     }
-    skip(&cursor, 2 + SHIM_HELLO_RANDOM_SIZE);
-    skip(&cursor, take(&cursor, 1));
-    skip(&cursor, take(&cursor, 2));
-    skip(&cursor, take(&cursor, 1));
-    if (!cursor.bad && cursor.at == cursor.end) {
-        return SHIM_HELLO_NAMELESS; /* RFC 5246, 7.4.1.2: no extensions at all */
-    }
-    if (take(&cursor, 2) != cursor.end - cursor.at) {
-        return SHIM_HELLO_NAME_UNKNOWN;
-    }
-    while (!cursor.bad && cursor.at < cursor.end) {
-        size_t type = take(&cursor, 2);
-        size_t length = take(&cursor, 2);
-        if (cursor.bad || type != SERVER_NAME) {
-            skip(&cursor, length);
-            continue;
-        }
-        size_t list = take(&cursor, 2);
-        size_t kind = take(&cursor, 1);
-        size_t size = take(&cursor, 2);
-        bool whole = list == length - 2 && kind == HOST_NAME && size == list - 3;
-        return whole && take_name(&cursor, size, name, SHIM_HELLO_NAME_SIZE)
-                   ? SHIM_HELLO_NAMED
-                   : SHIM_HELLO_NAME_UNKNOWN;
-    }
-    return cursor.bad ? SHIM_HELLO_NAME_UNKNOWN : SHIM_HELLO_NAMELESS;
+    cursor->bad = take(cursor, 2) != cursor->left || cursor->bad;
+    return !cursor->bad;
 }
 
-bool shim_hello_question_name(shim_hello_octet *octet, const void *context, bool stream,
+/* Goes on to the extension of this type: its length, at its contents. False: there is none. */
+static bool find_extension(struct cursor *cursor, size_t type, size_t *length)
+{
+    while (!cursor->bad && cursor->left > 0) {
+        size_t seen = take(cursor, 2);
+        *length = take(cursor, 2);
+        if (!cursor->bad && seen == type) {
+            return true;
+        }
+        skip(cursor, *length);
+    }
+    return false;
+}
+
+enum shim_hello_name shim_hello_server_name(const struct shim_hello_source *source, size_t at,
+                                            char name[SHIM_HELLO_NAME_SIZE])
+{
+    enum { SERVER_NAME = 0, HOST_NAME = 0 };
+    struct cursor cursor;
+    size_t length;
+    if (!find_extensions(&cursor, source, at) || !find_extension(&cursor, SERVER_NAME, &length)) {
+        return cursor.bad ? SHIM_HELLO_NAME_UNKNOWN : SHIM_HELLO_NAMELESS;
+    }
+    size_t list = take(&cursor, 2);
+    size_t kind = take(&cursor, 1);
+    size_t size = take(&cursor, 2);
+    bool whole = list == length - 2 && kind == HOST_NAME && size == list - 3;
+    return whole && take_name(&cursor, size, name, SHIM_HELLO_NAME_SIZE) ? SHIM_HELLO_NAMED
+                                                                         : SHIM_HELLO_NAME_UNKNOWN;
+}
+
+bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at)
+{
+    enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, INNER = 1 };
+    struct cursor cursor;
+    size_t length;
+    return find_extensions(&cursor, source, at) &&
+           find_extension(&cursor, ENCRYPTED_CLIENT_HELLO, &length) && length == 1 &&
+           take(&cursor, 1) == INNER;
+}
+
+bool shim_hello_question_name(const struct shim_hello_source *source, bool stream,
                               char name[SHIM_HELLO_NAME_SIZE])
 {
     enum { DNS_HEADER = 12, LABEL_MAX = 63 };
-    struct cursor cursor = {.octet = octet, .context = context, .end = SIZE_MAX};
+    struct cursor cursor = {.source = source, .left = SIZE_MAX};
     if (stream) {
         size_t length = take(&cursor, 2);
         uint8_t other;
-        cursor.end = cursor.at + length;
-        if (length == 0 || !octet(context, cursor.end - 1, &other) ||
-            octet(context, cursor.end, &other)) {
+        cursor.left = length;
+        if (length == 0 || !octet_at(source, cursor.at + length - 1, &other) ||
+            octet_at(source, cursor.at + length, &other)) {
             return false;
         }
     }

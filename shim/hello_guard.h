@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the wire guard sees in the first octets of a write: pure, so that it can be tested and
- * fuzzed away from sockets.
+ * What the wire guard sees in what is written: pure, so that it can be tested and fuzzed away from
+ * sockets.
  */
 #ifndef SHIM_HELLO_GUARD_H
 #define SHIM_HELLO_GUARD_H
@@ -10,43 +10,71 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/*
- * RFC 8446, 5.1, 4 and 4.1.2: record header (5), handshake header (4), legacy_version (2), random
- * (32). No name stands in these octets, so they may go out before anything is decided.
- */
-enum { SHIM_HELLO_PREFIX = 43, SHIM_HELLO_RANDOM_AT = 11, SHIM_HELLO_RANDOM_SIZE = 32 };
+enum { SHIM_HELLO_RANDOM_SIZE = 32, SHIM_HELLO_NAME_SIZE = 256 };
 
-enum shim_hello {
-    SHIM_HELLO_NONE, /* not the start of a ClientHello */
-    SHIM_HELLO_MORE, /* may be one: SHIM_HELLO_PREFIX octets have to be known */
-    SHIM_HELLO_IS,   /* is one, and all SHIM_HELLO_PREFIX octets are there */
+/*
+ * The octets that are looked at. Sets *octets to those from number `at` on that lie together, and
+ * *length to their number, 1 or more; false: there is none at `at`.
+ */
+typedef bool shim_hello_octets(void *context, size_t at, const uint8_t **octets, size_t *length);
+
+struct shim_hello_source {
+    shim_hello_octets *octets;
+    void *context;
 };
 
-/* Judges the first `length` octets of a stream of TLS records; looks at no more than
- * SHIM_HELLO_PREFIX of them. */
-enum shim_hello shim_hello_judge(const uint8_t *octets, size_t length);
+enum shim_hello {
+    SHIM_HELLO_NONE, /* no ClientHello begins in it */
+    SHIM_HELLO_MORE, /* what begins at `at` may be one: its random is not there yet */
+    SHIM_HELLO_IS,   /* one begins at `at` */
+};
 
-/* Octet number `at` of what is looked at; false: it is not there. */
-typedef bool shim_hello_octet(const void *context, size_t at, uint8_t *octet);
+struct shim_hello_sight {
+    enum shim_hello hello;
+    size_t at;     /* where its first record begins */
+    size_t needed; /* IS: octets from `at` on in which the random ends */
+    bool old;      /* compatible with SSL 2 (RFC 5246, E.2): it has no random, and no name */
+    uint8_t random[SHIM_HELLO_RANDOM_SIZE]; /* IS, and not `old` */
+};
 
-enum { SHIM_HELLO_NAME_SIZE = 256 };
+/*
+ * Looks for a ClientHello at the beginning, and behind each whole record. Servers take more than
+ * the standards allow; the guard takes for a hello whatever one of them does (OpenSSL, GnuTLS,
+ * NSS):
+ *   - any first octet of the record's version (NSS), and any legacy_version from 3.0 on
+ *   - empty handshake records before and in it, and a hello that is cut into many records
+ *   - alerts and change_cipher_spec before it, and alerts between its records
+ *   - the hello of SSL 2 with a version of TLS (GnuTLS, OpenSSL), which can carry no name
+ * Its name stands behind the random, so octets may go out until that is known. Returns where the
+ * whole records end.
+ */
+size_t shim_hello_find(const struct shim_hello_source *source, struct shim_hello_sight *sight);
+
+/* Looks for a ClientHello behind other octets, from `at` on: an ordinary one, with versions 3.0 to
+ * 3.4, for those octets may be anything. */
+void shim_hello_scan(const struct shim_hello_source *source, size_t at,
+                     struct shim_hello_sight *sight);
 
 /* What the server_name of a hello says (RFC 6066, 3). */
 enum shim_hello_name {
     SHIM_HELLO_NAMED,
     SHIM_HELLO_NAMELESS,     /* it is whole, and has none */
-    SHIM_HELLO_NAME_UNKNOWN, /* it is not whole, or in several records, or out of shape */
+    SHIM_HELLO_NAME_UNKNOWN, /* it is not whole, or out of shape */
 };
-/* Writes the name, with a NUL, where there is one. Stream and record begin at octet 0. */
-enum shim_hello_name shim_hello_server_name(shim_hello_octet *octet, const void *context,
+/* Of the hello that was found at `at`. Writes the name, with a NUL, where there is one. */
+enum shim_hello_name shim_hello_server_name(const struct shim_hello_source *source, size_t at,
                                             char name[SHIM_HELLO_NAME_SIZE]);
+
+/* Has the hello at `at` the marker of a ClientHelloInner (RFC 9849, 5)? False too where the hello
+ * ends before that. */
+bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at);
 
 /*
  * The name that a question to the DNS is about (RFC 1035, 4.1); over a stream (4.2.2) the octets
  * have to be one whole message, for behind it there might be another. With a NUL and without a dot
  * at the end. False: it cannot be read.
  */
-bool shim_hello_question_name(shim_hello_octet *octet, const void *context, bool stream,
+bool shim_hello_question_name(const struct shim_hello_source *source, bool stream,
                               char name[SHIM_HELLO_NAME_SIZE]);
 
 /* Is a datagram a QUIC packet with a long header (RFC 9000, 17.2; of any version), or a DTLS record

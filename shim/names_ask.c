@@ -137,6 +137,7 @@ static struct dns_https_answer *collect(const struct prospect *prospect)
     const struct dns_lookup *lookup = prospect->lookup;
     struct scope scope;
     scope_open(&scope);
+    shim_ahead_addresses_came(lookup, prospect->host, prospect->port);
     uint64_t wait_us = prospect->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
     struct dns_https_answer *answer =
         shim_ahead_peek(lookup, prospect->host, prospect->port, wait_us);

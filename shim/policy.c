@@ -53,6 +53,13 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     return (struct shim_decision){.action = SHIM_ACTION_SEARCH};
 }
 
+/* Where nothing but ECH will do there is nothing to go on with; and who asks under encryption is
+ * not told by silence that there are no records (RFC 9460, 3.1). */
+bool shim_policy_waits_for_records(const struct shim_policy_facts *facts)
+{
+    return facts->mode == SHIM_MODE_STRICT || facts->dns_protected || facts->ech_failed;
+}
+
 static struct shim_decision refuse(const char *reason)
 {
     return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = reason};

@@ -92,6 +92,10 @@ struct shim_rejection_decision {
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection);
 
+/* May the look-up of a name keep the program for as long as its own bound says? Else the program
+ * goes on without the records after a moment. Looks at mode, dns_protected and ech_failed. */
+bool shim_policy_waits_for_records(const struct shim_policy_facts *facts);
+
 /* Before anything is looked up. */
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts);
 /* After the search that SHIM_ACTION_SEARCH asked for. */

@@ -33,11 +33,19 @@ enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_c
     }
 }
 
+/* Addresses for one route: all of them together keep the program no longer than one look-up may. */
+struct route_lookup {
+    struct dns_lookup lookup;
+    uint64_t deadline_us;
+};
+
 /* By the resolver that gives the ECHConfigs. */
 static void resolve(void *context, const char *host, struct shim_addresses *addresses)
 {
-    const struct dns_lookup *lookup = context;
-    struct dns_addresses *found = dns_lookup_addresses(lookup, host, true, true, NULL);
+    struct route_lookup *route = context;
+    uint64_t now_us = route->lookup.io->now_us();
+    route->lookup.timeout_us = route->deadline_us > now_us ? route->deadline_us - now_us : 0;
+    struct dns_addresses *found = dns_lookup_addresses(&route->lookup, host, true, true, NULL);
     for (size_t i = 0; found != NULL && i < found->count; i++) {
         struct shim_address one = found->list[i].family == AF_INET
                                       ? shim_address_of_ipv4(found->list[i].octets)
@@ -61,6 +69,9 @@ static void find_static(const struct shim_host_settings *own, struct shim_found 
 static void find_route(const struct shim_host_settings *own, const struct dns_lookup *lookup,
                        const struct shim_destination *destination, struct shim_found *found)
 {
+    struct route_lookup bounded = {.lookup = *lookup,
+                                   .deadline_us = lookup->io->now_us() + lookup->timeout_us};
+    bounded.lookup.hurried = true;
     struct shim_route_facts facts = {
         .answer = found->answer,
         .host = destination->host,
@@ -69,7 +80,7 @@ static void find_route(const struct shim_host_settings *own, const struct dns_lo
         .peer = destination->peer,
         .private_allowed = own->private,
         .resolve = resolve,
-        .context = (void *)(uintptr_t)lookup,
+        .context = &bounded,
     };
     (void)lookup->io->random(&facts.random, sizeof facts.random); /* a poor one is no harm */
     found->all_have_ech = found->answer->all_have_ech;
@@ -105,7 +116,13 @@ static void find_by_dns(const struct shim_host_settings *own, const struct dns_l
 {
     struct dns_lookup_report report = {0};
     uint64_t start_us = lookup->io->now_us();
-    found->answer = shim_ahead_https(lookup, destination->host, destination->port, &report);
+    const struct shim_policy_facts facts = {.mode = own->mode,
+                                            .dns_protected = found->dns_protected,
+                                            .ech_failed = destination->ech_failed};
+    enum shim_patience patience =
+        shim_policy_waits_for_records(&facts) ? SHIM_PATIENT : SHIM_IMPATIENT;
+    found->answer =
+        shim_ahead_https(lookup, destination->host, destination->port, patience, &report);
     memcpy(found->resolver, report.resolver, sizeof found->resolver);
     if (found->answer != NULL && found->answer->result == DNS_FOUND) {
         find_route(own, lookup, destination, found);

@@ -41,6 +41,7 @@ struct shim_destination {
     uint16_t port;                   /* of the origin, host order */
     bool tunnel;                     /* through a proxy */
     const struct shim_address *peer; /* NULL: not known */
+    bool ech_failed;                 /* as in struct shim_policy_facts */
 };
 
 /*

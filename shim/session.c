@@ -98,12 +98,13 @@ static void lead(struct shim_session *session, const struct shim_session_facts *
 }
 
 static void search(struct shim_session *session, const struct shim_session_facts *given,
-                   const struct shim_peer *peer)
+                   const struct shim_peer *peer, bool ech_failed)
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_found *found = &session->found;
     struct shim_address address;
     struct shim_destination destination = destination_of(session, peer, &address);
+    destination.ech_failed = ech_failed;
     if (destination.tunnel) {
         session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
     }
@@ -147,7 +148,7 @@ static struct shim_decision decide(struct shim_session *session,
     if (decision.action != SHIM_ACTION_SEARCH) {
         return decision;
     }
-    search(session, given, &peer);
+    search(session, given, &peer, facts.ech_failed);
     facts.all_have_ech = session->found.all_have_ech;
     facts.dns_protected = session->found.dns_protected;
     facts.dns_reason = session->found.dns_reason;

@@ -10,6 +10,7 @@
 #include "shim/ports.h"
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
+#include "shim/stub_locked.h"
 
 enum { PLAIN_DNS_PORT = 53 };
 
@@ -59,9 +60,11 @@ static void settle(void)
 /* Nor may dlsym, which takes a lock, be needed in a signal handler. */
 __attribute__((constructor)) static void settle_early(void)
 {
-    static const enum shim_hook writes[] = {SHIM_HOOK_write,  SHIM_HOOK_writev,  SHIM_HOOK_send,
-                                            SHIM_HOOK_sendto, SHIM_HOOK_sendmsg, SHIM_HOOK_sendmmsg,
-                                            SHIM_HOOK_connect};
+    static const enum shim_hook writes[] = {
+        SHIM_HOOK_write,    SHIM_HOOK_writev,     SHIM_HOOK_send,    SHIM_HOOK_sendto,
+        SHIM_HOOK_sendmsg,  SHIM_HOOK_sendmmsg,   SHIM_HOOK_connect, SHIM_HOOK_pwritev2,
+        SHIM_HOOK_sendfile, SHIM_HOOK_sendfile64, SHIM_HOOK_splice,  SHIM_HOOK_syscall,
+        SHIM_HOOK_prctl};
     int saved = errno;
     for (size_t i = 0; i < sizeof writes / sizeof *writes; i++) {
         (void)stub_libc(writes[i]);
@@ -85,17 +88,26 @@ static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *
     return false;
 }
 
-static int type_of(int fd)
+/* The kind of socket; -1: none. Of a program that has locked itself in all that is known is whether
+ * it gives an address. */
+static int type_of(const struct stub_attempt *attempt)
 {
     int type = 0;
     socklen_t length = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
+    if (stub_locked()) {
+        return attempt->address != NULL && (attempt->flags & MSG_FASTOPEN) == 0 ? SOCK_DGRAM
+                                                                                : SOCK_STREAM;
+    }
+    return getsockopt(attempt->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
 }
 
 static bool peer_port(int fd, uint16_t *port)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     socklen_t length = sizeof peer;
+    if (stub_locked()) {
+        return stub_connection_port(fd, port);
+    }
     if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
         return port_of((const struct sockaddr *)&peer, length, port);
     }
@@ -105,109 +117,65 @@ static bool peer_port(int fd, uint16_t *port)
 }
 
 /* The port that the write goes to. */
-static bool find_port(struct stub_attempt *attempt, int type)
+static bool find_port(struct stub_attempt *attempt)
 {
+    socklen_t length = attempt->address_length;
+    socklen_t looked_at = sizeof(struct sockaddr_in6);
     /* A stream socket takes an address for fast open only, and else ignores it. */
-    bool addressed =
-        attempt->address != NULL && (type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
-    return addressed ? port_of(attempt->address, attempt->address_length, &attempt->port)
-                     : peer_port(attempt->fd, &attempt->port);
+    bool addressed = attempt->address != NULL &&
+                     (attempt->type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
+    if (!addressed) {
+        return peer_port(attempt->fd, &attempt->port);
+    }
+    return stub_can_read(attempt->address, length < looked_at ? length : looked_at) &&
+           port_of(attempt->address, length, &attempt->port);
 }
 
 /* Is it the port of the peer, or one that the program or a request to a proxy has asked for? The
  * last one asked for is what is told. */
-static bool connection_is_watched(struct stub_attempt *attempt)
+static bool connection_is_watched(struct stub_attempt *attempt, bool by_peer)
 {
     struct shim_way way;
-    bool by_peer = find_port(attempt, SOCK_STREAM) && stub_port_watched(attempt->port);
     if (attempt->socket == 0) {
-        attempt->socket = shim_socket_identity(attempt->fd);
+        attempt->socket = stub_socket_of(attempt->fd);
     }
     stub_way_find(attempt->fd, attempt->socket, &way);
     attempt->port = way.port != 0 ? way.port : attempt->port;
     return by_peer || way.watched;
 }
 
-/* Does the write go to a port of interest? A watcher alone looks at all: its hello may go anywhere.
+/*
+ * Does the write go to a port of interest? A watcher alone looks at all: its hello may go anywhere.
+ * Where a program has locked itself in and its connect was not seen, a whole hello may go there
+ * too.
  */
-static bool goes_to_watched(struct stub_attempt *attempt, int type, unsigned work)
+static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
 {
     if ((work & STUB_GUARD_MODES) == 0) {
         return true;
     }
-    return type == SOCK_STREAM ? connection_is_watched(attempt)
-                               : find_port(attempt, type) && stub_port_watched(attempt->port);
+    bool by_peer = find_port(attempt) ? stub_port_watched(attempt->port)
+                                      : stub_locked() && attempt->sight.hello == SHIM_HELLO_IS;
+    return attempt->type == SOCK_STREAM && !stub_locked() ? connection_is_watched(attempt, by_peer)
+                                                          : by_peer;
 }
 
-/* A program that asks the DNS by itself (c-ares) would ask in clear. */
-static bool goes_to_plain_dns(struct stub_attempt *attempt, int type)
+/* A program that asks the DNS by itself (c-ares) would ask in the clear. */
+static bool goes_to_plain_dns(struct stub_attempt *attempt)
 {
-    return (type == SOCK_STREAM || type == SOCK_DGRAM) && find_port(attempt, type) &&
+    return (attempt->type == SOCK_STREAM || attempt->type == SOCK_DGRAM) && find_port(attempt) &&
            attempt->port == PLAIN_DNS_PORT;
-}
-
-/* Adds the first octets of the write, behind requests to proxies, to what is in `out`. */
-static size_t gather(const struct stub_attempt *attempt, uint8_t *out, size_t have, size_t max)
-{
-    size_t count = attempt->count < IOV_MAX ? attempt->count : IOV_MAX;
-    size_t skip = attempt->requests;
-    for (size_t i = 0; i < count && have < max; i++) {
-        size_t part = attempt->parts[i].iov_len;
-        size_t skipped = skip < part ? skip : part;
-        skip -= skipped;
-        part -= skipped;
-        part = part < max - have ? part : max - have;
-        if (part > 0) {
-            memcpy(out + have, (const uint8_t *)attempt->parts[i].iov_base + skipped, part);
-            have += part;
-        }
-    }
-    return have;
-}
-
-/*
- * The cheap question, before the peer is asked for: may a hello begin or go on here? The octets are
- * looked at on sockets alone, for programs test memory by writing whatever a pointer leads to into
- * a pipe.
- */
-static bool may_be_hello(const struct stub_attempt *attempt, int type)
-{
-    uint8_t octets[SHIM_HELLO_DATAGRAM];
-    if (type == SOCK_STREAM) {
-        return stub_progress_any() ||
-               shim_hello_judge(octets, gather(attempt, octets, 0, 1)) != SHIM_HELLO_NONE;
-    }
-    return type == SOCK_DGRAM &&
-           shim_hello_in_datagram(octets, gather(attempt, octets, 0, sizeof octets));
 }
 
 /* ---- whom it is for ---- */
 
-/* The stream: what earlier writes sent, and then this one. */
-static bool octet_at(const void *context, size_t at, uint8_t *octet)
-{
-    const struct stub_attempt *attempt = context;
-    if (at < attempt->before) {
-        *octet = attempt->prefix[at];
-        return true;
-    }
-    at = at - attempt->before + attempt->requests;
-    for (size_t i = 0; i < attempt->count; i++) {
-        const struct iovec *part = &attempt->parts[i];
-        if (at < part->iov_len) {
-            *octet = ((const uint8_t *)part->iov_base)[at];
-            return true;
-        }
-        at -= part->iov_len;
-    }
-    return false;
-}
-
 /* What cannot be known to be for another host is for the strict one. */
-static enum shim_mode mode_of_hello(const struct stub_attempt *attempt)
+static enum shim_mode mode_of_hello(struct stub_attempt *attempt)
 {
     char name[SHIM_HELLO_NAME_SIZE];
-    switch (shim_hello_server_name(octet_at, attempt, name)) {
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    switch (attempt->sight.old ? SHIM_HELLO_NAMELESS
+                               : shim_hello_server_name(&source, attempt->sight.at, name)) {
     case SHIM_HELLO_NAMED:
         return stub_mode_of(name);
     case SHIM_HELLO_NAMELESS:
@@ -219,16 +187,38 @@ static enum shim_mode mode_of_hello(const struct stub_attempt *attempt)
 }
 
 /* A question for a name that is strict, and to be resolved under encryption. */
-static bool is_protected_question(const struct stub_attempt *attempt, int type)
+static bool is_protected_question(struct stub_attempt *attempt)
 {
     char name[SHIM_HELLO_NAME_SIZE];
-    if (!shim_hello_question_name(octet_at, attempt, type == SOCK_STREAM, name)) {
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    if (!shim_hello_question_name(&source, attempt->type == SOCK_STREAM, name)) {
         return true;
     }
     return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
 }
 
+/* ---- requests to proxies ---- */
+
+/* In strict mode on connections that `connect` was not seen for, too. */
+static void read_requests(struct stub_attempt *attempt, unsigned work)
+{
+    if ((work & (STUB_GUARD_TUNNEL | STUB_GUARD_STRICT)) == 0 || stub_locked()) {
+        return;
+    }
+    if (attempt->type == SOCK_STREAM) {
+        stub_tunnel_read(attempt, work);
+    } else {
+        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+    }
+}
+
 /* ---- the decision ---- */
+
+uint64_t stub_socket_of(int fd)
+{
+    enum { LOCKED_BIT = 63 };
+    return stub_locked() ? UINT64_C(1) << LOCKED_BIT | (unsigned)fd : shim_socket_identity(fd);
+}
 
 /* By shutdown, never by close: the descriptor stays the application's. */
 static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight what)
@@ -236,9 +226,11 @@ static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight wh
     if (attempt->tracked) {
         stub_progress_close(attempt->socket);
     }
-    (void)shutdown(attempt->fd, SHUT_RDWR);
-    if (stub_tell_once(attempt->socket)) {
-        stub_tell(attempt, true, what);
+    if (!stub_locked()) {
+        (void)shutdown(attempt->fd, SHUT_RDWR);
+        if (stub_tell_once(attempt->socket)) {
+            stub_tell(attempt, true, what);
+        }
     }
     errno = ECONNABORTED;
     return false;
@@ -250,11 +242,14 @@ static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight wh
  */
 static bool may_leave(struct stub_attempt *attempt)
 {
-    const struct shim_engine *engine = stub_engine_if_loaded();
-    /* What a proxy was asked for on this connection would not hold on another one. */
-    if (engine == NULL || attempt->requests > 0 ||
-        !engine->hello_leaves(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd)) {
-        (void)shutdown(attempt->fd, SHUT_RDWR);
+    const struct shim_engine *engine = stub_locked() ? NULL : stub_engine_if_loaded();
+    /* What went before the hello in this write (a request to a proxy) would not hold on another
+     * connection. */
+    if (engine == NULL || attempt->sight.at > attempt->before ||
+        !engine->hello_leaves(attempt->sight.random, attempt->fd)) {
+        if (!stub_locked()) {
+            (void)shutdown(attempt->fd, SHUT_RDWR);
+        }
         errno = ECONNABORTED;
         return false;
     }
@@ -262,40 +257,75 @@ static bool may_leave(struct stub_attempt *attempt)
     return true;
 }
 
-static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
+/* What earlier writes began, if this socket is followed. */
+static void recall(struct stub_attempt *attempt)
 {
     if (stub_progress_any()) {
-        attempt->socket = shim_socket_identity(attempt->fd);
-        attempt->before = (uint8_t)stub_progress_get(attempt->socket, attempt->prefix);
+        attempt->socket = stub_socket_of(attempt->fd);
+        attempt->before = (uint16_t)stub_progress_get(attempt->socket, attempt->octets);
         attempt->tracked = attempt->before != 0;
     }
-    size_t length = gather(attempt, attempt->prefix, attempt->before, SHIM_HELLO_PREFIX);
-    enum shim_hello hello = shim_hello_judge(attempt->prefix, length);
-    if (hello == SHIM_HELLO_NONE && attempt->tracked) {
+}
+
+/*
+ * Behind octets that are no TLS records (a request to a proxy, STARTTLS) a hello is looked for only
+ * where a rule for hellos holds: that takes a look at all of the write.
+ */
+static void look(struct stub_attempt *attempt, unsigned work)
+{
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    const uint8_t *octets;
+    size_t length;
+    size_t records = shim_hello_find(&source, &attempt->sight);
+    if (attempt->sight.hello == SHIM_HELLO_NONE && attempt->tracked) {
         /* What earlier writes began was no hello; this one may begin another. */
         stub_progress_close(attempt->socket);
         attempt->tracked = false;
         attempt->before = 0;
-        length = gather(attempt, attempt->prefix, 0, SHIM_HELLO_PREFIX);
-        hello = shim_hello_judge(attempt->prefix, length);
+        records = shim_hello_find(&source, &attempt->sight);
     }
-    attempt->length = (uint8_t)length;
-    if (hello == SHIM_HELLO_NONE || length == attempt->before) {
-        return true;
+    if (attempt->sight.hello == SHIM_HELLO_NONE &&
+        (work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) != 0 &&
+        stub_attempt_octets(attempt, records, &octets, &length) && goes_to_watched(attempt, work)) {
+        shim_hello_scan(&source, records, &attempt->sight);
     }
-    if (attempt->socket == 0) {
-        attempt->socket = shim_socket_identity(attempt->fd);
+}
+
+/* A hello whose random is not known yet: it says nothing so far. Follows it; one that cannot be
+ * followed is refused in strict mode. */
+static bool follow(struct stub_attempt *attempt, unsigned work)
+{
+    const uint8_t *octets;
+    size_t length;
+    size_t at = attempt->sight.at;
+    bool fits = !stub_attempt_octets(attempt, at + SHIM_HELLO_FOLLOWED, &octets, &length) &&
+                !attempt->partial;
+    attempt->length =
+        (uint16_t)stub_attempt_copy(attempt, at, attempt->octets, sizeof attempt->octets);
+    if (fits && !attempt->tracked) {
+        attempt->tracked = stub_progress_open(attempt->socket);
     }
-    if (hello == SHIM_HELLO_MORE) {
-        if (!attempt->tracked) {
-            attempt->tracked = stub_progress_open(attempt->socket);
-        }
-        /* A hello that cannot be followed is refused while it still says nothing. */
-        return attempt->tracked || (work & STUB_GUARD_STRICT) == 0 ||
-               refuse_stream(attempt, STUB_SIGHT_HELLO);
+    return (fits && attempt->tracked) || (work & STUB_GUARD_STRICT) == 0 ||
+           refuse_stream(attempt, STUB_SIGHT_HELLO);
+}
+
+/* A hello that must stay in, in every mode: that it is here can only be a fault of ours. */
+static bool must_stay_in(struct stub_attempt *attempt, enum stub_known known)
+{
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    return known == STUB_KNOWN_INNER || (known == STUB_KNOWN_NOT && !attempt->sight.old &&
+                                         shim_hello_is_inner(&source, attempt->sight.at));
+}
+
+static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
+{
+    enum shim_watch watch = SHIM_WATCH_NOT;
+    enum stub_known known =
+        attempt->sight.old ? STUB_KNOWN_NOT : stub_known_hello(attempt->sight.random, &watch);
+    if (must_stay_in(attempt, known)) {
+        return refuse_stream(attempt, STUB_SIGHT_INNER);
     }
-    enum shim_watch watch;
-    attempt->announced = stub_announced(attempt->prefix + SHIM_HELLO_RANDOM_AT, &watch);
+    attempt->announced = known == STUB_KNOWN_ANNOUNCED;
     if (!attempt->announced && (work & STUB_GUARD_BY_NAME) != 0) {
         attempt->mode = mode_of_hello(attempt);
     }
@@ -307,29 +337,58 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
         return false;
     }
     attempt->sighted =
-        !attempt->announced && (work & STUB_GUARD_TELL) != 0 && attempt->mode != SHIM_MODE_OFF;
+        known == STUB_KNOWN_NOT && (work & STUB_GUARD_TELL) != 0 && attempt->mode != SHIM_MODE_OFF;
+    attempt->length = (uint16_t)stub_attempt_copy(attempt, attempt->sight.at, attempt->octets,
+                                                  sizeof attempt->octets);
     return true;
+}
+
+/* To ports that are not watched no rule holds but that of inner hellos; and an announced hello may
+ * go there, for HTTPS records name them. */
+static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
+{
+    recall(attempt);
+    look(attempt, work);
+    if (attempt->sight.hello == SHIM_HELLO_NONE) {
+        return true;
+    }
+    bool of_interest = goes_to_watched(attempt, work);
+    if (!of_interest && work < STUB_GUARD_WATCHER) {
+        return true;
+    }
+    unsigned rules = of_interest ? work : work & ~(unsigned)STUB_GUARD_MODES;
+    if (attempt->socket == 0) {
+        attempt->socket = stub_socket_of(attempt->fd);
+    }
+    return attempt->sight.hello == SHIM_HELLO_MORE ? follow(attempt, rules)
+                                                   : hello_allowed(attempt, rules);
 }
 
 static bool refuse_datagram(const struct stub_attempt *attempt, enum stub_sight what)
 {
-    if (stub_tell_once(attempt->socket)) {
+    if (!stub_locked() && stub_tell_once(attempt->socket)) {
         stub_tell(attempt, true, what);
     }
     errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
     return false;
 }
 
-static bool refuse_plain_dns(struct stub_attempt *attempt, int type)
+static bool refuse_plain_dns(struct stub_attempt *attempt)
 {
-    attempt->socket = shim_socket_identity(attempt->fd);
-    return type == SOCK_STREAM ? refuse_stream(attempt, STUB_SIGHT_NAMES)
-                               : refuse_datagram(attempt, STUB_SIGHT_NAMES);
+    attempt->socket = stub_socket_of(attempt->fd);
+    return attempt->type == SOCK_STREAM ? refuse_stream(attempt, STUB_SIGHT_NAMES)
+                                        : refuse_datagram(attempt, STUB_SIGHT_NAMES);
 }
 
 static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 {
-    attempt->socket = shim_socket_identity(attempt->fd);
+    uint8_t octets[SHIM_HELLO_DATAGRAM];
+    if ((work & STUB_GUARD_MODES) == 0 ||
+        !shim_hello_in_datagram(octets, stub_attempt_copy(attempt, 0, octets, sizeof octets)) ||
+        !goes_to_watched(attempt, work)) {
+        return true;
+    }
+    attempt->socket = stub_socket_of(attempt->fd);
     if ((work & STUB_GUARD_STRICT) == 0) {
         attempt->sighted = (work & STUB_GUARD_TELL) != 0;
         return true;
@@ -337,16 +396,26 @@ static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
     return refuse_datagram(attempt, STUB_SIGHT_DATAGRAM);
 }
 
-/* In strict mode on connections that `connect` was not seen for, too. */
-static void read_requests(struct stub_attempt *attempt, int type, unsigned work)
+static bool decide(struct stub_attempt *attempt, unsigned work)
 {
-    if ((work & (STUB_GUARD_TUNNEL | STUB_GUARD_STRICT)) == 0) {
-        return;
+    attempt->type = type_of(attempt);
+    /* Where the name of the host is not seen, as in QUIC, the strictest of all counts. */
+    attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();
+    read_requests(attempt, work);
+    if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt) &&
+        is_protected_question(attempt)) {
+        return refuse_plain_dns(attempt);
     }
-    if (type == SOCK_STREAM) {
-        stub_tunnel_read(attempt, work);
-    } else if (stub_mark_of(attempt->fd) != STUB_MARK_OVER) {
-        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+    if ((work & ~(unsigned)STUB_GUARD_TUNNEL) == 0) {
+        return true;
+    }
+    switch (attempt->type) {
+    case SOCK_STREAM:
+        return stream_allowed(attempt, work);
+    case SOCK_DGRAM:
+        return datagram_allowed(attempt, work);
+    default:
+        return true; /* programs test memory by writing whatever a pointer leads to into a pipe */
     }
 }
 
@@ -359,28 +428,9 @@ bool stub_guard_allows(struct stub_attempt *attempt)
         settle();
         work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
     }
-    if (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd)) {
-        return true;
-    }
-    int type = work != 0 ? type_of(attempt->fd) : -1;
-    bool allowed = true;
-    /* Where the name of the host is not seen, as in QUIC, the strictest of all counts. */
-    attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();
-    read_requests(attempt, type, work);
-    if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt, type) &&
-        is_protected_question(attempt, type)) {
-        allowed = refuse_plain_dns(attempt, type);
-    } else if ((work & ~(unsigned)STUB_GUARD_TUNNEL) != 0 && may_be_hello(attempt, type)) {
-        bool of_interest = goes_to_watched(attempt, type, work);
-        if (type == SOCK_STREAM && (of_interest || work >= STUB_GUARD_WATCHER)) {
-            /* To other ports no rule holds, but an announced hello may go there: HTTPS records name
-             * them. */
-            allowed =
-                stream_allowed(attempt, of_interest ? work : work & ~(unsigned)STUB_GUARD_MODES);
-        } else if (of_interest) {
-            allowed = datagram_allowed(attempt, work);
-        }
-    }
+    /* Of more parts than that the kernel takes none. */
+    bool idle = work == 0 || (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd));
+    bool allowed = idle || attempt->count > IOV_MAX || decide(attempt, work);
     if (allowed) {
         errno = saved;
     }
@@ -394,22 +444,23 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
     }
     int saved = errno;
     stub_tunnel_sent(attempt, result);
-    /* Octets of a hello, if there is one. */
-    result -= result > 0 ? (ssize_t)attempt->requests : 0;
+    const struct shim_hello_sight *sight = &attempt->sight;
     size_t sent = attempt->before + (result > 0 ? (size_t)result : 0);
+    sent = sent > sight->at ? sent - sight->at : 0;
     if (attempt->tracked) {
-        if (sent == 0 || sent >= SHIM_HELLO_PREFIX) {
+        if (sent == 0 || (sight->hello == SHIM_HELLO_IS && sent >= sight->needed)) {
             stub_progress_close(attempt->socket);
         } else {
-            stub_progress_set(attempt->socket, attempt->prefix, sent);
+            stub_progress_set(attempt->socket, attempt->octets,
+                              sent < attempt->length ? sent : attempt->length);
         }
     }
     if (result > 0 && attempt->announced) {
-        stub_announced_sent(attempt->prefix + SHIM_HELLO_RANDOM_AT, attempt->fd, attempt->socket);
+        stub_announced_sent(sight->random, attempt->fd, attempt->socket);
     }
     if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
         stub_tell(attempt, false,
-                  type_of(attempt->fd) == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO);
+                  attempt->type == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO);
     }
     errno = saved;
 }

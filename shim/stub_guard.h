@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The wire guard (design, 7a): no ClientHello but an announced one leaves to a watched port in
- * strict mode; in the other modes such a sight is reported, if anybody asked for reports.
- * Everything here is async-signal-safe, for write and send are: no lock, no memory, no loading. The
+ * strict mode; in the other modes such a sight is reported, if anybody asked for reports. In every
+ * mode a ClientHelloInner of ours stays in.
+ * Everything here is async-signal-safe, for write and send are: no lock, no malloc, no loading. The
  * one exception is a hello of ours whose connection has to be led elsewhere (hello_leaves).
  *
- * Out of its reach: system calls made without libc (static programs, Go, io_uring), libc's own
- * internal writes (stdio on a socket), sendfile and splice, and hellos that do not begin a write.
+ * What is out of its reach stands in docs/security.md, all of it; so do the system calls that it
+ * makes.
  */
 #ifndef SHIM_STUB_GUARD_H
 #define SHIM_STUB_GUARD_H
@@ -38,6 +39,10 @@ static inline bool stub_guard_idle(void)
     return atomic_load_explicit(&stub_guard_work, memory_order_relaxed) == 0;
 }
 
+/* A hello is followed over writes until its random is out, over so many octets: in one record it
+ * takes 43, in records of one octet 228. */
+enum { SHIM_HELLO_FOLLOWED = 256 };
+
 /* One write that is about to be made. The caller fills in the first part. */
 struct stub_attempt {
     int fd;
@@ -46,42 +51,76 @@ struct stub_attempt {
     socklen_t address_length;
     const struct iovec *parts;
     size_t count;
+    size_t parts_known; /* that many parts are our own, or were found to be readable */
+    bool partial;       /* there is more than the parts say */
 
+    uintptr_t page;                      /* that was found to be readable */
+    uint8_t octets[SHIM_HELLO_FOLLOWED]; /* of the hello that this write begins or goes on with */
+    uint64_t socket;                     /* its identity, where one was asked for */
+    struct shim_hello_sight sight;
     struct stub_connection *connection; /* set if requests to proxies may stand in the write */
-    size_t requests;                   /* so many octets of it belong to such; a hello may follow */
-    uint8_t prefix[SHIM_HELLO_PREFIX]; /* of the hello that this write begins or goes on with */
-    uint64_t socket;                   /* its identity, where one was asked for */
+    int type;                           /* SOCK_STREAM, ...; -1: no socket */
     uint16_t port;
     enum shim_mode mode; /* that the octets are judged by, where they were */
-    uint8_t before;      /* octets of `prefix` that earlier writes sent */
-    uint8_t length;      /* octets of `prefix` */
+    uint16_t before;     /* octets that earlier writes sent */
+    uint16_t length;     /* octets in `octets`, from sight.at on */
     bool tracked;        /* the socket has a place in the table of progress */
     bool sighted;        /* if octets go out, that is to be told */
     bool announced;      /* its random is, and the descriptor is to be noted */
 };
+
+/* The identity of the socket under a descriptor. In a program that has locked itself in the kernel
+ * is not asked: it is made of the descriptor. */
+uint64_t stub_socket_of(int fd);
+
+/* ---- stub_guard_read.c: what is about to be written ---- */
+
+/* Would the kernel be able to read these octets? Asks it, unless the program has locked itself in.
+ */
+bool stub_can_read(const void *octets, size_t length);
+/* The octets of earlier writes and of this one, for struct shim_hello_source. */
+bool stub_attempt_octets(void *attempt, size_t at, const uint8_t **octets, size_t *length);
+/* Copies them from `at` on; how many there are. */
+size_t stub_attempt_copy(struct stub_attempt *attempt, size_t at, uint8_t *out, size_t max);
 
 /* False: the write must fail; errno is set, the refusal made and told. */
 bool stub_guard_allows(struct stub_attempt *attempt);
 /* What the real call returned. Keeps errno. */
 void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
 
-/* ---- stub_guard_table.c: announced randoms, progress of hellos, sockets that were told of ---- */
+/* ---- stub_guard_table.c: hellos that are ours, progress of hellos, sockets that were told of ----
+ */
 
+/* What is known of a hello by its random. */
+enum stub_known {
+    STUB_KNOWN_NOT,
+    STUB_KNOWN_ANNOUNCED, /* ClientHelloOuter: it may leave */
+    STUB_KNOWN_INNER,     /* ClientHelloInner: it must not */
+    STUB_KNOWN_PERMITTED, /* ClientHelloInner, once ECH was securely disabled */
+};
+
+/* False: there is no memory for it, or none may be asked for. */
 bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch watch);
+/* A library has made a ClientHelloInner with this random. */
+bool stub_keep_in(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
+/* It may go out. */
+bool stub_permit_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
+/* Forgets any of them. */
 void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]);
 bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd);
 /* `watch`: what it was announced with. */
-bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch *watch);
+enum stub_known stub_known_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE],
+                                 enum shim_watch *watch);
 /* An announced random was sent on this descriptor of this socket. */
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket);
 
 /* Is there any progress on any socket? */
 bool stub_progress_any(void);
 /* The octets of a hello that a socket has sent so far; 0 if none. */
-size_t stub_progress_get(uint64_t socket, uint8_t prefix[SHIM_HELLO_PREFIX]);
+size_t stub_progress_get(uint64_t socket, uint8_t octets[SHIM_HELLO_FOLLOWED]);
 /* Makes a place for a socket; false if there is none. */
 bool stub_progress_open(uint64_t socket);
-void stub_progress_set(uint64_t socket, const uint8_t *prefix, size_t length);
+void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length);
 void stub_progress_close(uint64_t socket);
 
 /* Notes that a hello on this socket has been told of, or needs not be; false if that was so
@@ -97,8 +136,8 @@ bool stub_port_watched(uint16_t port);
 
 /* May a write to this descriptor be for a proxy, as far as is known without asking the kernel? */
 bool stub_tunnel_awaited(int fd);
-/* Reads the requests at the beginning of a write to a stream socket. Sets `connection` and
- * `requests`; may set `socket` and errno. */
+/* Reads the requests at the beginning of a write to a stream socket. Sets `connection`; may set
+ * `socket` and errno. */
 void stub_tunnel_read(struct stub_attempt *attempt, unsigned work);
 /* What the real call returned. May set errno. */
 void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result);
@@ -113,7 +152,7 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way);
 
 /* Reads what is asked for; true if sights outside strict mode are to be told. */
 bool stub_tell_settle(void);
-enum stub_sight { STUB_SIGHT_HELLO, STUB_SIGHT_DATAGRAM, STUB_SIGHT_NAMES };
+enum stub_sight { STUB_SIGHT_HELLO, STUB_SIGHT_DATAGRAM, STUB_SIGHT_NAMES, STUB_SIGHT_INNER };
 /* Tells of what passed (plain) or was refused. Keeps errno. */
 void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what);
 

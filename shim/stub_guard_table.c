@@ -1,35 +1,31 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard's memory: bounded, lock-free, safe in signal handlers and over fork. Sockets are known
- * by the kernel's cookie, so duplicates of a descriptor are one and a reused descriptor is another.
+ * The guard's memory: it grows, is lock-free, and safe in signal handlers and over fork. Sockets
+ * are known by the kernel's cookie, so duplicates of a descriptor are one and a reused descriptor
+ * is another.
  */
 #include <errno.h>
 #include <string.h>
-#include <time.h>
 
 #include "shim/socket_identity.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_table.h"
 
-/* ---- announced randoms ---- */
+/* ---- randoms of hellos that are ours ---- */
 
-enum { ANNOUNCED_MAX = 1024, REST = 3 };
+enum { REST = 3, FIRST_RANDOMS = 128 };
 
-/* The random's first 8 octets stand for the slot's state too: free, being filled in, or set. A
- * random that begins like one of the two special values is the next one, for all of us alike. */
-#define FREE UINT64_C(0)
-#define FILLING UINT64_C(1)
-
-struct announced {
-    _Atomic uint64_t first;
+struct known {
+    struct stub_place place; /* the key is the first 8 octets of the random */
     _Atomic uint64_t rest[REST];
     _Atomic uint64_t socket; /* 0: not sent */
     atomic_int fd;
+    atomic_int what;  /* enum stub_known */
     atomic_int watch; /* enum shim_watch */
 };
 
-static struct announced announced[ANNOUNCED_MAX];
-/* One past the highest slot that was ever taken: a search goes no further. */
-static _Atomic unsigned announced_used;
+static struct known first_randoms[FIRST_RANDOMS];
+static struct stub_table randoms = STUB_TABLE_INIT(first_randoms, 0);
 
 struct random_words {
     uint64_t first;
@@ -41,123 +37,142 @@ static struct random_words words_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]
     struct random_words words;
     memcpy(&words.first, random, sizeof words.first);
     memcpy(words.rest, random + sizeof words.first, sizeof words.rest);
-    if (words.first == FREE || words.first == FILLING) {
-        words.first = FILLING + 1;
-    }
+    words.first = stub_table_key(words.first);
     return words;
 }
 
-static struct announced *find_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
+static bool same_rest(const void *place, const void *context)
 {
-    struct random_words words = words_of(random);
-    unsigned used = atomic_load_explicit(&announced_used, memory_order_acquire);
-    for (unsigned i = 0; i < used; i++) {
-        struct announced *slot = &announced[i];
-        if (atomic_load_explicit(&slot->first, memory_order_acquire) != words.first) {
-            continue;
-        }
-        bool same = true;
-        for (size_t j = 0; j < REST; j++) {
-            same =
-                same && atomic_load_explicit(&slot->rest[j], memory_order_relaxed) == words.rest[j];
-        }
-        if (same) {
-            return slot;
-        }
+    const struct known *known = place;
+    const struct random_words *words = context;
+    bool same = true;
+    for (size_t i = 0; i < REST; i++) {
+        same =
+            same && atomic_load_explicit(&known->rest[i], memory_order_relaxed) == words->rest[i];
     }
-    return NULL;
+    return same;
 }
 
-static void raise_used(unsigned used)
+static struct known *find_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 {
-    unsigned seen = atomic_load_explicit(&announced_used, memory_order_relaxed);
-    while (seen < used && !atomic_compare_exchange_weak(&announced_used, &seen, used)) {
+    struct random_words words = words_of(random);
+    return stub_table_find(&randoms, words.first, same_rest, &words);
+}
+
+/* Is such a hello to be looked for in every write, whatever the mode? */
+static bool is_sought(enum stub_known what, enum shim_watch watch)
+{
+    return what == STUB_KNOWN_INNER || watch != SHIM_WATCH_NOT;
+}
+
+/* Raised before the place is there, so that no look at the work can find the one without the other.
+ */
+static bool make_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum stub_known what,
+                       enum shim_watch watch)
+{
+    struct random_words words = words_of(random);
+    struct known *known = stub_table_take(&randoms, words.first, NULL);
+    if (known == NULL) {
+        return false;
     }
+    for (size_t i = 0; i < REST; i++) {
+        atomic_store_explicit(&known->rest[i], words.rest[i], memory_order_relaxed);
+    }
+    atomic_store_explicit(&known->socket, 0, memory_order_relaxed);
+    atomic_store_explicit(&known->what, (int)what, memory_order_relaxed);
+    atomic_store_explicit(&known->watch, (int)watch, memory_order_relaxed);
+    if (is_sought(what, watch)) {
+        atomic_fetch_add_explicit(&stub_guard_work, STUB_GUARD_WATCHER, memory_order_release);
+    }
+    stub_table_publish(known, words.first);
+    return true;
 }
 
 bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch watch)
 {
-    struct random_words words = words_of(random);
-    for (unsigned i = 0; i < ANNOUNCED_MAX; i++) {
-        struct announced *slot = &announced[i];
-        uint64_t expected = FREE;
-        if (!atomic_compare_exchange_strong(&slot->first, &expected, FILLING)) {
-            continue;
-        }
-        for (size_t j = 0; j < REST; j++) {
-            atomic_store_explicit(&slot->rest[j], words.rest[j], memory_order_relaxed);
-        }
-        atomic_store_explicit(&slot->socket, 0, memory_order_relaxed);
-        atomic_store_explicit(&slot->watch, (int)watch, memory_order_relaxed);
-        raise_used(i + 1);
-        atomic_store_explicit(&slot->first, words.first, memory_order_release);
-        if (watch != SHIM_WATCH_NOT) {
-            atomic_fetch_add_explicit(&stub_guard_work, STUB_GUARD_WATCHER, memory_order_release);
-        }
-        return true;
-    }
-    return false;
+    return make_known(random, STUB_KNOWN_ANNOUNCED, watch);
+}
+
+bool stub_keep_in(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
+{
+    /* The second inner hello has the random of the first. */
+    return find_known(random) != NULL || make_known(random, STUB_KNOWN_INNER, SHIM_WATCH_NOT);
+}
+
+bool stub_permit_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
+{
+    stub_withdraw(random);
+    return make_known(random, STUB_KNOWN_PERMITTED, SHIM_WATCH_NOT);
 }
 
 void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 {
-    struct announced *slot = find_announced(random);
-    if (slot == NULL) {
+    struct known *known = find_known(random);
+    if (known == NULL) {
         return;
     }
-    if (atomic_exchange(&slot->watch, SHIM_WATCH_NOT) != SHIM_WATCH_NOT) {
+    enum stub_known what =
+        (enum stub_known)atomic_load_explicit(&known->what, memory_order_relaxed);
+    enum shim_watch watch =
+        (enum shim_watch)atomic_load_explicit(&known->watch, memory_order_relaxed);
+    if (stub_table_release(known, words_of(random).first) && is_sought(what, watch)) {
         atomic_fetch_sub_explicit(&stub_guard_work, STUB_GUARD_WATCHER, memory_order_release);
     }
-    atomic_store_explicit(&slot->first, FREE, memory_order_release);
 }
 
-bool stub_announced(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch *watch)
+enum stub_known stub_known_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE],
+                                 enum shim_watch *watch)
 {
-    const struct announced *slot = find_announced(random);
-    *watch = slot != NULL
-                 ? (enum shim_watch)atomic_load_explicit(&slot->watch, memory_order_relaxed)
-                 : SHIM_WATCH_NOT;
-    return slot != NULL;
+    const struct known *known = find_known(random);
+    *watch = SHIM_WATCH_NOT;
+    if (known == NULL) {
+        return STUB_KNOWN_NOT;
+    }
+    *watch = (enum shim_watch)atomic_load_explicit(&known->watch, memory_order_relaxed);
+    return (enum stub_known)atomic_load_explicit(&known->what, memory_order_relaxed);
 }
 
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket)
 {
-    struct announced *slot = find_announced(random);
-    if (slot != NULL) {
-        atomic_store_explicit(&slot->fd, fd, memory_order_relaxed);
-        atomic_store_explicit(&slot->socket, socket, memory_order_release);
+    struct known *known = find_known(random);
+    if (known != NULL) {
+        atomic_store_explicit(&known->fd, fd, memory_order_relaxed);
+        atomic_store_explicit(&known->socket, socket, memory_order_release);
     }
 }
 
 bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
 {
-    struct announced *slot = find_announced(random);
-    uint64_t socket = slot != NULL ? atomic_load_explicit(&slot->socket, memory_order_acquire) : 0;
+    struct known *known = find_known(random);
+    uint64_t socket =
+        known != NULL ? atomic_load_explicit(&known->socket, memory_order_acquire) : 0;
     if (socket == 0) {
         return false;
     }
     int saved = errno;
-    *fd = atomic_load_explicit(&slot->fd, memory_order_relaxed);
+    *fd = atomic_load_explicit(&known->fd, memory_order_relaxed);
     bool same = shim_socket_identity(*fd) == socket;
     errno = saved;
     return same;
 }
 
-/* ---- progress: hellos of which fewer than SHIM_HELLO_PREFIX octets are out ---- */
+/* ---- progress: hellos whose random is not out yet ---- */
 
-enum { PROGRESS_MAX = 128, STALE_SECONDS = 60 };
+enum { FIRST_PROGRESS = 32, STALE_SECONDS = 60 };
 
 /* One socket is written by one thread at a time, or its stream makes no sense anyway; the octets
  * are atomic only so that a program which does not keep to that gets no worse than such a stream.
  */
 struct progress {
-    _Atomic uint64_t socket; /* 0: free */
-    _Atomic uint8_t length;
-    _Atomic uint8_t prefix[SHIM_HELLO_PREFIX];
-    _Atomic int64_t since; /* seconds */
+    struct stub_place place; /* the key is the socket */
+    _Atomic uint16_t length;
+    _Atomic uint8_t octets[SHIM_HELLO_FOLLOWED];
 };
 
-static struct progress progress[PROGRESS_MAX];
+static struct progress first_progress[FIRST_PROGRESS];
+/* Nobody tells us of a socket that was closed in the middle: the place of one that has been silent
+ * for long may be taken. */
+static struct stub_table progress = STUB_TABLE_INIT(first_progress, STALE_SECONDS);
 static atomic_uint progress_count;
 
 bool stub_progress_any(void)
@@ -167,81 +182,51 @@ bool stub_progress_any(void)
 
 static struct progress *find_progress(uint64_t socket)
 {
-    for (size_t i = 0; i < PROGRESS_MAX; i++) {
-        if (atomic_load_explicit(&progress[i].socket, memory_order_acquire) == socket) {
-            return &progress[i];
-        }
-    }
-    return NULL;
+    return stub_table_find(&progress, stub_table_key(socket), NULL, NULL);
 }
 
-size_t stub_progress_get(uint64_t socket, uint8_t prefix[SHIM_HELLO_PREFIX])
+size_t stub_progress_get(uint64_t socket, uint8_t octets[SHIM_HELLO_FOLLOWED])
 {
     struct progress *entry = find_progress(socket);
     size_t length = entry != NULL ? atomic_load_explicit(&entry->length, memory_order_relaxed) : 0;
     for (size_t i = 0; i < length; i++) {
-        prefix[i] = atomic_load_explicit(&entry->prefix[i], memory_order_relaxed);
+        octets[i] = atomic_load_explicit(&entry->octets[i], memory_order_relaxed);
     }
     return length;
 }
 
-static int64_t now_seconds(void)
+bool stub_progress_open(uint64_t socket)
 {
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-    return (int64_t)now.tv_sec;
-}
-
-/* `from`: the place's owner, 0 for a free one. */
-static bool take_progress(struct progress *entry, uint64_t from, uint64_t socket)
-{
-    if (!atomic_compare_exchange_strong(&entry->socket, &from, socket)) {
+    bool taken_over;
+    struct progress *entry = stub_table_take(&progress, stub_table_key(socket), &taken_over);
+    if (entry == NULL) {
         return false;
     }
     atomic_store_explicit(&entry->length, 0, memory_order_relaxed);
-    atomic_store_explicit(&entry->since, now_seconds(), memory_order_relaxed);
+    if (!taken_over) {
+        atomic_fetch_add_explicit(&progress_count, 1, memory_order_release);
+    }
+    stub_table_publish(entry, stub_table_key(socket));
     return true;
 }
 
-bool stub_progress_open(uint64_t socket)
-{
-    for (size_t i = 0; i < PROGRESS_MAX; i++) {
-        if (take_progress(&progress[i], 0, socket)) {
-            atomic_fetch_add_explicit(&progress_count, 1, memory_order_release);
-            return true;
-        }
-    }
-    /* Nobody tells us of a socket that was closed in the middle: the place of one that has been
-     * silent for long may be taken. */
-    int64_t now = now_seconds();
-    for (size_t i = 0; i < PROGRESS_MAX; i++) {
-        uint64_t owner = atomic_load_explicit(&progress[i].socket, memory_order_acquire);
-        int64_t since = atomic_load_explicit(&progress[i].since, memory_order_relaxed);
-        if (owner != 0 && now - since > STALE_SECONDS &&
-            take_progress(&progress[i], owner, socket)) {
-            return true;
-        }
-    }
-    return false;
-}
-
-void stub_progress_set(uint64_t socket, const uint8_t *prefix, size_t length)
+void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length)
 {
     struct progress *entry = find_progress(socket);
     if (entry == NULL) {
         return;
     }
     for (size_t i = 0; i < length; i++) {
-        atomic_store_explicit(&entry->prefix[i], prefix[i], memory_order_relaxed);
+        atomic_store_explicit(&entry->octets[i], octets[i], memory_order_relaxed);
     }
-    atomic_store_explicit(&entry->since, now_seconds(), memory_order_relaxed);
-    atomic_store_explicit(&entry->length, (uint8_t)length, memory_order_relaxed);
+    atomic_store_explicit(&entry->place.since, stub_table_now(), memory_order_relaxed);
+    atomic_store_explicit(&entry->length, (uint16_t)length, memory_order_relaxed);
 }
 
 void stub_progress_close(uint64_t socket)
 {
     struct progress *entry = find_progress(socket);
-    if (entry != NULL && atomic_compare_exchange_strong(&entry->socket, &socket, 0)) {
+    if (entry != NULL && stub_table_release(entry, stub_table_key(socket))) {
         atomic_fetch_sub_explicit(&progress_count, 1, memory_order_release);
     }
 }
@@ -253,7 +238,8 @@ enum { TOLD_MAX = 256 };
 /* A ring: what falls out of it could only be told of twice. */
 static _Atomic uint64_t told[TOLD_MAX];
 static atomic_uint told_next;
-/* Hellos that were permitted on a socket not known; each lets one sight go untold. */
+/* Hellos that were permitted on a socket not known; each lets one sight go untold. Nothing but
+ * reports depends on it. */
 static atomic_uint permitted;
 
 static bool was_told(uint64_t socket)

@@ -135,6 +135,9 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     case STUB_SIGHT_NAMES:
         report->reason = "plain_dns";
         break;
+    case STUB_SIGHT_INNER:
+        report->reason = "inner_hello";
+        break;
     }
 }
 

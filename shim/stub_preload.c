@@ -3,16 +3,20 @@
  * The exported functions: find the real one, ask the engine, call. No decision is made here but
  * one: without an engine, strict mode refuses.
  */
+#include <aio.h>
 #include <dlfcn.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netdb.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/sendfile.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/stub.h"
+#include "shim/stub_write.h"
 
 /* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
  * agree. */

@@ -92,38 +92,49 @@ bool stub_tunnel_awaited(int fd)
     return inside_tls.pending || stub_mark_of(fd) != STUB_MARK_OVER;
 }
 
-static bool octet_of(const struct stub_attempt *attempt, size_t *part, size_t *at, uint8_t *octet)
+/* The octets of this write, run by run. */
+struct octets {
+    struct stub_attempt *attempt;
+    size_t at;
+    const uint8_t *next;
+    size_t left;
+};
+
+static struct octets octets_of(struct stub_attempt *attempt)
 {
-    while (*part < attempt->count && *at >= attempt->parts[*part].iov_len) {
-        (*part)++;
-        *at = 0;
+    return (struct octets){.attempt = attempt, .at = attempt->before};
+}
+
+static bool octet_of(struct octets *octets, uint8_t *octet)
+{
+    if (octets->left == 0) {
+        if (!stub_attempt_octets(octets->attempt, octets->at, &octets->next, &octets->left)) {
+            return false;
+        }
+        octets->at += octets->left;
     }
-    if (*part >= attempt->count) {
-        return false;
-    }
-    *octet = ((const uint8_t *)attempt->parts[*part].iov_base)[(*at)++];
+    *octet = *octets->next++;
+    octets->left--;
     return true;
 }
 
-static bool may_begin(const struct stub_attempt *attempt)
+static bool may_begin(struct stub_attempt *attempt)
 {
-    size_t part = 0;
-    size_t at = 0;
+    struct octets octets = octets_of(attempt);
     uint8_t octet;
-    return octet_of(attempt, &part, &at, &octet) && shim_proxy_may_begin(octet);
+    return octet_of(&octets, &octet) && shim_proxy_may_begin(octet);
 }
 
-static bool begins_connect(const struct stub_attempt *attempt)
+static bool begins_connect(struct stub_attempt *attempt)
 {
     static const char method[] = "CONNECT ";
-    char octets[sizeof method] = "";
-    size_t part = 0;
-    size_t at = 0;
+    char begun[sizeof method] = "";
+    struct octets octets = octets_of(attempt);
     uint8_t octet;
-    for (size_t i = 0; i < sizeof method - 1 && octet_of(attempt, &part, &at, &octet); i++) {
-        octets[i] = (char)octet;
+    for (size_t i = 0; i < sizeof method - 1 && octet_of(&octets, &octet); i++) {
+        begun[i] = (char)octet;
     }
-    return strcasecmp(octets, method) == 0;
+    return strcasecmp(begun, method) == 0;
 }
 
 /* A connection that `connect` was not seen for, and that has carried nothing yet. */
@@ -133,18 +144,13 @@ static struct stub_connection *open_unknown(const struct stub_attempt *attempt)
                                             : NULL;
 }
 
-/*
- * Reads `limit` octets at most. Returns how many of them belong to requests; *over is set where
- * something else follows.
- */
-static size_t read_requests(const struct stub_attempt *attempt, struct shim_proxy_reader *reader,
-                            size_t limit, bool *over)
+/* Reads `limit` octets at most; true where something else than a request follows. */
+static bool read_requests(struct stub_attempt *attempt, struct shim_proxy_reader *reader,
+                          size_t limit)
 {
-    size_t part = 0;
-    size_t at = 0;
-    size_t count = 0;
+    struct octets octets = octets_of(attempt);
     uint8_t octet;
-    while (count < limit && octet_of(attempt, &part, &at, &octet)) {
+    for (size_t i = 0; i < limit && octet_of(&octets, &octet); i++) {
         struct shim_proxy_target target;
         enum shim_proxy_event event = shim_proxy_read(reader, octet, &target);
         if (event == SHIM_PROXY_TARGET) {
@@ -153,12 +159,10 @@ static size_t read_requests(const struct stub_attempt *attempt, struct shim_prox
             stub_connection_note_target(attempt->connection, NULL, true);
         }
         if (event == SHIM_PROXY_OVER || event == SHIM_PROXY_UNREAD) {
-            *over = true;
-            break;
+            return true;
         }
-        count++;
     }
-    return count;
+    return false;
 }
 
 static bool is_over(const struct stub_connection *connection)
@@ -186,7 +190,6 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
         stub_mark_set(attempt->fd, STUB_MARK_OVER);
         return;
     }
-    bool over = false;
     struct shim_proxy_reader reader = stub_connection_reader(attempt->connection);
     if (is_over(attempt->connection)) {
         /* CONNECT that begins a write counts all the same: the proxy may have been asked for
@@ -198,7 +201,7 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
             return;
         }
     }
-    attempt->requests = read_requests(attempt, &reader, SIZE_MAX, &over);
+    (void)read_requests(attempt, &reader, SIZE_MAX);
 }
 
 void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
@@ -210,7 +213,7 @@ void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
     struct shim_proxy_reader reader = stub_connection_reader(connection);
     bool over = false;
     if (!is_over(connection)) {
-        (void)read_requests(attempt, &reader, (size_t)result, &over);
+        over = read_requests(attempt, &reader, (size_t)result);
         stub_connection_set_reader(connection, &reader);
     }
     stub_connection_add_flags(connection, STUB_CONNECTION_WRITTEN |

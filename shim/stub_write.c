@@ -1,28 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The six ways to write to a socket. Where the guard has nothing to do each is one relaxed load and
- * a call; results, errno and interruptions are the real function's.
+ * The ways to write octets of the program's memory to a socket. Where the guard has nothing to do
+ * each is one relaxed load and a call; results, errno and interruptions are the real function's.
  */
 #include <errno.h>
 #include <unistd.h>
 
-#include "shim/stub_guard.h"
-
-#define REAL_OR_FAIL(name)                                                                         \
-    __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
-    if (real == NULL) {                                                                            \
-        errno = ENOSYS;                                                                            \
-        return -1;                                                                                 \
-    }
-
-/* The real call, if the guard lets it be. */
-#define GUARDED(attempt, call)                                                                     \
-    if (!stub_guard_allows(attempt)) {                                                             \
-        return -1;                                                                                 \
-    }                                                                                              \
-    ssize_t result = (call);                                                                       \
-    stub_guard_sent(attempt, result);                                                              \
-    return result
+#include "shim/stub_write.h"
 
 SHIM_EXPORT ssize_t write(int fd, const void *data, size_t length)
 {
@@ -31,7 +15,7 @@ SHIM_EXPORT ssize_t write(int fd, const void *data, size_t length)
         return real(fd, data, length);
     }
     struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
-    struct stub_attempt attempt = {.fd = fd, .parts = &part, .count = 1};
+    struct stub_attempt attempt = {.fd = fd, .parts = &part, .count = 1, .parts_known = 1};
     GUARDED(&attempt, real(fd, data, length));
 }
 
@@ -52,7 +36,8 @@ SHIM_EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
         return real(fd, data, length, flags);
     }
     struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
-    struct stub_attempt attempt = {.fd = fd, .flags = flags, .parts = &part, .count = 1};
+    struct stub_attempt attempt = {
+        .fd = fd, .flags = flags, .parts = &part, .count = 1, .parts_known = 1};
     GUARDED(&attempt, real(fd, data, length, flags));
 }
 
@@ -69,7 +54,8 @@ SHIM_EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags,
                                    .address = address,
                                    .address_length = address_length,
                                    .parts = &part,
-                                   .count = 1};
+                                   .count = 1,
+                                   .parts_known = 1};
     GUARDED(&attempt, real(fd, data, length, flags, address, address_length));
 }
 
@@ -86,7 +72,7 @@ static struct stub_attempt attempt_of(int fd, const struct msghdr *message, int 
 SHIM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     REAL_OR_FAIL(sendmsg)
-    if (stub_guard_idle() || message == NULL) {
+    if (stub_guard_idle() || !stub_can_read(message, sizeof *message)) {
         return real(fd, message, flags);
     }
     struct stub_attempt attempt = attempt_of(fd, message, flags);
@@ -105,6 +91,11 @@ SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, i
     }
     unsigned sent = 0;
     while (sent < count) {
+        if (!stub_can_read(&messages[sent], sizeof messages[sent])) {
+            int result = real(fd, &messages[sent], 1, flags);
+            sent += result > 0 ? 1 : 0;
+            break;
+        }
         struct stub_attempt attempt = attempt_of(fd, &messages[sent].msg_hdr, flags);
         if (!stub_guard_allows(&attempt)) {
             break;
@@ -120,4 +111,43 @@ SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, i
         }
     }
     return sent > 0 || count == 0 ? (int)sent : -1;
+}
+
+/* The position -1 makes it writev with flags (writev(2)); any other is none that a socket has. */
+SHIM_EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t position,
+                             int flags)
+{
+    REAL_OR_FAIL(pwritev2)
+    if (stub_guard_idle() || count <= 0 || position != -1) {
+        return real(fd, parts, count, position, flags);
+    }
+    struct stub_attempt attempt = {.fd = fd, .parts = parts, .count = (size_t)count};
+    GUARDED(&attempt, real(fd, parts, count, position, flags));
+}
+
+SHIM_EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off64_t position,
+                                int flags)
+{
+    REAL_OR_FAIL(pwritev64v2)
+    if (stub_guard_idle() || count <= 0 || position != -1) {
+        return real(fd, parts, count, position, flags);
+    }
+    struct stub_attempt attempt = {.fd = fd, .parts = parts, .count = (size_t)count};
+    GUARDED(&attempt, real(fd, parts, count, position, flags));
+}
+
+/* libc has these names too. */
+SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length)
+{
+    return write(fd, data, length);
+}
+
+SHIM_EXPORT ssize_t __send(int fd, const void *data, size_t length, int flags)
+{
+    return send(fd, data, length, flags);
+}
+
+SHIM_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return connect(fd, address, length);
 }

@@ -27,7 +27,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c journal.c socket_identity.c \
                      address.c downgrade.c route.c \
-                     stub_guard.c stub_guard_table.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c settings.c settings_host.c conf.c conf_parse.c conf_load.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+                     stub_guard.c stub_guard_read.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c settings.c settings_host.c conf.c conf_parse.c conf_load.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/ahead.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 # So are those of the tools.
 UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
@@ -189,7 +189,7 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/un
 # The launcher changes processes more than it prints; its tests are an instrument like those of the preload.
 LAUNCHER_TESTS := build/launcher-tests
 # What judges a world of tests, for programs that are not build/preload-tests.
-WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _expect.c)
+WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _run.c _dns.c _expect.c)
 LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC) tests/preload/journal.c
 LAUNCHER_PROGRAMS := build/launcher-programs
 # A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
@@ -270,7 +270,7 @@ check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
 # The stub's tables once more, for its objects are never sanitized.
-THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c socket_identity.c)
+THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c stub_table.c stub_locked.c socket_identity.c)
 THREAD_OBJ := $(call obj,$(ECH_SRC) $(DNS_SRC) $(filter-out shim/stub_%.c $(THREAD_SRC),$(UNIT_SHIM_SRC)))
 $(BUILD)/thread-tests: $(THREAD_SRC) $(THREAD_OBJ) $(wildcard shim/*.h)
 	@echo "LD $@"

@@ -12,24 +12,13 @@
 
 enum { DELAY_MS = 50, ROUNDS = 25 };
 #define GOAL 1.02
-#define SLOW_DNS "127.0.0.54"
 #define SLOW_DOH "127.0.0.55"
 
 static void start_slow_dns(struct world *world)
 {
-    char program[300];
-    char name[200];
     char delay[16];
-    snprintf(program, sizeof program, "%s/../peers/dns_relay", world->pki);
     snprintf(delay, sizeof delay, "%d", DELAY_MS);
-    char *const argv[] = {program,           "--listen",   SLOW_DNS ":53", "--to",
-                          DNS_ADDRESS ":53", "--delay-ms", delay,          NULL};
-    world_spawn(world, "dns-relay", "listening ", argv);
-    snprintf(name, sizeof name, "%s/resolv.conf", world->folder);
-    FILE *out = fopen(name, "we");
-    cr_assert_not_null(out);
-    fputs("nameserver " SLOW_DNS "\n", out);
-    fclose(out);
+    world_relay_dns(world, (const char *[]){"--delay-ms", delay, NULL});
 }
 
 /* Of one run that fetches the page twice: the first octet, and from there the second page. */

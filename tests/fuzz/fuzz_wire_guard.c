@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wire guard's recogniser: no octet after the prefix is looked at, a verdict once given stays,
- * and whatever is a whole ClientHello is seen as one.
+ * The wire guard's recogniser: what it sees it sees at the octet that ends the random, and whatever
+ * is a whole ClientHello is seen as one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,14 +20,28 @@ static void require(bool holds)
     }
 }
 
-static bool octet_of(const void *context, size_t at, uint8_t *octet)
+static bool octets_of(void *context, size_t at, const uint8_t **octets, size_t *length)
 {
-    const struct bytes *octets = context;
-    if (at >= octets->len) {
+    const struct bytes *all = context;
+    if (at >= all->len) {
         return false;
     }
-    *octet = octets->data[at];
+    *octets = all->data + at;
+    *length = all->len - at;
     return true;
+}
+
+static struct shim_hello_sight sight_of(struct bytes octets, bool scan)
+{
+    const struct shim_hello_source source = {octets_of, &octets};
+    struct shim_hello_sight sight;
+    size_t at = shim_hello_find(&source, &sight);
+    if (sight.hello == SHIM_HELLO_NONE && scan) {
+        shim_hello_scan(&source, at, &sight);
+    }
+    require(sight.hello == SHIM_HELLO_NONE || sight.at < octets.len);
+    require(sight.hello != SHIM_HELLO_IS || sight.needed <= octets.len - sight.at);
+    return sight;
 }
 
 /* What is told of a whole hello is what the parser finds in it. */
@@ -36,7 +50,8 @@ static void check_name(struct bytes record, const struct ech_client_hello *hello
     char name[SHIM_HELLO_NAME_SIZE];
     struct bytes found;
     bool readable = ech_client_hello_server_name(hello, &found) == ECH_OK;
-    switch (shim_hello_server_name(octet_of, &record, name)) {
+    const struct shim_hello_source source = {octets_of, &record};
+    switch (shim_hello_server_name(&source, 0, name)) {
     case SHIM_HELLO_NAMED:
         require(readable && bytes_equal(found, bytes_of(name, strlen(name))));
         break;
@@ -51,27 +66,28 @@ static void check_name(struct bytes record, const struct ech_client_hello *hello
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     char name[SHIM_HELLO_NAME_SIZE];
-    const struct bytes octets = bytes_of(data, size);
-    (void)shim_hello_server_name(octet_of, &octets, name);
-    (void)shim_hello_question_name(octet_of, &octets, false, name);
-    (void)shim_hello_question_name(octet_of, &octets, true, name);
-    enum shim_hello last = SHIM_HELLO_MORE;
-    for (size_t length = 0; length <= size && length <= SHIM_HELLO_PREFIX + 1; length++) {
-        enum shim_hello now = shim_hello_judge(data, length);
-        require(last == SHIM_HELLO_MORE || now == last);
-        require((now == SHIM_HELLO_IS) <= (length >= SHIM_HELLO_PREFIX));
-        last = now;
-    }
-    require(size > SHIM_HELLO_PREFIX ? last != SHIM_HELLO_MORE : true);
+    struct bytes octets = bytes_of(data, size);
+    const struct shim_hello_source source = {octets_of, &octets};
+    (void)shim_hello_server_name(&source, 0, name);
+    (void)shim_hello_is_inner(&source, 0);
+    (void)shim_hello_question_name(&source, false, name);
+    (void)shim_hello_question_name(&source, true, name);
     (void)shim_hello_in_datagram(data, size);
+    struct shim_hello_sight whole = sight_of(octets, true);
+    if (whole.hello == SHIM_HELLO_IS) {
+        /* It is followed from its first octet on, and seen once its random is there. */
+        size_t end = whole.at + whole.needed;
+        require(sight_of(bytes_of(data, end), true).hello == SHIM_HELLO_IS);
+        require(sight_of(bytes_of(data, end - 1), true).hello != SHIM_HELLO_IS);
+    }
 
     struct ech_client_hello hello;
     if (size > 5 && data[0] == HANDSHAKE && data[1] == VERSION_MAJOR &&
         (size_t)(data[3] << 8 | data[4]) == size - 5 &&
         ech_client_hello_parse(bytes_of(data + 5, size - 5), &hello) == ECH_OK &&
         data[9] == VERSION_MAJOR) {
-        require(last == SHIM_HELLO_IS);
-        require(hello.random.data == data + SHIM_HELLO_RANDOM_AT);
+        require(whole.hello == SHIM_HELLO_IS && whole.at == 0);
+        require(memcmp(hello.random.data, whole.random, sizeof whole.random) == 0);
         check_name(octets, &hello);
     }
     return 0;

@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A relay for DNS over UDP. --delay-ms makes the way longer, in both directions; answers to
- * questions of one type (--type) can be held for more than that (--more-ms). */
+/* A relay for DNS over UDP. --delay-ms makes the way longer, in both directions. Answers to
+ * questions of one type (--type) can be held for more than that (--more-ms), and so many of these
+ * questions dropped (--drop N, "all"). Questions with EDNS can be dropped or refused by a header
+ * alone
+ * (--edns drop, --edns formerr). */
 #include "listen.h"
 
 #include <arpa/inet.h>
@@ -25,6 +28,8 @@ struct relay {
     int64_t delay_ms;
     unsigned type;
     int64_t more_ms;
+    long drop;        /* questions of this type that are still to be dropped; -1: all */
+    const char *edns; /* NULL: it passes */
 };
 
 /* A question on its way, and its answer. */
@@ -57,6 +62,29 @@ static unsigned type_of(const uint8_t *message, size_t length)
     return at + 3 <= length ? (unsigned)message[at + 1] << 8 | message[at + 2] : 0;
 }
 
+static bool has_additional(const uint8_t *message, size_t length)
+{
+    return length >= HEADER && (message[10] | message[11]) != 0;
+}
+
+/* False: it goes no further. */
+static bool passes(struct relay *relay, const struct question *question, socklen_t size)
+{
+    uint8_t answer[HEADER] = {question->message[0], question->message[1], 0x81, 0x81};
+    if (relay->edns != NULL && has_additional(question->message, question->length)) {
+        if (strcmp(relay->edns, "formerr") == 0) {
+            (void)sendto(relay->listener, answer, sizeof answer, 0,
+                         (const struct sockaddr *)&question->client, size);
+        }
+        return false;
+    }
+    if (question->type == relay->type && relay->drop != 0) {
+        relay->drop -= relay->drop > 0 ? 1 : 0;
+        return false;
+    }
+    return true;
+}
+
 static struct question *place(void)
 {
     for (size_t i = 0; i < QUESTIONS; i++) {
@@ -67,7 +95,7 @@ static struct question *place(void)
     die("too many questions");
 }
 
-static void take_question(const struct relay *relay)
+static void take_question(struct relay *relay)
 {
     struct question *question = place();
     socklen_t size = sizeof question->client;
@@ -76,13 +104,16 @@ static void take_question(const struct relay *relay)
     if (got < 0) {
         return;
     }
+    question->length = (size_t)got;
+    question->type = type_of(question->message, question->length);
+    if (!passes(relay, question, size)) {
+        return;
+    }
     question->server = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     if (question->server < 0 ||
         connect(question->server, (const struct sockaddr *)&relay->to, sizeof relay->to) != 0) {
         die("no way to the server: %s", strerror(errno));
     }
-    question->length = (size_t)got;
-    question->type = type_of(question->message, question->length);
     question->answered = false;
     question->born_ms = now_ms();
     question->due_ms = question->born_ms + relay->delay_ms;
@@ -117,7 +148,7 @@ static void give(const struct relay *relay, struct question *question)
     }
 }
 
-static void run(const struct relay *relay)
+static void run(struct relay *relay)
 {
     static struct pollfd wait[QUESTIONS + 1];
     for (size_t i = 0; i < QUESTIONS; i++) {
@@ -171,7 +202,8 @@ int main(int argc, char **argv)
 {
     static const struct option known[] = {
         {"listen", 1, NULL, 'l'}, {"to", 1, NULL, 't'},      {"delay-ms", 1, NULL, 'd'},
-        {"type", 1, NULL, 'y'},   {"more-ms", 1, NULL, 'm'}, {NULL, 0, NULL, 0},
+        {"type", 1, NULL, 'y'},   {"more-ms", 1, NULL, 'm'}, {"drop", 1, NULL, 'x'},
+        {"edns", 1, NULL, 'e'},   {NULL, 0, NULL, 0},
     };
     struct relay relay = {.listener = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     const char *where = NULL;
@@ -194,6 +226,12 @@ int main(int argc, char **argv)
         case 'm':
             relay.more_ms = atoi(optarg);
             break;
+        case 'x':
+            relay.drop = strcmp(optarg, "all") == 0 ? -1 : atol(optarg);
+            break;
+        case 'e':
+            relay.edns = optarg;
+            break;
         default:
             where = NULL;
             optind = argc + 1;
@@ -202,7 +240,7 @@ int main(int argc, char **argv)
     }
     if (where == NULL || to == NULL || optind != argc) {
         die("usage: dns_relay --listen ADDRESS:PORT --to ADDRESS:PORT [--delay-ms N] [--type N "
-            "--more-ms N]");
+            "[--more-ms N] [--drop N]] [--edns drop|formerr]");
     }
     struct sockaddr_in address = address_of(where);
     relay.to = address_of(to);

@@ -111,19 +111,8 @@ static double seconds(void)
 
 static char *ask_late(const char *more_ms, double *took)
 {
-    char program[300];
     struct world *world = world_start(&(struct world_options){.dns_lines = ZONE, .direct = true});
-    snprintf(program, sizeof program, "%s/../peers/dns_relay", world->pki);
-    char *const relay[] = {
-        program, "--listen",  "127.0.0.54:53",         "--to", DNS_ADDRESS ":53", "--type",
-        "65",    "--more-ms", (char *)(size_t)more_ms, NULL};
-    world_spawn(world, "dns-relay", "listening ", relay);
-    FILE *out = NULL;
-    char name[200];
-    snprintf(name, sizeof name, "%s/resolv.conf", world->folder);
-    cr_assert_not_null(out = fopen(name, "we"));
-    fputs("nameserver 127.0.0.54\n", out);
-    fclose(out);
+    world_relay_dns(world, (const char *[]){"--type", "65", "--more-ms", more_ms, NULL});
     char *const argv[] = {"/usr/bin/python3", "-c",
                           LIST "ask('some.example.org', 443, socket.AF_INET)\n", NULL};
     double start = seconds();

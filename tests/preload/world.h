@@ -121,6 +121,11 @@ struct run_result world_run(struct world *world, enum run_mode mode, char *const
 struct run_result world_shell(struct world *world, enum run_mode mode, char *const extra[],
                               const char *command);
 
+/* Puts build/peers/dns_relay, with these options (ends with NULL), between programs and the DNS
+ * server: the system's resolver is at this address from now on. */
+#define RELAYED_DNS_ADDRESS "127.0.0.54"
+void world_relay_dns(struct world *world, const char *const options[]);
+
 /* Whole contents of a file in the world's folder, "" when it is not there. */
 char *world_read(const struct world *world, const char *name, size_t *len);
 

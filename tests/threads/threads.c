@@ -134,17 +134,17 @@ static void use_announcements(unsigned thread, unsigned round)
     memset(random, (int)thread + 1, sizeof random);
     memcpy(random + 8, &round, sizeof round);
     CHECK(stub_announce(random, SHIM_WATCH_SENT));
-    CHECK(stub_announced(random, &watch));
+    CHECK(stub_known_hello(random, &watch) == STUB_KNOWN_ANNOUNCED);
     CHECK(!stub_descriptor_of(random, &fd)); /* not sent yet */
     stub_announced_sent(random, -1, round + 1);
     stub_withdraw(random);
-    CHECK(!stub_announced(random, &watch));
+    CHECK(stub_known_hello(random, &watch) == STUB_KNOWN_NOT);
 }
 
 static void use_progress(unsigned thread, unsigned round)
 {
-    uint8_t prefix[SHIM_HELLO_PREFIX] = {22};
-    uint8_t seen[SHIM_HELLO_PREFIX];
+    uint8_t prefix[SHIM_HELLO_FOLLOWED] = {22};
+    uint8_t seen[SHIM_HELLO_FOLLOWED];
     uint64_t socket = (uint64_t)thread * ROUNDS + round + 1;
     prefix[1] = (uint8_t)thread;
     CHECK(stub_progress_open(socket));

@@ -34,9 +34,11 @@ static bool query_read(struct responder *r, struct bytes message, uint64_t at_us
     struct bytes skipped;
     struct dns_name name;
     *query = (struct dns_query){.tcp = at_us == 0, .number = r->count, .at_us = at_us};
-    bool good = rd_u16(&reader, &query->id) && rd_bytes(&reader, 10, &skipped) &&
-                dns_name_read(&reader, &name) == ECH_OK && dns_name_to_host(&name, query->name) &&
-                rd_u16(&reader, &query->type);
+    uint16_t additionals = 0;
+    bool good = rd_u16(&reader, &query->id) && rd_bytes(&reader, 8, &skipped) &&
+                rd_u16(&reader, &additionals) && dns_name_read(&reader, &name) == ECH_OK &&
+                dns_name_to_host(&name, query->name) && rd_u16(&reader, &query->type);
+    query->edns = additionals > 0;
     if (good && r->count < RESPONDER_LOG_MAX) {
         r->log[r->count] = *query;
     }

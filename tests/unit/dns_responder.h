@@ -19,6 +19,7 @@ struct dns_query {
     char name[DNS_HOST_SIZE];
     uint16_t type;
     bool tcp;
+    bool edns;       /* it has an additional record */
     unsigned number; /* how many queries came before it */
     uint64_t at_us;  /* when the kernel had it; of UDP */
 };

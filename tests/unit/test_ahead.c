@@ -26,12 +26,21 @@ static struct dns_lookup lookup;
 static enum responder_act answer(const struct dns_query *q, unsigned round, struct message *m)
 {
     (void)round;
-    if (strncmp(q->name, "silent", 6) == 0) {
+    if (strncmp(q->name, "silent", 6) == 0 || (strncmp(q->name, "once", 4) == 0 && q->number > 0)) {
         return RESPONDER_DROP;
+    }
+    if (strncmp(q->name, "late", 4) == 0) {
+        usleep(SECOND / 2);
     }
     message_begin(m, q->id, FLAGS, q->name, q->type);
     message_https(m, NULL, 60, (uint16_t)(q->number + 1), ".", "");
     return RESPONDER_SEND;
+}
+
+/* The clock of tomorrow. */
+static uint64_t later(void)
+{
+    return dns_io_libc.now_us() + UINT64_C(2) * DNS_CACHE_TTL_MAX * SECOND;
 }
 
 static void setup(void)
@@ -73,7 +82,7 @@ Test(ahead, what_was_begun_is_taken_up)
     usleep(100000);
     responder_stop(&server);
     /* Nobody answers any more: it is the first query's answer. */
-    expect_found(shim_ahead_https(&lookup, "A.example", 443, &report));
+    expect_found(shim_ahead_https(&lookup, "A.example", 443, SHIM_PATIENT, &report));
     cr_assert_eq(server.count, 1u);
     cr_assert_lt(report.lookup_us, SECOND / 20);
     cr_assert_eq(strncmp(report.resolver, "udp://127.0.0.1:", 16), 0);
@@ -82,9 +91,9 @@ Test(ahead, what_was_begun_is_taken_up)
 Test(ahead, another_name_or_port_is_looked_up_by_itself)
 {
     shim_ahead_begin(&lookup, "a.example", 443);
-    expect_found(shim_ahead_https(&lookup, "b.example", 443, NULL));
-    expect_found(shim_ahead_https(&lookup, "a.example", 8443, NULL));
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+    expect_found(shim_ahead_https(&lookup, "b.example", 443, SHIM_PATIENT, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 8443, SHIM_PATIENT, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
     responder_stop(&server);
     cr_assert_eq(server.count, 3u);
 }
@@ -94,7 +103,7 @@ Test(ahead, twice_is_once)
     for (int i = 0; i < 10; i++) {
         shim_ahead_begin(&lookup, "a.example", 443);
     }
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
     shim_ahead_begin(&lookup, "a.example", 443); /* known by now */
     responder_stop(&server);
     cr_assert_eq(server.count, 1u);
@@ -115,11 +124,90 @@ Test(ahead, peek_waits_no_longer_than_it_may)
     cr_assert_eq(descriptors(), before);
 }
 
+static void use_health(void)
+{
+    static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
+    lookup.health = &health;
+    lookup.timeout_us = 2 * SECOND;
+}
+
+/* How long a program that has its addresses is kept for a name without an answer. */
+static uint64_t wait_for(const char *name)
+{
+    uint64_t start = io.now_us();
+    shim_ahead_begin(&lookup, name, 443);
+    shim_ahead_addresses_came(&lookup, name, 443);
+    struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, SHIM_IMPATIENT, NULL);
+    cr_assert_not_null(found);
+    cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
+    dns_https_answer_free(found);
+    return io.now_us() - start;
+}
+
+Test(ahead, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
+{
+    static const char *const names[] = {"silent1.example", "silent2.example", "silent3.example"};
+    use_health();
+    for (size_t i = 0; i < 3; i++) {
+        uint64_t waited = wait_for(names[i]);
+        cr_assert_geq(waited, 250000, "%s: %lu", names[i], (unsigned long)waited);
+        cr_assert_lt(waited, SECOND);
+    }
+    cr_assert_lt(wait_for("silent4.example"), 250000);
+    /* An answer, of whatever name, is the end of it. */
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_IMPATIENT, NULL));
+    cr_assert_geq(wait_for("silent5.example"), 250000);
+}
+
+Test(ahead, a_name_alone_makes_no_resolver_one_that_drops)
+{
+    use_health();
+    for (unsigned i = 0; i < 4; i++) {
+        cr_assert_geq(wait_for("silent.example"), 250000);
+    }
+}
+
+/* Nobody knows then whether the network is there at all. */
+Test(ahead, names_without_addresses_do_not_count)
+{
+    use_health();
+    for (unsigned i = 0; i < 4; i++) {
+        char name[32];
+        (void)snprintf(name, sizeof name, "silent%u.example", i);
+        dns_https_answer_free(shim_ahead_https(&lookup, name, 443, SHIM_IMPATIENT, NULL));
+    }
+    cr_assert_geq(wait_for("silent.example"), 250000);
+}
+
+/* The record has expired, and the resolver says nothing any more. */
+Test(ahead, a_name_that_had_records_is_waited_for)
+{
+    use_health();
+    expect_found(shim_ahead_https(&lookup, "once.example", 443, SHIM_IMPATIENT, NULL));
+    io.now_us = later;
+    uint64_t waited = wait_for("once.example");
+    cr_assert_geq(waited, 2 * SECOND, "%lu", (unsigned long)waited);
+}
+
+Test(ahead, what_comes_later_is_there_for_the_next_connection)
+{
+    use_health();
+    shim_ahead_begin(&lookup, "late.example", 443);
+    shim_ahead_addresses_came(&lookup, "late.example", 443);
+    struct dns_https_answer *found =
+        shim_ahead_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL);
+    cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
+    dns_https_answer_free(found);
+    usleep(SECOND / 2);
+    expect_found(shim_ahead_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL));
+}
+
 Test(ahead, no_answer_is_told_within_the_bound)
 {
     shim_ahead_begin(&lookup, "silent.example", 443);
     uint64_t start = io.now_us();
-    struct dns_https_answer *found = shim_ahead_https(&lookup, "silent.example", 443, NULL);
+    struct dns_https_answer *found =
+        shim_ahead_https(&lookup, "silent.example", 443, SHIM_PATIENT, NULL);
     cr_assert_not_null(found);
     cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
     cr_assert_lt(io.now_us() - start, SECOND);
@@ -161,7 +249,7 @@ Test(ahead, answers_that_have_come_keep_no_descriptor)
     responder_stop(&server);
     for (int i = 0; i < 5; i++) {
         (void)snprintf(name, sizeof name, "n%d.example", i);
-        expect_found(shim_ahead_https(&lookup, name, 443, NULL));
+        expect_found(shim_ahead_https(&lookup, name, 443, SHIM_PATIENT, NULL));
     }
 }
 
@@ -175,7 +263,8 @@ Test(ahead, what_is_no_name_of_the_dns_is_nothing)
     shim_ahead_begin(&lookup, "192.0.2.1", 443);
     shim_ahead_begin(&lookup, "localhost", 443);
     cr_assert_eq(descriptors(), before);
-    struct dns_https_answer *found = shim_ahead_https(&lookup, "192.0.2.1", 443, NULL);
+    struct dns_https_answer *found =
+        shim_ahead_https(&lookup, "192.0.2.1", 443, SHIM_PATIENT, NULL);
     cr_assert_eq(found->reason, DNS_REASON_NO_QUERY);
     dns_https_answer_free(found);
 }
@@ -187,7 +276,7 @@ static void *hurry(void *argument)
     for (int i = 0; i < ROUNDS; i++) {
         (void)snprintf(name, sizeof name, "n%d.example", i);
         shim_ahead_begin(&lookup, name, 443);
-        struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, NULL);
+        struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, SHIM_PATIENT, NULL);
         if (found == NULL || found->result != DNS_FOUND) {
             dns_https_answer_free(found);
             return &server;
@@ -225,7 +314,8 @@ Test(ahead, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
     if (child == 0) {
         shim_ahead_leave();
         shim_ahead_after_fork();
-        struct dns_https_answer *found = shim_ahead_https(&lookup, "a.example", 443, NULL);
+        struct dns_https_answer *found =
+            shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL);
         bool good = descriptors() <= before && found != NULL && found->result == DNS_FOUND;
         _exit(good ? 0 : 1);
     }
@@ -233,5 +323,5 @@ Test(ahead, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
     int status = 1;
     waitpid(child, &status, 0);
     cr_assert_eq(status, 0);
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, NULL));
+    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
 }

@@ -146,7 +146,7 @@ Test(channel_message, pad_4_no_padding_without_encryption)
     struct writer query;
     struct dns_question question = {.qname = name_of("a.example"), .type = DNS_TYPE_HTTPS};
     wr_init(&query, 0);
-    cr_assert_eq(dns_query_encode(&question, 7, &query), ECH_OK);
+    cr_assert_eq(dns_query_encode(&question, 7, DNS_EDNS_0, &query), ECH_OK);
     cr_assert_eq(query.len, HEADER + 11 + 4 + OPT_HEAD);
     wr_free(&query);
 }
@@ -161,7 +161,7 @@ Test(channel_message, doh_14_no_option_but_padding)
     size_t len = 0;
     wr_init(&query, 0);
     wr_init(&out, 0);
-    cr_assert_eq(dns_query_encode(&question, 7, &query), ECH_OK);
+    cr_assert_eq(dns_query_encode(&question, 7, DNS_EDNS_0, &query), ECH_OK);
     cr_assert_eq(dns_message_pad(wr_view(&query), &id, &out), ECH_OK);
     cr_assert_eq(count_options(wr_view(&out), 11, 12, &len), 1);
     cr_assert_eq(len, 128 - HEADER - 11 - 4 - OPT_HEAD - OPTION_HEAD);

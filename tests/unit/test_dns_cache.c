@@ -51,7 +51,29 @@ Test(dns_cache, lives_for_its_ttl)
     put("r", "a.example", DNS_FOUND, 60, 0);
     cr_assert(has("r", "a.example", 60 * SECOND - 1));
     cr_assert_not(has("r", "a.example", 60 * SECOND));
-    cr_assert_eq(cache.count, 0);
+    put("r", "b.example", DNS_NONE, 60, 0);
+    cr_assert_not(has("r", "b.example", 60 * SECOND));
+    /* Of the records it stays known that they were there. */
+    cr_assert_eq(cache.count, 1);
+}
+
+static bool had(const char *id, const char *qname, uint64_t now)
+{
+    struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
+    return dns_cache_had_records(&cache, id, &question, now);
+}
+
+Test(dns_cache, knows_which_names_had_records)
+{
+    put("r", "a.example", DNS_FOUND, 60, 0);
+    put("r", "b.example", DNS_NONE, 60, 0);
+    cr_assert(had("r", "a.example", 0));
+    cr_assert(had("r", "a.example", 600 * SECOND));
+    cr_assert_not(had("r", "b.example", 0));
+    cr_assert_not(had("r", "c.example", 0));
+    cr_assert_not(had("another", "a.example", 0));
+    put("r", "a.example", DNS_NONE, 60, 60 * SECOND);
+    cr_assert_not(had("r", "a.example", 60 * SECOND));
 }
 
 Test(dns_cache, bounds_of_the_ttl)

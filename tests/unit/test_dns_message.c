@@ -31,14 +31,14 @@ Test(dns_message, query_on_the_wire)
     struct dns_question question = {name_of("example.com"), DNS_TYPE_HTTPS};
     struct writer w;
     wr_init(&w, 0);
-    cr_assert_eq(dns_query_encode(&question, 0x1234, &w), ECH_OK);
+    cr_assert_eq(dns_query_encode(&question, 0x1234, DNS_EDNS_0, &w), ECH_OK);
     /* RD; one question, type 65, class IN; OPT with 1,232 octets. */
     assert_hex(wr_view(&w),
                "123401000001000000000001076578616d706c6503636f6d000041000100002904d0000000000000",
                "query");
     wr_free(&w);
     wr_init(&w, 20);
-    cr_assert_eq(dns_query_encode(&question, 0x1234, &w), ECH_ERR_SPACE);
+    cr_assert_eq(dns_query_encode(&question, 0x1234, DNS_EDNS_0, &w), ECH_ERR_SPACE);
     wr_free(&w);
 }
 

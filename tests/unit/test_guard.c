@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guard without its hooks: the recogniser, the report line, the tables; and the downgrade rule.
- */
+/* The guard without its hooks: the report line, the tables; and the downgrade rule. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -78,149 +77,11 @@ const struct shim_engine *stub_engine_if_loaded(void)
     return NULL;
 }
 
-/* ---- the recogniser ---- */
+/* ---- the hello that the tests of the tables write ---- */
 
-static const uint8_t client_hello[SHIM_HELLO_PREFIX] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 9, 9};
+enum { PREFIX = 43, RANDOM_AT = 11 };
 
-Test(guard, every_prefix_of_a_hello_may_become_one)
-{
-    for (size_t length = 0; length < SHIM_HELLO_PREFIX; length++) {
-        cr_assert_eq(shim_hello_judge(client_hello, length), SHIM_HELLO_MORE);
-    }
-    cr_assert_eq(shim_hello_judge(client_hello, SHIM_HELLO_PREFIX), SHIM_HELLO_IS);
-}
-
-Test(guard, every_octet_of_the_header_counts)
-{
-    static const size_t fixed[] = {0, 1, 5, 6, 9};
-    for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
-        uint8_t octets[SHIM_HELLO_PREFIX];
-        memcpy(octets, client_hello, sizeof octets);
-        octets[fixed[i]] ^= 0x40;
-        cr_assert_eq(shim_hello_judge(octets, sizeof octets), SHIM_HELLO_NONE);
-        cr_assert_eq(shim_hello_judge(octets, fixed[i] + 1), SHIM_HELLO_NONE);
-        cr_assert_eq(shim_hello_judge(octets, fixed[i]), SHIM_HELLO_MORE);
-    }
-}
-
-/* ---- the name in a hello ---- */
-
-struct octets {
-    const uint8_t *data;
-    size_t length;
-};
-
-static bool octet_of(const void *context, size_t at, uint8_t *octet)
-{
-    const struct octets *octets = context;
-    if (at >= octets->length) {
-        return false;
-    }
-    *octet = octets->data[at];
-    return true;
-}
-
-/* Record and message headers, version; random, session id, one suite, no compression; then an
- * extension of 1 octet, and server_name "a.example". */
-static const uint8_t named_hello[] = {
-    22, 3, 1, 0,  70, 1,  0, 0, 66, 3,  3,  0,   0,   0,  0,   0,   0,   0,  0,
-    0,  0, 0, 0,  0,  0,  0, 0, 0,  0,  0,  0,   0,   0,  0,   0,   0,   0,  0,
-    0,  0, 0, 0,  0,  0,  0, 2, 19, 1,  1,  0,   0,   23, 255, 1,   0,   1,  0,
-    0,  0, 0, 14, 0,  12, 0, 0, 9,  97, 46, 101, 120, 97, 109, 112, 108, 101};
-
-static enum shim_hello_name name_of(const uint8_t *data, size_t length, char *name)
-{
-    const struct octets octets = {data, length};
-    return shim_hello_server_name(octet_of, &octets, name);
-}
-
-Test(guard, the_name_in_a_hello)
-{
-    char name[SHIM_HELLO_NAME_SIZE] = "";
-    cr_assert_eq(name_of(named_hello, sizeof named_hello, name), SHIM_HELLO_NAMED);
-    cr_assert_str_eq(name, "a.example");
-    for (size_t length = 0; length < sizeof named_hello; length++) {
-        cr_assert_eq(name_of(named_hello, length, name), SHIM_HELLO_NAME_UNKNOWN, "%zu", length);
-    }
-    /* Another length anywhere, a NUL in the name, a name of another kind. */
-    static const size_t lengths[] = {4, 8, 43, 48, 51, 55, 60, 62, 63, 65, 66};
-    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
-        uint8_t octets[sizeof named_hello];
-        memcpy(octets, named_hello, sizeof octets);
-        octets[lengths[i]] = lengths[i] == 66 ? 0 : (uint8_t)(octets[lengths[i]] + 1);
-        cr_assert_neq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMED, "at %zu", lengths[i]);
-    }
-}
-
-Test(guard, a_hello_without_a_name)
-{
-    char name[SHIM_HELLO_NAME_SIZE];
-    uint8_t octets[sizeof named_hello];
-    memcpy(octets, named_hello, sizeof octets);
-    octets[58] = 77; /* the extension is another one */
-    cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
-    /* No extensions at all. */
-    octets[4] = 45;
-    octets[8] = 41;
-    cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
-}
-
-static bool question_of(const uint8_t *data, size_t length, bool stream, char *name)
-{
-    const struct octets octets = {data, length};
-    return shim_hello_question_name(octet_of, &octets, stream, name);
-}
-
-Test(guard, the_name_in_a_question)
-{
-    static const uint8_t question[] = {0,  27, 7,   7,   1,  0,   0,   1,   0,   0, 0, 0,  0, 0, 1,
-                                       97, 7,  101, 120, 97, 109, 112, 108, 101, 0, 0, 65, 0, 1};
-    char name[SHIM_HELLO_NAME_SIZE] = "";
-    cr_assert(question_of(question + 2, sizeof question - 2, false, name));
-    cr_assert_str_eq(name, "a.example");
-    cr_assert(question_of(question, sizeof question, true, name));
-    cr_assert_str_eq(name, "a.example");
-    for (size_t length = 0; length < sizeof question; length++) {
-        cr_assert_not(question_of(question, length, true, name), "%zu", length);
-    }
-    /* Another one behind it might be about another name. */
-    uint8_t two[2 * sizeof question];
-    memcpy(two, question, sizeof question);
-    memcpy(two + sizeof question, question, sizeof question);
-    cr_assert_not(question_of(two, sizeof two, true, name));
-    uint8_t octets[sizeof question];
-    memcpy(octets, question, sizeof octets);
-    octets[16] = 0xc0; /* a pointer */
-    cr_assert_not(question_of(octets, sizeof octets, true, name));
-    /* Longer than a name may be. */
-    uint8_t many[2 + 12 + 300] = {1, 56, 0, 0, 0, 0, 0, 1};
-    memset(many + 14, 1, 300);
-    memset(many + 14, 63, 1);
-    memset(many + 15, 'a', 63);
-    cr_assert_not(question_of(many, sizeof many, true, name));
-}
-
-Test(guard, a_hello_cut_into_records_is_one)
-{
-    /* One octet of the hello in the first record, the rest in a second. */
-    uint8_t octets[SHIM_HELLO_PREFIX] = {22, 3, 1, 0, 1, 1, 22, 3, 1, 1, 0, 0, 0, 252, 3, 3};
-    cr_assert_eq(shim_hello_judge(octets, sizeof octets), SHIM_HELLO_IS);
-}
-
-Test(guard, datagrams)
-{
-    static const uint8_t initial[] = {0xc0, 0, 0, 0, 1, 0, 0};
-    static const uint8_t negotiation[] = {0x80, 0, 0, 0, 0, 0, 0};
-    static const uint8_t quic2[] = {0xd0, 0x6b, 0x33, 0x43, 0xcf, 8, 1};
-    static const uint8_t dtls[] = {22, 0xfe, 0xff, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9, 1};
-    cr_assert(shim_hello_in_datagram(initial, sizeof initial));
-    cr_assert(shim_hello_in_datagram(quic2, sizeof quic2));
-    cr_assert_not(shim_hello_in_datagram(negotiation, sizeof negotiation));
-    cr_assert_not(shim_hello_in_datagram(initial, sizeof initial - 1));
-    cr_assert(shim_hello_in_datagram(dtls, sizeof dtls));
-    cr_assert_not(shim_hello_in_datagram(dtls, sizeof dtls - 1));
-    cr_assert_not(shim_hello_in_datagram(NULL, 0));
-}
+static const uint8_t client_hello[PREFIX] = {22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3, 9, 9};
 
 /* ---- ports ---- */
 
@@ -260,32 +121,56 @@ static void make_random(uint8_t random[32], unsigned number)
     memcpy(random + 20, &number, sizeof number);
 }
 
+static bool is_announced(const uint8_t random[32])
+{
+    enum shim_watch watch;
+    return stub_known_hello(random, &watch) == STUB_KNOWN_ANNOUNCED;
+}
+
 Test(guard, announced_until_withdrawn)
+{
+    enum { MANY = 20000 };
+    uint8_t random[32];
+    for (unsigned round = 0; round < 3; round++) {
+        for (unsigned i = 0; i < MANY; i++) {
+            make_random(random, i);
+            memcpy(random, &i, sizeof i); /* the first two begin like what marks a free place */
+            cr_assert_not(is_announced(random));
+            cr_assert(stub_announce(random, SHIM_WATCH_NOT));
+        }
+        for (unsigned i = 0; i < MANY; i++) {
+            make_random(random, i);
+            memcpy(random, &i, sizeof i);
+            cr_assert(is_announced(random));
+            stub_withdraw(random);
+            cr_assert_not(is_announced(random));
+            stub_withdraw(random);
+        }
+    }
+    cr_assert(stub_guard_idle());
+}
+
+Test(guard, an_inner_hello_stays_in_until_it_is_permitted)
 {
     uint8_t random[32];
     enum shim_watch watch;
-    for (unsigned i = 0; i < 1024; i++) {
-        make_random(random, i); /* all of them begin alike, with what marks a free slot */
-        cr_assert_not(stub_announced(random, &watch));
-        cr_assert(stub_announce(random, SHIM_WATCH_NOT));
-        cr_assert(stub_announced(random, &watch));
-    }
-    make_random(random, 5000);
-    cr_assert_not(stub_announce(random, SHIM_WATCH_SENT), "there is an end");
-    cr_assert_not(stub_announced(random, &watch));
-    for (unsigned i = 0; i < 1024; i++) {
-        make_random(random, i);
-        stub_withdraw(random);
-        cr_assert_not(stub_announced(random, &watch));
-        stub_withdraw(random);
-    }
-    cr_assert(stub_announce(random, SHIM_WATCH_NOT));
+    make_random(random, 77);
+    cr_assert(stub_keep_in(random));
+    cr_assert(stub_keep_in(random), "the second hello");
+    cr_assert_eq(stub_known_hello(random, &watch), STUB_KNOWN_INNER);
+    cr_assert_not(stub_guard_idle(), "every write is looked at");
+    cr_assert(stub_permit_hello(random));
+    cr_assert_eq(stub_known_hello(random, &watch), STUB_KNOWN_PERMITTED);
+    cr_assert(stub_guard_idle());
+    stub_withdraw(random);
+    cr_assert_eq(stub_known_hello(random, &watch), STUB_KNOWN_NOT);
+    cr_assert(stub_guard_idle());
 }
 
 static ssize_t guarded_write(int fd, const uint8_t *octets, size_t length, ssize_t really)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)octets, .iov_len = length};
-    struct stub_attempt attempt = {.fd = fd, .parts = &part, .count = 1};
+    struct stub_attempt attempt = {.fd = fd, .parts = &part, .count = 1, .parts_known = 1};
     cr_assert(stub_guard_allows(&attempt));
     stub_guard_sent(&attempt, really);
     return really;
@@ -295,8 +180,8 @@ Test(guard, the_descriptor_of_a_watched_hello)
 {
     int pair[2];
     int fd = -1;
-    uint8_t hello[SHIM_HELLO_PREFIX];
-    const uint8_t *random = hello + SHIM_HELLO_RANDOM_AT;
+    uint8_t hello[PREFIX];
+    const uint8_t *random = hello + RANDOM_AT;
     memcpy(hello, client_hello, sizeof hello);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     cr_assert(stub_guard_idle());
@@ -325,21 +210,21 @@ Test(guard, the_descriptor_of_a_watched_hello)
     close(pair[1]);
 }
 
-Test(guard, progress_is_bounded)
+Test(guard, progress_of_many_sockets)
 {
-    uint8_t prefix[SHIM_HELLO_PREFIX] = {22};
-    uint64_t socket = 1;
-    while (stub_progress_open(socket)) {
-        stub_progress_set(socket, prefix, 1);
-        socket++;
+    enum { MANY = 20000 };
+    uint8_t octets[SHIM_HELLO_FOLLOWED] = {22};
+    for (uint64_t socket = 10; socket < MANY; socket++) {
+        cr_assert(stub_progress_open(socket));
+        stub_progress_set(socket, octets, 1 + socket % SHIM_HELLO_FOLLOWED);
     }
-    cr_assert_geq(socket, 128);
-    cr_assert_eq(stub_progress_get(5, prefix), 1);
-    stub_progress_close(5);
-    stub_progress_close(5);
-    cr_assert_eq(stub_progress_get(5, prefix), 0);
-    cr_assert(stub_progress_open(socket));
-    cr_assert_not(stub_progress_open(socket + 1));
+    for (uint64_t socket = 10; socket < MANY; socket++) {
+        cr_assert_eq(stub_progress_get(socket, octets), 1 + socket % SHIM_HELLO_FOLLOWED);
+        stub_progress_close(socket);
+        stub_progress_close(socket);
+        cr_assert_eq(stub_progress_get(socket, octets), 0);
+    }
+    cr_assert_not(stub_progress_any());
 }
 
 Test(guard, a_socket_is_told_of_once)

@@ -288,7 +288,6 @@ Test(lookup, a_lost_datagram_is_sent_again)
     expect_target("lost-once.example", "lost-once.example");
     responder_stop(&server);
     cr_assert_eq(server.count, 2);
-    cr_assert_neq(server.log[0].id, server.log[1].id);
 }
 
 Test(lookup, the_next_server_is_asked)

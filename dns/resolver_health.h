@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What one process has seen plain DNS servers do, so that what a server cannot do costs time once
+ * and not for each name: servers that do not take EDNS, and resolvers (or gateways before them)
+ * that drop questions for HTTPS records. It is forgotten after five minutes, and never shared with
+ * other processes. Bounded: what falls out is learned again. Time comes as an argument.
+ */
+#ifndef DNS_RESOLVER_HEALTH_H
+#define DNS_RESOLVER_HEALTH_H
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "dns/message.h"
+#include "dns/resolver.h"
+
+enum {
+    DNS_HEALTH_SERVERS = 16,
+    DNS_HEALTH_RESOLVERS = 8,
+    /* So many names must have had their addresses, but no answer about their HTTPS records, before
+     * a resolver counts as one that drops such questions: a lost datagram is one name. */
+    DNS_HEALTH_NAMES = 3,
+    /* Microseconds. How long a program that has its addresses is kept for the HTTPS records. */
+    DNS_HEALTH_WAIT_US = 250000,
+    DNS_HEALTH_WAIT_DROPPED_US = 50000,
+    DNS_HEALTH_KEPT_US = 300000000,
+};
+
+/* A server that was seen to fail at a question with EDNS and to answer one without. */
+struct dns_health_server {
+    union dns_socket_address address;
+    uint64_t until_us; /* 0: a free place */
+};
+
+/* The servers of a look-up in one network. */
+struct dns_health_resolver {
+    char id[DNS_RESOLVER_ID]; /* dns_servers_id; "": a free place */
+    uint64_t network;
+    uint64_t names[DNS_HEALTH_NAMES]; /* hashes of those without an answer */
+    size_t name_count;
+    uint64_t first_us; /* when the first of them was noted */
+    uint64_t drops_until_us;
+};
+
+/* A process has one. The fields are dns/resolver_health.c's. */
+struct dns_resolver_health {
+    pthread_mutex_t lock;
+    struct dns_health_server servers[DNS_HEALTH_SERVERS];
+    struct dns_health_resolver resolvers[DNS_HEALTH_RESOLVERS];
+    size_t next_server;
+    size_t next_resolver;
+};
+
+#define DNS_RESOLVER_HEALTH_INIT                                                                   \
+    {                                                                                              \
+        .lock = PTHREAD_MUTEX_INITIALIZER                                                          \
+    }
+
+/* ---- EDNS (RFC 6891, 6.2.2) ---- */
+
+/* Is a question to this server to go without EDNS? */
+bool dns_health_lacks_edns(struct dns_resolver_health *health, const struct dns_server *server,
+                           uint64_t now_us);
+/* It answered a question without EDNS, and not the same one with it. */
+void dns_health_note_no_edns(struct dns_resolver_health *health, const struct dns_server *server,
+                             uint64_t now_us);
+
+/* ---- questions for HTTPS records that get no answer ---- */
+
+/* How long, in microseconds from the moment when the program has its addresses, the HTTPS records
+ * of a name may keep it: DNS_HEALTH_WAIT_US, or less where the resolver is known to drop. */
+uint64_t dns_health_wait_us(struct dns_resolver_health *health, const char *resolver_id,
+                            uint64_t network, uint64_t now_us);
+/* The addresses of this name came, and nothing about its HTTPS records. */
+void dns_health_note_silence(struct dns_resolver_health *health, const char *resolver_id,
+                             uint64_t network, const struct dns_name *qname, uint64_t now_us);
+/* The resolver answered a question for HTTPS records, whatever it said. */
+void dns_health_note_answer(struct dns_resolver_health *health, const char *resolver_id,
+                            uint64_t network);
+
+/* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. */
+void dns_health_before_fork(struct dns_resolver_health *health);
+void dns_health_after_fork(struct dns_resolver_health *health);
+
+#endif

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The octets of a write, as the guard reads them. The kernel answers a bad pointer with EFAULT, and
+ * we may not answer it with SIGSEGV: so the kernel is asked for each page before it is read.
+ */
+#include <errno.h>
+#include <limits.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
+
+/* The smallest page of any machine: a larger one is asked for more often than it had to be. */
+#define PAGE ((uintptr_t)4096)
+
+/*
+ * rt_sigprocmask reads a set of signals before it looks at what to do with it: EINVAL says that the
+ * octets could be read, EFAULT that they could not, and nothing is changed. Programs make this call
+ * all the time, so filters let it pass. Where a program has locked itself in even this is not
+ * asked.
+ */
+static bool can_be_read(uintptr_t at, size_t length)
+{
+    enum { NO_SUCH_WAY = -1, SET_SIZE = _NSIG / CHAR_BIT };
+    __typeof__(&syscall) real = (__typeof__(&syscall))stub_libc(SHIM_HOOK_syscall);
+    if (stub_locked() || real == NULL) {
+        return true;
+    }
+    /* The set lies in one page, and in what is to be read, where that is long enough. */
+    uintptr_t end = (at & ~(PAGE - 1)) + PAGE;
+    uintptr_t set = length < SET_SIZE && at + SET_SIZE > end ? end - SET_SIZE : at;
+    return real(SYS_rt_sigprocmask, NO_SUCH_WAY, set, NULL, (size_t)SET_SIZE) == 0 ||
+           errno != EFAULT;
+}
+
+bool stub_can_read(const void *octets, size_t length)
+{
+    uintptr_t at = (uintptr_t)octets;
+    int saved = errno;
+    bool readable = length <= UINTPTR_MAX - at;
+    while (readable && length > 0) {
+        size_t step = (size_t)(PAGE - (at & (PAGE - 1)));
+        step = step < length ? step : length;
+        readable = can_be_read(at, step);
+        at += step;
+        length -= step;
+    }
+    errno = saved;
+    return readable;
+}
+
+/* The part number `i`, if it can be read. */
+static const struct iovec *part_at(struct stub_attempt *attempt, size_t i)
+{
+    if (i >= attempt->count) {
+        return NULL;
+    }
+    if (i >= attempt->parts_known) {
+        if (!stub_can_read(&attempt->parts[i], sizeof attempt->parts[i])) {
+            attempt->count = i;
+            return NULL;
+        }
+        attempt->parts_known = i + 1;
+    }
+    return &attempt->parts[i];
+}
+
+/* How many of these octets, of one page, can be read: all or none. The page that was asked for last
+ * is known. */
+static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_t length)
+{
+    uintptr_t page = (uintptr_t)octets & ~(PAGE - 1);
+    size_t step = (size_t)(page + PAGE - (uintptr_t)octets);
+    step = step < length ? step : length;
+    if (attempt->page != page && !stub_can_read(octets, step)) {
+        return 0;
+    }
+    attempt->page = page;
+    return step;
+}
+
+bool stub_attempt_octets(void *context, size_t at, const uint8_t **octets, size_t *length)
+{
+    struct stub_attempt *attempt = context;
+    if (at < attempt->before) {
+        *octets = attempt->octets + at;
+        *length = attempt->before - at;
+        return true;
+    }
+    at -= attempt->before;
+    for (size_t i = 0;; i++) {
+        const struct iovec *part = part_at(attempt, i);
+        if (part == NULL) {
+            return false;
+        }
+        if (at < part->iov_len) {
+            *octets = (const uint8_t *)part->iov_base + at;
+            *length = in_page(attempt, *octets, part->iov_len - at);
+            return *length > 0;
+        }
+        at -= part->iov_len;
+    }
+}
+
+size_t stub_attempt_copy(struct stub_attempt *attempt, size_t at, uint8_t *out, size_t max)
+{
+    size_t have = 0;
+    const uint8_t *octets;
+    size_t length;
+    while (have < max && stub_attempt_octets(attempt, at + have, &octets, &length)) {
+        length = length < max - have ? length : max - have;
+        memmove(out + have, octets, length);
+        have += length;
+    }
+    return have;
+}

@@ -1,0 +1,4 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub_locked.h"
+
+atomic_bool stub_locked_state;

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Programs that lock themselves in with seccomp. From then on a system call that they do not make
+ * themselves may end the process, so the guard makes none: it goes by the octets of a write and by
+ * what it knows already.
+ *
+ * A filter that was there when the program began (of a container, of systemd) is not taken for such
+ * a lock: it is made for any program, and nobody can ask the kernel what it would say.
+ */
+#ifndef SHIM_STUB_LOCKED_H
+#define SHIM_STUB_LOCKED_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+
+extern atomic_bool stub_locked_state;
+
+/* Did the program, or the one that it was forked from, lock itself in? */
+static inline bool stub_locked(void)
+{
+    return atomic_load_explicit(&stub_locked_state, memory_order_relaxed);
+}
+
+#endif

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the hooks on ways to write share, and names that libc has but no header declares. */
+#ifndef SHIM_STUB_WRITE_H
+#define SHIM_STUB_WRITE_H
+
+#include <errno.h>
+
+#include "shim/stub_guard.h"
+
+SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length);
+SHIM_EXPORT ssize_t __send(int fd, const void *data, size_t length, int flags);
+SHIM_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t length);
+
+#define REAL_OR_FAIL(name)                                                                         \
+    __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
+    if (real == NULL) {                                                                            \
+        errno = ENOSYS;                                                                            \
+        return -1;                                                                                 \
+    }
+
+/* The real call, if the guard lets it be. */
+#define GUARDED(attempt, call)                                                                     \
+    if (!stub_guard_allows(attempt)) {                                                             \
+        return -1;                                                                                 \
+    }                                                                                              \
+    ssize_t result = (call);                                                                       \
+    stub_guard_sent(attempt, result);                                                              \
+    return result
+
+#endif

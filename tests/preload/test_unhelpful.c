@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Networks whose resolver does not do what it should. What it costs a program is bounded, and no
+ * more ECH is lost than has to be. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+TestSuite(unhelpful, .fini = world_end, .timeout = 120);
+
+/* Six names of one server, each with a record of a key that works. */
+#define NAMES "one two three four five six"
+#define ADDRESSES                                                                                  \
+    "  local-data: 'one.example.org. 60 IN A 127.0.0.1'\n"                                         \
+    "  local-data: 'two.example.org. 60 IN A 127.0.0.1'\n"                                         \
+    "  local-data: 'three.example.org. 60 IN A 127.0.0.1'\n"                                       \
+    "  local-data: 'four.example.org. 60 IN A 127.0.0.1'\n"                                        \
+    "  local-data: 'five.example.org. 60 IN A 127.0.0.1'\n"                                        \
+    "  local-data: 'six.example.org. 60 IN A 127.0.0.1'\n"
+
+/* The certificate is for another name: how long it takes is what matters. */
+#define SIX                                                                                        \
+    "for name in " NAMES "; do urls=\"$urls https://$name.example.org/\"; done; "                  \
+    "curl -sS -o /dev/null -w '%{http_code} ' -k "                                                 \
+    "$(for url in $urls; do echo \"-o /dev/null $url\"; done)"
+
+static double seconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec + (double)now.tv_nsec / 1e9;
+}
+
+static double time_of(struct world *world, enum run_mode mode, const char *command,
+                      const char *said)
+{
+    double start = seconds();
+    struct run_result result = world_shell(world, mode, NULL, command);
+    double took = seconds() - start;
+    expect_exit(&result, 0, NULL);
+    cr_assert_str_eq(result.out, said, "%s%s", result.out, result.err);
+    return took;
+}
+
+static struct world *start(const char *const options[])
+{
+    struct world *world = world_start(&(struct world_options){.dns_lines = ADDRESSES});
+    world_relay_dns(world, options);
+    return world;
+}
+
+/* Three names wait for a quarter of a second each, the others for 50 ms. */
+Test(unhelpful, dropped_questions_cost_six_names_less_than_a_second_and_a_half)
+{
+    static const char said[] = "200 200 200 200 200 200 ";
+    struct world *world = start((const char *[]){"--type", "65", "--drop", "all", NULL});
+    double without = time_of(world, RUN_PLAIN, SIX, said);
+    double with = time_of(world, RUN_SHIM, SIX, said);
+    cr_assert_lt(with - without, 1.2, "%f s more", with - without);
+    cr_assert_eq(world_report_count(world, "grease"), 6u);
+}
+
+Test(unhelpful, the_first_connection_waits_no_longer_than_a_quarter_of_a_second)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--drop", "all", NULL});
+    double without = time_of(world, RUN_PLAIN, CURL, "hello from " INNER_NAME "\n");
+    double with = time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
+    cr_assert_gt(with - without, 0.2, "%f s more", with - without);
+    cr_assert_lt(with - without, 0.45, "%f s more", with - without);
+}
+
+Test(unhelpful, records_that_come_150_ms_after_the_addresses_are_used)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--more-ms", "150", NULL});
+    (void)time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
+    (void)time_of(world, RUN_SHIM, WGET, "hello from " INNER_NAME "\n");
+    world_expect_accepted(world, 2);
+}
+
+Test(unhelpful, one_lost_datagram_loses_no_ech)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--drop", "1", NULL});
+    (void)time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
+    world_expect_accepted(world, 1);
+}
+
+Test(unhelpful, a_slow_resolver_gives_the_next_connection_its_ech)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--more-ms", "400", NULL});
+    (void)time_of(world, RUN_SHIM,
+                  "/usr/bin/python3 -c 'import urllib.request as r, time; u = \"" URL "\"\n"
+                  "r.urlopen(u); time.sleep(0.5); r.urlopen(u)'",
+                  "");
+    cr_assert_eq(world_report_count(world, "grease"), 1u);
+    cr_assert_eq(world_report_count(world, "accepted"), 1u);
+}
+
+/* Nothing but ECH will do: there it waits as long as the setting says. */
+Test(unhelpful, strict_keeps_its_bound)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--more-ms", "800", NULL});
+    char *const strict[] = {"ECHSHIM_MODE=strict", NULL};
+    struct run_result result = world_shell(world, RUN_SHIM, strict, CURL);
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+    world_expect_accepted(world, 1);
+    char *const shorter[] = {"ECHSHIM_MODE=strict", "ECHSHIM_TIMEOUT_MS=300", NULL};
+    result = world_shell(world, RUN_SHIM, shorter, CURL);
+    expect_exit(&result, 35, NULL);
+    cr_assert_eq(world_report_count(world, "refused"), 1u);
+    world_expect_hidden(world);
+}
+
+/* ECHSHIM_TIMEOUT_MS bounds what is shorter, too. */
+Test(unhelpful, a_shorter_bound_is_kept)
+{
+    struct world *world = start((const char *[]){"--type", "65", "--drop", "all", NULL});
+    double without = time_of(world, RUN_PLAIN, CURL, "hello from " INNER_NAME "\n");
+    char *const shorter[] = {"ECHSHIM_TIMEOUT_MS=20", NULL};
+    double begun = seconds();
+    struct run_result result = world_shell(world, RUN_SHIM, shorter, CURL);
+    double with = seconds() - begun;
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+    cr_assert_lt(with - without, 0.2, "%f s more", with - without);
+}
+
+Test(unhelpful, a_resolver_that_refuses_edns)
+{
+    struct world *world = start((const char *[]){"--edns", "formerr", NULL});
+    (void)time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
+    world_expect_accepted(world, 1);
+}
+
+Test(unhelpful, a_resolver_that_drops_edns)
+{
+    struct world *world = start((const char *[]){"--edns", "drop", NULL});
+    (void)time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
+    char *const strict[] = {"ECHSHIM_MODE=strict", NULL};
+    struct run_result result = world_shell(world, RUN_SHIM, strict, WGET);
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+    world_expect_accepted(world, 2);
+}
