@@ -109,10 +109,12 @@ void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason)
 
 void dns_tickets_requeue(struct dns_channel *channel, enum dns_reason reason)
 {
+    bool counts = !channel->connection.proven || reason == DNS_REASON_TIMEOUT;
     for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_SENT) {
+        if (one->state != DNS_TICKET_SENT && one->state != DNS_TICKET_RETURNED) {
             continue;
         }
+        one->tries -= counts ? 0 : 1;
         if (one->tries >= DNS_TRIES_MAX) {
             dns_ticket_done(channel, one, reason, (struct bytes){0});
         } else {
@@ -417,7 +419,7 @@ void dns_channel_after_fork_child(struct dns_channel *channel)
     channel->led = false;
     dns_connection_clear(channel);
     for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == DNS_TICKET_SENT) {
+        if (one->state == DNS_TICKET_SENT || one->state == DNS_TICKET_RETURNED) {
             one->state = DNS_TICKET_QUEUED;
             one->tries = 0;
         }

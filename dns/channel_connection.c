@@ -15,6 +15,7 @@ enum {
     READS_MAX = 64,          /* likewise */
     CHUNK = 16384,           /* a TLS record */
     TRY_ADDRESS_US = 500000, /* where there is another address */
+    LEAVE_US = 500000,       /* how long a server that leaves is waited for */
 };
 
 /* ---- ends ---- */
@@ -36,8 +37,8 @@ void dns_connection_clear(struct dns_channel *channel)
 
 void dns_connection_drop(struct dns_channel *channel, enum dns_reason reason)
 {
-    dns_connection_clear(channel);
     dns_tickets_requeue(channel, reason);
+    dns_connection_clear(channel);
 }
 
 /* No connection could be made: nobody is helped by trying at once again. */
@@ -316,6 +317,21 @@ static enum dns_reason receive_all(struct dns_channel *channel)
     return reason;
 }
 
+/* A server that leaves still answers what it took (RFC 9113, 6.8); for a moment that is waited for.
+ * True: it is of no more use. */
+static bool has_left(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    uint64_t now_us = channel->io->now_us();
+    if (!connection->framing->leaves) {
+        return false;
+    }
+    if (connection->leave_us == 0) {
+        connection->leave_us = now_us + LEAVE_US;
+    }
+    return !dns_tickets_any(channel, DNS_TICKET_SENT) || now_us >= connection->leave_us;
+}
+
 /*
  * Reading comes first: a connection that was closed while it was not looked at is found out before
  * anything is sent on it.
@@ -325,7 +341,7 @@ static enum step step_open(struct dns_channel *channel)
     struct dns_connection *connection = &channel->connection;
     enum dns_reason reason = receive_all(channel);
     if (reason == DNS_REASON_OK) {
-        reason = send_all(channel);
+        reason = has_left(channel) ? DNS_REASON_RESOLVER_CLOSED : send_all(channel);
     }
     if (reason == DNS_REASON_OK) {
         return STEP_WAIT;
@@ -406,6 +422,7 @@ bool dns_connection_wants(const struct dns_channel *channel, struct pollfd *want
     } else if (connection->out.len > 0) {
         events = POLLIN | POLLOUT;
     }
+    sooner(until_us, connection->leave_us);
     for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
         sooner(until_us, doubt_us(channel, one));
     }

@@ -20,7 +20,8 @@ enum {
 
 enum dns_ticket_state {
     DNS_TICKET_QUEUED,
-    DNS_TICKET_SENT, /* or at least given to the connection */
+    DNS_TICKET_SENT,     /* or at least given to the connection */
+    DNS_TICKET_RETURNED, /* the server did not take it: it is for the next connection */
     DNS_TICKET_DONE,
 };
 
@@ -41,6 +42,8 @@ struct dns_ticket {
 /* How messages are put on a connection. `free` for each made. */
 struct dns_framing {
     struct dns_channel *channel;
+    /* The server has said that it takes no more questions; what it took it will answer. */
+    bool leaves;
     /* Whether one more question can be taken now. */
     bool (*has_room)(const struct dns_framing *framing);
     /* Takes the ticket's query. False: no memory. */
@@ -77,6 +80,7 @@ struct dns_connection {
     struct writer out;    /* waits for the TLS layer */
     uint64_t give_up_us;  /* of connecting, where there is another address; 0: never */
     uint64_t received_us; /* when octets of the application came last */
+    uint64_t leave_us;    /* until when a server that leaves is waited for; 0: it does not leave */
     bool proven;          /* an answer came over it */
 };
 
@@ -118,7 +122,12 @@ void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enu
                      struct bytes message);
 /* All that are not done. */
 void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason);
-/* Those that wait for an answer go back into the queue, or fail if that was the last try. */
+/*
+ * The connection ends: those without an answer go back into the queue, or fail with this reason if
+ * that was their last try. A try does not count where the connection has answered something and was
+ * then ended by the server: as long as each connection answers one question, none loses its answer
+ * (RFC 9113, 6.8). While the connection is there still.
+ */
 void dns_tickets_requeue(struct dns_channel *channel, enum dns_reason reason);
 ECH_MUST_USE bool dns_tickets_any(const struct dns_channel *channel, enum dns_ticket_state state);
 /* A new ticket at the end of the queue; NULL with *reason. */

@@ -76,7 +76,6 @@ struct doh2 {
     struct dns_framing framing;
     nghttp2_session *session;
     struct stream *streams;
-    bool goes_away; /* the server takes no more */
 };
 
 static struct stream *stream_of(nghttp2_session *session, int32_t id)
@@ -137,7 +136,7 @@ static int on_frame(nghttp2_session *session, const nghttp2_frame *frame, void *
 {
     struct doh2 *doh2 = context;
     if (frame->hd.type == NGHTTP2_GOAWAY) {
-        doh2->goes_away = true;
+        doh2->framing.leaves = true;
     } else if ((frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA) &&
                (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         struct stream *stream = stream_of(session, frame->hd.stream_id);
@@ -161,8 +160,9 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
             dns_doh_answer(doh2->framing.channel, ticket, &stream->response,
                            wr_view(&stream->body));
         } else if (error == NGHTTP2_REFUSED_STREAM) {
-            /* RFC 9113, 8.7: it was not looked at, and may be asked again; elsewhere. */
-            doh2->goes_away = true;
+            /* RFC 9113, 8.7 and 6.8: it was not looked at, and may be asked again; elsewhere. */
+            doh2->framing.leaves = true;
+            ticket->state = DNS_TICKET_RETURNED;
         } else {
             dns_doh_answer(doh2->framing.channel, ticket, NULL, (struct bytes){0});
         }
@@ -191,7 +191,7 @@ static ssize_t read_query(nghttp2_session *session, int32_t id, uint8_t *out, si
 static bool has_room(const struct dns_framing *framing)
 {
     const struct doh2 *doh2 = (const struct doh2 *)framing;
-    return !doh2->goes_away && nghttp2_session_check_request_allowed(doh2->session) != 0;
+    return !framing->leaves && nghttp2_session_check_request_allowed(doh2->session) != 0;
 }
 
 static nghttp2_nv field(const char *name, const char *value)
@@ -262,8 +262,7 @@ static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
     if (result < 0) {
         return DNS_REASON_HTTP_ANSWER;
     }
-    /* RFC 9113, 6.8: what has no answer yet is asked on another connection. */
-    return doh2->goes_away ? DNS_REASON_RESOLVER_CLOSED : DNS_REASON_OK;
+    return DNS_REASON_OK;
 }
 
 static void ended(struct dns_framing *framing)

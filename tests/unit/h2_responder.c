@@ -121,6 +121,13 @@ static void act_on(struct h2 *h2, struct request *request)
         nghttp2_submit_goaway(h2->session, NGHTTP2_FLAG_NONE, request->id, NGHTTP2_NO_ERROR, NULL,
                               0);
         break;
+    case GO_AWAY_LATER:
+    case GO_AWAY_AND_HANG:
+        (void)nghttp2_submit_shutdown_notice(h2->session);
+        if (reply.act == GO_AWAY_LATER) {
+            send_reply(h2, request, &reply);
+        }
+        break;
     case RESET:
         nghttp2_submit_rst_stream(h2->session, NGHTTP2_FLAG_NONE, request->id,
                                   NGHTTP2_REFUSED_STREAM);
@@ -151,6 +158,7 @@ static int on_request(nghttp2_session *session, const nghttp2_frame *frame, void
     bool request = frame->hd.type == NGHTTP2_DATA || frame->hd.type == NGHTTP2_HEADERS;
     if (request && (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0) {
         struct request *whole = request_of(h2, frame->hd.stream_id);
+        whole->connection = h2->peer->number;
         whole->number = atomic_fetch_add(&h2->peer->responder->queries, 1);
         act_on(h2, whole);
     }

@@ -15,9 +15,11 @@ enum act {
     CANCEL,  /* RST_STREAM with INTERNAL_ERROR */
     GO_AWAY, /* without an answer, and before the request as it were */
     REPLY_THEN_GO_AWAY,
-    HALF_BODY,  /* and then RST_STREAM */
-    GARBAGE,    /* no frames at all */
-    HALF_CLOSE, /* close_notify, no answer */
+    GO_AWAY_LATER,    /* that it will leave, but takes what is on its way; then the answer */
+    GO_AWAY_AND_HANG, /* the same, without the answer */
+    HALF_BODY,        /* and then RST_STREAM */
+    GARBAGE,          /* no frames at all */
+    HALF_CLOSE,       /* close_notify, no answer */
 };
 
 /* What is being sent. */
@@ -31,8 +33,9 @@ struct request {
     struct sending sending;
     struct request *next; /* of the connection */
     int32_t id;
-    unsigned number;   /* of all requests */
-    char fields[1024]; /* "name: value\n" */
+    unsigned number;     /* of all requests */
+    unsigned connection; /* how many connections came before its own */
+    char fields[1024];   /* "name: value\n" */
     uint8_t body[65535];
     size_t body_len;
 };
