@@ -125,6 +125,8 @@ struct shim_stub {
     bool (*output_stopped)(void);
     /* The path of the executable, or NULL. */
     const char *(*program)(void);
+    /* Is this the first refusal of a handshake of this SSL, of a library that is not supported? */
+    bool (*first_refusal)(const SSL *ssl, int fd, const char *name);
 };
 
 /* What the engine offers to the stub. Every function leaves errno as it was unless it says so. */
@@ -148,15 +150,14 @@ struct shim_engine {
 
     /*
      * A context was made. True if handshakes on it are in our hand; false if they cannot be (the
-     * library is no OpenSSL that we know) and policy lets them pass; then nothing of ours is on the
-     * context. *refuse is set where policy says that TLS must not be possible with it (strict).
+     * library is no OpenSSL that we know, no memory); then nothing of ours is on the context.
      */
-    bool (*openssl_context)(struct shim_library *library, SSL_CTX *context, bool *refuse);
+    bool (*openssl_context)(struct shim_library *library, SSL_CTX *context);
     /* The library that made this SSL, or NULL if it is not known. Asked only where a process has
      * two of them. */
     struct shim_library *(*openssl_library_of)(const SSL *ssl);
-    /* A call that may start a handshake is about to be made. False: it must fail instead.
-     * `connect`: by SSL_connect. */
+    /* A call that may start a handshake is about to be made. False: it must fail instead, and that
+     * was reported. `connect`: by SSL_connect. */
     bool (*openssl_before)(struct shim_library *library, SSL *ssl, bool connect);
     /* It returned; clears up after a finished exchange. */
     void (*openssl_after)(struct shim_library *library, SSL *ssl);

@@ -14,66 +14,57 @@ enum {
     ENCRYPTED_CLIENT_HELLO = 0xfe0d
 };
 
-static bool context(struct shim_library *library, SSL_CTX *ctx, bool *refuse)
+static bool context(struct shim_library *library, SSL_CTX *ctx)
 {
-    static char ours; /* its address marks a context that is ours */
     int saved = errno;
     struct openssl *openssl = openssl_of(library);
     bool armed = false;
-    if (openssl == NULL || !openssl->supported) {
-        *refuse = shim_engine_state()->settings.mode == SHIM_MODE_STRICT;
-    } else if (openssl->SSL_CTX_get_ex_data(ctx, openssl->context_index) != NULL) {
-        armed = true; /* SSL_CTX_new calls SSL_CTX_new_ex in some versions: twice is once */
-    } else {
+    if (openssl != NULL && openssl->supported) {
         openssl->ERR_set_mark();
-        /*
-         * The contexts: with ClientHello alone a HelloRetryRequest that answers the extension would
-         * be refused, and without EncryptedExtensions so would retry_configs.
-         */
+        if (openssl->default_security == NULL) {
+            openssl->default_security = openssl->SSL_CTX_get_security_callback(ctx);
+        }
+        /* SSL_CTX_new calls SSL_CTX_new_ex in some versions: the second time the extension is there
+         * already, and the context is known. */
         armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS,
                                                 openssl_extension_add, NULL, openssl,
-                                                openssl_extension_parse, openssl) == 1 &&
-                openssl->SSL_CTX_set_ex_data(ctx, openssl->context_index, &ours) == 1;
+                                                openssl_extension_parse, openssl) == 1
+                    ? openssl_context_note(openssl, ctx)
+                    : openssl_context_armed(ctx);
         openssl->ERR_pop_to_mark();
     }
     errno = saved;
     return armed;
 }
 
-/* Is what was decided still for the handshake that is about to start? */
-static bool decided(const struct openssl_connection *connection, const char *server_name)
+/*
+ * A client's handshake is about to start. It is decided about when the hello is made, so that
+ * whatever the application changes until then counts. Without memory nothing is watched, and the
+ * extension, which needs some too, lets the handshake fail.
+ */
+static void watch(const struct openssl *openssl, SSL *ssl)
 {
-    switch (connection->phase) {
-    case OPENSSL_ARMED:
-        return shim_session_is_for(connection->session, server_name);
-    case OPENSSL_GREASE:
-        return !connection->hello_made && shim_session_is_for(connection->session, server_name);
-    case OPENSSL_PASS:
-        return !connection->hello_made;
-    default:
-        return false;
+    int saved = errno;
+    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+    if (connection != NULL) {
+        if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
+            openssl_reset(connection); /* of an earlier handshake */
+        }
+        (void)openssl_versions_watch(connection);
     }
+    errno = saved;
 }
 
 static bool before(struct shim_library *library, SSL *ssl, bool connect)
 {
-    const struct openssl *openssl = library->engine_data;
-    if (openssl == NULL || !openssl->supported || openssl->SSL_in_before(ssl) == 0 ||
-        (!connect && openssl->SSL_is_server(ssl) != 0)) {
-        return true;
+    const struct openssl *openssl = openssl_supported(library);
+    if (openssl == NULL) {
+        return openssl_foreign_allows(library, ssl, connect);
     }
-    int saved = errno;
-    bool goes_on = false;
-    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
-    if (connection != NULL) {
-        goes_on = true;
-        if (!decided(connection, openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name))) {
-            openssl_reset(connection);
-            goes_on = openssl_decide(connection);
-        }
+    if (openssl->SSL_in_before(ssl) != 0 && (connect || openssl->SSL_is_server(ssl) == 0)) {
+        watch(openssl, ssl);
     }
-    errno = saved;
-    return goes_on;
+    return true;
 }
 
 /* Out of the data path. A hello that went out in clear keeps its versions until the handshake is
@@ -106,44 +97,38 @@ static bool is_over(const struct openssl_connection *connection)
     }
 }
 
-/* The call ended before a hello was made (no side was set, no transport): the next one may be for
- * another name. */
+/* The call ended before a hello was made (no side was set, no transport), or none may be made. */
 static bool came_to_nothing(const struct openssl_connection *connection)
 {
-    return !connection->hello_made &&
-           (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_ARMED);
+    return connection->phase == OPENSSL_FAILED ||
+           (!connection->hello_made && connection->security != NULL);
 }
 
 static void after(struct shim_library *library, SSL *ssl)
 {
-    const struct openssl *openssl = library->engine_data;
-    if (openssl == NULL || !openssl->supported) {
+    if (openssl_supported(library) == NULL) {
         return;
     }
-    struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection != NULL && came_to_nothing(connection)) {
         int saved = errno;
         openssl_reset(connection);
         errno = saved;
-        return;
+    } else if (connection != NULL && is_over(connection)) {
+        step_out(connection);
     }
-    if (connection == NULL || !is_over(connection)) {
-        return;
-    }
-    step_out(connection);
 }
 
 static BIO *visible_bio(struct shim_library *library, BIO *bio)
 {
-    const struct openssl *openssl = library->engine_data;
-    return openssl != NULL && openssl->supported ? openssl_filter_below(openssl, bio) : bio;
+    const struct openssl *openssl = openssl_supported(library);
+    return openssl != NULL ? openssl_filter_below(openssl, bio) : bio;
 }
 
 static struct openssl_connection *exchanging(const struct shim_library *library, const SSL *ssl)
 {
-    const struct openssl *openssl = library->engine_data;
     struct openssl_connection *connection =
-        openssl != NULL && openssl->supported ? openssl_connection_get(openssl, ssl) : NULL;
+        openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
     return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
 }
 

@@ -12,6 +12,7 @@
 #include <openssl/ssl.h>
 #include <stdatomic.h>
 
+#include "dns/name.h"
 #include "shim/abi.h"
 #include "shim/session.h"
 
@@ -22,12 +23,10 @@
     F(BIO_ctrl)                                                                                    \
     F(BIO_find_type)                                                                               \
     F(BIO_free)                                                                                    \
-    F(BIO_get_data)                                                                                \
     F(BIO_get_new_index)                                                                           \
     F(BIO_get_retry_reason)                                                                        \
     F(BIO_meth_new)                                                                                \
     F(BIO_meth_set_callback_ctrl)                                                                  \
-    F(BIO_meth_set_create)                                                                         \
     F(BIO_meth_set_ctrl)                                                                           \
     F(BIO_meth_set_destroy)                                                                        \
     F(BIO_meth_set_read)                                                                           \
@@ -37,7 +36,6 @@
     F(BIO_next)                                                                                    \
     F(BIO_ptr_ctrl)                                                                                \
     F(BIO_read)                                                                                    \
-    F(BIO_set_data)                                                                                \
     F(BIO_set_flags)                                                                               \
     F(BIO_set_init)                                                                                \
     F(BIO_set_next)                                                                                \
@@ -47,14 +45,16 @@
     F(BIO_write)                                                                                   \
     F(CRYPTO_get_ex_new_index)                                                                     \
     F(ERR_pop_to_mark)                                                                             \
+    F(ERR_load_strings)                                                                            \
+    F(ERR_reason_error_string)                                                                     \
     F(ERR_set_mark)                                                                                \
     F(OPENSSL_sk_free)                                                                             \
     F(OPENSSL_sk_num)                                                                              \
+    F(OPENSSL_sk_value)                                                                            \
     F(OpenSSL_version_num)                                                                         \
     F(SSL_CIPHER_get_protocol_id)                                                                  \
     F(SSL_CTX_add_custom_ext)                                                                      \
-    F(SSL_CTX_get_ex_data)                                                                         \
-    F(SSL_CTX_set_ex_data)                                                                         \
+    F(SSL_CTX_get_security_callback)                                                               \
     F(SSL_SESSION_get0_cipher)                                                                     \
     F(SSL_SESSION_get0_ticket)                                                                     \
     F(SSL_SESSION_get_protocol_version)                                                            \
@@ -64,12 +64,13 @@
     F(SSL_get1_supported_ciphers)                                                                  \
     F(SSL_get_SSL_CTX)                                                                             \
     F(SSL_get_client_random)                                                                       \
-    F(SSL_get_ex_data)                                                                             \
     F(SSL_get_fd)                                                                                  \
     F(SSL_get_options)                                                                             \
     F(SSL_get_rbio)                                                                                \
+    F(SSL_get_security_callback)                                                                   \
     F(SSL_get_servername)                                                                          \
     F(SSL_get_session)                                                                             \
+    F(SSL_get_state)                                                                               \
     F(SSL_get_wbio)                                                                                \
     F(SSL_in_before)                                                                               \
     F(SSL_is_dtls)                                                                                 \
@@ -78,16 +79,19 @@
     F(SSL_renegotiate_pending)                                                                     \
     F(SSL_set0_rbio)                                                                               \
     F(SSL_set0_wbio)                                                                               \
-    F(SSL_set_ex_data)                                                                             \
-    F(SSL_set_options)
+    F(SSL_set_options)                                                                             \
+    F(SSL_set_security_callback)
+
+/* What SSL_set_security_callback takes. */
+typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
+                             int number, void *other, void *argument);
 
 struct openssl {
     struct shim_library *library;
-    bool supported;    /* false: nothing below may be used */
-    int context_index; /* of ex_data: a context of ours has a value there */
-    int ssl_index;     /* of ex_data: struct openssl_connection */
-    int filter_type;
+    bool supported; /* false: nothing below may be used */
     BIO_METHOD *filter_method;
+    openssl_security *default_security; /* of a context that nobody changed */
+    ERR_STRING_DATA reason_text[2];     /* that was added to the library's own; ends with zeros */
 #define F(name) __typeof__(&name) name;
     SHIM_OPENSSL_FUNCTIONS(F)
 #undef F
@@ -103,34 +107,67 @@ enum openssl_phase {
     OPENSSL_STARTED, /* the filter is in, the hello is being made or gone */
     OPENSSL_CLEAR, /* ECH was securely disabled: the hello went out in clear, the filter is out, and
                       a second hello has to list what the first one did */
-    OPENSSL_DONE,  /* the exchange was accepted and the filter is out, or GREASE is over */
+    OPENSSL_FAILED, /* decided: no hello may be made */
+    OPENSSL_DONE,   /* the exchange was accepted and the filter is out, or GREASE is over */
 };
 
-/* One SSL. Shared by its ex_data and the filter BIOs, which OpenSSL frees in no order that we know.
- */
+/* What our security callback (openssl_versions.c) makes of the versions. */
+enum openssl_versions {
+    OPENSSL_VERSIONS_OWN,   /* the application's */
+    OPENSSL_VERSIONS_TLS13, /* TLS 1.3 alone */
+    OPENSSL_VERSIONS_NONE,  /* none: the handshake is to fail */
+};
+
+/* One SSL. Shared by the table of SSLs and the filter BIOs, which OpenSSL frees in no order that we
+ * know. */
 struct openssl_connection {
     atomic_int references;
     const struct openssl *openssl;
     SSL *ssl; /* NULL once it is being freed */
     enum openssl_phase phase;
-    bool hello_made; /* the custom extension was asked for since the decision */
+    char server_name[DNS_HOST_SIZE]; /* that the decision was made for */
+    bool hello_made;                 /* the custom extension was asked for since the decision */
     unsigned char random[SSL3_RANDOM_SIZE]; /* of the hello that it was asked for */
     bool quic;
     struct shim_session *session;
     int filters;        /* how many filter BIOs are alive: 0, 1 or 2 */
     unsigned replacing; /* depth of calls that put other BIOs under the SSL */
     size_t taken;       /* octets of a write that were taken before the transport said "later" */
-    bool minimum_raised;
-    long minimum;     /* the application's own, while raised */
+    bool unflushed;     /* octets of ours were written, and the transport was not flushed since */
+    openssl_security *security; /* the application's own, while ours is in its place; else NULL */
+    enum openssl_versions versions;
+    bool deciding;    /* the security callback is ours, and nothing else than the application's */
     bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING is to be given back */
-    bool late;        /* no hook saw the handshake start */
+    bool late;        /* the hello was half made when it was decided about */
 };
+
+/* ---- openssl_library.c ---- */
 
 /* The table of a library, made at the first call; never NULL but for want of memory. Look at
  * `supported`. */
 struct openssl *openssl_of(struct shim_library *library);
+/* The same, if it was made and the library is supported; else NULL. */
+const struct openssl *openssl_supported(const struct shim_library *library);
+/* Around fork. */
+void openssl_library_lock(void);
+void openssl_library_unlock(void);
+
+/* ---- openssl_foreign.c ---- */
+
+/* May a call that may start a handshake be made, with a library that is not supported? If not, that
+ * is reported. */
+bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect);
+
+/* ---- openssl_objects.c ---- */
+
+/* Has OpenSSL tell when an SSL or SSL_CTX comes and goes. False if it cannot. */
+bool openssl_objects_notice(struct openssl *openssl);
+/* Do handshakes on this context call our extension? Notes that they do; false for want of memory.
+ */
+bool openssl_context_armed(const SSL_CTX *context);
+bool openssl_context_note(const struct openssl *openssl, const SSL_CTX *context);
 /* The connection that an SSL already has, or NULL. */
-struct openssl_connection *openssl_connection_get(const struct openssl *openssl, const SSL *ssl);
+struct openssl_connection *openssl_connection_get(const SSL *ssl);
 /* The same, made if need be; NULL for want of memory. */
 struct openssl_connection *openssl_connection_need(const struct openssl *openssl, SSL *ssl);
 void openssl_connection_release(struct openssl_connection *connection);
@@ -150,6 +187,25 @@ bool openssl_filter_installed(const struct openssl_connection *connection);
 void openssl_filter_remove(struct openssl_connection *connection);
 /* The BIO under one of our filters; any other BIO is returned as it is. */
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
+/* Around fork. */
+void openssl_filter_lock(void);
+void openssl_filter_unlock(void);
+
+/* ---- openssl_versions.c ---- */
+
+/*
+ * Puts our security callback in front of the application's. It calls openssl_decide when libssl
+ * begins to build the ClientHello, after the last callback in which programs change settings.
+ * False for a library that does not keep it.
+ */
+bool openssl_versions_watch(struct openssl_connection *connection);
+/* Is it still there? The application may have set another, or another context. */
+bool openssl_versions_watched(const struct openssl_connection *connection);
+/* Gives the application's callback back. */
+void openssl_versions_unwatch(struct openssl_connection *connection);
+/* Restricts a watched SSL to TLS 1.3. False if it would not offer TLS 1.3: nothing is changed
+ * then. */
+bool openssl_versions_restrict(struct openssl_connection *connection);
 
 /* ---- the callbacks of the custom extension, openssl_hello.c ---- */
 
@@ -170,12 +226,9 @@ int openssl_grease_parse(unsigned context, struct bytes extension_data, int *ale
 
 /* ---- openssl_hello.c ---- */
 
-/* Decides what becomes of a handshake that is about to start. False: it must fail. */
+/* Decides what becomes of a watched SSL whose hello is about to be made. False: it must fail. */
 bool openssl_decide(struct openssl_connection *connection);
 /* Ends what was decided, and gives the SSL back as the application left it. */
 void openssl_reset(struct openssl_connection *connection);
-/* Raises the minimum version to TLS 1.3, or gives the application's own back. */
-bool openssl_minimum_raise(struct openssl_connection *connection);
-void openssl_minimum_restore(struct openssl_connection *connection);
 
 #endif

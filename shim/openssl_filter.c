@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/object_table.h"
 #include "shim/openssl.h"
 
 enum { CHUNK = 4096, RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY };
@@ -27,7 +28,7 @@ static void copy_retry(const struct openssl *openssl, BIO *bio, BIO *next)
 
 /* Hands what waits for the network to the BIO below. 1: all of it went; else what BIO_write said.
  */
-static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
+static int write_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
     struct ech_exchange *exchange = shim_session_exchange(connection->session);
@@ -40,14 +41,77 @@ static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
             return written;
         }
         shim_session_net_took(connection->session, (size_t)written);
+        connection->unflushed = true;
     }
     return 1;
 }
 
 /*
- * After a rejection the connection under the BIO below is a new one. What a memory BIO still holds
- * of the old one is stale.
+ * The same, and has the BIO below send it: one that gathers octets (BIO_f_buffer) would hold them
+ * back. libssl flushes what it writes by itself, but it does not know of a retry's hello, or of how
+ * an outer handshake ends.
  */
+static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
+{
+    const struct openssl *openssl = connection->openssl;
+    int written = write_to_net(connection, bio, next);
+    if (written <= 0 || !connection->unflushed) {
+        return written;
+    }
+    long flushed = openssl->BIO_ctrl(next, BIO_CTRL_FLUSH, 0, NULL);
+    if (flushed <= 0) {
+        copy_retry(openssl, bio, next);
+        if (openssl->BIO_test_flags(next, BIO_FLAGS_SHOULD_RETRY) != 0) {
+            return -1;
+        }
+        /* A BIO that does not know the command has nothing to flush; if it has failed, reading
+         * from it tells. */
+    }
+    connection->unflushed = false;
+    return 1;
+}
+
+/* How many octets a BIO of the chain holds by itself, which it read before and has not given out.
+ * Only of OpenSSL's own kinds: what others answer to the question cannot be trusted (curl's own BIO
+ * calls itself a memory BIO, and reads a socket; others say 1 to every question). */
+static long held_octets(const struct openssl *openssl, BIO *bio)
+{
+    long pending;
+    long below = 0;
+    switch (openssl->BIO_method_type(bio)) {
+    case BIO_TYPE_MEM:
+    case BIO_TYPE_BIO:
+        return openssl->BIO_ctrl(bio, BIO_CTRL_PENDING, 0, NULL);
+    case BIO_TYPE_BUFFER:
+        /* If it holds none it says what the BIO below does. */
+        pending = openssl->BIO_ctrl(bio, BIO_CTRL_PENDING, 0, NULL);
+        if (openssl->BIO_next(bio) != NULL) {
+            below = openssl->BIO_ctrl(openssl->BIO_next(bio), BIO_CTRL_PENDING, 0, NULL);
+        }
+        return pending != below ? pending : 0;
+    default:
+        return 0;
+    }
+}
+
+/* What the BIOs below have read of the old connection is stale. The lowest comes first, so that
+ * none can pass its octets up. */
+static void drop_stale(const struct openssl *openssl, BIO *bio)
+{
+    if (bio == NULL) {
+        return;
+    }
+    drop_stale(openssl, openssl->BIO_next(bio));
+    uint8_t stale[CHUNK];
+    for (long held = held_octets(openssl, bio); held > 0; held = held_octets(openssl, bio)) {
+        int part = held < (long)sizeof stale ? (int)held : (int)sizeof stale;
+        if (openssl->BIO_read(bio, stale, part) <= 0) {
+            break;
+        }
+    }
+}
+
+/* After a rejection the connection under the BIO below is a new one. */
 static void change_connection(struct openssl_connection *connection, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
@@ -55,16 +119,9 @@ static void change_connection(struct openssl_connection *connection, BIO *next)
     if (connection->late && shim_session_disabled(connection->session)) {
         /* The hello goes in clear, and a HelloRetryRequest to it does not come by us before libssl
          * begins the second one: like the first (openssl_extension_parse says why). */
-        openssl_minimum_restore(connection);
+        connection->versions = OPENSSL_VERSIONS_OWN;
     }
-    if (openssl->BIO_method_type(next) == BIO_TYPE_MEM) {
-        /* Only what it says it holds: curl's own BIO calls itself a memory BIO and reads a socket.
-         */
-        uint8_t stale[CHUNK];
-        while (openssl->BIO_ctrl(next, BIO_CTRL_PENDING, 0, NULL) > 0 &&
-               openssl->BIO_read(next, stale, sizeof stale) > 0) {
-        }
-    }
+    drop_stale(openssl, next);
 }
 
 /*
@@ -92,9 +149,9 @@ static int filter_write(struct openssl_connection *connection, BIO *bio, const c
                               bytes_of(data + connection->taken, octets - connection->taken));
         connection->taken = octets;
     }
-    int flushed = flush_to_net(connection, bio, next);
-    if (flushed <= 0) {
-        return flushed;
+    int written = write_to_net(connection, bio, next);
+    if (written <= 0) {
+        return written;
     }
     connection->taken = 0;
     return length;
@@ -202,108 +259,102 @@ static long filter_callback_ctrl(struct openssl_connection *connection, BIO *bio
     return next != NULL ? connection->openssl->BIO_callback_ctrl(next, command, callback) : 0;
 }
 
-static int filter_destroy(struct openssl_connection *connection)
+/* ---- the BIO method ---- */
+
+/*
+ * Which BIOs are our filters: a table of our own. Neither the type of a BIO tells, for programs
+ * take numbers for their own types that nobody gave them, nor is a callback told more than the BIO,
+ * which only its own library can read.
+ */
+static struct shim_object_table filters = SHIM_OBJECT_TABLE_INIT;
+
+void openssl_filter_lock(void)
 {
-    connection->filters--;
-    openssl_connection_release(connection);
+    shim_object_table_lock(&filters);
+}
+
+void openssl_filter_unlock(void)
+{
+    shim_object_table_unlock(&filters);
+}
+
+/* NULL if the BIO is none of ours. */
+static struct openssl_connection *connection_of(const BIO *bio)
+{
+    struct shim_object_entry entry;
+    return bio != NULL && shim_object_get(&filters, bio, &entry) ? entry.value : NULL;
+}
+
+static int on_write(BIO *bio, const char *data, int length)
+{
+    struct openssl_connection *connection = connection_of(bio);
+    return connection != NULL ? filter_write(connection, bio, data, length) : -1;
+}
+
+static int on_read(BIO *bio, char *out, int size)
+{
+    struct openssl_connection *connection = connection_of(bio);
+    return connection != NULL ? filter_read(connection, bio, out, size) : -1;
+}
+
+static long on_ctrl(BIO *bio, int command, long number, void *pointer)
+{
+    struct openssl_connection *connection = connection_of(bio);
+    return connection != NULL ? filter_ctrl(connection, bio, command, number, pointer) : 0;
+}
+
+static long on_callback_ctrl(BIO *bio, int command, BIO_info_cb *callback)
+{
+    struct openssl_connection *connection = connection_of(bio);
+    return connection != NULL ? filter_callback_ctrl(connection, bio, command, callback) : 0;
+}
+
+static int on_destroy(BIO *bio)
+{
+    struct shim_object_entry entry;
+    if (shim_object_remove(&filters, bio, &entry)) {
+        struct openssl_connection *connection = entry.value;
+        connection->filters--;
+        openssl_connection_release(connection);
+    }
     return 1;
 }
 
-/*
- * A callback is given a BIO and nothing else, and only its own library's BIO_get_data reads that.
- * So each library has callbacks of its own, which know its table: as many as there are slots.
- */
-enum { SLOTS = 4 };
-static struct openssl *slots[SLOTS];
-
-#define SLOT_CALLBACKS(slot)                                                                       \
-    static int write_##slot(BIO *bio, const char *data, int length)                                \
-    {                                                                                              \
-        return filter_write(slots[slot]->BIO_get_data(bio), bio, data, length);                    \
-    }                                                                                              \
-    static int read_##slot(BIO *bio, char *out, int size)                                          \
-    {                                                                                              \
-        return filter_read(slots[slot]->BIO_get_data(bio), bio, out, size);                        \
-    }                                                                                              \
-    static long ctrl_##slot(BIO *bio, int command, long number, void *pointer)                     \
-    {                                                                                              \
-        return filter_ctrl(slots[slot]->BIO_get_data(bio), bio, command, number, pointer);         \
-    }                                                                                              \
-    static long callback_ctrl_##slot(BIO *bio, int command, BIO_info_cb *callback)                 \
-    {                                                                                              \
-        return filter_callback_ctrl(slots[slot]->BIO_get_data(bio), bio, command, callback);       \
-    }                                                                                              \
-    static int create_##slot(BIO *bio)                                                             \
-    {                                                                                              \
-        slots[slot]->BIO_set_init(bio, 1);                                                         \
-        return 1;                                                                                  \
-    }                                                                                              \
-    static int destroy_##slot(BIO *bio)                                                            \
-    {                                                                                              \
-        struct openssl_connection *connection = slots[slot]->BIO_get_data(bio);                    \
-        return connection != NULL ? filter_destroy(connection) : 1;                                \
-    }
-
-SLOT_CALLBACKS(0)
-SLOT_CALLBACKS(1)
-SLOT_CALLBACKS(2)
-SLOT_CALLBACKS(3)
-
-struct slot_callbacks {
-    int (*write)(BIO *, const char *, int);
-    int (*read)(BIO *, char *, int);
-    long (*ctrl)(BIO *, int, long, void *);
-    long (*callback_ctrl)(BIO *, int, BIO_info_cb *);
-    int (*create)(BIO *);
-    int (*destroy)(BIO *);
-};
-
-#define SLOT(slot)                                                                                 \
-    {                                                                                              \
-        write_##slot, read_##slot, ctrl_##slot, callback_ctrl_##slot, create_##slot,               \
-            destroy_##slot                                                                         \
-    }
-static const struct slot_callbacks callbacks[SLOTS] = {SLOT(0), SLOT(1), SLOT(2), SLOT(3)};
-
 bool openssl_filter_init(struct openssl *openssl)
 {
-    size_t slot = 0;
-    while (slot < SLOTS && slots[slot] != NULL) {
-        slot++;
-    }
-    int index = slot < SLOTS ? openssl->BIO_get_new_index() : -1;
-    if (index < 0) {
-        return false;
-    }
-    openssl->filter_type = index | BIO_TYPE_FILTER;
-    BIO_METHOD *method = openssl->BIO_meth_new(openssl->filter_type, "hello exchange");
-    const struct slot_callbacks *own = &callbacks[slot];
-    if (method == NULL || openssl->BIO_meth_set_write(method, own->write) != 1 ||
-        openssl->BIO_meth_set_read(method, own->read) != 1 ||
-        openssl->BIO_meth_set_ctrl(method, own->ctrl) != 1 ||
-        openssl->BIO_meth_set_callback_ctrl(method, own->callback_ctrl) != 1 ||
-        openssl->BIO_meth_set_create(method, own->create) != 1 ||
-        openssl->BIO_meth_set_destroy(method, own->destroy) != 1) {
+    int index = openssl->BIO_get_new_index();
+    BIO_METHOD *method =
+        index >= 0 ? openssl->BIO_meth_new(index | BIO_TYPE_FILTER, "hello exchange") : NULL;
+    if (method == NULL || openssl->BIO_meth_set_write(method, on_write) != 1 ||
+        openssl->BIO_meth_set_read(method, on_read) != 1 ||
+        openssl->BIO_meth_set_ctrl(method, on_ctrl) != 1 ||
+        openssl->BIO_meth_set_callback_ctrl(method, on_callback_ctrl) != 1 ||
+        openssl->BIO_meth_set_destroy(method, on_destroy) != 1) {
         return false;
     }
     openssl->filter_method = method;
-    slots[slot] = openssl;
     return true;
 }
 
 static BIO *filter_new(struct openssl_connection *connection, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
+    const struct shim_object_entry entry = {.owner = openssl->library, .value = connection};
     BIO *filter = openssl->BIO_new(openssl->filter_method);
-    if (filter != NULL) {
-        atomic_fetch_add(&connection->references, 1);
-        connection->filters++;
-        openssl->BIO_set_data(filter, connection);
-        /* Not BIO_push: it would leave a pointer to us in the application's BIO. The reference is
-         * ours. */
-        openssl->BIO_up_ref(next);
-        openssl->BIO_set_next(filter, next);
+    if (filter == NULL) {
+        return NULL;
     }
+    if (!shim_object_put(&filters, filter, &entry)) {
+        openssl->BIO_free(filter);
+        return NULL;
+    }
+    atomic_fetch_add(&connection->references, 1);
+    connection->filters++;
+    openssl->BIO_set_init(filter, 1);
+    /* Not BIO_push: it would leave a pointer to us in the application's BIO. The reference is ours.
+     */
+    openssl->BIO_up_ref(next);
+    openssl->BIO_set_next(filter, next);
     return filter;
 }
 
@@ -342,21 +393,17 @@ bool openssl_filter_install(struct openssl_connection *connection)
     return true;
 }
 
-static bool is_filter(const struct openssl *openssl, const BIO *bio)
-{
-    return bio != NULL && openssl->BIO_method_type(bio) == openssl->filter_type;
-}
-
 bool openssl_filter_installed(const struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
-    return connection->filters > 0 && is_filter(openssl, openssl->SSL_get_rbio(connection->ssl)) &&
-           is_filter(openssl, openssl->SSL_get_wbio(connection->ssl));
+    return connection->filters > 0 &&
+           connection_of(openssl->SSL_get_rbio(connection->ssl)) == connection &&
+           connection_of(openssl->SSL_get_wbio(connection->ssl)) == connection;
 }
 
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio)
 {
-    return is_filter(openssl, bio) ? openssl->BIO_next(bio) : bio;
+    return connection_of(bio) != NULL ? openssl->BIO_next(bio) : bio;
 }
 
 void openssl_filter_remove(struct openssl_connection *connection)
@@ -368,8 +415,8 @@ void openssl_filter_remove(struct openssl_connection *connection)
     }
     BIO *rbio = openssl->SSL_get_rbio(ssl);
     BIO *wbio = openssl->SSL_get_wbio(ssl);
-    BIO *rbelow = is_filter(openssl, rbio) ? openssl->BIO_next(rbio) : NULL;
-    BIO *wbelow = is_filter(openssl, wbio) ? openssl->BIO_next(wbio) : NULL;
+    BIO *rbelow = connection_of(rbio) != NULL ? openssl->BIO_next(rbio) : NULL;
+    BIO *wbelow = connection_of(wbio) != NULL ? openssl->BIO_next(wbio) : NULL;
     /* The SSL's references first: freeing the filter frees its own. */
     if (rbelow != NULL) {
         openssl->BIO_up_ref(rbelow);

@@ -15,57 +15,6 @@ static const unsigned char inner_marker[] = {1};
 
 enum { ALERT_INTERNAL_ERROR = 80, ALERT_UNSUPPORTED_EXTENSION = 110 };
 
-/* ---- the version ---- */
-
-bool openssl_minimum_raise(struct openssl_connection *connection)
-{
-    const struct openssl *openssl = connection->openssl;
-    SSL *ssl = connection->ssl;
-    if (connection->minimum_raised) {
-        return true;
-    }
-    connection->minimum = openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL);
-    /* A context of one fixed version says yes and changes nothing. */
-    if (openssl->SSL_ctrl(ssl, SSL_CTRL_SET_MIN_PROTO_VERSION, TLS1_3_VERSION, NULL) != 1 ||
-        openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL) != TLS1_3_VERSION) {
-        return false;
-    }
-    connection->minimum_raised = true;
-    return true;
-}
-
-void openssl_minimum_restore(struct openssl_connection *connection)
-{
-    if (connection->minimum_raised && connection->ssl != NULL) {
-        connection->minimum_raised = false;
-        (void)connection->openssl->SSL_ctrl(connection->ssl, SSL_CTRL_SET_MIN_PROTO_VERSION,
-                                            connection->minimum, NULL);
-    }
-}
-
-/* Raises the minimum if TLS 1.3 is possible here: looks at the maximum first, for a minimum above
- * it ends in an error. */
-static bool try_tls13(struct openssl_connection *connection)
-{
-    const struct openssl *openssl = connection->openssl;
-    SSL *ssl = connection->ssl;
-    long maximum = openssl->SSL_ctrl(ssl, SSL_CTRL_GET_MAX_PROTO_VERSION, 0, NULL);
-    if ((maximum != 0 && maximum < TLS1_3_VERSION) ||
-        (openssl->SSL_get_options(ssl) & SSL_OP_NO_TLSv1_3) != 0 ||
-        !openssl_minimum_raise(connection)) {
-        return false;
-    }
-    /* The application may have left no suite of TLS 1.3. */
-    STACK_OF(SSL_CIPHER) *suites = openssl->SSL_get1_supported_ciphers(ssl);
-    OPENSSL_STACK *stack = (OPENSSL_STACK *)suites;
-    bool some = stack != NULL && openssl->OPENSSL_sk_num(stack) > 0;
-    openssl->OPENSSL_sk_free(stack);
-    if (!some) {
-        openssl_minimum_restore(connection);
-    }
-    return some;
-}
-
 /* ---- the padding extension ---- */
 
 /*
@@ -106,7 +55,7 @@ static uint16_t port_to_connect(const struct openssl *openssl, const SSL *ssl)
 void openssl_reset(struct openssl_connection *connection)
 {
     openssl_filter_remove(connection);
-    openssl_minimum_restore(connection);
+    openssl_versions_unwatch(connection);
     padding_restore(connection);
     shim_session_free(connection->session);
     connection->session = NULL;
@@ -114,25 +63,42 @@ void openssl_reset(struct openssl_connection *connection)
     connection->hello_made = false;
     connection->late = false;
     connection->taken = 0;
+    connection->unflushed = false;
+}
+
+static const char *server_name_of(const struct openssl_connection *connection)
+{
+    const char *name =
+        connection->openssl->SSL_get_servername(connection->ssl, TLSEXT_NAMETYPE_host_name);
+    /* A name too long for the DNS is none. */
+    return name != NULL && strlen(name) < sizeof connection->server_name ? name : "";
+}
+
+/* The session holds no pointer to the facts. */
+static struct shim_session_facts facts_of(struct openssl_connection *connection)
+{
+    const struct openssl *openssl = connection->openssl;
+    SSL *ssl = connection->ssl;
+    struct shim_session_facts facts = {
+        .library = "openssl",
+        .server_name = connection->server_name,
+        .fd = openssl->SSL_get_fd(ssl),
+        .port = port_to_connect(openssl, ssl),
+        .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
+                (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
+        .library_supported = openssl_context_armed(openssl->SSL_get_SSL_CTX(ssl)),
+        .floor = ECH_FLOOR_OPENSSL,
+    };
+    facts.tls13 = !facts.quic && openssl_versions_restrict(connection);
+    return facts;
 }
 
 bool openssl_decide(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
-    SSL *ssl = connection->ssl;
-    const SSL_CTX *context = openssl->SSL_get_SSL_CTX(ssl);
     openssl->ERR_set_mark();
-    struct shim_session_facts facts = {
-        .library = "openssl",
-        .server_name = openssl->SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name),
-        .fd = openssl->SSL_get_fd(ssl),
-        .port = port_to_connect(openssl, ssl),
-        .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
-                (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
-        .library_supported = openssl->SSL_CTX_get_ex_data(context, openssl->context_index) != NULL,
-        .floor = ECH_FLOOR_OPENSSL,
-    };
-    facts.tls13 = !facts.quic && try_tls13(connection);
+    (void)strcpy(connection->server_name, server_name_of(connection));
+    struct shim_session_facts facts = facts_of(connection);
     enum shim_action action = shim_session_begin(&connection->session, &facts);
     bool goes_on = true;
     switch (action) {
@@ -142,19 +108,19 @@ bool openssl_decide(struct openssl_connection *connection)
         padding_stop(connection);
         /* Without the filter's help the call itself has to fail. */
         goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
-        if (!goes_on) {
-            openssl_reset(connection);
-        }
         break;
     case SHIM_ACTION_GREASE:
-        openssl_minimum_restore(connection);
+        connection->versions = OPENSSL_VERSIONS_OWN;
         connection->phase = OPENSSL_GREASE;
         padding_stop(connection);
         break;
     default:
-        openssl_minimum_restore(connection);
+        connection->versions = OPENSSL_VERSIONS_OWN;
         connection->phase = OPENSSL_PASS;
         break;
+    }
+    if (!goes_on) {
+        connection->phase = OPENSSL_FAILED;
     }
     openssl->ERR_pop_to_mark();
     return goes_on;
@@ -171,10 +137,9 @@ static int add_marker(const unsigned char **out, size_t *length)
 
 /* The first hello of a handshake. */
 static int add_to_first(struct openssl_connection *connection, const unsigned char **out,
-                        size_t *length, int *alert)
+                        size_t *length)
 {
     if (!openssl_filter_install(connection)) {
-        *alert = ALERT_INTERNAL_ERROR;
         return -1;
     }
     connection->phase = OPENSSL_STARTED;
@@ -183,25 +148,34 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
 
 /* The one after HelloRetryRequest. */
 static int add_to_second(struct openssl_connection *connection, const unsigned char **out,
-                         size_t *length, int *alert)
+                         size_t *length)
 {
-    if (connection->late && !openssl_minimum_raise(connection)) {
-        *alert = ALERT_INTERNAL_ERROR;
-        return -1;
+    if (connection->late) {
+        connection->versions = OPENSSL_VERSIONS_TLS13;
     }
-    return add_marker(out, length);
+    return openssl_versions_watched(connection) ? add_marker(out, length) : -1;
+}
+
+/* The application's own hello: its callback need not wait for the end of the handshake. */
+static int add_nothing(struct openssl_connection *connection)
+{
+    openssl_versions_unwatch(connection);
+    return 0;
 }
 
 static int add_as_decided(struct openssl_connection *connection, const unsigned char **out,
-                          size_t *length, int *alert)
+                          size_t *length)
 {
     switch (connection->phase) {
     case OPENSSL_ARMED:
-        return add_to_first(connection, out, length, alert);
+        return add_to_first(connection, out, length);
     case OPENSSL_GREASE:
+        openssl_versions_unwatch(connection);
         return openssl_grease_add(connection, out, length);
+    case OPENSSL_FAILED:
+        return -1;
     default:
-        return 0;
+        return add_nothing(connection);
     }
 }
 
@@ -216,35 +190,51 @@ static bool repeats(struct openssl_connection *connection)
     return same && (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_GREASE);
 }
 
+/* Was it decided for the hello that is being made, as it will be? */
+static bool is_decided(const struct openssl_connection *connection)
+{
+    switch (connection->phase) {
+    case OPENSSL_ARMED:
+    case OPENSSL_GREASE:
+    case OPENSSL_PASS:
+        return !connection->hello_made && openssl_versions_watched(connection) &&
+               strcmp(connection->server_name, server_name_of(connection)) == 0;
+    case OPENSSL_FAILED:
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* No hook saw the handshake start, or the settings were changed while the hello was being built. */
+static void decide_late(struct openssl_connection *connection)
+{
+    openssl_reset(connection);
+    connection->late = true;
+    connection->deciding = true;
+    if (!openssl_versions_watch(connection) || !openssl_decide(connection)) {
+        connection->phase = OPENSSL_FAILED;
+    }
+    connection->deciding = false;
+}
+
 static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
-                               size_t *length, int *alert)
+                               size_t *length)
 {
     if (connection->phase == OPENSSL_STARTED &&
         shim_session_awaits_second_hello(connection->session)) {
         /* It must go through the same exchange. */
-        if (!openssl_filter_installed(connection)) {
-            *alert = ALERT_INTERNAL_ERROR;
-            return -1;
-        }
-        return add_to_second(connection, out, length, alert);
+        return openssl_filter_installed(connection) ? add_to_second(connection, out, length) : -1;
     }
     if (connection->phase == OPENSSL_CLEAR ||
         (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session))) {
-        return add_to_second(connection, out, length, alert);
+        return add_to_second(connection, out, length);
     }
-    bool seen = !connection->hello_made &&
-                (connection->phase == OPENSSL_ARMED || connection->phase == OPENSSL_PASS ||
-                 connection->phase == OPENSSL_GREASE);
-    if (!repeats(connection) && !seen) {
-        openssl_reset(connection);
-        connection->late = true;
-        if (!openssl_decide(connection)) {
-            *alert = ALERT_INTERNAL_ERROR;
-            return -1;
-        }
+    if (!repeats(connection) && !is_decided(connection)) {
+        decide_late(connection);
     }
     connection->hello_made = true;
-    return add_as_decided(connection, out, length, alert);
+    return add_as_decided(connection, out, length);
 }
 
 int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
@@ -259,13 +249,12 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
         openssl->SSL_renegotiate_pending(ssl) != 0) {
         return 0;
     }
-    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
-    if (connection == NULL) {
-        *alert = ALERT_INTERNAL_ERROR;
-        return -1;
-    }
     int saved = errno;
-    int result = add_to_client_hello(connection, out, outlen, alert);
+    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+    int result = connection != NULL ? add_to_client_hello(connection, out, outlen) : -1;
+    if (result < 0) {
+        *alert = ALERT_INTERNAL_ERROR;
+    }
     errno = saved;
     return result;
 }
@@ -276,7 +265,7 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
 {
     (void)type, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
-    struct openssl_connection *connection = openssl_connection_get(openssl, ssl);
+    struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection == NULL || openssl->SSL_is_server(ssl) != 0) {
         return 1;
     }
@@ -285,10 +274,10 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
     }
     if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
         /*
-         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when the minimum
-         * was raised, so the second has to start like it.
+         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when its versions
+         * were restricted, so the second has to start like it.
          */
-        openssl_minimum_restore(connection);
+        connection->versions = OPENSSL_VERSIONS_OWN;
     }
     if ((context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0) {
         /* RFC 9849, 5: an answer to the inner variant is unsolicited. */

@@ -220,6 +220,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
         .source = "none",
     };
     session->floor = facts->floor;
+    session->reported = facts->reported;
     session->lead = SHIM_LEAD_NONE;
     wr_init(&session->grease, 0);
     session->decision = decide(session, facts);

@@ -21,6 +21,7 @@ struct shim_session_facts {
     uint16_t port;           /* that a transport not connected yet will connect to; 0: not known */
     bool quic;
     bool library_supported;
+    bool reported; /* another call of the same handshake was refused, and that was reported */
     bool tls13;
     enum ech_padding_floor floor;
 };

@@ -90,6 +90,16 @@ bool stub_connection_port(int fd, uint16_t *port);
  * report or a log. */
 const char *stub_program(void);
 
+/* ---- stub_openssl.c: refusals without an engine, and how OpenSSL tells of one ---- */
+
+/* Must a call that may start a handshake fail, since there is no engine? Tells of it if so. */
+bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect);
+/* Is this the first refusal of a handshake of this SSL, over this descriptor (-1: hidden), for this
+ * name (may be NULL)? */
+bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name);
+/* Leaves the reason in the error queue of the library, and ECONNABORTED in errno. */
+void stub_openssl_refuse(const struct shim_library *library);
+
 /* ---- stub_preload.c ---- */
 
 /* Our own exported function for a hook. */

@@ -95,6 +95,7 @@ static struct shim_stub offer = {
     .complain = stub_complain,
     .output_stopped = stub_output_stopped,
     .program = stub_program,
+    .first_refusal = stub_openssl_first_refusal,
 };
 
 static _Atomic(const struct shim_engine *) loaded;

@@ -116,6 +116,17 @@ static bool peer_port(int fd, uint16_t *port)
     return errno == ENOTCONN && stub_connection_port(fd, port);
 }
 
+bool stub_guard_watches(int fd)
+{
+    uint16_t port;
+    struct shim_way way;
+    if (!peer_port(fd, &port) || stub_port_watched(port)) {
+        return true;
+    }
+    stub_way_find(fd, stub_socket_of(fd), &way);
+    return way.watched;
+}
+
 /* The port that the write goes to. */
 static bool find_port(struct stub_attempt *attempt)
 {

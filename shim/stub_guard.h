@@ -85,6 +85,8 @@ size_t stub_attempt_copy(struct stub_attempt *attempt, size_t at, uint8_t *out, 
 
 /* False: the write must fail; errno is set, the refusal made and told. */
 bool stub_guard_allows(struct stub_attempt *attempt);
+/* Does this connection lead to a watched port, or may it? */
+bool stub_guard_watches(int fd);
 /* What the real call returned. Keeps errno. */
 void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
 
@@ -152,7 +154,13 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way);
 
 /* Reads what is asked for; true if sights outside strict mode are to be told. */
 bool stub_tell_settle(void);
-enum stub_sight { STUB_SIGHT_HELLO, STUB_SIGHT_DATAGRAM, STUB_SIGHT_NAMES, STUB_SIGHT_INNER };
+enum stub_sight {
+    STUB_SIGHT_HELLO,
+    STUB_SIGHT_DATAGRAM,
+    STUB_SIGHT_NAMES,
+    STUB_SIGHT_INNER,
+    STUB_SIGHT_NO_ENGINE,
+};
 /* Tells of what passed (plain) or was refused. Keeps errno. */
 void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what);
 

@@ -138,6 +138,9 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     case STUB_SIGHT_INNER:
         report->reason = "inner_hello";
         break;
+    case STUB_SIGHT_NO_ENGINE:
+        report->reason = "no_engine";
+        break;
     }
 }
 

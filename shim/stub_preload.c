@@ -59,25 +59,13 @@ SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length
 
 /* ---- OpenSSL ---- */
 
-/* A context that may not be used for TLS is taken back: in strict mode no engine, or no library
- * that we know. */
+/* The context is the application's in every mode: it may be for a server, or for ports that nobody
+ * watches. What must not be is refused when a handshake begins. */
 static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context)
 {
     const struct shim_engine *engine = stub_engine();
-    bool refuse = stub_must_refuse();
-    if (context == NULL) {
-        return NULL;
-    }
-    if (engine != NULL) {
-        (void)engine->openssl_context(library, context, &refuse);
-    }
-    if (refuse) {
-        void (*context_free)(SSL_CTX *) =
-            (void (*)(SSL_CTX *))stub_real_dlsym(library->handle, "SSL_CTX_free");
-        if (context_free != NULL) {
-            context_free(context);
-        }
-        return NULL;
+    if (engine != NULL && context != NULL) {
+        (void)engine->openssl_context(library, context);
     }
     return context;
 }
@@ -109,25 +97,23 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
     return hand_over_context(library, REAL(library, SSL_CTX_new_ex)(libctx, propq, method));
 }
 
-/*
- * What may start a handshake. `failure` is what the function returns when it may not; there is no
- * queue entry then, and SSL_get_error says SSL_ERROR_SYSCALL with this errno.
- */
+/* What may start a handshake. `failure` is what the function returns when it may not; then there is
+ * an entry in the error queue, and SSL_get_error says SSL_ERROR_SSL. */
 #define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                           \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL || REAL(library, name) == NULL) {                                          \
         return failure;                                                                            \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
-    if (engine == NULL) {                                                                          \
-        return REAL(library, name)(__VA_ARGS__);                                                   \
-    }                                                                                              \
-    if (!engine->openssl_before(library, ssl, by_connect)) {                                       \
-        errno = ECONNABORTED;                                                                      \
+    if (engine != NULL ? !engine->openssl_before(library, ssl, by_connect)                         \
+                       : stub_openssl_must_refuse(library, ssl, by_connect)) {                     \
+        stub_openssl_refuse(library);                                                              \
         return failure;                                                                            \
     }                                                                                              \
     int result = REAL(library, name)(__VA_ARGS__);                                                 \
-    engine->openssl_after(library, ssl);                                                           \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_after(library, ssl);                                                       \
+    }                                                                                              \
     return result
 
 SHIM_EXPORT int SSL_connect(SSL *ssl)

@@ -78,7 +78,7 @@ static void check_refused_without_engine(const char *command, int exit_code)
 
 Test(loader, without_engine_strict_curl)
 {
-    check_refused_without_engine(CURL, 27);
+    check_refused_without_engine(CURL, 35);
 }
 
 Test(loader, without_engine_strict_wget)
@@ -199,13 +199,18 @@ Test(loader, an_unknown_library_beside_openssl)
     cr_assert_eq(world_log_count(world, "done", 23), 23);
 }
 
+/* At the handshake, and with a reason: who is refused a context crashes, or cannot even serve. */
 Test(loader, an_unknown_library_is_refused_in_strict_mode)
 {
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), BORING LOADER("other"));
-    expect_exit(&result, 1, "SSL_CTX_new failed");
+    expect_exit(&result, 1, "SSL_connect or SSL_write failed");
+    expect_report(world, 1, "refused", "library");
     expect_silence(world);
 }
+
+#define BORING_CLIENT(port)                                                                        \
+    "\"$PEERS/ech_client\" " INNER_NAME " 127.0.0.1:" port " \"$CA\" \"$CONFIGS\""
 
 /* ---- other guests ---- */
 

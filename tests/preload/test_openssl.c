@@ -30,3 +30,26 @@ MATRIX(openssl, dtls_is_left_alone, 1, WELL, CLIENT("dtls"));
 MATRIX(openssl, server_is_left_alone, 1, WELL, CLIENT("server"));
 MATRIX(openssl, dlopen, 1, WELL, "\"$CLIENTS/openssl_dlopen\" " INNER_NAME " 443 \"$CA\" dlopen");
 MATRIX(openssl, constructor, 1, WELL, "\"$CLIENTS/openssl_ctor\" " INNER_NAME " 443 \"$CA\"");
+
+/* Storage that OpenSSL lends to everybody. */
+MATRIX(openssl, qt, 2, WELL, CLIENT("qt"));
+MATRIX(openssl, qt_later, 2, WELL, CLIENT("qt-later"));
+MATRIX(openssl, qt_threads, 400, WELL, CLIENT("qt-threads"));
+MATRIX(openssl, qt_fork, 3, WELL, CLIENT("qt-fork"));
+MATRIX(openssl, all_indexes, 2, WELL, CLIENT("all-indexes"));
+MATRIX(openssl, index_callbacks, 1, WELL, CLIENT("index-callbacks"));
+MATRIX(openssl, bio_types, 12, WELL, CLIENT("bio-types"));
+MATRIX(openssl, orders, 6, WELL, CLIENT("orders"));
+
+/* Settings that come in callbacks. */
+MATRIX(openssl, late_name, 1, WELL, CLIENT("late-name"));
+MATRIX(openssl, late_name_in_loop, 1, WELL, CLIENT("late-name-in-loop"));
+MATRIX(openssl, late_other_name, 2, WELL, CLIENT("late-other-name"));
+MATRIX(openssl, late_versions, 4, WELL, CLIENT("late-versions"));
+MATRIX(openssl, late_transport, 2, WELL, CLIENT("late-transport"));
+MATRIX(openssl, late_context, 2, WELL, CLIENT("late-context"));
+MATRIX(openssl, late_settings, 2, WELL, CLIENT("late-settings"));
+MATRIX(openssl, late_session, 3, WELL, CLIENT("late-session"));
+MATRIX(openssl, late_security, 2, WELL, CLIENT("late-security"));
+MATRIX(openssl, late_copy, 1, WELL, CLIENT("late-copy"));
+MATRIX(openssl, late_again, 2, WELL, CLIENT("late-again"));

@@ -58,4 +58,30 @@ void run_state(const struct target *target);
 void run_fork_midway(const struct target *target);
 void run_endurance(const struct target *target);
 
+/* openssl_late.c */
+void run_late_name(const struct target *target);
+void run_late_name_in_loop(const struct target *target);
+void run_late_other_name(const struct target *target);
+void run_late_no_name(const struct target *target);
+void run_late_versions(const struct target *target);
+void run_late_tls12(const struct target *target);
+void run_late_no_tls13(const struct target *target);
+void run_late_transport(const struct target *target);
+void run_late_context(const struct target *target);
+void run_late_settings(const struct target *target);
+void run_late_session(const struct target *target);
+void run_late_security(const struct target *target);
+void run_late_copy(const struct target *target);
+void run_late_again(const struct target *target);
+
+/* openssl_storage.c */
+void run_qt(const struct target *target);
+void run_qt_later(const struct target *target);
+void run_qt_threads(const struct target *target);
+void run_qt_fork(const struct target *target);
+void run_all_indexes(const struct target *target);
+void run_index_callbacks(const struct target *target);
+void run_bio_types(const struct target *target);
+void run_orders(const struct target *target);
+
 #endif

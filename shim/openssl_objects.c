@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What we know of each SSL and SSL_CTX: in tables of our own, found by address.
+ *
+ * An ex_data index of ours has callbacks, by which OpenSSL tells when an object comes and goes,
+ * whoever makes it and however it ends. The slot of that index is neither written nor read:
+ * programs that count on more indexes than they asked for (Qt) have their own data in it.
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "shim/engine.h"
+#include "shim/object_table.h"
+#include "shim/openssl.h"
+
+/* Values: SSL to its connection, or NULL before there is one; SSL_CTX to itself, once armed. */
+static struct shim_object_table ssls = SHIM_OBJECT_TABLE_INIT;
+static struct shim_object_table contexts = SHIM_OBJECT_TABLE_INIT;
+
+void shim_openssl_before_fork(void)
+{
+    openssl_library_lock();
+    openssl_filter_lock();
+    shim_object_table_lock(&contexts);
+    shim_object_table_lock(&ssls);
+}
+
+void shim_openssl_after_fork(void)
+{
+    shim_object_table_unlock(&ssls);
+    shim_object_table_unlock(&contexts);
+    openssl_filter_unlock();
+    openssl_library_unlock();
+}
+
+/* ---- OpenSSL's notices ---- */
+
+static void drop_connection(const void *ssl)
+{
+    int saved = errno;
+    struct shim_object_entry entry;
+    if (shim_object_remove(&ssls, ssl, &entry) && entry.value != NULL) {
+        struct openssl_connection *connection = entry.value;
+        connection->ssl = NULL;
+        openssl_connection_release(connection);
+    }
+    errno = saved;
+}
+
+static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
+                     void *argument)
+{
+    (void)ptr, (void)data, (void)index, (void)number;
+    const struct openssl *openssl = argument;
+    const struct shim_object_entry entry = {.owner = openssl->library};
+    drop_connection(parent); /* of an SSL whose end was not told */
+    /* Without memory for it: it is added when its handshake begins. */
+    (void)!shim_object_put(&ssls, parent, &entry);
+}
+
+static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
+                      void *argument)
+{
+    (void)ptr, (void)data, (void)index, (void)number, (void)argument;
+    drop_connection(parent);
+}
+
+static void context_ended(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
+                          void *argument)
+{
+    (void)ptr, (void)data, (void)index, (void)number, (void)argument;
+    (void)shim_object_remove(&contexts, parent, NULL);
+}
+
+bool openssl_objects_notice(struct openssl *openssl)
+{
+    /* A context that comes is one that ended, if the table has it. */
+    return openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, openssl, context_ended,
+                                            NULL, context_ended) >= 0 &&
+           openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, openssl, ssl_made, NULL,
+                                            ssl_freed) >= 0;
+}
+
+/* ---- contexts ---- */
+
+bool openssl_context_armed(const SSL_CTX *context)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&contexts, context, &entry);
+}
+
+bool openssl_context_note(const struct openssl *openssl, const SSL_CTX *context)
+{
+    const struct shim_object_entry entry = {.owner = openssl->library};
+    return shim_object_put(&contexts, context, &entry);
+}
+
+/* ---- SSLs ---- */
+
+struct shim_library *openssl_library_of(const SSL *ssl)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&ssls, ssl, &entry) ? entry.owner : NULL;
+}
+
+struct openssl_connection *openssl_connection_get(const SSL *ssl)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&ssls, ssl, &entry) ? entry.value : NULL;
+}
+
+/* An SSL whose making was not told: this thread has a default OSSL_LIB_CTX of its own, and indexes
+ * belong to one of these. */
+static void notice_here_too(const struct openssl *openssl)
+{
+    enum { MORE_MAX = 64 };
+    static atomic_int more;
+    if (atomic_fetch_add(&more, 1) < MORE_MAX) {
+        (void)openssl_objects_notice(openssl_of(openssl->library));
+    }
+}
+
+struct openssl_connection *openssl_connection_need(const struct openssl *openssl, SSL *ssl)
+{
+    struct shim_object_entry entry = {.owner = openssl->library};
+    if (!shim_object_get(&ssls, ssl, &entry)) {
+        notice_here_too(openssl);
+    } else if (entry.value != NULL) {
+        return entry.value;
+    }
+    struct openssl_connection *connection = calloc(1, sizeof *connection);
+    if (connection == NULL) {
+        return NULL;
+    }
+    atomic_init(&connection->references, 1);
+    connection->openssl = openssl;
+    connection->ssl = ssl;
+    entry.value = connection;
+    if (!shim_object_put(&ssls, ssl, &entry)) {
+        free(connection);
+        return NULL;
+    }
+    return connection;
+}
+
+void openssl_connection_release(struct openssl_connection *connection)
+{
+    if (atomic_fetch_sub(&connection->references, 1) == 1) {
+        shim_session_free(connection->session);
+        free(connection);
+    }
+}

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * How a hook of OpenSSL's says no. A program has to get what it gets of any failed handshake: an
+ * entry in the error queue with a text, for many pass the text on unseen.
+ */
+#include <dlfcn.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdatomic.h>
+#include <time.h>
+
+#include "shim/stub_guard.h"
+
+#define FIND(library, name) ((__typeof__(&name))stub_real_dlsym((library)->handle, #name))
+
+/* ---- each refusal is told once ---- */
+
+/* Programs call again after a failure, if only to end the connection. Nobody tells when the SSL of
+ * such a library ends, so one without a descriptor is taken for the same for a moment only. */
+bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
+{
+    enum { REMEMBERED = 64, SAME_SECONDS = 1, FNV_PRIME = 1099511628211 };
+    static struct {
+        _Atomic uint64_t key;
+        _Atomic long time;
+    } told[REMEMBERED];
+    static atomic_uint next;
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    uint64_t socket = fd >= 0 ? stub_socket_of(fd) : 0;
+    uint64_t key = (uint64_t)(uintptr_t)ssl ^ socket << 1;
+    for (const char *at = name; at != NULL && *at != '\0'; at++) {
+        key = (key ^ (unsigned char)*at) * FNV_PRIME;
+    }
+    for (size_t i = 0; i < REMEMBERED; i++) {
+        if (atomic_load(&told[i].key) == key &&
+            (socket != 0 || now.tv_sec - atomic_load(&told[i].time) <= SAME_SECONDS)) {
+            return false;
+        }
+    }
+    size_t at = atomic_fetch_add(&next, 1) % REMEMBERED;
+    atomic_store(&told[at].time, now.tv_sec);
+    atomic_store(&told[at].key, key);
+    return true;
+}
+
+/* ---- without an engine ---- */
+
+static bool may_be_client(const struct shim_library *library, SSL *ssl, bool connect)
+{
+    __typeof__(&SSL_is_server) is_server = FIND(library, SSL_is_server);
+    __typeof__(&SSL_is_init_finished) is_finished = FIND(library, SSL_is_init_finished);
+    bool serves = !connect && is_server != NULL && is_server(ssl) != 0;
+    return !serves && (is_finished == NULL || is_finished(ssl) == 0);
+}
+
+static const char *name_of(const struct shim_library *library, SSL *ssl)
+{
+    __typeof__(&SSL_get_servername) servername = FIND(library, SSL_get_servername);
+    return servername != NULL ? servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL;
+}
+
+bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect)
+{
+    if (!stub_engine_missing() || !stub_strict_somewhere()) {
+        return false;
+    }
+    int saved = errno;
+    const char *name = name_of(library, ssl);
+    __typeof__(&SSL_get_fd) get_fd = FIND(library, SSL_get_fd);
+    int fd = get_fd != NULL ? get_fd(ssl) : -1;
+    bool refuses = may_be_client(library, ssl, connect) &&
+                   (name != NULL ? stub_mode_of(name) : stub_mode()) == SHIM_MODE_STRICT &&
+                   stub_guard_watches(fd);
+    if (refuses && stub_openssl_first_refusal(ssl, fd, name)) {
+        struct stub_attempt attempt = {.fd = fd, .mode = SHIM_MODE_STRICT};
+        stub_tell(&attempt, true, STUB_SIGHT_NO_ENGINE);
+    }
+    errno = saved;
+    return refuses;
+}
+
+/* ---- the error queue ---- */
+
+enum {
+    /* RFC 9849: the alert ech_required, as BoringSSL and OpenSSL 4.0 number it. */
+    REASON_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121,
+    BORINGSSL_ERR_LIB_SSL = 16,
+};
+
+/* OpenSSL before 4.0 has a text for that only where the engine has added one. */
+static int openssl_reason(const struct shim_library *library)
+{
+    __typeof__(&ERR_reason_error_string) text = FIND(library, ERR_reason_error_string);
+    /* Packed as in OpenSSL 3.0 and later, and as in 1.1.1. */
+    unsigned long code = (unsigned long)ERR_LIB_SSL << 23 | REASON_ECH_REQUIRED;
+    unsigned long code_of_111 = (unsigned long)ERR_LIB_SSL << 24 | REASON_ECH_REQUIRED;
+    bool has_text = text != NULL && (text(code) != NULL || text(code_of_111) != NULL);
+    return has_text ? REASON_ECH_REQUIRED : SSL_R_NO_PROTOCOLS_AVAILABLE;
+}
+
+static void put_error(const struct shim_library *library)
+{
+    __typeof__(&ERR_new) error_new = FIND(library, ERR_new);
+    __typeof__(&ERR_set_error) error_set = FIND(library, ERR_set_error);
+    /* A macro in OpenSSL 3.0; a function in 1.1.1 and in BoringSSL. */
+    void (*error_put)(int, int, int, const char *, int) =
+        (void (*)(int, int, int, const char *, int))stub_real_dlsym(library->handle,
+                                                                    "ERR_put_error");
+    if (error_new != NULL && error_set != NULL) {
+        error_new();
+        error_set(ERR_LIB_SSL, openssl_reason(library), NULL);
+    } else if (error_put != NULL) {
+        bool boringssl = stub_real_dlsym(library->handle, "SSL_CTX_set_grease_enabled") != NULL;
+        error_put(boringssl ? BORINGSSL_ERR_LIB_SSL : ERR_LIB_SSL, 0,
+                  boringssl ? REASON_ECH_REQUIRED : openssl_reason(library), "libechshim", 0);
+    }
+}
+
+void stub_openssl_refuse(const struct shim_library *library)
+{
+    __typeof__(&ERR_add_error_data) add_data = FIND(library, ERR_add_error_data);
+    put_error(library);
+    if (add_data != NULL) {
+        add_data(1, "refused by libechshim");
+    }
+    /* What a name was not found in is nothing for the application's dlerror. */
+    (void)dlerror();
+    errno = ECONNABORTED;
+}
