@@ -354,3 +354,14 @@ Test(report_journal, an_entry_that_does_not_fit_is_none)
         cr_assert_eq(shim_report_journal(&fields, out, size), 0);
     }
 }
+
+/* The field is there only where it has something to say. */
+Test(report, lost_lines)
+{
+    struct shim_report_fields fields;
+    char line[SHIM_REPORT_MAX];
+    const struct shim_report_origin origin_of_lost = {.lost = 7};
+    shim_report_collect(&fields, &(struct shim_report){0}, &origin_of_lost);
+    size_t length = shim_report_json(&fields, line, sizeof line);
+    cr_assert_not_null(memmem(line, length, ",\"lost\":7}\n", strlen(",\"lost\":7}\n")));
+}
