@@ -54,10 +54,10 @@ STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal repo
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c
-STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC))
+STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
 MODULE_SRC := shim/names_module.c
 # What reads the configuration files. inih is linked into it, and seen by nobody: the program may have one of its own.
-CONF_SRC := shim/conf.c shim/conf_parse.c shim/conf_load.c
+CONF_SRC := dns/host_name.c shim/conf.c shim/conf_parse.c shim/conf_load.c
 CONF_LIBS := -l:libinih.a
 ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c shim/output.c shim/proxy_request.c shim/conf_%.c $(MODULE_SRC),$(wildcard shim/*.c))
 ECH_SRC := $(wildcard ech/*.c)

@@ -4,12 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Not tolower(): names must not depend on the application's locale. */
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
 static bool is_digit(uint8_t c)
 {
     return c >= '0' && c <= '9';
@@ -39,7 +33,7 @@ static bool add_label(struct dns_name *name, struct bytes label)
     }
     name->octets[name->len++] = (uint8_t)label.len;
     for (size_t i = 0; i < label.len; i++) {
-        name->octets[name->len++] = lower(label.data[i]);
+        name->octets[name->len++] = dns_lower(label.data[i]);
     }
     return true;
 }
@@ -77,7 +71,7 @@ static bool is_host_label(struct bytes label)
         return false;
     }
     for (size_t i = 0; i < label.len; i++) {
-        if (!is_host_octet(lower(label.data[i]))) {
+        if (!is_host_octet(dns_lower(label.data[i]))) {
             return false;
         }
     }
@@ -89,9 +83,9 @@ static bool is_host_label(struct bytes label)
 static bool is_number(struct bytes label)
 {
     size_t i = 0;
-    bool hexadecimal = label.len >= 2 && label.data[0] == '0' && lower(label.data[1]) == 'x';
+    bool hexadecimal = label.len >= 2 && label.data[0] == '0' && dns_lower(label.data[1]) == 'x';
     for (i = hexadecimal ? 2 : 0; i < label.len; i++) {
-        uint8_t c = lower(label.data[i]);
+        uint8_t c = dns_lower(label.data[i]);
         if (!is_digit(c) && !(hexadecimal && c >= 'a' && c <= 'f')) {
             return false;
         }
@@ -101,7 +95,7 @@ static bool is_number(struct bytes label)
 
 static bool label_is(struct bytes label, const char *word)
 {
-    return label.len == strlen(word) && strncasecmp((const char *)label.data, word, label.len) == 0;
+    return dns_host_equal_octets((const char *)label.data, label.len, word, strlen(word));
 }
 
 /* Of RFC 6761, 6762, 7686 and 9476, of ICANN, and of RFC 6762, appendix G. */

@@ -3,7 +3,6 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <strings.h>
 
 /* `pending` NULL: a free place. Whoever works on a look-up takes it out, so none is worked on under
  * the lock or twice at a time. */
@@ -20,7 +19,7 @@ static struct ahead table[SHIM_AHEAD_MAX];
 
 static bool is_for(const struct ahead *one, const char *host, uint16_t port)
 {
-    return one->pending != NULL && one->port == port && strcasecmp(one->host, host) == 0;
+    return one->pending != NULL && one->port == port && dns_host_equal(one->host, host);
 }
 
 static bool take(struct ahead *out, const char *host, uint16_t port)

@@ -4,7 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "dns/host_name.h"
 
 static const struct {
     const char *variable;
@@ -109,24 +110,19 @@ enum ech_status shim_conf_add_environment(struct shim_conf *conf,
 
 /* ---- which one counts ---- */
 
-static size_t length_of_host(const char *host)
-{
-    size_t length = strlen(host);
-    return length > 0 && host[length - 1] == '.' ? length - 1 : length;
-}
-
 bool shim_conf_host_matches(const char *pattern, const char *host)
 {
-    size_t length = length_of_host(host);
+    size_t length = dns_host_length(host);
     if (length == 0) {
         return false;
     }
     if (pattern[0] != '*') {
-        return strlen(pattern) == length && strncasecmp(pattern, host, length) == 0;
+        return dns_host_equal_octets(pattern, strlen(pattern), host, length);
     }
     /* "*" or "*.suffix": the dot is part of what has to be there, and so is something before it. */
     size_t suffix = strlen(pattern + 1);
-    return length > suffix && strncasecmp(host + length - suffix, pattern + 1, suffix) == 0;
+    return length > suffix &&
+           dns_host_equal_octets(pattern + 1, suffix, host + length - suffix, suffix);
 }
 
 /* How special a section is; 0 is the least. A DNS name has 253 characters at most. */

@@ -1,62 +1,129 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/downgrade.h"
 
+#include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-/* The place of a name at this address: its own, else the one that ends first. */
-static struct shim_downgrade_entry *place_for(struct shim_downgrade *downgrade,
-                                              const struct shim_downgrade_entry *wanted)
+#include "dns/host_name.h"
+
+/* A name in its normal form, or the octets of an address behind one of 0, which no name has. */
+struct key {
+    const void *octets;
+    size_t length;
+    uint64_t hash;
+};
+
+struct entry {
+    struct shim_table_node node;
+    uint64_t until_us;
+    size_t length;
+    char key[]; /* so many octets */
+};
+
+enum { SWEEP_FIRST = 1024 };
+
+static struct key key_of(const void *octets, size_t length)
 {
-    struct shim_downgrade_entry *first = &downgrade->entries[0];
-    for (size_t i = 0; i < SHIM_DOWNGRADE_NAMES; i++) {
-        struct shim_downgrade_entry *one = &downgrade->entries[i];
-        if (one->until_us != 0 && strcasecmp(one->host, wanted->host) == 0 &&
-            one->has_address == wanted->has_address &&
-            shim_address_equal(&one->address, &wanted->address)) {
-            return one;
-        }
-        if (one->until_us < first->until_us) {
-            first = one;
+    return (struct key){.octets = octets,
+                        .length = length,
+                        .hash = shim_table_hash(SHIM_TABLE_HASH, octets, length)};
+}
+
+/* `octets` has room for one more than an address. */
+static struct key key_of_address(const struct shim_address *address, char *octets)
+{
+    octets[0] = '\0';
+    memcpy(octets + 1, address->octets, sizeof address->octets);
+    return key_of(octets, sizeof address->octets + 1);
+}
+
+static struct entry *find(const struct shim_downgrade *downgrade, const struct key *key)
+{
+    struct shim_table_node *node = shim_table_find(&downgrade->table, key->hash);
+    for (; node != NULL; node = shim_table_next(node)) {
+        struct entry *entry = (struct entry *)node;
+        if (entry->length == key->length && memcmp(entry->key, key->octets, key->length) == 0) {
+            return entry;
         }
     }
-    return first;
+    return NULL;
+}
+
+static bool is_over(struct shim_table_node *node, void *now_us)
+{
+    struct entry *entry = (struct entry *)node;
+    if (entry->until_us > *(const uint64_t *)now_us) {
+        return false;
+    }
+    free(entry);
+    return true;
+}
+
+static void sweep(struct shim_downgrade *downgrade, uint64_t now_us)
+{
+    if (downgrade->table.count >= downgrade->sweep_at && downgrade->table.count >= SWEEP_FIRST) {
+        shim_table_sweep(&downgrade->table, is_over, &now_us);
+        downgrade->sweep_at = 2 * downgrade->table.count;
+    }
+}
+
+/* Under the lock. An entry never ends before its time, though a later failure has a shorter one. */
+static void note(struct shim_downgrade *downgrade, const struct key *key, uint64_t until_us)
+{
+    struct entry *entry = find(downgrade, key);
+    if (entry == NULL) {
+        entry = malloc(sizeof *entry + key->length);
+        if (entry == NULL) {
+            downgrade->blind = true;
+            return;
+        }
+        *entry = (struct entry){.length = key->length};
+        memcpy(entry->key, key->octets, key->length);
+        shim_table_add(&downgrade->table, &entry->node, key->hash);
+    }
+    entry->until_us = entry->until_us > until_us ? entry->until_us : until_us;
 }
 
 void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
                          const struct sockaddr *peer, uint32_t ttl, uint64_t now_us)
 {
-    struct shim_downgrade_entry fresh = {.until_us = 0};
-    size_t length = strlen(host);
-    if (length >= sizeof fresh.host) {
-        return;
-    }
-    memcpy(fresh.host, host, length + 1);
-    fresh.has_address = shim_address_of(peer, &fresh.address);
+    char name[DNS_HOST_SIZE];
+    char octets[sizeof(struct shim_address) + 1];
+    struct shim_address address;
+    bool named = dns_host_normal(host, name) && name[0] != '\0';
+    bool addressed = shim_address_of(peer, &address);
     uint32_t seconds = ttl < SHIM_DOWNGRADE_MIN   ? SHIM_DOWNGRADE_MIN
                        : ttl > SHIM_DOWNGRADE_MAX ? SHIM_DOWNGRADE_MAX
                                                   : ttl;
-    fresh.until_us = now_us + (uint64_t)seconds * 1000000;
+    uint64_t until_us = now_us + (uint64_t)seconds * 1000000;
     (void)pthread_mutex_lock(&downgrade->lock);
-    struct shim_downgrade_entry *place = place_for(downgrade, &fresh);
-    *place = fresh;
+    sweep(downgrade, now_us);
+    if (named) {
+        struct key key = key_of(name, strlen(name));
+        note(downgrade, &key, until_us);
+    }
+    if (addressed) {
+        struct key key = key_of_address(&address, octets);
+        note(downgrade, &key, until_us);
+    }
     (void)pthread_mutex_unlock(&downgrade->lock);
 }
 
 bool shim_downgrade_forbids(struct shim_downgrade *downgrade, const char *host,
                             const struct sockaddr *peer, uint64_t now_us)
 {
+    char name[DNS_HOST_SIZE] = "";
     struct shim_address address;
-    bool named = host != NULL && *host != '\0';
-    bool addressed = !named && shim_address_of(peer, &address);
-    bool forbids = false;
-    (void)pthread_mutex_lock(&downgrade->lock);
-    for (size_t i = 0; i < SHIM_DOWNGRADE_NAMES && !forbids; i++) {
-        const struct shim_downgrade_entry *one = &downgrade->entries[i];
-        forbids = one->until_us > now_us &&
-                  ((named && strcasecmp(one->host, host) == 0) ||
-                   (addressed && one->has_address && shim_address_equal(&one->address, &address)));
+    struct key key = {0};
+    if (host != NULL && *host != '\0') {
+        /* One that does not fit is no name that ECH was tried for. */
+        key = dns_host_normal(host, name) ? key_of(name, strlen(name)) : key;
+    } else if (shim_address_of(peer, &address)) {
+        key = key_of_address(&address, name);
     }
+    (void)pthread_mutex_lock(&downgrade->lock);
+    const struct entry *entry = key.length > 0 ? find(downgrade, &key) : NULL;
+    bool forbids = downgrade->blind || (entry != NULL && entry->until_us > now_us);
     (void)pthread_mutex_unlock(&downgrade->lock);
     return forbids;
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The downgrade rule (design, 6): programs answer a failed handshake by trying again with less, TLS
- * 1.2 or no server_name. Whoever can make ECH fail could have the name in clear that way. So a name
- * for which an attempt with ECH failed, and was not securely disabled, gets no handshake without
- * ECH until the ECHConfig has expired; nor does its address one without server_name.
+ * 1.2 or no server_name. Whoever can make ECH fail could have the name in the clear that way. So a
+ * name for which an attempt with ECH failed, and was not securely disabled, gets no handshake
+ * without ECH until the ECHConfig has expired; nor does its address one without server_name.
  */
 #ifndef SHIM_DOWNGRADE_H
 #define SHIM_DOWNGRADE_H
@@ -13,8 +13,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "dns/name.h"
 #include "shim/address.h"
+#include "shim/table.h"
 
 /* Seconds. A config set by hand has no end of its own; a TTL of nothing must outlast the program's
  * next attempt. */
@@ -22,20 +22,17 @@ enum {
     SHIM_DOWNGRADE_STATIC = 3600,
     SHIM_DOWNGRADE_MIN = 60,
     SHIM_DOWNGRADE_MAX = 86400,
-    SHIM_DOWNGRADE_NAMES = 64
 };
 
-struct shim_downgrade_entry {
-    char host[DNS_HOST_SIZE];
-    struct shim_address address;
-    bool has_address;
-    uint64_t until_us; /* 0: free */
-};
-
-/* A process has one. When it is full the entry that ends first makes room. */
+/*
+ * A process has one. It grows; nothing leaves it before its time. What there is no memory to note
+ * makes it forbid everything from then on.
+ */
 struct shim_downgrade {
     pthread_mutex_t lock;
-    struct shim_downgrade_entry entries[SHIM_DOWNGRADE_NAMES];
+    struct shim_table table; /* of names, and of addresses */
+    size_t sweep_at;         /* entries, at which those that are over are looked for */
+    bool blind;
 };
 
 #define SHIM_DOWNGRADE_INIT                                                                        \

@@ -4,23 +4,25 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
-#include "dns/name.h"
-
-enum { KEPT_MAX = 64 };
+#include "dns/host_name.h"
+#include "shim/table.h"
 
 struct kept {
-    char host[DNS_HOST_SIZE];
+    struct shim_table_node node;
+    char host[DNS_HOST_SIZE]; /* in its normal form */
     uint16_t port;
     struct writer endpoint;
-    uint64_t until_us; /* 0: a free place */
+    uint64_t until_us;
     struct writer source;
     struct writer retry_configs; /* empty: disabled */
 };
 
+enum { SWEEP_FIRST = 64 };
+
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct kept table[KEPT_MAX];
+static struct shim_table table;
+static size_t sweep_at; /* entries, at which those that are over are looked for */
 
 void shim_kept_before_fork(void)
 {
@@ -37,7 +39,25 @@ static void forget(struct kept *one)
     wr_free(&one->endpoint);
     wr_free(&one->source);
     wr_free(&one->retry_configs);
-    one->until_us = 0;
+    free(one);
+}
+
+static bool is_over(struct shim_table_node *node, void *now_us)
+{
+    struct kept *one = (struct kept *)node;
+    if (one->until_us > *(const uint64_t *)now_us) {
+        return false;
+    }
+    forget(one);
+    return true;
+}
+
+static void sweep(uint64_t now_us)
+{
+    if (table.count >= sweep_at && table.count >= SWEEP_FIRST) {
+        shim_table_sweep(&table, is_over, &now_us);
+        sweep_at = 2 * table.count;
+    }
 }
 
 static struct bytes endpoint_of(const struct shim_kept_source *source)
@@ -45,51 +65,64 @@ static struct bytes endpoint_of(const struct shim_kept_source *source)
     return bytes_of(source->endpoint, strlen(source->endpoint));
 }
 
-static bool is_of(const struct kept *one, const struct shim_kept_source *source)
+static uint64_t hash_of(const struct shim_kept_source *source)
 {
-    return one->until_us != 0 && one->port == source->port &&
-           strcasecmp(one->host, source->host) == 0 &&
-           bytes_equal(wr_view(&one->endpoint), endpoint_of(source)) &&
-           bytes_equal(wr_view(&one->source), source->ech_config_list);
+    uint64_t host = dns_host_hash(source->host, strlen(source->host));
+    return shim_table_hash(host, &source->port, sizeof source->port);
 }
 
-/* The entry of the same source, else a free one, else the one that ends first. */
-static struct kept *place_for(const struct shim_kept_source *source)
+/* Under the lock. */
+static struct kept *find(const struct shim_kept_source *source)
 {
-    struct kept *first = &table[0];
-    for (size_t i = 0; i < KEPT_MAX; i++) {
-        if (is_of(&table[i], source)) {
-            return &table[i];
-        }
-        if (table[i].until_us < first->until_us) {
-            first = &table[i];
+    struct shim_table_node *node = shim_table_find(&table, hash_of(source));
+    for (; node != NULL; node = shim_table_next(node)) {
+        struct kept *one = (struct kept *)node;
+        if (one->port == source->port && dns_host_equal(one->host, source->host) &&
+            bytes_equal(wr_view(&one->endpoint), endpoint_of(source)) &&
+            bytes_equal(wr_view(&one->source), source->ech_config_list)) {
+            return one;
         }
     }
-    return first;
+    return NULL;
 }
 
-void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
-                   uint64_t now_us, uint64_t lifetime_us)
+/* NULL for want of memory, or of a name. */
+static struct kept *make(const struct shim_kept_source *source, struct bytes retry_configs,
+                         uint64_t until_us)
 {
-    if (strlen(source->host) >= DNS_HOST_SIZE) {
-        return;
+    struct kept *one = calloc(1, sizeof *one);
+    if (one == NULL) {
+        return NULL;
     }
-    pthread_mutex_lock(&lock);
-    struct kept *one = place_for(source);
-    forget(one);
-    memcpy(one->host, source->host, strlen(source->host) + 1);
     one->port = source->port;
+    one->until_us = until_us;
     wr_init(&one->endpoint, 0);
     wr_init(&one->source, 0);
     wr_init(&one->retry_configs, 0);
     wr_bytes(&one->endpoint, endpoint_of(source));
     wr_bytes(&one->source, source->ech_config_list);
     wr_bytes(&one->retry_configs, retry_configs);
-    if (wr_finish(&one->endpoint) == ECH_OK && wr_finish(&one->source) == ECH_OK &&
-        wr_finish(&one->retry_configs) == ECH_OK) {
-        one->until_us = now_us + lifetime_us;
-    } else {
+    if (!dns_host_normal(source->host, one->host) || wr_finish(&one->endpoint) != ECH_OK ||
+        wr_finish(&one->source) != ECH_OK || wr_finish(&one->retry_configs) != ECH_OK) {
         forget(one);
+        return NULL;
+    }
+    return one;
+}
+
+void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
+                   uint64_t now_us, uint64_t lifetime_us)
+{
+    struct kept *fresh = make(source, retry_configs, now_us + lifetime_us);
+    pthread_mutex_lock(&lock);
+    sweep(now_us);
+    struct kept *before = find(source);
+    if (before != NULL) {
+        shim_table_remove(&table, &before->node);
+        forget(before);
+    }
+    if (fresh != NULL) {
+        shim_table_add(&table, &fresh->node, hash_of(source));
     }
     pthread_mutex_unlock(&lock);
 }
@@ -99,14 +132,13 @@ enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_
 {
     enum shim_kept_kind kind = SHIM_KEPT_NOTHING;
     pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < KEPT_MAX; i++) {
-        struct kept *one = &table[i];
-        if (one->until_us != 0 && one->until_us <= now_us) {
-            forget(one);
-        }
-        if (!is_of(one, source)) {
-            continue;
-        }
+    struct kept *one = find(source);
+    if (one != NULL && one->until_us <= now_us) {
+        shim_table_remove(&table, &one->node);
+        forget(one);
+        one = NULL;
+    }
+    if (one != NULL) {
         struct bytes list = wr_view(&one->retry_configs);
         uint8_t *copy = list.len > 0 ? malloc(list.len) : NULL;
         if (list.len == 0) {
@@ -117,7 +149,6 @@ enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_
             *length = list.len;
             kind = SHIM_KEPT_RETRY_CONFIGS;
         }
-        break;
     }
     pthread_mutex_unlock(&lock);
     return kind;

@@ -48,7 +48,7 @@ bool shim_names_failed_for_good(void)
 /* Names that mean something on this network only (RFC 7050, 8.2; RFC 9462, 6.5). */
 static bool is_of_this_network(const char *name)
 {
-    return strcasecmp(name, "ipv4only.arpa") == 0 || strcasecmp(name, "resolver.arpa") == 0;
+    return dns_host_equal(name, "ipv4only.arpa") || dns_host_equal(name, "resolver.arpa");
 }
 
 /* Names for the system's resolver: also those for which a configuration file names no encrypted
@@ -202,7 +202,7 @@ static enum shim_names_outcome search(const struct shim_names_rules *rules, cons
             continue;
         }
         /* Spelt as the program spells it. */
-        bool same = answer->canonical[0] == '\0' || strcasecmp(answer->canonical, candidate) == 0;
+        bool same = answer->canonical[0] == '\0' || dns_host_equal(answer->canonical, candidate);
         memcpy(same ? answer->canonical : answer->alias, candidate, sizeof candidate);
         return outcome;
     }

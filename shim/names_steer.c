@@ -2,15 +2,13 @@
 #include "shim/names_steer.h"
 
 #include <string.h>
-#include <strings.h>
+
+#include "dns/host_name.h"
 
 /* The name's own addresses are those of "." and of the name itself. */
 static const char *target_of(const struct dns_endpoint *endpoint, const char *host)
 {
-    size_t length = strlen(host);
-    length -= length > 0 && host[length - 1] == '.' ? 1 : 0;
-    bool own = endpoint->target_is_owner || (strncasecmp(endpoint->target, host, length) == 0 &&
-                                             endpoint->target[length] == '\0');
+    bool own = endpoint->target_is_owner || dns_host_equal(endpoint->target, host);
     return own ? NULL : endpoint->target;
 }
 
@@ -18,7 +16,7 @@ static bool is_in(const char *const *targets, size_t count, const char *target)
 {
     for (size_t i = 0; i < count; i++) {
         if (target == targets[i] ||
-            (target != NULL && targets[i] != NULL && strcasecmp(target, targets[i]) == 0)) {
+            (target != NULL && targets[i] != NULL && dns_host_equal(target, targets[i]))) {
             return true;
         }
     }

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/route.h"
 
-#include <strings.h>
-
+#include "dns/host_name.h"
 #include "ech/config.h"
 
 enum { CANDIDATES_MAX = 8, HTTPS_PORT = 443, FIRST_FREE_PORT = 1024 };
@@ -60,7 +59,7 @@ static const struct dns_endpoint *endpoint_of(const struct finding *finding, siz
 /* Who resolves the origin's own name gets this endpoint's addresses. */
 static bool is_origin(const struct finding *finding, const struct dns_endpoint *endpoint)
 {
-    return endpoint->target_is_owner || strcasecmp(endpoint->target, finding->facts->host) == 0;
+    return endpoint->target_is_owner || dns_host_equal(endpoint->target, finding->facts->host);
 }
 
 static void add_hints(struct shim_addresses *addresses, struct bytes hint, size_t size,

@@ -5,7 +5,6 @@
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "shim/log.h"
 #include "shim/peer.h"
@@ -122,6 +121,13 @@ static void search(struct shim_session *session, const struct shim_session_facts
     session->report.lookup_us = found->lookup_us;
 }
 
+static bool ech_failed(const struct shim_session *session)
+{
+    const struct shim_engine_state *state = shim_engine_state();
+    return shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
+                                  state->io->now_us());
+}
+
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given)
 {
@@ -139,8 +145,7 @@ static struct shim_decision decide(struct shim_session *session,
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
-        .ech_failed = shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
-                                             state->io->now_us()),
+        .ech_failed = ech_failed(session),
         .grease = session->own.grease,
         .name = dns_name_kind(session->host) != DNS_NAME_NONE,
     };
@@ -149,6 +154,8 @@ static struct shim_decision decide(struct shim_session *session,
         return decision;
     }
     search(session, given, &peer, facts.ech_failed);
+    /* The search takes its time, and another thread's attempt may have failed meanwhile. */
+    facts.ech_failed = ech_failed(session);
     facts.all_have_ech = session->found.all_have_ech;
     facts.dns_protected = session->found.dns_protected;
     facts.dns_reason = session->found.dns_reason;
@@ -209,9 +216,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
         return SHIM_ACTION_REFUSE;
     }
     /* A name too long for the DNS stays empty, which is no name. */
-    if (facts->server_name != NULL && strlen(facts->server_name) < sizeof session->host) {
-        memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
-    }
+    (void)dns_host_normal(facts->server_name != NULL ? facts->server_name : "", session->host);
     shim_settings_of_host(&state->settings, session->host, &session->own);
     session->report = (struct shim_report){
         .library = facts->library,
@@ -257,7 +262,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
 
 bool shim_session_is_for(const struct shim_session *session, const char *server_name)
 {
-    return strcasecmp(session->host, server_name != NULL ? server_name : "") == 0;
+    return dns_host_equal(session->host, server_name != NULL ? server_name : "");
 }
 
 /* ---- GREASE ---- */

@@ -5,7 +5,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "shim/session_state.h"
 
@@ -118,8 +117,8 @@ void shim_session_free(struct shim_session *session)
 static bool hello_is_for_host(const struct shim_session *session)
 {
     struct bytes server_name = ech_exchange_server_name(session->exchange);
-    return server_name.len == strlen(session->host) &&
-           strncasecmp((const char *)server_name.data, session->host, server_name.len) == 0;
+    return dns_host_equal_octets((const char *)server_name.data, server_name.len, session->host,
+                                 strlen(session->host));
 }
 
 void shim_session_note_choice(struct shim_session *session)

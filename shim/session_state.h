@@ -16,7 +16,7 @@
 
 struct shim_session {
     struct shim_found found;
-    char host[DNS_HOST_SIZE];
+    char host[DNS_HOST_SIZE];      /* in its normal form */
     struct shim_host_settings own; /* of the host */
     struct shim_decision decision;
     enum ech_padding_floor floor;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
-#include <strings.h>
 
+#include "dns/host_name.h"
 #include "shim/settings_values.h"
 
 struct shim_host_value {
@@ -89,7 +89,7 @@ static struct bytes static_config(const struct shim_settings *settings, const ch
     struct bytes for_all = {0};
     for (size_t i = 0; i < settings->static_config_count; i++) {
         const struct shim_static_config *one = &settings->static_configs[i];
-        if (one->name != NULL && strcasecmp(one->name, host) == 0) {
+        if (one->name != NULL && dns_host_equal(one->name, host)) {
             return bytes_of(one->ech_config_list, one->length);
         }
         if (one->name == NULL) {

@@ -245,6 +245,14 @@ static void kept(const void *context)
     cr_assert_eq(shim_kept_get(&source, LIFETIME + 2, &copy, &length), SHIM_KEPT_NOTHING);
 }
 
+static bool drop(struct shim_table_node *node, void *context)
+{
+    (void)context;
+    faults_free(node); /* an entry begins with its node */
+    return true;
+}
+
+/* Without memory to note the name, all names are forbidden. */
 static void downgrade(const void *context)
 {
     struct shim_downgrade table = SHIM_DOWNGRADE_INIT;
@@ -254,6 +262,8 @@ static void downgrade(const void *context)
     bool forbids = shim_downgrade_forbids(&table, "secret.example.org", NULL, 2);
     faults_leave();
     cr_assert(forbids);
+    cr_assert_eq(shim_downgrade_forbids(&table, "other.example.org", NULL, 2), faults_injected());
+    shim_table_sweep(&table.table, drop, NULL);
 }
 
 Test(part_faults, shim)
@@ -265,5 +275,5 @@ Test(part_faults, shim)
     faults_run("settings of hosts", FAULT_MEMORY, 4, settings_of_hosts, NULL);
     faults_run("kept retry_configs", FAULT_MEMORY, 3, kept, &configs);
     faults_run("kept disablement", FAULT_MEMORY, 1, kept, &disabled);
-    faults_run("downgrade", FAULT_MEMORY, 0, downgrade, NULL);
+    faults_run("downgrade", FAULT_MEMORY, 1, downgrade, NULL);
 }

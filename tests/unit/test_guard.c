@@ -282,18 +282,59 @@ Test(downgrade, a_ttl_of_nothing_outlasts_the_next_attempt)
     cr_assert_not(shim_downgrade_forbids(&table, "b.example", NULL, 86401 * UINT64_C(1000000)));
 }
 
-Test(downgrade, the_first_to_end_makes_room)
+/* Who makes many handshakes fail must not push one out. */
+Test(downgrade, none_of_many_names_is_forgotten)
+{
+    enum { NAMES = 10000 };
+    struct shim_downgrade table = SHIM_DOWNGRADE_INIT;
+    char name[32];
+    shim_downgrade_note(&table, "first.example", NULL, 100, 1);
+    for (unsigned i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof name, "n%u.example", i);
+        shim_downgrade_note(&table, name, NULL, 101 + i % 200, 1);
+        shim_downgrade_note(&table, name, NULL, 100, 1);
+    }
+    cr_assert(shim_downgrade_forbids(&table, "first.example", NULL, 2));
+    for (unsigned i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof name, "n%u.example", i);
+        uint64_t end = 1 + (101 + i % 200) * UINT64_C(1000000);
+        cr_assert(shim_downgrade_forbids(&table, name, NULL, end - 1), "%s", name);
+        cr_assert_not(shim_downgrade_forbids(&table, name, NULL, end), "%s", name);
+    }
+    /* What is over is not kept for ever. */
+    for (unsigned i = 0; i < 2 * NAMES; i++) {
+        (void)snprintf(name, sizeof name, "m%u.example", i);
+        shim_downgrade_note(&table, name, NULL, 100, i * UINT64_C(1000000));
+    }
+    cr_assert_leq(table.table.count, 2 * 1024);
+}
+
+/* A name spelt otherwise is the same name; others that look alike are not. */
+Test(downgrade, by_any_spelling)
+{
+    static const char *const spellings[] = {"a.example", "a.example.", "A.EXAMPLE", "A.Example."};
+    static const char *const others[] = {"a.example..", "a.exampl", "aa.example", ".a.example"};
+    for (size_t i = 0; i < sizeof spellings / sizeof *spellings; i++) {
+        struct shim_downgrade table = SHIM_DOWNGRADE_INIT;
+        shim_downgrade_note(&table, spellings[i], NULL, 300, 1);
+        for (size_t k = 0; k < sizeof spellings / sizeof *spellings; k++) {
+            cr_assert(shim_downgrade_forbids(&table, spellings[k], NULL, 2));
+        }
+        for (size_t k = 0; k < sizeof others / sizeof *others; k++) {
+            cr_assert_not(shim_downgrade_forbids(&table, others[k], NULL, 2));
+        }
+    }
+}
+
+/* An address of sixteen octets that a name could be spelt with. */
+Test(downgrade, an_address_is_no_name)
 {
     struct shim_downgrade table = SHIM_DOWNGRADE_INIT;
-    for (unsigned i = 0; i < SHIM_DOWNGRADE_NAMES + 1; i++) {
-        char name[32];
-        (void)snprintf(name, sizeof name, "n%u.example", i);
-        shim_downgrade_note(&table, name, NULL, 100 + i, 1);
-        shim_downgrade_note(&table, name, NULL, 100 + i, 1);
-    }
-    cr_assert_not(shim_downgrade_forbids(&table, "n0.example", NULL, 2));
-    cr_assert(shim_downgrade_forbids(&table, "n1.example", NULL, 2));
-    cr_assert(shim_downgrade_forbids(&table, "n64.example", NULL, 2));
+    struct sockaddr_in6 address = {.sin6_family = AF_INET6};
+    memcpy(&address.sin6_addr, "32abcdef.example", sizeof address.sin6_addr);
+    shim_downgrade_note(&table, "b.example", (const struct sockaddr *)&address, 300, 1);
+    cr_assert(shim_downgrade_forbids(&table, NULL, (const struct sockaddr *)&address, 2));
+    cr_assert_not(shim_downgrade_forbids(&table, "32abcdef.example", NULL, 2));
 }
 
 Test(downgrade, policy_refuses_what_it_would_let_pass)

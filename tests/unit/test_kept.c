@@ -87,17 +87,19 @@ Test(kept, the_last_word_counts)
     says(&usual, 3, "newer");
 }
 
-Test(kept, the_first_to_end_makes_room)
+Test(kept, nothing_makes_room_before_its_time)
 {
+    enum { HOSTS = 5000 };
     char host[32];
     struct shim_kept_source source = usual;
     source.host = host;
-    for (unsigned i = 0; i < 65; i++) {
+    for (unsigned i = 0; i < HOSTS; i++) {
         snprintf(host, sizeof host, "host%u.example", i);
         shim_kept_put(&source, LIST("configs"), i, SECOND);
     }
-    for (unsigned i = 0; i < 65; i++) {
-        snprintf(host, sizeof host, "host%u.example", i);
-        cr_assert_eq(kind_at(&source, 100), i == 0 ? SHIM_KEPT_NOTHING : SHIM_KEPT_RETRY_CONFIGS);
+    for (unsigned i = 0; i < HOSTS; i++) {
+        snprintf(host, sizeof host, "HOST%u.example.", i);
+        cr_assert_eq(kind_at(&source, 100), SHIM_KEPT_RETRY_CONFIGS, "%s", host);
+        cr_assert_eq(kind_at(&source, i + SECOND), SHIM_KEPT_NOTHING, "%s", host);
     }
 }
