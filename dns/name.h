@@ -13,8 +13,8 @@
 #include "ech/wire.h"
 
 enum {
-    DNS_NAME_MAX = 255,  /* octets on the wire, root label included (RFC 1035, 2.3.4) */
-    DNS_LABEL_MAX = 63,  /* octets of one label */
+    DNS_NAME_MAX = 255, /* octets on the wire, root label included (RFC 1035, 2.3.4) */
+    DNS_LABEL_MAX = 63, /* octets of one label */
 };
 
 /* A name as on the wire: uncompressed, lower-case, with its root label. So equal names are equal
