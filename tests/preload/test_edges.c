@@ -168,7 +168,7 @@ Test(edges, gnutls_endurance)
 }
 
 /* Under valgrind, where it is installed; a sanitized library has its own ways. */
-static void check_by_valgrind(const char *command)
+static void check_by_valgrind(const char *command, unsigned handshakes)
 {
     char line[1024];
     if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
@@ -181,25 +181,42 @@ static void check_by_valgrind(const char *command)
              command);
     struct run_result result = world_shell(world, RUN_SHIM, NULL, line);
     expect_exit(&result, 0, WELL);
-    world_expect_accepted(world, 1);
+    world_expect_accepted(world, handshakes);
 }
 
 Test(valgrind, openssl)
 {
-    check_by_valgrind(OWN_OPENSSL("direct"));
+    check_by_valgrind(OWN_OPENSSL("direct"), 1);
 }
 
 Test(valgrind, openssl_nonblocking)
 {
-    check_by_valgrind(OWN_OPENSSL("epoll"));
+    check_by_valgrind(OWN_OPENSSL("epoll"), 1);
 }
 
 Test(valgrind, gnutls)
 {
-    check_by_valgrind(OWN_GNUTLS("default"));
+    check_by_valgrind(OWN_GNUTLS("default"), 1);
 }
 
 Test(valgrind, gnutls_own_transport)
 {
-    check_by_valgrind(OWN_GNUTLS("stutter"));
+    check_by_valgrind(OWN_GNUTLS("stutter"), 1);
+}
+
+#define CALLBACKS(mode) "\"$CLIENTS/gnutls_callbacks\" " INNER_NAME " 443 \"$CA\" " mode
+
+Test(valgrind, gnutls_functions_set_in_functions)
+{
+    check_by_valgrind(CALLBACKS("as-wget2"), 1);
+}
+
+Test(valgrind, gnutls_other_sessions_from_within)
+{
+    check_by_valgrind(CALLBACKS("nested"), 4);
+}
+
+Test(valgrind, gnutls_coroutines)
+{
+    check_by_valgrind(CALLBACKS("coroutines"), 5);
 }
