@@ -96,6 +96,8 @@ struct gnutls_connection {
     bool extensions;             /* the application has some of its own: their functions run while
                                     the hello is built, and may set anything */
     bool extension_ours;         /* encrypted_client_hello is registered */
+    bool narrow_late;            /* the cipher suites are written before the priorities are those of
+                                    ClientHelloInner */
     gnutls_datum_t session_data; /* of the last gnutls_session_set_data */
     bool session_data_held;      /* GnuTLS has not got them yet */
     struct gnutls_transport own; /* the application's, or GnuTLS's defaults */
@@ -118,8 +120,8 @@ void gnutls_connection_add(struct gnutls_connection *connection);
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session);
 void gnutls_connection_free(struct gnutls_connection *connection);
 /*
- * The application was called: is the connection still there, in the handshake with this shim? Its
- * functions may end the session, or begin another one that gets the same address.
+ * The application was called: is the connection still there, with its exchange? Its functions may
+ * end the session, and another one may get the same address.
  */
 bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial);
 
@@ -141,7 +143,8 @@ bool gnutls_use_priorities(struct gnutls_connection *connection, const char *pri
 gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection);
 
 /* The session's own priorities with extensions that keep their order, which real ECH asks for too;
- * NULL for versions that never shuffle. The caller frees it. */
+ * versions that never shuffle do not know the word. NULL if they are unknown. The caller frees it.
+ */
 gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection);
 /* Takes or gives back the lock of the notes, over a fork. */
 void gnutls_cache_lock(bool take);
@@ -192,6 +195,8 @@ size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
 int gnutls_decide(struct gnutls_connection *connection);
 /* Registers the extension encrypted_client_hello, once. */
 bool gnutls_extension_add(struct gnutls_connection *connection);
+/* GnuTLS has made a hello for the exchange. */
+void gnutls_hello_built(struct gnutls_connection *connection);
 /* After the application set other priorities: those of ClientHelloInner again. */
 void gnutls_narrow(const struct gnutls_connection *connection);
 

@@ -30,10 +30,13 @@ static int send_extension(gnutls_session_t session, gnutls_buffer_t buffer)
         return GNUTLS_E_INTERNAL_ERROR;
     }
     if (connection->phase == GNUTLS_OPEN) {
+        connection->narrow_late = true;
         int result = gnutls_decide(connection);
         if (result != GNUTLS_E_SUCCESS) {
             return result;
         }
+    } else if (connection->phase == GNUTLS_STARTED && connection->narrow_late) {
+        gnutls_narrow(connection);
     }
     switch (connection->phase) {
     case GNUTLS_STARTED:
@@ -157,6 +160,17 @@ int gnutls_decide(struct gnutls_connection *connection)
         gnutls->gnutls_priority_deinit(tls13_only);
     }
     return result;
+}
+
+/* A second hello has to list the same cipher suites as the first (RFC 8446, 4.1.2), so it is begun
+ * with the same priorities. */
+void gnutls_hello_built(struct gnutls_connection *connection)
+{
+    gnutls_priority_t own = connection->narrow_late ? gnutls_own_in_order(connection) : NULL;
+    if (own != NULL) {
+        (void)connection->gnutls->gnutls_priority_set(connection->session, own);
+        connection->gnutls->gnutls_priority_deinit(own);
+    }
 }
 
 void gnutls_narrow(const struct gnutls_connection *connection)

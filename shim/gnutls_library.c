@@ -140,8 +140,8 @@ struct gnutls_connection *gnutls_connection_take(gnutls_session_t session)
 bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial)
 {
     const struct gnutls_connection *connection = gnutls_connection_find(session);
-    return connection != NULL && connection->serial == serial && connection->wrapped &&
-           connection->shim != NULL;
+    return connection != NULL && connection->serial == serial &&
+           connection->phase == GNUTLS_STARTED;
 }
 
 void gnutls_connection_free(struct gnutls_connection *connection)

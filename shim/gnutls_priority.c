@@ -115,24 +115,29 @@ static gnutls_priority_t narrowed(const struct gnutls_connection *connection, co
     return cache;
 }
 
+/* The session's own priorities, made anew; NULL for want of memory. */
+static gnutls_priority_t own_priorities(const struct gnutls_connection *connection)
+{
+    gnutls_priority_t own = NULL;
+    if (connection->priorities != NULL) {
+        return narrowed(connection, "");
+    }
+    return connection->gnutls->gnutls_priority_init2(&own, NULL, NULL, 0) == GNUTLS_E_SUCCESS
+               ? own
+               : NULL;
+}
+
 static bool holds_tls13(const struct gnutls_connection *connection)
 {
     const unsigned *versions;
     bool holds = false;
-    gnutls_priority_t own = NULL;
     if (connection->priorities != NULL &&
         strcasestr(connection->priorities, "%NO_EXTENSIONS") != NULL) {
         return false; /* it lists TLS 1.3, but no hello without extensions can offer it */
     }
-    if (connection->priorities == NULL) {
-        if (connection->gnutls->gnutls_priority_init2(&own, NULL, NULL, 0) != GNUTLS_E_SUCCESS) {
-            return false;
-        }
-    } else {
-        own = narrowed(connection, "");
-        if (own == NULL) {
-            return false;
-        }
+    gnutls_priority_t own = own_priorities(connection);
+    if (own == NULL) {
+        return false;
     }
     int count = connection->gnutls->gnutls_priority_protocol_list(own, &versions);
     for (int i = 0; i < count; i++) {
@@ -157,5 +162,9 @@ gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection)
 
 gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection)
 {
-    return connection->priorities_unknown ? NULL : narrowed(connection, "%NO_SHUFFLE_EXTENSIONS");
+    if (connection->priorities_unknown) {
+        return NULL;
+    }
+    gnutls_priority_t in_order = narrowed(connection, "%NO_SHUFFLE_EXTENSIONS");
+    return in_order != NULL ? in_order : own_priorities(connection);
 }

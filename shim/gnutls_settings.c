@@ -87,7 +87,7 @@ static void priority_deinit(struct shim_library *library, gnutls_priority_t cach
 /* A hello that is made already may be followed by a second one. */
 static void priorities_changed(const struct gnutls_connection *connection)
 {
-    if (connection->phase == GNUTLS_STARTED) {
+    if (connection->phase == GNUTLS_STARTED && !connection->narrow_late) {
         gnutls_narrow(connection);
     }
 }

@@ -133,7 +133,7 @@ static int transport_error(const struct gnutls_connection *connection)
 
 static bool transparent(const struct gnutls_connection *connection)
 {
-    return connection->shim == NULL ||
+    return connection->phase != GNUTLS_STARTED ||
            ech_exchange_drained(shim_session_exchange(connection->shim));
 }
 
@@ -202,6 +202,7 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
         size_t before = connection->taken;
         connection->taken = length;
         shim_session_from_app(connection->shim, bytes_of(octets + before, length - before));
+        gnutls_hello_built(connection);
     }
     ssize_t flushed = flush_to_net(connection);
     if (flushed < 0) {

@@ -161,7 +161,7 @@ $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 $(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
-GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late jumps)
+GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late)
 $(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
@@ -177,7 +177,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
-                                 gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_jumps gnutls_dlopen libasan_first.so libopenssl_plugin.so \
+                                 gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit

@@ -15,16 +15,22 @@ TestSuite(early_data, .fini = world_end, .timeout = 120);
 
 /* Two connections of the program, the second of them with early data; `accepted` of them end in ECH
  * and `early` with early data that the server took. */
-static struct world *check(const struct world_options *options, const char *how, unsigned accepted,
-                           unsigned early)
+static struct world *check_by(const char *command, const struct world_options *options,
+                              const char *how, unsigned accepted, unsigned early)
 {
     struct world *world = world_start(options);
-    struct run_result result = world_shell(world, RUN_SHIM, NULL, OWN_OPENSSL("early"));
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, how);
     expect_exit(&result, 0, "all is well");
     cr_assert_eq(world_log_count(world, "early", early), early);
     cr_assert_eq(world_log_count(world, "accepted", accepted), accepted);
     return world;
+}
+
+static struct world *check(const struct world_options *options, const char *how, unsigned accepted,
+                           unsigned early)
+{
+    return check_by(OWN_OPENSSL("early"), options, how, accepted, early);
 }
 
 /* At least; the client sends more (openssl_many.c). */
@@ -77,6 +83,47 @@ Test(early_data, ech_86_is_refused_where_ech_is_disabled)
 {
     check(&(struct world_options){.server_arguments = {"--early-data", "--forget", "1"}},
           "early data rejected", 1, 0);
+}
+
+/* ---- GnuTLS; with early data and a HelloRetryRequest 3.7 itself waits for ever ---- */
+
+#define GNUTLS_EARLY "\"$CLIENTS/gnutls_late\" " INNER_NAME " 443 \"$CA\" early"
+
+/* At least; the client sends more (gnutls_late.c). */
+enum { GNUTLS_EARLY_OCTETS = 3000 };
+
+Test(early_data, gnutls_goes_with_an_accepted_hello)
+{
+    struct world *world =
+        check_by(GNUTLS_EARLY, &(struct world_options){EARLY}, "early data accepted", 2, 1);
+    world_expect_accepted(world, 2);
+}
+
+Test(early_data, gnutls_is_sent_again_after_a_rejection)
+{
+    struct world *world =
+        check_by(GNUTLS_EARLY, &(struct world_options){.stale_config = true, EARLY},
+                 "early data accepted", 2, 1);
+    world_expect_accepted(world, 2);
+    cr_assert_eq(connections_ended(world), 4);
+    cr_assert_gt(octets_of(world, "wire/0003.c2s"), GNUTLS_EARLY_OCTETS, "nothing with the hello");
+    cr_assert_gt(octets_of(world, "wire/0004.c2s"), GNUTLS_EARLY_OCTETS, "nothing with the retry");
+}
+
+Test(early_data, gnutls_goes_without_ech)
+{
+    struct world *world =
+        check_by(GNUTLS_EARLY, &(struct world_options){.no_https_record = true, EARLY},
+                 "early data accepted", 0, 1);
+    cr_assert_eq(world_report_count(world, "grease"), 2);
+}
+
+Test(early_data, gnutls_without_the_shim)
+{
+    struct world *world = world_start(&(struct world_options){EARLY});
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, GNUTLS_EARLY);
+    expect_exit(&result, 0, "early data accepted");
+    cr_assert_eq(world_log_count(world, "early", 1), 1);
 }
 
 Test(early_data, without_the_shim)

@@ -62,7 +62,7 @@ void finish(struct connection *connection)
     close(connection->fd);
 }
 
-void exchange_and_finish(struct connection *connection, const struct target *target)
+void exchange(struct connection *connection, const struct target *target)
 {
     char request[512];
     char chunk[1000];
@@ -81,8 +81,6 @@ void exchange_and_finish(struct connection *connection, const struct target *tar
         }
     }
     response_check(&response, target);
-    gnutls_bye(connection->session, GNUTLS_SHUT_WR);
-    finish(connection);
 }
 
 void fetch_and_finish(struct connection *connection, const struct target *target)
@@ -90,7 +88,9 @@ void fetch_and_finish(struct connection *connection, const struct target *target
     must(shake_hands(connection), "gnutls_handshake");
     /* After the exchange GnuTLS has its own transport again: its time limits need that. */
     gnutls_record_set_timeout(connection->session, 20000);
-    exchange_and_finish(connection, target);
+    exchange(connection, target);
+    gnutls_bye(connection->session, GNUTLS_SHUT_WR);
+    finish(connection);
 }
 
 void fetch(const struct target *target)

@@ -21,14 +21,13 @@ void must(int result, const char *what);
  * transport. */
 void start(struct connection *connection, const struct target *target, const char *priorities);
 /* The same without a name and without a transport. */
-void start_bare(struct connection *connection, const struct target *target,
-                const char *priorities);
+void start_bare(struct connection *connection, const struct target *target, const char *priorities);
 void set_name(const struct connection *connection, const char *name);
 /* The handshake, for as long as it says "again". */
 int shake_hands(struct connection *connection);
 void finish(struct connection *connection);
-/* Request and answer after the handshake, and then the end. */
-void exchange_and_finish(struct connection *connection, const struct target *target);
+/* Request and answer after the handshake. */
+void exchange(struct connection *connection, const struct target *target);
 void fetch_and_finish(struct connection *connection, const struct target *target);
 void fetch(const struct target *target);
 

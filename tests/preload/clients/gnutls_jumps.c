@@ -1,2 +1,0 @@
-/* SPDX */
-int main(void){return 0;}
