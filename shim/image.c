@@ -6,8 +6,8 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* More program headers than any linker makes. */
-enum { HEADERS_MAX = 256 };
+/* More program headers, notes and dynamic entries than any linker makes. */
+enum { HEADERS_MAX = 256, NOTES_MAX = 64, ENTRIES_MAX = 512 };
 
 /* The fields that are needed, at their places in the two classes (System V ABI, "ELF header" and
  * "Program header"). */
@@ -17,6 +17,7 @@ struct layout {
     size_t phentsize;      /* place of e_phentsize; e_phnum follows */
     size_t segment;        /* octets of a program header */
     size_t segment_offset; /* place of p_offset in it, one address wide */
+    size_t segment_vaddr;  /* place of p_vaddr, one address wide */
     size_t segment_filesz; /* place of p_filesz, one address wide */
     size_t address;        /* octets of an address */
 };
@@ -27,6 +28,7 @@ static const struct layout layout_32 = {
     .phentsize = offsetof(Elf32_Ehdr, e_phentsize),
     .segment = sizeof(Elf32_Phdr),
     .segment_offset = offsetof(Elf32_Phdr, p_offset),
+    .segment_vaddr = offsetof(Elf32_Phdr, p_vaddr),
     .segment_filesz = offsetof(Elf32_Phdr, p_filesz),
     .address = 4,
 };
@@ -37,6 +39,7 @@ static const struct layout layout_64 = {
     .phentsize = offsetof(Elf64_Ehdr, e_phentsize),
     .segment = sizeof(Elf64_Phdr),
     .segment_offset = offsetof(Elf64_Phdr, p_offset),
+    .segment_vaddr = offsetof(Elf64_Phdr, p_vaddr),
     .segment_filesz = offsetof(Elf64_Phdr, p_filesz),
     .address = 8,
 };
@@ -52,42 +55,160 @@ static uint64_t number(const struct shim_image *image, const uint8_t *octets, si
     return value;
 }
 
-static void parse_loader(struct shim_image *image, uint64_t offset, uint64_t size,
-                         shim_image_read *read, void *context)
+/* What the parsing of one file needs. */
+struct elf {
+    struct shim_image *image;
+    const struct layout *layout;
+    shim_image_read *read;
+    void *context;
+    uint64_t headers; /* place of the program headers */
+    uint64_t count;
+};
+
+struct segment {
+    uint64_t type;
+    uint64_t offset;
+    uint64_t vaddr;
+    uint64_t size; /* in the file */
+};
+
+static bool read_at(const struct elf *elf, uint64_t offset, void *out, size_t length)
 {
-    /* The kernel wants a NUL at the end, and so do we. */
-    if (size < 2 || size > sizeof image->interpreter ||
-        read(context, offset, image->interpreter, (size_t)size) != size ||
-        image->interpreter[size - 1] != '\0' || image->interpreter[0] == '\0') {
-        image->interpreter[0] = '\0';
-        return;
-    }
-    image->kind = SHIM_IMAGE_DYNAMIC;
+    return elf->read(elf->context, offset, out, length) == length;
 }
 
-static void parse_segments(struct shim_image *image, const struct layout *layout,
-                           const uint8_t *header, shim_image_read *read, void *context)
+static bool read_segment(const struct elf *elf, uint64_t index, struct segment *segment)
 {
-    uint64_t offset = number(image, header + layout->phoff, layout->address);
+    const struct layout *layout = elf->layout;
+    uint8_t octets[sizeof(Elf64_Phdr)];
+    if (!read_at(elf, elf->headers + index * layout->segment, octets, layout->segment)) {
+        return false;
+    }
+    *segment = (struct segment){
+        .type = number(elf->image, octets, 4),
+        .offset = number(elf->image, octets + layout->segment_offset, layout->address),
+        .vaddr = number(elf->image, octets + layout->segment_vaddr, layout->address),
+        .size = number(elf->image, octets + layout->segment_filesz, layout->address),
+    };
+    return true;
+}
+
+/* The kernel wants a NUL at the end, and so do we. */
+static enum shim_image_kind parse_interpreter(const struct elf *elf, const struct segment *segment)
+{
+    char *out = elf->image->interpreter;
+    if (segment->size < 2 || segment->size > sizeof elf->image->interpreter ||
+        !read_at(elf, segment->offset, out, (size_t)segment->size) ||
+        out[segment->size - 1] != '\0' || out[0] == '\0') {
+        out[0] = '\0';
+        return SHIM_IMAGE_BROKEN;
+    }
+    return SHIM_IMAGE_DYNAMIC;
+}
+
+/* Go's linker leaves a note of the owner "Go" in every program. */
+static bool has_note_of_go(const struct elf *elf, const struct segment *segment)
+{
+    struct {
+        uint8_t lengths[12]; /* of the name, of the contents; the type */
+        char name[4];
+    } note;
+    uint64_t at = 0;
+    for (unsigned i = 0; i < NOTES_MAX && at < segment->size; i++) {
+        if (segment->offset > UINT64_MAX - at ||
+            !read_at(elf, segment->offset + at, &note, sizeof note)) {
+            return false;
+        }
+        uint64_t name = number(elf->image, note.lengths, 4);
+        uint64_t contents = number(elf->image, note.lengths + 4, 4);
+        if (name == sizeof note.name && memcmp(note.name, "Go\0", sizeof note.name) == 0) {
+            return true;
+        }
+        at += sizeof note.lengths + (name + 3) / 4 * 4 + (contents + 3) / 4 * 4;
+    }
+    return false;
+}
+
+/* From an address in memory to the place in the file. */
+static bool place_of(const struct elf *elf, uint64_t address, uint64_t *place)
+{
+    struct segment segment;
+    for (uint64_t i = 0; i < elf->count && read_segment(elf, i, &segment); i++) {
+        if (segment.type == PT_LOAD && address >= segment.vaddr &&
+            address - segment.vaddr < segment.size &&
+            segment.offset <= UINT64_MAX - (address - segment.vaddr)) {
+            *place = segment.offset + (address - segment.vaddr);
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool is_name_of_loader(const char *name)
+{
+    static const char *const starts[] = {"ld-linux", "ld64.so", "ld.so"};
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        if (strncmp(name, starts[i], strlen(starts[i])) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* glibc's loader says who it is by its DT_SONAME. */
+static bool is_loader(const struct elf *elf, const struct segment *dynamic)
+{
+    size_t width = elf->layout->address;
+    uint64_t soname = 0;
+    uint64_t strings = 0;
+    bool named = false;
+    for (uint64_t i = 0; i < ENTRIES_MAX && (i + 1) * 2 * width <= dynamic->size; i++) {
+        uint8_t entry[16];
+        if (dynamic->offset > UINT64_MAX - i * 2 * width ||
+            !read_at(elf, dynamic->offset + i * 2 * width, entry, 2 * width)) {
+            return false;
+        }
+        uint64_t tag = number(elf->image, entry, width);
+        uint64_t value = number(elf->image, entry + width, width);
+        if (tag == DT_NULL) {
+            break;
+        }
+        named = named || tag == DT_SONAME;
+        soname = tag == DT_SONAME ? value : soname;
+        strings = tag == DT_STRTAB ? value : strings;
+    }
+    char name[16] = "";
+    uint64_t place;
+    return named && place_of(elf, strings, &place) && place <= UINT64_MAX - soname &&
+           elf->read(elf->context, place + soname, name, sizeof name - 1) > 0 &&
+           is_name_of_loader(name);
+}
+
+static void parse_segments(struct elf *elf, const uint8_t *header)
+{
+    const struct layout *layout = elf->layout;
+    struct shim_image *image = elf->image;
     uint64_t size = number(image, header + layout->phentsize, 2);
-    uint64_t count = number(image, header + layout->phentsize + 2, 2);
-    uint8_t segment[sizeof(Elf64_Phdr)];
-    if (size != layout->segment || count == 0 || count > HEADERS_MAX ||
-        offset > UINT64_MAX - count * size) {
+    elf->headers = number(image, header + layout->phoff, layout->address);
+    elf->count = number(image, header + layout->phentsize + 2, 2);
+    if (size != layout->segment || elf->count == 0 || elf->count > HEADERS_MAX ||
+        elf->headers > UINT64_MAX - elf->count * size) {
         return;
     }
-    for (uint64_t i = 0; i < count; i++) {
-        if (read(context, offset + i * size, segment, layout->segment) != layout->segment) {
+    enum shim_image_kind kind = SHIM_IMAGE_STATIC;
+    bool loader = false;
+    for (uint64_t i = 0; i < elf->count; i++) {
+        struct segment segment;
+        if (!read_segment(elf, i, &segment)) {
             return;
         }
-        if (number(image, segment, 4) == PT_INTERP) {
-            parse_loader(image, number(image, segment + layout->segment_offset, layout->address),
-                         number(image, segment + layout->segment_filesz, layout->address), read,
-                         context);
-            return;
+        if (segment.type == PT_INTERP && kind == SHIM_IMAGE_STATIC) {
+            kind = parse_interpreter(elf, &segment);
         }
+        image->go = image->go || (segment.type == PT_NOTE && has_note_of_go(elf, &segment));
+        loader = loader || (segment.type == PT_DYNAMIC && is_loader(elf, &segment));
     }
-    image->kind = SHIM_IMAGE_STATIC;
+    image->kind = kind == SHIM_IMAGE_STATIC && loader ? SHIM_IMAGE_LOADER : kind;
 }
 
 static void parse_elf(struct shim_image *image, const uint8_t *header, size_t length,
@@ -108,7 +229,8 @@ static void parse_elf(struct shim_image *image, const uint8_t *header, size_t le
     uint64_t type = number(image, header + offsetof(Elf64_Ehdr, e_type), 2);
     image->machine = (uint16_t)number(image, header + offsetof(Elf64_Ehdr, e_machine), 2);
     if (type == ET_EXEC || type == ET_DYN) {
-        parse_segments(image, layout, header, read, context);
+        struct elf elf = {.image = image, .layout = layout, .read = read, .context = context};
+        parse_segments(&elf, header);
     }
 }
 

@@ -7,12 +7,14 @@
 #ifndef SHIM_IMAGE_H
 #define SHIM_IMAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
 enum shim_image_kind {
     SHIM_IMAGE_DYNAMIC, /* ELF that names a dynamic loader */
     SHIM_IMAGE_STATIC,  /* ELF that names none: no library is loaded into it */
+    SHIM_IMAGE_LOADER,  /* the dynamic loader itself: it loads the program that it is told */
     SHIM_IMAGE_SCRIPT,  /* begins with #! */
     SHIM_IMAGE_BROKEN,  /* ELF that does not hold what its header says */
     SHIM_IMAGE_OTHER    /* anything else; the kernel will not run it by itself */
@@ -26,6 +28,7 @@ struct shim_image {
     uint8_t elf_class;
     uint8_t elf_data;
     uint16_t machine;
+    bool go; /* made by Go's linker: its TLS makes system calls of its own, past every library */
     /* The dynamic loader (PT_INTERP), or the script's interpreter; "" where there is none. */
     char interpreter[SHIM_IMAGE_LINE];
     /* All that follows the interpreter in a script's first line, as one argument; may be "". */

@@ -68,17 +68,11 @@ static bool is_other_libc(const char *loader)
     return strncmp(slash != NULL ? slash + 1 : loader, "ld-musl", strlen("ld-musl")) == 0;
 }
 
-static enum shim_reach reach_of_elf(const struct shim_image *image, int fd,
-                                    const struct stat *status)
+/* Whatever rights it runs with. */
+static enum shim_reach reach_of_image(const struct shim_image *image)
 {
     struct shim_image own;
     shim_image_own(&own);
-    if (changes_user(fd, status)) {
-        return SHIM_REACH_SETUID;
-    }
-    if (gains_capabilities(fd)) {
-        return SHIM_REACH_CAPABILITIES;
-    }
     if (image->kind == SHIM_IMAGE_BROKEN) {
         return SHIM_REACH_BROKEN;
     }
@@ -89,7 +83,22 @@ static enum shim_reach reach_of_elf(const struct shim_image *image, int fd,
         image->elf_data != own.elf_data) {
         return SHIM_REACH_MACHINE;
     }
+    if (image->kind == SHIM_IMAGE_LOADER) {
+        return SHIM_REACH_LOADER;
+    }
+    if (image->go) {
+        return SHIM_REACH_GO;
+    }
     return is_other_libc(image->interpreter) ? SHIM_REACH_LIBC : SHIM_REACH_YES;
+}
+
+static enum shim_reach reach_of_elf(const struct shim_image *image, int fd,
+                                    const struct stat *status)
+{
+    if (changes_user(fd, status)) {
+        return SHIM_REACH_SETUID;
+    }
+    return gains_capabilities(fd) ? SHIM_REACH_CAPABILITIES : reach_of_image(image);
 }
 
 static int open_at(int folder, const char *path, int flags)
@@ -148,13 +157,55 @@ enum shim_reach shim_reach_step(int folder, const char *path, int flags, struct 
     return reach;
 }
 
-enum shim_reach shim_reach_at(int folder, const char *path, int flags, struct shim_image *image)
+enum shim_reach shim_reach_loaded(const char *path, struct shim_image *image)
+{
+    enum shim_reach reach = shim_reach_step(AT_FDCWD, path, 0, image);
+    switch (reach) {
+    case SHIM_REACH_SETUID:
+    case SHIM_REACH_CAPABILITIES:
+        reach = reach_of_image(image);
+        break;
+    default:
+        break;
+    }
+    /* What is no program, the loader itself will refuse. */
+    return reach == SHIM_REACH_SCRIPT || reach == SHIM_REACH_FORMAT || reach == SHIM_REACH_LOADER
+               ? SHIM_REACH_MISSING
+               : reach;
+}
+
+const char *shim_reach_loader_program(char *const argv[])
+{
+    static const char *const with_value[] = {
+        "--library-path",         "--inhibit-rpath",    "--audit", "--preload", "--argv0",
+        "--glibc-hwcaps-prepend", "--glibc-hwcaps-mask"};
+    if (argv == NULL || argv[0] == NULL) {
+        return NULL;
+    }
+    size_t at = 1;
+    while (argv[at] != NULL && strncmp(argv[at], "--", 2) == 0) {
+        bool value = false;
+        for (size_t i = 0; i < sizeof with_value / sizeof *with_value; i++) {
+            value = value || strcmp(argv[at], with_value[i]) == 0;
+        }
+        at += value && argv[at + 1] != NULL ? 2 : 1;
+    }
+    return argv[at] != NULL && strchr(argv[at], '/') != NULL ? argv[at] : NULL;
+}
+
+enum shim_reach shim_reach_at(int folder, const char *path, int flags, char *const argv[],
+                              struct shim_image *image)
 {
     char interpreter[SHIM_IMAGE_LINE];
     enum shim_reach reach = shim_reach_step(folder, path, flags, image);
     for (int i = 1; i < CHAIN_MAX && reach == SHIM_REACH_SCRIPT; i++) {
         memcpy(interpreter, image->interpreter, sizeof interpreter);
         reach = shim_reach_step(AT_FDCWD, interpreter, 0, image);
+        argv = NULL; /* they are the script's */
+    }
+    if (reach == SHIM_REACH_LOADER) {
+        const char *program = shim_reach_loader_program(argv);
+        reach = program != NULL ? shim_reach_loaded(program, image) : SHIM_REACH_YES;
     }
     return reach == SHIM_REACH_SCRIPT ? SHIM_REACH_CHAIN : reach;
 }
@@ -164,6 +215,8 @@ const char *shim_reach_text(enum shim_reach reach)
     switch (reach) {
     case SHIM_REACH_STATIC:
         return "it is statically linked";
+    case SHIM_REACH_GO:
+        return "it is a Go program, whose TLS passes by every library";
     case SHIM_REACH_SETUID:
         return "it runs with other rights than its caller's (setuid or setgid)";
     case SHIM_REACH_CAPABILITIES:
@@ -182,6 +235,7 @@ const char *shim_reach_text(enum shim_reach reach)
     case SHIM_REACH_MISSING:
     case SHIM_REACH_SCRIPT:
     case SHIM_REACH_FORMAT:
+    case SHIM_REACH_LOADER:
         break;
     }
     return NULL;

@@ -15,7 +15,9 @@ enum shim_reach {
     SHIM_REACH_MISSING, /* no such file: the exec itself will say so */
     SHIM_REACH_SCRIPT,  /* of one step alone: its interpreter decides */
     SHIM_REACH_FORMAT,  /* neither ELF nor a script with #!: for a shell, if for anybody */
+    SHIM_REACH_LOADER,  /* of one step alone: the program that it is told to load decides */
     SHIM_REACH_STATIC,
+    SHIM_REACH_GO,     /* its TLS is Go's own, and makes system calls past libc */
     SHIM_REACH_SETUID, /* it would run with another user's or group's rights: secure execution */
     SHIM_REACH_CAPABILITIES,
     SHIM_REACH_MACHINE,   /* another architecture than ours */
@@ -29,8 +31,20 @@ enum shim_reach {
  * `folder` itself. Keeps errno. */
 enum shim_reach shim_reach_step(int folder, const char *path, int flags, struct shim_image *image);
 
-/* The same for the file at the end of a chain of scripts, whose image it leaves; never SCRIPT. */
-enum shim_reach shim_reach_at(int folder, const char *path, int flags, struct shim_image *image);
+/* A program that the dynamic loader is told to load: its rights are the loader's. */
+enum shim_reach shim_reach_loaded(const char *path, struct shim_image *image);
+
+/*
+ * The program among the arguments of the dynamic loader ("ld.so --library-path X PROGRAM ..."), or
+ * NULL: none is run, or one that is looked for in the library path. argv[0] is the loader's own
+ * name; argv NULL: not known.
+ */
+const char *shim_reach_loader_program(char *const argv[]);
+
+/* The same for what is run in the end: behind a chain of scripts, and what a loader, with these
+ * arguments, loads. Never SCRIPT or LOADER. */
+enum shim_reach shim_reach_at(int folder, const char *path, int flags, char *const argv[],
+                              struct shim_image *image);
 
 /* "it is statically linked", ...: static storage; NULL where nothing is in the way. */
 const char *shim_reach_text(enum shim_reach reach);

@@ -52,14 +52,15 @@ static bool has_other_library(const struct shim_image *image, char *const enviro
 }
 
 /* False: do not execute it, errno is set. */
-static bool allows_at(int folder, const char *path, int flags, char *const environment[])
+static bool allows_at(int folder, const char *path, int flags, char *const argv[],
+                      char *const environment[])
 {
     enum stub_follow follow = stub_follow();
     if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
         return true;
     }
     struct shim_image image;
-    enum shim_reach reach = shim_reach_at(folder, path, flags, &image);
+    enum shim_reach reach = shim_reach_at(folder, path, flags, argv, &image);
     if (reach == SHIM_REACH_MISSING ||
         (reach == SHIM_REACH_MACHINE && has_other_library(&image, environment))) {
         return true;
@@ -79,9 +80,9 @@ static bool allows_at(int folder, const char *path, int flags, char *const envir
     return !refused;
 }
 
-static bool allows(const char *path, char *const environment[])
+static bool allows(const char *path, char *const argv[], char *const environment[])
 {
-    return allows_at(AT_FDCWD, path, 0, environment);
+    return allows_at(AT_FDCWD, path, 0, argv, environment);
 }
 
 /* The file that execvp would take: the first one in PATH that may be executed. */
@@ -112,56 +113,56 @@ static bool search(const char *name, char out[PATH_MAX])
     }
 }
 
-static bool allows_search(const char *name, char *const environment[])
+static bool allows_search(const char *name, char *const argv[], char *const environment[])
 {
     if (stub_follow() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
         return true;
     }
     if (strchr(name, '/') != NULL) {
-        return allows(name, environment);
+        return allows(name, argv, environment);
     }
     char path[PATH_MAX];
     int saved = errno;
     bool found = search(name, path);
     errno = saved;
-    return !found || allows(path, environment);
+    return !found || allows(path, argv, environment);
 }
 
 SHIM_EXPORT int execve(const char *path, char *const argv[], char *const environment[])
 {
     REAL_OR(execve, -1)
-    return allows(path, environment) ? real(path, argv, environment) : -1;
+    return allows(path, argv, environment) ? real(path, argv, environment) : -1;
 }
 
 SHIM_EXPORT int execv(const char *path, char *const argv[])
 {
     REAL_OR(execv, -1)
-    return allows(path, environ) ? real(path, argv) : -1;
+    return allows(path, argv, environ) ? real(path, argv) : -1;
 }
 
 SHIM_EXPORT int execvp(const char *file, char *const argv[])
 {
     REAL_OR(execvp, -1)
-    return allows_search(file, environ) ? real(file, argv) : -1;
+    return allows_search(file, argv, environ) ? real(file, argv) : -1;
 }
 
 SHIM_EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
 {
     REAL_OR(execvpe, -1)
-    return allows_search(file, environment) ? real(file, argv, environment) : -1;
+    return allows_search(file, argv, environment) ? real(file, argv, environment) : -1;
 }
 
 SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
 {
     REAL_OR(fexecve, -1)
-    return allows_at(fd, "", AT_EMPTY_PATH, environment) ? real(fd, argv, environment) : -1;
+    return allows_at(fd, "", AT_EMPTY_PATH, argv, environment) ? real(fd, argv, environment) : -1;
 }
 
 SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
                          char *const environment[], int flags)
 {
     REAL_OR(execveat, -1)
-    return allows_at(folder, path, flags, environment)
+    return allows_at(folder, path, flags, argv, environment)
                ? real(folder, path, argv, environment, flags)
                : -1;
 }
@@ -209,8 +210,8 @@ SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file
                             char *const environment[])
 {
     REAL_OR(posix_spawn, ENOSYS)
-    return allows(path, environment) ? real(pid, path, actions, attributes, argv, environment)
-                                     : EPERM;
+    return allows(path, argv, environment) ? real(pid, path, actions, attributes, argv, environment)
+                                           : EPERM;
 }
 
 SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
@@ -219,7 +220,7 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
                              char *const environment[])
 {
     REAL_OR(posix_spawnp, ENOSYS)
-    return allows_search(file, environment)
+    return allows_search(file, argv, environment)
                ? real(pid, file, actions, attributes, argv, environment)
                : EPERM;
 }
@@ -229,11 +230,11 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 SHIM_EXPORT int system(const char *command)
 {
     REAL_OR(system, -1)
-    return command == NULL || allows("/bin/sh", environ) ? real(command) : -1;
+    return command == NULL || allows("/bin/sh", NULL, environ) ? real(command) : -1;
 }
 
 SHIM_EXPORT FILE *popen(const char *command, const char *type)
 {
     REAL_OR(popen, NULL)
-    return allows("/bin/sh", environ) ? real(command, type) : NULL;
+    return allows("/bin/sh", NULL, environ) ? real(command, type) : NULL;
 }

@@ -22,7 +22,7 @@ int main(int argc, char *argv[])
     default:
         break;
     }
-    code = program_find(&program, options.program[0]);
+    code = program_find(&program, options.program);
     if (code != 0) {
         return code;
     }

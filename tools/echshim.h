@@ -65,19 +65,22 @@ struct program_file {
 
 struct program {
     char path[PATH_MAX]; /* what will be executed */
-    /* The file itself, a script's interpreter, what #!/usr/bin/env looks for, ... */
+    /* The file itself, a script's interpreter, what #!/usr/bin/env looks for, what the dynamic
+     * loader is told to load, ... */
     struct program_file chain[PROGRAM_CHAIN];
     size_t count;
-    enum shim_reach reach; /* of the whole chain */
-    size_t culprit;        /* the file that `reach` speaks of */
-    bool covered;          /* another architecture, whose library is there as well */
-    bool clean;            /* an env in the chain cleans the environment (-i, -u) */
-    bool shell;            /* neither ELF nor #!: /bin/sh runs it, as execvp does */
+    enum shim_reach reach;       /* of the whole chain */
+    size_t culprit;              /* the file that `reach` speaks of */
+    char *const *loader_options; /* of a dynamic loader that is run by name; else NULL */
+    bool covered;                /* another architecture, whose library is there as well */
+    bool clean;                  /* an env in the chain cleans the environment (-i, -u) */
+    bool shell;                  /* neither ELF nor #!: /bin/sh runs it, as execvp does */
 };
 
-/* Finds a program as execvp does, and looks at it. 0, EXIT_NOT_RUN or EXIT_NOT_FOUND after one
- * sentence on standard error. */
-int program_find(struct program *program, const char *name);
+/* Finds a program as execvp does, and looks at it; argv, which ends with NULL, is the program's
+ * name and its arguments. 0, EXIT_NOT_RUN or EXIT_NOT_FOUND after one sentence on standard error.
+ */
+int program_find(struct program *program, char *const argv[]);
 /* Why a preload cannot work in it, as a sentence without its stop; NULL where it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
 
@@ -113,10 +116,10 @@ bool library_preload(const char *library);
 
 /*
  * What a dynamic loader says (--list) that it would load for a file, in our environment: its
- * standard output and error, to be freed. No instruction of the file is executed. NULL: errno
- * tells.
+ * standard output and error, to be freed. No instruction of the file is executed. `options` are
+ * more for the loader, up to the first that is no option, or NULL. NULL: errno tells.
  */
-char *loader_list(const char *loader, const char *path);
+char *loader_list(const char *loader, char *const options[], const char *path);
 
 /* ---- echshim_prove.c ---- */
 

@@ -118,7 +118,7 @@ static void search_libraries(struct search *search, const char *program)
     char *list = NULL;
     if (shim_reach_step(AT_FDCWD, "/proc/self/exe", 0, &own) == SHIM_REACH_YES) {
         (void)unsetenv("LD_PRELOAD");
-        list = loader_list(own.interpreter, program);
+        list = loader_list(own.interpreter, NULL, program);
     }
     char *rest = list;
     for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
@@ -142,6 +142,8 @@ static const char *kind_name(const struct shim_image *image)
         return "dynamic";
     case SHIM_IMAGE_STATIC:
         return "static";
+    case SHIM_IMAGE_LOADER:
+        return "loader";
     case SHIM_IMAGE_SCRIPT:
         return "script";
     case SHIM_IMAGE_BROKEN:

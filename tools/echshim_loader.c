@@ -13,10 +13,19 @@
 
 enum { LIST_SIZE = 1 << 18, ANSWER_MS = 30000 };
 
-static void become_loader(const char *loader, const char *path, int out)
+static void become_loader(const char *loader, char *const options[], const char *path, int out)
 {
+    enum { OPTIONS_MAX = 32 };
     char list[] = "--list";
-    char *const argv[] = {(char *)(uintptr_t)loader, list, (char *)(uintptr_t)path, NULL};
+    char *argv[OPTIONS_MAX + 4] = {(char *)(uintptr_t)loader, list};
+    size_t count = 2;
+    /* Values of options go along: up to the program, which is not what --list is given. */
+    for (size_t i = 0; options != NULL && options[i] != NULL && strcmp(options[i], path) != 0 &&
+                       count < OPTIONS_MAX;
+         i++) {
+        argv[count++] = options[i];
+    }
+    argv[count] = (char *)(uintptr_t)path;
     if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0) {
         (void)unsetenv("ECHSHIM_LAUNCHER");
         /* Not by libc: an outer launcher's stub would see a static program, which this is. */
@@ -40,7 +49,7 @@ static size_t read_list(int fd, char *out, size_t size)
     return length;
 }
 
-char *loader_list(const char *loader, const char *path)
+char *loader_list(const char *loader, char *const options[], const char *path)
 {
     int ends[2];
     char *list = malloc(LIST_SIZE);
@@ -50,7 +59,7 @@ char *loader_list(const char *loader, const char *path)
     }
     pid_t pid = fork();
     if (pid == 0) {
-        become_loader(loader, path, ends[1]);
+        become_loader(loader, options, path, ends[1]);
     }
     (void)close(ends[1]);
     size_t length = pid > 0 ? read_list(ends[0], list, LIST_SIZE - 1) : 0;

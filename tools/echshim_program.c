@@ -142,8 +142,22 @@ static void look_along(struct program *program)
     program->reach = SHIM_REACH_CHAIN;
 }
 
-int program_find(struct program *program, const char *name)
+/* The dynamic loader itself is run: what it loads is the program. */
+static void look_at_loaded(struct program *program, char *const argv[])
 {
+    const char *name = program->count == 1 ? shim_reach_loader_program(argv) : NULL;
+    struct program_file *file = name != NULL ? append(program, name) : NULL;
+    program->reach = SHIM_REACH_YES;
+    if (file != NULL) {
+        program->culprit = program->count - 1;
+        program->reach = shim_reach_loaded(name, &file->image);
+        program->loader_options = argv + 1;
+    }
+}
+
+int program_find(struct program *program, char *const argv[])
+{
+    const char *name = argv[0];
     *program = (struct program){.reach = SHIM_REACH_YES};
     int problem = find_file(name, program->path);
     if (problem != 0) {
@@ -153,6 +167,9 @@ int program_find(struct program *program, const char *name)
         return missing ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
     }
     look_along(program);
+    if (program->reach == SHIM_REACH_LOADER) {
+        look_at_loaded(program, argv);
+    }
     if (program->reach == SHIM_REACH_FORMAT && program->count == 1) {
         /* execvp gives such a file to the shell. */
         program->shell = true;

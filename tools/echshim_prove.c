@@ -56,7 +56,18 @@ bool prove_rehearse(const struct program *program, char *why, size_t size)
     for (size_t i = 0; file->image.kind != SHIM_IMAGE_DYNAMIC && i + 1 < program->count; i++) {
         file = &program->chain[i + 1];
     }
-    char *list = loader_list(file->image.interpreter, file->path);
+    if (file->image.kind == SHIM_IMAGE_LOADER) {
+        return true; /* it lists or explains something, and runs nothing */
+    }
+    char real[PATH_MAX];
+    char *list;
+    if (program->loader_options != NULL) {
+        list = loader_list(program->path, program->loader_options, file->path);
+    } else {
+        /* $ORIGIN is the folder of the file, not that of a link to it. */
+        const char *path = realpath(file->path, real) != NULL ? real : file->path;
+        list = loader_list(file->image.interpreter, NULL, path);
+    }
     if (list == NULL) {
         (void)snprintf(why, size, "the dynamic loader cannot be asked: %s", strerror(errno));
         return false;

@@ -34,6 +34,9 @@ const struct tls_library *tls_library_named(const char *file)
     return NULL;
 }
 
+/* RFC 8446, 4.4.3: what a client of TLS 1.3 checks a signature over begins with this. */
+#define TLS13_LABEL "TLS 1.3, server CertificateVerify"
+
 /* Names of source files that errors and panics tell, and what linkers of a language leave. `also`
  * must be there as well, where the first says the language and not that TLS is used. */
 static const struct {
@@ -44,6 +47,7 @@ static const struct {
     {"\xff Go buildinf:", "crypto/tls.(*Conn)", "Go's crypto/tls"},
     {"ssl/statem/statem_clnt.c", NULL, "OpenSSL, linked into it"},
     {"ssl/handshake_client.cc", NULL, "BoringSSL, linked into it"},
+    {TLS13_LABEL, "external/boringssl", "BoringSSL, linked into it"},
     {"/rustls-0.", NULL, "rustls"},
     {"handshake-tls13.c", "gnutls_", "GnuTLS, linked into it"},
     {"ssl_tls13_client.c", NULL, "Mbed TLS, linked into it"},
@@ -77,10 +81,15 @@ static bool holds(const uint8_t *octets, size_t length, const char *mark)
 
 void tls_marks_find(const uint8_t *octets, size_t length, tls_found *found, void *context)
 {
+    bool any = false;
     for (size_t i = 0; i < COUNT(inside); i++) {
         if (holds(octets, length, inside[i].mark) && holds(octets, length, inside[i].also)) {
             found(context, inside[i].name, NULL, false);
+            any = true;
         }
+    }
+    if (!any && holds(octets, length, TLS13_LABEL)) {
+        found(context, "a TLS library that is not known, linked into it", NULL, false);
     }
     for (size_t i = 0; i < COUNT(opened); i++) {
         if (holds_name(octets, length, opened[i])) {

@@ -241,15 +241,15 @@ Test(image, this_program)
     struct shim_image own;
     struct shim_image image;
     shim_image_own(&own);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self/exe", 0, &image), SHIM_REACH_YES);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self/exe", 0, NULL, &image), SHIM_REACH_YES);
     cr_assert_eq(image.machine, own.machine);
     cr_assert_eq(image.elf_class, own.elf_class);
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    cr_assert_eq(shim_reach_at(fd, "", AT_EMPTY_PATH, &image), SHIM_REACH_YES);
+    cr_assert_eq(shim_reach_at(fd, "", AT_EMPTY_PATH, NULL, &image), SHIM_REACH_YES);
     close(fd);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/no/such/file", 0, &image), SHIM_REACH_MISSING);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self", 0, &image), SHIM_REACH_MISSING);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/etc/passwd", 0, &image), SHIM_REACH_FORMAT);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/no/such/file", 0, NULL, &image), SHIM_REACH_MISSING);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self", 0, NULL, &image), SHIM_REACH_MISSING);
+    cr_assert_eq(shim_reach_at(AT_FDCWD, "/etc/passwd", 0, NULL, &image), SHIM_REACH_FORMAT);
 }
 
 /* What a made file would be to an exec. */
@@ -260,7 +260,7 @@ static enum shim_reach reach_of(const void *octets, size_t length)
     int fd = mkstemp(name);
     cr_assert_eq(write(fd, octets, length), (ssize_t)length);
     close(fd);
-    enum shim_reach reach = shim_reach_at(AT_FDCWD, name, 0, &image);
+    enum shim_reach reach = shim_reach_at(AT_FDCWD, name, 0, NULL, &image);
     unlink(name);
     return reach;
 }
