@@ -218,8 +218,14 @@ $(LAUNCHER_PROGRAMS)/lying_loader: tests/tools/launcher/programs/lying_loader.c
 $(LAUNCHER_PROGRAMS)/liar: tests/tools/launcher/programs/liar.c $(LAUNCHER_PROGRAMS)/lying_loader
 	$(LAUNCHER_PROGRAM_CC) -Wl,--dynamic-linker=$(abspath $(LAUNCHER_PROGRAMS)/lying_loader)
 
+$(LAUNCHER_PROGRAMS)/libbeside.so: tests/tools/launcher/programs/beside.c
+	$(LAUNCHER_PROGRAM_CC) -shared -fPIC
+
+$(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_PROGRAMS)/libbeside.so
+	$(LAUNCHER_PROGRAM_CC) -L$(@D) -lbeside -Wl,-rpath,'$$ORIGIN'
+
 .PHONY: launcher-programs
-launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar)
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin)
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so

@@ -13,10 +13,15 @@ enum { CONFIG_INPUT_MAX = 1 << 20 }; /* octets that are read of a file */
 
 enum config_input {
     CONFIG_INPUT_OK,
-    CONFIG_INPUT_UNREADABLE, /* the file; errno tells */
-    CONFIG_INPUT_TOO_LARGE,  /* more than CONFIG_INPUT_MAX */
-    CONFIG_INPUT_NOT_BASE64,
+    CONFIG_INPUT_UNREADABLE,   /* the file; errno tells */
+    CONFIG_INPUT_TOO_LARGE,    /* more than CONFIG_INPUT_MAX */
+    CONFIG_INPUT_MISSING,      /* it looks like a file's name, and there is none of that name */
+    CONFIG_INPUT_EMPTY,        /* nothing but blanks */
+    CONFIG_INPUT_NOT_BASE64,   /* what was given */
+    CONFIG_INPUT_FILE,         /* the contents of a file are nothing that is known here */
     CONFIG_INPUT_NO_ECHCONFIG, /* PEM, without a block of that label */
+    CONFIG_INPUT_BROKEN_PEM,   /* such a block has no Base64 in it, or no end */
+    CONFIG_INPUT_TWO_BLOCKS,   /* RFC 9934, 3: there is one ECHCONFIG block, with all configs */
     CONFIG_INPUT_NO_MEMORY,
 };
 
@@ -29,5 +34,9 @@ ECH_MUST_USE enum config_input config_input_read(const char *text, struct writer
 
 /* The same of octets at hand: what a file would hold. */
 ECH_MUST_USE enum config_input config_input_decode(struct bytes content, struct writer *out);
+
+/* Half a sentence for each, without its stop; static storage; NULL for CONFIG_INPUT_OK. That of
+ * CONFIG_INPUT_UNREADABLE is errno's. */
+const char *config_input_problem(enum config_input problem);
 
 #endif

@@ -12,6 +12,7 @@
 #include "dns/lookup.h"
 #include "tools/config_document.h"
 #include "tools/config_input.h"
+#include "tools/config_problem.h"
 #include "tools/configured.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
@@ -75,10 +76,12 @@ static void print_decoded(FILE *out, const json_t *document)
 
 static int decode_list(const struct arguments *arguments, struct bytes list)
 {
-    json_t *configs = config_document(list);
-    if (configs == NULL) {
-        return FAIL(EXIT_BAD_INPUT, "%s: this is no well-formed ECHConfigList", arguments->decode);
+    char problem[CONFIG_PROBLEM_SIZE];
+    if (config_problem(list, problem)) {
+        return FAIL(EXIT_BAD_INPUT, "%.80s: this is no ECHConfigList: %s", arguments->decode,
+                    problem);
     }
+    json_t *configs = config_document(list);
     int chosen = config_document_chosen(configs);
     json_t *document =
         json_pack("{s:s,s:o}", "summary", chosen >= 0 ? "ech" : "unusable", "configs", configs);
@@ -91,26 +94,15 @@ static int decode(const struct arguments *arguments)
 {
     struct writer list;
     wr_init(&list, CONFIG_INPUT_MAX);
-    int status = 0;
-    switch (config_input_read(arguments->decode, &list)) {
-    case CONFIG_INPUT_OK:
+    enum config_input input = config_input_read(arguments->decode, &list);
+    const char *problem = config_input_problem(input);
+    int status;
+    if (input == CONFIG_INPUT_OK) {
         status = decode_list(arguments, wr_view(&list));
-        break;
-    case CONFIG_INPUT_UNREADABLE:
-        status = FAIL(EXIT_BAD_INPUT, "cannot read %s: %s", arguments->decode, strerror(errno));
-        break;
-    case CONFIG_INPUT_TOO_LARGE:
-        status = FAIL(EXIT_BAD_INPUT, "%s: larger than any ECHConfigList", arguments->decode);
-        break;
-    case CONFIG_INPUT_NOT_BASE64:
-        status = FAIL(EXIT_BAD_INPUT, "%.80s: neither a file nor Base64", arguments->decode);
-        break;
-    case CONFIG_INPUT_NO_ECHCONFIG:
-        status = FAIL(EXIT_BAD_INPUT, "%s: PEM without an ECHCONFIG block", arguments->decode);
-        break;
-    case CONFIG_INPUT_NO_MEMORY:
-        status = FAIL(EXIT_BAD_INPUT, "out of memory");
-        break;
+    } else if (input == CONFIG_INPUT_UNREADABLE) {
+        status = FAIL(EXIT_BAD_INPUT, "cannot read %.80s: %s", arguments->decode, problem);
+    } else {
+        status = FAIL(EXIT_BAD_INPUT, "%.80s: %s", arguments->decode, problem);
     }
     wr_free(&list);
     return status;

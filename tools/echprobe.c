@@ -13,6 +13,7 @@
 
 #include "tools/config_document.h"
 #include "tools/config_input.h"
+#include "tools/config_problem.h"
 #include "tools/configured.h"
 #include "tools/lookup_document.h"
 #include "tools/origin.h"
@@ -265,15 +266,18 @@ static int run(struct probe *probe, unsigned port)
     if (arguments->config_list != NULL) {
         struct writer list;
         wr_init(&list, CONFIG_INPUT_MAX);
-        bool ok = config_input_read(arguments->config_list, &list) == CONFIG_INPUT_OK &&
-                  ech_config_list_check(wr_view(&list)) == ECH_OK;
-        if (ok) {
+        char problem[CONFIG_PROBLEM_SIZE];
+        const char *wrong = config_input_problem(config_input_read(arguments->config_list, &list));
+        if (wrong == NULL && config_problem(wr_view(&list), problem)) {
+            wrong = problem;
+        }
+        if (wrong == NULL) {
             tried = try_configs(probe, probe->host, port, wr_view(&list));
         }
         wr_free(&list);
-        if (!ok) {
-            return FAIL(EXIT_BAD_INPUT, "%.80s holds no ECHConfigList; echdig --decode tells more",
-                        arguments->config_list);
+        if (wrong != NULL) {
+            return FAIL(EXIT_BAD_INPUT, "%.80s holds no ECHConfigList: %s", arguments->config_list,
+                        wrong);
         }
     } else {
         struct dns_resolver resolver;

@@ -52,7 +52,7 @@ Test(echdig, decodes_every_sample)
         seen++;
         if (strcmp(vectors_text(list, "list_verdict"), "ok") != 0) {
             RUN(&run, "echdig", "--decode", base64);
-            assert_complaint(4, *base64 != '\0' ? "no well-formed ECHConfigList" : "Base64");
+            assert_complaint(4, *base64 != '\0' ? "this is no ECHConfigList: " : "nothing in it");
             continue;
         }
         RUN(&run, "echdig", "--json", "--decode", base64);
@@ -294,7 +294,88 @@ Test(echdig, complains_in_one_sentence)
              (const char *const[]){"echdig", "-d", "-", NULL});
     assert_complaint(4, "PEM without an ECHCONFIG block");
     RUN(&run, "echdig", "-d", "AAAA");
-    assert_complaint(4, "this is no well-formed ECHConfigList");
+    assert_complaint(4, "this is no ECHConfigList: 1 octets follow behind the list");
+}
+
+/* The list of figure 1, with one thing wrong in each: by Base64, by a file's octets, and for
+ * echprobe. */
+Test(echdig, names_what_is_wrong_with_a_list)
+{
+    static const struct {
+        const char *base64;
+        const char *problem;
+    } cases[] = {
+        {"/g0AOucAIAAgPMFTdgbbHDpd70IXlMx3iJFZiiIsnVIQwpYgOIskEQsABAABAAEAC2V4YW1wbGUuY29tAAA=",
+         "it is a bare ECHConfig"},
+        {"AEAAPv4NADrnACAAIDzBU3YG2xw6Xe9CF5TMd4iRWYoiLJ1SEMKWIDiLJBELAAQAAQABAAtleGFtcGxlLmNvbQAA",
+         "the length of the list stands before it twice"},
+        {"AD7+DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20A",
+         "it is cut: the list says that it has 62 octets, and 61 are there"},
+        {"AD7+"
+         "DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20AAAAAAA==",
+         "3 octets follow behind the list"},
+        {"ADP+DQAv5wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQAAAAA=",
+         "the public_name of ECHConfig 1 is empty"},
+        {"AHH+"
+         "DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20AAP4NAC/"
+         "nACAAIDzBU3YG2xw6Xe9CF5TMd4iRWYoiLJ1SEMKWIDiLJBELAAQAAQABAAAAAA==",
+         "the public_name of ECHConfig 2 is empty"},
+        {"AB7+DQAa5wAgAAAABAABAAEAC2V4YW1wbGUuY29tAAA=", "the public_key of ECHConfig 1 is empty"},
+        {"ADr+DQA25wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAAAAtleGFtcGxlLmNvbQAA",
+         "the cipher_suites of ECHConfig 1 have 0 octets"},
+        {"AD/+DQA75wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAFAAEAAQAAC2V4YW1wbGUuY29tAAA=",
+         "the cipher_suites of ECHConfig 1 have 5 octets"},
+        {"AEP+DQA/"
+         "5wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20ABQABAAVh",
+         "ECHConfig 1 ends within one of its extensions"},
+        {"AED+DQA85wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20AAHh5",
+         "2 octets follow behind the extensions of ECHConfig 1"},
+        {"ADv+DQA35wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jbw==",
+         "ECHConfig 1 ends within its public_name"},
+        {"AED+DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20AAP4N",
+         "ECHConfig 2 has no more than"},
+        {"AET+"
+         "DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEAAQALZXhhbXBsZS5jb20AAP4NABBhY"
+         "g==",
+         "ECHConfig 2 says that it has 16 octets, and 2 are there"},
+        {"AAA=", "it is an empty list"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        RUN(&run, "echdig", "--decode", cases[i].base64);
+        assert_complaint(4, cases[i].problem);
+        RUN(&run, "echprobe", "--config-list", cases[i].base64, "a.example");
+        assert_printed(run.err, cases[i].problem);
+    }
+}
+
+Test(echdig, names_what_is_wrong_with_a_file)
+{
+    char two[2 * sizeof figure1_pem];
+    (void)snprintf(two, sizeof two, "%s%s", figure1_pem, strstr(figure1_pem, "-----BEGIN ECH"));
+    const struct {
+        const char *content;
+        const char *problem;
+    } cases[] = {
+        {two, "it has more than one ECHCONFIG block"},
+        {"-----BEGIN ECHCONFIG-----\nAD7+DQA6\n", "its ECHCONFIG block has no end"},
+        {"-----BEGIN ECHCONFIG-----\n%%%\n-----END ECHCONFIG-----\n",
+         "its ECHCONFIG block has no end, or is no Base64"},
+        {"", "there is nothing in it"},
+        {" \n\n", "there is nothing in it"},
+        {"root:x:0:0\n", "the file holds neither PEM nor Base64 nor an ECHConfigList"},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        run_tool(&run, cases[i].content, (const char *const[]){"echdig", "-d", "-", NULL});
+        assert_complaint(4, cases[i].problem);
+    }
+    static const char *const missing[] = {"/no/such/file", "/nonexistent", "./list", "../a",
+                                          "ech.pem"};
+    for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
+        RUN(&run, "echdig", "-d", missing[i]);
+        assert_complaint(4, "there is no such file, and it is no Base64");
+    }
+    RUN(&run, "echdig", "-d", "/etc/passwd");
+    assert_complaint(4, "the file holds neither PEM nor Base64 nor an ECHConfigList");
 }
 
 /* As the settings have it for that host: whom it asks without -r. */

@@ -252,6 +252,115 @@ Test(image, this_program)
     cr_assert_eq(shim_reach_at(AT_FDCWD, "/etc/passwd", 0, NULL, &image), SHIM_REACH_FORMAT);
 }
 
+/* ---- the dynamic loader, and programs of Go ---- */
+
+/* What an ELF file of 64 bits says of itself by a dynamic section and a note. */
+struct told {
+    Elf64_Ehdr header;
+    Elf64_Phdr segments[3];
+    Elf64_Dyn entries[3];
+    struct {
+        uint32_t lengths[3];
+        char name[4];
+    } note;
+    char strings[32];
+};
+
+static struct told make_told(const char *soname, const char *owner)
+{
+    struct shim_image own;
+    shim_image_own(&own);
+    struct told file = {
+        .header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, own.elf_data, EV_CURRENT},
+                   .e_type = ET_DYN,
+                   .e_machine = own.machine,
+                   .e_phoff = offsetof(struct told, segments),
+                   .e_phentsize = sizeof(Elf64_Phdr),
+                   .e_phnum = 3},
+        .segments = {{.p_type = PT_LOAD, .p_vaddr = 0x1000, .p_filesz = sizeof file},
+                     {.p_type = PT_DYNAMIC,
+                      .p_offset = offsetof(struct told, entries),
+                      .p_filesz = sizeof file.entries},
+                     {.p_type = PT_NOTE,
+                      .p_offset = offsetof(struct told, note),
+                      .p_filesz = sizeof file.note}},
+        .entries = {{.d_tag = DT_STRTAB,
+                     .d_un = {.d_val = 0x1000 + offsetof(struct told, strings)}},
+                    {.d_tag = DT_SONAME, .d_un = {.d_val = 1}},
+                    {.d_tag = DT_NULL}},
+        .note = {.lengths = {4, 0, 4}},
+    };
+    strcpy(file.strings + 1, soname);
+    memcpy(file.note.name, owner, 3);
+    return file;
+}
+
+static struct shim_image parse_told(const char *soname, const char *owner)
+{
+    struct told file = make_told(soname, owner);
+    return parse(&file, sizeof file);
+}
+
+Test(image, the_loader_is_known_by_its_soname)
+{
+    cr_assert_eq(parse_told("ld-linux-x86-64.so.2", "GNU").kind, SHIM_IMAGE_LOADER);
+    cr_assert_eq(parse_told("ld-linux.so.2", "GNU").kind, SHIM_IMAGE_LOADER);
+    cr_assert_eq(parse_told("libc.so", "GNU").kind, SHIM_IMAGE_STATIC);
+    cr_assert_eq(parse_told("", "GNU").kind, SHIM_IMAGE_STATIC);
+    cr_assert_eq(parse_told("libld-linux.so", "GNU").kind, SHIM_IMAGE_STATIC);
+}
+
+Test(image, go_is_known_by_its_note)
+{
+    cr_assert(parse_told("", "Go\0").go);
+    cr_assert_not(parse_told("", "GNU").go);
+    cr_assert_not(parse_told("", "Gox").go);
+}
+
+/* Cut anywhere, and with any octet changed, it is read without harm. */
+Test(image, a_dynamic_section_and_a_note_of_anything)
+{
+    struct told file = make_told("ld-linux-x86-64.so.2", "Go\0");
+    for (size_t length = 0; length < sizeof file; length++) {
+        (void)parse(&file, length);
+    }
+    for (size_t at = 0; at < sizeof file; at++) {
+        for (int value = 0; value < 256; value += 51) {
+            struct told other = file;
+            ((uint8_t *)&other)[at] = (uint8_t)value;
+            (void)parse(&other, sizeof other);
+        }
+    }
+}
+
+Test(image, the_program_among_the_arguments_of_a_loader)
+{
+    static const struct {
+        char *arguments[8];
+        const char *program;
+    } cases[] = {
+        {{"ld.so", "/bin/a", "--x"}, "/bin/a"},
+        {{"ld.so", "--library-path", "/l", "/bin/a"}, "/bin/a"},
+        {{"ld.so", "--argv0", "/bin/b", "--preload", "/p.so", "./a"}, "./a"},
+        {{"ld.so", "--inhibit-cache", "/bin/a"}, "/bin/a"},
+        {{"ld.so", "--audit", "/x", "--inhibit-rpath", "/y", "/bin/a"}, "/bin/a"},
+        {{"ld.so", "--help"}, NULL},
+        {{"ld.so", "--library-path"}, NULL},
+        {{"ld.so", "a"}, NULL}, /* looked for in the library path */
+        {{"ld.so"}, NULL},
+        {{NULL}, NULL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const char *program = shim_reach_loader_program(cases[i].arguments);
+        if (cases[i].program == NULL) {
+            cr_assert_null(program, "%zu: %s", i, program);
+        } else {
+            cr_assert_str_eq(program, cases[i].program);
+        }
+    }
+    cr_assert_null(shim_reach_loader_program(NULL));
+}
+
 /* What a made file would be to an exec. */
 static enum shim_reach reach_of(const void *octets, size_t length)
 {

@@ -85,6 +85,121 @@ Test(unreached, scripts_of_scripts_without_end)
     tool_expect_sentence(&result, REFUSED, "its interpreter is a script, over and over again");
 }
 
+/* ---- Go: the preload is in it, and does not see its TLS ---- */
+
+Test(unreached, go_programs)
+{
+    expect_unreached(tool_program("go"), "it is a Go program, whose TLS passes by every library",
+                     0);
+}
+
+Test(unreached, real_go_programs)
+{
+    static char *const names[] = {"/usr/bin/gh", "/usr/bin/rclone", "/usr/bin/restic"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (access(names[i], X_OK) != 0) {
+            fprintf(stderr, "unreached: skipped: %s is not installed\n", names[i]);
+            continue;
+        }
+        struct tool_result result = run(ARGV("echshim", "--strict", names[i], "version"));
+        tool_expect_exit(&result, REFUSED);
+        tool_expect_err(&result, "it is a Go program, whose TLS passes by every library");
+        char command[64];
+        snprintf(command, sizeof command, "%s version", names[i]);
+        result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+        tool_expect_err(&result, "it is a Go program, whose TLS passes by every library");
+        cr_assert_str_eq(result.out, "");
+    }
+}
+
+/* ---- programs that the dynamic loader is told to load ---- */
+
+static const char *loader(void)
+{
+    static const char *const places[] = {"/lib64/ld-linux-x86-64.so.2", "/lib/ld-linux.so.2",
+                                         "/lib/ld-linux-aarch64.so.1"};
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (access(places[i], X_OK) == 0) {
+            return places[i];
+        }
+    }
+    return NULL;
+}
+
+/* By the launcher itself, and by what it runs. */
+static void expect_loaded(const char *arguments, const char *said)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "exec %s --strict %s %s", "\"$0\"", loader(), arguments);
+    char launcher[512];
+    snprintf(launcher, sizeof launcher, "%s/echshim", tool_folder());
+    struct tool_result result = run(ARGV("/bin/sh", "-c", command, launcher));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, said, "%s%s", result.out, result.err);
+    snprintf(command, sizeof command, "%s %s", loader(), arguments);
+    result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, said, "%s%s", result.out, result.err);
+}
+
+static void expect_not_loaded(const char *program, const char *why)
+{
+    char command[1024];
+    snprintf(command, sizeof command, "%s --library-path /lib %s", loader(), program);
+    struct tool_result result =
+        run(ARGV("echshim", "--strict", (char *)(size_t)loader(), (char *)(size_t)program));
+    tool_expect_exit(&result, REFUSED);
+    tool_expect_err(&result, why);
+    result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+    tool_expect_err(&result, why);
+    cr_assert_str_eq(result.out, "");
+}
+
+Test(unreached, programs_that_the_loader_loads)
+{
+    expect_loaded("/bin/echo loaded", "loaded\n");
+    expect_loaded("--library-path /nowhere --argv0 other --inhibit-cache /bin/echo loaded",
+                  "loaded\n");
+    expect_loaded("--preload '' /bin/echo loaded", "loaded\n");
+    expect_not_loaded(tool_program("go"), "it is a Go program");
+    expect_not_loaded(tool_program("static"), "it is statically linked");
+}
+
+/* An AppImage, and what sharun makes: a copy of the loader, with libraries of its own. */
+Test(unreached, a_copy_of_the_loader)
+{
+    char command[1024];
+    snprintf(command, sizeof command,
+             "cp %s %s/ld-linux.so && %s/ld-linux.so --library-path /lib /bin/echo loaded",
+             loader(), tool_temporary(), tool_temporary());
+    struct tool_result result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "loaded\n", "%s%s", result.out, result.err);
+}
+
+/* What the loader only tells of, nobody runs. */
+Test(unreached, the_loader_by_itself)
+{
+    char *path = (char *)(size_t)loader();
+    struct tool_result result = run(ARGV("echshim", "--strict", path, "--help"));
+    tool_expect_exit(&result, 0);
+    result = run(ARGV("echshim", "--strict", path, "--list", "/bin/true"));
+    tool_expect_exit(&result, 0);
+}
+
+/* ---- links ---- */
+
+/* $ORIGIN is the folder of the file: java is a link to one that has its libraries beside it. */
+Test(unreached, a_link_to_a_program_with_libraries_of_its_own)
+{
+    char link[512];
+    snprintf(link, sizeof link, "%s/link", tool_temporary());
+    cr_assert_eq(symlink(tool_program("origin"), link), 0);
+    struct tool_result result = run(ARGV("echshim", "--strict", link));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "found\n", "%s%s", result.out, result.err);
+}
+
 /* ---- programs that run with other rights: made as root, run as somebody else ---- */
 
 enum { NOBODY = 65534 };

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is wrong with octets that are no ECHConfigList (RFC 9849, 4), in words for the person who
+ * has them. Pure.
+ */
+#ifndef TOOLS_CONFIG_PROBLEM_H
+#define TOOLS_CONFIG_PROBLEM_H
+
+#include "ech/wire.h"
+
+enum { CONFIG_PROBLEM_SIZE = 256 };
+
+/* Writes half a sentence without its stop, such as "it is a bare ECHConfig: ...". False: nothing is
+ * wrong. */
+bool config_problem(struct bytes list, char out[CONFIG_PROBLEM_SIZE]);
+
+#endif
