@@ -107,8 +107,12 @@ struct shim_stub {
      * if the descriptor does not lead to that socket any more. */
     bool (*descriptor_of)(const uint8_t random[32], int *fd);
     /* Where the connection under a descriptor leads or, where that is hidden (-1), the newest one
-     * for which a proxy was asked for this host; false: there is none. */
+     * for which a proxy was asked for this host (NULL: for a watched port); false: there is none.
+     */
     bool (*way_of)(int fd, const char *host, struct shim_way *way);
+    /* Is there another library between the program and the C library's connect or getaddrinfo? Then
+     * nothing is known of a connection before it is there. Takes the loader's lock, once. */
+    bool (*in_company)(void);
     /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
      * already. fd -1: on a socket not known. */
     void (*permit)(int fd);

@@ -13,6 +13,7 @@
 #include "shim/ahead.h"
 #include "shim/names.h"
 #include "shim/names_steer.h"
+#include "shim/proxy_environment.h"
 
 /* RFC 9460, 5.1, after RFC 8305, 3: so long do addresses wait for the records. */
 enum { RESOLUTION_DELAY_US = 50000 };
@@ -89,13 +90,18 @@ static struct prospect prospect_of(const char *node, const char *service,
     struct dns_name qname;
     struct shim_host_settings own;
     shim_settings_of_host(settings, node, &own);
-    if (node == NULL || !records_matter(&own) || is_numeric_or_passive(hints)) {
+    /* Another library may lead the connection through a proxy, and give the program an address that
+     * nobody has: then this host's own network is not to be asked for the name. */
+    if (node == NULL || !records_matter(&own) || is_numeric_or_passive(hints) ||
+        shim_engine_state()->stub->in_company()) {
         return prospect;
     }
     prospect.lookup = shim_engine_lookup(&own);
     uint16_t port = settings->ports[0];
     if (service != NULL && *service != '\0') {
         port = port_of_service(service);
+        prospect.port_known = true;
+    } else if (shim_proxy_of_environment(node, &port)) {
         prospect.port_known = true;
     } else if (shim_settings_watches(settings, 443)) {
         port = 443;

@@ -68,6 +68,11 @@ void stub_enter(void);
 void stub_leave(void);
 bool stub_inside(void);
 
+/* ---- stub_company.c ---- */
+
+/* Is there another library between the program and the C library's connect or getaddrinfo? */
+bool stub_in_company(void);
+
 /* ---- stub_names.c ---- */
 
 /* Must names of the program, or some of them, not be asked for in clear? This one? */

@@ -87,6 +87,7 @@ static struct shim_stub offer = {
     .withdraw = stub_withdraw,
     .descriptor_of = stub_descriptor_of,
     .way_of = stub_way_of,
+    .in_company = stub_in_company,
     .permit = stub_permit,
     .report_line = stub_report_line,
     .report_lost = stub_report_lost,

@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The proxies that the environment names (https_proxy and its kin).
+ */
+#ifndef SHIM_PROXY_ENVIRONMENT_H
+#define SHIM_PROXY_ENVIRONMENT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Is the host one of them? Then *port is set to its port, host order. */
+bool shim_proxy_of_environment(const char *host, uint16_t *port);
+
+/* The same for one value: "[scheme://][user[:password]@]host[:port][/...]". Pure. */
+bool shim_proxy_value_names(const char *value, const char *host, uint16_t *port);
+
+#endif
