@@ -68,23 +68,23 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
     return found;
 }
 
-/* A connection through a proxy to this very host. */
+/* The newest connection through a proxy to this host or, NULL, to a watched port. */
 static bool find_tunnel(const char *host, struct shim_peer *peer)
 {
-    *peer = (struct shim_peer){.address = {.ss_family = AF_UNSPEC}};
-    if (host == NULL || !shim_engine_state()->stub->way_of(-1, host, &peer->way)) {
+    struct shim_peer found = {.address = {.ss_family = AF_UNSPEC}, .used = true};
+    if (!shim_engine_state()->stub->way_of(-1, host, &found.way)) {
         return false;
     }
-    peer->fd = peer->way.fd;
-    peer->used = true;
-    (void)peer_of(peer->fd, peer);
+    found.fd = found.way.fd;
+    (void)peer_of(found.fd, &found);
+    *peer = found;
     return true;
 }
 
 void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
-    if (fd < 0 && told_port == 0 && find_tunnel(host, peer)) {
+    if (fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) {
         return;
     }
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
@@ -110,7 +110,11 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
             return;
         }
     }
-    if (guess_watched(noted, count, peer)) {
+    bool found = guess_watched(noted, count, peer);
+    if ((!found || peer->used) && fd < 0 && find_tunnel(NULL, peer)) {
+        return; /* what was used is a tunnel rather than a connection on which a handshake begins */
+    }
+    if (found) {
         return;
     }
     for (size_t i = 0; i < count; i++) {

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
@@ -18,7 +19,7 @@ enum { FIRST_SEGMENT = 256, SEGMENTS = 16, WINDOW = 8 };
 static struct stub_connection first_segment[FIRST_SEGMENT];
 static _Atomic(struct stub_connection *) segments[SEGMENTS] = {first_segment};
 static atomic_bool lost;
-static atomic_uint last_target;
+static _Atomic uint64_t last_target;
 
 bool stub_connections_lost(void)
 {
@@ -187,17 +188,49 @@ void stub_connection_note_target(struct stub_connection *connection,
                                               (watched ? STUB_CONNECTION_WATCHED : 0U));
 }
 
-static bool is_open(const struct stub_connection *connection)
+/* Looks for a descriptor of the socket, where that under which it was seen last leads elsewhere:
+ * proxychains makes its connections under another number. */
+static bool find_descriptor(struct stub_connection *connection, uint64_t socket)
 {
-    uint64_t socket = atomic_load_explicit(&connection->socket, memory_order_acquire);
-    return socket != FREE && socket != FILLING &&
-           shim_socket_identity(atomic_load_explicit(&connection->fd, memory_order_relaxed)) ==
-               socket;
+    enum { SEARCHED_MAX = 65536 };
+    struct rlimit limit = {.rlim_cur = 1024};
+    (void)getrlimit(RLIMIT_NOFILE, &limit);
+    int end = limit.rlim_cur < SEARCHED_MAX ? (int)limit.rlim_cur : SEARCHED_MAX;
+    for (int fd = 0; fd < end; fd++) {
+        uint64_t cookie = 0;
+        socklen_t length = sizeof cookie;
+        if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 && cookie == socket) {
+            atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+            return true;
+        }
+    }
+    return false;
 }
 
-static unsigned sequence_of(const struct stub_connection *connection)
+/* One that is not is no tunnel any more. */
+static bool is_open(struct stub_connection *connection)
+{
+    uint64_t socket = atomic_load_explicit(&connection->socket, memory_order_acquire);
+    bool open = socket != FREE && socket != FILLING &&
+                (shim_socket_identity(
+                     atomic_load_explicit(&connection->fd, memory_order_relaxed)) == socket ||
+                 find_descriptor(connection, socket));
+    if (!open) {
+        atomic_store_explicit(&connection->sequence, 0, memory_order_relaxed);
+    }
+    return open;
+}
+
+static uint64_t sequence_of(const struct stub_connection *connection)
 {
     return atomic_load_explicit(&connection->sequence, memory_order_relaxed);
+}
+
+static bool is_to(const struct stub_connection *connection, uint64_t host)
+{
+    return host == 0 ? (atomic_load_explicit(&connection->flags, memory_order_relaxed) &
+                        STUB_CONNECTION_WATCHED) != 0
+                     : atomic_load_explicit(&connection->target_host, memory_order_relaxed) == host;
 }
 
 struct stub_connection *stub_connection_to(uint64_t host)
@@ -209,9 +242,8 @@ struct stub_connection *stub_connection_to(uint64_t host)
             atomic_load_explicit(&segments[segment], memory_order_acquire);
         for (size_t i = 0; places != NULL && i < size_of(segment); i++) {
             struct stub_connection *place = &places[i];
-            if (atomic_load_explicit(&place->target_host, memory_order_acquire) == host &&
-                (newest == NULL || sequence_of(place) - sequence_of(newest) < UINT32_MAX / 2) &&
-                is_open(place)) {
+            if (sequence_of(place) != 0 && is_to(place, host) &&
+                (newest == NULL || sequence_of(place) > sequence_of(newest)) && is_open(place)) {
                 newest = place;
             }
         }

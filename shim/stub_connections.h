@@ -35,7 +35,7 @@ struct stub_connection {
     _Atomic uint64_t asked_address; /* a hash; 0: not known */
     _Atomic uint64_t target_host;   /* of the last request; shim_proxy_host_hash */
     _Atomic uint64_t reader[STUB_READER_WORDS];
-    _Atomic unsigned sequence; /* grows with each change of the target */
+    _Atomic uint64_t sequence; /* grows with each change of the target; 0: it has none */
     atomic_int fd;             /* the last one under which the connection was seen */
     _Atomic unsigned flags;
     _Atomic uint16_t asked_port;
@@ -56,7 +56,8 @@ void stub_connection_add_flags(struct stub_connection *connection, unsigned flag
 /* A request asked for a target; NULL: for one that cannot be read. */
 void stub_connection_note_target(struct stub_connection *connection,
                                  const struct shim_proxy_target *target, bool watched);
-/* The newest connection that is open and for which a proxy was asked for this host; NULL: none. */
+/* The newest connection that is open and for which a proxy was asked for this host or, for 0, for a
+ * watched port; NULL: none. */
 struct stub_connection *stub_connection_to(uint64_t host);
 
 /* A number for the host's address; 0 for none, and for the one that stands for any. */

@@ -360,7 +360,9 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 {
     recall(attempt);
     look(attempt, work);
-    if (attempt->sight.hello == SHIM_HELLO_NONE) {
+    /* A request may look like the beginning of a hello, which would hide the real one behind it. */
+    if (attempt->sight.hello == SHIM_HELLO_NONE ||
+        (attempt->sight.hello == SHIM_HELLO_MORE && attempt->for_proxy)) {
         return true;
     }
     bool of_interest = goes_to_watched(attempt, work);

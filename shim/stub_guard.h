@@ -64,6 +64,7 @@ struct stub_attempt {
     enum shim_mode mode; /* that the octets are judged by, where they were */
     uint16_t before;     /* octets that earlier writes sent */
     uint16_t length;     /* octets in `octets`, from sight.at on */
+    bool for_proxy;      /* all octets belong to requests to proxies */
     bool tracked;        /* the socket has a place in the table of progress */
     bool sighted;        /* if octets go out, that is to be told */
     bool announced;      /* its random is, and the descriptor is to be noted */
@@ -138,8 +139,8 @@ bool stub_port_watched(uint16_t port);
 
 /* May a write to this descriptor be for a proxy, as far as is known without asking the kernel? */
 bool stub_tunnel_awaited(int fd);
-/* Reads the requests at the beginning of a write to a stream socket. Sets `connection`; may set
- * `socket` and errno. */
+/* Reads the requests at the beginning of a write to a stream socket. Sets `connection` and
+ * `for_proxy`; may set `socket` and errno. */
 void stub_tunnel_read(struct stub_attempt *attempt, unsigned work);
 /* What the real call returned. May set errno. */
 void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result);

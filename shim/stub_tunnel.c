@@ -201,7 +201,7 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
             return;
         }
     }
-    (void)read_requests(attempt, &reader, SIZE_MAX);
+    attempt->for_proxy = !read_requests(attempt, &reader, SIZE_MAX);
 }
 
 void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
@@ -289,7 +289,8 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way)
     if (fd >= 0) {
         stub_way_find(fd, shim_socket_identity(fd), way);
     } else {
-        const struct stub_connection *connection = stub_connection_to(shim_proxy_host_hash(host));
+        const struct stub_connection *connection =
+            stub_connection_to(host != NULL ? shim_proxy_host_hash(host) : 0);
         found = connection != NULL;
         if (found) {
             *way = (struct shim_way){

@@ -184,7 +184,7 @@ static int open_tunnel(const struct proxy *proxy, int client)
 {
     static const char connected[] = "HTTP/1.1 200 Connection established\r\n\r\n";
     static const char socks4_granted[] = {0, 90, 0, 0, 0, 0, 0, 0};
-    static const char socks5_granted[] = {5, 0, 0, 1, 127, 0, 0, 1, 0, 0};
+    static const char socks5_granted[] = {5, 0, 0, 1, (char)192, 0, 2, 1, 0, 0}; /* TEST-NET-1 */
     char target[REQUEST_MAX] = "";
     unsigned char command = 0;
     char first = 0;

@@ -12,7 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <sys/stat.h>
 
 TestSuite(tunnels, .fini = world_end, .timeout = 180);
 
@@ -110,9 +110,8 @@ static void expect_accepted(struct world *world, const char *mode, enum configs 
 
 /* In every mode, wherever the config may come from. `asks`: the program asks plain DNS for the name
  * by itself, so that our question may go along. */
-static void check_all(const char *command, bool asks)
+static void check_in(struct world *world, const char *command, bool asks)
 {
-    struct world *world = start(NULL);
     struct tried tried = try(world, "opportunistic", FROM_PLAIN_DNS, command);
     expect_exit(&tried.result, 0, HELLO);
     expect_line(&tried, "grease", "tunnel");
@@ -130,6 +129,11 @@ static void check_all(const char *command, bool asks)
     expect_accepted(world, "opportunistic", BY_HAND, command);
     expect_accepted(world, "strict", FROM_ENCRYPTED_DNS, command);
     expect_accepted(world, "opportunistic", FROM_ENCRYPTED_DNS, command);
+}
+
+static void check_all(const char *command, bool asks)
+{
+    check_in(start(NULL), command, asks);
 }
 
 /* ---- programs that know proxies ---- */
@@ -176,4 +180,280 @@ Test(tunnels, git_environment)
               "git -C www/repo.git update-server-info; fi; "
               "HTTPS_PROXY=http://" PROXY " git clone -q " URL "repo.git copy && echo " HELLO,
               false);
+}
+
+#define REQUESTS                                                                                   \
+    "/usr/bin/python3 -c 'import requests; print(requests.get(\"" URL "\", timeout=20).text)'"
+
+static void need_module(const char *module)
+{
+    char command[100];
+    snprintf(command, sizeof command, "/usr/bin/python3 -c 'import %s' 2>/dev/null", module);
+    if (system(command) != 0) {
+        cr_skip_test("no such module");
+    }
+}
+
+Test(tunnels, urllib_environment)
+{
+    check_all("HTTPS_PROXY=http://" PROXY " " URLLIB, false);
+}
+
+Test(tunnels, requests_environment)
+{
+    need_module("requests");
+    check_all("REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=http://" PROXY " " REQUESTS, false);
+}
+
+Test(tunnels, requests_socks)
+{
+    need_module("requests, socks");
+    check_all("REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=socks5h://" PROXY " " REQUESTS, false);
+}
+
+/* TLS over memory, and what it makes carried to a socket: nothing shows the descriptor. */
+Test(tunnels, memory_over_socks)
+{
+    check_all("/usr/bin/python3 -c 'import socket, ssl\n"
+              "s = socket.create_connection((\"127.0.0.6\", 3128))\n"
+              "s.sendall(b\"\\5\\1\\0\")\n"
+              "s.recv(2)\n"
+              "n = b\"" INNER_NAME "\"\n"
+              "for c in b\"\\5\\1\\0\\3\" + bytes([len(n)]) + n + b\"\\1\\xbb\":\n"
+              "    s.sendall(bytes([c]))\n"
+              "s.recv(10)\n"
+              "i, o = ssl.MemoryBIO(), ssl.MemoryBIO()\n"
+              "t = ssl.create_default_context().wrap_bio(i, o, server_hostname=n.decode())\n"
+              "def do(f, *a):\n"
+              "    while True:\n"
+              "        try:\n"
+              "            return f(*a)\n"
+              "        except ssl.SSLWantReadError:\n"
+              "            s.sendall(o.read())\n"
+              "            i.write(s.recv(65536))\n"
+              "do(t.do_handshake)\n"
+              "do(t.write, b\"GET / HTTP/1.0\\r\\n\\r\\n\")\n"
+              "r = b\"\"\n"
+              "while b\"hello\" not in r:\n"
+              "    r += do(t.read, 999)\n"
+              "print(r.decode())'",
+              false);
+}
+
+/* ---- preloads that redirect ---- */
+
+/* The path of a library; skips the test where it is not installed. */
+static const char *library_at(const char *pattern)
+{
+    glob_t found = {0};
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL || glob(pattern, 0, NULL, &found) != 0) {
+        cr_skip_test("not installed here, or no place for a sanitizer's runtime");
+    }
+    return found.gl_pathv[0];
+}
+
+static void write_configuration(const struct world *world, const char *name, const char *text)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    FILE *out = fopen(path, "we");
+    cr_assert_not_null(out);
+    fputs(text, out);
+    fclose(out);
+}
+
+#define CHAIN "strict_chain\nproxy_dns\nquiet_mode\nlocalnet 127.0.0.0/255.0.0.0\n[ProxyList]\n"
+#define PROXYCHAINS "/usr/lib/*/libproxychains.so.4"
+#define TORSOCKS "/usr/lib/*/torsocks/libtorsocks.so.0"
+
+/* Before ours, and behind it. */
+static void check_preload(const char *library, bool first, const char *chain, const char *command)
+{
+    char whole[2000];
+    const char *path = library_at(library);
+    struct world *world = start(NULL);
+    start_proxy(world, "second", "127.0.0.7:3128", NULL);
+    write_configuration(world, "chain.conf", chain);
+    write_configuration(world, "tor.conf",
+                        "TorAddress 127.0.0.6\nTorPort 3128\nAllowOutboundLocalhost 1\n");
+    snprintf(whole, sizeof whole,
+             "export PROXYCHAINS_CONF_FILE=$WORLD/chain.conf TORSOCKS_CONF_FILE=$WORLD/tor.conf "
+             "TORSOCKS_LOG_LEVEL=1; export LD_PRELOAD=\"%s%s$LD_PRELOAD%s%s\"; %s",
+             first ? path : "", first ? ":" : "", first ? "" : ":", first ? "" : path, command);
+    check_in(world, whole, false);
+}
+
+#define ONE_PROXY CHAIN "socks5 127.0.0.6 3128\n"
+#define TWO_PROXIES CHAIN "http 127.0.0.6 3128\nsocks5 127.0.0.7 3128\n"
+
+Test(tunnels, proxychains_before_ours_curl)
+{
+    check_preload(PROXYCHAINS, true, ONE_PROXY, CURL);
+}
+
+Test(tunnels, proxychains_behind_ours_curl)
+{
+    check_preload(PROXYCHAINS, false, ONE_PROXY, CURL);
+}
+
+Test(tunnels, proxychains_before_ours_wget)
+{
+    check_preload(PROXYCHAINS, true, ONE_PROXY, WGET);
+}
+
+Test(tunnels, proxychains_behind_ours_wget)
+{
+    check_preload(PROXYCHAINS, false, ONE_PROXY, WGET);
+}
+
+Test(tunnels, two_proxies_before_ours_curl)
+{
+    check_preload(PROXYCHAINS, true, TWO_PROXIES, CURL);
+}
+
+Test(tunnels, two_proxies_behind_ours_wget)
+{
+    check_preload(PROXYCHAINS, false, TWO_PROXIES, WGET);
+}
+
+/* ---- what the guard makes of requests: a client that has no TLS library writes a hello ---- */
+
+#define SINK "127.0.0.8:3128"
+
+static struct world *start_sink(void)
+{
+    char program[400];
+    char record[200];
+    struct world *world = world_start(NULL);
+    snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
+    snprintf(record, sizeof record, "%s/wire-sink", world->folder);
+    cr_assert_eq(mkdir(record, 0700), 0);
+    char *const argv[] = {program,    "--listen", SINK, "--to", world->server_address,
+                          "--record", record,     NULL};
+    world_spawn(world, "sink", "listening ", argv);
+    return world;
+}
+
+/* Text with escapes as Python has them, parted by '|': each part is one write. */
+static const char *write_requests(struct world *world, const char *mode, const char *way,
+                                  const char *parts)
+{
+    char setting[64];
+    char command[3000];
+    snprintf(setting, sizeof setting, "ECHSHIM_MODE=%s", mode);
+    snprintf(command, sizeof command,
+             "/usr/bin/python3 %s/../../tests/preload/request_client.py 127.0.0.8 3128 %s "
+             "$(/usr/bin/python3 -c 'for p in b\"%s\".split(b\"|\"): print(p.hex())')",
+             world->pki, way, parts);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){setting, "ECHSHIM_RESOLVER=" DNS_UDP, NULL}, command);
+    cr_assert_eq(result.exit_code, 0, "%s: %s%s", parts, result.out, result.err);
+    return result.out;
+}
+
+static void expect_refused(struct world *world, const char *way, const char *parts)
+{
+    cr_assert_str_eq(write_requests(world, "strict", way, parts), "refused\n", "%s: %s", way,
+                     parts);
+}
+
+static void expect_sent(struct world *world, const char *way, const char *parts)
+{
+    cr_assert_str_eq(write_requests(world, "strict", way, parts), "sent\n", "%s: %s", way, parts);
+}
+
+static const char *const to_watched_ports[] = {
+    "CONNECT a.example:443 HTTP/1.1\\r\\nHost: a.example:443\\r\\n\\r\\n",
+    "connect a.example:443 HTTP/1.0\\r\\n\\r\\n",
+    "CONNECT http://a.example:443/ HTTP/1.1\\r\\n\\r\\n",
+    "CONNECT [2001:db8::1]:000443 HTTP/1.1\\r\\n\\r\\n",
+    "CONNECT a.example HTTP/1.1\\r\\n\\r\\n",
+    "\\r\\nCONNECT a.example:443 HTTP/1.1\\n\\n",
+    "CONNECT a.example:80 HTTP/1.1\\r\\n\\r\\n|CONNECT a.example:443 HTTP/1.1\\r\\n\\r\\n",
+    "CONNECT a.example:443 HTTP/1.1\\r\\n\\r\\n|CONNECT a.example:80 HTTP/1.1\\r\\n\\r\\n",
+    "\\x04\\x01\\x01\\xbb\\x7f\\0\\0\\x01user\\0",
+    "\\x04\\x01\\x01\\xbb\\0\\0\\0\\x01\\0a.example\\0",
+    "\\x05\\x01\\0|\\x05\\x01\\0\\x01\\x7f\\0\\0\\x01\\x01\\xbb",
+    "\\x05\\x02\\0\\x02|\\x01\\x04user\\x04pass|\\x05\\x01\\0\\x03\\x01a\\x01\\xbb",
+    "\\x05\\x01\\0|\\x05\\x02\\0\\x01\\x7f\\0\\0\\x01\\x01\\xbb",
+    "\\x05\\x01\\x01|\\x01\\x01\\0\\x01x",
+    "\\x05\\x01\\x80",
+    "\\x05\\x01\\0|\\x05\\x01\\0\\x01\\x7f\\0\\0\\x01\\x0c\\x38|CONNECT a:443 HTTP/1.1\\r\\n\\r\\n",
+};
+
+static void check_requests(const char *way)
+{
+    struct world *world = start_sink();
+    size_t count = sizeof to_watched_ports / sizeof *to_watched_ports;
+    for (size_t i = 0; i < count; i++) {
+        expect_refused(world, way, to_watched_ports[i]);
+    }
+    cr_assert_eq(world_report_count(world, "refused"), count);
+    for (unsigned i = 1; i <= count; i++) {
+        char name[40];
+        size_t length;
+        snprintf(name, sizeof name, "wire-sink/%04u.c2s", i);
+        char *octets = world_read(world, name, &length);
+        cr_assert_null(memmem(octets, length, INNER_NAME, strlen(INNER_NAME)));
+    }
+}
+
+Test(tunnels, requests_by_parts)
+{
+    check_requests("parts");
+}
+
+Test(tunnels, requests_by_octets)
+{
+    check_requests("octets");
+}
+
+Test(tunnels, requests_and_hello_in_one_write)
+{
+    check_requests("whole");
+}
+
+Test(tunnels, requests_by_other_ways)
+{
+    static const char *const ways[] = {"writev", "dup", "apart", "threads", "stdio", "fastopen"};
+    struct world *world = start_sink();
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        expect_refused(world, ways[i], to_watched_ports[0]);
+        expect_refused(world, ways[i], to_watched_ports[11]);
+    }
+}
+
+/* What is for no watched port is no matter of ours, whatever goes before. */
+Test(tunnels, what_goes_to_other_ports)
+{
+    static const char *const others[] = {
+        "",
+        "EHLO a.example\\r\\n|STARTTLS\\r\\n",
+        "a1 STARTTLS\\r\\n",
+        "CAPABILITY\\r\\n|STARTTLS\\r\\n",
+        "GET / HTTP/1.1\\r\\nHost: a\\r\\n\\r\\n",
+        "CONNECT a.example:8443 HTTP/1.1\\r\\n\\r\\n",
+        "CONNECT a.example:993 HTTP/1.1\\r\\n\\r\\n|a1 STARTTLS\\r\\n",
+        "\\x04\\x01\\x20\\xfb\\x7f\\0\\0\\x01user\\0",
+        "\\x05\\x01\\0|\\x05\\x01\\0\\x01\\x7f\\0\\0\\x01\\x20\\xfb",
+        "\\0\\0\\0\\x08\\x04\\xd2\\x16\\x2f",
+    };
+    struct world *world = start_sink();
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        expect_sent(world, "parts", others[i]);
+    }
+    expect_sent(world, "octets", others[1]);
+    expect_sent(world, "dup", others[1]);
+    expect_sent(world, "whole", others[5]);
+    cr_assert_str_eq(world_read(world, "report", NULL), "");
+}
+
+/* Without strict mode it passes, and is told with the port that was asked for. */
+Test(tunnels, a_hello_that_is_only_told)
+{
+    struct world *world = start_sink();
+    cr_assert_str_eq(write_requests(world, "opportunistic", "parts", to_watched_ports[11]),
+                     "sent\n");
+    expect_report(world, 1, "plain", "unhooked_tls");
+    expect_report_text(world, "port", "443");
 }
