@@ -105,7 +105,7 @@ $(PEERS)/accept_server: $(ACCEPT_SERVER_SRC) $(wildcard tests/peers/*.h tests/un
 	    -o $@ $(ACCEPT_SERVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
 
 # The unit tests' zone of bad cases behind sockets.
-BAD_RESOLVER_SRC := tests/peers/bad_resolver.c dns/answer.c dns/name.c $(ECH_SRC) \
+BAD_RESOLVER_SRC := tests/peers/bad_resolver.c dns/answer.c dns/name.c dns/host_name.c $(ECH_SRC) \
                     $(addprefix tests/unit/,bad_answers.c dns_responder.c dns_messages.c vectors.c)
 $(PEERS)/bad_resolver: $(BAD_RESOLVER_SRC) $(wildcard tests/unit/*.h dns/*.h ech/*.h)
 	@mkdir -p $(@D)
