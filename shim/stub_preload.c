@@ -148,11 +148,13 @@ SHIM_EXPORT int SSL_peek_ex(SSL *ssl, void *buffer, size_t octets, size_t *read)
 
 SHIM_EXPORT int SSL_write(SSL *ssl, const void *buffer, int octets)
 {
+    stub_tunnel_inside_tls(ssl, buffer, octets > 0 ? (size_t)octets : 0);
     STARTS_HANDSHAKE(SSL_write, false, -1, ssl, buffer, octets);
 }
 
 SHIM_EXPORT int SSL_write_ex(SSL *ssl, const void *buffer, size_t octets, size_t *written)
 {
+    stub_tunnel_inside_tls(ssl, buffer, octets);
     STARTS_HANDSHAKE(SSL_write_ex, false, 0, ssl, buffer, octets, written);
 }
 
@@ -316,6 +318,26 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
 {
     GNUTLS_OUTER_HOOK(gnutls_set_default_priority_append, GNUTLS_E_UNIMPLEMENTED_FEATURE, session,
                       add_prio, err_pos, flags);
+}
+
+/* A proxy that is reached by TLS is asked inside of it. */
+#define GNUTLS_SENDS(name, ...)                                                                    \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
+    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
+        return GNUTLS_E_UNIMPLEMENTED_FEATURE;                                                     \
+    }                                                                                              \
+    stub_tunnel_inside_tls(session, data, size);                                                   \
+    return REAL(library, name)(__VA_ARGS__)
+
+SHIM_EXPORT ssize_t gnutls_record_send(gnutls_session_t session, const void *data, size_t size)
+{
+    GNUTLS_SENDS(gnutls_record_send, session, data, size);
+}
+
+SHIM_EXPORT ssize_t gnutls_record_send2(gnutls_session_t session, const void *data, size_t size,
+                                        size_t pad, unsigned flags)
+{
+    GNUTLS_SENDS(gnutls_record_send2, session, data, size, pad, flags);
 }
 
 SHIM_EXPORT int gnutls_record_get_direction(gnutls_session_t session)

@@ -240,6 +240,48 @@ Test(tunnels, memory_over_socks)
               false);
 }
 
+/* ---- proxies that are themselves reached by TLS ---- */
+
+#define TLS_PROXY "127.0.0.53:3443"
+
+static struct world *start_tls_proxy(void)
+{
+    char paths[3][600];
+    struct world *world = start(NULL);
+    snprintf(paths[0], sizeof paths[0], "%s/../peers/ech_server", world->pki);
+    snprintf(paths[1], sizeof paths[1], "dns.example=%s/resolver.pem=%s/resolver.key", world->pki,
+             world->pki);
+    snprintf(paths[2], sizeof paths[2], "%s/tls-proxy.log", world->folder);
+    char *const argv[] = {paths[0], "--listen",  TLS_PROXY, "--cert",   paths[1], "--log",
+                          paths[2], "--forward", PROXY,     "--no-ech", NULL};
+    world_spawn(world, "tls-proxy", "listening ", argv);
+    return world;
+}
+
+Test(tunnels, tls_in_tls_curl)
+{
+    check_in(start_tls_proxy(),
+             "curl -sS -x https://" TLS_PROXY " --proxy-cacert \"$CA\" --cacert \"$CA\" " URL,
+             false);
+}
+
+Test(tunnels, tls_in_tls_requests)
+{
+    need_module("requests");
+    check_in(start_tls_proxy(),
+             "REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=https://" TLS_PROXY " " REQUESTS, false);
+}
+
+/* libcurl over GnuTLS. */
+Test(tunnels, tls_in_tls_git)
+{
+    check_in(start_tls_proxy(),
+             "rm -rf copy; if [ ! -e www/repo.git ]; then git init -q --bare www/repo.git && "
+             "git -C www/repo.git update-server-info; fi; git -c http.proxy=https://" TLS_PROXY
+             " -c http.proxySSLCAInfo=\"$CA\" clone -q " URL "repo.git copy && echo " HELLO,
+             false);
+}
+
 /* ---- preloads that redirect ---- */
 
 /* The path of a library; skips the test where it is not installed. */
