@@ -50,7 +50,7 @@ LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
 STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal report socket_identity image reach stub_preload \
-    stub_real stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_read \
+    stub_real stub_symbol stub_memory stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_read \
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c
@@ -88,6 +88,7 @@ $(BUILD)/shim/stub_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 .PHONY: FORCE
 FORCE:
 
+# -Bsymbolic-functions: its own functions stay its own, whatever the program exports.
 # An anonymous version node: with a named one the hooks would not satisfy SSL_CTX_new@OPENSSL_3.0.0.
 $(BUILD)/exports.map: shim/hooks.def
 	@mkdir -p $(@D)
@@ -95,7 +96,7 @@ $(BUILD)/exports.map: shim/hooks.def
 
 $(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/exports.map
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) $(CONF_LIBS) -ldl
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) $(CONF_LIBS) -ldl
 
 $(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
 	@echo "LD $@"

@@ -6,6 +6,8 @@
 #ifndef SHIM_STUB_H
 #define SHIM_STUB_H
 
+#include <link.h>
+
 #include "shim/abi.h"
 #include "shim/mode.h"
 
@@ -15,9 +17,25 @@
 
 /* The loader's dlsym. */
 void *stub_real_dlsym(void *handle, const char *name);
-/* libc's own function for a hook of family LIBC, found by RTLD_NEXT; NULL only on a libc without
- * it. */
+/*
+ * For a hook of family LIBC: the next function of this name, which is libc's own or another
+ * preload's, and libc's own. NULL only on a libc without it. No lock, no memory.
+ */
 void *stub_libc(enum shim_hook hook);
+void *stub_libc_own(enum shim_hook hook);
+/* The object that an address lies in, our own, and the first one of the namespace of an object
+ * (the program). */
+const struct link_map *stub_object_at(const void *address);
+const struct link_map *stub_object(void);
+const struct link_map *stub_first_object(const struct link_map *object);
+/* Was an object there when the program started? */
+bool stub_is_early(const struct link_map *object);
+/* Is it a copy of this stub, as each namespace of dlmopen has one in front? */
+bool stub_is_stub(const struct link_map *object);
+/* Is it a part of the C library? */
+bool stub_is_c_library(const struct link_map *object);
+/* Do calls of a hook lead on to this object, another preload that has the function too? */
+bool stub_calls_back(const struct link_map *object, enum shim_hook hook);
 /* The exported name of a hook, and its family. */
 const char *stub_hook_name(enum shim_hook hook);
 enum shim_family stub_hook_family(enum shim_hook hook);
@@ -37,6 +55,8 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
 /* ---- stub_conf.c: settings; async-signal-safe once the constructor ran ---- */
 
 const struct shim_conf *stub_conf(void);
+/* False: this thread is just reading them, and strict counts meanwhile. */
+bool stub_settings_known(void);
 /* What holds for no host in particular; NULL: nobody says anything. */
 const char *stub_setting(enum shim_conf_key key);
 /* That value (it may be NULL), and those of all hosts. */
@@ -107,7 +127,9 @@ void stub_openssl_refuse(const struct shim_library *library);
 
 /* ---- stub_preload.c ---- */
 
-/* Our own exported function for a hook. */
+/* Our own exported function for a hook, whatever the program exports; and the one that leads on to
+ * libc's own (shim/stub_direct.h), NULL if it has none. */
 void *stub_hook_address(enum shim_hook hook);
+void *stub_hook_direct(enum shim_hook hook);
 
 #endif

@@ -2,61 +2,101 @@
 /*
  * The settings, read once and handed to the engine too, so that both go by the same. The
  * constructor does it for nearly every process; what comes before that (another library's
- * constructor) does it itself.
+ * constructor, an allocator's first call) does it itself. It may come under any lock, and again
+ * while it reads: so nothing waits here. Each thread that finds no settings reads them, and the
+ * first one's count; memory is the stub's own.
  */
-#include <pthread.h>
+#include <stdatomic.h>
+#include <stdlib.h>
 
 #include "shim/stub.h"
 
-static struct shim_conf conf;
-static enum shim_mode base_mode;
-static bool modes_differ;
-static bool strict_somewhere;
-static bool on_somewhere;
+struct settings {
+    struct shim_conf conf;
+    enum shim_mode base_mode;
+    bool modes_differ;
+    bool strict_somewhere;
+    bool on_somewhere;
+    bool first; /* the next mode is that of every host that has none of its own */
+};
 
-/* context: a bool, true for the first one, which is the mode of every host that has none of its
- * own. */
+/* What counts if there is no memory for them, and for what comes by while they are read. */
+static struct settings unread = {.conf.broken = true,
+                                 .base_mode = SHIM_MODE_STRICT,
+                                 .strict_somewhere = true,
+                                 .on_somewhere = true};
+
+static _Atomic(struct settings *) known;
+static __thread bool reading __attribute__((tls_model("initial-exec")));
+
+/* context: the settings. */
 static void see_mode(void *context, const char *word)
 {
-    bool *first = context;
+    struct settings *settings = context;
     enum shim_mode mode;
     /* An unknown word gives strict here and is reported by the engine, with the other settings. */
     (void)shim_mode_parse(word, &mode);
-    base_mode = *first ? mode : base_mode;
-    *first = false;
-    modes_differ = modes_differ || mode != base_mode;
-    strict_somewhere = strict_somewhere || mode == SHIM_MODE_STRICT;
-    on_somewhere = on_somewhere || mode != SHIM_MODE_OFF;
+    settings->base_mode = settings->first ? mode : settings->base_mode;
+    settings->first = false;
+    settings->modes_differ = settings->modes_differ || mode != settings->base_mode;
+    settings->strict_somewhere = settings->strict_somewhere || mode == SHIM_MODE_STRICT;
+    settings->on_somewhere = settings->on_somewhere || mode != SHIM_MODE_OFF;
 }
 
-static void see_each(enum shim_conf_key key, void (*see)(void *context, const char *value),
-                     void *context)
+static void see_each(const struct shim_conf *conf, enum shim_conf_key key,
+                     void (*see)(void *context, const char *value), void *context)
 {
-    see(context, shim_conf_value(&conf, key, NULL));
-    size_t count = shim_conf_has_hosts(&conf, key) ? conf.entry_count : 0;
+    see(context, shim_conf_value(conf, key, NULL));
+    size_t count = shim_conf_has_hosts(conf, key) ? conf->entry_count : 0;
     for (size_t i = 0; i < count; i++) {
-        const struct shim_conf_entry *one = &conf.entries[i];
+        const struct shim_conf_entry *one = &conf->entries[i];
         if (one->key == key && one->section != NULL && one->section->kind == SHIM_CONF_HOST) {
             see(context, one->value);
         }
     }
 }
 
-static void load(void)
+static struct settings *load(void)
 {
-    bool first = true;
-    stub_enter(); /* what we call may call what we hook */
+    struct settings *fresh = calloc(1, sizeof *fresh);
+    if (fresh == NULL) {
+        return &unread;
+    }
+    fresh->first = true;
+    reading = true; /* what we call may be another preload's, which writes a log */
+    stub_enter();
     /* What there is no memory for makes the mode strict. */
-    conf.broken = shim_conf_load(&conf, NULL) != ECH_OK || conf.broken;
-    see_each(SHIM_CONF_MODE, see_mode, &first);
+    fresh->conf.broken = shim_conf_load(&fresh->conf, NULL) != ECH_OK || fresh->conf.broken;
+    see_each(&fresh->conf, SHIM_CONF_MODE, see_mode, fresh);
     stub_leave();
+    reading = false;
+    return fresh;
+}
+
+static const struct settings *settings(void)
+{
+    struct settings *found = atomic_load_explicit(&known, memory_order_acquire);
+    if (found == NULL && reading) {
+        return &unread;
+    }
+    if (found == NULL) {
+        struct settings *fresh = load();
+        if (atomic_compare_exchange_strong(&known, &found, fresh)) {
+            found = fresh;
+        }
+    }
+    return found;
+}
+
+bool stub_settings_known(void)
+{
+    (void)settings();
+    return atomic_load_explicit(&known, memory_order_acquire) != NULL;
 }
 
 const struct shim_conf *stub_conf(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    pthread_once(&once, load);
-    return &conf;
+    return &settings()->conf;
 }
 
 const char *stub_setting(enum shim_conf_key key)
@@ -66,41 +106,37 @@ const char *stub_setting(enum shim_conf_key key)
 
 enum shim_mode stub_mode(void)
 {
-    (void)stub_conf();
-    return base_mode;
+    return settings()->base_mode;
 }
 
 enum shim_mode stub_mode_of(const char *host)
 {
     enum shim_mode mode;
-    if (!stub_modes_differ()) {
-        return base_mode;
+    const struct settings *all = settings();
+    if (!all->modes_differ) {
+        return all->base_mode;
     }
-    (void)shim_mode_parse(shim_conf_value(&conf, SHIM_CONF_MODE, host), &mode);
+    (void)shim_mode_parse(shim_conf_value(&all->conf, SHIM_CONF_MODE, host), &mode);
     return mode;
 }
 
 bool stub_modes_differ(void)
 {
-    (void)stub_conf();
-    return modes_differ;
+    return settings()->modes_differ;
 }
 
 bool stub_strict_somewhere(void)
 {
-    (void)stub_conf();
-    return strict_somewhere;
+    return settings()->strict_somewhere;
 }
 
 bool stub_off(void)
 {
-    (void)stub_conf();
-    return !on_somewhere;
+    return !settings()->on_somewhere;
 }
 
 void stub_each_value(enum shim_conf_key key, void (*see)(void *context, const char *value),
                      void *context)
 {
-    (void)stub_conf();
-    see_each(key, see, context);
+    see_each(stub_conf(), key, see, context);
 }

@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * dlsym and dlopen. A program that takes SSL_connect out of a handle would pass by a preload in
- * silence and in clear; one that opens a library with RTLD_DEEPBIND would bind past it. Both
- * functions look at their caller's address (RTLD_NEXT, RUNPATH), so the real ones are reached by a
- * jump that leaves the caller's frame on top.
+ * The loader's functions. A program that takes SSL_connect out of a handle would pass a preload by,
+ * in silence and in the clear. One that opens a library with RTLD_DEEPBIND would bind past it, and
+ * one that gives a library a namespace of its own gives it a libc that no hook sees. All four look
+ * at their caller's address (RTLD_NEXT, RUNPATH), so the real ones are reached by a jump that
+ * leaves the caller's frame on top (stub_thunks.h).
  */
 #include <dlfcn.h>
 #include <string.h>
 
 #include "shim/stub.h"
+#include "shim/stub_symbol.h"
+#include "shim/stub_thunks.h"
+
+typedef void *dlsym_function(void *handle, const char *name);
+typedef void *dlvsym_function(void *handle, const char *name, const char *version);
 
 static enum shim_hook hook_of_name(const char *name)
 {
@@ -20,200 +26,136 @@ static enum shim_hook hook_of_name(const char *name)
     return SHIM_HOOK_COUNT;
 }
 
-/* The hook to hand out, or NULL: then the real dlsym answers. Called by the thunk. */
-__attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name);
-__attribute__((used)) void *stub_dlsym_replacement(void *handle, const char *name)
+/* ---- dlsym ---- */
+
+/* A look-up, and what it was found to be without us. */
+struct look_up {
+    enum shim_hook hook;
+    const char *version; /* NULL: dlsym */
+    void *handle;
+    const void *caller;
+};
+
+/* As the caller would be answered, were it not for us: by another preload's dlsym, if there is one.
+ * Not for RTLD_NEXT, which depends on who calls. */
+static void *ask(const struct look_up *asked)
 {
-    if (handle == RTLD_NEXT || handle == RTLD_DEFAULT || name == NULL || stub_inside()) {
+    const char *name = stub_hook_name(asked->hook);
+    if (asked->version != NULL) {
+        dlvsym_function *next = (dlvsym_function *)stub_libc(SHIM_HOOK_dlvsym);
+        return next != NULL ? next(asked->handle, name, asked->version) : NULL;
+    }
+    dlsym_function *next = (dlsym_function *)stub_libc(SHIM_HOOK_dlsym);
+    return next != NULL ? next(asked->handle, name) : NULL;
+}
+
+/* What another namespace answers: its own stub's function, if there is one. */
+static void *ask_namespace(const struct look_up *asked, const struct link_map *object)
+{
+    const struct link_map *first = stub_first_object(object);
+    dlsym_function *theirs = NULL;
+    if (stub_is_stub(first)) {
+        theirs = (dlsym_function *)stub_symbol_of(first, "dlsym");
+    }
+    return theirs != NULL ? theirs(asked->handle, stub_hook_name(asked->hook)) : NULL;
+}
+
+/*
+ * libc's function, or the next preload's: the hook that leads on to exactly that one. So whoever
+ * asked gets what it asked for, with the guard in front, and no circle of preloads can come about.
+ */
+static void *hook_for_libc(enum shim_hook hook, void *real, const struct link_map *object)
+{
+    if (real == stub_libc(hook)) {
+        return stub_hook_address(hook);
+    }
+    return stub_is_c_library(object) ? stub_hook_direct(hook) : NULL;
+}
+
+/* The hook to hand out, or NULL: then the real function answers. */
+static void *replacement(const struct look_up *asked)
+{
+    void *real = ask(asked);
+    const struct link_map *object = real != NULL ? stub_object_at(real) : NULL;
+    if (object == NULL || object == stub_object()) {
         return NULL;
     }
-    /* Settings come last: they take memory, and what asks here may be about to provide it. */
-    enum shim_hook hook = hook_of_name(name);
-    if (hook == SHIM_HOOK_COUNT || stub_off()) {
+    if (stub_first_object(object) != stub_first_object(stub_object())) {
+        return ask_namespace(asked, object);
+    }
+    if (stub_hook_family(asked->hook) == SHIM_FAMILY_LIBC) {
+        return hook_for_libc(asked->hook, real, object);
+    }
+    /* A function of that name in what is no TLS library is its own affair. */
+    return stub_library_at(stub_hook_family(asked->hook), real) != NULL
+               ? stub_hook_address(asked->hook)
+               : NULL;
+}
+
+/*
+ * RTLD_NEXT is what interposers ask with, and the loader's answer is right for them: ours, if they
+ * stand before us. It is past us only for what came by dlopen, which has a list of its own; if that
+ * has no function of this name itself, the answer is the one that its handle gives.
+ */
+static bool asks_past_us(struct look_up *asked)
+{
+    const struct link_map *object = stub_object_at(asked->caller);
+    if (object == NULL || stub_is_early(object) ||
+        stub_symbol_of(object, stub_hook_name(asked->hook)) != NULL) {
+        return false;
+    }
+    asked->handle = (void *)(uintptr_t)object; /* what a handle is in glibc */
+    return true;
+}
+
+static void *look_up(void *handle, const char *name, const char *version, const void *caller)
+{
+    if (handle == RTLD_DEFAULT || name == NULL || stub_inside()) {
         return NULL;
     }
-    void *real = stub_real_dlsym(handle, name);
-    if (real == NULL) {
+    struct look_up asked = {.handle = handle, .version = version, .caller = caller};
+    asked.hook = hook_of_name(name);
+    if (asked.hook == SHIM_HOOK_COUNT || stub_off()) {
         return NULL;
     }
-    if (stub_hook_family(hook) != SHIM_FAMILY_LIBC) {
-        (void)stub_library_at(stub_hook_family(hook), real);
+    if (handle == RTLD_NEXT && !asks_past_us(&asked)) {
+        return NULL;
     }
-    return stub_hook_address(hook);
+    /* Another preload, to which our own function leads on, asks for the real one. */
+    const struct link_map *object = stub_object_at(caller);
+    return object != NULL && stub_calls_back(object, asked.hook) ? NULL : replacement(&asked);
 }
 
-/* The flags for the real dlopen. Called by the thunk. */
-__attribute__((used)) int stub_dlopen_flags(const char *file, int flags);
-__attribute__((used)) int stub_dlopen_flags(const char *file, int flags)
+void *stub_on_dlsym(struct stub_call *call)
 {
-    (void)file;
-    if ((flags & RTLD_DEEPBIND) == 0 || stub_inside() || stub_off()) {
-        return flags;
+    call->target = stub_libc(SHIM_HOOK_dlsym);
+    return look_up((void *)call->arguments[0], (const char *)call->arguments[1], NULL,
+                   call->caller);
+}
+
+void *stub_on_dlvsym(struct stub_call *call)
+{
+    call->target = stub_libc(SHIM_HOOK_dlvsym);
+    return look_up((void *)call->arguments[0], (const char *)call->arguments[1],
+                   (const char *)call->arguments[2], call->caller);
+}
+
+/* ---- dlopen ---- */
+
+static void drop_deepbind(uintptr_t *flags)
+{
+    if ((*flags & RTLD_DEEPBIND) != 0 && !stub_inside() && !stub_off()) {
+        *flags &= ~(uintptr_t)RTLD_DEEPBIND;
     }
-    return flags & ~RTLD_DEEPBIND;
 }
 
-__attribute__((used)) void *stub_dlsym_target(void);
-__attribute__((used)) void *stub_dlsym_target(void)
+void *stub_on_dlopen(struct stub_call *call)
 {
-    return stub_libc(SHIM_HOOK_dlsym);
+    call->target = stub_libc(SHIM_HOOK_dlopen);
+    drop_deepbind(&call->arguments[1]);
+    return NULL;
 }
 
-__attribute__((used)) void *stub_dlopen_target(void);
-__attribute__((used)) void *stub_dlopen_target(void)
-{
-    return stub_libc(SHIM_HOOK_dlopen);
-}
-
-#if defined(__x86_64__)
-
-/* rdi and rsi are kept over the calls; the pushes leave the stack aligned to 16 octets. */
-__asm__(".text\n"
-        ".globl dlsym\n"
-        ".type dlsym, @function\n"
-        ".balign 16\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    endbr64\n"
-        "    pushq %rdi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    pushq %rsi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    subq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    call stub_dlsym_replacement\n"
-        "    testq %rax, %rax\n"
-        "    jnz 1f\n"
-        "    call stub_dlsym_target\n"
-        "    addq $8, %rsp\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rsi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    popq %rdi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    jmp *%rax\n"
-        "1:\n"
-        "    .cfi_adjust_cfa_offset 24\n"
-        "    addq $24, %rsp\n"
-        "    .cfi_adjust_cfa_offset -24\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, . - dlsym\n"
-        ".globl dlopen\n"
-        ".type dlopen, @function\n"
-        ".balign 16\n"
-        "dlopen:\n"
-        "    .cfi_startproc\n"
-        "    endbr64\n"
-        "    pushq %rdi\n"
-        "    .cfi_adjust_cfa_offset 8\n"
-        "    subq $16, %rsp\n"
-        "    .cfi_adjust_cfa_offset 16\n"
-        "    call stub_dlopen_flags\n"
-        "    movl %eax, 8(%rsp)\n"
-        "    call stub_dlopen_target\n"
-        "    movl 8(%rsp), %esi\n"
-        "    addq $16, %rsp\n"
-        "    .cfi_adjust_cfa_offset -16\n"
-        "    popq %rdi\n"
-        "    .cfi_adjust_cfa_offset -8\n"
-        "    jmp *%rax\n"
-        "    .cfi_endproc\n"
-        ".size dlopen, . - dlopen\n");
-
-#elif defined(__aarch64__)
-
-__asm__(".text\n"
-        ".globl dlsym\n"
-        ".type dlsym, %function\n"
-        ".balign 16\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    hint #34\n"
-        "    stp x29, x30, [sp, #-32]!\n"
-        "    stp x0, x1, [sp, #16]\n"
-        "    bl stub_dlsym_replacement\n"
-        "    cbnz x0, 1f\n"
-        "    bl stub_dlsym_target\n"
-        "    mov x16, x0\n"
-        "    ldp x0, x1, [sp, #16]\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    br x16\n"
-        "1:\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, . - dlsym\n"
-        ".globl dlopen\n"
-        ".type dlopen, %function\n"
-        ".balign 16\n"
-        "dlopen:\n"
-        "    .cfi_startproc\n"
-        "    hint #34\n"
-        "    stp x29, x30, [sp, #-32]!\n"
-        "    str x0, [sp, #16]\n"
-        "    bl stub_dlopen_flags\n"
-        "    str w0, [sp, #24]\n"
-        "    bl stub_dlopen_target\n"
-        "    mov x16, x0\n"
-        "    ldr x0, [sp, #16]\n"
-        "    ldr w1, [sp, #24]\n"
-        "    ldp x29, x30, [sp], #32\n"
-        "    br x16\n"
-        "    .cfi_endproc\n"
-        ".size dlopen, . - dlopen\n");
-
-#elif defined(__i386__)
-
-/* Arguments are on the stack, and a callee's to change; the calls find it aligned to 16 octets. */
-__asm__(".text\n"
-        ".globl dlsym\n"
-        ".type dlsym, @function\n"
-        ".balign 16\n"
-        "dlsym:\n"
-        "    .cfi_startproc\n"
-        "    endbr32\n"
-        "    subl $4, %esp\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    pushl 12(%esp)\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    pushl 12(%esp)\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    call stub_dlsym_replacement\n"
-        "    testl %eax, %eax\n"
-        "    jnz 1f\n"
-        "    call stub_dlsym_target\n"
-        "    addl $12, %esp\n"
-        "    .cfi_adjust_cfa_offset -12\n"
-        "    jmp *%eax\n"
-        "1:\n"
-        "    .cfi_adjust_cfa_offset 12\n"
-        "    addl $12, %esp\n"
-        "    .cfi_adjust_cfa_offset -12\n"
-        "    ret\n"
-        "    .cfi_endproc\n"
-        ".size dlsym, . - dlsym\n"
-        ".globl dlopen\n"
-        ".type dlopen, @function\n"
-        ".balign 16\n"
-        "dlopen:\n"
-        "    .cfi_startproc\n"
-        "    endbr32\n"
-        "    subl $4, %esp\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    pushl 12(%esp)\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    pushl 12(%esp)\n"
-        "    .cfi_adjust_cfa_offset 4\n"
-        "    call stub_dlopen_flags\n"
-        "    movl %eax, 20(%esp)\n"
-        "    call stub_dlopen_target\n"
-        "    addl $12, %esp\n"
-        "    .cfi_adjust_cfa_offset -12\n"
-        "    jmp *%eax\n"
-        "    .cfi_endproc\n"
-        ".size dlopen, . - dlopen\n");
-
-#else
-#error "dlsym and dlopen need a tail jump; write the thunk for this architecture"
-#endif
+STUB_THUNK(dlsym, 2)
+STUB_THUNK(dlvsym, 3)
+STUB_THUNK(dlopen, 2)

@@ -44,6 +44,9 @@ bool stub_port_watched(uint16_t port)
 static void settle(void)
 {
     unsigned mode = 0;
+    if (!stub_settings_known()) {
+        return; /* a write of what we read them with: it cannot be judged yet */
+    }
     bool told = stub_tell_settle();
     stub_each_value(SHIM_CONF_PORTS, see_ports, NULL);
     if (stub_strict_somewhere()) {
@@ -57,7 +60,7 @@ static void settle(void)
     atomic_fetch_and_explicit(&stub_guard_work, ~(unsigned)STUB_GUARD_SETTLE, memory_order_release);
 }
 
-/* Nor may dlsym, which takes a lock, be needed in a signal handler. */
+/* Finds the real functions now: a signal handler should not have to. */
 __attribute__((constructor)) static void settle_early(void)
 {
     static const enum shim_hook writes[] = {
@@ -440,6 +443,7 @@ bool stub_guard_allows(struct stub_attempt *attempt)
     if ((work & STUB_GUARD_SETTLE) != 0) {
         settle();
         work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
+        work &= ~(unsigned)STUB_GUARD_SETTLE;
     }
     /* Of more parts than that the kernel takes none. */
     bool idle = work == 0 || (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd));

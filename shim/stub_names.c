@@ -13,7 +13,7 @@
 #include <string.h>
 
 #include "shim/names_wanted.h"
-#include "shim/stub.h"
+#include "shim/stub_direct.h"
 
 /* context: a bool. */
 static void see_resolver(void *context, const char *value)
@@ -93,12 +93,9 @@ static const struct shim_engine *engine_for_names(bool *refuse)
 
 /* ---- the hooks ---- */
 
-#define REAL_NAME(name) __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name)
-
-SHIM_EXPORT int getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
-                            struct addrinfo **result)
+static int on_getaddrinfo(__typeof__(&getaddrinfo) real, const char *node, const char *service,
+                          const struct addrinfo *hints, struct addrinfo **result)
 {
-    REAL_NAME(getaddrinfo);
     bool refuse;
     const struct shim_engine *engine = engine_for_names(&refuse);
     if (engine != NULL) {
@@ -111,10 +108,15 @@ SHIM_EXPORT int getaddrinfo(const char *node, const char *service, const struct 
     return refuse && error == EAI_NONAME ? EAI_FAIL : error;
 }
 
+STUB_HOOK(int, getaddrinfo,
+          (const char *node, const char *service, const struct addrinfo *hints,
+           struct addrinfo **result),
+          node, service, hints, result)
+
 /* Its threads are the C library's, and resolve by what the engine has put into place. */
-SHIM_EXPORT int getaddrinfo_a(int mode, struct gaicb **list, int count, struct sigevent *event)
+static int on_getaddrinfo_a(__typeof__(&getaddrinfo_a) real, int mode, struct gaicb **list,
+                            int count, struct sigevent *event)
 {
-    REAL_NAME(getaddrinfo_a);
     bool refuse;
     bool allowed = real != NULL;
     const struct shim_engine *engine = engine_for_names(&refuse);
@@ -127,6 +129,9 @@ SHIM_EXPORT int getaddrinfo_a(int mode, struct gaicb **list, int count, struct s
     return allowed ? real(mode, list, count, event) : EAI_AGAIN;
 }
 
+STUB_HOOK(int, getaddrinfo_a, (int mode, struct gaicb **list, int count, struct sigevent *event),
+          mode, list, count, event)
+
 /* False: the function fails with what is in h_errno. */
 static bool may_ask(const char *name)
 {
@@ -135,9 +140,8 @@ static bool may_ask(const char *name)
     return engine == NULL || engine->name_asked(name, NULL, NULL);
 }
 
-SHIM_EXPORT struct hostent *gethostbyname(const char *name)
+static struct hostent *on_gethostbyname(__typeof__(&gethostbyname) real, const char *name)
 {
-    REAL_NAME(gethostbyname);
     if (real == NULL || !may_ask(name)) {
         h_errno = NO_RECOVERY;
         return NULL;
@@ -145,9 +149,11 @@ SHIM_EXPORT struct hostent *gethostbyname(const char *name)
     return real(name);
 }
 
-SHIM_EXPORT struct hostent *gethostbyname2(const char *name, int family)
+STUB_HOOK(struct hostent *, gethostbyname, (const char *name), name)
+
+static struct hostent *on_gethostbyname2(__typeof__(&gethostbyname2) real, const char *name,
+                                         int family)
 {
-    REAL_NAME(gethostbyname2);
     if (real == NULL || !may_ask(name)) {
         h_errno = NO_RECOVERY;
         return NULL;
@@ -155,10 +161,12 @@ SHIM_EXPORT struct hostent *gethostbyname2(const char *name, int family)
     return real(name, family);
 }
 
-SHIM_EXPORT int gethostbyname_r(const char *name, struct hostent *entry, char *buffer, size_t size,
-                                struct hostent **result, int *h_error)
+STUB_HOOK(struct hostent *, gethostbyname2, (const char *name, int family), name, family)
+
+static int on_gethostbyname_r(__typeof__(&gethostbyname_r) real, const char *name,
+                              struct hostent *entry, char *buffer, size_t size,
+                              struct hostent **result, int *h_error)
 {
-    REAL_NAME(gethostbyname_r);
     if (real == NULL || !may_ask(name)) {
         *result = NULL;
         *h_error = NO_RECOVERY;
@@ -167,10 +175,15 @@ SHIM_EXPORT int gethostbyname_r(const char *name, struct hostent *entry, char *b
     return real(name, entry, buffer, size, result, h_error);
 }
 
-SHIM_EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *entry, char *buffer,
-                                 size_t size, struct hostent **result, int *h_error)
+STUB_HOOK(int, gethostbyname_r,
+          (const char *name, struct hostent *entry, char *buffer, size_t size,
+           struct hostent **result, int *h_error),
+          name, entry, buffer, size, result, h_error)
+
+static int on_gethostbyname2_r(__typeof__(&gethostbyname2_r) real, const char *name, int family,
+                               struct hostent *entry, char *buffer, size_t size,
+                               struct hostent **result, int *h_error)
 {
-    REAL_NAME(gethostbyname2_r);
     if (real == NULL || !may_ask(name)) {
         *result = NULL;
         *h_error = NO_RECOVERY;
@@ -178,3 +191,8 @@ SHIM_EXPORT int gethostbyname2_r(const char *name, int family, struct hostent *e
     }
     return real(name, family, entry, buffer, size, result, h_error);
 }
+
+STUB_HOOK(int, gethostbyname2_r,
+          (const char *name, int family, struct hostent *entry, char *buffer, size_t size,
+           struct hostent **result, int *h_error),
+          name, family, entry, buffer, size, result, h_error)

@@ -36,19 +36,26 @@ void *stub_hook_address(enum shim_hook hook)
     return addresses[hook];
 }
 
+void *stub_hook_direct(enum shim_hook hook)
+{
+    static void *const addresses[SHIM_HOOK_COUNT] = {
+#define ADDRESS(name) [SHIM_HOOK_##name] = (void *)(stub_direct_##name),
+        STUB_DIRECT_HOOKS(ADDRESS)
+#undef ADDRESS
+    };
+    return addresses[hook];
+}
+
 #define CALLER __builtin_return_address(0)
 /* The real function, in the type that its header gives it. */
 #define REAL(library, name) ((__typeof__(&name))(library)->fn[SHIM_HOOK_##name])
 
 /* ---- libc ---- */
 
-SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
+static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
+                      socklen_t length)
 {
-    __typeof__(&connect) real = (__typeof__(&connect))stub_libc(SHIM_HOOK_connect);
-    if (real == NULL) {
-        errno = ENOSYS;
-        return -1;
-    }
+    MUST_BE_THERE(real);
     bool noted = stub_connection_begins(fd);
     int result = real(fd, address, length);
     if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
@@ -56,6 +63,9 @@ SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length
     }
     return result;
 }
+
+STUB_HOOK(int, connect, (int fd, const struct sockaddr *address, socklen_t length), fd, address,
+          length)
 
 /* ---- OpenSSL ---- */
 

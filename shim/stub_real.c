@@ -12,8 +12,9 @@
 #include <unistd.h>
 
 #include "shim/stub.h"
+#include "shim/stub_symbol.h"
 
-enum { LIBRARIES_MAX = 16, CALL_SITES = 512 };
+enum { CALL_SITES = 512 };
 
 static const char *const hook_names[SHIM_HOOK_COUNT] = {
 #define HOOK(name, family) [SHIM_HOOK_##name] = #name,
@@ -39,49 +40,157 @@ enum shim_family stub_hook_family(enum shim_hook hook)
 
 typedef void *dlsym_function(void *handle, const char *name);
 
-/* Our own dlsym is in the way of every ordinary look-up of it; dlvsym is not hooked, and takes the
- * loader's versions. */
-static dlsym_function *find_real_dlsym(void)
+/* ---- the objects that the program started with ---- */
+
+/*
+ * Their list begins with the program; what is preloaded follows it, and then what they need, in the
+ * order in which the loader searches. They are never unloaded, so walking over them takes no lock.
+ * What dlopen brings comes at the end.
+ */
+const struct link_map *stub_object(void)
 {
-    static const char *const versions[] = {"GLIBC_2.34", "GLIBC_2.2.5", "GLIBC_2.17",
-                                           "GLIBC_2.27", "GLIBC_2.36",  "GLIBC_2.0"};
-    for (size_t i = 0; i < sizeof versions / sizeof *versions; i++) {
-        void *found = dlvsym(RTLD_NEXT, "dlsym", versions[i]);
-        if (found != NULL) {
-            return (dlsym_function *)found;
-        }
+    static _Atomic(const struct link_map *) own;
+    const struct link_map *object = atomic_load_explicit(&own, memory_order_relaxed);
+    if (object == NULL) {
+        Dl_info info;
+        struct link_map *found = NULL;
+        (void)dladdr1((const void *)stub_object, &info, (void **)&found, RTLD_DL_LINKMAP);
+        object = found;
+        atomic_store_explicit(&own, object, memory_order_relaxed);
     }
-    return NULL;
+    return object;
 }
 
-void *stub_real_dlsym(void *handle, const char *name)
+const struct link_map *stub_object_at(const void *address)
 {
-    static _Atomic(dlsym_function *) real;
-    dlsym_function *function = atomic_load_explicit(&real, memory_order_relaxed);
-    if (function == NULL) {
-        function = find_real_dlsym();
-        atomic_store_explicit(&real, function, memory_order_relaxed);
+    Dl_info info;
+    struct link_map *found = NULL;
+    return dladdr1(address, &info, (void **)&found, RTLD_DL_LINKMAP) != 0 ? found : NULL;
+}
+
+const struct link_map *stub_first_object(const struct link_map *object)
+{
+    while (object != NULL && object->l_prev != NULL) {
+        object = object->l_prev;
     }
-    return function != NULL ? function(handle, name) : NULL;
+    return object;
+}
+
+static bool is_named(const struct link_map *object, const char *name)
+{
+    const char *slash = strrchr(object->l_name, '/');
+    return strncmp(slash != NULL ? slash + 1 : object->l_name, name, strlen(name)) == 0;
+}
+
+/* The C library had more files than one before glibc 2.34. */
+bool stub_is_c_library(const struct link_map *object)
+{
+    return is_named(object, "libc.so.") || is_named(object, "libpthread.so.") ||
+           is_named(object, "libdl.so.");
+}
+
+bool stub_is_stub(const struct link_map *object)
+{
+    return object != NULL && is_named(object, "libechshim.so");
+}
+
+bool stub_is_early(const struct link_map *object)
+{
+    static _Atomic(const struct link_map *) last;
+    const struct link_map *end = atomic_load_explicit(&last, memory_order_relaxed);
+    const struct link_map *at = stub_object();
+    if (end == NULL) { /* our constructor asks first */
+        for (end = at; end->l_next != NULL; end = end->l_next) {
+        }
+        atomic_store_explicit(&last, end, memory_order_relaxed);
+    }
+    for (at = stub_first_object(at); at != object && at != end; at = at->l_next) {
+    }
+    return at == object;
+}
+
+bool stub_calls_back(const struct link_map *object, enum shim_hook hook)
+{
+    const struct link_map *at = stub_object();
+    for (at = at != NULL ? at->l_next : NULL; at != NULL && !stub_is_c_library(at);
+         at = at->l_next) {
+        if (at == object) {
+            return stub_symbol_of(at, hook_names[hook]) != NULL;
+        }
+    }
+    return false;
+}
+
+/* The C library's own function, wherever it stands in the list. */
+static void *find_in_c_library(const char *name)
+{
+    const struct link_map *at = stub_first_object(stub_object());
+    void *found = NULL;
+    for (; at != NULL && found == NULL; at = at->l_next) {
+        found = stub_is_c_library(at) ? stub_symbol_of(at, name) : NULL;
+    }
+    return found;
+}
+
+/* What dlsym(RTLD_NEXT) would give. */
+static void *find_next(const char *name)
+{
+    const struct link_map *at = stub_object();
+    void *found = NULL;
+    for (at = at != NULL ? at->l_next : NULL; at != NULL && found == NULL; at = at->l_next) {
+        found = stub_symbol_of(at, name);
+        if (is_named(at, "libc.so.")) {
+            break;
+        }
+    }
+    return found != NULL ? found : find_in_c_library(name);
+}
+
+static void *remembered(_Atomic(void *) *memory, void *(*find)(const char *name), const char *name)
+{
+    static const char nothing[1];
+    void *function = atomic_load_explicit(memory, memory_order_relaxed);
+    if (function == NULL) {
+        function = find(name);
+        atomic_store_explicit(memory, function != NULL ? function : (void *)(uintptr_t)nothing,
+                              memory_order_relaxed);
+    }
+    return function != nothing ? function : NULL;
 }
 
 void *stub_libc(enum shim_hook hook)
 {
     static _Atomic(void *) found[SHIM_HOOK_COUNT];
-    void *function = atomic_load_explicit(&found[hook], memory_order_relaxed);
-    if (function == NULL) {
-        function = hook == SHIM_HOOK_dlsym ? (void *)find_real_dlsym()
-                                           : stub_real_dlsym(RTLD_NEXT, hook_names[hook]);
-        atomic_store_explicit(&found[hook], function, memory_order_relaxed);
-    }
-    return function;
+    return remembered(&found[hook], find_next, hook_names[hook]);
+}
+
+void *stub_libc_own(enum shim_hook hook)
+{
+    static _Atomic(void *) found[SHIM_HOOK_COUNT];
+    return remembered(&found[hook], find_in_c_library, hook_names[hook]);
+}
+
+void *stub_real_dlsym(void *handle, const char *name)
+{
+    dlsym_function *function = (dlsym_function *)stub_libc_own(SHIM_HOOK_dlsym);
+    return function != NULL ? function(handle, name) : NULL;
+}
+
+static void *real_dlopen(const char *file, int flags)
+{
+    __typeof__(&dlopen) function = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
+    return function != NULL ? function(file, flags) : NULL;
 }
 
 /* ---- the libraries of the process ---- */
 
-/* Filled from the front, never emptied; a slot is published by compare-and-swap, so there is no
- * lock that a fork could hold. */
-static _Atomic(struct shim_library *) libraries[LIBRARIES_MAX];
+/* A list that only grows, by compare-and-swap at its end: there is no lock that a fork could hold.
+ */
+struct known_library {
+    struct shim_library library;
+    _Atomic(struct known_library *) next;
+};
+static _Atomic(struct known_library *) libraries;
 
 /* A program that has its TLS library within itself calls it from the same mapping. */
 static bool is_library_alone(const char *path)
@@ -121,99 +230,102 @@ bool stub_library_calls(const struct shim_library *library, const void *caller)
     return caller >= library->base && caller < library->end;
 }
 
-static struct shim_library *library_new(enum shim_family family, const Dl_info *info)
+/*
+ * Is this object a TLS library of the family, and in our reach? One that has some of the functions
+ * wraps another library (and is for somebody else to call). The program itself has no handle of its
+ * own, and calls its own functions past any hook. What another namespace holds is the affair of the
+ * stub there.
+ */
+static bool is_library(enum shim_family family, const struct link_map *object)
 {
-    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
-    struct shim_library *library = calloc(1, sizeof *library);
-    if (library == NULL || real_dlopen == NULL) {
-        free(library);
+    static const char *const openssl[] = {"SSL_CTX_new", "SSL_new", "SSL_connect", "SSL_write"};
+    static const char *const gnutls[] = {"gnutls_init", "gnutls_handshake", "gnutls_record_send",
+                                         "gnutls_global_init"};
+    const char *const *names = family == SHIM_FAMILY_OPENSSL ? openssl : gnutls;
+    if (object == NULL || object->l_name[0] == '\0' ||
+        stub_first_object(object) != stub_first_object(stub_object())) {
+        return false;
+    }
+    for (size_t i = 0; i < sizeof openssl / sizeof *openssl; i++) {
+        if (stub_symbol_of(object, names[i]) == NULL) {
+            return false;
+        }
+    }
+    return true;
+}
+
+static struct known_library *library_new(enum shim_family family, const struct link_map *object,
+                                         const void *base)
+{
+    struct known_library *known = calloc(1, sizeof *known);
+    if (known == NULL) {
         return NULL;
     }
+    struct shim_library *library = &known->library;
     library->family = family;
-    library->base = info->dli_fbase;
-    library->end = info->dli_fbase;
+    library->base = base;
+    library->end = base;
     (void)dl_iterate_phdr(find_end, library);
-    library->handle = real_dlopen(info->dli_fname, RTLD_LAZY | RTLD_NOLOAD);
+    library->handle = real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
     if (library->handle == NULL) {
-        free(library);
+        free(known);
         return NULL;
     }
     for (int hook = 0; hook < SHIM_HOOK_COUNT; hook++) {
         if (hook_families[hook] == family) {
-            void *function = stub_real_dlsym(library->handle, hook_names[hook]);
-            library->fn[hook] =
-                function != stub_hook_address((enum shim_hook)hook) ? function : NULL;
+            library->fn[hook] = stub_symbol_of(object, hook_names[hook]);
         }
     }
-    /* What this version has not got is nothing that the application's dlerror should tell of. */
-    (void)dlerror();
-    return library;
+    return known;
 }
 
 struct shim_library *stub_library_at(enum shim_family family, const void *address)
 {
     Dl_info info;
-    Dl_info own;
-    if (address == NULL || dladdr(address, &info) == 0 || info.dli_fname == NULL ||
-        dladdr((const void *)stub_library_at, &own) == 0 || info.dli_fbase == own.dli_fbase) {
-        return NULL; /* our own hook is found where there is no library */
+    struct link_map *object = NULL;
+    if (address == NULL || dladdr1(address, &info, (void **)&object, RTLD_DL_LINKMAP) == 0) {
+        return NULL;
     }
-    struct shim_library *fresh = NULL;
-    for (size_t i = 0; i < LIBRARIES_MAX; i++) {
-        struct shim_library *seen = atomic_load_explicit(&libraries[i], memory_order_acquire);
+    struct known_library *fresh = NULL;
+    _Atomic(struct known_library *) *at = &libraries;
+    for (;;) {
+        struct known_library *seen = atomic_load_explicit(at, memory_order_acquire);
         if (seen == NULL) {
+            if (fresh == NULL && is_library(family, object)) {
+                fresh = library_new(family, object, info.dli_fbase);
+            }
             if (fresh == NULL) {
-                fresh = library_new(family, &info);
+                return NULL;
             }
-            if (fresh == NULL || atomic_compare_exchange_strong(&libraries[i], &seen, fresh)) {
-                return fresh;
+            if (atomic_compare_exchange_strong(at, &seen, fresh)) {
+                return &fresh->library;
             }
         }
-        if (seen->base == info.dli_fbase && seen->family == family) {
-            free(fresh); /* its extra handle only keeps loaded what stays loaded anyway */
-            return seen;
+        if (seen->library.base == info.dli_fbase && seen->library.family == family) {
+            /* A second handle only keeps loaded what stays loaded anyway. */
+            free(fresh);
+            return &seen->library;
         }
+        at = &seen->next;
     }
-    free(fresh);
-    return NULL;
 }
 
-/* The only library of a family; NULL if there is none or more than one, and then *several tells
- * which. */
-static struct shim_library *only_library(enum shim_family family, bool *several)
+/*
+ * The only library of a family, or the only one that we do not know (`foreign`); NULL if there is
+ * none, or if *several.
+ */
+static struct shim_library *only_library(enum shim_family family, bool foreign, bool *several)
 {
     struct shim_library *only = NULL;
+    struct known_library *seen = atomic_load_explicit(&libraries, memory_order_acquire);
     *several = false;
-    for (size_t i = 0; i < LIBRARIES_MAX; i++) {
-        struct shim_library *seen = atomic_load_explicit(&libraries[i], memory_order_acquire);
-        if (seen == NULL) {
-            break;
-        }
-        if (seen->family == family) {
+    for (; seen != NULL; seen = atomic_load_explicit(&seen->next, memory_order_acquire)) {
+        if (seen->library.family == family && (!foreign || seen->library.foreign)) {
             if (only != NULL) {
                 *several = true;
                 return NULL;
             }
-            only = seen;
-        }
-    }
-    return only;
-}
-
-/* The only library of a family that we do not know; NULL if there is none or more than one. */
-static struct shim_library *only_foreign_library(enum shim_family family)
-{
-    struct shim_library *only = NULL;
-    for (size_t i = 0; i < LIBRARIES_MAX; i++) {
-        struct shim_library *seen = atomic_load_explicit(&libraries[i], memory_order_acquire);
-        if (seen == NULL) {
-            break;
-        }
-        if (seen->family == family && seen->foreign) {
-            if (only != NULL) {
-                return NULL;
-            }
-            only = seen;
+            only = &seen->library;
         }
     }
     return only;
@@ -234,9 +346,7 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
     void *own = stub_hook_address(hook);
     if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
         map->l_name[0] != '\0') {
-        __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
-        void *handle =
-            real_dlopen != NULL ? real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+        void *handle = real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
         if (handle != NULL) {
             void *found = stub_real_dlsym(handle, hook_names[hook]);
             dlclose(handle);
@@ -281,7 +391,7 @@ static struct shim_library *library_of_caller(enum shim_hook hook, const void *c
 struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller)
 {
     bool several;
-    struct shim_library *library = only_library(stub_hook_family(hook), &several);
+    struct shim_library *library = only_library(stub_hook_family(hook), false, &several);
     if (library != NULL) {
         return library;
     }
@@ -296,7 +406,8 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
     if (several && ssl != NULL && (library == NULL || !library->foreign)) {
         /* Every SSL of a library that we know is known; a caller that used dlsym is bound to none.
          */
-        struct shim_library *foreign = only_foreign_library(stub_hook_family(hook));
+        bool many;
+        struct shim_library *foreign = only_library(stub_hook_family(hook), true, &many);
         library = foreign != NULL ? foreign : library;
     }
     return library != NULL && library->fn[hook] != NULL ? library : NULL;

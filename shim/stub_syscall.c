@@ -53,13 +53,13 @@ static const void *pointer(long value)
 
 #define POINTER(type, value) ((type)(uintptr_t)pointer(value))
 
-static long locking_call(raw_call *real, long a, long b, long c)
+static long locking_call(raw_call *real, long number, long a, long b, long c, long d, long e)
 {
-    LOCKING(real(SYS_seccomp, a, b, c, 0, 0, 0));
+    LOCKING(real(number, a, b, c, d, e, 0));
 }
 
 /* The calls that write to a socket, lead one somewhere, or lock the program in, are as good as
- * libc's functions. */
+ * libc's own functions: another preload may be asking for its next one by them. */
 static bool is_ours(long number)
 {
     switch (number) {
@@ -99,14 +99,15 @@ static long socket_call(raw_call *real, long call, const long *given)
     int fd = (int)given[0];
     switch (call) {
     case SEND:
-        return send(fd, pointer(given[1]), (size_t)given[2], (int)given[3]);
+        return stub_direct_send(fd, pointer(given[1]), (size_t)given[2], (int)given[3]);
     case SENDTO:
-        return sendto(fd, pointer(given[1]), (size_t)given[2], (int)given[3], pointer(given[4]),
-                      (socklen_t)given[5]);
+        return stub_direct_sendto(fd, pointer(given[1]), (size_t)given[2], (int)given[3],
+                                  pointer(given[4]), (socklen_t)given[5]);
     case SENDMSG:
-        return sendmsg(fd, pointer(given[1]), (int)given[2]);
+        return stub_direct_sendmsg(fd, pointer(given[1]), (int)given[2]);
     default:
-        return sendmmsg(fd, POINTER(struct mmsghdr *, given[1]), (unsigned)given[2], (int)given[3]);
+        return stub_direct_sendmmsg(fd, POINTER(struct mmsghdr *, given[1]), (unsigned)given[2],
+                                    (int)given[3]);
     }
 }
 #endif
@@ -117,35 +118,36 @@ static long call_of_ours(raw_call *real, long number, long a, long b, long c, lo
     int fd = (int)a;
     switch (number) {
     case SYS_write:
-        return write(fd, pointer(b), (size_t)c);
+        return stub_direct_write(fd, pointer(b), (size_t)c);
     case SYS_writev:
-        return writev(fd, pointer(b), (int)c);
+        return stub_direct_writev(fd, pointer(b), (int)c);
     case SYS_pwritev2:
         /* The position in two words; -1 is -1 in both. */
-        return d == -1 ? pwritev2(fd, pointer(b), (int)c, -1, (int)f)
+        return d == -1 ? stub_direct_pwritev2(fd, pointer(b), (int)c, -1, (int)f)
                        : real(number, a, b, c, d, e, f);
     case SYS_sendto:
-        return sendto(fd, pointer(b), (size_t)c, (int)d, pointer(e), (socklen_t)f);
+        return stub_direct_sendto(fd, pointer(b), (size_t)c, (int)d, pointer(e), (socklen_t)f);
     case SYS_sendmsg:
-        return sendmsg(fd, pointer(b), (int)c);
+        return stub_direct_sendmsg(fd, pointer(b), (int)c);
     case SYS_connect:
-        return connect(fd, pointer(b), (socklen_t)c);
+        return stub_direct_connect(fd, pointer(b), (socklen_t)c);
     case SYS_sendmmsg:
-        return sendmmsg(fd, POINTER(struct mmsghdr *, b), (unsigned)c, (int)d);
+        return stub_direct_sendmmsg(fd, POINTER(struct mmsghdr *, b), (unsigned)c, (int)d);
     case SYS_sendfile:
-        return sendfile(fd, (int)b, POINTER(off_t *, c), (size_t)d);
+        return stub_direct_sendfile(fd, (int)b, POINTER(off_t *, c), (size_t)d);
     case SYS_splice:
-        return splice(fd, POINTER(off64_t *, b), (int)c, POINTER(off64_t *, d), (size_t)e,
-                      (unsigned)f);
+        return stub_direct_splice(fd, POINTER(off64_t *, b), (int)c, POINTER(off64_t *, d),
+                                  (size_t)e, (unsigned)f);
 #ifdef SYS_socketcall
     case SYS_socketcall:
         return socket_call(real, a, POINTER(const long *, b));
 #endif
     case SYS_prctl:
-        return prctl(fd, (unsigned long)b, (unsigned long)c, (unsigned long)d, (unsigned long)e);
+        return a == PR_SET_SECCOMP ? locking_call(real, number, a, b, c, d, e)
+                                   : real(number, a, b, c, d, e, f);
     case SYS_seccomp:
         return a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER
-                   ? locking_call(real, a, b, c)
+                   ? locking_call(real, number, a, b, c, d, e)
                    : real(number, a, b, c, d, e, f);
     default:
         break;

@@ -8,9 +8,9 @@
 
 #include "shim/stub_write.h"
 
-SHIM_EXPORT ssize_t write(int fd, const void *data, size_t length)
+static ssize_t on_write(__typeof__(&write) real, int fd, const void *data, size_t length)
 {
-    REAL_OR_FAIL(write)
+    MUST_BE_THERE(real);
     if (stub_guard_idle()) {
         return real(fd, data, length);
     }
@@ -19,9 +19,11 @@ SHIM_EXPORT ssize_t write(int fd, const void *data, size_t length)
     GUARDED(&attempt, real(fd, data, length));
 }
 
-SHIM_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
+STUB_HOOK(ssize_t, write, (int fd, const void *data, size_t length), fd, data, length)
+
+static ssize_t on_writev(__typeof__(&writev) real, int fd, const struct iovec *parts, int count)
 {
-    REAL_OR_FAIL(writev)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || count <= 0) {
         return real(fd, parts, count);
     }
@@ -29,9 +31,11 @@ SHIM_EXPORT ssize_t writev(int fd, const struct iovec *parts, int count)
     GUARDED(&attempt, real(fd, parts, count));
 }
 
-SHIM_EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
+STUB_HOOK(ssize_t, writev, (int fd, const struct iovec *parts, int count), fd, parts, count)
+
+static ssize_t on_send(__typeof__(&send) real, int fd, const void *data, size_t length, int flags)
 {
-    REAL_OR_FAIL(send)
+    MUST_BE_THERE(real);
     if (stub_guard_idle()) {
         return real(fd, data, length, flags);
     }
@@ -41,10 +45,13 @@ SHIM_EXPORT ssize_t send(int fd, const void *data, size_t length, int flags)
     GUARDED(&attempt, real(fd, data, length, flags));
 }
 
-SHIM_EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags,
-                           const struct sockaddr *address, socklen_t address_length)
+STUB_HOOK(ssize_t, send, (int fd, const void *data, size_t length, int flags), fd, data, length,
+          flags)
+
+static ssize_t on_sendto(__typeof__(&sendto) real, int fd, const void *data, size_t length,
+                         int flags, const struct sockaddr *address, socklen_t address_length)
 {
-    REAL_OR_FAIL(sendto)
+    MUST_BE_THERE(real);
     if (stub_guard_idle()) {
         return real(fd, data, length, flags, address, address_length);
     }
@@ -59,6 +66,11 @@ SHIM_EXPORT ssize_t sendto(int fd, const void *data, size_t length, int flags,
     GUARDED(&attempt, real(fd, data, length, flags, address, address_length));
 }
 
+STUB_HOOK(ssize_t, sendto,
+          (int fd, const void *data, size_t length, int flags, const struct sockaddr *address,
+           socklen_t address_length),
+          fd, data, length, flags, address, address_length)
+
 static struct stub_attempt attempt_of(int fd, const struct msghdr *message, int flags)
 {
     return (struct stub_attempt){.fd = fd,
@@ -69,9 +81,10 @@ static struct stub_attempt attempt_of(int fd, const struct msghdr *message, int 
                                  .count = message->msg_iovlen};
 }
 
-SHIM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
+static ssize_t on_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr *message,
+                          int flags)
 {
-    REAL_OR_FAIL(sendmsg)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || !stub_can_read(message, sizeof *message)) {
         return real(fd, message, flags);
     }
@@ -79,13 +92,16 @@ SHIM_EXPORT ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
     GUARDED(&attempt, real(fd, message, flags));
 }
 
+STUB_HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
+
 /*
  * Message by message, each after its own decision: the kernel's own call does the same and, like
  * this one, tells an error only if nothing was sent.
  */
-SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, int flags)
+static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
+                       unsigned int count, int flags)
 {
-    REAL_OR_FAIL(sendmmsg)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || messages == NULL) {
         return real(fd, messages, count, flags);
     }
@@ -113,11 +129,14 @@ SHIM_EXPORT int sendmmsg(int fd, struct mmsghdr *messages, unsigned int count, i
     return sent > 0 || count == 0 ? (int)sent : -1;
 }
 
+STUB_HOOK(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned int count, int flags), fd,
+          messages, count, flags)
+
 /* The position -1 makes it writev with flags (writev(2)); any other is none that a socket has. */
-SHIM_EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t position,
-                             int flags)
+static ssize_t on_pwritev2(__typeof__(&pwritev2) real, int fd, const struct iovec *parts, int count,
+                           off_t position, int flags)
 {
-    REAL_OR_FAIL(pwritev2)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || count <= 0 || position != -1) {
         return real(fd, parts, count, position, flags);
     }
@@ -125,10 +144,14 @@ SHIM_EXPORT ssize_t pwritev2(int fd, const struct iovec *parts, int count, off_t
     GUARDED(&attempt, real(fd, parts, count, position, flags));
 }
 
-SHIM_EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, off64_t position,
-                                int flags)
+STUB_HOOK(ssize_t, pwritev2,
+          (int fd, const struct iovec *parts, int count, off_t position, int flags), fd, parts,
+          count, position, flags)
+
+static ssize_t on_pwritev64v2(__typeof__(&pwritev64v2) real, int fd, const struct iovec *parts,
+                              int count, off64_t position, int flags)
 {
-    REAL_OR_FAIL(pwritev64v2)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || count <= 0 || position != -1) {
         return real(fd, parts, count, position, flags);
     }
@@ -136,18 +159,22 @@ SHIM_EXPORT ssize_t pwritev64v2(int fd, const struct iovec *parts, int count, of
     GUARDED(&attempt, real(fd, parts, count, position, flags));
 }
 
-/* libc has these names too. */
+STUB_HOOK(ssize_t, pwritev64v2,
+          (int fd, const struct iovec *parts, int count, off64_t position, int flags), fd, parts,
+          count, position, flags)
+
+/* libc has these names too, for its own functions. */
 SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length)
 {
-    return write(fd, data, length);
+    return stub_direct_write(fd, data, length);
 }
 
 SHIM_EXPORT ssize_t __send(int fd, const void *data, size_t length, int flags)
 {
-    return send(fd, data, length, flags);
+    return stub_direct_send(fd, data, length, flags);
 }
 
 SHIM_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-    return connect(fd, address, length);
+    return stub_direct_connect(fd, address, length);
 }

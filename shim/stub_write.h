@@ -5,6 +5,7 @@
 
 #include <errno.h>
 
+#include "shim/stub_direct.h"
 #include "shim/stub_guard.h"
 
 SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length);
@@ -14,6 +15,13 @@ SHIM_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t leng
 #define REAL_OR_FAIL(name)                                                                         \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
     if (real == NULL) {                                                                            \
+        errno = ENOSYS;                                                                            \
+        return -1;                                                                                 \
+    }
+
+/* A libc without the function. */
+#define MUST_BE_THERE(real)                                                                        \
+    if ((real) == NULL) {                                                                          \
         errno = ENOSYS;                                                                            \
         return -1;                                                                                 \
     }

@@ -93,9 +93,10 @@ static bool is_stream(int fd)
                                    .partial = count > sizeof octets};                              \
     GUARDED(&attempt, call)
 
-SHIM_EXPORT ssize_t sendfile(int out, int in, off_t *position, size_t count)
+static ssize_t on_sendfile(__typeof__(&sendfile) real, int out, int in, off_t *position,
+                           size_t count)
 {
-    REAL_OR_FAIL(sendfile)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || stub_locked() || !is_stream(out) ||
         (position != NULL && !stub_can_read(position, sizeof *position))) {
         return real(out, in, position, count);
@@ -103,15 +104,22 @@ SHIM_EXPORT ssize_t sendfile(int out, int in, off_t *position, size_t count)
     GUARDED_FILE(real(out, in, position, count));
 }
 
-SHIM_EXPORT ssize_t sendfile64(int out, int in, off64_t *position, size_t count)
+STUB_HOOK(ssize_t, sendfile, (int out, int in, off_t *position, size_t count), out, in, position,
+          count)
+
+static ssize_t on_sendfile64(__typeof__(&sendfile64) real, int out, int in, off64_t *position,
+                             size_t count)
 {
-    REAL_OR_FAIL(sendfile64)
+    MUST_BE_THERE(real);
     if (stub_guard_idle() || stub_locked() || !is_stream(out) ||
         (position != NULL && !stub_can_read(position, sizeof *position))) {
         return real(out, in, position, count);
     }
     GUARDED_FILE(real(out, in, position, count));
 }
+
+STUB_HOOK(ssize_t, sendfile64, (int out, int in, off64_t *position, size_t count), out, in,
+          position, count)
 
 /*
  * What stands in a pipe can be seen by way of a second one (tee). No more than was seen is sent by
@@ -135,10 +143,10 @@ static ssize_t look_into_pipe(int in, size_t count, unsigned flags, char octets[
     return there;
 }
 
-SHIM_EXPORT ssize_t splice(int in, off64_t *in_position, int out, off64_t *out_position,
-                           size_t count, unsigned flags)
+static ssize_t on_splice(__typeof__(&splice) real, int in, off64_t *in_position, int out,
+                         off64_t *out_position, size_t count, unsigned flags)
 {
-    REAL_OR_FAIL(splice)
+    MUST_BE_THERE(real);
     char octets[LOOKED_AT];
     size_t seen = 0;
     /* Of two positions one belongs to a pipe, which has none, and a socket has none either. */
@@ -155,3 +163,8 @@ SHIM_EXPORT ssize_t splice(int in, off64_t *in_position, int out, off64_t *out_p
         .fd = out, .parts = &part, .count = 1, .parts_known = 1, .partial = (size_t)there > seen};
     GUARDED(&attempt, real(in, NULL, out, NULL, (size_t)there, flags));
 }
+
+STUB_HOOK(ssize_t, splice,
+          (int in, off64_t *in_position, int out, off64_t *out_position, size_t count,
+           unsigned flags),
+          in, in_position, out, out_position, count, flags)

@@ -151,6 +151,9 @@ $(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c com
 $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 	$(CLIENT_CC) -shared -fPIC -ldl
 
+$(CLIENTS)/libred_stderr.so: $(CLIENT_DIR)/red_stderr.c
+	$(CLIENT_CC) -shared -fPIC -ldl
+
 # Not fortified: its functions are those that fortification calls.
 $(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
 	$(CLIENT_CC) -shared -fPIC -ldl -U_FORTIFY_SOURCE
@@ -178,7 +181,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libsteps.so soak_openssl soak_gnutls loader_client)
+                                 libwrap_connect.so libred_stderr.so libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)

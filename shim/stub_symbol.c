@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub_symbol.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+enum { HIDDEN_VERSION = 0x8000 };
+
+/* The tables of an object (System V gABI, chapter 5; GNU's hash table: "How to write shared
+ * libraries", 1.5.2). */
+struct tables {
+    const ElfW(Addr) base;
+    const ElfW(Sym) * symbols;
+    const char *strings;
+    const uint32_t *hash;     /* DT_HASH, or NULL */
+    const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
+    const ElfW(Versym) * versions;
+};
+
+/* The loader has made most of these addresses absolute; not in objects whose table is read-only. */
+static const void *address_in(const struct link_map *object, ElfW(Addr) value)
+{
+    return (const void *)(value < object->l_addr ? value + object->l_addr : value);
+}
+
+static struct tables tables_of(const struct link_map *object)
+{
+    struct tables tables = {.base = object->l_addr};
+    for (const ElfW(Dyn) *entry = object->l_ld; entry != NULL && entry->d_tag != DT_NULL; entry++) {
+        const void *address = address_in(object, entry->d_un.d_ptr);
+        switch (entry->d_tag) {
+        case DT_SYMTAB:
+            tables.symbols = address;
+            break;
+        case DT_STRTAB:
+            tables.strings = address;
+            break;
+        case DT_HASH:
+            tables.hash = address;
+            break;
+        case DT_GNU_HASH:
+            tables.gnu_hash = address;
+            break;
+        case DT_VERSYM:
+            tables.versions = address;
+            break;
+        default:
+            break;
+        }
+    }
+    return tables;
+}
+
+static bool has_name(const struct tables *tables, uint32_t index, const char *name)
+{
+    return strcmp(tables->strings + tables->symbols[index].st_name, name) == 0;
+}
+
+static bool defines(const struct tables *tables, uint32_t index, const char *name)
+{
+    const ElfW(Sym) *symbol = &tables->symbols[index];
+    bool hidden = tables->versions != NULL && (tables->versions[index] & HIDDEN_VERSION) != 0;
+    return symbol->st_shndx != SHN_UNDEF && symbol->st_value != 0 && !hidden &&
+           has_name(tables, index, name);
+}
+
+/* The index of the defined symbol; 0: there is none. */
+static uint32_t find_by_gnu_hash(const struct tables *tables, const char *name)
+{
+    uint32_t hash = 5381;
+    for (const unsigned char *c = (const unsigned char *)name; *c != '\0'; c++) {
+        hash = hash * 33 + *c;
+    }
+    uint32_t bucket_count = tables->gnu_hash[0];
+    uint32_t first = tables->gnu_hash[1];
+    const uint32_t *buckets =
+        tables->gnu_hash + 4 + tables->gnu_hash[2] * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+    const uint32_t *chain = buckets + bucket_count;
+    uint32_t index = bucket_count > 0 ? buckets[hash % bucket_count] : 0;
+    if (index < first) {
+        return 0;
+    }
+    /* The lowest bit of a hash in the chain marks its end. */
+    for (uint32_t found;; index++) {
+        found = chain[index - first];
+        if ((found | 1) == (hash | 1) && defines(tables, index, name)) {
+            return index;
+        }
+        if ((found & 1) != 0) {
+            return 0;
+        }
+    }
+}
+
+static uint32_t find_by_hash(const struct tables *tables, const char *name)
+{
+    uint32_t hash = 0;
+    for (const unsigned char *c = (const unsigned char *)name; *c != '\0'; c++) {
+        hash = (hash << 4) + *c;
+        hash = (hash ^ (hash >> 24 & 0xf0)) & 0x0fffffff;
+    }
+    uint32_t bucket_count = tables->hash[0];
+    const uint32_t *buckets = tables->hash + 2;
+    const uint32_t *chain = buckets + bucket_count;
+    uint32_t index = bucket_count > 0 ? buckets[hash % bucket_count] : 0;
+    while (index != 0 && !defines(tables, index, name)) {
+        index = chain[index];
+    }
+    return index;
+}
+
+void *stub_symbol_of(const struct link_map *object, const char *name)
+{
+    struct tables tables = tables_of(object);
+    uint32_t index = 0;
+    if (tables.symbols == NULL || tables.strings == NULL) {
+        return NULL;
+    }
+    if (tables.gnu_hash != NULL) {
+        index = find_by_gnu_hash(&tables, name);
+    } else if (tables.hash != NULL) {
+        index = find_by_hash(&tables, name);
+    }
+    /* The fields have the same places in both classes of ELF. */
+    bool is_function = index != 0 && ELF64_ST_TYPE(tables.symbols[index].st_info) == STT_FUNC;
+    return is_function ? (void *)(tables.base + tables.symbols[index].st_value) : NULL;
+}
+
+bool stub_symbol_is_imported(const struct link_map *object, const char *name)
+{
+    struct tables tables = tables_of(object);
+    if (tables.symbols == NULL || tables.strings == NULL) {
+        return false;
+    }
+    uint32_t count = 0;
+    if (tables.hash != NULL) {
+        count = tables.hash[1];
+    } else if (tables.gnu_hash != NULL) {
+        count = tables.gnu_hash[1]; /* what it imports stands before what it defines */
+    }
+    for (uint32_t index = 1; index < count; index++) {
+        if (tables.symbols[index].st_shndx == SHN_UNDEF && has_name(&tables, index, name)) {
+            return true;
+        }
+    }
+    return false;
+}
