@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which stack, and how deep: for state that belongs to one call. A thread-local variable that is set
- * before a call and cleared after it stays set for ever when a signal handler or a callback jumps
- * out (siglongjmp, an exception, pthread_exit), and is wrong meanwhile for what runs on another
- * stack (swapcontext, sigaltstack). Such a variable is a struct shim_frame, and whoever reads it asks
- * whether the reader can be below the frame that set it. Stacks grow towards lower addresses.
+ * Which stack, and how deep: for state that belongs to one call. A thread-local variable that is
+ * set before a call and cleared after it stays set for ever when a signal handler or a callback
+ * jumps out (siglongjmp, an exception, pthread_exit), and is wrong meanwhile for what runs on
+ * another stack (swapcontext, sigaltstack). Such a variable is a struct shim_frame, and whoever
+ * reads it asks whether the reader can be below the frame that set it. Stacks grow towards lower
+ * addresses.
  *
  * What addresses can tell is one-sided. "Not within" is certain enough to act on: the frame has
  * ended, or is another stack's. "Within" may be a stale frame that a later, deeper call seems to be

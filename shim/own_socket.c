@@ -69,6 +69,15 @@ static bool note(int fd)
     return false;
 }
 
+/* A preload that makes sockets something else (socket_wrapper) need not know every way to duplicate
+ * one. */
+static bool has_domain(int fd, int domain)
+{
+    int found = -1;
+    socklen_t length = sizeof found;
+    return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &found, &length) == 0 && found == domain;
+}
+
 int shim_own_socket(int domain, int type, int protocol)
 {
     int fd = socket(domain, type | SOCK_CLOEXEC, protocol);
@@ -76,7 +85,9 @@ int shim_own_socket(int domain, int type, int protocol)
         return -1;
     }
     int high = fcntl(fd, F_DUPFD_CLOEXEC, HIGH);
-    if (high >= 0) {
+    if (high >= 0 && !has_domain(high, domain)) {
+        (void)close(high);
+    } else if (high >= 0) {
         (void)close(fd);
         fd = high;
     }

@@ -19,9 +19,11 @@
 void *stub_real_dlsym(void *handle, const char *name);
 /*
  * For a hook of family LIBC: the next function of this name, which is libc's own or another
- * preload's, and libc's own. NULL only on a libc without it. No lock, no memory.
+ * preload's; libc's own; and the first of all preloads, which is what a call of the program's would
+ * come to. NULL only on a libc without it. No lock, no memory.
  */
 void *stub_libc(enum shim_hook hook);
+void *stub_libc_front(enum shim_hook hook);
 void *stub_libc_own(enum shim_hook hook);
 /* The object that an address lies in, our own, and the first one of the namespace of an object
  * (the program). */

@@ -43,9 +43,15 @@ bool stub_inside(void)
     }                                                                                              \
     return real(__VA_ARGS__)
 
+/* Where other preloads lead the program's connections, the engine's go too. */
 static int call_real_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-    CALL_REAL(connect, fd, address, length);
+    __typeof__(&connect) real = (__typeof__(&connect))stub_libc_front(SHIM_HOOK_connect);
+    if (real == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return real(fd, address, length);
 }
 
 static ssize_t call_real_write(int fd, const void *data, size_t length)

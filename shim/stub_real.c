@@ -164,6 +164,23 @@ void *stub_libc(enum shim_hook hook)
     return remembered(&found[hook], find_next, hook_names[hook]);
 }
 
+/* Among the preloads before us; the program's own function of that name may be anything. */
+static void *find_front(const char *name)
+{
+    const struct link_map *at = stub_first_object(stub_object());
+    void *found = NULL;
+    for (at = at->l_next; at != NULL && at != stub_object() && found == NULL; at = at->l_next) {
+        found = stub_symbol_of(at, name);
+    }
+    return found != NULL ? found : find_next(name);
+}
+
+void *stub_libc_front(enum shim_hook hook)
+{
+    static _Atomic(void *) found[SHIM_HOOK_COUNT];
+    return remembered(&found[hook], find_front, hook_names[hook]);
+}
+
 void *stub_libc_own(enum shim_hook hook)
 {
     static _Atomic(void *) found[SHIM_HOOK_COUNT];

@@ -9,7 +9,9 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libinih-dev scdoc'
 test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils gnutls-bin openssl wget wget2 curl
-      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind"
+      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
+      libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
+      libtcmalloc-minimal4 eatmydata fakeroot"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux"

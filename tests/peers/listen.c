@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 void die(const char *format, ...)
@@ -47,8 +48,25 @@ static struct addrinfo *address_of(const char *where)
     return found;
 }
 
+static int listen_on_path(const char *path)
+{
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s", path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 || bind(fd, (struct sockaddr *)&address, sizeof address) != 0 ||
+        listen(fd, 512) != 0) {
+        die("%s: %s", path, strerror(errno));
+    }
+    printf("listening %s\n", path);
+    fflush(stdout);
+    return fd;
+}
+
 int listen_on(const char *where)
 {
+    if (where[0] == '/') {
+        return listen_on_path(where);
+    }
     struct addrinfo *address = address_of(where);
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int one = 1;

@@ -9,8 +9,9 @@
 
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
-/* Listens on `where`; port 0 takes a free one. Prints "listening ADDRESS:PORT" on standard output:
- * the one readiness signal that whoever started the peer waits for. */
+/* Listens on `where`, which may be the path of a UNIX socket; port 0 takes a free one. Prints
+ * "listening ADDRESS:PORT" on standard output: the one readiness signal that whoever started the
+ * peer waits for. */
 int listen_on(const char *where);
 
 /* A connected socket, or -1. */

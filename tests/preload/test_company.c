@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 TestSuite(company, .fini = world_end, .timeout = 120);
 
@@ -44,6 +45,24 @@ static void prepare_resolv_wrapper(struct world *world)
     write_text(world, "resolv.wrapper", "nameserver " DNS_ADDRESS "\n");
 }
 
+/* Sockets of its clients are UNIX ones, with names of its own: the type, the last octet of the
+ * address, the port. Behind two of them are the real server and the real resolver. */
+static void prepare_socket_wrapper(struct world *world)
+{
+    static const char *const names[][3] = {{"T0101BB", "swrap-server", RELAY_ADDRESS},
+                                           {"T350035", "swrap-dns", DNS_ADDRESS ":53"}};
+    char program[400];
+    char path[256];
+    snprintf(path, sizeof path, "%s/swrap", world->folder);
+    cr_assert_eq(mkdir(path, 0700), 0);
+    snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        snprintf(path, sizeof path, "%s/swrap/%s", world->folder, names[i][0]);
+        char *const argv[] = {program, "--listen", path, "--to", (char *)(size_t)names[i][2], NULL};
+        world_spawn(world, names[i][1], "listening ", argv);
+    }
+}
+
 #define SOCKS_PORT "1080"
 #define SOCKS "127.0.0.6:" SOCKS_PORT
 
@@ -73,14 +92,14 @@ static const struct company {
     /* Names and connections go through a proxy: the config is at hand, for nothing may be asked in
      * the clear. */
     bool proxied;
-    /* Every peer runs under it too. */
-    bool peers_too;
     /* A program that has to start the others. */
     const char *launcher;
 } companies[] = {
     {"nss_wrapper", "/usr/lib/*/libnss_wrapper.so", "NSS_WRAPPER_HOSTS=\"$WORLD/hosts.nss\"",
      .prepare = prepare_nss_wrapper},
-    {"socket_wrapper", "/usr/lib/*/libsocket_wrapper.so", "", .peers_too = true},
+    {"socket_wrapper", "/usr/lib/*/libsocket_wrapper.so",
+     "SOCKET_WRAPPER_DIR=\"$WORLD/swrap\" ECHSHIM_RESOLVER=" DNS_TCP,
+     .prepare = prepare_socket_wrapper},
     {"resolv_wrapper", "/usr/lib/*/libresolv_wrapper.so",
      "RESOLV_WRAPPER_CONF=\"$WORLD/resolv.wrapper\"", .prepare = prepare_resolv_wrapper},
     {"torsocks", "/usr/lib/*/torsocks/libtorsocks.so",
@@ -138,32 +157,15 @@ static struct run_result run(struct world *world, const struct company *company,
     if (company->proxied) {
         snprintf(configs, sizeof configs, "ECHSHIM_CONFIG_LIST=%s", world->configs);
     }
-    char swrap[128] = "NOTHING=";
-    if (company->peers_too) {
-        snprintf(swrap, sizeof swrap, "SOCKET_WRAPPER_DIR=%s", getenv("SOCKET_WRAPPER_DIR"));
-    }
-    char *const extra[] = {list,
-                           command,
-                           mode,
-                           configs,
-                           swrap,
-                           "LD_PRELOAD=",
-                           company->proxied ? "ECHSHIM_PORTS=443," SOCKS_PORT : NULL,
-                           NULL};
+    char *const extra[] = {list, command, mode, configs, "LD_PRELOAD=", NULL};
     return world_shell(world, order != ALONE ? RUN_SHIM : RUN_PLAIN, extra, shell);
 }
 
 static void check(const struct company *company)
 {
-    char folder[] = "/tmp/swrap.XXXXXX";
     static struct world nowhere;
     if (find_library(&nowhere, company) == NULL) {
         cr_skip_test("%s is not installed", company->name);
-    }
-    if (company->peers_too) {
-        cr_assert_not_null(mkdtemp(folder));
-        setenv("SOCKET_WRAPPER_DIR", folder, 1);
-        setenv("LD_PRELOAD", find_library(&nowhere, company), 1);
     }
     struct world *world = world_start(NULL);
     if (company->prepare != NULL) {
