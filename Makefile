@@ -53,7 +53,7 @@ STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal repo
     stub_real stub_symbol stub_memory stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_read \
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load))
-STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c
+STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
 MODULE_SRC := shim/names_module.c
 # What reads the configuration files. inih is linked into it, and seen by nobody: the program may have one of its own.

@@ -99,22 +99,21 @@ enum dns_reason dns_asking_drive(struct dns_asking *asking, uint64_t deadline_us
     return dns_plain_drive(&asking->plain, asking->x, pending);
 }
 
-static void channel_wait(struct dns_asking *const *askings, size_t count, uint64_t until_us)
+static bool channel_wait(struct dns_asking *const *askings, size_t count, uint64_t until_us)
 {
     struct dns_ticket *tickets[DNS_ASKING_MAX];
     size_t used = 0;
     for (; used < count && used < DNS_ASKING_MAX; used++) {
         tickets[used] = askings[used]->ticket;
     }
-    dns_channel_wait_any(askings[0]->channel, tickets, used, until_us);
+    return dns_channel_wait_any(askings[0]->channel, tickets, used, until_us);
 }
 
 bool dns_asking_wait(struct dns_asking *const *askings, size_t count, uint64_t until_us)
 {
     const struct dns_io *io = askings[0]->io;
     if (askings[0]->channel != NULL) {
-        channel_wait(askings, count, until_us);
-        return true;
+        return channel_wait(askings, count, until_us);
     }
     struct pollfd fds[DNS_ASKING_MAX];
     size_t used = 0;

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "dns/channel_state.h"
 
@@ -12,6 +11,19 @@
  * was full, or made another connection, is not seen by who waits there.
  */
 enum { WAIT_AT_MOST_MS = 100 };
+
+/* After that a leader that has not come back is taken for one that never will; it does no harm if
+ * it does. */
+enum { LEADER_LATE_US = 50000, ADDRESSES_US = 500000 };
+
+/* Whoever waits for a ticket, or to lead, is to look again. */
+static void tell(struct dns_channel *channel)
+{
+    atomic_fetch_add_explicit(&channel->changed, 1, memory_order_relaxed);
+    if (channel->waiting > 0) {
+        dns_io_wake(&channel->changed);
+    }
+}
 
 /* ---- tickets ---- */
 
@@ -83,7 +95,7 @@ void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enu
     if (ticket->own) {
         dns_own_record_learn(channel, ticket); /* at once: the next connection may be made soon */
     }
-    (void)pthread_cond_broadcast(&channel->changed);
+    tell(channel);
 }
 
 /* The channel's own question is nobody's to free; where nothing iterates over the tickets. */
@@ -152,21 +164,29 @@ static void addresses_take(struct dns_channel *channel, const struct addrinfo *l
     }
 }
 
-/* By whoever waits, as all waiting: without the lock. */
-static void addresses_find(struct dns_channel *channel)
+/* By whoever waits, as all waiting: without the lock. False: nobody waits any more. */
+static bool addresses_find(struct dns_channel *channel)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
     struct addrinfo *list = NULL;
+    channel->heard_by_us = channel->io->now_us() + ADDRESSES_US;
     pthread_mutex_unlock(&channel->lock);
     int result = channel->options.getaddrinfo(channel->resolver->secure.name, NULL, &hints, &list);
+    bool here = result != EAI_SYSTEM || errno != ECANCELED;
     pthread_mutex_lock(&channel->lock);
+    if (!here) {
+        return false;
+    }
     if (result == 0) {
-        addresses_take(channel, list);
+        if (channel->address_count == 0) {
+            addresses_take(channel, list);
+        }
         channel->options.freeaddrinfo(list);
     }
     if (channel->address_count == 0) {
         dns_tickets_fail(channel, DNS_REASON_RESOLVER_ADDRESS);
     }
+    return true;
 }
 
 /* ---- threads ---- */
@@ -178,37 +198,36 @@ static void pump(struct dns_channel *channel)
     own_question_free(channel);
 }
 
-/* One wait of the thread that leads, at the socket, without the lock. */
-static void wait_at_socket(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
+/* One wait of the thread that leads, at the socket, without the lock. False: nobody waits for what
+ * it waits for any more. */
+static bool wait_at_socket(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
 {
     struct pollfd wanted;
     uint64_t until_us = wait_until_us;
     if (!dns_connection_wants(channel, &wanted, &until_us)) {
-        return;
+        return true;
     }
     uint64_t left_ms = until_us > now_us ? (until_us - now_us + 999) / 1000 : 0;
     int timeout_ms = left_ms > WAIT_AT_MOST_MS ? WAIT_AT_MOST_MS : (int)left_ms;
+    channel->heard_by_us = now_us + (uint64_t)timeout_ms * 1000 + LEADER_LATE_US;
     pthread_mutex_unlock(&channel->lock);
     /* What is wrong with the socket, its next use will tell. */
-    (void)channel->io->poll(&wanted, 1, timeout_ms);
+    bool here = channel->io->poll(&wanted, 1, timeout_ms) >= 0 || errno != ECANCELED;
     pthread_mutex_lock(&channel->lock);
+    return here;
 }
 
 /* One wait of a thread that does not. */
-static void wait_for_leader(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
+static bool wait_for_leader(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
 {
-    enum { NANOSECONDS = 1000000000, LONGEST_US = 60000000 };
-    uint64_t left_us = wait_until_us - now_us;
-    struct timespec until;
-    left_us = left_us > LONGEST_US ? LONGEST_US : left_us;
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(left_us / 1000000);
-    until.tv_nsec += (long)(left_us % 1000000) * 1000;
-    if (until.tv_nsec >= NANOSECONDS) {
-        until.tv_nsec -= NANOSECONDS;
-        until.tv_sec++;
-    }
-    (void)pthread_cond_timedwait(&channel->changed, &channel->lock, &until);
+    uint64_t until_us = channel->heard_by_us < wait_until_us ? channel->heard_by_us : wait_until_us;
+    uint32_t seen = atomic_load_explicit(&channel->changed, memory_order_relaxed);
+    channel->waiting++;
+    pthread_mutex_unlock(&channel->lock);
+    bool here = channel->io->wait(&channel->changed, seen, until_us - now_us);
+    pthread_mutex_lock(&channel->lock);
+    channel->waiting--;
+    return here;
 }
 
 static bool any_done(struct dns_ticket *const *tickets, size_t count)
@@ -221,49 +240,62 @@ static bool any_done(struct dns_ticket *const *tickets, size_t count)
     return false;
 }
 
-/* Until one of the tickets is done, or the time is there. */
-static void wait_for_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
+static bool is_led(const struct dns_channel *channel, uint64_t now_us)
+{
+    return channel->leader != 0 && now_us < channel->heard_by_us;
+}
+
+/* Leads the others for as long as they are not led by somebody else. */
+static bool lead_once(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
+{
+    return channel->address_count == 0 ? addresses_find(channel)
+                                       : wait_at_socket(channel, now_us, wait_until_us);
+}
+
+/* Until one of the tickets is done, or the time is there. False: nobody waits for them any more. */
+static bool wait_for_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
                          size_t count, uint64_t wait_until_us)
 {
-    bool leads = false;
-    for (;;) {
-        if (!channel->led || leads) {
-            pump(channel);
-        }
+    uint64_t self = 0;
+    bool here = true;
+    while (here) {
         uint64_t now_us = channel->io->now_us();
+        bool follows = is_led(channel, now_us) && channel->leader != self;
+        if (!follows) {
+            pump(channel);
+            now_us = channel->io->now_us();
+        }
         if (any_done(tickets, count) || now_us >= wait_until_us) {
             break;
         }
-        if (!leads && channel->led) {
-            wait_for_leader(channel, now_us, wait_until_us);
+        if (follows) {
+            here = wait_for_leader(channel, now_us, wait_until_us);
             continue;
         }
-        leads = true;
-        channel->led = true;
-        if (channel->address_count == 0) {
-            addresses_find(channel);
-        } else {
-            wait_at_socket(channel, now_us, wait_until_us);
+        if (channel->leader != self || self == 0) {
+            self = ++channel->leaders;
+            channel->leader = self;
         }
+        here = lead_once(channel, now_us, wait_until_us);
     }
-    if (leads) {
-        channel->led = false;
-        (void)pthread_cond_broadcast(&channel->changed); /* somebody else has to */
+    if (self != 0 && channel->leader == self) {
+        channel->leader = 0;
+        tell(channel); /* somebody else has to */
     }
+    return here;
 }
 
 /* ---- the interface ---- */
 
-/* No thread is cancelled while it holds the lock or leads. */
+/* Whoever hosts us sees to it that no thread leaves (a jump, a cancellation) while it has the lock,
+ * and that one that leaves a wait is brought back to end it. */
 struct entry {
     int saved_errno;
-    int cancel_state;
 };
 
 static struct entry enter(struct dns_channel *channel)
 {
     struct entry entry = {.saved_errno = errno};
-    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &entry.cancel_state);
     pthread_mutex_lock(&channel->lock);
     return entry;
 }
@@ -271,7 +303,6 @@ static struct entry enter(struct dns_channel *channel)
 static void leave(struct dns_channel *channel, struct entry entry)
 {
     pthread_mutex_unlock(&channel->lock);
-    (void)pthread_setcancelstate(entry.cancel_state, &entry.cancel_state);
     errno = entry.saved_errno;
 }
 
@@ -306,7 +337,7 @@ enum dns_reason dns_channel_wait(struct dns_channel *channel, struct dns_ticket 
     struct entry entry = enter(channel);
     enum dns_reason reason = DNS_REASON_TIMEOUT;
     *pending = false;
-    wait_for_any(channel, &ticket, 1, wait_until_us);
+    (void)wait_for_any(channel, &ticket, 1, wait_until_us);
     if (ticket->state == DNS_TICKET_DONE) {
         reason = ticket->reason;
         wr_bytes(w, wr_view(&ticket->answer));
@@ -325,12 +356,13 @@ enum dns_reason dns_channel_wait(struct dns_channel *channel, struct dns_ticket 
     return reason;
 }
 
-void dns_channel_wait_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
+bool dns_channel_wait_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
                           size_t count, uint64_t wait_until_us)
 {
     struct entry entry = enter(channel);
-    wait_for_any(channel, tickets, count, wait_until_us);
+    bool here = wait_for_any(channel, tickets, count, wait_until_us);
     leave(channel, entry);
+    return here;
 }
 
 void dns_channel_expire(struct dns_channel *channel, struct dns_ticket *ticket)
@@ -352,23 +384,11 @@ void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket)
 
 /* ---- life ---- */
 
-static bool locks_init(struct dns_channel *channel)
-{
-    pthread_condattr_t attributes;
-    if (pthread_mutex_init(&channel->lock, NULL) != 0 || pthread_condattr_init(&attributes) != 0) {
-        return false;
-    }
-    (void)pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
-    bool made = pthread_cond_init(&channel->changed, &attributes) == 0;
-    (void)pthread_condattr_destroy(&attributes);
-    return made;
-}
-
 struct dns_channel *dns_channel_new(const struct dns_resolver *resolver, const struct dns_io *io,
                                     const struct dns_channel_options *options)
 {
     struct dns_channel *channel = calloc(1, sizeof *channel);
-    if (channel == NULL || !locks_init(channel)) {
+    if (channel == NULL || pthread_mutex_init(&channel->lock, NULL) != 0) {
         free(channel);
         return NULL;
     }
@@ -397,7 +417,6 @@ void dns_channel_free(struct dns_channel *channel)
     }
     dns_own_record_free(channel);
     gnutls_free(channel->session.data);
-    (void)pthread_cond_destroy(&channel->changed);
     (void)pthread_mutex_destroy(&channel->lock);
     free(channel);
 }
@@ -415,8 +434,9 @@ void dns_channel_after_fork_parent(struct dns_channel *channel)
 void dns_channel_after_fork_child(struct dns_channel *channel)
 {
     /* Threads that waited are not there any more. */
-    (void)locks_init(channel);
-    channel->led = false;
+    (void)pthread_mutex_init(&channel->lock, NULL);
+    channel->leader = 0;
+    channel->waiting = 0;
     dns_connection_clear(channel);
     for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
         if (one->state == DNS_TICKET_SENT || one->state == DNS_TICKET_RETURNED) {

@@ -27,7 +27,7 @@ struct dns_channel_options {
     struct dns_tls_verifier verifier;
     const struct dns_ech_functions *ech; /* NULL: without */
     /* The system's, for a resolver given by name alone. It may wait as long as the system sees fit:
-     * ours is not to bound it. */
+     * ours is not to bound it. EAI_SYSTEM with ECANCELED: as io's poll. */
     __typeof__(&getaddrinfo) getaddrinfo;
     __typeof__(&freeaddrinfo) freeaddrinfo;
 };
@@ -63,9 +63,11 @@ ECH_MUST_USE enum dns_reason dns_channel_wait(struct dns_channel *channel,
                                               struct dns_ticket *ticket, uint64_t wait_until_us,
                                               struct writer *w, bool *pending);
 
-/* The same for several: waits until one of the tickets is done, and ends none. */
-void dns_channel_wait_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
-                          size_t count, uint64_t wait_until_us);
+/* The same for several: waits until one of the tickets is done, and ends none. False: nobody waits
+ * for them any more, or waiting does not work. */
+ECH_MUST_USE bool dns_channel_wait_any(struct dns_channel *channel,
+                                       struct dns_ticket *const *tickets, size_t count,
+                                       uint64_t wait_until_us);
 
 /* Nobody wants that answer any more. NULL is fine. */
 void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket);

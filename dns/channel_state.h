@@ -98,9 +98,14 @@ struct dns_channel {
     const struct dns_resolver *resolver;
     const struct dns_io *io;
     struct dns_channel_options options;
-    pthread_mutex_t lock; /* over all that follows */
-    pthread_cond_t changed;
-    bool led; /* a thread is waiting at the socket for all, without the lock */
+    pthread_mutex_t lock;     /* over all that follows */
+    _Atomic uint32_t changed; /* grows with each ticket that is done, and each leader that ends */
+    unsigned waiting;         /* for that */
+    /* A thread waits at the socket for all, without the lock. It may never come back (a signal
+     * handler jumps out): it is given up when it has not been heard of for too long. */
+    uint64_t leader; /* 0: none; else a number of its own */
+    uint64_t leaders;
+    uint64_t heard_by_us; /* of the leader */
     struct dns_ticket *tickets;
     struct dns_connection connection;
     union dns_socket_address address[DNS_ADDRESS_MAX];

@@ -24,13 +24,19 @@ struct dns_io {
     int (*connect)(int fd, const struct sockaddr *address, socklen_t len);
     ssize_t (*send)(int fd, const void *data, size_t len, int flags);
     ssize_t (*recv)(int fd, void *data, size_t len, int flags);
+    /* ECANCELED: nobody waits for what this is for any more; it is to come to an end at once. */
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
+    /* Waits while *word is `value`, so long at most, or less. False: as ECANCELED. */
+    bool (*wait)(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us);
     int (*close)(int fd);
     /* A monotonic clock, in microseconds; time in suspend counts, for answers grow old in it. */
     uint64_t (*now_us)(void);
     /* Fills with unpredictable octets; false if there are none to be had. */
     bool (*random)(void *out, size_t len);
 };
+
+/* Wakes all who wait at a word. */
+void dns_io_wake(_Atomic uint32_t *word);
 
 /* The libc of this program, for tests and tools. */
 extern const struct dns_io dns_io_libc;

@@ -87,11 +87,6 @@ struct shim_stub {
                        struct addrinfo **result);
     /* sendmsg behind the wire guard: for octets of the application that the engine carries. */
     ssize_t (*guarded_sendmsg)(int fd, const struct msghdr *message, int flags);
-    /* Raises or lowers the calling thread's "inside" count; while it is not 0 every hook is a plain
-     * pass-through. */
-    void (*enter)(void);
-    void (*leave)(void);
-    bool (*inside)(void);
     /* The noted descriptors of stream sockets, newest first; returns how many were written.
      * Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);

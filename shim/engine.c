@@ -8,6 +8,7 @@
 #include "dns/cache_folder.h"
 #include "dns/network.h"
 #include "shim/ahead.h"
+#include "shim/hold.h"
 #include "shim/kept.h"
 #include "shim/lead.h"
 #include "shim/log.h"
@@ -15,6 +16,7 @@
 #include "shim/own_socket.h"
 #include "shim/report.h"
 #include "shim/resolver_channel.h"
+#include "shim/section.h"
 
 static struct shim_engine_state state;
 static struct dns_cache cache;
@@ -80,8 +82,13 @@ static void for_each_channel(void (*act)(struct dns_channel *channel))
     }
 }
 
+/* From before a fork to after it, for no handler may jump out while all locks are held. */
+static __thread struct shim_hold fork_hold;
+
 static void before_fork(void)
 {
+    shim_hold_begin(&fork_hold);
+    shim_section_before_fork();
     shim_ahead_before_fork();
     for_each_channel(dns_channel_before_fork);
     shim_openssl_before_fork();
@@ -103,22 +110,43 @@ static void give_locks_back(void)
     shim_gnutls_after_fork();
     shim_openssl_after_fork();
     shim_ahead_after_fork();
+    shim_section_after_fork();
 }
 
 static void in_parent(void)
 {
     give_locks_back();
     for_each_channel(dns_channel_after_fork_parent);
+    shim_hold_end(&fork_hold);
 }
 
 static void in_child(void)
 {
-    state.stub->enter();
     for_each_channel(dns_channel_after_fork_child);
-    state.stub->leave();
     shim_own_sockets_leave();
     shim_ahead_leave();
     give_locks_back();
+    shim_hold_end(&fork_hold);
+}
+
+/* ---- waiting for another thread ---- */
+
+struct wait {
+    _Atomic uint32_t *word;
+    uint32_t value;
+    uint64_t timeout_us;
+};
+
+static void wait_at_word(void *context)
+{
+    const struct wait *wait = context;
+    (void)dns_io_libc.wait(wait->word, wait->value, wait->timeout_us);
+}
+
+static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us)
+{
+    struct wait wait = {.word = word, .value = value, .timeout_us = timeout_us};
+    return shim_section_outside(wait_at_word, &wait);
 }
 
 __attribute__((visibility("default"))) const struct shim_engine *
@@ -126,7 +154,7 @@ shim_engine_start(const struct shim_stub *stub)
 {
     const struct shim_settings_problems problems = {.tell = tell_problem};
     uint64_t seed;
-    if (stub->version != SHIM_ABI_VERSION ||
+    if (stub->version != SHIM_ABI_VERSION || !shim_section_start() ||
         gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
         return NULL;
     }
@@ -145,6 +173,7 @@ shim_engine_start(const struct shim_stub *stub)
     io.send = shim_own_send;
     io.recv = shim_own_recv;
     io.poll = shim_own_poll;
+    io.wait = wait_outside;
     io.close = shim_own_close;
     start_cache(seed);
     state.io = &io;

@@ -4,11 +4,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shim/engine.h"
+#include "shim/lock.h"
 #include "shim/own_socket.h"
 #include "shim/race.h"
+#include "shim/section.h"
 #include "shim/socket_identity.h"
 
 static void close_fresh(struct shim_lead *lead)
@@ -222,35 +225,79 @@ static const char *arrange(struct shim_lead *lead, int fd)
     return way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way);
 }
 
+/* One hello on its way. A connection may be waited for, and the wait be left (shim/section.h). */
+struct leaving {
+    struct shim_work work;
+    struct awaited *one;
+    struct shim_lead lead;
+    int fd;
+    bool allowed;
+};
+
+static void note_left(struct leaving *leaving, const char *failure)
+{
+    struct shim_hold hold;
+    shim_lock(&lock, &hold);
+    leaving->one->state = AWAITED_LEFT;
+    leaving->one->failure = failure;
+    if (leaving->one->ended) {
+        clear(leaving->one);
+    }
+    shim_unlock(&lock, &hold);
+    leaving->one = NULL;
+    leaving->allowed = failure == NULL;
+}
+
+static void run(struct shim_work *work)
+{
+    struct leaving *leaving = (struct leaving *)work;
+    const char *failure = arrange(&leaving->lead, leaving->fd);
+    close_fresh(&leaving->lead);
+    note_left(leaving, failure);
+}
+
+static void drop(struct shim_work *work)
+{
+    struct leaving *leaving = (struct leaving *)work;
+    if (leaving->one != NULL) {
+        close_fresh(&leaving->lead);
+        note_left(leaving, shim_reconnect_name(SHIM_RECONNECT_FAILED));
+    }
+    free(leaving);
+}
+
+/* NULL: it need not be led, or for want of memory; then *allowed tells. */
+static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allowed)
+{
+    struct leaving *leaving = malloc(sizeof *leaving);
+    struct shim_hold hold;
+    shim_lock(&lock, &hold);
+    struct awaited *one = find(random);
+    bool open = one != NULL && one->state == AWAITED_OPEN;
+    *allowed = one == NULL || (one->state == AWAITED_LEFT && one->failure == NULL);
+    if (open && leaving != NULL) {
+        *leaving = (struct leaving){
+            .work = {.run = run, .drop = drop}, .one = one, .lead = one->lead, .fd = fd};
+        one->state = AWAITED_BUSY;
+        one->lead.fresh = -1; /* in our hand */
+    }
+    shim_unlock(&lock, &hold);
+    if (!open) {
+        free(leaving);
+        leaving = NULL;
+    }
+    return leaving;
+}
+
 bool shim_lead_hello_leaves(const uint8_t random[32], int fd)
 {
     int saved = errno;
-    struct shim_lead lead;
-    pthread_mutex_lock(&lock);
-    struct awaited *one = find(random);
-    bool open = one != NULL && one->state == AWAITED_OPEN;
-    bool allowed = one == NULL || (one->state == AWAITED_LEFT && one->failure == NULL);
-    if (open) {
-        one->state = AWAITED_BUSY;
-        lead = one->lead;
-        one->lead.fresh = -1; /* in our hand */
+    bool allowed;
+    struct leaving *leaving = leaving_new(random, fd, &allowed);
+    if (leaving != NULL && shim_section_run(&leaving->work)) {
+        allowed = leaving->allowed;
+        free(leaving);
     }
-    pthread_mutex_unlock(&lock);
-    if (!open) {
-        return allowed;
-    }
-    const struct shim_stub *stub = shim_engine_state()->stub;
-    stub->enter();
-    const char *failure = arrange(&lead, fd);
-    close_fresh(&lead);
-    stub->leave();
-    pthread_mutex_lock(&lock);
-    one->state = AWAITED_LEFT;
-    one->failure = failure;
-    if (one->ended) {
-        clear(one);
-    }
-    pthread_mutex_unlock(&lock);
     errno = saved;
-    return failure == NULL;
+    return allowed;
 }

@@ -4,7 +4,6 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <pthread.h>
 #include <resolv.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,6 +15,9 @@
 #include "shim/names_pack.h"
 #include "shim/names_search.h"
 #include "shim/names_services.h"
+#include "shim/names_system.h"
+#include "shim/resolver_channel.h"
+#include "shim/section.h"
 
 #define MODULE_NAME "libnss_" SHIM_NAMES_SERVICE ".so.2"
 
@@ -109,17 +111,13 @@ static enum shim_names_outcome outcome_of_error(int error)
     }
 }
 
-/* By the C library once more, which passes us by while we are inside. The dot keeps it from
- * searching by itself. */
+/* By the C library once more, which passes us by for such a name (is_systems). The dot keeps it
+ * from searching by itself. */
 static enum shim_names_outcome ask_system(const char *name, int family,
                                           struct shim_names_answer *answer)
 {
-    char absolute[DNS_HOST_SIZE + 1];
-    const struct addrinfo hints = {
-        .ai_family = family, .ai_socktype = SOCK_STREAM, .ai_flags = AI_CANONNAME};
     struct addrinfo *list = NULL;
-    (void)snprintf(absolute, sizeof absolute, "%s.", name);
-    int error = shim_engine_state()->stub->getaddrinfo(absolute, NULL, &hints, &list);
+    int error = shim_names_ask_system(name, true, family, AI_CANONNAME, &list);
     if (error == 0) {
         take_addrinfo(answer, list);
         freeaddrinfo(list);
@@ -285,23 +283,67 @@ static enum nss_status too_small(int *error, int *h_error)
     return NSS_STATUS_TRYAGAIN;
 }
 
-/* Threads of a program may be cancelled in getaddrinfo; not while they hold what is everybody's. */
-static enum shim_names_outcome resolve_inside(const char *name, int family,
-                                              struct shim_names_answer *answer)
+/* One name to resolve. It may be waited for, and the wait be left (shim/section.h). */
+struct question {
+    struct shim_work work;
+    struct shim_names_answer answer;
+    enum shim_names_outcome outcome;
+    int family;
+    char name[];
+};
+
+static void run(struct shim_work *work)
 {
-    const struct shim_stub *stub = shim_engine_state()->stub;
-    int cancel;
+    struct question *question = (struct question *)work;
+    question->outcome = resolve(question->name, question->family, &question->answer);
+}
+
+static void drop(struct shim_work *work)
+{
+    free(work);
+}
+
+static enum shim_names_outcome resolve_in_section(const char *name, int family,
+                                                  struct shim_names_answer *answer)
+{
     int saved = errno;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &cancel);
-    stub->enter();
-    enum shim_names_outcome outcome = resolve(name, family, answer);
-    stub->leave();
-    pthread_setcancelstate(cancel, NULL);
+    size_t size = strlen(name) + 1;
+    enum shim_names_outcome outcome = SHIM_NAMES_OUT_OF_MEMORY;
+    struct question *question = malloc(sizeof *question + size);
+    if (question == NULL) {
+        return outcome;
+    }
+    *question = (struct question){.work = {.run = run, .drop = drop}, .family = family};
+    memcpy(question->name, name, size);
+    if (shim_section_run(&question->work)) {
+        *answer = question->answer;
+        outcome = question->outcome;
+        free(question);
+    }
     errno = saved;
     return outcome;
 }
 
-/* Our own calls go past us, to the system's resolver. */
+/*
+ * What the system's resolver is to be asked, and by the C library at once: the names that we ask it
+ * for ourselves. They are told by themselves, not by who asks: local ones with the dot that keeps
+ * the C library from searching (ask_system), and those of encrypted resolvers.
+ */
+static bool is_systems(const char *name)
+{
+    size_t length = strlen(name);
+    char bare[DNS_HOST_SIZE];
+    if (shim_resolver_channel_asks(name)) {
+        return true;
+    }
+    if (length < 2 || length > sizeof bare || name[length - 1] != '.') {
+        return false;
+    }
+    memcpy(bare, name, length - 1);
+    bare[length - 1] = '\0';
+    return stays_local(bare);
+}
+
 static enum nss_status not_for_us(int *error, int *h_error)
 {
     *error = ENOENT;
@@ -314,10 +356,10 @@ static enum nss_status give_tuples(const char *name, struct gaih_addrtuple **fir
 {
     (void)ttl; /* nscd's */
     struct shim_names_answer answer;
-    if (shim_engine_state()->stub->inside()) {
+    if (is_systems(name)) {
         return not_for_us(error, h_error);
     }
-    enum shim_names_outcome outcome = resolve_inside(name, AF_UNSPEC, &answer);
+    enum shim_names_outcome outcome = resolve_in_section(name, AF_UNSPEC, &answer);
     if (outcome == SHIM_NAMES_FOUND && !shim_names_pack_tuples(&answer, first, buffer, size)) {
         return too_small(error, h_error);
     }
@@ -330,7 +372,7 @@ static enum nss_status give_host(const char *name, int family, struct hostent *h
 {
     (void)ttl;
     struct shim_names_answer answer;
-    if (shim_engine_state()->stub->inside()) {
+    if (is_systems(name)) {
         return not_for_us(error, h_error);
     }
     if (family != AF_INET && family != AF_INET6) {
@@ -338,7 +380,7 @@ static enum nss_status give_host(const char *name, int family, struct hostent *h
         *h_error = NETDB_INTERNAL;
         return NSS_STATUS_NOTFOUND;
     }
-    enum shim_names_outcome outcome = resolve_inside(name, family, &answer);
+    enum shim_names_outcome outcome = resolve_in_section(name, family, &answer);
     if (outcome == SHIM_NAMES_FOUND && !shim_names_pack_host(&answer, family, host, buffer, size)) {
         return too_small(error, h_error);
     }

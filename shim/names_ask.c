@@ -6,7 +6,6 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +13,7 @@
 #include "shim/names.h"
 #include "shim/names_steer.h"
 #include "shim/proxy_environment.h"
+#include "shim/section.h"
 
 /* RFC 9460, 5.1, after RFC 8305, 3: so long do addresses wait for the records. */
 enum { RESOLUTION_DELAY_US = 50000 };
@@ -25,26 +25,6 @@ struct prospect {
     uint16_t port;   /* watched; 0: none */
     bool port_known; /* it is the service's */
 };
-
-/* What is kept from being cancelled, and from our own hooks. */
-struct scope {
-    int cancel;
-    int error;
-};
-
-static void scope_open(struct scope *scope)
-{
-    scope->error = errno;
-    pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &scope->cancel);
-    shim_engine_state()->stub->enter();
-}
-
-static void scope_close(const struct scope *scope)
-{
-    shim_engine_state()->stub->leave();
-    pthread_setcancelstate(scope->cancel, NULL);
-    errno = scope->error;
-}
 
 /* A decimal port, or a name of /etc/services; 0 for none. */
 static uint16_t port_of_service(const char *service)
@@ -113,13 +93,73 @@ static struct prospect prospect_of(const char *node, const char *service,
     return prospect;
 }
 
+/* ---- what is asked ahead ---- */
+
+enum ahead { AHEAD_BEGIN, AHEAD_PEEK, AHEAD_DROP };
+
+/* It may be waited for, and the wait be left (shim/section.h). */
+struct ahead_work {
+    struct shim_work work;
+    enum ahead what;
+    const struct dns_lookup *lookup;
+    uint16_t port;
+    bool port_known;
+    struct dns_https_answer *answer; /* of AHEAD_PEEK */
+    char host[];
+};
+
+static void run_ahead(struct shim_work *work)
+{
+    struct ahead_work *ahead = (struct ahead_work *)work;
+    const struct dns_lookup *lookup = ahead->lookup;
+    uint64_t wait_us = ahead->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
+    switch (ahead->what) {
+    case AHEAD_BEGIN:
+        shim_ahead_begin(lookup, ahead->host, ahead->port);
+        break;
+    case AHEAD_PEEK:
+        shim_ahead_addresses_came(lookup, ahead->host, ahead->port);
+        ahead->answer = shim_ahead_peek(lookup, ahead->host, ahead->port, wait_us);
+        break;
+    case AHEAD_DROP:
+        shim_ahead_drop(ahead->host, ahead->port);
+        break;
+    }
+}
+
+static void drop_ahead(struct shim_work *work)
+{
+    dns_https_answer_free(((struct ahead_work *)work)->answer);
+    free(work);
+}
+
+/* Gives the answer of AHEAD_PEEK, or NULL. Keeps errno. */
+static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum ahead what)
+{
+    int saved = errno;
+    size_t size = strlen(prospect->host) + 1;
+    struct ahead_work *ahead = malloc(sizeof *ahead + size);
+    struct dns_https_answer *answer = NULL;
+    if (ahead != NULL) {
+        *ahead = (struct ahead_work){.work = {.run = run_ahead, .drop = drop_ahead},
+                                     .what = what,
+                                     .lookup = prospect->lookup,
+                                     .port = prospect->port,
+                                     .port_known = prospect->port_known};
+        memcpy(ahead->host, prospect->host, size);
+        if (shim_section_run(&ahead->work)) {
+            answer = ahead->answer;
+            free(ahead);
+        }
+    }
+    errno = saved;
+    return answer;
+}
+
 static void begin(const struct prospect *prospect)
 {
-    struct scope scope;
     if (prospect->port != 0) {
-        scope_open(&scope);
-        shim_ahead_begin(prospect->lookup, prospect->host, prospect->port);
-        scope_close(&scope);
+        (void)do_ahead(prospect, AHEAD_BEGIN);
     }
 }
 
@@ -136,28 +176,6 @@ bool shim_names_asked(const char *node, const char *service, const struct addrin
 }
 
 /* ---- the addresses of the endpoints ---- */
-
-/* The records, if they are there in time; NULL: no. */
-static struct dns_https_answer *collect(const struct prospect *prospect)
-{
-    const struct dns_lookup *lookup = prospect->lookup;
-    struct scope scope;
-    scope_open(&scope);
-    shim_ahead_addresses_came(lookup, prospect->host, prospect->port);
-    uint64_t wait_us = prospect->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
-    struct dns_https_answer *answer =
-        shim_ahead_peek(lookup, prospect->host, prospect->port, wait_us);
-    scope_close(&scope);
-    return answer;
-}
-
-static void drop(const struct prospect *prospect)
-{
-    struct scope scope;
-    scope_open(&scope);
-    shim_ahead_drop(prospect->host, prospect->port);
-    scope_close(&scope);
-}
 
 /* The end of a chain. */
 static struct addrinfo **end_of(struct addrinfo **list)
@@ -229,7 +247,7 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
     struct addrinfo *list = error == 0 ? *result : NULL;
-    struct dns_https_answer *answer = collect(prospect);
+    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK);
     if (answer != NULL && prospect->port_known) {
         steer(answer, prospect, service, hints, &list);
     }
@@ -268,7 +286,7 @@ int shim_names_getaddrinfo(const char *node, const char *service, const struct a
     if (error != 0) {
         bool for_good = shim_names_failed_for_good();
         if (prospect.port != 0 && !has_no_address(error)) {
-            drop(&prospect);
+            (void)do_ahead(&prospect, AHEAD_DROP);
             prospect.port = 0;
         }
         error = for_good && error != EAI_SYSTEM && error != EAI_MEMORY ? EAI_FAIL : error;

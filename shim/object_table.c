@@ -1,16 +1,28 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/object_table.h"
 
+#include <sched.h>
 #include <stdint.h>
 #include <stdlib.h>
 
+#include "shim/lock.h"
+
 struct shim_object {
-    const void *key;
-    struct shim_object_entry entry;
-    struct shim_object *next; /* in its bucket */
+    _Atomic(const void *) key;
+    _Atomic(void *) owner;
+    _Atomic(void *) value;
+    _Atomic(struct shim_object *) next; /* in its bucket, or among the spare ones */
 };
 
-enum { FIRST_BUCKETS = 16 };
+typedef _Atomic(struct shim_object *) shim_object_link;
+
+struct shim_object_buckets {
+    struct shim_object_buckets *outgrown; /* the smaller ones, which somebody may be reading */
+    size_t count;                         /* a power of two */
+    shim_object_link heads[];
+};
+
+enum { FIRST_BUCKETS = 16, LOOK_AGAIN = 64 };
 
 /* Addresses differ in their middle bits most. */
 static size_t hash_of(const void *object)
@@ -24,75 +36,108 @@ static struct shim_object_shard *shard_of(struct shim_object_table *table, const
     return &table->shards[hash_of(object) % SHIM_OBJECT_SHARDS];
 }
 
-static struct shim_object **bucket_of(const struct shim_object_shard *shard, const void *object)
+static shim_object_link *head_of(struct shim_object_buckets *buckets, const void *object)
 {
-    return &shard->buckets[hash_of(object) / SHIM_OBJECT_SHARDS % shard->bucket_count];
+    return &buckets->heads[hash_of(object) / SHIM_OBJECT_SHARDS % buckets->count];
+}
+
+static void entry_read(const struct shim_object *object, struct shim_object_entry *entry)
+{
+    entry->owner = atomic_load_explicit(&object->owner, memory_order_relaxed);
+    entry->value = atomic_load_explicit(&object->value, memory_order_relaxed);
+}
+
+static void entry_write(struct shim_object *object, const struct shim_object_entry *entry)
+{
+    atomic_store_explicit(&object->owner, entry->owner, memory_order_relaxed);
+    atomic_store_explicit(&object->value, entry->value, memory_order_relaxed);
+}
+
+/* ---- changes ---- */
+
+/* No handler runs meanwhile, so a look-up in one never finds its own thread in the midst of this.
+ */
+static void change_begin(struct shim_object_shard *shard, struct shim_hold *hold)
+{
+    shim_lock(&shard->lock, hold);
+    atomic_fetch_add_explicit(&shard->changes, 1, memory_order_relaxed);
+    atomic_thread_fence(memory_order_release);
+}
+
+static void change_end(struct shim_object_shard *shard, const struct shim_hold *hold)
+{
+    atomic_fetch_add_explicit(&shard->changes, 1, memory_order_release);
+    shim_unlock(&shard->lock, hold);
 }
 
 /* The place of the pointer that leads to the object, or NULL. */
-static struct shim_object **find(const struct shim_object_shard *shard, const void *object)
+static shim_object_link *find(struct shim_object_shard *shard, const void *object)
 {
-    if (shard->buckets == NULL) {
+    struct shim_object_buckets *buckets = atomic_load(&shard->buckets);
+    if (buckets == NULL) {
         return NULL;
     }
-    for (struct shim_object **at = bucket_of(shard, object); *at != NULL; at = &(*at)->next) {
-        if ((*at)->key == object) {
+    shim_object_link *at = head_of(buckets, object);
+    for (struct shim_object *one = *at; one != NULL; at = &one->next, one = *at) {
+        if (one->key == object) {
             return at;
         }
     }
     return NULL;
 }
 
+static void link_in(struct shim_object_buckets *buckets, struct shim_object *object)
+{
+    shim_object_link *head = head_of(buckets, object->key);
+    atomic_store(&object->next, *head);
+    atomic_store(head, object);
+}
+
 /* Keeps the chains short. If memory fails they only grow longer, except for the first buckets. */
 static bool make_room(struct shim_object_shard *shard)
 {
-    if (shard->object_count < shard->bucket_count) {
+    struct shim_object_buckets *old = atomic_load(&shard->buckets);
+    if (old != NULL && shard->object_count < old->count) {
         return true;
     }
-    size_t count = shard->bucket_count > 0 ? 2 * shard->bucket_count : FIRST_BUCKETS;
-    struct shim_object **buckets = calloc(count, sizeof(struct shim_object *));
-    if (buckets == NULL) {
-        return shard->buckets != NULL;
+    size_t count = old != NULL ? 2 * old->count : FIRST_BUCKETS;
+    struct shim_object_buckets *grown = calloc(1, sizeof *grown + count * sizeof *grown->heads);
+    if (grown == NULL) {
+        return old != NULL;
     }
-    struct shim_object_shard grown = {.buckets = buckets, .bucket_count = count};
-    for (size_t i = 0; i < shard->bucket_count; i++) {
-        while (shard->buckets[i] != NULL) {
-            struct shim_object *object = shard->buckets[i];
-            shard->buckets[i] = object->next;
-            struct shim_object **bucket = bucket_of(&grown, object->key);
-            object->next = *bucket;
-            *bucket = object;
+    grown->outgrown = old;
+    grown->count = count;
+    for (size_t i = 0; old != NULL && i < old->count; i++) {
+        while (old->heads[i] != NULL) {
+            struct shim_object *object = old->heads[i];
+            atomic_store(&old->heads[i], object->next);
+            link_in(grown, object);
         }
     }
-    free(shard->buckets);
-    shard->buckets = buckets;
-    shard->bucket_count = count;
+    atomic_store(&shard->buckets, grown);
     return true;
 }
 
-bool shim_object_get(struct shim_object_table *table, const void *object,
-                     struct shim_object_entry *entry)
+static struct shim_object *object_take(struct shim_object_shard *shard)
 {
-    struct shim_object_shard *shard = shard_of(table, object);
-    pthread_mutex_lock(&shard->lock);
-    struct shim_object **at = find(shard, object);
-    if (at != NULL) {
-        *entry = (*at)->entry;
+    struct shim_object *object = shard->spare;
+    if (object == NULL) {
+        return calloc(1, sizeof *object);
     }
-    pthread_mutex_unlock(&shard->lock);
-    return at != NULL;
+    shard->spare = object->next;
+    return object;
 }
 
 static bool add(struct shim_object_shard *shard, const void *object,
                 const struct shim_object_entry *entry)
 {
-    struct shim_object *fresh = make_room(shard) ? malloc(sizeof *fresh) : NULL;
+    struct shim_object *fresh = make_room(shard) ? object_take(shard) : NULL;
     if (fresh == NULL) {
         return false;
     }
-    struct shim_object **bucket = bucket_of(shard, object);
-    *fresh = (struct shim_object){.key = object, .entry = *entry, .next = *bucket};
-    *bucket = fresh;
+    atomic_store(&fresh->key, object);
+    entry_write(fresh, entry);
+    link_in(atomic_load(&shard->buckets), fresh);
     shard->object_count++;
     return true;
 }
@@ -101,15 +146,16 @@ bool shim_object_put(struct shim_object_table *table, const void *object,
                      const struct shim_object_entry *entry)
 {
     struct shim_object_shard *shard = shard_of(table, object);
+    struct shim_hold hold;
     bool there = true;
-    pthread_mutex_lock(&shard->lock);
-    struct shim_object **at = find(shard, object);
+    change_begin(shard, &hold);
+    shim_object_link *at = find(shard, object);
     if (at != NULL) {
-        (*at)->entry = *entry;
+        entry_write(*at, entry);
     } else {
         there = add(shard, object, entry);
     }
-    pthread_mutex_unlock(&shard->lock);
+    change_end(shard, &hold);
     return there;
 }
 
@@ -117,20 +163,72 @@ bool shim_object_remove(struct shim_object_table *table, const void *object,
                         struct shim_object_entry *entry)
 {
     struct shim_object_shard *shard = shard_of(table, object);
-    struct shim_object *removed = NULL;
-    pthread_mutex_lock(&shard->lock);
-    struct shim_object **at = find(shard, object);
+    struct shim_hold hold;
+    change_begin(shard, &hold);
+    shim_object_link *at = find(shard, object);
     if (at != NULL) {
-        removed = *at;
-        *at = removed->next;
+        struct shim_object *removed = *at;
+        if (entry != NULL) {
+            entry_read(removed, entry);
+        }
+        atomic_store(at, removed->next);
+        atomic_store(&removed->key, NULL);
+        atomic_store(&removed->next, shard->spare);
+        shard->spare = removed;
         shard->object_count--;
     }
-    pthread_mutex_unlock(&shard->lock);
-    if (removed != NULL && entry != NULL) {
-        *entry = removed->entry;
+    change_end(shard, &hold);
+    return at != NULL;
+}
+
+/* ---- look-ups ---- */
+
+static bool is_unchanged(struct shim_object_shard *shard, unsigned changes)
+{
+    atomic_thread_fence(memory_order_acquire);
+    return atomic_load_explicit(&shard->changes, memory_order_relaxed) == changes;
+}
+
+/* What it finds counts only if nothing has changed. */
+static bool look(struct shim_object_shard *shard, const void *object,
+                 struct shim_object_entry *entry, unsigned changes)
+{
+    struct shim_object_buckets *buckets =
+        atomic_load_explicit(&shard->buckets, memory_order_acquire);
+    if (buckets == NULL) {
+        return false;
     }
-    free(removed);
-    return removed != NULL;
+    struct shim_object *one = atomic_load_explicit(head_of(buckets, object), memory_order_acquire);
+    for (unsigned steps = 1; one != NULL; steps++) {
+        if (atomic_load_explicit(&one->key, memory_order_relaxed) == object) {
+            entry_read(one, entry);
+            return true;
+        }
+        if (steps % LOOK_AGAIN == 0 && !is_unchanged(shard, changes)) {
+            return false; /* a chain that changes may lead round in a circle */
+        }
+        one = atomic_load_explicit(&one->next, memory_order_acquire);
+    }
+    return false;
+}
+
+bool shim_object_get(struct shim_object_table *table, const void *object,
+                     struct shim_object_entry *entry)
+{
+    struct shim_object_shard *shard = shard_of(table, object);
+    for (;;) {
+        unsigned changes = atomic_load_explicit(&shard->changes, memory_order_acquire);
+        if (changes % 2 == 0) {
+            struct shim_object_entry found = {0};
+            bool there = look(shard, object, &found, changes);
+            if (is_unchanged(shard, changes)) {
+                *entry = there ? found : *entry;
+                return there;
+            }
+        } else {
+            (void)sched_yield();
+        }
+    }
 }
 
 void shim_object_table_lock(struct shim_object_table *table)

@@ -11,18 +11,26 @@
 #define SHIM_OBJECT_TABLE_H
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "ech/status.h"
 
 struct shim_object;
+struct shim_object_buckets;
 
-/* A part of a table with a lock of its own, so that threads seldom wait for each other. */
+/*
+ * A part of a table with a lock of its own, so that threads seldom wait for each other. The lock is
+ * for changes alone: look-ups take none, for they are on the data path, and a signal handler may
+ * jump out of them. They are made again if something has changed meanwhile. No memory of a table is
+ * given back, so none can be read that is somebody else's.
+ */
 struct shim_object_shard {
     pthread_mutex_t lock;
-    struct shim_object **buckets; /* NULL until the first object comes */
-    size_t bucket_count;          /* a power of two */
+    atomic_uint changes;                           /* odd while one is being made */
+    _Atomic(struct shim_object_buckets *) buckets; /* NULL until the first object comes */
+    struct shim_object *spare;
     size_t object_count;
 };
 

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "shim/engine.h"
+#include "shim/hold.h"
 
 enum {
     EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
@@ -17,6 +18,8 @@ enum {
 static bool context(struct shim_library *library, SSL_CTX *ctx)
 {
     int saved = errno;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct openssl *openssl = openssl_of(library);
     bool armed = false;
     if (openssl != NULL && openssl->supported) {
@@ -33,6 +36,7 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
                     : openssl_context_armed(ctx);
         openssl->ERR_pop_to_mark();
     }
+    shim_hold_end(&hold);
     errno = saved;
     return armed;
 }
@@ -45,6 +49,8 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
 static void watch(const struct openssl *openssl, SSL *ssl)
 {
     int saved = errno;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
     if (connection != NULL) {
         if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
@@ -52,6 +58,7 @@ static void watch(const struct openssl *openssl, SSL *ssl)
         }
         (void)openssl_versions_watch(connection);
     }
+    shim_hold_end(&hold);
     errno = saved;
 }
 
@@ -72,6 +79,8 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
 static void step_out(struct openssl_connection *connection)
 {
     int saved = errno;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     if (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session)) {
         openssl_filter_remove(connection);
         connection->phase = OPENSSL_CLEAR;
@@ -79,6 +88,7 @@ static void step_out(struct openssl_connection *connection)
         openssl_reset(connection);
         connection->phase = OPENSSL_DONE;
     }
+    shim_hold_end(&hold);
     errno = saved;
 }
 
@@ -90,7 +100,7 @@ static bool is_over(const struct openssl_connection *connection)
     case OPENSSL_CLEAR:
         return connection->openssl->SSL_is_init_finished(connection->ssl) != 0;
     case OPENSSL_STARTED:
-        return connection->replacing == 0 && connection->taken == 0 &&
+        return !connection->replacing && connection->taken == 0 &&
                ech_exchange_drained(shim_session_exchange(connection->session));
     default:
         return false;
@@ -112,7 +122,10 @@ static void after(struct shim_library *library, SSL *ssl)
     struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection != NULL && came_to_nothing(connection)) {
         int saved = errno;
+        struct shim_hold hold;
+        shim_hold_begin(&hold);
         openssl_reset(connection);
+        shim_hold_end(&hold);
         errno = saved;
     } else if (connection != NULL && is_over(connection)) {
         step_out(connection);
@@ -132,22 +145,33 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
     return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
 }
 
-/* The calls nest in some versions (SSL_set_bio calls SSL_set0_rbio): only the outermost acts. */
+/* The library's own calls of this kind do not come here. Between the two the application's code may
+ * run, which frees its BIOs. */
 static void bio_leaving(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
-    if (connection != NULL && connection->replacing++ == 0) {
+    struct shim_hold hold;
+    if (connection != NULL) {
+        shim_hold_begin(&hold);
+        connection->replacing = true;
         openssl_filter_remove(connection);
+        shim_hold_end(&hold);
     }
 }
 
 static void bio_replaced(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
-    if (connection != NULL && connection->replacing != 0 && --connection->replacing == 0) {
-        /* If it cannot be put back there is nothing below to write to, or no memory: the second
-         * hello is refused then. */
-        (void)openssl_filter_install(connection);
+    struct shim_hold hold;
+    if (connection != NULL) {
+        shim_hold_begin(&hold);
+        connection->replacing = false;
+        if (!openssl_filter_installed(connection)) {
+            /* If it cannot be put back there is nothing below to write to, or no memory: the second
+             * hello is refused then. */
+            (void)openssl_filter_install(connection);
+        }
+        shim_hold_end(&hold);
     }
 }
 

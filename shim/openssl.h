@@ -130,10 +130,10 @@ struct openssl_connection {
     unsigned char random[SSL3_RANDOM_SIZE]; /* of the hello that it was asked for */
     bool quic;
     struct shim_session *session;
-    int filters;        /* how many filter BIOs are alive: 0, 1 or 2 */
-    unsigned replacing; /* depth of calls that put other BIOs under the SSL */
-    size_t taken;       /* octets of a write that were taken before the transport said "later" */
-    bool unflushed;     /* octets of ours were written, and the transport was not flushed since */
+    int filters;    /* how many filter BIOs are alive: 0, 1 or 2 */
+    bool replacing; /* other BIOs are being put under the SSL, and the filter is out */
+    size_t taken;   /* octets of a write that were taken before the transport said "later" */
+    bool unflushed; /* octets of ours were written, and the transport was not flushed since */
     openssl_security *security; /* the application's own, while ours is in its place; else NULL */
     enum openssl_versions versions;
     bool deciding;    /* the security callback is ours, and nothing else than the application's */

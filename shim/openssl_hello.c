@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/engine.h"
+#include "shim/hold.h"
 #include "shim/openssl.h"
 
 /* RFC 9849, 5: ECHClientHello of type inner. */
@@ -250,8 +251,11 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
         return 0;
     }
     int saved = errno;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
     int result = connection != NULL ? add_to_client_hello(connection, out, outlen) : -1;
+    shim_hold_end(&hold);
     if (result < 0) {
         *alert = ALERT_INTERNAL_ERROR;
     }

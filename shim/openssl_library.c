@@ -2,10 +2,10 @@
 /*
  * Which libssl is this: the table of its functions.
  */
-#include <pthread.h>
 #include <stdlib.h>
 
 #include "shim/engine.h"
+#include "shim/lock.h"
 #include "shim/openssl.h"
 
 enum {
@@ -71,7 +71,8 @@ static void add_reason_text(struct openssl *openssl)
 
 struct openssl *openssl_of(struct shim_library *library)
 {
-    pthread_mutex_lock(&tables_lock);
+    struct shim_hold hold;
+    shim_lock(&tables_lock, &hold);
     struct openssl *openssl = library->engine_data;
     if (openssl == NULL) {
         openssl = calloc(1, sizeof *openssl);
@@ -86,7 +87,7 @@ struct openssl *openssl_of(struct shim_library *library)
             library->engine_data = openssl;
         }
     }
-    pthread_mutex_unlock(&tables_lock);
+    shim_unlock(&tables_lock, &hold);
     return openssl;
 }
 

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "shim/engine.h"
+#include "shim/section.h"
 #include "shim/socket_identity.h"
 
 /*
@@ -123,7 +124,7 @@ int shim_own_poll(struct pollfd *wait, nfds_t count, int milliseconds)
             return -1;
         }
     }
-    return poll(wait, count, milliseconds);
+    return shim_section_poll(wait, count, milliseconds);
 }
 
 int shim_own_put_over(int fd, int over, int flags)

@@ -20,7 +20,7 @@ int shim_own_socket(int domain, int type, int protocol);
 int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags);
 ssize_t shim_own_recv(int fd, void *out, size_t size, int flags);
-/* All of them have to be ours; those below 0 are left out, as poll does. */
+/* All of them have to be ours; those below 0 are left out, as poll does. As shim_section_poll. */
 int shim_own_poll(struct pollfd *wait, nfds_t count, int milliseconds);
 /* Puts it over a descriptor of the application's, close-on-exec or not; it stays open itself. 0, or
  * -1 with errno. */

@@ -6,11 +6,10 @@
 
 #include "shim/engine.h"
 #include "shim/log.h"
+#include "shim/names_system.h"
 #include "shim/verify.h"
 
 static struct dns_tls_library library;
-static const struct shim_stub *real;
-
 /* By linkage these would be the stub's hooks; what is no hook tells where the library is. */
 static bool library_fill(const struct shim_stub *stub)
 {
@@ -64,20 +63,28 @@ static bool verify(void *context, const struct bytes *certificates, size_t count
     return good;
 }
 
-/* The system's answer, not that of a hook of ours. */
+/* The system's answer: our service leaves this name to it. */
 static int look_up(const char *restrict name, const char *restrict service,
                    const struct addrinfo *restrict hints, struct addrinfo **restrict list)
 {
-    real->enter();
-    int result = real->getaddrinfo(name, service, hints, list);
-    real->leave();
-    return result;
+    (void)service;
+    return shim_names_ask_system(name, false, AF_UNSPEC, hints->ai_flags, list);
+}
+
+bool shim_resolver_channel_asks(const char *name)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    for (size_t i = 0; i < settings->resolver_count; i++) {
+        if (settings->resolvers[i].resolver.secure.name == name) {
+            return true;
+        }
+    }
+    return false;
 }
 
 struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
                                           const struct shim_stub *stub, const struct dns_io *io)
 {
-    real = stub;
     if (!library_fill(stub)) {
         return NULL;
     }

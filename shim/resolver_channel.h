@@ -19,6 +19,9 @@ ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver
                                                        const struct shim_stub *stub,
                                                        const struct dns_io *io);
 
+/* Is this the very string with which a channel asks the C library where its resolver is? */
+bool shim_resolver_channel_asks(const char *name);
+
 /* Hello exchanges on its connections, by the same rules as a program's (shim/policy.h). */
 const struct dns_ech_functions *shim_resolver_ech(void);
 /*

@@ -6,8 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/hold.h"
 #include "shim/log.h"
 #include "shim/peer.h"
+#include "shim/section.h"
 #include "shim/socket_identity.h"
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
@@ -99,7 +101,6 @@ static void lead(struct shim_session *session, const struct shim_session_facts *
 static void search(struct shim_session *session, const struct shim_session_facts *given,
                    const struct shim_peer *peer, bool ech_failed)
 {
-    const struct shim_engine_state *state = shim_engine_state();
     struct shim_found *found = &session->found;
     struct shim_address address;
     struct shim_destination destination = destination_of(session, peer, &address);
@@ -107,7 +108,6 @@ static void search(struct shim_session *session, const struct shim_session_facts
     if (destination.tunnel) {
         session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
     }
-    state->stub->enter();
     shim_search(&session->own, shim_engine_lookup(&session->own), &destination, found);
     if (found->search == SHIM_SEARCH_THERE) {
         lead(session, given, peer, &destination);
@@ -115,7 +115,6 @@ static void search(struct shim_session *session, const struct shim_session_facts
                found->route.kind == SHIM_ROUTE_HERE) {
         shim_lead_confirm(&session->lead, &found->route, found->route.hops[0].endpoint);
     }
-    state->stub->leave();
     session->report.source = found->source;
     session->report.resolver = found->resolver[0] != '\0' ? found->resolver : NULL;
     session->report.lookup_us = found->lookup_us;
@@ -205,19 +204,24 @@ static bool make_exchange(struct shim_session *session)
     return ech_exchange_new(&session->exchange, &session->options) == ECH_OK;
 }
 
-enum shim_action shim_session_begin(struct shim_session **out,
-                                    const struct shim_session_facts *facts)
+/* One decision. Records may be waited for, and the wait be left (shim/section.h). */
+struct beginning {
+    struct shim_work work;
+    struct shim_session_facts facts;
+    char server_name[DNS_HOST_SIZE]; /* one too long for the DNS is empty, which is no name */
+    struct shim_session *session;
+    enum shim_action action;
+};
+
+static struct shim_session *session_new(const struct shim_session_facts *facts)
 {
-    *out = NULL;
-    int saved = errno;
-    const struct shim_engine_state *state = shim_engine_state();
     struct shim_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
-        return SHIM_ACTION_REFUSE;
+        return NULL;
     }
-    /* A name too long for the DNS stays empty, which is no name. */
-    (void)dns_host_normal(facts->server_name != NULL ? facts->server_name : "", session->host);
-    shim_settings_of_host(&state->settings, session->host, &session->own);
+    atomic_init(&session->references, 1);
+    memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
+    shim_settings_of_host(&shim_engine_state()->settings, session->host, &session->own);
     session->report = (struct shim_report){
         .library = facts->library,
         .host = session->host[0] != '\0' ? session->host : NULL,
@@ -228,16 +232,22 @@ enum shim_action shim_session_begin(struct shim_session **out,
     session->reported = facts->reported;
     session->lead = SHIM_LEAD_NONE;
     wr_init(&session->grease, 0);
-    session->decision = decide(session, facts);
-    enum shim_action action = session->decision.action;
+    return session;
+}
+
+/* True: the session goes on. */
+static bool act(struct shim_session *session, const struct shim_session_facts *facts,
+                enum shim_action *action)
+{
+    const struct shim_stub *stub = shim_engine_state()->stub;
     bool kept = false;
-    switch (action) {
+    switch (*action) {
     case SHIM_ACTION_PLAIN:
         shim_session_report(session, "plain", session->decision.reason);
-        state->stub->permit(facts->fd);
+        stub->permit(facts->fd);
         break;
     case SHIM_ACTION_GREASE:
-        state->stub->permit(facts->fd);
+        stub->permit(facts->fd);
         kept = true;
         break;
     case SHIM_ACTION_REFUSE:
@@ -246,15 +256,60 @@ enum shim_action shim_session_begin(struct shim_session **out,
         break;
     case SHIM_ACTION_OFFER:
         kept = make_exchange(session);
-        action = kept ? action : SHIM_ACTION_REFUSE;
+        *action = kept ? SHIM_ACTION_OFFER : SHIM_ACTION_REFUSE;
         break;
     default:
         break;
     }
-    if (kept) {
-        *out = session;
+    return kept;
+}
+
+static void run_beginning(struct shim_work *work)
+{
+    struct beginning *beginning = (struct beginning *)work;
+    struct shim_session *session = session_new(&beginning->facts);
+    if (session == NULL) {
+        return;
+    }
+    session->decision = decide(session, &beginning->facts);
+    if (shim_section_is_left()) {
+        shim_session_free(session); /* there will be no such handshake */
+        return;
+    }
+    beginning->action = session->decision.action;
+    if (act(session, &beginning->facts, &beginning->action)) {
+        beginning->session = session;
     } else {
         shim_session_free(session);
+    }
+}
+
+static void drop_beginning(struct shim_work *work)
+{
+    shim_session_free(((struct beginning *)work)->session);
+    free(work);
+}
+
+enum shim_action shim_session_begin(struct shim_session **out,
+                                    const struct shim_session_facts *facts)
+{
+    int saved = errno;
+    enum shim_action action = SHIM_ACTION_REFUSE;
+    struct beginning *beginning = calloc(1, sizeof *beginning);
+    *out = NULL;
+    if (beginning == NULL) {
+        return action;
+    }
+    beginning->work = (struct shim_work){.run = run_beginning, .drop = drop_beginning};
+    beginning->action = action;
+    beginning->facts = *facts;
+    (void)dns_host_normal(facts->server_name != NULL ? facts->server_name : "",
+                          beginning->server_name);
+    beginning->facts.server_name = beginning->server_name;
+    if (shim_section_run(&beginning->work)) {
+        *out = beginning->session;
+        action = beginning->action;
+        free(beginning);
     }
     errno = saved;
     return action;
@@ -272,14 +327,17 @@ struct bytes shim_session_grease(struct shim_session *session, const struct ech_
     if (!session->reported) {
         const struct ech_random random = {.fill = fill_random};
         struct ech_grease_shape whole = *shape;
+        struct shim_hold hold;
         whole.floor = session->floor;
         whole.name_length = strlen(session->host);
+        shim_hold_begin(&hold);
         if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {
             shim_session_report(session, "grease", session->decision.reason);
         } else {
             wr_free(&session->grease);
             shim_session_report(session, "plain", "internal");
         }
+        shim_hold_end(&hold);
     }
     return wr_view(&session->grease);
 }

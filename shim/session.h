@@ -65,7 +65,7 @@ void shim_session_net_took(struct shim_session *session, size_t octets);
  * fails the exchange. A transport that keeps octets of its own has to forget those of the old
  * connection afterwards.
  */
-bool shim_session_wants_connection(const struct shim_session *session);
+bool shim_session_wants_connection(struct shim_session *session);
 void shim_session_reconnect(struct shim_session *session, int fd);
 /* For output, and questions about the state. */
 struct ech_exchange *shim_session_exchange(struct shim_session *session);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/hold.h"
 #include "shim/session_state.h"
 
 /* ---- the wire guard ---- */
@@ -92,24 +93,36 @@ static void failed(struct shim_session *session)
                         reason_to_fail(session, ech_failure_name(failure)));
 }
 
+static void end(struct shim_session *session)
+{
+    shim_session_withdraw(session);
+    if (session->offered_us != 0 && !session->reported) {
+        /* The application gave up, at its own time limit or at the end of a connection that its
+         * library does not see. */
+        shim_session_note_facts(session);
+        shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
+        shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
+    }
+    shim_lead_end(&session->lead);
+    ech_exchange_free(session->exchange);
+    shim_verifier_free(session->verifier);
+    shim_found_free(&session->found);
+    wr_free(&session->grease);
+    free(session);
+}
+
 void shim_session_free(struct shim_session *session)
 {
-    if (session != NULL) {
-        shim_session_withdraw(session);
-        if (session->offered_us != 0 && !session->reported) {
-            /* The application gave up, at its own time limit or at the end of a connection that its
-             * library does not see. */
-            shim_session_note_facts(session);
-            shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
-            shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
-        }
-        shim_lead_end(&session->lead);
-        ech_exchange_free(session->exchange);
-        shim_verifier_free(session->verifier);
-        shim_found_free(&session->found);
-        wr_free(&session->grease);
-        free(session);
+    struct shim_hold hold;
+    if (session == NULL) {
+        return;
     }
+    shim_hold_begin(&hold);
+    shim_session_settle(session);
+    if (atomic_fetch_sub(&session->references, 1) == 1) {
+        end(session);
+    }
+    shim_hold_end(&hold);
 }
 
 /* The config was looked up for one name; a hello for another must not be sealed under it (RFC
@@ -171,27 +184,43 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
 
 void shim_session_net_took(struct shim_session *session, size_t octets)
 {
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     session->sent += octets;
     ech_exchange_net_took(session->exchange, octets);
+    shim_hold_end(&hold);
 }
 
 void shim_session_from_app(struct shim_session *session, struct bytes in)
 {
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    shim_session_settle(session);
     shim_session_handle(session, ech_exchange_from_app(session->exchange, in));
+    shim_hold_end(&hold);
 }
 
 void shim_session_from_net(struct shim_session *session, struct bytes in)
 {
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    shim_session_settle(session);
     shim_session_handle(session, ech_exchange_from_net(session->exchange, in));
+    shim_hold_end(&hold);
 }
 
 void shim_session_net_closed(struct shim_session *session)
 {
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    shim_session_settle(session);
     shim_session_handle(session, ech_exchange_net_closed(session->exchange));
+    shim_hold_end(&hold);
 }
 
 struct ech_exchange *shim_session_exchange(struct shim_session *session)
 {
+    shim_session_settle(session);
     return session->exchange;
 }
 

@@ -15,8 +15,9 @@
 /* Keys are changed about every hour: what is kept of a rejection lives no longer. */
 enum { KEPT_SECONDS_MAX = 3600 };
 
-bool shim_session_wants_connection(const struct shim_session *session)
+bool shim_session_wants_connection(struct shim_session *session)
 {
+    shim_session_settle(session);
     return session->wants_connection;
 }
 
@@ -200,11 +201,9 @@ static void find_descriptor(struct shim_session *session, int *fd)
     }
 }
 
-void shim_session_reconnect(struct shim_session *session, int fd)
+static void reconnect(struct shim_session *session, int fd)
 {
-    int saved = errno;
     struct lesson lesson;
-    session->wants_connection = false;
     shim_lead_end(&session->lead);
     find_descriptor(session, &fd);
     struct shim_old_connection old = {.fd = fd, .socket = session->socket};
@@ -216,6 +215,10 @@ void shim_session_reconnect(struct shim_session *session, int fd)
                                                         .reason = shim_reconnect_name(way)};
         }
     }
+    if (shim_section_is_left()) {
+        decision =
+            (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP, .reason = "abandoned"};
+    }
     if (decision.answer == SHIM_ANSWER_RETRY && !lesson.same_config && !adopt(session, &lesson)) {
         decision =
             (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP, .reason = "internal"};
@@ -226,5 +229,56 @@ void shim_session_reconnect(struct shim_session *session, int fd)
         go_on(session, fd, decision.answer);
     }
     wr_free(&lesson.retry_configs);
+}
+
+/* ---- as work that may be left ---- */
+
+struct rejected {
+    struct shim_work work;
+    struct shim_session *session;
+    int fd;
+};
+
+static void run(struct shim_work *work)
+{
+    struct rejected *rejected = (struct rejected *)work;
+    reconnect(rejected->session, rejected->fd);
+    atomic_store(&rejected->session->rejected, NULL);
+}
+
+/* The application may have freed the session meanwhile. */
+static void drop(struct shim_work *work)
+{
+    struct rejected *rejected = (struct rejected *)work;
+    atomic_store(&rejected->session->rejected, NULL);
+    shim_session_free(rejected->session);
+    free(rejected);
+}
+
+void shim_session_settle(struct shim_session *session)
+{
+    struct shim_work *work = atomic_load(&session->rejected);
+    if (work != NULL) {
+        shim_section_settle(work);
+    }
+}
+
+void shim_session_reconnect(struct shim_session *session, int fd)
+{
+    int saved = errno;
+    struct rejected *rejected = malloc(sizeof *rejected);
+    session->wants_connection = false;
+    if (rejected == NULL) {
+        (void)ech_exchange_give_up(session->exchange);
+        return;
+    }
+    *rejected = (struct rejected){.work = {.run = run, .drop = drop}, .session = session, .fd = fd};
+    atomic_fetch_add(&session->references, 1);
+    atomic_store(&session->rejected, &rejected->work);
+    if (shim_section_run(&rejected->work)) {
+        drop(&rejected->work);
+    } else {
+        (void)ech_exchange_give_up(session->exchange);
+    }
     errno = saved;
 }

@@ -7,14 +7,20 @@
 #ifndef SHIM_SESSION_STATE_H
 #define SHIM_SESSION_STATE_H
 
+#include <stdatomic.h>
+
 #include "shim/engine.h"
 #include "shim/lead.h"
 #include "shim/report.h"
 #include "shim/search.h"
+#include "shim/section.h"
 #include "shim/session.h"
 #include "shim/verify.h"
 
 struct shim_session {
+    atomic_int references; /* of the adapter, and of the work under way on it */
+    /* The work that follows a rejection, while it is under way; it may have been left. */
+    _Atomic(struct shim_work *) rejected;
     struct shim_found found;
     char host[DNS_HOST_SIZE];      /* in its normal form */
     struct shim_host_settings own; /* of the host */
@@ -49,6 +55,10 @@ void shim_session_forbid_downgrade(const struct shim_session *session);
  */
 void shim_session_announce(struct shim_session *session);
 void shim_session_withdraw(struct shim_session *session);
+
+/* If the application left the wait for a new connection, and comes back now: that work ends first.
+ */
+void shim_session_settle(struct shim_session *session);
 
 /* Takes over for the report what the exchange knows, and what was chosen. */
 void shim_session_note_facts(struct shim_session *session);

@@ -7,8 +7,11 @@
 #define SHIM_STUB_H
 
 #include <link.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "shim/abi.h"
+#include "shim/hold.h"
 #include "shim/mode.h"
 
 #define SHIM_EXPORT __attribute__((visibility("default")))
@@ -86,9 +89,26 @@ bool stub_engine_missing(void);
 /* True if TLS has to be refused because strict mode has no engine. */
 bool stub_must_refuse(void);
 
-void stub_enter(void);
-void stub_leave(void);
+/* While the calling thread reads the settings or loads the engine every hook passes: they use what
+ * is hooked. No handler of the program runs meanwhile, so that none can jump out. */
+struct stub_inside {
+    struct shim_hold hold;
+    bool before;
+};
+void stub_enter(struct stub_inside *entered);
+void stub_leave(const struct stub_inside *entered);
 bool stub_inside(void);
+
+/* pthread_once, of which no handler of the program jumps out: later calls would wait for ever. */
+struct stub_once {
+    pthread_once_t once;
+    atomic_bool done;
+};
+#define STUB_ONCE_INIT                                                                             \
+    {                                                                                              \
+        .once = PTHREAD_ONCE_INIT                                                                  \
+    }
+void stub_once(struct stub_once *once, void (*make)(void));
 
 /* ---- stub_company.c ---- */
 
@@ -103,7 +123,8 @@ bool stub_name_is_protected(const char *host);
 
 /* ---- stub_connections.c ---- */
 
-/* The program is about to call `connect`; false: there is nothing to be noted. Async-signal-safe. */
+/* The program is about to call `connect`; false: there is nothing to be noted. Async-signal-safe.
+ */
 bool stub_connection_begins(int fd);
 /* It has, and the connection is there or being made. Async-signal-safe. Keeps errno. */
 void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t length);

@@ -63,13 +63,14 @@ static struct settings *load(void)
         return &unread;
     }
     fresh->first = true;
+    struct stub_inside entered;
+    stub_enter(&entered);
     reading = true; /* what we call may be another preload's, which writes a log */
-    stub_enter();
     /* What there is no memory for makes the mode strict. */
     fresh->conf.broken = shim_conf_load(&fresh->conf, NULL) != ECH_OK || fresh->conf.broken;
     see_each(&fresh->conf, SHIM_CONF_MODE, see_mode, fresh);
-    stub_leave();
     reading = false;
+    stub_leave(&entered);
     return fresh;
 }
 

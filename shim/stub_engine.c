@@ -18,21 +18,35 @@
 
 enum { PATH_SIZE = 4096 };
 
-static __thread unsigned inside_count __attribute__((tls_model("initial-exec")));
+static __thread bool inside __attribute__((tls_model("initial-exec")));
 
-void stub_enter(void)
+void stub_enter(struct stub_inside *entered)
 {
-    inside_count++;
+    shim_hold_begin(&entered->hold);
+    entered->before = inside;
+    inside = true;
 }
 
-void stub_leave(void)
+void stub_leave(const struct stub_inside *entered)
 {
-    inside_count--;
+    inside = entered->before;
+    shim_hold_end(&entered->hold);
 }
 
 bool stub_inside(void)
 {
-    return inside_count != 0;
+    return inside;
+}
+
+void stub_once(struct stub_once *once, void (*make)(void))
+{
+    struct shim_hold hold;
+    if (!atomic_load_explicit(&once->done, memory_order_acquire)) {
+        shim_hold_begin(&hold);
+        (void)pthread_once(&once->once, make);
+        atomic_store_explicit(&once->done, true, memory_order_release);
+        shim_hold_end(&hold);
+    }
 }
 
 #define CALL_REAL(name, ...)                                                                       \
@@ -85,9 +99,6 @@ static struct shim_stub offer = {
     .sendmsg = call_real_sendmsg,
     .getaddrinfo = call_real_getaddrinfo,
     .guarded_sendmsg = sendmsg,
-    .enter = stub_enter,
-    .leave = stub_leave,
-    .inside = stub_inside,
     .connections = stub_connections,
     .announce = stub_announce,
     .withdraw = stub_withdraw,
@@ -163,7 +174,8 @@ static void load_engine(void)
 {
     char why[PATH_SIZE / 2] = "";
     int saved = errno;
-    stub_enter(); /* constructors of the engine's libraries may call what we hook */
+    struct stub_inside entered;
+    stub_enter(&entered); /* constructors of the engine's libraries may call what we hook */
     void *handle = open_engine(why, sizeof why);
     const struct shim_engine *engine = NULL;
     if (handle != NULL) {
@@ -175,7 +187,7 @@ static void load_engine(void)
             (void)snprintf(why, sizeof why, "it does not belong to this stub, or cannot start");
         }
     }
-    stub_leave();
+    stub_leave(&entered);
     if (engine == NULL) {
         say_once(why);
         atomic_store(&failed, true);
@@ -187,22 +199,22 @@ static void load_engine(void)
 
 const struct shim_engine *stub_engine_if_loaded(void)
 {
-    return inside_count == 0 ? atomic_load_explicit(&loaded, memory_order_acquire) : NULL;
+    return !inside ? atomic_load_explicit(&loaded, memory_order_acquire) : NULL;
 }
 
 const struct shim_engine *stub_engine(void)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    if (inside_count != 0 || stub_off()) {
+    static struct stub_once once = STUB_ONCE_INIT;
+    if (inside || stub_off()) {
         return NULL;
     }
-    pthread_once(&once, load_engine);
+    stub_once(&once, load_engine);
     return stub_engine_if_loaded();
 }
 
 bool stub_engine_missing(void)
 {
-    return inside_count == 0 && atomic_load_explicit(&failed, memory_order_relaxed);
+    return !inside && atomic_load_explicit(&failed, memory_order_relaxed);
 }
 
 bool stub_must_refuse(void)

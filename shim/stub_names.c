@@ -8,7 +8,6 @@
 #include <link.h>
 #include <netdb.h>
 #include <nss.h>
-#include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -74,7 +73,7 @@ static void keep_to_files(void)
  * but by what this machine knows. */
 static const struct shim_engine *engine_for_names(bool *refuse)
 {
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    static struct stub_once once = STUB_ONCE_INIT;
     *refuse = false;
     if (stub_inside() || stub_off()) {
         return NULL;
@@ -85,7 +84,7 @@ static const struct shim_engine *engine_for_names(bool *refuse)
     }
     const struct shim_engine *engine = stub_engine();
     if (engine == NULL && protected && stub_engine_missing()) {
-        pthread_once(&once, keep_to_files);
+        stub_once(&once, keep_to_files);
         *refuse = true;
     }
     return engine;

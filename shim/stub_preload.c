@@ -196,7 +196,9 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
     if (library == NULL) {                                                                         \
         return;                                                                                    \
     }                                                                                              \
-    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    /* The library's own calls (SSL_set_bio calls SSL_set0_rbio) are part of the application's. */ \
+    const struct shim_engine *engine =                                                             \
+        stub_library_calls(library, CALLER) ? NULL : stub_engine_if_loaded();                      \
     if (engine != NULL) {                                                                          \
         engine->openssl_bio_leaving(library, ssl);                                                 \
     }                                                                                              \

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/hold.h"
+
+#include <pthread.h>
+#include <stddef.h>
+
+/* Set only while signals are blocked and nothing can be cancelled, so no jump leaves it behind. */
+static __thread const struct shim_hold *outermost __attribute__((tls_model("initial-exec")));
+
+/* What a fault of the program's own raises at once, or its end: these are no interruptions. */
+static void all_that_interrupt(sigset_t *set)
+{
+    static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
+    (void)sigfillset(set);
+    for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+        (void)sigdelset(set, faults[i]);
+    }
+}
+
+void shim_hold_begin(struct shim_hold *hold)
+{
+    sigset_t all;
+    hold->nested = outermost != NULL;
+    if (hold->nested) {
+        return;
+    }
+    all_that_interrupt(&all);
+    (void)pthread_sigmask(SIG_BLOCK, &all, &hold->mask);
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel);
+    outermost = hold;
+}
+
+/* The mask comes last: a handler may run, and jump, in that very call. */
+void shim_hold_end(const struct shim_hold *hold)
+{
+    if (!hold->nested) {
+        outermost = NULL;
+        (void)pthread_setcancelstate(hold->cancel, NULL);
+        (void)pthread_sigmask(SIG_SETMASK, &hold->mask, NULL);
+    }
+}
+
+const struct shim_hold *shim_hold_pause(void)
+{
+    const struct shim_hold *paused = outermost;
+    if (paused != NULL) {
+        outermost = NULL;
+        (void)pthread_setcancelstate(paused->cancel, NULL);
+    }
+    return paused;
+}
+
+void shim_hold_resume(const struct shim_hold *paused)
+{
+    if (paused != NULL) {
+        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+        outermost = paused;
+    }
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/section.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "shim/frame.h"
+#include "shim/hold.h"
+
+enum {
+    STACK_SIZE = 512 * 1024, /* of which 20 to 60 KiB are used; sanitizers take more */
+    SPARE_MAX = 8,           /* stacks that wait for work */
+    LEFT_MAX = 8,            /* of one thread that may have been left, or not */
+    POLL_MAX = 32,
+};
+
+/* What a section wants done on the program's side. */
+struct request {
+    struct pollfd *fds; /* NULL: `call` */
+    nfds_t count;
+    int milliseconds;
+    void (*call)(void *context);
+    void *context;
+    int result;
+    int failure;
+};
+
+/* A stack, with this at its upper end. It is used again and again; its memory stays what it is for
+ * as long as its thread may come back from a wait of it. */
+struct section {
+    struct section *next; /* of the spare ones, or of those of a thread that are outside */
+    struct shim_work *work;
+    struct request *request;
+    struct shim_frame frame; /* that waits, on the program's stack */
+    uint64_t turn;           /* grows with each work */
+    bool done;
+    bool left; /* nobody waits for the work */
+    ucontext_t inside;
+    ucontext_t program;
+};
+
+/* The sections of a thread. */
+static __thread struct {
+    struct section *current; /* whose stack this is; NULL: the program's */
+    struct section *outside; /* those that wait, newest first */
+    size_t count;
+    bool known; /* to the key, so that its end is told */
+} own;
+
+static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
+static struct section *spare;
+static size_t spare_count;
+static pthread_key_t thread_ends;
+
+/* ---- stacks ---- */
+
+static size_t page_size(void)
+{
+    return (size_t)sysconf(_SC_PAGESIZE);
+}
+
+static void *stack_of(struct section *section)
+{
+    uintptr_t end = ((uintptr_t)section + sizeof *section + page_size() - 1) / page_size();
+    return (void *)(end * page_size() - STACK_SIZE);
+}
+
+/* The first function of a stack, which never ends. */
+static void work_for_ever(unsigned high, unsigned low)
+{
+    struct section *section = (struct section *)(uintptr_t)((uint64_t)high << 32 | low);
+    for (;;) {
+        section->work->run(section->work);
+        section->done = true;
+        (void)swapcontext(&section->inside, &section->program);
+    }
+}
+
+static bool context_make(struct section *section, char *stack, size_t size)
+{
+    uint64_t address = (uintptr_t)section;
+    if (getcontext(&section->inside) != 0) {
+        return false;
+    }
+    section->inside.uc_stack.ss_sp = stack;
+    section->inside.uc_stack.ss_size = size;
+    makecontext(&section->inside, (void (*)(void))work_for_ever, 2, (unsigned)(address >> 32),
+                (unsigned)address);
+    return true;
+}
+
+static struct section *section_new(void)
+{
+    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
+                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (stack == MAP_FAILED) {
+        return NULL;
+    }
+    size_t room = (STACK_SIZE - sizeof(struct section)) & ~(size_t)63;
+    struct section *section = (struct section *)(void *)(stack + room);
+    memset(section, 0, sizeof *section);
+    /* Below it a page that nobody may touch. */
+    if (mprotect(stack, page_size(), PROT_NONE) != 0 ||
+        !context_make(section, stack + page_size(), room - page_size())) {
+        (void)munmap(stack, STACK_SIZE);
+        return NULL;
+    }
+    return section;
+}
+
+static struct section *section_take(void)
+{
+    pthread_mutex_lock(&spare_lock);
+    struct section *section = spare;
+    if (section != NULL) {
+        spare = section->next;
+        spare_count--;
+    }
+    pthread_mutex_unlock(&spare_lock);
+    return section != NULL ? section : section_new();
+}
+
+static void section_give_back(struct section *section)
+{
+    pthread_mutex_lock(&spare_lock);
+    bool keep = spare_count < SPARE_MAX;
+    if (keep) {
+        section->next = spare;
+        spare = section;
+        spare_count++;
+    }
+    pthread_mutex_unlock(&spare_lock);
+    if (!keep) {
+        (void)munmap(stack_of(section), STACK_SIZE);
+    }
+}
+
+/* ---- on the program's side ---- */
+
+/* Until it has something to be done outside, or has done all. */
+static void go_inside(struct section *section)
+{
+    struct section *before = own.current;
+    own.current = section;
+    section->request = NULL;
+    (void)swapcontext(&section->program, &section->inside);
+    own.current = before;
+}
+
+static void restore_mask(void *mask)
+{
+    (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
+}
+
+static int wait_with_mask(struct pollfd *fds, nfds_t count, int milliseconds, sigset_t *mask)
+{
+    struct timespec timeout = {.tv_sec = milliseconds / 1000,
+                               .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    int result;
+    pthread_cleanup_push(restore_mask, mask);
+    result = ppoll(fds, count, milliseconds >= 0 ? &timeout : NULL, mask);
+    pthread_cleanup_pop(0);
+    return result;
+}
+
+static void call_with_mask(void (*call)(void *), void *context, sigset_t *mask)
+{
+    sigset_t held;
+    (void)pthread_sigmask(SIG_SETMASK, mask, &held);
+    call(context);
+    (void)pthread_sigmask(SIG_SETMASK, &held, NULL);
+}
+
+static void list_remove(struct section *section)
+{
+    struct section **at = &own.outside;
+    while (*at != NULL && *at != section) {
+        at = &(*at)->next;
+    }
+    if (*at != NULL) {
+        *at = section->next;
+        own.count--;
+    }
+}
+
+/*
+ * Does what a section wants. It may never return. False: meanwhile the section has been taken to
+ * its end, and is somebody else's by now; so nothing of it is touched before that is known.
+ */
+static bool serve(struct section *section)
+{
+    struct request *request = section->request;
+    struct request wanted = *request;
+    struct pollfd fds[POLL_MAX];
+    uint64_t turn = section->turn;
+    if (wanted.fds != NULL) {
+        memcpy(fds, wanted.fds, wanted.count * sizeof *fds);
+    }
+    section->next = own.outside;
+    own.outside = section;
+    own.count++;
+    const struct shim_hold *paused = shim_hold_pause();
+    sigset_t mask = paused->mask;
+    if (wanted.fds != NULL) {
+        wanted.result = wait_with_mask(fds, wanted.count, wanted.milliseconds, &mask);
+        wanted.failure = errno;
+    } else {
+        call_with_mask(wanted.call, wanted.context, &mask);
+        wanted.result = 0;
+    }
+    shim_hold_resume(paused);
+    if (section->turn != turn) {
+        return false;
+    }
+    list_remove(section);
+    if (wanted.fds != NULL) {
+        memcpy(wanted.fds, fds, wanted.count * sizeof *fds);
+    }
+    request->result = wanted.result;
+    request->failure = wanted.failure;
+    return true;
+}
+
+/* Takes one that was left to its end. */
+static void settle(struct section *section)
+{
+    list_remove(section);
+    section->turn++;
+    section->left = true;
+    if (section->request != NULL) {
+        section->request->result = -1;
+        section->request->failure = ECANCELED;
+    }
+    while (!section->done) {
+        go_inside(section);
+    }
+    section->work->drop(section->work);
+    section_give_back(section);
+}
+
+/*
+ * The sections of this thread that nobody waits for any more, seen from a frame of the program that
+ * comes to us anew. One that this frame is below may still be waited for, by the program that a
+ * signal handler has interrupted; but no thread keeps more than a few of those.
+ */
+static void settle_left(uintptr_t frame)
+{
+    struct section *next;
+    for (struct section *one = own.outside; one != NULL; one = next) {
+        next = one->next;
+        if (shim_frame_is_over(one->frame, frame)) {
+            settle(one);
+        }
+    }
+    while (own.count > LEFT_MAX) {
+        struct section *oldest = own.outside;
+        while (oldest->next != NULL) {
+            oldest = oldest->next;
+        }
+        settle(oldest);
+    }
+}
+
+void shim_section_settle(const struct shim_work *work)
+{
+    struct shim_hold hold;
+    struct section *one = own.current == NULL ? own.outside : NULL;
+    while (one != NULL && one->work != work) {
+        one = one->next;
+    }
+    if (one != NULL) {
+        shim_hold_begin(&hold);
+        settle(one);
+        shim_hold_end(&hold);
+    }
+}
+
+static void settle_all(void *value)
+{
+    (void)value;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    while (own.outside != NULL) {
+        settle(own.outside);
+    }
+    own.known = false;
+    shim_hold_end(&hold);
+}
+
+static bool be_told_of_the_end(void)
+{
+    own.known = own.known || pthread_setspecific(thread_ends, &own) == 0;
+    return own.known;
+}
+
+static bool drive(struct section *section, struct shim_work *work, uintptr_t frame)
+{
+    section->work = work;
+    section->done = false;
+    section->left = false;
+    section->frame = (struct shim_frame){.at = frame};
+    for (go_inside(section); !section->done; go_inside(section)) {
+        if (!serve(section)) {
+            return false;
+        }
+    }
+    section->turn++;
+    section_give_back(section);
+    return true;
+}
+
+bool shim_section_run(struct shim_work *work)
+{
+    if (own.current != NULL) {
+        work->run(work);
+        return true;
+    }
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    uintptr_t frame = SHIM_FRAME_HERE;
+    settle_left(frame);
+    struct section *section = be_told_of_the_end() ? section_take() : NULL;
+    bool done = section != NULL && drive(section, work, frame);
+    if (section == NULL) {
+        work->drop(work);
+    }
+    shim_hold_end(&hold);
+    return done;
+}
+
+/* ---- inside ---- */
+
+static void ask(struct section *section, struct request *request)
+{
+    section->request = request;
+    (void)swapcontext(&section->inside, &section->program);
+    section->request = NULL;
+}
+
+int shim_section_poll(struct pollfd *wait, nfds_t count, int milliseconds)
+{
+    struct section *section = own.current;
+    if (section == NULL || milliseconds == 0) {
+        return poll(wait, count, milliseconds);
+    }
+    struct request request = {
+        .fds = wait, .count = count, .milliseconds = milliseconds, .result = -1};
+    if (section->left) {
+        errno = ECANCELED;
+        return -1;
+    }
+    if (count > POLL_MAX) {
+        errno = EINVAL;
+        return -1;
+    }
+    ask(section, &request);
+    errno = request.result < 0 ? request.failure : errno;
+    return request.result;
+}
+
+bool shim_section_outside(void (*call)(void *context), void *context)
+{
+    struct section *section = own.current;
+    if (section == NULL) {
+        call(context);
+        return true;
+    }
+    struct request request = {.call = call, .context = context, .result = -1};
+    if (!section->left) {
+        ask(section, &request);
+    }
+    return request.result == 0;
+}
+
+bool shim_section_is_left(void)
+{
+    return own.current != NULL && own.current->left;
+}
+
+/* ---- start, and forks ---- */
+
+bool shim_section_start(void)
+{
+    return pthread_key_create(&thread_ends, settle_all) == 0;
+}
+
+void shim_section_before_fork(void)
+{
+    pthread_mutex_lock(&spare_lock);
+}
+
+void shim_section_after_fork(void)
+{
+    pthread_mutex_unlock(&spare_lock);
+}
