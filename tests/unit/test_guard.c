@@ -16,7 +16,6 @@
 
 /* ---- what the guard needs of the rest of the stub ---- */
 
-
 enum shim_mode stub_mode(void)
 {
     return SHIM_MODE_OPPORTUNISTIC;
