@@ -52,12 +52,12 @@ LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal report socket_identity image reach stub_preload \
     stub_real stub_symbol stub_memory stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_read \
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
-    stub_exec stub_tunnel stub_conf conf conf_parse conf_load))
+    stub_exec stub_tunnel stub_conf conf conf_parse conf_load conf_inherited))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
 MODULE_SRC := shim/names_module.c
 # What reads the configuration files. inih is linked into it, and seen by nobody: the program may have one of its own.
-CONF_SRC := dns/host_name.c shim/conf.c shim/conf_parse.c shim/conf_load.c
+CONF_SRC := dns/host_name.c shim/conf.c shim/conf_parse.c shim/conf_load.c shim/conf_inherited.c
 CONF_LIBS := -l:libinih.a
 ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c shim/output.c shim/proxy_request.c shim/conf_%.c $(MODULE_SRC),$(wildcard shim/*.c))
 ECH_SRC := $(wildcard ech/*.c)

@@ -62,6 +62,7 @@ void shim_conf_free(struct shim_conf *conf)
     }
     free(conf->entries);
     free(conf->sections);
+    free(conf->inherited);
     *conf = (struct shim_conf){0};
 }
 
@@ -154,12 +155,15 @@ static bool applies(const struct shim_conf_section *section, const char *host)
     return host != NULL && shim_conf_host_matches(section->pattern, host);
 }
 
-enum { RANK_FILE, RANK_ENVIRONMENT, RANK_LOCKED };
+enum { RANK_FILE, RANK_INHERITED, RANK_ENVIRONMENT, RANK_LOCKED };
 
 static int rank_of(const struct shim_conf_entry *entry)
 {
     if (entry->section == NULL) {
         return RANK_ENVIRONMENT;
+    }
+    if (entry->section->inherited) {
+        return RANK_INHERITED;
     }
     return entry->section->locked ? RANK_LOCKED : RANK_FILE;
 }

@@ -10,6 +10,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "ech/wire.h"
 
@@ -45,6 +46,7 @@ struct shim_conf_section {
     const char *file;
     unsigned line;
     bool locked;
+    bool inherited;     /* of another user's file, by SHIM_CONF_INHERITED */
     unsigned closeness; /* of a program: 0, it is none of this process; else the higher wins */
 };
 
@@ -65,6 +67,7 @@ struct shim_conf {
     size_t section_count;
     char *files[SHIM_CONF_FILES]; /* paths of those that were read */
     size_t file_count;
+    char *inherited; /* "ECHSHIM_INHERITED=..." for what this process executes, or NULL */
     /* A file, or a part of it, could not be understood. It may have asked for strict mode, so
      * strict is the mode, for every host, where neither environment nor a locked section says
      * otherwise. */
@@ -109,12 +112,26 @@ ECH_MUST_USE enum ech_status shim_conf_load(struct shim_conf *conf, const char *
 /* Only this file (echshim --check-config): every section, also those of other programs. */
 ECH_MUST_USE enum ech_status shim_conf_load_file(struct shim_conf *conf, const char *path);
 
+/*
+ * What another user's file said of strict mode (shim/conf_inherited.c). inherit: takes over the
+ * value of the variable, NULL for none, but for what `user` itself said. What cannot be understood
+ * is strict for all hosts. hand_on, before that: the variable for what is executed, to be freed, or
+ * NULL; `file` is the path of the user's own file, and `broken` says that it could not be
+ * understood.
+ */
+#define SHIM_CONF_INHERITED "ECHSHIM_INHERITED"
+ECH_MUST_USE enum ech_status shim_conf_inherit(struct shim_conf *conf, const char *value,
+                                               uid_t user);
+char *shim_conf_hand_on(const struct shim_conf *conf, const char *file, bool broken,
+                        const char *value, uid_t user);
+
 /* Does a section's pattern ("example.org", "*.example.org", "*") fit a host, without case and
  * without a dot at its end? */
 bool shim_conf_host_matches(const char *pattern, const char *host);
 
 /*
- * The value that counts: of a locked section before the environment before a file; among those of
+ * The value that counts: of a locked section before the environment before what another user's file
+ * said of strict mode before a file; among those of
  * one rank the more special one (host before program before default; a host by its whole name
  * before a pattern, the longer pattern first); among equals the later one. host NULL: for no host
  * in particular. NULL: nobody says anything.

@@ -64,6 +64,34 @@ static char *read_all(int fd, size_t size, size_t *length)
     return text;
 }
 
+/*
+ * Does the path lead through a folder that we may not search, and that is not our own? A process
+ * that has changed its user has the HOME of the user that it was, and services have homes that are
+ * hidden from them (systemd's ProtectHome): what lies there is not for us.
+ */
+static bool is_in_a_foreign_folder(const char *path)
+{
+    char folder[PATH_MAX];
+    struct stat status;
+    for (size_t i = 1; path[i] != '\0' && i < sizeof folder; i++) {
+        if (path[i] != '/') {
+            continue;
+        }
+        memcpy(folder, path, i);
+        folder[i] = '\0';
+        if (faccessat(AT_FDCWD, folder, X_OK, AT_EACCESS) != 0) {
+            return errno == EACCES && stat(folder, &status) == 0 && status.st_uid != geteuid();
+        }
+    }
+    return false;
+}
+
+/* Nobody has put a file there, as far as this process is concerned. */
+static bool is_missing(const char *path, int error)
+{
+    return error == ENOENT || error == ENOTDIR || (error == EACCES && is_in_a_foreign_folder(path));
+}
+
 /* How a file is to be treated that cannot be opened. */
 enum presence { MAY_BE_MISSING, MUST_BE_THERE };
 
@@ -74,8 +102,9 @@ static enum ech_status add_path(struct shim_conf *conf, const char *path, enum p
     /* A pipe must not have us wait for its writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
-        if (presence == MUST_BE_THERE || (errno != ENOENT && errno != ENOTDIR)) {
-            shim_conf_problem(conf, path, 0, strerror(errno));
+        int error = errno;
+        if (presence == MUST_BE_THERE || !is_missing(path, error)) {
+            shim_conf_problem(conf, path, 0, strerror(error));
         }
         return ECH_OK;
     }
@@ -229,7 +258,7 @@ static const char *from_environment(void *context, const char *variable)
 enum ech_status shim_conf_load(struct shim_conf *conf, const char *program)
 {
     int saved = errno;
-    char path[PATH_MAX];
+    char path[PATH_MAX] = "";
     const char *instead = secure_getenv("ECHSHIM_CONF");
     bool named = instead != NULL && *instead != '\0';
     *conf = (struct shim_conf){0};
@@ -238,12 +267,20 @@ enum ech_status shim_conf_load(struct shim_conf *conf, const char *program)
         status = add_path(conf, SYSTEM_FILE, MAY_BE_MISSING,
                           named ? SHIM_CONF_LOCKED_ONLY : SHIM_CONF_SYSTEM);
     }
+    bool broken = conf->broken;
     if (status == ECH_OK && named) {
         status = add_path(conf, instead, MUST_BE_THERE, SHIM_CONF_USER);
     } else if (status == ECH_OK && users_file(path)) {
         status = add_path(conf, path, MAY_BE_MISSING, SHIM_CONF_USER);
     }
     find_programs(conf, program);
+    if (status == ECH_OK) {
+        const char *inherited = secure_getenv(SHIM_CONF_INHERITED);
+        bool users_broken = conf->broken && !broken && !named;
+        conf->inherited =
+            shim_conf_hand_on(conf, named ? "" : path, users_broken, inherited, geteuid());
+        status = shim_conf_inherit(conf, inherited, geteuid());
+    }
     errno = saved;
     return status;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What this process executes. Only for the launcher: it wants to be told of a program that the shim
- * will not be in, and in strict mode that program is not run. Otherwise each of these is the real
- * function. All of them may run between fork (or vfork) and exec: no memory, no lock, and nothing
- * written that a parent would see, but errno.
+ * What this process executes. For the launcher: it wants to be told of a program that the shim will
+ * not be in, and in strict mode that program is not run. And what the user's own file said of
+ * strict mode is handed on, for the program may run as another user. Otherwise each of these is the
+ * real function. All of them may run between fork (or vfork) and exec: no memory, no lock, and
+ * nothing written that a parent would see, but errno.
  *
  * Out of reach: system calls made without libc, and what a program without the stub executes.
  */
@@ -128,10 +129,49 @@ static bool allows_search(const char *name, char *const argv[], char *const envi
     return !found || allows(path, argv, environment);
 }
 
+/* ---- what is handed on (shim/conf_inherited.c) ---- */
+
+/* Programs that use environ as it is have the variable there. */
+__attribute__((constructor)) static void hand_on(void)
+{
+    int saved = errno;
+    char *inherited = stub_conf()->inherited;
+    if (inherited != NULL) {
+        (void)putenv(inherited);
+    }
+    errno = saved;
+}
+
+/* Is the variable missing in an environment that a program made by itself? */
+static bool lacks_inherited(char *const environment[])
+{
+    return stub_conf()->inherited != NULL && environment != NULL &&
+           shim_reach_preloads(environment, STUB_LIBRARY_NAME) &&
+           shim_reach_value(environment, SHIM_CONF_INHERITED) == NULL;
+}
+
+/* Declares `handed`: the environment, with the variable where that is missing; on the stack. */
+#define HAND_ON(environment)                                                                       \
+    char *const *handed = (environment);                                                           \
+    if (lacks_inherited(handed)) {                                                                 \
+        size_t variables = 0;                                                                      \
+        while (handed[variables] != NULL) {                                                        \
+            variables++;                                                                           \
+        }                                                                                          \
+        char **block = __builtin_alloca((variables + 2) * sizeof *block);                          \
+        memcpy(block, handed, variables * sizeof *block);                                          \
+        block[variables] = stub_conf()->inherited;                                                 \
+        block[variables + 1] = NULL;                                                               \
+        handed = block;                                                                            \
+    }
+
+/* ---- the hooks ---- */
+
 SHIM_EXPORT int execve(const char *path, char *const argv[], char *const environment[])
 {
     REAL_OR(execve, -1)
-    return allows(path, argv, environment) ? real(path, argv, environment) : -1;
+    HAND_ON(environment)
+    return allows(path, argv, environment) ? real(path, argv, handed) : -1;
 }
 
 SHIM_EXPORT int execv(const char *path, char *const argv[])
@@ -149,21 +189,24 @@ SHIM_EXPORT int execvp(const char *file, char *const argv[])
 SHIM_EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
 {
     REAL_OR(execvpe, -1)
-    return allows_search(file, argv, environment) ? real(file, argv, environment) : -1;
+    HAND_ON(environment)
+    return allows_search(file, argv, environment) ? real(file, argv, handed) : -1;
 }
 
 SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
 {
     REAL_OR(fexecve, -1)
-    return allows_at(fd, "", AT_EMPTY_PATH, argv, environment) ? real(fd, argv, environment) : -1;
+    HAND_ON(environment)
+    return allows_at(fd, "", AT_EMPTY_PATH, argv, environment) ? real(fd, argv, handed) : -1;
 }
 
 SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
                          char *const environment[], int flags)
 {
     REAL_OR(execveat, -1)
+    HAND_ON(environment)
     return allows_at(folder, path, flags, argv, environment)
-               ? real(folder, path, argv, environment, flags)
+               ? real(folder, path, argv, handed, flags)
                : -1;
 }
 
@@ -210,7 +253,8 @@ SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file
                             char *const environment[])
 {
     REAL_OR(posix_spawn, ENOSYS)
-    return allows(path, argv, environment) ? real(pid, path, actions, attributes, argv, environment)
+    HAND_ON(environment)
+    return allows(path, argv, environment) ? real(pid, path, actions, attributes, argv, handed)
                                            : EPERM;
 }
 
@@ -220,8 +264,9 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
                              char *const environment[])
 {
     REAL_OR(posix_spawnp, ENOSYS)
+    HAND_ON(environment)
     return allows_search(file, argv, environment)
-               ? real(pid, file, actions, attributes, argv, environment)
+               ? real(pid, file, actions, attributes, argv, handed)
                : EPERM;
 }
 

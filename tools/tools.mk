@@ -6,7 +6,7 @@ TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
 TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
 # A program's own files, and what several have in common.
-LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c config_problem.c code_points.c record_text.c origin.c resolver_link.c configured.c say.c) $(CONF_SRC)
+LOOKUP_TOOL_SRC := $(addprefix tools/,lookup_document.c config_document.c config_input.c config_problem.c code_points.c record_text.c origin.c resolver_link.c configured.c say.c) shim/mode.c $(CONF_SRC)
 $(BUILD)/echdig: $(call obj,tools/echdig.c $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC))
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe.c tools/probe_*.c) $(LOOKUP_TOOL_SRC) $(ECH_SRC) $(DNS_SRC)) \
                    $(BUILD)/tools/reason_table.o
