@@ -120,7 +120,7 @@ struct shim_stub {
     unsigned long (*report_lost)(void);
     void (*report_count_lost)(void);
     void (*log_line)(const struct iovec *parts, int count);
-    void (*complain)(const struct iovec *parts, int count);
+    bool (*complain)(const struct iovec *parts, int count);
     bool (*output_stopped)(void);
     /* The path of the executable, or NULL. */
     const char *(*program)(void);
@@ -236,7 +236,7 @@ struct shim_engine {
 
 /*
  * The engine's one export. NULL if the versions differ or it cannot start; the stub must outlive
- * it. Called once.
+ * it. Called again, a second later at the earliest, until it has started.
  */
 const struct shim_engine *shim_engine_start(const struct shim_stub *stub);
 

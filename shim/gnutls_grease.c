@@ -11,6 +11,9 @@ enum { NO_EXTENSION = 0 };
 
 int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer_t buffer)
 {
+    if (!shim_session_may_grease(connection->shim)) {
+        return GNUTLS_E_INTERNAL_ERROR;
+    }
     struct bytes grease = shim_session_grease(connection->shim, &connection->grease_shape);
     if (grease.len == 0) {
         return NO_EXTENSION;

@@ -13,6 +13,7 @@
 #include "shim/race.h"
 #include "shim/section.h"
 #include "shim/socket_identity.h"
+#include "shim/table.h"
 
 static void close_fresh(struct shim_lead *lead)
 {
@@ -88,12 +89,11 @@ void shim_lead_confirm(struct shim_lead *lead, const struct shim_route *route, s
 
 /* ---- hellos that are waited for ---- */
 
-enum { AWAITED_MAX = 256 };
-
-enum awaited_state { AWAITED_FREE, AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
+enum awaited_state { AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
 
 /* The lock is not held while a connection is made: a busy entry is its thread's. */
 struct awaited {
+    struct shim_table_node node;
     enum awaited_state state;
     bool ended; /* nobody waits any more; the thread that is busy with it clears up */
     struct shim_lead lead;
@@ -101,7 +101,7 @@ struct awaited {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct awaited table[AWAITED_MAX];
+static struct shim_table table;
 
 void shim_lead_before_fork(void)
 {
@@ -113,13 +113,19 @@ void shim_lead_after_fork(void)
     pthread_mutex_unlock(&lock);
 }
 
+static uint64_t hash_of(const uint8_t random[32])
+{
+    return shim_table_hash(SHIM_TABLE_HASH, random, 32);
+}
+
 /* Under the lock. */
 static struct awaited *find(const uint8_t random[32])
 {
-    for (size_t i = 0; i < AWAITED_MAX; i++) {
-        if (table[i].state != AWAITED_FREE && !table[i].ended &&
-            memcmp(table[i].lead.random, random, sizeof table[i].lead.random) == 0) {
-            return &table[i];
+    struct shim_table_node *node = shim_table_find(&table, hash_of(random));
+    for (; node != NULL; node = shim_table_next(node)) {
+        struct awaited *one = (struct awaited *)node;
+        if (!one->ended && memcmp(one->lead.random, random, sizeof one->lead.random) == 0) {
+            return one;
         }
     }
     return NULL;
@@ -128,22 +134,28 @@ static struct awaited *find(const uint8_t random[32])
 static void clear(struct awaited *one)
 {
     close_fresh(&one->lead);
-    *one = (struct awaited){.state = AWAITED_FREE};
+    shim_table_remove(&table, &one->node);
+    free(one);
 }
 
 bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32])
 {
-    pthread_mutex_lock(&lock);
-    for (size_t i = 0; i < AWAITED_MAX && !lead->awaited; i++) {
-        if (table[i].state == AWAITED_FREE) {
-            memcpy(lead->random, random, sizeof lead->random);
-            table[i] = (struct awaited){.state = AWAITED_OPEN, .lead = *lead};
-            lead->fresh = -1; /* the table's now */
-            lead->awaited = true;
-        }
+    if (lead->awaited) {
+        return true;
     }
+    struct awaited *one = calloc(1, sizeof *one);
+    if (one == NULL) {
+        return false;
+    }
+    memcpy(lead->random, random, sizeof lead->random);
+    one->state = AWAITED_OPEN;
+    one->lead = *lead;
+    lead->fresh = -1; /* the table's now */
+    lead->awaited = true;
+    pthread_mutex_lock(&lock);
+    shim_table_add(&table, &one->node, hash_of(random));
     pthread_mutex_unlock(&lock);
-    return lead->awaited;
+    return true;
 }
 
 void shim_lead_end(struct shim_lead *lead)

@@ -43,7 +43,7 @@ enum shim_lead_result shim_lead(struct shim_lead *lead, const struct shim_route 
  * the hello leaves it has to prove true. */
 void shim_lead_confirm(struct shim_lead *lead, const struct shim_route *route, size_t endpoint);
 
-/* The hello with this random belongs to a pending lead. False: too many are, and the hello
+/* The hello with this random belongs to a pending lead. False: there is no memory, and the hello
  * must not be made. */
 ECH_MUST_USE bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32]);
 /* Ends it, and closes what nobody needs. */

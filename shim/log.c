@@ -52,7 +52,7 @@ void shim_log_setting_problem(const char *text)
     if (length > 0) {
         const struct iovec whole =
             part_of(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
-        shim_engine_state()->stub->complain(&whole, 1);
+        (void)shim_engine_state()->stub->complain(&whole, 1);
     }
     errno = saved;
 }

@@ -42,6 +42,9 @@ int openssl_grease_add(struct openssl_connection *connection, const unsigned cha
         .shared_key_share = openssl->OpenSSL_version_num() >= OPENSSL_3_5,
         .pre_shared_key = pre_shared_key(openssl, connection->ssl),
     };
+    if (!shim_session_may_grease(connection->session)) {
+        return -1;
+    }
     struct bytes grease = shim_session_grease(connection->session, &shape);
     *out = grease.data;
     *length = grease.len;

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "shim/engine.h"
@@ -16,23 +17,44 @@
  * another. Not above 63: a process begins with a table of 64, and where threads share it, making it
  * larger waits in the kernel until every CPU has been elsewhere (16 ms were seen).
  */
-enum { OWN_MAX = 128, HIGH = 32 };
+enum { HIGH = 32 };
 
-/* A place belongs to the thread that opened the socket; only to take one is there a race. */
-static struct own {
-    atomic_int descriptor; /* and one; 0: free */
+/* By number, in segments that are made when they are needed and stay. */
+enum { SEGMENT = 512, SEGMENTS = 8192 };
+
+/* A place belongs to the thread that opened the socket. */
+struct own {
+    atomic_bool taken;
     _Atomic pid_t process; /* a child that was made past pthread_atfork has a copy of it all */
     _Atomic uint64_t socket;
-} table[OWN_MAX];
+};
+
+static struct own first[SEGMENT];
+static struct own *_Atomic segments[SEGMENTS] = {first};
+
+/* The place of a number; NULL: there is none, or with `make` no memory for one. */
+static struct own *place_of(int fd, bool make)
+{
+    size_t segment = fd >= 0 ? (size_t)fd / SEGMENT : SEGMENTS;
+    if (segment >= SEGMENTS) {
+        return NULL;
+    }
+    struct own *owns = atomic_load_explicit(&segments[segment], memory_order_acquire);
+    if (owns == NULL && make) {
+        struct own *fresh = calloc(SEGMENT, sizeof *fresh);
+        if (fresh != NULL && atomic_compare_exchange_strong(&segments[segment], &owns, fresh)) {
+            owns = fresh;
+        } else {
+            free(fresh);
+        }
+    }
+    return owns != NULL ? &owns[(size_t)fd % SEGMENT] : NULL;
+}
 
 static struct own *find(int fd)
 {
-    for (size_t i = 0; fd >= 0 && i < OWN_MAX; i++) {
-        if (atomic_load_explicit(&table[i].descriptor, memory_order_acquire) == fd + 1) {
-            return &table[i];
-        }
-    }
-    return NULL;
+    struct own *own = place_of(fd, false);
+    return own != NULL && atomic_load_explicit(&own->taken, memory_order_acquire) ? own : NULL;
 }
 
 static bool is_same(const struct own *own, int fd)
@@ -53,21 +75,14 @@ static bool is_ours(int fd)
 /* An entry of the same number is one that was closed under us. */
 static bool note(int fd)
 {
-    struct own *stale = find(fd);
-    if (stale != NULL) {
-        atomic_store(&stale->socket, shim_socket_identity(fd));
-        atomic_store(&stale->process, getpid());
-        return true;
+    struct own *own = place_of(fd, true);
+    if (own == NULL) {
+        return false;
     }
-    for (size_t i = 0; i < OWN_MAX; i++) {
-        int none = 0;
-        if (atomic_compare_exchange_strong(&table[i].descriptor, &none, fd + 1)) {
-            atomic_store(&table[i].socket, shim_socket_identity(fd));
-            atomic_store(&table[i].process, getpid());
-            return true;
-        }
-    }
-    return false;
+    atomic_store(&own->socket, shim_socket_identity(fd));
+    atomic_store(&own->process, getpid());
+    atomic_store_explicit(&own->taken, true, memory_order_release);
+    return true;
 }
 
 /* A preload that makes sockets something else (socket_wrapper) need not know every way to duplicate
@@ -146,7 +161,7 @@ int shim_own_close(int fd)
         return -1;
     }
     bool ours = is_same(own, fd);
-    atomic_store_explicit(&own->descriptor, 0, memory_order_release);
+    atomic_store_explicit(&own->taken, false, memory_order_release);
     errno = EBADF;
     if (ours) {
         result = close(fd);
@@ -157,10 +172,12 @@ int shim_own_close(int fd)
 void shim_own_sockets_leave(void)
 {
     int saved = errno;
-    for (size_t i = 0; i < OWN_MAX; i++) {
-        int descriptor = atomic_load(&table[i].descriptor);
-        if (descriptor != 0) {
-            (void)shim_own_close(descriptor - 1);
+    for (size_t segment = 0; segment < SEGMENTS; segment++) {
+        const struct own *owns = atomic_load(&segments[segment]);
+        for (size_t i = 0; owns != NULL && i < SEGMENT; i++) {
+            if (atomic_load(&owns[i].taken)) {
+                (void)shim_own_close((int)(segment * SEGMENT + i));
+            }
         }
     }
     errno = saved;

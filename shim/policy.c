@@ -111,7 +111,8 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
                    ? refuse(told_by_dns(facts, "lookup_failed"))
                    : without_ech(facts, told_by_dns(facts, "lookup_failed"));
     case SHIM_SEARCH_BAD_SETTINGS:
-        return without_ech(facts, "settings");
+        /* Whoever set it wants ECH: a typing error must not cost the name. */
+        return refuse("settings");
     case SHIM_SEARCH_PRIVATE_NAME:
         return without_ech(facts, "private_name");
     case SHIM_SEARCH_PRIVATE_ADDRESS:
@@ -132,11 +133,11 @@ static struct shim_rejection_decision give_up(const char *reason, bool keep)
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection)
 {
-    if (!rejection->retry) {
-        return give_up("retry_off", false);
-    }
     if (!rejection->authenticated) {
         return give_up("unauthenticated", false);
+    }
+    if (!rejection->retry) {
+        return give_up("retry_off", false);
     }
     if (rejection->disabled) {
         if (rejection->mode == SHIM_MODE_STRICT) {

@@ -322,9 +322,19 @@ bool shim_session_is_for(const struct shim_session *session, const char *server_
 
 /* ---- GREASE ---- */
 
+bool shim_session_may_grease(struct shim_session *session)
+{
+    if (session->hello_made || !ech_failed(session)) {
+        return true;
+    }
+    shim_session_report(session, "refused", "downgrade");
+    return false;
+}
+
 struct bytes shim_session_grease(struct shim_session *session, const struct ech_grease_shape *shape)
 {
-    if (!session->reported) {
+    if (!session->hello_made) {
+        session->hello_made = true;
         const struct ech_random random = {.fill = fill_random};
         struct ech_grease_shape whole = *shape;
         struct shim_hold hold;

@@ -44,6 +44,12 @@ void shim_session_free(struct shim_session *session);
 bool shim_session_is_for(const struct shim_session *session, const char *server_name);
 
 /*
+ * Right before shim_session_grease: has an attempt with ECH failed since it was decided to do
+ * without? False: the hello must not be made, and that is reported.
+ */
+bool shim_session_may_grease(struct shim_session *session);
+
+/*
  * The extension data of GREASE ECH, for each hello of the handshake: made at the first call, which
  * is reported, and the same from then on (RFC 9849, 6.2.1). The adapter fills in what it knows of
  * the shape beside floor and name. Empty for want of memory or randomness: then the hello is the

@@ -27,6 +27,7 @@ struct shim_session {
     struct shim_decision decision;
     enum ech_padding_floor floor;
     struct writer grease; /* extension data; empty until the hello is made */
+    bool hello_made;      /* with GREASE, or what became of that */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */

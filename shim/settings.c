@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/settings_values.h"
 
-#include <gnutls/gnutls.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "ech/config.h"
 #include "shim/journal.h"
 #include "shim/names_wanted.h"
 #include "shim/ports.h"
@@ -155,89 +153,13 @@ void shim_settings_ports(struct shim_settings *settings,
     }
 }
 
-enum ech_status shim_settings_base64(const char *base64, uint8_t **list, size_t *length)
-{
-    gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
-                              .size = (unsigned)strlen(base64)};
-    gnutls_datum_t decoded = {0};
-    if (encoded.size == 0) {
-        return ECH_ERR_DECODE;
-    }
-    int result = gnutls_base64_decode2(&encoded, &decoded);
-    if (result != GNUTLS_E_SUCCESS) {
-        return result == GNUTLS_E_MEMORY_ERROR ? ECH_ERR_NOMEM : ECH_ERR_DECODE;
-    }
-    enum ech_status status = ECH_ERR_DECODE;
-    if (decoded.size > 0) {
-        *list = malloc(decoded.size);
-        status = ECH_ERR_NOMEM;
-    }
-    if (decoded.size > 0 && *list != NULL) {
-        memcpy(*list, decoded.data, decoded.size);
-        *length = decoded.size;
-        status = ech_config_list_check(bytes_of(*list, *length));
-    }
-    gnutls_free(decoded.data);
-    if (status != ECH_OK && decoded.size > 0) {
-        free(*list);
-        *list = NULL;
-    }
-    return status;
-}
-
 /* ---- the others, one function each ---- */
-
-/* ECH_ERR_DECODE: not a list; ECH_ERR_NOMEM, which is nothing to blame the value for. */
-static enum ech_status add_static_config(struct shim_settings *settings, const char *item)
-{
-    /* Base64 may end in '='; in NAME=BASE64 the first one ends the name, and no name is Base64 up
-     * to its own padding. */
-    const char *equals = strchr(item, '=');
-    bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
-    struct shim_static_config one = {0};
-    if (named && equals == item) {
-        return ECH_ERR_DECODE;
-    }
-    struct shim_static_config *grown =
-        reallocarray(settings->static_configs, settings->static_config_count + 1, sizeof *grown);
-    if (grown == NULL) {
-        return ECH_ERR_NOMEM;
-    }
-    settings->static_configs = grown;
-    enum ech_status status =
-        shim_settings_base64(named ? equals + 1 : item, &one.ech_config_list, &one.length);
-    if (status == ECH_OK && named) {
-        one.name = strndup(item, (size_t)(equals - item));
-        status = one.name != NULL ? ECH_OK : ECH_ERR_NOMEM;
-    }
-    grown[settings->static_config_count++] = one;
-    return status;
-}
 
 static enum ech_status parse_config_list(const struct source *source)
 {
-    struct shim_settings *settings = source->settings;
     const struct shim_conf_entry *entry = entry_of(source, SHIM_CONF_CONFIG_LIST);
-    if (entry == NULL) {
-        return ECH_OK;
-    }
-    settings->config_list_given = true;
-    char *copy = strdup(entry->value);
-    if (copy == NULL) {
-        return ECH_ERR_NOMEM;
-    }
-    char *rest = copy;
-    enum ech_status status = ECH_OK;
-    for (char *item = strsep(&rest, ","); item != NULL && status == ECH_OK;
-         item = strsep(&rest, ",")) {
-        status = add_static_config(settings, item);
-        if (status != ECH_OK && status != ECH_ERR_NOMEM) {
-            shim_settings_problem(source->problems, entry, item, "no config is used for any name");
-        }
-    }
-    settings->config_list_usable = status == ECH_OK;
-    free(copy);
-    return status == ECH_ERR_NOMEM ? status : ECH_OK;
+    return entry == NULL ? ECH_OK
+                         : shim_settings_config_list(source->settings, source->problems, entry);
 }
 
 /* It becomes the first one. */
@@ -363,11 +285,7 @@ enum ech_status shim_settings_parse(struct shim_settings *settings, const struct
 
 void shim_settings_free(struct shim_settings *settings)
 {
-    for (size_t i = 0; i < settings->static_config_count; i++) {
-        free(settings->static_configs[i].name);
-        free(settings->static_configs[i].ech_config_list);
-    }
-    free(settings->static_configs);
+    shim_settings_config_list_free(settings);
     shim_settings_hosts_free(settings);
     free(settings->resolvers);
     free(settings->ca_file);

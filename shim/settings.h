@@ -15,17 +15,14 @@
 #include "ech/wire.h"
 #include "shim/conf.h"
 #include "shim/mode.h"
+#include "shim/table.h"
 
 enum { SHIM_PORTS_MAX = 64 };
 
 enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
 
-/* One item of ECHSHIM_CONFIG_LIST. All owned by the settings. */
-struct shim_static_config {
-    char *name; /* NULL: for every name */
-    uint8_t *ech_config_list;
-    size_t length; /* octets */
-};
+/* One name of ECHSHIM_CONFIG_LIST; shim/settings_list.c's. */
+struct shim_static_config;
 
 struct shim_resolver_setting {
     const char *text; /* borrowed from the conf; NULL: nobody says any */
@@ -48,17 +45,18 @@ struct shim_settings {
     size_t resolver_count;
     bool names_protected;    /* of the program, some or all must not be asked for in clear */
     bool config_list_given;  /* then there is no DNS */
-    bool config_list_usable; /* false: it did not parse; then no config is used for any name */
+    bool config_list_usable; /* false: an item without a name, or with one that cannot be read, is
+                                broken; then names without an item of their own are refused */
     bool retry;              /* the hidden retry after a rejection */
     bool grease;             /* GREASE ECH where there is no config; mode grease always does it */
     bool private;            /* ECH also where a private address did not come from the resolver that
                                 gave the ECHConfig */
     enum shim_log_level log_level;
-    int report_fd;       /* of fd:N, else -1 */
-    bool report_journal; /* journald: to the journal of the system */
-    char *report;        /* path, or NULL for none or where one of the two is set */
-    struct shim_static_config *static_configs;
-    size_t static_config_count;
+    int report_fd;                       /* of fd:N, else -1 */
+    bool report_journal;                 /* journald: to the journal of the system */
+    char *report;                        /* path, or NULL for none or where one of the two is set */
+    struct shim_table static_configs;    /* by name */
+    struct shim_static_config *for_all;  /* NULL: none */
     struct shim_host_value *host_values; /* one for each entry of the conf, or NULL: no host has
                                             settings of its own */
     char *ca_file;                       /* trust anchors for public_name; NULL: the system's */

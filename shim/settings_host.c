@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
 
-#include "dns/host_name.h"
 #include "shim/settings_values.h"
 
 struct shim_host_value {
@@ -29,11 +28,8 @@ static enum ech_status read_value(struct shim_settings *settings,
         status = shim_settings_resolver(settings, problems, entry, &value->resolver);
         break;
     case SHIM_CONF_CONFIG_LIST:
-        status = shim_settings_base64(entry->value, &value->ech_config_list, &value->length);
-        if (status != ECH_OK && status != ECH_ERR_NOMEM) {
-            shim_settings_problem(problems, entry, entry->value, "no config is used for this host");
-            status = ECH_OK;
-        }
+        status =
+            shim_settings_host_config(problems, entry, &value->ech_config_list, &value->length);
         break;
     case SHIM_CONF_RETRY:
     case SHIM_CONF_GREASE:
@@ -82,23 +78,6 @@ void shim_settings_hosts_free(struct shim_settings *settings)
     free(settings->host_values);
 }
 
-/* The ECHConfigList of ECHSHIM_CONFIG_LIST for a name: its own item, else the one for every name.
- */
-static struct bytes static_config(const struct shim_settings *settings, const char *host)
-{
-    struct bytes for_all = {0};
-    for (size_t i = 0; i < settings->static_config_count; i++) {
-        const struct shim_static_config *one = &settings->static_configs[i];
-        if (one->name != NULL && dns_host_equal(one->name, host)) {
-            return bytes_of(one->ech_config_list, one->length);
-        }
-        if (one->name == NULL) {
-            for_all = bytes_of(one->ech_config_list, one->length);
-        }
-    }
-    return for_all;
-}
-
 /* What a section says of this host; NULL: none has a say. */
 static const struct shim_host_value *value_of(const struct shim_settings *settings,
                                               enum shim_conf_key key, const char *host)
@@ -138,9 +117,8 @@ void shim_settings_of_host(const struct shim_settings *settings, const char *hos
         .grease = settings->grease,
         .private = settings->private,
         .config_list_given = settings->config_list_given,
-        .config_list_usable = settings->config_list_usable,
-        .config_list = static_config(settings, name),
     };
+    out->config_list_usable = shim_settings_static_config(settings, name, &out->config_list);
     if (settings->host_values != NULL && *name != '\0') {
         apply_sections(settings, name, out);
     }

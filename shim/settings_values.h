@@ -30,8 +30,25 @@ void shim_settings_ports(struct shim_settings *settings,
                          const struct shim_conf_entry *entry);
 /* A checked ECHConfigList, to be freed. ECH_ERR_DECODE: not a list; ECH_ERR_NOMEM, which is nothing
  * to blame the value for. */
-ECH_MUST_USE enum ech_status shim_settings_base64(const char *base64, uint8_t **list,
-                                                  size_t *length);
+ECH_MUST_USE enum ech_status shim_settings_base64(const char *base64, size_t base64_length,
+                                                  uint8_t **list, size_t *length);
+
+/* ---- shim/settings_list.c: configs by hand ---- */
+
+/* For all hosts, with names. ECH_ERR_NOMEM. */
+ECH_MUST_USE enum ech_status
+shim_settings_config_list(struct shim_settings *settings,
+                          const struct shim_settings_problems *problems,
+                          const struct shim_conf_entry *entry);
+/* For one host, without a name. *list stays NULL if it cannot be used, which is told.
+ * ECH_ERR_NOMEM. */
+ECH_MUST_USE enum ech_status
+shim_settings_host_config(const struct shim_settings_problems *problems,
+                          const struct shim_conf_entry *entry, uint8_t **list, size_t *length);
+/* What holds for a host in its normal form: usable, and the list, which may be empty. */
+bool shim_settings_static_config(const struct shim_settings *settings, const char *host,
+                                 struct bytes *list);
+void shim_settings_config_list_free(struct shim_settings *settings);
 
 /* What the sections of hosts say. ECH_ERR_NOMEM. */
 ECH_MUST_USE enum ech_status shim_settings_hosts(struct shim_settings *settings,

@@ -79,12 +79,12 @@ bool stub_off(void);
 
 /*
  * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
- * be loaded. A failure is said once on standard error.
+ * be loaded. A failure is said once on standard error; the attempt is made again after a second.
  */
 const struct shim_engine *stub_engine(void);
 /* The same without loading: what hooks on the data path ask. */
 const struct shim_engine *stub_engine_if_loaded(void);
-/* True if it cannot be loaded. */
+/* True if it could not be loaded so far. */
 bool stub_engine_missing(void);
 /* True if TLS has to be refused because strict mode has no engine. */
 bool stub_must_refuse(void);
@@ -109,6 +109,8 @@ struct stub_once {
         .once = PTHREAD_ONCE_INIT                                                                  \
     }
 void stub_once(struct stub_once *once, void (*make)(void));
+/* It was done, and is to be done anew by the next call. */
+void stub_once_again(struct stub_once *once);
 
 /* ---- stub_company.c ---- */
 

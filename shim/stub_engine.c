@@ -9,14 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 #include "shim/stub_output.h"
 
 #define ENGINE_NAME "libechshim-engine.so"
 
-enum { PATH_SIZE = 4096 };
+enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
 
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
@@ -47,6 +49,13 @@ void stub_once(struct stub_once *once, void (*make)(void))
         atomic_store_explicit(&once->done, true, memory_order_release);
         shim_hold_end(&hold);
     }
+}
+
+void stub_once_again(struct stub_once *once)
+{
+    static const pthread_once_t again = PTHREAD_ONCE_INIT;
+    __atomic_store_n(&once->once, again, __ATOMIC_RELEASE);
+    atomic_store_explicit(&once->done, false, memory_order_release);
 }
 
 #define CALL_REAL(name, ...)                                                                       \
@@ -121,10 +130,15 @@ static atomic_bool failed;
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
 
-/* One write, for the host's standard error is not ours to interleave with. */
+/* One write, for the host's standard error is not ours to interleave with. The first attempt tells;
+ * those that follow would say the same. */
 static void say_once(const char *why)
 {
-    char line[PATH_SIZE];
+    static atomic_bool said;
+    if (atomic_load(&said)) {
+        return;
+    }
+    char line[LINE_SIZE];
     const char *then = "TLS goes on without ECH";
     if (stub_mode() == SHIM_MODE_STRICT) {
         then = "TLS connections are refused";
@@ -137,8 +151,22 @@ static void say_once(const char *why)
     if (length > 0) {
         size_t octets = (size_t)length < sizeof line ? (size_t)length : sizeof line - 1;
         const struct iovec whole = {.iov_base = line, .iov_len = octets};
-        stub_complain(&whole, 1);
+        atomic_store(&said, stub_complain(&whole, 1));
     }
+}
+
+/* "FOLDER/libechshim-engine.so" beside `stub`, to be freed; NULL for want of memory. On the heap:
+ * the stack of a thread may be smaller than a path. */
+static char *path_beside(const char *stub)
+{
+    const char *slash = strrchr(stub, '/');
+    size_t folder = slash != NULL ? (size_t)(slash - stub) + 1 : 0;
+    char *path = malloc(folder + sizeof ENGINE_NAME);
+    if (path != NULL) {
+        memcpy(path, stub, folder);
+        memcpy(path + folder, ENGINE_NAME, sizeof ENGINE_NAME);
+    }
+    return path;
 }
 
 /* The engine lies next to the stub; where that fails (an odd LD_PRELOAD, a changed root) in the
@@ -151,18 +179,12 @@ static void *open_engine(char *why, size_t why_size)
         return NULL;
     }
     Dl_info info;
-    char path[PATH_SIZE];
     if (dladdr(&offer, &info) != 0 && info.dli_fname != NULL) {
-        const char *slash = strrchr(info.dli_fname, '/');
-        int folder = slash != NULL ? (int)(slash - info.dli_fname) : 0;
-        int length = slash != NULL ? snprintf(path, sizeof path, "%.*s/%s", folder, info.dli_fname,
-                                              ENGINE_NAME)
-                                   : snprintf(path, sizeof path, "%s", ENGINE_NAME);
-        if (length > 0 && (size_t)length < sizeof path) {
-            void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
-            if (handle != NULL) {
-                return handle;
-            }
+        char *path = path_beside(info.dli_fname);
+        void *handle = path != NULL ? real_dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+        free(path);
+        if (handle != NULL) {
+            return handle;
         }
     }
     const char *error = dlerror();
@@ -170,9 +192,32 @@ static void *open_engine(char *why, size_t why_size)
     return real_dlopen(SHIM_LIBDIR "/" ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
 }
 
+/* What was wanting (descriptors, memory) may be there later. Until then TLS goes on as the mode
+ * says.
+ */
+enum { RETRY_SECONDS = 1 };
+
+static atomic_llong retry_at; /* monotonic, in seconds; 0: it has not failed */
+
+static long long seconds_now(void)
+{
+    struct timespec now = {0};
+    (void)clock_gettime(CLOCK_MONOTONIC, &now);
+    return (long long)now.tv_sec + 1; /* never 0 */
+}
+
+/* True for one thread, once the time has come. A program that has locked itself in must not be made
+ * to open files. */
+static bool may_retry(void)
+{
+    long long at = atomic_load(&retry_at);
+    return at != 0 && !stub_locked() && seconds_now() >= at &&
+           atomic_compare_exchange_strong(&retry_at, &at, 0);
+}
+
 static void load_engine(void)
 {
-    char why[PATH_SIZE / 2] = "";
+    char why[WHY_SIZE] = "";
     int saved = errno;
     struct stub_inside entered;
     stub_enter(&entered); /* constructors of the engine's libraries may call what we hook */
@@ -190,10 +235,11 @@ static void load_engine(void)
     stub_leave(&entered);
     if (engine == NULL) {
         say_once(why);
-        atomic_store(&failed, true);
+        atomic_store(&retry_at, seconds_now() + RETRY_SECONDS);
     } else {
         atomic_store_explicit(&loaded, engine, memory_order_release);
     }
+    atomic_store(&failed, engine == NULL);
     errno = saved;
 }
 
@@ -207,6 +253,9 @@ const struct shim_engine *stub_engine(void)
     static struct stub_once once = STUB_ONCE_INIT;
     if (inside || stub_off()) {
         return NULL;
+    }
+    if (may_retry()) {
+        stub_once_again(&once);
     }
     stub_once(&once, load_engine);
     return stub_engine_if_loaded();

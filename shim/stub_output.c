@@ -111,7 +111,7 @@ void stub_log_line(const struct iovec *parts, int count)
     (void)put(log_file.path != NULL ? &log_file : &standard_error, parts, count);
 }
 
-void stub_complain(const struct iovec *parts, int count)
+bool stub_complain(const struct iovec *parts, int count)
 {
-    (void)put(&standard_error, parts, count);
+    return put(&standard_error, parts, count);
 }

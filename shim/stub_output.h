@@ -28,8 +28,9 @@ void stub_report_count_lost(void);
 
 /* A line of the log, whatever its level; to ECHSHIM_LOG_FILE or standard error. */
 void stub_log_line(const struct iovec *parts, int count);
-/* A line that nobody asked for, on standard error: settings that cannot be used, no engine. */
-void stub_complain(const struct iovec *parts, int count);
+/* A line that nobody asked for, on standard error: settings that cannot be used, no engine. False:
+ * it could not be written. */
+bool stub_complain(const struct iovec *parts, int count);
 
 /*
  * From now on nothing is written: the program has given up the system calls for it (seccomp). Lines

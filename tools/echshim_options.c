@@ -9,6 +9,7 @@
 
 #include "dns/resolver.h"
 #include "ech/config.h"
+#include "shim/config_list.h"
 #include "shim/journal.h"
 #include "shim/ports.h"
 #include "tools/echshim.h"
@@ -83,10 +84,9 @@ static const char *check_log(const char *value)
 }
 
 /* One list in Base64. */
-static const char *check_config_item(const char *base64)
+static const char *check_config_item(const char *base64, size_t length)
 {
     struct base64_decode_ctx context;
-    size_t length = strlen(base64);
     size_t octets = BASE64_DECODE_LENGTH(length);
     uint8_t *list = malloc(octets + 1);
     if (list == NULL) {
@@ -106,19 +106,15 @@ static const char *check_config_item(const char *base64)
 
 static const char *check_configs(const char *value)
 {
-    char *copy = strdup(value);
-    char *rest = copy;
-    const char *problem = copy == NULL ? "there is no memory for it" : NULL;
-    for (char *item = strsep(&rest, ","); item != NULL && problem == NULL;
-         item = strsep(&rest, ",")) {
-        /* As in shim/settings.c: Base64 may end in '='. */
-        char *equals = strchr(item, '=');
-        bool named = equals != NULL && equals[1] != '\0' && equals[1] != '=';
-        problem = named && equals == item ? "a name is missing before the ="
-                                          : check_config_item(named ? equals + 1 : item);
+    struct shim_config_item item;
+    const char *problem = NULL;
+    bool any = false;
+    while (problem == NULL && shim_config_list_next(&value, &item)) {
+        problem = item.problem != NULL ? item.problem
+                                       : check_config_item(item.base64, item.base64_length);
+        any = true;
     }
-    free(copy);
-    return problem;
+    return any ? problem : "it is empty";
 }
 
 static const char *check_readable(const char *value)

@@ -20,7 +20,7 @@ $(BUILD)/tools/reason_table.o: $(BUILD)/tools/reason_table.c
 
 # The launcher has to start fast: nothing that needs a cryptographic library.
 $(BUILD)/echshim: $(call obj,$(wildcard tools/echshim*.c) $(addprefix tools/,say.c configured.c code_points.c elf_needed.c tls_marks.c) \
-                             $(addprefix shim/,mode.c ports.c image.c reach.c report.c journal.c) $(CONF_SRC) ech/config.c ech/wire.c dns/resolver.c dns/resolv_conf.c)
+                             $(addprefix shim/,mode.c ports.c image.c reach.c report.c journal.c) $(CONF_SRC) ech/config.c ech/wire.c dns/resolver.c dns/resolv_conf.c dns/name.c shim/config_list.c)
 $(addprefix $(BUILD)/tools/,echshim.o echdig.o echprobe.o): CPPFLAGS += -DECHSHIM_VERSION='"$(VERSION)"'
 
 # Where the libraries are installed: another LIBDIR makes another program.

@@ -209,7 +209,7 @@ Test(interface, unknown_mode_is_strict)
 Test(interface, bad_resolver_asks_nobody)
 {
     check_message("ECHSHIM_RESOLVER=udp://dns.example", MODE_OPPORTUNISTIC, "nobody is asked",
-                  "grease", "settings");
+                  "refused", "settings");
 }
 
 /* It may be an encrypted one, misspelt: then the names must not go out in clear. */
@@ -229,16 +229,36 @@ Test(interface, bad_resolver_strict)
                   "settings");
 }
 
-Test(interface, bad_config_list_is_no_config)
+/* Whoever set it wants ECH: the name does not go out in the clear for a typing error. */
+Test(interface, bad_config_list_is_refused)
 {
     check_message("ECHSHIM_CONFIG_LIST=AAj+CgAEAAAA", MODE_OPPORTUNISTIC,
-                  "no config is used for any name", "grease", "settings");
+                  "handshakes with hosts that have no config of their own are refused", "refused",
+                  "settings");
 }
 
 Test(interface, bad_config_list_strict)
 {
-    check_message("ECHSHIM_CONFIG_LIST=a.example=???", STRICT, "no config is used for any name",
-                  "refused", "settings");
+    check_message("ECHSHIM_CONFIG_LIST=" INNER_NAME "=???", STRICT,
+                  "handshakes with this host are refused", "refused", "settings");
+}
+
+Test(interface, a_config_list_as_in_a_zone_file)
+{
+    check_message("ECHSHIM_CONFIG_LIST=ech=AAj+CgAEAAAAAA==", MODE_OPPORTUNISTIC,
+                  "is how a zone file has it", "refused", "settings");
+}
+
+Test(interface, a_config_list_with_a_port)
+{
+    check_message("ECHSHIM_CONFIG_LIST=" INNER_NAME ":443=AAj+CgAEAAAAAA==", MODE_OPPORTUNISTIC,
+                  "a name has no scheme, port or path", "refused", "settings");
+}
+
+/* Blanks and a dot are meant as well as without. */
+Test(interface, a_config_with_blanks_and_a_dot)
+{
+    check_configs(" other.example.org=AAj+CgAEAAAAAA== , " INNER_NAME ". = %s ", "accepted", NULL);
 }
 
 Test(interface, bad_timeout)

@@ -16,8 +16,7 @@ static const struct shim_policy_facts usual = {
 };
 
 static const enum shim_search fruitless[] = {SHIM_SEARCH_NO_RECORD, SHIM_SEARCH_ELSEWHERE,
-                                             SHIM_SEARCH_UNUSABLE, SHIM_SEARCH_FAILED,
-                                             SHIM_SEARCH_BAD_SETTINGS};
+                                             SHIM_SEARCH_UNUSABLE, SHIM_SEARCH_FAILED};
 
 static void decides(const struct shim_policy_facts *facts, enum shim_action action)
 {

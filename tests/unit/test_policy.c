@@ -92,7 +92,7 @@ Test(policy, what_was_found)
                 {SHIM_SEARCH_UNUSABLE, SHIM_ACTION_PLAIN, "no_usable_config"},
                 {SHIM_SEARCH_DISABLED, SHIM_ACTION_PLAIN, "disabled"},
                 {SHIM_SEARCH_FAILED, SHIM_ACTION_PLAIN, "lookup_failed"},
-                {SHIM_SEARCH_BAD_SETTINGS, SHIM_ACTION_PLAIN, "settings"},
+                {SHIM_SEARCH_BAD_SETTINGS, SHIM_ACTION_REFUSE, "settings"},
                 {SHIM_SEARCH_PRIVATE_NAME, SHIM_ACTION_PLAIN, "private_name"},
                 {SHIM_SEARCH_PRIVATE_ADDRESS, SHIM_ACTION_PLAIN, "private_address"},
                 {SHIM_SEARCH_TUNNEL, SHIM_ACTION_PLAIN, "tunnel"},
@@ -210,6 +210,9 @@ Test(policy, ech_75_ech_76_who_is_not_authenticated_does_not_count)
     check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
     facts.disabled = true;
     facts.no_connection = "descriptor_shared";
+    check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
+    /* Nor is it said that only a setting stood in the way. */
+    facts.retry = false;
     check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
 }
 

@@ -168,20 +168,97 @@ Test(settings, config_list)
     settings_rig_free(&settings);
 }
 
-Test(settings, bad_config_list_is_none_for_any_name)
+static bool usable_for(const struct shim_settings *settings, const char *host)
 {
-    static const char *const bad[] = {"AAj+CgAEAAAAA",
-                                      "a.example=",
-                                      "=" UNKNOWN,
-                                      "a.example=???",
-                                      ",",
-                                      UNKNOWN ",",
-                                      "AAAA",
-                                      "a.example=" UNKNOWN ",b.example=AA=="};
+    struct shim_host_settings own;
+    shim_settings_of_host(settings, host, &own);
+    return own.config_list_given && own.config_list_usable;
+}
+
+/* How people write what is meant all the same. */
+Test(settings, config_list_spellings)
+{
+    static const char *const good[] = {
+        " a.example=" UNKNOWN,
+        "a.example = " UNKNOWN " ",
+        "A.Example.=" UNKNOWN,
+        "\ta.example=" UNKNOWN ",",
+        "a.example=" UNKNOWN ", a.example.=" UNKNOWN,
+        "b.example=" UNKNOWN " ,\n a.example=" UNKNOWN,
+        UNKNOWN " ",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        struct shim_settings settings = PARSE(0, "ECHSHIM_CONFIG_LIST", good[i]);
+        cr_assert(usable_for(&settings, "a.example"), "%s", good[i]);
+        cr_assert_eq(config_of(&settings, "a.example"), 10, "%s", good[i]);
+        cr_assert_eq(config_of(&settings, "a.example."), 10, "%s", good[i]);
+        settings_rig_free(&settings);
+    }
+}
+
+/* It cannot be told which name is meant: no name may go out in the clear for it, but for those that
+ * have an item of their own. */
+Test(settings, config_list_items_that_match_nothing)
+{
+    static const char *const bad[] = {
+        "ech=" UNKNOWN,
+        "ECH = " UNKNOWN,
+        "=" UNKNOWN,
+        "https://a.example=" UNKNOWN,
+        "https://a.example/=" UNKNOWN,
+        "a.example:443=" UNKNOWN,
+        "192.0.2.1=" UNKNOWN,
+        "2001:db8::1=" UNKNOWN,
+        "[2001:db8::1]=" UNKNOWN,
+        "*.a.example=" UNKNOWN,
+        "*=" UNKNOWN,
+        "a..example=" UNKNOWN,
+        "a.example..=" UNKNOWN,
+        ".a.example=" UNKNOWN,
+        "a b.example=" UNKNOWN,
+        "b\xc3\xbc"
+        "cher.example=" UNKNOWN,
+        "_443._https.a.example=" UNKNOWN,
+        "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa.example=" UNKNOWN,
+        "AAj+CgAEAAAAA",
+        "AAAA",
+        "\"" UNKNOWN "\"",
+        "-----BEGIN ECHCONFIG-----\n" UNKNOWN "\n-----END ECHCONFIG-----",
+    };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", bad[i]);
-        cr_assert(settings.config_list_given);
-        cr_assert_not(settings.config_list_usable, "%s", bad[i]);
+        char list[512];
+        (void)snprintf(list, sizeof list, "good.example=" UNKNOWN ",%s", bad[i]);
+        struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", list);
+        cr_assert_not(usable_for(&settings, "a.example"), "%s", bad[i]);
+        cr_assert_not(usable_for(&settings, ""), "%s", bad[i]);
+        cr_assert(usable_for(&settings, "good.example"), "%s", bad[i]);
+        settings_rig_free(&settings);
+    }
+    struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", " , ,");
+    cr_assert_not(usable_for(&settings, "a.example"));
+    settings_rig_free(&settings);
+}
+
+/* That name is refused, and others go on. */
+Test(settings, config_list_items_that_are_broken)
+{
+    static const char *const bad[] = {
+        "a.example=",
+        "a.example=???",
+        "a.example=AA==",
+        "a.example=ech=" UNKNOWN,
+        "a.example=\"" UNKNOWN "\"",
+        "a.example=" UNKNOWN ",A.EXAMPLE.=AAj+CgAEAAAAAQ==",
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char list[512];
+        (void)snprintf(list, sizeof list, "%s,good.example=" UNKNOWN, bad[i]);
+        struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", list);
+        cr_assert_not(usable_for(&settings, "a.example"), "%s", bad[i]);
+        cr_assert(usable_for(&settings, "good.example"), "%s", bad[i]);
+        cr_assert_eq(config_of(&settings, "good.example"), 10, "%s", bad[i]);
+        cr_assert(usable_for(&settings, "b.example"), "%s", bad[i]);
+        cr_assert_eq(config_of(&settings, "b.example"), 0, "%s", bad[i]);
         settings_rig_free(&settings);
     }
 }

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What runs out in the program, or ends while we wait, must cost it no more than that: descriptors
+ * and memory when the engine is loaded; the moment between a look-up and the hello. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(limits, .fini = world_end, .timeout = 120);
+
+#define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
+#define STRICT "ECHSHIM_MODE=strict"
+
+/* For python3. */
+#define GUEST(text)                                                                                \
+    "cat >guest.py <<'END'\n"                                                                      \
+    "import os, resource, socket, ssl, sys, threading, time, urllib.request as r\n"                \
+    "def fetch():\n"                                                                               \
+    "    try:\n"                                                                                   \
+    "        return r.urlopen('" URL "').read().decode()\n"                                        \
+    "    except OSError as e:\n"                                                                   \
+    "        return 'failed ' + str(e)\n" text "END\n/usr/bin/python3 guest.py"
+
+/* No descriptor is left for the engine's file at the first context; there are some later. */
+#define EXHAUSTED                                                                                  \
+    "ssl.SSLSocket, socket.getaddrinfo\n"                                                          \
+    "soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"                                    \
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (3, hard))\n"                                      \
+    "try:\n"                                                                                       \
+    "    ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)\n"                                                \
+    "except Exception as e:\n"                                                                     \
+    "    print('context:', e)\n"                                                                   \
+    "resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))\n"
+
+Test(limits, no_descriptor_for_the_engine_once)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, NULL,
+                    GUEST(EXHAUSTED "time.sleep(2.1)\nprint(fetch())\nprint(fetch())\n"));
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 2);
+}
+
+/* Until then strict mode refuses. */
+Test(limits, no_descriptor_for_the_engine_in_strict_mode)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA(STRICT),
+        GUEST(EXHAUSTED "print('at once:', fetch())\ntime.sleep(2.1)\nprint(fetch())\n"));
+    expect_exit(&result, 0, HELLO);
+    cr_assert_not_null(strstr(result.out, "at once: failed"), "%s", result.out);
+    world_expect_accepted(world, 1);
+}
+
+/*
+ * One thread's look-up takes its time and finds no record; meanwhile an attempt with ECH of another
+ * fails. The first one's hello would be the weaker attempt that an attacker waits for. The question
+ * for port 8443 goes to somebody who does not answer it.
+ */
+#define SLOW_QUESTION                                                                              \
+    "  local-zone: '_8443._https." INNER_NAME ".' transparent\n"                                   \
+    "forward-zone:\n  name: '_8443._https." INNER_NAME ".'\n  forward-addr: 127.0.0.9\n"
+
+static void check_failure_meanwhile(const char *shake)
+{
+    char command[4096];
+    struct world *world = world_start(&(struct world_options){
+        .stale_config = true, .public_certificate = "inner", .dns_lines = SLOW_QUESTION});
+    snprintf(command, sizeof command,
+             GUEST("silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                   "silent.bind(('127.0.0.9', 53))\n"
+                   "listener = socket.create_server(('127.0.0.1', 8443))\n"
+                   "slow = %s\n"
+                   "peer, _ = listener.accept()\n"
+                   "silent.settimeout(10)\n"
+                   "silent.recv(512)\n"
+                   "print('fast:', fetch())\n"
+                   "peer.settimeout(10)\n"
+                   "got = peer.recv(4096)\n"
+                   "print('leaked' if b'" INNER_NAME "' in got else 'kept', len(got))\n"),
+             shake);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_PORTS=443,8443"), command);
+    expect_exit(&result, 0, "kept 0");
+    world_expect_hidden(world);
+    cr_assert_eq(world_report_count(world, "refused"), 1);
+}
+
+/* In one process. */
+Test(limits, an_attempt_fails_while_another_thread_looks_up)
+{
+    check_failure_meanwhile("threading.Thread(target=lambda: r.urlopen('https://" INNER_NAME
+                            ":8443/'), daemon=True)\n"
+                            "slow.start()");
+}
