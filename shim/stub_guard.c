@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/ports.h"
+#include "shim/proxy_request.h"
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
 #include "shim/stub_locked.h"
@@ -396,12 +397,30 @@ static bool refuse_plain_dns(struct stub_attempt *attempt)
                                         : refuse_datagram(attempt, STUB_SIGHT_NAMES);
 }
 
+/* A hello that a SOCKS5 proxy is to pass on to a watched port. */
+static bool is_for_proxy(struct stub_attempt *attempt)
+{
+    uint8_t octets[SHIM_PROXY_DATAGRAM_HEADER_MAX + SHIM_HELLO_DATAGRAM];
+    size_t length = stub_attempt_copy(attempt, 0, octets, sizeof octets);
+    size_t header;
+    uint16_t port;
+    if (!shim_proxy_datagram(octets, length, &header, &port) || !stub_port_watched(port) ||
+        !shim_hello_in_datagram(octets + header, length - header)) {
+        return false;
+    }
+    attempt->port = port;
+    return true;
+}
+
 static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 {
     uint8_t octets[SHIM_HELLO_DATAGRAM];
-    if ((work & STUB_GUARD_MODES) == 0 ||
-        !shim_hello_in_datagram(octets, stub_attempt_copy(attempt, 0, octets, sizeof octets)) ||
-        !goes_to_watched(attempt, work)) {
+    if ((work & STUB_GUARD_MODES) == 0) {
+        return true;
+    }
+    bool hello =
+        shim_hello_in_datagram(octets, stub_attempt_copy(attempt, 0, octets, sizeof octets));
+    if (!(hello ? goes_to_watched(attempt, work) : is_for_proxy(attempt))) {
         return true;
     }
     attempt->socket = stub_socket_of(attempt->fd);

@@ -4,7 +4,8 @@ waiting for an answer, and prints "sent", or "refused" where the connection was 
 
 WAY: parts (a write for each), whole (one write), octets (one for each octet), writev, dup (the hello by a
 duplicate), apart (the request by a duplicate that is closed), threads (each part by another thread), stdio (the parts by
-the C library's own), fastopen (no connect)."""
+the C library's own), fastopen (no connect), datagram (one, with the beginning of a QUIC packet behind
+the parts)."""
 import ctypes
 import os
 import socket
@@ -40,7 +41,14 @@ def by_threads(fd, parts):
         thread.join()
 
 
+def send_datagram(peer, parts):
+    packet = b"\xc0\0\0\0\1\x08" + os.urandom(8) + b"\0" + os.urandom(1200)
+    socket.socket(type=socket.SOCK_DGRAM).sendto(b"".join(parts) + packet, peer)
+
+
 def send(peer, way, parts):
+    if way == "datagram":
+        return send_datagram(peer, parts)
     connection = socket.socket()
     if way == "fastopen":
         connection.sendto(b"".join(parts), socket.MSG_FASTOPEN, peer)
@@ -77,7 +85,7 @@ def main():
     try:
         send(peer, sys.argv[3], parts)
         print("sent")
-    except ConnectionAbortedError:
+    except (ConnectionAbortedError, PermissionError):
         print("refused")
 
 

@@ -490,6 +490,18 @@ Test(tunnels, what_goes_to_other_ports)
     cr_assert_str_eq(world_read(world, "report", NULL), "");
 }
 
+/* What a SOCKS5 proxy is to pass on (RFC 1928, 7). */
+Test(tunnels, datagrams_for_a_proxy)
+{
+    struct world *world = start_sink();
+    expect_refused(world, "datagram", "\\0\\0\\0\\x01\\x7f\\0\\0\\x01\\x01\\xbb");
+    expect_refused(world, "datagram", "\\0\\0\\0\\x03\\x09a.example\\x01\\xbb");
+    expect_report(world, 2, "refused", "quic");
+    expect_report_text(world, "port", "443");
+    expect_sent(world, "datagram", "\\0\\0\\0\\x01\\x7f\\0\\0\\x01\\x20\\xfb");
+    expect_sent(world, "datagram", "");
+}
+
 /* Without strict mode it passes, and is told with the port that was asked for. */
 Test(tunnels, a_hello_that_is_only_told)
 {
