@@ -2,7 +2,6 @@
 /* The table of connections: see shim/stub_connections.h. */
 #include <errno.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/resource.h>
 
 #include "shim/socket_identity.h"
@@ -10,14 +9,26 @@
 
 /* ---- the table ---- */
 
-/* Segments of doubling size, each with a window of places for a socket. The first one is always
- * there; the others are mapped when they are needed, and stay. */
-enum { FIRST_SEGMENT = 256, SEGMENTS = 16, WINDOW = 8 };
-#define FREE UINT64_C(0)
-#define FILLING UINT64_C(1)
+enum { FIRST_COUNT = 256 };
 
-static struct stub_connection first_segment[FIRST_SEGMENT];
-static _Atomic(struct stub_connection *) segments[SEGMENTS] = {first_segment};
+/*
+ * The descriptor leads to it no more: it was closed, or a duplicate holds it. The second is then
+ * not known, and has carried octets already: in strict mode such a connection counts as watched.
+ */
+static bool is_left(const void *place, uint64_t key)
+{
+    const struct stub_connection *connection = place;
+    int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+    return stub_table_key(shim_socket_identity(fd)) != key;
+}
+
+static struct stub_connection first[FIRST_COUNT];
+static struct stub_table table = {
+    .place_size = sizeof *first,
+    .first_count = FIRST_COUNT,
+    .is_left = is_left,
+    .segments = {(unsigned char *)first},
+};
 static atomic_bool lost;
 static _Atomic uint64_t last_target;
 
@@ -26,123 +37,46 @@ bool stub_connections_lost(void)
     return atomic_load_explicit(&lost, memory_order_relaxed);
 }
 
-static size_t size_of(size_t segment)
-{
-    return (size_t)FIRST_SEGMENT << segment;
-}
-
-static struct stub_connection *place_of(struct stub_connection *places, size_t segment,
-                                        uint64_t socket, size_t i)
-{
-    uint64_t hash = (socket * UINT64_C(0x9e3779b97f4a7c15)) >> 32;
-    return &places[(hash + i) & (size_of(segment) - 1)];
-}
-
 struct stub_connection *stub_connection_find(uint64_t socket, int fd)
 {
-    for (size_t segment = 0; segment < SEGMENTS; segment++) {
-        struct stub_connection *places =
-            atomic_load_explicit(&segments[segment], memory_order_acquire);
-        if (places == NULL) {
-            break;
-        }
-        for (size_t i = 0; i < WINDOW; i++) {
-            struct stub_connection *place = place_of(places, segment, socket, i);
-            if (atomic_load_explicit(&place->socket, memory_order_acquire) == socket) {
-                atomic_store_explicit(&place->fd, fd, memory_order_relaxed);
-                return place;
-            }
-        }
+    struct stub_connection *found = stub_table_find(&table, stub_table_key(socket), NULL, NULL);
+    if (found != NULL) {
+        atomic_store_explicit(&found->fd, fd, memory_order_relaxed);
     }
-    return NULL;
+    return found;
 }
 
-static bool take(struct stub_connection *place, uint64_t from, uint64_t socket, int fd)
+static void fill(struct stub_connection *connection, int fd)
 {
-    if (!atomic_compare_exchange_strong(&place->socket, &from, FILLING)) {
-        return false;
-    }
     static const struct shim_proxy_reader begun;
-    atomic_store_explicit(&place->asked_address, 0, memory_order_relaxed);
-    atomic_store_explicit(&place->target_host, 0, memory_order_relaxed);
-    atomic_store_explicit(&place->sequence, 0, memory_order_relaxed);
-    atomic_store_explicit(&place->fd, fd, memory_order_relaxed);
-    atomic_store_explicit(&place->flags, 0, memory_order_relaxed);
-    atomic_store_explicit(&place->asked_port, 0, memory_order_relaxed);
-    atomic_store_explicit(&place->target_port, 0, memory_order_relaxed);
-    stub_connection_set_reader(place, &begun);
-    atomic_store_explicit(&place->socket, socket, memory_order_release);
-    return true;
-}
-
-/*
- * Its descriptor leads to it no more: it was closed, or a duplicate holds it. The second is then
- * not known, and has carried octets already: in strict mode such a connection counts as watched.
- */
-static bool is_dispensable(const struct stub_connection *place, uint64_t socket)
-{
-    return socket != FREE && socket != FILLING &&
-           shim_socket_identity(atomic_load_explicit(&place->fd, memory_order_relaxed)) != socket;
-}
-
-static struct stub_connection *take_one_of(struct stub_connection *places, size_t segment,
-                                           uint64_t socket, int fd)
-{
-    for (size_t i = 0; i < WINDOW; i++) {
-        struct stub_connection *place = place_of(places, segment, socket, i);
-        uint64_t owner = atomic_load_explicit(&place->socket, memory_order_acquire);
-        if (owner == FREE && take(place, FREE, socket, fd)) {
-            return place;
-        }
-    }
-    for (size_t i = 0; i < WINDOW; i++) {
-        struct stub_connection *place = place_of(places, segment, socket, i);
-        uint64_t owner = atomic_load_explicit(&place->socket, memory_order_acquire);
-        if (is_dispensable(place, owner) && take(place, owner, socket, fd)) {
-            return place;
-        }
-    }
-    return NULL;
-}
-
-/* The next segment; NULL: no memory. */
-static struct stub_connection *add_segment(size_t segment)
-{
-    size_t size = size_of(segment) * sizeof(struct stub_connection);
-    struct stub_connection *seen = NULL;
-    struct stub_connection *fresh =
-        mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (fresh == MAP_FAILED) {
-        return NULL;
-    }
-    if (atomic_compare_exchange_strong(&segments[segment], &seen, fresh)) {
-        return fresh;
-    }
-    (void)munmap(fresh, size);
-    return seen;
+    atomic_store_explicit(&connection->asked_address, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->target_host, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->sequence, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
+    atomic_store_explicit(&connection->flags, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->asked_port, 0, memory_order_relaxed);
+    atomic_store_explicit(&connection->target_port, 0, memory_order_relaxed);
+    stub_connection_set_reader(connection, &begun);
 }
 
 struct stub_connection *stub_connection_open(uint64_t socket, int fd)
 {
-    if (socket == SHIM_SOCKET_UNKNOWN || socket == FREE || socket == FILLING) {
+    if (socket == SHIM_SOCKET_UNKNOWN) {
         return NULL;
     }
     int saved = errno;
-    struct stub_connection *found = stub_connection_find(socket, fd);
-    for (size_t segment = 0; segment < SEGMENTS && found == NULL; segment++) {
-        struct stub_connection *places =
-            atomic_load_explicit(&segments[segment], memory_order_acquire);
-        places = places != NULL ? places : add_segment(segment);
-        if (places == NULL) {
-            break;
+    struct stub_connection *connection = stub_connection_find(socket, fd);
+    if (connection == NULL) {
+        connection = stub_table_take(&table, stub_table_key(socket), NULL);
+        if (connection != NULL) {
+            fill(connection, fd);
+            stub_table_publish(connection, stub_table_key(socket));
+        } else {
+            atomic_store_explicit(&lost, true, memory_order_relaxed);
         }
-        found = take_one_of(places, segment, socket, fd);
-    }
-    if (found == NULL) {
-        atomic_store_explicit(&lost, true, memory_order_relaxed);
     }
     errno = saved;
-    return found;
+    return connection;
 }
 
 /* ---- what is known of one ---- */
@@ -188,18 +122,19 @@ void stub_connection_note_target(struct stub_connection *connection,
                                               (watched ? STUB_CONNECTION_WATCHED : 0U));
 }
 
-/* Looks for a descriptor of the socket, where that under which it was seen last leads elsewhere:
- * proxychains makes its connections under another number. */
-static bool find_descriptor(struct stub_connection *connection, uint64_t socket)
+/* Looks for another descriptor of it: proxychains makes its connections under one that it closes.
+ */
+static bool find_descriptor(struct stub_connection *connection, uint64_t key)
 {
-    enum { SEARCHED_MAX = 65536 };
-    struct rlimit limit = {.rlim_cur = 1024};
+    enum { USUAL_LIMIT = 1024, SEARCHED_MAX = 65536 };
+    struct rlimit limit = {.rlim_cur = USUAL_LIMIT};
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     int end = limit.rlim_cur < SEARCHED_MAX ? (int)limit.rlim_cur : SEARCHED_MAX;
     for (int fd = 0; fd < end; fd++) {
         uint64_t cookie = 0;
         socklen_t length = sizeof cookie;
-        if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 && cookie == socket) {
+        if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 &&
+            stub_table_key(cookie) == key) {
             atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
             return true;
         }
@@ -210,11 +145,8 @@ static bool find_descriptor(struct stub_connection *connection, uint64_t socket)
 /* One that is not is no tunnel any more. */
 static bool is_open(struct stub_connection *connection)
 {
-    uint64_t socket = atomic_load_explicit(&connection->socket, memory_order_acquire);
-    bool open = socket != FREE && socket != FILLING &&
-                (shim_socket_identity(
-                     atomic_load_explicit(&connection->fd, memory_order_relaxed)) == socket ||
-                 find_descriptor(connection, socket));
+    uint64_t key = atomic_load_explicit(&connection->place.key, memory_order_acquire);
+    bool open = !is_left(connection, key) || find_descriptor(connection, key);
     if (!open) {
         atomic_store_explicit(&connection->sequence, 0, memory_order_relaxed);
     }
@@ -237,15 +169,12 @@ struct stub_connection *stub_connection_to(uint64_t host)
 {
     struct stub_connection *newest = NULL;
     int saved = errno;
-    for (size_t segment = 0; segment < SEGMENTS; segment++) {
-        struct stub_connection *places =
-            atomic_load_explicit(&segments[segment], memory_order_acquire);
-        for (size_t i = 0; places != NULL && i < size_of(segment); i++) {
-            struct stub_connection *place = &places[i];
-            if (sequence_of(place) != 0 && is_to(place, host) &&
-                (newest == NULL || sequence_of(place) > sequence_of(newest)) && is_open(place)) {
-                newest = place;
-            }
+    size_t cursor = 0;
+    for (struct stub_connection *place = stub_table_next(&table, &cursor); place != NULL;
+         place = stub_table_next(&table, &cursor)) {
+        if (sequence_of(place) != 0 && is_to(place, host) &&
+            (newest == NULL || sequence_of(place) > sequence_of(newest)) && is_open(place)) {
+            newest = place;
         }
     }
     errno = saved;

@@ -6,7 +6,7 @@
  * one and a reused descriptor is another.
  *
  * Nobody tells us of a connection that was closed. Its place is taken again when another one needs
- * it, but only if to forget it lets nothing pass: see is_dispensable in stub_connections.c.
+ * it, but only if to forget it lets nothing pass: see is_left in stub_connection_table.c.
  */
 #ifndef SHIM_STUB_CONNECTIONS_H
 #define SHIM_STUB_CONNECTIONS_H
@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 
 #include "shim/proxy_request.h"
+#include "shim/stub_table.h"
 
 /* What is known of a connection. Flags are set and never cleared. */
 enum {
@@ -31,7 +32,7 @@ enum {
 enum { STUB_READER_WORDS = (sizeof(struct shim_proxy_reader) + 7) / 8 };
 
 struct stub_connection {
-    _Atomic uint64_t socket;        /* 0: free; 1: being filled in */
+    struct stub_place place;        /* its key is made of the identity */
     _Atomic uint64_t asked_address; /* a hash; 0: not known */
     _Atomic uint64_t target_host;   /* of the last request; shim_proxy_host_hash */
     _Atomic uint64_t reader[STUB_READER_WORDS];

@@ -60,8 +60,17 @@ static bool is_stale(const struct stub_table *table, struct stub_place *place, i
            now - atomic_load_explicit(&place->since, memory_order_relaxed) > table->stale_seconds;
 }
 
-static struct stub_place *take_in(const struct stub_table *table, unsigned number,
-                                  unsigned char *segment, uint64_t key, bool *taken_over)
+static bool may_be_taken(const struct stub_table *table, struct stub_place *place, uint64_t owner,
+                         int64_t now)
+{
+    return owner != STUB_PLACE_FREE && owner != STUB_PLACE_FILLING &&
+           (is_stale(table, place, now) ||
+            (table->is_left != NULL && table->is_left(place, owner)));
+}
+
+/* `used`: those that have an owner, or had one. */
+static struct stub_place *take_of(const struct stub_table *table, unsigned number,
+                                  unsigned char *segment, uint64_t key, bool used)
 {
     size_t count = count_of(table, number);
     size_t start = start_of(key, count);
@@ -69,15 +78,21 @@ static struct stub_place *take_in(const struct stub_table *table, unsigned numbe
     for (size_t j = 0; j < WINDOW; j++) {
         struct stub_place *place = place_at(table, segment, (start + j) & (count - 1));
         uint64_t owner = atomic_load_explicit(&place->key, memory_order_acquire);
-        bool open = owner == STUB_PLACE_FREE ||
-                    (owner != STUB_PLACE_FILLING && is_stale(table, place, now));
+        bool open = used ? may_be_taken(table, place, owner, now) : owner == STUB_PLACE_FREE;
         if (open && atomic_compare_exchange_strong(&place->key, &owner, STUB_PLACE_FILLING)) {
             atomic_store_explicit(&place->since, now, memory_order_relaxed);
-            *taken_over = owner != STUB_PLACE_FREE;
             return place;
         }
     }
     return NULL;
+}
+
+static struct stub_place *take_in(const struct stub_table *table, unsigned number,
+                                  unsigned char *segment, uint64_t key, bool *taken_over)
+{
+    struct stub_place *place = take_of(table, number, segment, key, false);
+    *taken_over = place == NULL;
+    return place != NULL ? place : take_of(table, number, segment, key, true);
 }
 
 /* Maps a segment, or takes the one that somebody else mapped meanwhile. */

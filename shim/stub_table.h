@@ -33,6 +33,8 @@ struct stub_table {
     size_t first_count; /* places in the first segment: a power of two */
     /* A place that was silent for longer may be taken away from its owner; 0: never. */
     int64_t stale_seconds;
+    /* Has the place no owner any more? Asked before the table grows; NULL: never. */
+    bool (*is_left)(const void *place, uint64_t key);
     _Atomic(unsigned char *) segments[STUB_TABLE_SEGMENTS];
 };
 
