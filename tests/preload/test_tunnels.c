@@ -511,3 +511,17 @@ Test(tunnels, a_hello_that_is_only_told)
     expect_report(world, 1, "plain", "unhooked_tls");
     expect_report_text(world, "port", "443");
 }
+Test(tunnels, torsocks_before_ours_curl)
+{
+    check_preload(TORSOCKS, true, "", CURL);
+}
+
+Test(tunnels, torsocks_behind_ours_curl)
+{
+    check_preload(TORSOCKS, false, "", CURL);
+}
+
+Test(tunnels, torsocks_behind_ours_wget)
+{
+    check_preload(TORSOCKS, false, "", WGET);
+}
