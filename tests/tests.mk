@@ -272,12 +272,6 @@ PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader|soak)/!(*endurance|*fork_while*))
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
 
-# The programs of the distribution among them, as a table.
-.PHONY: programs
-programs: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
-	@$(PRELOAD_ENV) $(AS_ROOT) tests/preload/programs.sh $(PRELOAD_TESTS) docs/programs.md
-	@tools/fill-readme
-
 # Leaks and invalid accesses of a few clients; part of check-preload too.
 .PHONY: check-valgrind
 check-valgrind:
@@ -360,6 +354,7 @@ playground:
 include tests/interop/interop.mk
 include tests/bench/bench.mk
 include tests/packages/packages.mk
+include tests/programs/programs.mk
 
 # README's commands, as printed, in a Debian 12 that has nothing but make; make check is one of them, so this is no part of it.
 .PHONY: check-readme

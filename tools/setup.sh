@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo, suites; all but
-# the last without an argument. Does nothing, and needs no rights, when nothing is missing.
+# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo, suites,
+# programs, programs-few; the first four without an argument. Does nothing, and needs no rights, when nothing is missing.
 
 # Lists of packages are words to be split.
 # shellcheck disable=SC2086
@@ -16,6 +16,16 @@ lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck 
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux"
 suites='debootstrap util-linux'
+# Real programs (tests/programs): all of them, and those that .ci/run takes.
+programs_few='aria2 libio-socket-ssl-perl lftp msmtp nginx-light ruby wget2'
+programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadaver clamav-freshclam davix dirb dirmngr elinks
+          emacs-nox fdm fetchmail ffmpeg fossil gdal-bin getmail6 gir1.2-soup-3.0 glib-networking gnupg guile-gnutls haproxy
+          httpie httrack isync ldap-utils libanyevent-http-perl libmojolicious-perl libnet-ssleay-perl linkchecker links links2
+          lua-sec lua5.4 lynx mercurial monitoring-plugins-basic mosquitto-clients mpop ncat newsboat nextcloud-desktop-cmd
+          nghttp2-client nmap openconnect ostree php-cli php-curl postfix python3-aiohttp python3-gevent python3-gi python3-httpx
+          python3-m2crypto python3-pycurl python3-pyqt5 python3-pyqt6 python3-requests python3-tornado python3-twisted
+          qemu-block-extra qemu-utils r-base-core redis-tools s-nail siege socat squid-openssl stunnel4 subversion swaks
+          swi-prolog-nox tcl-tls tnftp uacme unbound-anchor w3m weechat-headless whatweb wrk yt-dlp"
 
 [ $# -gt 0 ] || set -- build test lint demo
 wanted=
@@ -26,8 +36,10 @@ for group in "$@"; do
     lint) wanted="$wanted $lint" ;;
     demo) wanted="$wanted $demo" ;;
     suites) wanted="$wanted $suites" ;;
+    programs) wanted="$wanted $programs" ;;
+    programs-few) wanted="$wanted $programs_few" ;;
     *)
-        echo "setup.sh: unknown group '$group' (build, test, lint, demo, suites)" >&2
+        echo "setup.sh: unknown group '$group' (build, test, lint, demo, suites, programs, programs-few)" >&2
         exit 2
         ;;
     esac
@@ -75,8 +87,8 @@ case $missing in
     ;;
 esac
 
-# The tests start their own unbound; the package would start one for the whole machine on port 53. policy-rc.d keeps it
-# from starting, also where there is no init system to start it; one that is there already is left alone.
+# The tests start their own unbound, and other servers; their packages would start one each for the whole machine. policy-rc.d
+# keeps them from starting, also where there is no init system to start it; one that is there already is left alone.
 policy=/usr/sbin/policy-rc.d
 made_policy=
 clean_up() {
@@ -85,20 +97,25 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-case " $missing " in
-*" unbound "*)
-    if [ ! -e "$policy" ]; then
-        made_policy=yes
-        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
-        $as_root chmod 0755 "$policy"
-    fi
-    ;;
-esac
+daemons='unbound nginx-light haproxy postfix squid-openssl stunnel4 clamav-freshclam'
+for daemon in $daemons; do
+    case " $missing " in
+    *" $daemon "*)
+        if [ ! -e "$policy" ]; then
+            made_policy=yes
+            printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+            $as_root chmod 0755 "$policy"
+        fi
+        ;;
+    esac
+done
 
 $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
 
 # Not at the next boot either.
 if [ -n "$made_policy" ] && command -v systemctl >/dev/null; then
-    $as_root systemctl disable unbound.service >/dev/null 2>&1 || true
+    for service in unbound nginx haproxy postfix squid stunnel4 clamav-freshclam; do
+        $as_root systemctl disable "$service.service" >/dev/null 2>&1 || true
+    done
 fi
 echo "setup.sh: done"

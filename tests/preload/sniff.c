@@ -136,6 +136,24 @@ unsigned sniff_queries(const char *name, unsigned type)
     return count;
 }
 
+static bool is_below(const struct query *query, const char *name)
+{
+    size_t len = strlen(query->name);
+    size_t name_len = strlen(name);
+    return len >= name_len && strcasecmp(query->name + len - name_len, name) == 0 &&
+           (len == name_len || query->name[len - name_len - 1] == '.');
+}
+
+unsigned sniff_queries_below(const char *name)
+{
+    unsigned count = 0;
+    drain();
+    for (unsigned i = 0; i < query_count; i++) {
+        count += is_below(&queries[i], name) ? 1 : 0;
+    }
+    return count;
+}
+
 unsigned sniff_packets(void)
 {
     drain();

@@ -11,6 +11,9 @@ void sniff_start(void);
 /* DNS queries over UDP so far that ask for this name, of this type; NULL any name, 0 any type. */
 unsigned sniff_queries(const char *name, unsigned type);
 
+/* The same for this name and all below it, of any type. */
+unsigned sniff_queries_below(const char *name);
+
 /* Packets so far of any kind, TCP included. */
 unsigned sniff_packets(void);
 

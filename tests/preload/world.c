@@ -252,12 +252,16 @@ static void start_relay(struct world *world, const struct world_options *options
     char program[300];
     char record[160];
     char delay[16];
+    char listen[32] = RELAY_ADDRESS;
     snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
     snprintf(record, sizeof record, "%s/wire", world->folder);
     snprintf(delay, sizeof delay, "%u", options->delay_ms);
+    if (options->port != 0) {
+        snprintf(listen, sizeof listen, "127.0.0.1:%u", options->port);
+    }
     mkdir(record, 0700);
-    char *const argv[] = {program,    "--listen", RELAY_ADDRESS, "--to", world->server_address,
-                          "--record", record,     "--delay-ms",  delay,  NULL};
+    char *const argv[] = {program,    "--listen", listen,       "--to", world->server_address,
+                          "--record", record,     "--delay-ms", delay,  NULL};
     world_spawn(world, "relay", "listening ", argv);
 }
 
@@ -317,6 +321,22 @@ static void format_resolver_record(const struct world *world, const struct world
     }
 }
 
+/* The HTTPS record of the server that the relay leads to. */
+static void format_record(const struct world *world, const struct world_options *options, char *out,
+                          size_t size)
+{
+    char prefix[32] = "";
+    *out = '\0';
+    if (options->port != 0) {
+        snprintf(prefix, sizeof prefix, "_%u._https.", options->port);
+    }
+    if (!options->no_https_record) {
+        snprintf(out, size, "  local-data: '%s" INNER_NAME ". 60 IN HTTPS 1 %s %s ech=\"%s\"'\n",
+                 prefix, options->port != 0 ? INNER_NAME "." : ".",
+                 options->port != 0 ? "" : "alpn=\"http/1.1\"", world->configs);
+    }
+}
+
 static void start_dns(struct world *world, const struct world_options *options)
 {
     char config[160];
@@ -324,11 +344,7 @@ static void start_dns(struct world *world, const struct world_options *options)
     char zone[1400] = "";
     char resolver_record[1200];
     format_resolver_record(world, options, resolver_record, sizeof resolver_record);
-    if (!options->no_https_record) {
-        snprintf(record, sizeof record,
-                 "  local-data: '" INNER_NAME ". 60 IN HTTPS 1 . alpn=\"http/1.1\" ech=\"%s\"'\n",
-                 world->configs);
-    }
+    format_record(world, options, record, sizeof record);
     if (options->dns_zone != NULL) {
         snprintf(zone, sizeof zone,
                  "  local-zone: '%s.' redirect\n"

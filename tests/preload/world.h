@@ -40,6 +40,9 @@ struct world_options {
     bool tls12;
     /* No relay: the server itself is at RELAY_ADDRESS, and nothing is recorded. */
     bool direct;
+    /* The relay listens on this port instead of 443, and the HTTPS record stands at _PORT._https
+     * (RFC 9460, 9.1). 0: 443. */
+    unsigned port;
     unsigned delay_ms;
     /* More for ech_server, ends with NULL. */
     const char *server_arguments[WORLD_ARGUMENTS];

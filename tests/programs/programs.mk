@@ -1,0 +1,32 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make check-programs: real programs of the distribution, each beside itself without the shim. PROGRAMS_FILTER selects by name
+# (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/setup.sh programs installs them; what is
+# not installed is skipped.
+
+PROGRAM_TESTS := build/program-tests
+PROGRAM_TESTS_SRC := $(wildcard tests/programs/*.c) $(WORLD_EXPECT_SRC) tests/preload/sniff.c
+PROGRAM_RESULTS := build/programs
+PROGRAMS_FILTER ?=
+# Those that .ci/run tries: every way that programs drive the two libraries, and quick ones. Group programs-few of setup.sh.
+PROGRAMS_FEW := apt aria2 curl git lftp msmtp nginx perl?LWP python3?urllib ruby?net* wget wget2
+
+$(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(wildcard tests/programs/*.h tests/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "LD $@"
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
+
+.PHONY: check-programs check-programs-few matrix
+check-programs: $(LIBS_BUILT) $(PROGRAM_TESTS) peers
+	@rm -rf $(PROGRAM_RESULTS) && mkdir -p $(PROGRAM_RESULTS)
+	ECHSHIM_PROGRAMS_RESULTS=$(abspath $(PROGRAM_RESULTS)) PROGRAMS_FILTER='$(PROGRAMS_FILTER)' $(PRELOAD_ENV) \
+	    $(AS_ROOT) $(PROGRAM_TESTS) -j$(PRELOAD_JOBS)
+
+check-programs-few:
+	$(SETUP) build test programs-few
+	$(MAKE) check-programs PROGRAMS_FILTER='$(PROGRAMS_FEW)'
+
+# What is broken or leaks is in the table too, and fails.
+matrix:
+	$(SETUP) build test programs
+	@status=0; $(MAKE) check-programs PROGRAMS_FILTER= || status=1; \
+	tests/programs/table.sh $(PROGRAM_RESULTS) docs/programs.md && tools/fill-readme && exit $$status

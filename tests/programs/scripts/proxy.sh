@@ -1,0 +1,24 @@
+#!/bin/bash
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# proxy.sh TARGET COMMAND...: starts COMMAND, which serves HTTP at 127.0.0.1:8080, asks it for TARGET, shows the body of the answer,
+# and ends it. What is in front of the body and what COMMAND writes have times and names of versions in them.
+set -u
+target=$1
+shift
+"$@" </dev/null >proxy.log 2>&1 &
+server=$!
+
+# As /proc/net/tcp has it: 127.0.0.1, port 8080, listening. A connection to find out would be one to the server behind as well.
+listening='0100007F:1F90 00000000:0000 0A'
+for _ in $(seq 100); do
+    ! grep -q "$listening" /proc/net/tcp || break
+    sleep 0.1
+done
+exec 3<>/dev/tcp/127.0.0.1/8080 || cat proxy.log >&2
+printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$target" "$HOST" >&3
+timeout 15 cat <&3 >answer
+exec 3>&-
+kill "$server"
+wait "$server"
+sed '1,/^\r$/d' answer
+grep -q '^HTTP/1.. 200' answer

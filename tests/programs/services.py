@@ -1,0 +1,213 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""services.py PROTOCOL PORT: a server of one protocol at 127.0.0.3, without TLS, which the ECH server puts in front of it. It
+knows as much of the protocol as the programs of list_services.c ask for."""
+import socketserver
+import struct
+import sys
+
+MESSAGE = "From: a@example.org\r\nTo: b@example.org\r\nSubject: hello from the mailbox\r\n\r\nHello.\r\n"
+
+
+class Lines(socketserver.StreamRequestHandler):
+    """Commands of a line each: a greeting, and for each of them what is sent back."""
+
+    greeting = ""
+
+    def say(self, text):
+        self.wfile.write(text.encode())
+
+    def handle(self):
+        self.say(self.greeting)
+        for line in self.rfile:
+            if self.answer(line.decode(errors="replace").strip()):
+                break
+
+    def answer(self, line):
+        """True at the end."""
+        raise NotImplementedError
+
+
+class Smtp(Lines):
+    greeting = "220 mail.example.org ESMTP\r\n"
+
+    def answer(self, line):
+        command = line.split(" ")[0].upper()
+        if command == "EHLO":
+            self.say("250-mail.example.org\r\n250 8BITMIME\r\n")
+        elif command == "DATA":
+            self.say("354 go on\r\n")
+            while self.rfile.readline().strip() not in (b".", b""):
+                pass
+            self.say("250 hello from the mail server\r\n")
+        elif command == "QUIT":
+            self.say("221 bye\r\n")
+        else:
+            self.say("250 ok\r\n")
+        return command == "QUIT"
+
+
+class Pop3(Lines):
+    greeting = "+OK\r\n"
+
+    def answer(self, line):
+        command = line.split(" ")[0].upper()
+        size = len(MESSAGE)
+        answers = {"CAPA": "+OK\r\nUIDL\r\nTOP\r\nUSER\r\n.\r\n", "STAT": f"+OK 1 {size}\r\n", "QUIT": "+OK bye\r\n",
+                   "UIDL": "+OK\r\n1 number-one\r\n.\r\n", "LIST": f"+OK\r\n1 {size}\r\n.\r\n",
+                   "RETR": f"+OK {size} octets\r\n{MESSAGE}.\r\n", "TOP": f"+OK\r\n{MESSAGE}.\r\n"}
+        if command in ("UIDL", "LIST") and " " in line:
+            self.say("+OK 1 number-one\r\n" if command == "UIDL" else f"+OK 1 {size}\r\n")
+        else:
+            self.say(answers.get(command, "+OK\r\n"))
+        return command == "QUIT"
+
+
+class Imap(Lines):
+    greeting = "* OK [CAPABILITY IMAP4rev1 AUTH=PLAIN UIDPLUS] hello\r\n"
+
+    def answer(self, line):
+        tag, command, rest = (line.split(" ", 2) + ["", ""])[:3]
+        command = command.upper()
+        if command == "UID":
+            command, rest = (rest.split(" ", 1) + [""])[:2]
+            command = command.upper()
+        size = len(MESSAGE)
+        literal = f"{{{size}}}\r\n{MESSAGE}"
+        if command == "CAPABILITY":
+            self.say("* CAPABILITY IMAP4rev1 AUTH=PLAIN UIDPLUS\r\n")
+        elif command == "AUTHENTICATE":
+            if " " not in rest:
+                self.say("+ \r\n")
+                self.rfile.readline()
+        elif command in ("SELECT", "EXAMINE"):
+            self.say("* FLAGS (\\Seen)\r\n* 1 EXISTS\r\n* 0 RECENT\r\n* OK [UIDVALIDITY 1]\r\n* OK [UIDNEXT 2]\r\n")
+        elif command in ("LIST", "LSUB"):
+            self.say(f'* {command} () "/" INBOX\r\n')
+        elif command == "STATUS":
+            self.say("* STATUS INBOX (MESSAGES 1 RECENT 0 UIDNEXT 2 UIDVALIDITY 1 UNSEEN 0)\r\n")
+        elif command == "SEARCH":
+            self.say("* SEARCH 1\r\n")
+        elif command == "FETCH":
+            body = f" BODY[] {literal}" if "BODY" in rest.upper() else ""
+            body = f" RFC822 {literal}" if "RFC822 " in rest.upper() + " " and not body else body
+            self.say(f"* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Jan-2026 00:00:00 +0000\" RFC822.SIZE {size}{body})\r\n")
+        elif command == "LOGOUT":
+            self.say("* BYE\r\n")
+        self.say(f"{tag} OK done\r\n")
+        return command == "LOGOUT"
+
+
+class Irc(Lines):
+    greeting = ":irc.example.org NOTICE * :hello from the chat server\r\n"
+
+    def answer(self, line):
+        command = line.split(" ")[0].upper()
+        if command == "USER":
+            self.say(":irc.example.org 001 somebody :welcome\r\n:irc.example.org 376 somebody :end\r\n"
+                     "ERROR :hello from the chat server\r\n")
+        elif command == "PING":
+            self.say(":irc.example.org PONG irc.example.org\r\n")
+        return command in ("QUIT", "USER")
+
+
+class Nntp(Lines):
+    greeting = "200 hello from the news server\r\n"
+
+    def answer(self, line):
+        command = line.split(" ")[0].upper()
+        self.say({"LIST": "215 list\r\nhello.from.news 1 1 y\r\n.\r\n", "QUIT": "205 bye\r\n", "DATE": "111 20260101000000\r\n",
+                  "NEWGROUPS": "231 list\r\n.\r\n", "MODE": "200 ok\r\n"}.get(command, "500 what?\r\n"))
+        return command == "QUIT"
+
+
+class Redis(Lines):
+    def answer(self, line):
+        if line.upper() == "PING":
+            self.say("+hello from the store\r\n")
+        elif line.upper() == "COMMAND":
+            self.say("*0\r\n")
+        return False
+
+
+class Octets(socketserver.StreamRequestHandler):
+    def exactly(self, count):
+        octets = self.rfile.read(count)
+        if len(octets) < count:
+            raise EOFError
+        return octets
+
+    def handle(self):
+        try:
+            while True:
+                self.message()
+        except (EOFError, ConnectionError):
+            pass
+
+    def message(self):
+        raise NotImplementedError
+
+
+class Ldap(Octets):
+    """Answers a bind and any search: one entry."""
+
+    @staticmethod
+    def element(tag, *contents):
+        content = b"".join(contents)
+        return bytes([tag, len(content)]) + content
+
+    def message(self):
+        _, size = self.exactly(2)
+        if size & 0x80:
+            size = int.from_bytes(self.exactly(size & 0x7f), "big")
+        content = self.exactly(size)
+        number = content[:2 + content[1]]
+        kind = content[len(number)]
+        done = self.element(0x0a, b"\0") + self.element(4) + self.element(4)
+        if kind == 0x60:
+            self.wfile.write(self.element(0x30, number, self.element(0x61, done)))
+        elif kind == 0x63:
+            value = self.element(0x30, self.element(4, b"cn"), self.element(0x31, self.element(4, b"hello from the directory")))
+            entry = self.element(0x64, self.element(4, b"cn=hello"), self.element(0x30, value))
+            self.wfile.write(self.element(0x30, number, entry) + self.element(0x30, number, self.element(0x65, done)))
+
+
+class Mqtt(Octets):
+    """Takes a connection and a subscription, and publishes one message."""
+
+    def message(self):
+        kind, size = self.exactly(2)
+        content = self.exactly(size)
+        if kind >> 4 == 1:
+            self.wfile.write(b"\x20\x02\0\0")
+        elif kind >> 4 == 8:
+            topic = b"t"
+            text = b"hello from the broker"
+            self.wfile.write(b"\x90\x03" + content[:2] + b"\0" +
+                             bytes([0x30, 2 + len(topic) + len(text), 0, len(topic)]) + topic + text)
+
+
+class Dns(Octets):
+    """Answers every question with one address."""
+
+    def message(self):
+        size, = struct.unpack("!H", self.exactly(2))
+        query = self.exactly(size)
+        end = query.index(0, 12) + 5
+        answer = query[:2] + b"\x81\x80\0\1\0\1\0\0\0\0" + query[12:end] + b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\xc0\0\2\x7b"
+        self.wfile.write(struct.pack("!H", len(answer)) + answer)
+
+
+PROTOCOLS = {"smtp": Smtp, "pop3": Pop3, "imap": Imap, "irc": Irc, "nntp": Nntp, "redis": Redis, "ldap": Ldap, "mqtt": Mqtt, "dns": Dns}
+
+
+def main():
+    protocol, port = sys.argv[1:]
+    socketserver.ThreadingTCPServer.allow_reuse_address = True
+    socketserver.ThreadingTCPServer.daemon_threads = True
+    with socketserver.ThreadingTCPServer(("127.0.0.3", int(port)), PROTOCOLS[protocol]) as server:
+        print("listening 127.0.0.3:" + port, flush=True)
+        server.serve_forever()
+
+
+main()
