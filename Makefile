@@ -55,6 +55,7 @@ STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal repo
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load conf_inherited))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
+STUB_SRC += shim/stub_resolv.c
 MODULE_SRC := shim/names_module.c
 # What reads the configuration files. inih is linked into it, and seen by nobody: the program may have one of its own.
 CONF_SRC := dns/host_name.c shim/conf.c shim/conf_parse.c shim/conf_load.c shim/conf_inherited.c

@@ -209,7 +209,7 @@ static bool is_protected_question(struct stub_attempt *attempt)
     if (!shim_hello_question_name(&source, attempt->type == SOCK_STREAM, name)) {
         return true;
     }
-    return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
+    return stub_question_is_protected(name);
 }
 
 /* ---- requests to proxies ---- */

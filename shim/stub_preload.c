@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/stub_resolv.h"
 #include "shim/stub_write.h"
 
 /* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not

@@ -182,6 +182,71 @@ Test(names, plain_dns_passes_beside_a_plain_resolver)
     check_own_dns("ECHSHIM_MODE=strict", "ECHSHIM_RESOLVER=system", "sent\nsent\nsent\n", 2);
 }
 
+/* ---- the C library's own client ---- */
+
+/* Every way to ask it, under the names of today and those of before glibc 2.34; what each gave: the
+ * length of the answer is positive, or h_errno. apt asks so for SRV records, with the labels of a
+ * service in front. */
+#define OWN_RES                                                                                    \
+    "/usr/bin/python3 -c 'import ctypes\n"                                                         \
+    "c = ctypes.CDLL(None)\n"                                                                      \
+    "c.__res_state.restype = c.__h_errno_location.restype = ctypes.c_void_p\n"                     \
+    "h = ctypes.cast(c.__h_errno_location(), ctypes.POINTER(ctypes.c_int))\n"                      \
+    "s = ctypes.c_void_p(c.__res_state())\n"                                                       \
+    "n = b\"_https._tcp." INNER_NAME "\"\n"                                                        \
+    "b = ctypes.create_string_buffer(2048)\n"                                                      \
+    "rest = (1, 33, b, 2048)\n"                                                                    \
+    "q = bytes([0, 1, 1, 0, 0, 1, 0, 0, 0, 0, 0, 0])\n"                                            \
+    "q += b\"\".join(bytes([len(l)]) + l for l in n.split(b\".\")) + bytes([0, 0, 33, 0, 1])\n"    \
+    "c.__res_init()\n"                                                                             \
+    "for old in (\"\", \"__\"):\n"                                                                 \
+    "    for name, arguments in ((\"query\", (n, *rest)), (\"search\", (n, *rest)),\n"             \
+    "            (\"querydomain\", (n[:18], n[19:], *rest)), (\"send\", (q, len(q), b, 2048))):\n" \
+    "        for kind, more in ((\"\", ()), (\"n\", (s,))):\n"                                     \
+    "            h[0] = 0\n"                                                                       \
+    "            done = getattr(c, old + \"res_\" + kind + name)(*more, *arguments)\n"             \
+    "            print(\"asked\" if done > 0 else h[0])\n"                                         \
+    "'"
+
+/* `conf`: a configuration file instead of `mode`. */
+static void check_own_client(const char *mode, const char *conf, const char *says, bool passes)
+{
+    struct world *world = world_start(&(struct world_options){
+        .dns_lines = "  local-data: '_https._tcp." INNER_NAME ". 60 IN SRV 1 1 443 x.example.'\n"});
+    char *setting = conf != NULL ? conf_setting(world, conf) : (char *)(size_t)mode;
+    sniff_start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting, ENCRYPTED, NULL}, OWN_RES);
+    expect_exit(&result, 0, NULL);
+    unsigned lines = 0;
+    for (const char *at = result.out; (at = strstr(at, says)) != NULL; at += strlen(says)) {
+        lines++;
+    }
+    cr_assert_eq(lines, 16, "%s%s", result.out, result.err);
+    cr_assert_eq(sniff_queries_below(INNER_NAME), passes ? 16 : 0);
+    cr_assert_eq(strstr(world_read(world, "report", NULL), "plain_dns") == NULL, passes);
+}
+
+Test(names, strict_mode_refuses_res_query_beside_an_encrypted_resolver)
+{
+    check_own_client("ECHSHIM_MODE=strict", NULL, "3\n", false);
+}
+
+Test(names, res_query_passes_in_opportunistic_mode)
+{
+    check_own_client("ECHSHIM_MODE=opportunistic", NULL, "asked\n", true);
+}
+
+Test(names, res_query_for_a_strict_host_among_others)
+{
+    check_own_client(NULL, "[host \"" INNER_NAME "\"]\nmode = strict\n", "3\n", false);
+}
+
+Test(names, res_query_beside_a_strict_host)
+{
+    check_own_client(NULL, "[host \"other.example.net\"]\nmode = strict\n", "asked\n", true);
+}
+
 /* ---- what is missing, and what is not needed ---- */
 
 /* The libraries in a folder by themselves, and what of them is there. */
