@@ -125,8 +125,8 @@ static bool is_same_text(const char *a, const char *b, bool with_digits)
 
 static const char *crash_in(const char *text)
 {
-    static const char *const words[] = {"Segmentation fault", "Aborted", "core dumped",
-                                        "Bus error", "Illegal instruction"};
+    static const char *const words[] = {"Segmentation fault", "Aborted", "core dumped", "Bus error",
+                                        "Illegal instruction"};
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strstr(text, words[i]) != NULL) {
             return words[i];

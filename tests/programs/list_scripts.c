@@ -2,7 +2,10 @@
 /* Languages and their libraries: scripts/ has what is more than a line. */
 #include "programs.h"
 
-#define PYTHON(name, package) {"python3 " name, package, "/usr/bin/python3 \"$SCRIPTS/get_" name ".py\""}
+#define PYTHON(name, package)                                                                      \
+    {                                                                                              \
+        "python3 " name, package, "/usr/bin/python3 \"$SCRIPTS/get_" name ".py\""                  \
+    }
 
 /* clang-format off */
 const struct program programs_scripts[] = {

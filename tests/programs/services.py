@@ -89,9 +89,9 @@ class Imap(Lines):
         elif command == "SEARCH":
             self.say("* SEARCH 1\r\n")
         elif command == "FETCH":
-            body = f" BODY[] {literal}" if "BODY" in rest.upper() else ""
-            body = f" RFC822 {literal}" if "RFC822 " in rest.upper() + " " and not body else body
-            self.say(f"* 1 FETCH (UID 1 FLAGS () INTERNALDATE \"01-Jan-2026 00:00:00 +0000\" RFC822.SIZE {size}{body})\r\n")
+            items = [("FLAGS", "FLAGS ()"), ("INTERNALDATE", 'INTERNALDATE "01-Jan-2026 00:00:00 +0000"'),
+                     ("RFC822.SIZE", f"RFC822.SIZE {size}"), ("BODY", f"BODY[] {literal}")]
+            self.say("* 1 FETCH (UID 1 " + " ".join(text for item, text in items if item in rest.upper()) + ")\r\n")
         elif command == "LOGOUT":
             self.say("* BYE\r\n")
         self.say(f"{tag} OK done\r\n")

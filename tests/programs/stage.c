@@ -42,8 +42,7 @@ bool package_version(const char *package, char version[static 64])
              root != NULL ? root : "", package);
     FILE *in = popen(command, "re");
     require(in != NULL, "dpkg-query: %s", strerror(errno));
-    bool found =
-        fscanf(in, "%31s %63s", status, version) == 2 && strcmp(status, "installed") == 0;
+    bool found = fscanf(in, "%31s %63s", status, version) == 2 && strcmp(status, "installed") == 0;
     pclose(in);
     return found;
 }
@@ -186,8 +185,7 @@ static void read_line(struct stage *stage, const char *line, struct run_seen *se
     const char *outcome = json_string_value(json_object_get(parsed, "outcome"));
     const char *library = json_string_value(json_object_get(parsed, "library"));
     if (outcome != NULL && (host == NULL || strcmp(host, INNER_NAME) == 0)) {
-        outcome_add(seen->outcomes, outcome,
-                    json_string_value(json_object_get(parsed, "reason")),
+        outcome_add(seen->outcomes, outcome, json_string_value(json_object_get(parsed, "reason")),
                     json_integer_value(json_object_get(parsed, "retries")) > 0);
         if (library != NULL) {
             snprintf(stage->library, sizeof stage->library, "%s", library);
