@@ -17,7 +17,7 @@ const struct program programs_https[] = {
      .deviations = {{AT(KEY_CURRENT, WAY_RESOLVER), "accepted, refused: plain_dns", "it asks for SRV records by the C library's client (res_nquery)"},
                     {AT(KEY_STALE, WAY_RESOLVER), "accepted after a retry, refused: plain_dns", "the same"},
                     {AT(KEY_NONE, WAY_RESOLVER), "refused: nodata, refused: plain_dns", "the same"}}},
-    {"aria2", "aria2", INTO_FILE("aria2c -q --no-conf -t 5 -m 1 -d . -o file \"$URL\"")},
+    {"aria2", "aria2", INTO_FILE("aria2c -q --no-conf --async-dns=false -t 5 -m 1 -d . -o file \"$URL\"")},
     {"axel", "axel", INTO_FILE("axel -q -n 1 -o file \"$URL\"")},
     {"bzr (Breezy)", "brz", "brz info \"$URL\"", .says = "Unknown bzrdir format"},
     {"cadaver", "cadaver", "echo quit | cadaver \"$URL\"", .says = "not WebDAV-enabled"},
