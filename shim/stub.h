@@ -122,9 +122,6 @@ bool stub_in_company(void);
 /* Must names of the program, or some of them, not be asked for in clear? This one? */
 bool stub_names_protected(void);
 bool stub_name_is_protected(const char *host);
-/* Is this the name in a question to the DNS that must not be sent in the clear: of a host that is
- * strict, and is to be resolved under encryption? Async-signal-safe. */
-bool stub_question_is_protected(const char *name);
 
 /* ---- stub_connections.c ---- */
 

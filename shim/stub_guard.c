@@ -201,6 +201,15 @@ static enum shim_mode mode_of_hello(struct stub_attempt *attempt)
     return stub_strict_somewhere() ? SHIM_MODE_STRICT : stub_mode();
 }
 
+bool stub_question_is_protected(const char *name)
+{
+    /* Labels of a service stand in front of the host's (RFC 2782): _https._tcp.www.example.org. */
+    for (const char *dot; *name == '_' && (dot = strchr(name, '.')) != NULL;) {
+        name = dot + 1;
+    }
+    return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
+}
+
 /* A question for a name that is strict, and to be resolved under encryption. */
 static bool is_protected_question(struct stub_attempt *attempt)
 {

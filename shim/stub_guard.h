@@ -84,6 +84,9 @@ bool stub_attempt_octets(void *attempt, size_t at, const uint8_t **octets, size_
 /* Copies them from `at` on; how many there are. */
 size_t stub_attempt_copy(struct stub_attempt *attempt, size_t at, uint8_t *out, size_t max);
 
+/* Is this the name in a question to the DNS that must not be sent in the clear: of a host that is
+ * strict, and is to be resolved under encryption? Async-signal-safe. */
+bool stub_question_is_protected(const char *name);
 /* False: the write must fail; errno is set, the refusal made and told. */
 bool stub_guard_allows(struct stub_attempt *attempt);
 /* Does this connection lead to a watched port, or may it? */

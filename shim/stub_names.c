@@ -38,15 +38,6 @@ bool stub_name_is_protected(const char *host)
     return shim_names_want_protection(shim_conf_value(stub_conf(), SHIM_CONF_RESOLVER, host));
 }
 
-bool stub_question_is_protected(const char *name)
-{
-    /* Labels of a service stand in front of the host's (RFC 2782): _https._tcp.www.example.org. */
-    for (const char *dot; *name == '_' && (dot = strchr(name, '.')) != NULL;) {
-        name = dot + 1;
-    }
-    return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
-}
-
 /* ---- is there TLS here? ---- */
 
 static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
