@@ -100,6 +100,11 @@ RETRY(openssl_direct, 1, WELL, OPENSSL("direct"));
 RETRY(openssl_implicit, 1, WELL, OPENSSL("implicit"));
 RETRY(openssl_bio_connect, 1, WELL, OPENSSL("bio-connect"));
 RETRY(openssl_bio_ssl, 1, WELL, OPENSSL("bio-ssl"));
+RETRY(openssl_buffered, 1, WELL, OPENSSL("buffered"));
+RETRY(openssl_null_filter, 1, WELL, OPENSSL("null-filter"));
+RETRY(openssl_nested_filters, 1, WELL, OPENSSL("nested-filters"));
+RETRY(openssl_own_buffer, 1, WELL, OPENSSL("own-buffer"));
+RETRY(openssl_buffered_memory, 1, WELL, OPENSSL("buffered-memory"));
 RETRY(openssl_memory, 1, WELL, OPENSSL("memory"));
 RETRY(openssl_own_bio, 1, WELL, OPENSSL("own-bio"));
 RETRY(openssl_dribble, 1, WELL, OPENSSL("dribble"));
@@ -200,6 +205,56 @@ static void check_disabled(size_t index)
     cr_assert_eq(world_report_count(world, "disabled"), 1);
     cr_assert_eq(connections(world), 2);
     cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the second hello is a plain one");
+}
+
+/* What a buffer below has read ahead of the old connection is no part of the new one. */
+Test(retry, ech_83_read_ahead)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, OPENSSL("buffered-ahead"));
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, 1);
+}
+
+/* ---- transports that send at a flush alone ---- */
+
+static const char *const gathering[] = {OPENSSL("buffered"), OPENSSL("nested-filters"),
+                                        OPENSSL("own-buffer"), OPENSSL("buffered-memory")};
+enum { GATHERING = sizeof gathering / sizeof *gathering };
+
+/* The hello in the clear, and the second one that a HelloRetryRequest asks for. */
+static void check_gathering_disabled(bool hello_retry)
+{
+    struct world *world = world_start(
+        &(struct world_options){.server_without_ech = true, .hello_retry = hello_retry});
+    for (unsigned i = 0; i < GATHERING; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, NULL, gathering[i]);
+        expect_exit(&result, 0, WELL);
+        cr_assert_eq(world_report_count(world, "disabled"), i + 1, "%s", gathering[i]);
+    }
+}
+
+Test(disabled, ech_86_gathered)
+{
+    check_gathering_disabled(false);
+}
+
+Test(disabled, ech_86_gathered_hello_retry)
+{
+    check_gathering_disabled(true);
+}
+
+/* The end of the outer handshake leaves too: the server sees its alert. */
+Test(impostor, ech_72_gathered)
+{
+    struct world *world = world_start(
+        &(struct world_options){.public_certificate = "public-stranger", .stale_config = true});
+    for (unsigned i = 0; i < GATHERING; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, NULL, gathering[i]);
+        expect_exit(&result, 1, "SSL");
+        cr_assert_eq(world_report_count(world, "rejected"), i + 1, "%s", gathering[i]);
+    }
+    world_expect_hidden(world);
 }
 
 Test(disabled, ech_86_goes_on_without_ech_gnutls)

@@ -138,29 +138,6 @@ static void run_bio_ssl(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* The application's own filter under the SSL. */
-static void run_buffered(const struct target *target)
-{
-    SSL_CTX *ctx = make_ctx(target);
-    SSL *ssl = make_ssl(ctx, target);
-    int fd = dial(target);
-    BIO *bio = BIO_push(BIO_new(BIO_f_buffer()), BIO_new_socket(fd, BIO_NOCLOSE));
-    SSL_set_bio(ssl, bio, bio);
-    if (SSL_connect(ssl) != 1) {
-        fail_ssl("SSL_connect");
-    }
-    if (SSL_get_rbio(ssl) != bio || SSL_get_wbio(ssl) != bio) {
-        fail("after the handshake the transport is not what the program gave");
-    }
-    /* libssl flushes after a flight of the handshake, not after data. */
-    send_request(ssl, target);
-    if (BIO_flush(bio) != 1) {
-        fail_ssl("BIO_flush");
-    }
-    read_response(ssl, target);
-    end(ssl, ctx, fd);
-}
-
 /* ---- memory BIOs: the program carries the octets itself ---- */
 
 static void carry_out(BIO *from, int fd)
@@ -352,6 +329,11 @@ int main(int argc, char **argv)
         {"bio-connect", run_bio_connect},
         {"bio-ssl", run_bio_ssl},
         {"buffered", run_buffered},
+        {"buffered-ahead", run_buffered_ahead},
+        {"null-filter", run_null_filter},
+        {"nested-filters", run_nested_filters},
+        {"own-buffer", run_own_buffer},
+        {"buffered-memory", run_buffered_memory},
         {"memory", run_memory},
         {"own-bio", run_own_bio},
         {"dribble", run_dribble},

@@ -58,6 +58,14 @@ void run_state(const struct target *target);
 void run_fork_midway(const struct target *target);
 void run_endurance(const struct target *target);
 
+/* openssl_buffered.c */
+void run_buffered(const struct target *target);
+void run_buffered_ahead(const struct target *target);
+void run_null_filter(const struct target *target);
+void run_nested_filters(const struct target *target);
+void run_own_buffer(const struct target *target);
+void run_buffered_memory(const struct target *target);
+
 /* openssl_late.c */
 void run_late_name(const struct target *target);
 void run_late_name_in_loop(const struct target *target);
