@@ -220,3 +220,13 @@ Test(valgrind, gnutls_coroutines)
 {
     check_by_valgrind(CALLBACKS("coroutines"), 5);
 }
+
+Test(valgrind, openssl_like_qt)
+{
+    check_by_valgrind(OWN_OPENSSL("index-callbacks"));
+}
+
+Test(valgrind, openssl_late_name)
+{
+    check_by_valgrind(OWN_OPENSSL("late-name"));
+}

@@ -209,8 +209,69 @@ Test(loader, an_unknown_library_is_refused_in_strict_mode)
     expect_silence(world);
 }
 
-#define BORING_CLIENT(port)                                                                        \
-    "\"$PEERS/ech_client\" " INNER_NAME " 127.0.0.1:" port " \"$CA\" \"$CONFIGS\""
+/* ---- libraries that are not supported, and a missing engine: only what must be is refused ---- */
+
+/* A server on BoringSSL or on OpenSSL, and a client that the shim is not in. */
+#define SERVED(server)                                                                             \
+    server " >served.out 2>served.err & "                                                          \
+           "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; LD_PRELOAD= curl -sS --cacert \"$CA\" "      \
+           "--connect-to " INNER_NAME ":443:127.0.0.3:443 " URL " && break; done; "                \
+           "kill $!; cat served.err"
+#define BORING_SERVER                                                                              \
+    "\"$PKI/../peers/ech_server\" --no-ech --listen 127.0.0.3:443 "                                \
+    "--cert " INNER_NAME "=\"$PKI/inner.pem\"=\"$PKI/inner.key\""
+#define S_SERVER                                                                                   \
+    "openssl s_server -quiet -www -accept 127.0.0.3:443 "                                          \
+    "-cert \"$PKI/inner.pem\" -key \"$PKI/inner.key\""
+
+Test(loader, a_server_on_an_unknown_library_in_strict_mode)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), SERVED(BORING_SERVER));
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "refused"), 0u);
+}
+
+Test(loader, a_server_without_engine_in_strict_mode)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, stub_alone(world)), SERVED(S_SERVER));
+    expect_exit(&result, 0, "Ciphers");
+    cr_assert_eq(world_report_count(world, "refused"), 0u);
+}
+
+/* To a port that is not watched; the server itself has one. */
+static void check_other_port(char *extra[], const char *client)
+{
+    char command[2400];
+    struct world *world = world_start(NULL);
+    snprintf(command, sizeof command, client, world->server_address, world->configs);
+    struct run_result result = world_shell(world, RUN_SHIM, extra, command);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "refused"), 0u);
+}
+
+#define BORING_CLIENT "\"$PKI/../peers/ech_client\" " INNER_NAME " %s \"$CA\" %s"
+
+Test(loader, an_unknown_library_to_another_port_in_strict_mode)
+{
+    check_other_port(EXTRA(STRICT), BORING_CLIENT);
+}
+
+Test(loader, without_engine_to_another_port_in_strict_mode)
+{
+    char command[2400];
+    struct world *world = world_start(NULL);
+    snprintf(command, sizeof command,
+             "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | openssl s_client -quiet -servername " INNER_NAME
+             " -connect %s",
+             world->server_address);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, stub_alone(world)), command);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "refused"), 0u);
+}
 
 /* ---- other guests ---- */
 

@@ -1,0 +1,111 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/object_table.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MANY = 20000, THREADS = 8, EACH = 2000 };
+
+static struct shim_object_table table = SHIM_OBJECT_TABLE_INIT;
+
+/* Objects as malloc gives them: a multiple of 16. */
+static const void *object(size_t number)
+{
+    return (const void *)(uintptr_t)(0x550000000000 + 16 * number);
+}
+
+static void put(size_t number, void *value)
+{
+    const struct shim_object_entry entry = {.owner = &table, .value = value};
+    cr_assert(shim_object_put(&table, object(number), &entry));
+}
+
+static void *value_of(size_t number)
+{
+    struct shim_object_entry entry = {.value = NULL};
+    return shim_object_get(&table, object(number), &entry) ? entry.value : NULL;
+}
+
+Test(object_table, what_was_put_is_found_changed_and_removed)
+{
+    int values[2];
+    struct shim_object_entry entry;
+    cr_assert_not(shim_object_get(&table, object(1), &entry));
+    cr_assert_not(shim_object_remove(&table, object(1), &entry));
+    put(1, &values[0]);
+    cr_assert_eq(value_of(1), &values[0]);
+    cr_assert_null(value_of(2));
+    put(1, &values[1]);
+    cr_assert_eq(value_of(1), &values[1]);
+    cr_assert(shim_object_remove(&table, object(1), &entry));
+    cr_assert_eq(entry.value, &values[1]);
+    cr_assert_eq(entry.owner, (void *)&table);
+    cr_assert_not(shim_object_remove(&table, object(1), NULL));
+    cr_assert_null(value_of(1));
+}
+
+Test(object_table, grows)
+{
+    static int values[MANY];
+    for (size_t i = 0; i < MANY; i++) {
+        put(i, &values[i]);
+    }
+    for (size_t i = 0; i < MANY; i += 2) {
+        cr_assert(shim_object_remove(&table, object(i), NULL));
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_eq(value_of(i), i % 2 == 0 ? NULL : (void *)&values[i]);
+    }
+    for (size_t i = 0; i < SHIM_OBJECT_SHARDS; i++) {
+        cr_assert_leq(table.shards[i].object_count, table.shards[i].bucket_count, "long chains");
+        cr_assert_gt(table.shards[i].object_count, MANY / 2 / SHIM_OBJECT_SHARDS / 2,
+                     "objects are not spread");
+    }
+}
+
+static void *use(void *argument)
+{
+    size_t first = (size_t)(uintptr_t)argument * EACH;
+    for (size_t round = 0; round < 3; round++) {
+        for (size_t i = first; i < first + EACH; i++) {
+            put(i, (void *)(uintptr_t)object(i));
+        }
+        for (size_t i = first; i < first + EACH; i++) {
+            if (value_of(i) != object(i) || !shim_object_remove(&table, object(i), NULL)) {
+                return argument;
+            }
+        }
+    }
+    return NULL;
+}
+
+Test(object_table, threads)
+{
+    pthread_t threads[THREADS];
+    for (size_t i = 0; i < THREADS; i++) {
+        cr_assert_eq(pthread_create(&threads[i], NULL, use, (void *)(i + 1)), 0);
+    }
+    for (size_t i = 0; i < THREADS; i++) {
+        void *failed = NULL;
+        pthread_join(threads[i], &failed);
+        cr_assert_null(failed);
+    }
+}
+
+Test(object_table, fork_while_locked_by_the_caller_of_fork)
+{
+    put(7, &table);
+    shim_object_table_lock(&table);
+    pid_t pid = fork();
+    shim_object_table_unlock(&table);
+    if (pid == 0) {
+        _exit(value_of(7) == &table ? 0 : 1);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(pid, &status, 0), pid);
+    cr_assert_eq(status, 0);
+}
