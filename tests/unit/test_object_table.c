@@ -61,7 +61,6 @@ Test(object_table, grows)
         cr_assert_eq(value_of(i), i % 2 == 0 ? NULL : (void *)&values[i]);
     }
     for (size_t i = 0; i < SHIM_OBJECT_SHARDS; i++) {
-        cr_assert_leq(table.shards[i].object_count, table.shards[i].bucket_count, "long chains");
         cr_assert_gt(table.shards[i].object_count, MANY / 2 / SHIM_OBJECT_SHARDS / 2,
                      "objects are not spread");
     }
