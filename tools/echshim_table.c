@@ -23,6 +23,14 @@ struct table {
     struct row *rows;
     size_t count;
     bool clean; /* every line was one of ours */
+    struct loss *losses;
+    size_t loss_count;
+};
+
+/* Lines that a process could not write, by its own count, which only grows. */
+struct loss {
+    long long pid;
+    long long lines;
 };
 
 static const char *text_of(const json_t *line, const char *key)
@@ -89,6 +97,30 @@ static void put_row(struct row *row, const json_t *line)
     put_time(row->cells[7], line, "hello_us");
 }
 
+static void note_loss(struct table *table, const json_t *line)
+{
+    struct loss loss;
+    if (!number_of(line, "lost", &loss.lines) || !number_of(line, "pid", &loss.pid)) {
+        return;
+    }
+    size_t i = 0;
+    while (i < table->loss_count && table->losses[i].pid != loss.pid) {
+        i++;
+    }
+    if (i == table->loss_count) {
+        struct loss *grown = reallocarray(table->losses, i + 1, sizeof *grown);
+        if (grown == NULL) {
+            table->clean = false;
+            return;
+        }
+        table->losses = grown;
+        table->loss_count++;
+        grown[i] = loss;
+    }
+    table->losses[i].lines =
+        loss.lines > table->losses[i].lines ? loss.lines : table->losses[i].lines;
+}
+
 static void read_rows(struct table *table, FILE *report)
 {
     static char text[LINE];
@@ -101,6 +133,7 @@ static void read_rows(struct table *table, FILE *report)
         if (grown != NULL) {
             table->rows = grown;
             put_row(&grown[table->count++], line);
+            note_loss(table, line);
         } else {
             table->clean = false;
         }
@@ -156,6 +189,13 @@ static void print_summary(FILE *out, const struct table *table)
         }
     }
     (void)fputc('\n', out);
+    long long lost = 0;
+    for (size_t i = 0; i < table->loss_count; i++) {
+        lost += table->losses[i].lines;
+    }
+    if (lost > 0) {
+        (void)fprintf(out, "%lld more could not be reported\n", lost);
+    }
 }
 
 static void print_table(FILE *out, const struct table *table, bool color)
@@ -208,5 +248,6 @@ bool table_print(FILE *out, FILE *report, bool json, bool color)
     }
     print_table(out, &table, color);
     free(table.rows);
+    free(table.losses);
     return table.clean;
 }

@@ -15,6 +15,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -36,12 +37,34 @@ struct parent {
     sigset_t before; /* the mask that we were started with */
     bool *failed;    /* shared with the child: it could not be executed */
     char folder[PATH_MAX];
-    char report[PATH_MAX + 16];
+    char report[PATH_MAX + 64];
     char *asked;  /* what ECHSHIM_REPORT was: the lines go there in the end; or NULL */
     int asked_fd; /* of fd:N, a duplicate; or -1 */
 };
 
 /* ---- the report's place ---- */
+
+/*
+ * Programs change their user (apt, squid), and the lines come from whoever they have become. So
+ * anybody may append who knows the name of the file, which nobody can guess or list, and which
+ * stands in the environment of the programs alone. Nobody else may read it.
+ */
+static bool make_file(struct parent *parent)
+{
+    uint64_t secret[2];
+    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret) {
+        return false;
+    }
+    (void)snprintf(parent->report, sizeof parent->report, "%s/%016llx%016llx", parent->folder,
+                   (unsigned long long)secret[0], (unsigned long long)secret[1]);
+    int fd = open(parent->report, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    bool made = fd >= 0 && fchmod(fd, S_IRUSR | S_IWUSR | S_IWGRP | S_IWOTH) == 0 &&
+                chmod(parent->folder, S_IRWXU | S_IXGRP | S_IXOTH) == 0;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return made;
+}
 
 /* A folder of our own: a file in /tmp itself could not be opened by other users of one program. */
 static bool make_report(struct parent *parent, const struct program *program)
@@ -53,12 +76,12 @@ static bool make_report(struct parent *parent, const struct program *program)
     const char *asked = parent->asked;
     int length = snprintf(parent->folder, sizeof parent->folder, "%s/echshim.XXXXXX",
                           temporary != NULL && *temporary == '/' ? temporary : "/tmp");
-    if (length >= (int)sizeof parent->folder || mkdtemp(parent->folder) == NULL) {
+    if (length >= (int)sizeof parent->folder || mkdtemp(parent->folder) == NULL ||
+        !make_file(parent)) {
         say(ECHSHIM, "there is no place for the report in %s: %s",
             temporary != NULL ? temporary : "/tmp", strerror(errno));
         return false;
     }
-    (void)snprintf(parent->report, sizeof parent->report, "%s/report", parent->folder);
     parent->asked_fd = asked != NULL && strncmp(asked, "fd:", 3) == 0
                            ? fcntl((int)strtol(asked + 3, NULL, 10), F_DUPFD_CLOEXEC, 3)
                            : -1;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(handshakes, .fini = world_end, .timeout = 120);
 
@@ -40,6 +41,59 @@ Test(handshakes, a_table_of_them)
     cr_assert_not_null(strstr(result.err, "\n" INNER_NAME "  accepted  -    " PUBLIC_NAME
                                           "  X25519/SHA256/AES-128-GCM"),
                        "%s", result.err);
+}
+
+/* Programs that change their user still reach the report. */
+static void check_other_user(const char *command)
+{
+    if (geteuid() != 0) {
+        fprintf(stderr, "handshakes: skipped: only root becomes another user\n");
+        return;
+    }
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(world, "--report", command);
+    cr_assert_not_null(strstr(result.err, "1 handshake: 1 accepted"), "%s%s", result.out,
+                       result.err);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1);
+}
+
+Test(handshakes, of_a_program_that_changes_its_user)
+{
+    check_other_user("/usr/bin/python3 -c 'import os, urllib.request as r\n"
+                     "os.setgroups([]); os.setresgid(65534, 65534, 65534)\n"
+                     "os.setresuid(65534, 65534, 65534)\n"
+                     "r.urlopen(\"" URL "\").read()'");
+}
+
+Test(handshakes, of_a_program_started_for_another_user)
+{
+    check_other_user("setpriv --reuid=65534 --regid=65534 --clear-groups "
+                     "curl -sS --cacert \"$CA\" " URL);
+}
+
+/* The https method of apt runs as _apt. */
+Test(handshakes, of_apt)
+{
+    if (access("/usr/lib/apt/apt-helper", X_OK) != 0) {
+        fprintf(stderr, "handshakes: skipped: there is no apt\n");
+        return;
+    }
+    check_other_user("/usr/lib/apt/apt-helper -o Acquire::https::CaInfo=\"$CA\" "
+                     "download-file " URL " /tmp/echshim-test.apt.$$");
+}
+
+/* What could not be written is told. */
+Test(handshakes, that_could_not_be_reported)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        launch(world, "--report",
+               "/usr/bin/python3 -c 'import os, resource as l, urllib.request as r\n"
+               "l.setrlimit(l.RLIMIT_FSIZE, (0, l.RLIM_INFINITY))\n"
+               "r.urlopen(\"" URL "\").read()\n"
+               "l.setrlimit(l.RLIMIT_FSIZE, (l.RLIM_INFINITY, l.RLIM_INFINITY))\n"
+               "r.urlopen(\"" URL "\").read()'");
+    expect_exit(&result, 0, "1 handshake: 1 accepted\n1 more could not be reported");
 }
 
 Test(handshakes, strict_refuses_a_server_without_a_record)
