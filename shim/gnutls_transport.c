@@ -15,7 +15,7 @@
 #include "shim/engine.h"
 #include "shim/gnutls.h"
 
-enum { CHUNK = 4096 };
+enum { CHUNK = 1024 };
 
 /* ---- GnuTLS's own transport, which it does not give away ---- */
 

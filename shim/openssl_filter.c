@@ -9,7 +9,7 @@
 #include "shim/object_table.h"
 #include "shim/openssl.h"
 
-enum { CHUNK = 4096, RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY };
+enum { CHUNK = 1024, RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY };
 
 /* Before the exchange is made and after it is drained the filter is not there. */
 static bool transparent(const struct openssl_connection *connection)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shim/hold.h"
+#include "shim/section.h"
 #include "shim/session_state.h"
 
 /* ---- the wire guard ---- */
@@ -191,22 +192,53 @@ void shim_session_net_took(struct shim_session *session, size_t octets)
     shim_hold_end(&hold);
 }
 
-void shim_session_from_app(struct shim_session *session, struct bytes in)
+/*
+ * Octets for the exchange. On a stack of its own: a program's thread may have less than our
+ * cryptography takes, or a chain of RSA certificates after a rejection. Nothing in it waits, so all
+ * of it may lie on the program's stack.
+ */
+struct feeding {
+    struct shim_work work;
+    struct shim_session *session;
+    enum ech_event (*feed)(struct ech_exchange *exchange, struct bytes in);
+    struct bytes in;
+};
+
+static void run_feeding(struct shim_work *work)
 {
+    struct feeding *feeding = (struct feeding *)work;
+    shim_session_handle(feeding->session, feeding->feed(feeding->session->exchange, feeding->in));
+}
+
+static void drop_feeding(struct shim_work *work)
+{
+    (void)work;
+}
+
+static void feed(struct shim_session *session, struct bytes in,
+                 enum ech_event (*with)(struct ech_exchange *exchange, struct bytes in))
+{
+    struct feeding feeding = {.work = {.run = run_feeding, .drop = drop_feeding},
+                              .session = session,
+                              .feed = with,
+                              .in = in};
     struct shim_hold hold;
     shim_hold_begin(&hold);
     shim_session_settle(session);
-    shim_session_handle(session, ech_exchange_from_app(session->exchange, in));
+    if (!shim_section_run(&feeding.work)) {
+        drop_hello(session); /* there is no memory */
+    }
     shim_hold_end(&hold);
+}
+
+void shim_session_from_app(struct shim_session *session, struct bytes in)
+{
+    feed(session, in, ech_exchange_from_app);
 }
 
 void shim_session_from_net(struct shim_session *session, struct bytes in)
 {
-    struct shim_hold hold;
-    shim_hold_begin(&hold);
-    shim_session_settle(session);
-    shim_session_handle(session, ech_exchange_from_net(session->exchange, in));
-    shim_hold_end(&hold);
+    feed(session, in, ech_exchange_from_net);
 }
 
 void shim_session_net_closed(struct shim_session *session)

@@ -130,6 +130,9 @@ $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c storage.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a -ldl
 
+$(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto -lgnutls
+
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
@@ -180,7 +183,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade guard_client names_client \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libred_stderr.so libsteps.so soak_openssl soak_gnutls loader_client)
 

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make-pki.sh FOLDER: the certificates of the tests, all ECDSA P-256.
+# make-pki.sh FOLDER: the certificates of the tests, nearly all ECDSA P-256.
 #   ca.pem                 the authority that the programs under test trust
 #   inner, public, other   secret.example.org; public.example; a name that nobody asks for
 #   expired, stranger      secret.example.org again: out of date; of an authority that nobody knows
 #   public-expired, public-stranger   the same two faults for public.example
+#   public-rsa4096         public.example by a chain of two with RSA keys of 4,096 bits
 #   soak                   every name below soak.example.org
 #   resolver               dns.example and 127.0.0.0/8 addresses, for DNS over TLS and HTTPS
 set -eu
@@ -47,6 +48,16 @@ leaf expired ca "$inner\n$past"
 leaf stranger stranger-ca "$inner\n$valid"
 leaf public-expired ca "dns_name = \"public.example\"\n$past"
 leaf public-stranger stranger-ca "dns_name = \"public.example\"\n$valid"
+# One key for both: it takes seconds to make.
+certtool --generate-privkey --key-type rsa --bits 4096 --outfile rsa4096-ca.key 2>/dev/null
+cp rsa4096-ca.key public-rsa4096.key
+printf 'cn = "libechshim RSA authority"\nca\ncert_signing_key\n%b\n' "$valid" >rsa4096-ca.cfg
+certtool --generate-certificate --load-privkey rsa4096-ca.key --load-ca-certificate ca.pem --load-ca-privkey ca.key \
+    --template rsa4096-ca.cfg --outfile rsa4096-ca.pem 2>/dev/null
+printf 'cn = "public-rsa4096"\nsigning_key\ntls_www_server\ndns_name = "public.example"\n%b\n' "$valid" >rsa4096.cfg
+certtool --generate-certificate --load-privkey public-rsa4096.key --load-ca-certificate rsa4096-ca.pem \
+    --load-ca-privkey rsa4096-ca.key --template rsa4096.cfg --outfile public-rsa4096.pem 2>/dev/null
+cat rsa4096-ca.pem >>public-rsa4096.pem
 leaf soak ca "dns_name = \"*.soak.example.org\"\n$valid"
 leaf resolver ca "dns_name = \"dns.example\"\nip_address = 127.0.0.1\nip_address = 127.0.0.53\n$valid"
 rm -f ./*.cfg
