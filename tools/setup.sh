@@ -11,7 +11,7 @@ build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libn
 test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils gnutls-bin openssl wget wget2 curl
       git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
-      libtcmalloc-minimal4 eatmydata fakeroot"
+      libtcmalloc-minimal4 eatmydata fakeroot python3-requests python3-socks ncat"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux"

@@ -240,6 +240,82 @@ Test(tunnels, memory_over_socks)
               false);
 }
 
+#define NCAT(kind)                                                                                 \
+    "(printf 'GET / HTTP/1.0\\r\\n\\r\\n'; sleep 1) | ncat --proxy " PROXY " --proxy-type " kind   \
+    " --ssl-verify --ssl-trustfile \"$CA\" " INNER_NAME " 443 | grep hello"
+
+static void need_program(const char *program)
+{
+    char command[100];
+    snprintf(command, sizeof command, "command -v %s >/dev/null", program);
+    if (system(command) != 0) {
+        cr_skip_test("not installed here");
+    }
+}
+
+Test(tunnels, ncat_connect)
+{
+    need_program("ncat");
+    check_all(NCAT("http"), false);
+}
+
+Test(tunnels, ncat_socks5)
+{
+    need_program("ncat");
+    check_all(NCAT("socks5"), false);
+}
+
+/* The proxy wants to know who asks: CONNECT once more after a 407, and RFC 1929. */
+static void check_password(const char *option)
+{
+    char command[300];
+    struct world *world = start(NULL);
+    start_proxy(world, "strict-proxy", "127.0.0.9:3128", "user:pass");
+    snprintf(command, sizeof command, "curl -sS --cacert \"$CA\" %s " URL, option);
+    check_in(world, command, false);
+}
+
+Test(tunnels, connect_after_a_407)
+{
+    check_password("--proxy-anyauth -x http://user:pass@127.0.0.9:3128");
+}
+
+Test(tunnels, socks5_with_a_password)
+{
+    check_password("-x socks5h://user:pass@127.0.0.9:3128");
+}
+
+/* The server has a newer key. The connection cannot be made again, and nothing goes out in the
+ * clear; the program's next attempt has what the server said. */
+Test(tunnels, a_rejection)
+{
+    struct world *world = start(&(struct world_options){.stale_config = true});
+    struct tried tried =
+        try(world, "opportunistic", BY_HAND,
+            "HTTPS_PROXY=http://" PROXY " /usr/bin/python3 -c 'import urllib.request as r\n"
+            "try:\n"
+            "    r.urlopen(\"" URL "\")\n"
+            "    print(\"no error\")\n"
+            "except OSError:\n"
+            "    print(r.urlopen(\"" URL "\").read().decode())'");
+    expect_exit(&tried.result, 0, HELLO);
+    expect_line(&tried, "rejected", "connection_used");
+    expect_line(&tried, "accepted", NULL);
+    cr_assert_null(strstr(tried.result.out, "no error"));
+    cr_assert_eq(tried.on_wire, 0u);
+}
+
+/* No records are asked for of a proxy's name: the program resolves it without naming a port. */
+Test(tunnels, the_name_of_a_proxy)
+{
+    struct world *world = start(&(struct world_options){
+        .dns_lines = "  local-data: 'proxy.example.org. 60 IN A 127.0.0.6'\n"});
+    struct tried tried = try(world, "opportunistic", FROM_PLAIN_DNS,
+                             "https_proxy=http://proxy.example.org:3128 " WGET);
+    expect_exit(&tried.result, 0, HELLO);
+    cr_assert_eq(zone_questions(world, "proxy.example.org"), 0u);
+}
+
 /* ---- proxies that are themselves reached by TLS ---- */
 
 #define TLS_PROXY "127.0.0.53:3443"

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/proxy_environment.h"
 #include "shim/proxy_request.h"
 
 enum { TARGETS_MAX = 8 };
@@ -243,4 +244,32 @@ Test(proxy_request, datagrams)
         shim_proxy_datagram((const uint8_t *)"\0\0\0\2\x7f\0\0\1\1\xbb", 10, &header, &port));
     cr_assert_not(
         shim_proxy_datagram((const uint8_t *)"\1\0\0\1\x7f\0\0\1\1\xbb", 10, &header, &port));
+}
+
+/* ---- the proxies that the environment names ---- */
+
+static unsigned port_named(const char *value, const char *host)
+{
+    uint16_t port = 1;
+    return shim_proxy_value_names(value, host, &port) ? port : 0;
+}
+
+Test(proxy_request, values_of_the_environment)
+{
+    cr_assert_eq(port_named("http://proxy.example:3128", "proxy.example"), 3128);
+    cr_assert_eq(port_named("http://proxy.example:3128/", "PROXY.example."), 3128);
+    cr_assert_eq(port_named("proxy.example:3128", "proxy.example"), 3128);
+    cr_assert_eq(port_named("http://u:p@w@proxy.example:3128", "proxy.example"), 3128);
+    cr_assert_eq(port_named("https://proxy.example", "proxy.example"), 443);
+    cr_assert_eq(port_named("http://proxy.example", "proxy.example"), 80);
+    cr_assert_eq(port_named("socks5h://proxy.example", "proxy.example"), 1080);
+    cr_assert_eq(port_named("http://[::1]:3128", "[::1]"), 3128);
+    cr_assert_eq(port_named("http://proxy.example:x", "proxy.example"), 80);
+    cr_assert_eq(port_named("http://proxy.example:99999", "proxy.example"), 80);
+    cr_assert_eq(port_named("http://proxy.example:3128", "a.example"), 0);
+    cr_assert_eq(port_named("http://proxy.example:3128", "proxy.exampl"), 0);
+    cr_assert_eq(port_named("", "proxy.example"), 0);
+    cr_assert_eq(port_named("", ""), 0);
+    cr_assert_eq(port_named("://", ""), 0);
+    cr_assert_eq(port_named("http://[::1", "x"), 0);
 }
