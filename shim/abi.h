@@ -111,6 +111,11 @@ struct shim_stub {
     /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
      * already. fd -1: on a socket not known. */
     void (*permit)(int fd);
+    /* A library has made a ClientHelloInner with this random: until withdraw no mode lets it go out
+     * in the clear. False: there is no memory for it. */
+    bool (*keep_in)(const uint8_t random[32]);
+    /* That hello may go out: ECH was securely disabled. Until withdraw. */
+    bool (*permit_hello)(const uint8_t random[32]);
 
     /*
      * Report, log and standard error (shim/stub_output.h): one line each, by one call. They never

@@ -76,8 +76,10 @@ static bool is_over(const struct gnutls_connection *connection, int result)
     case GNUTLS_GREASE:
         return result == GNUTLS_E_SUCCESS;
     case GNUTLS_STARTED:
+        /* After ECH was disabled a second hello has to be like the first one. */
         return connection->taken == 0 &&
-               ech_exchange_drained(shim_session_exchange(connection->shim));
+               ech_exchange_drained(shim_session_exchange(connection->shim)) &&
+               (result == GNUTLS_E_SUCCESS || !shim_session_disabled(connection->shim));
     default:
         return false;
     }

@@ -35,6 +35,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_priority_set_direct)                                                                  \
     F(gnutls_record_get_max_early_data_size)                                                       \
     F(gnutls_server_name_set)                                                                      \
+    F(gnutls_session_get_random)                                                                   \
     F(gnutls_session_ext_register)                                                                 \
     F(gnutls_session_set_data)                                                                     \
     F(gnutls_set_default_priority)                                                                 \

@@ -10,13 +10,19 @@
 #include "shim/engine.h"
 #include "shim/gnutls.h"
 
-enum { NO_EXTENSION = 0 };
+enum { NO_EXTENSION = 0, CLIENT_RANDOM_SIZE = 32 };
 
 /* ---- the extension ---- */
 
 static int send_inner_marker(const struct gnutls_connection *connection, gnutls_buffer_t buffer)
 {
     static const unsigned char inner_marker[] = {1}; /* RFC 9849, 5 */
+    gnutls_datum_t client = {0};
+    gnutls_datum_t server = {0};
+    connection->gnutls->gnutls_session_get_random(connection->session, &client, &server);
+    if (connection->shim != NULL && client.size == CLIENT_RANDOM_SIZE) {
+        shim_session_made_inner(connection->shim, client.data);
+    }
     return connection->gnutls->gnutls_buffer_append_data(buffer, inner_marker,
                                                          sizeof inner_marker) == GNUTLS_E_SUCCESS
                ? (int)sizeof inner_marker

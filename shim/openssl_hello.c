@@ -129,8 +129,14 @@ bool openssl_decide(struct openssl_connection *connection)
 
 /* ---- the extension ---- */
 
-static int add_marker(const unsigned char **out, size_t *length)
+static int add_marker(struct openssl_connection *connection, const unsigned char **out,
+                      size_t *length)
 {
+    unsigned char random[SSL3_RANDOM_SIZE] = {0};
+    (void)connection->openssl->SSL_get_client_random(connection->ssl, random, sizeof random);
+    if (connection->session != NULL) {
+        shim_session_made_inner(connection->session, random);
+    }
     *out = inner_marker;
     *length = sizeof inner_marker;
     return 1;
@@ -144,7 +150,7 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
         return -1;
     }
     connection->phase = OPENSSL_STARTED;
-    return add_marker(out, length);
+    return add_marker(connection, out, length);
 }
 
 /* The one after HelloRetryRequest. */
@@ -154,7 +160,7 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
     if (connection->late) {
         connection->versions = OPENSSL_VERSIONS_TLS13;
     }
-    return openssl_versions_watched(connection) ? add_marker(out, length) : -1;
+    return openssl_versions_watched(connection) ? add_marker(connection, out, length) : -1;
 }
 
 /* The application's own hello: its callback need not wait for the end of the handshake. */

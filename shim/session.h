@@ -58,6 +58,10 @@ bool shim_session_may_grease(struct shim_session *session);
 struct bytes shim_session_grease(struct shim_session *session,
                                  const struct ech_grease_shape *shape);
 
+/* The library is making a ClientHelloInner with this random: the wire guard keeps it in, whatever
+ * becomes of the octets. To be called before it can write any. */
+void shim_session_made_inner(struct shim_session *session, const uint8_t random[32]);
+
 /* Octets that the TLS library wrote; all are taken. */
 void shim_session_from_app(struct shim_session *session, struct bytes in);
 /* Octets from the network; all are taken. */

@@ -20,6 +20,19 @@ void shim_session_withdraw(struct shim_session *session)
     }
 }
 
+void shim_session_made_inner(struct shim_session *session, const uint8_t random[32])
+{
+    const struct shim_stub *stub = shim_engine_state()->stub;
+    if (session->inner_made &&
+        memcmp(session->inner_random, random, sizeof session->inner_random) != 0) {
+        stub->withdraw(session->inner_random);
+    }
+    memcpy(session->inner_random, random, sizeof session->inner_random);
+    session->inner_made = true;
+    /* Without a place for it the guard has the marker in the hello to go by. */
+    (void)stub->keep_in(random);
+}
+
 /* Where the descriptor is hidden, the write of the hello tells it; and a connection that has to
  * lead somewhere else is led there then. */
 static enum shim_watch watch_for(struct shim_session *session)
@@ -97,6 +110,9 @@ static void failed(struct shim_session *session)
 static void end(struct shim_session *session)
 {
     shim_session_withdraw(session);
+    if (session->inner_made) {
+        shim_engine_state()->stub->withdraw(session->inner_random);
+    }
     if (session->offered_us != 0 && !session->reported) {
         /* The application gave up, at its own time limit or at the end of a connection that its
          * library does not see. */

@@ -108,7 +108,9 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     session->socket = shim_socket_identity(fd);
     if (answer == SHIM_ANSWER_DISABLE) {
         shim_session_withdraw(session);
-        shim_engine_state()->stub->permit(fd);
+        if (session->inner_made) {
+            (void)shim_engine_state()->stub->permit_hello(session->inner_random);
+        }
         bool done = ech_exchange_disable(session->exchange) != ECH_EVENT_FAILED;
         shim_session_note_facts(session);
         shim_session_report(session, done ? "disabled" : "failed",

@@ -39,6 +39,8 @@ struct shim_session {
     bool fd_hidden;
     bool announced; /* to the wire guard, with this random */
     uint8_t outer_random[32];
+    bool inner_made; /* by the library, with this random: the wire guard keeps it in */
+    uint8_t inner_random[32];
     uint64_t socket;              /* of the transport (socket_identity.h) */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* that the config was looked up for */
