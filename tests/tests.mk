@@ -136,7 +136,7 @@ $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-$(CLIENTS)/guard_client: $(CLIENT_DIR)/guard_client.c $(CLIENT_COMMON)
+$(CLIENTS)/guard_client $(CLIENTS)/guard_ways: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
 # It only has a TLS library, as programs have whose next step is a handshake.

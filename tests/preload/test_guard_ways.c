@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The wire guard, and all the ways to write a hello that are less usual (clients/guard_ways.c). */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(guard_ways, .fini = world_end, .timeout = 120);
+TestSuite(baseline_guard_ways, .fini = world_end, .timeout = 120);
+
+#define WAYS "\"$CLIENTS/guard_ways\" 127.0.0.1 443 " INNER_NAME
+
+/* Every way ended like this; gives how many there were. */
+static unsigned all_are(const struct run_result *result, const char *word)
+{
+    unsigned count = 0;
+    expect_exit(result, 0, NULL);
+    for (char *line = strtok(result->out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        const char *blank = strchr(line, ' ');
+        cr_assert(blank != NULL && strcmp(blank + 1, word) == 0, "%s, and not %s", line, word);
+        count++;
+    }
+    cr_assert_gt(count, 30);
+    return count;
+}
+
+static void check_stopped(const char *setting)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL}, WAYS);
+    unsigned ways = all_are(&result, "refused");
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+    cr_assert_geq(world_report_count(world, "refused"), ways);
+    cr_assert_eq(world_report_count(world, "plain"), 0);
+}
+
+Test(guard_ways, strict)
+{
+    check_stopped("ECHSHIM_MODE=strict");
+}
+
+/* A report is not what the guard works for. */
+Test(guard_ways, strict_without_a_report)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", "ECHSHIM_REPORT=", NULL}, WAYS);
+    (void)all_are(&result, "refused");
+    world_expect_hidden(world);
+}
+
+/* Of a host among others the name in the hello tells; where that cannot be read it is refused. */
+Test(guard_ways, strict_host)
+{
+    struct world *world = world_start(NULL);
+    const char *setting = conf_setting(world, "[host \"" INNER_NAME "\"]\nmode = strict\n");
+    struct run_result result = world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL},
+                                           WAYS " | grep -v like-ssl-2");
+    (void)all_are(&result, "refused");
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+}
+
+Test(guard_ways, opportunistic)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", NULL}, WAYS);
+    unsigned ways = all_are(&result, "sent");
+    cr_assert_geq(world_report_count(world, "plain"), ways);
+}
+
+Test(guard_ways, other_ports)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", "ECHSHIM_PORTS=8443", NULL},
+                    "\"$CLIENTS/guard_ways\" " DNS_ADDRESS " 853 " INNER_NAME " empty-record");
+    expect_exit(&result, 0, "sent");
+}
+
+Test(baseline_guard_ways, all)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, WAYS);
+    (void)all_are(&result, "sent");
+}
