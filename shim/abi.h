@@ -114,6 +114,9 @@ struct shim_stub {
     /* A library has made a ClientHelloInner with this random: until withdraw no mode lets it go out
      * in the clear. False: there is no memory for it. */
     bool (*keep_in)(const uint8_t random[32]);
+    /* Has the program locked itself in (seccomp)? From then on a system call that it does not make
+     * itself may end it: nothing is looked up, opened or connected any more. */
+    bool (*locked)(void);
     /* That hello may go out: ECH was securely disabled. Until withdraw. */
     bool (*permit_hello)(const uint8_t random[32]);
 

@@ -307,6 +307,9 @@ static enum shim_names_outcome resolve_in_section(const char *name, int family,
                                                   struct shim_names_answer *answer)
 {
     int saved = errno;
+    if (shim_engine_state()->stub->locked()) {
+        return SHIM_NAMES_FAILED;
+    }
     size_t size = strlen(name) + 1;
     enum shim_names_outcome outcome = SHIM_NAMES_OUT_OF_MEMORY;
     struct question *question = malloc(sizeof *question + size);

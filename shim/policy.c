@@ -50,6 +50,9 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     if (facts->mode == SHIM_MODE_GREASE) {
         return without_ech(facts, "mode");
     }
+    if (facts->locked_in) {
+        return without_ech(facts, "locked_in");
+    }
     return (struct shim_decision){.action = SHIM_ACTION_SEARCH};
 }
 

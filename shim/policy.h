@@ -22,6 +22,8 @@ struct shim_policy_facts {
                         and its config has not expired: shim/downgrade */
     bool name;       /* the application sends server_name, and it is a host name */
     bool grease;     /* ECHSHIM_GREASE */
+    bool locked_in;  /* the program has locked itself in (seccomp), and no config is set by hand:
+                        nothing can be looked up */
     /* Of the search. */
     bool all_have_ech;  /* all endpoints of the name have ech: nothing but them may be connected to,
                            and nothing said without ECH (RFC 9848, 5.1) */

@@ -26,6 +26,9 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
     session->reported = true;
     session->report.outcome = outcome;
     session->report.reason = reason;
+    if (shim_engine_state()->stub->locked()) {
+        return; /* nothing is written any more; not even the process's number is asked for */
+    }
     const struct shim_settings *settings = &shim_engine_state()->settings;
     shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
              reason != NULL ? reason : "-");
@@ -103,6 +106,13 @@ static void search(struct shim_session *session, const struct shim_session_facts
 {
     struct shim_found *found = &session->found;
     struct shim_address address;
+    if (state->stub->locked()) {
+        /* A config that was set by hand: nobody is asked for it. */
+        const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
+        shim_search(&session->own, shim_engine_lookup(&session->own), &anywhere, found);
+        session->report.source = found->source;
+        return;
+    }
     struct shim_destination destination = destination_of(session, peer, &address);
     destination.ech_failed = ech_failed;
     if (destination.tunnel) {
@@ -136,7 +146,8 @@ static struct shim_decision decide(struct shim_session *session,
     session->report.port = peer.way.port != 0 ? peer.way.port : peer.port;
     session->peer = peer.address;
     session->fd_hidden = given->fd < 0;
-    session->socket = shim_socket_identity(given->fd);
+    bool locked = state->stub->locked();
+    session->socket = locked ? SHIM_SOCKET_UNKNOWN : shim_socket_identity(given->fd);
 
     struct shim_policy_facts facts = {
         .mode = session->own.mode,
@@ -147,6 +158,7 @@ static struct shim_decision decide(struct shim_session *session,
         .ech_failed = ech_failed(session),
         .grease = session->own.grease,
         .name = dns_name_kind(session->host) != DNS_NAME_NONE,
+        .locked_in = locked && !session->own.config_list_given,
     };
     struct shim_decision decision = shim_policy_begin(&facts);
     if (decision.action != SHIM_ACTION_SEARCH) {
@@ -172,6 +184,9 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
                                    struct bytes public_name)
 {
     struct shim_session *session = context;
+    if (session->verifier == NULL && shim_engine_state()->stub->locked()) {
+        return ECH_ALERT_UNKNOWN_CA; /* trust anchors are in files */
+    }
     if (session->verifier == NULL &&
         shim_verifier_new(&session->verifier, shim_engine_state()->settings.ca_file) != ECH_OK) {
         return ECH_ALERT_UNKNOWN_CA;

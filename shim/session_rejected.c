@@ -205,7 +205,11 @@ static void find_descriptor(struct shim_session *session, int *fd)
 
 static void reconnect(struct shim_session *session, int fd)
 {
-    struct lesson lesson;
+    struct lesson lesson = {.known = false};
+    if (shim_engine_state()->stub->locked()) {
+        give_up(session, "locked_in", &lesson); /* no connection can be made any more */
+        return;
+    }
     shim_lead_end(&session->lead);
     find_descriptor(session, &fd);
     struct shim_old_connection old = {.fd = fd, .socket = session->socket};

@@ -6,6 +6,7 @@
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 
 /* ---- where `connect` was seen to lead ---- */
 
@@ -101,7 +102,7 @@ static bool is_stream(int fd)
 bool stub_connection_begins(int fd)
 {
     int saved = errno;
-    bool stream = !stub_off() && is_stream(fd);
+    bool stream = !stub_off() && !stub_locked() && is_stream(fd);
     if (stream) {
         /* Another library may talk to a proxy before it returns from its connect. */
         if (stub_connection_open(shim_socket_identity(fd), fd) != NULL) {

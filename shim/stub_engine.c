@@ -116,6 +116,7 @@ static struct shim_stub offer = {
     .in_company = stub_in_company,
     .permit = stub_permit,
     .keep_in = stub_keep_in,
+    .locked = stub_locked_now,
     .permit_hello = stub_permit_hello,
     .report_line = stub_report_line,
     .report_lost = stub_report_lost,
@@ -254,6 +255,10 @@ const struct shim_engine *stub_engine(void)
 {
     static struct stub_once once = STUB_ONCE_INIT;
     if (inside || stub_off()) {
+        return NULL;
+    }
+    if (stub_locked() && atomic_load_explicit(&loaded, memory_order_acquire) == NULL) {
+        atomic_store(&failed, true); /* nothing can be loaded any more */
         return NULL;
     }
     if (may_retry()) {

@@ -238,12 +238,6 @@ static void read_requests(struct stub_attempt *attempt, unsigned work)
 
 /* ---- the decision ---- */
 
-uint64_t stub_socket_of(int fd)
-{
-    enum { LOCKED_BIT = 63 };
-    return stub_locked() ? UINT64_C(1) << LOCKED_BIT | (unsigned)fd : shim_socket_identity(fd);
-}
-
 /* By shutdown, never by close: the descriptor stays the application's. */
 static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight what)
 {

@@ -55,6 +55,7 @@ struct stub_attempt {
     bool partial;       /* there is more than the parts say */
 
     uintptr_t page;                      /* that was found to be readable */
+    bool page_known;                     /* there is one */
     uint8_t octets[SHIM_HELLO_FOLLOWED]; /* of the hello that this write begins or goes on with */
     uint64_t socket;                     /* its identity, where one was asked for */
     struct shim_hello_sight sight;

@@ -26,6 +26,9 @@ static bool can_be_read(uintptr_t at, size_t length)
 {
     enum { NO_SUCH_WAY = -1, SET_SIZE = _NSIG / CHAR_BIT };
     __typeof__(&syscall) real = (__typeof__(&syscall))stub_libc(SHIM_HOOK_syscall);
+    if (at < PAGE) {
+        return false; /* nothing lies there, and NULL would be no set */
+    }
     if (stub_locked() || real == NULL) {
         return true;
     }
@@ -75,10 +78,11 @@ static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_
     uintptr_t page = (uintptr_t)octets & ~(PAGE - 1);
     size_t step = (size_t)(page + PAGE - (uintptr_t)octets);
     step = step < length ? step : length;
-    if (attempt->page != page && !stub_can_read(octets, step)) {
+    if ((!attempt->page_known || attempt->page != page) && !stub_can_read(octets, step)) {
         return 0;
     }
     attempt->page = page;
+    attempt->page_known = true;
     return step;
 }
 

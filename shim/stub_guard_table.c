@@ -9,7 +9,14 @@
 
 #include "shim/socket_identity.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 #include "shim/stub_table.h"
+
+uint64_t stub_socket_of(int fd)
+{
+    enum { LOCKED_BIT = 63 };
+    return stub_locked() ? UINT64_C(1) << LOCKED_BIT | (unsigned)fd : shim_socket_identity(fd);
+}
 
 /* ---- randoms of hellos that are ours ---- */
 
@@ -283,7 +290,7 @@ void stub_permit(int fd)
         return;
     }
     int saved = errno;
-    uint64_t socket = shim_socket_identity(fd);
+    uint64_t socket = stub_socket_of(fd);
     if (!was_told(socket)) {
         note_told(socket);
     }

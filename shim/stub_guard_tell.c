@@ -14,6 +14,7 @@
 #include "shim/journal.h"
 #include "shim/report.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 #include "shim/stub_output.h"
 
 enum { PROGRAM_SIZE = 1024 };
@@ -147,6 +148,9 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
 void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what)
 {
     int saved = errno;
+    if (stub_locked()) {
+        return; /* to tell takes system calls */
+    }
     struct shim_report report = {.port = attempt->port, .mode = attempt->mode, .source = "none"};
     report.outcome = refused ? "refused" : "plain";
     set_reason(&report, what);

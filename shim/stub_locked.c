@@ -2,3 +2,8 @@
 #include "shim/stub_locked.h"
 
 atomic_bool stub_locked_state;
+
+bool stub_locked_now(void)
+{
+    return stub_locked();
+}

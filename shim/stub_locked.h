@@ -21,4 +21,7 @@ static inline bool stub_locked(void)
     return atomic_load_explicit(&stub_locked_state, memory_order_relaxed);
 }
 
+/* The same, for those who need an address. */
+bool stub_locked_now(void);
+
 #endif

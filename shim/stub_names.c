@@ -13,6 +13,7 @@
 
 #include "shim/names_wanted.h"
 #include "shim/stub_direct.h"
+#include "shim/stub_locked.h"
 
 /* context: a bool. */
 static void see_resolver(void *context, const char *value)
@@ -79,6 +80,14 @@ static const struct shim_engine *engine_for_names(bool *refuse)
         return NULL;
     }
     bool protected = stub_names_protected();
+    if (stub_locked()) {
+        /* No questions of ours any more; and where names may not be asked for in the clear, none. */
+        *refuse = protected;
+        if (protected && stub_engine_if_loaded() == NULL) {
+            pthread_once(&once, keep_to_files);
+        }
+        return NULL;
+    }
     if (!protected && stub_engine_if_loaded() == NULL && !tls_is_mapped()) {
         return NULL;
     }

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "shim/stub_locked.h"
+#include "shim/stub_output.h"
 #include "shim/stub_write.h"
 
 /* ---- the program locks itself in ---- */
@@ -22,6 +23,8 @@
     __typeof__(call) result = (call);                                                              \
     if (result < 0) {                                                                              \
         atomic_store(&stub_locked_state, before);                                                  \
+    } else {                                                                                       \
+        stub_output_stop();                                                                        \
     }                                                                                              \
     return result
 

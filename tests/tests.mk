@@ -133,10 +133,13 @@ $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.
 $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
+$(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-$(CLIENTS)/guard_client $(CLIENTS)/guard_ways: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
+$(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
 # It only has a TLS library, as programs have whose next step is a handshake.

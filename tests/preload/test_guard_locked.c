@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that lock themselves in with seccomp, and programs that give the kernel bad pointers. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(guard_locked, .fini = world_end, .timeout = 120);
+TestSuite(baseline_guard_locked, .fini = world_end, .timeout = 120);
+
+#define LOCKED "\"$CLIENTS/guard_locked\" 127.0.0.1 443 "
+#define HANDSHAKE "\"$CLIENTS/openssl_locked\" " INNER_NAME " 443 \"$CA\" "
+#define STRICT "ECHSHIM_MODE=strict"
+
+/* What the kernel says of nonsense it says with us too. */
+Test(guard_locked, bad_pointers)
+{
+    static char *const modes[] = {STRICT, "ECHSHIM_MODE=opportunistic"};
+    struct world *world = world_start(NULL);
+    struct run_result plain = world_shell(world, RUN_PLAIN, NULL, LOCKED "faults");
+    expect_exit(&plain, 0, "Bad address");
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct run_result result =
+            world_shell(world, RUN_SHIM, (char *[]){modes[i], NULL}, LOCKED "faults");
+        expect_exit(&result, 0, NULL);
+        cr_assert_str_eq(result.out, plain.out, "%s", modes[i]);
+    }
+}
+
+static void check_locked(const char *how)
+{
+    struct world *world = world_start(NULL);
+    char command[200];
+    char said[100];
+    snprintf(command, sizeof command, LOCKED "%s", how);
+    snprintf(said, sizeof said, "%s: alive sent, status 0\n", how);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, command);
+    cr_assert_str_eq(result.out, said);
+    result = world_shell(world, RUN_SHIM, NULL, command);
+    cr_assert_str_eq(result.out, said);
+    snprintf(said, sizeof said, "%s: alive refused, status 0\n", how);
+    result = world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, command);
+    cr_assert_str_eq(result.out, said);
+    /* With questions for names under encryption, and hosts of several modes. */
+    result = world_shell(world, RUN_SHIM,
+                         (char *[]){STRICT, "ECHSHIM_RESOLVER=" DNS_TLS, "ECHSHIM_PORTS=443", NULL},
+                         command);
+    cr_assert_str_eq(result.out, said);
+}
+
+Test(guard_locked, only_read_and_write)
+{
+    check_locked("strict");
+}
+
+Test(guard_locked, only_read_and_write_by_seccomp)
+{
+    check_locked("strict-by-seccomp");
+}
+
+Test(guard_locked, by_a_filter)
+{
+    check_locked("filter");
+}
+
+Test(guard_locked, by_a_filter_with_seccomp)
+{
+    check_locked("filter-by-seccomp");
+}
+
+Test(baseline_guard_locked, handshakes)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, HANDSHAKE "before");
+    expect_exit(&result, 0, NULL);
+    result = world_shell(world, RUN_PLAIN, NULL, HANDSHAKE "after");
+    expect_exit(&result, 0, NULL);
+}
+
+Test(guard_locked, after_the_handshake)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, HANDSHAKE "after");
+    expect_exit(&result, 0, NULL);
+    world_expect_accepted(world, 1);
+}
+
+/* Nothing can be looked up any more: the mode's rule holds. */
+Test(guard_locked, before_the_handshake)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, HANDSHAKE "before");
+    expect_exit(&result, 0, NULL);
+    cr_assert_gt(world_wire_count(world, INNER_NAME), 0);
+}
+
+Test(guard_locked, before_the_handshake_strict)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, HANDSHAKE "before");
+    expect_exit(&result, 3, "no handshake");
+    world_expect_hidden(world);
+}
+
+/* A config that was set by hand needs no question. */
+Test(guard_locked, before_the_handshake_with_a_config)
+{
+    struct world *world = world_start(NULL);
+    char setting[1200];
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=%s", world->configs);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){STRICT, setting, NULL}, HANDSHAKE "before");
+    expect_exit(&result, 0, NULL);
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+}
