@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/peer.h"
 
+#include <errno.h>
+
 #include "shim/address.h"
 #include "shim/engine.h"
 #include "shim/reconnect.h"
@@ -25,6 +27,22 @@ static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer
     return getsockopt(noted->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM &&
            peer_of(noted->fd, peer) && (peer->port == noted->port || peer->way.tunnel) &&
            (peer->fd = noted->fd) >= 0;
+}
+
+/* A connection to a watched port that is not there yet: the kernel knows no peer of it. */
+static bool is_being_made(const struct shim_connection *noted, const char *host,
+                          struct shim_peer *peer)
+{
+    struct shim_way way = {.fd = -1};
+    struct sockaddr_storage address;
+    socklen_t length = sizeof address;
+    if (getpeername(noted->fd, (struct sockaddr *)&address, &length) == 0 || errno != ENOTCONN ||
+        !shim_engine_state()->stub->way_of(noted->fd, host, &way) || !way.watched) {
+        return false;
+    }
+    *peer = (struct shim_peer){
+        .fd = noted->fd, .way = way, .address = {.ss_family = AF_UNSPEC}, .port = noted->port};
+    return true;
 }
 
 /* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
@@ -99,15 +117,11 @@ static void find_noted(int fd, uint16_t told_port, struct shim_peer *peer)
 void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
 {
     const struct shim_engine_state *state = shim_engine_state();
-<<<<<<< HEAD
-    if (fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) {
-=======
     if (state->stub->locked()) {
         find_noted(fd, told_port, peer);
         return;
     }
-    if (fd < 0 && told_port == 0 && find_tunnel(host, peer)) {
->>>>>>> 7ce4406 (Seccomp and bad pointers: the hooks ask the kernel nothing that could end the program)
+    if (fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) {
         return;
     }
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
@@ -141,9 +155,16 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
         return;
     }
     for (size_t i = 0; i < count; i++) {
+        if (is_being_made(&noted[i], host, peer)) {
+            return;
+        }
+    }
+    for (size_t i = 0; i < count; i++) {
         if (leads_to(&noted[i], peer)) {
             return;
         }
     }
-    *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}, .port = HTTPS_PORT};
+    /* Nothing says that it is ours: TLS within datagrams (OpenVPN), say, or over a pipe. If it goes
+     * to a watched port after all, the guard sees the hello there. */
+    *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}};
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <netinet/in.h>
+#include <sys/mman.h>
 
 #include "shim/address.h"
 #include "shim/socket_identity.h"
@@ -12,42 +13,75 @@
 
 /*
  * Only a hint for transports that hide their descriptor: a reader asks getpeername before it
- * believes one. One 64-bit word an entry (descriptor 24 bits, port 16, sequence 24).
+ * believes one. One 64-bit word an entry (descriptor 24 bits, port 16, sequence 24); the last one
+ * of each descriptor.
  */
-enum { NOTED = 256, FD_BITS = 24, PORT_BITS = 16, SEQUENCE_BITS = 24 };
+enum { FD_BITS = 24, PORT_BITS = 16, SEQUENCE_BITS = 24, NOTES = 4096 };
 
-static _Atomic uint64_t noted[NOTED];
+/* One word for each descriptor, in chunks that are mapped when they are needed. */
+static _Atomic uint64_t first_notes[NOTES];
+static _Atomic(_Atomic uint64_t *) notes[(1 << FD_BITS) / NOTES] = {first_notes};
+static _Atomic int last_noted = -1; /* the highest descriptor */
 static _Atomic uint32_t last_sequence;
+
+static _Atomic uint64_t *note_of(int fd, bool make)
+{
+    if (fd < 0 || fd >= 1 << FD_BITS) {
+        return NULL;
+    }
+    _Atomic uint64_t *chunk = atomic_load_explicit(&notes[fd / NOTES], memory_order_acquire);
+    if (chunk == NULL && make && !stub_locked()) {
+        size_t size = NOTES * sizeof *chunk;
+        _Atomic uint64_t *fresh =
+            mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (fresh == MAP_FAILED) {
+            return NULL;
+        }
+        if (atomic_compare_exchange_strong(&notes[fd / NOTES], &chunk, fresh)) {
+            chunk = fresh;
+        } else {
+            (void)munmap(fresh, size);
+        }
+    }
+    return chunk != NULL ? &chunk[fd % NOTES] : NULL;
+}
 
 static void note_descriptor(int fd, uint16_t port)
 {
-    if (fd < 0 || fd >= 1 << FD_BITS) {
+    _Atomic uint64_t *note = note_of(fd, true);
+    if (note == NULL) {
         return;
     }
     uint32_t sequence = atomic_fetch_add_explicit(&last_sequence, 1, memory_order_relaxed) + 1;
     uint64_t word = (uint64_t)fd << (PORT_BITS + SEQUENCE_BITS) | (uint64_t)port << SEQUENCE_BITS |
                     (sequence & ((1U << SEQUENCE_BITS) - 1));
-    atomic_store_explicit(&noted[(unsigned)fd % NOTED], word, memory_order_release);
+    atomic_store_explicit(note, word, memory_order_release);
+    int last = atomic_load_explicit(&last_noted, memory_order_relaxed);
+    while (last < fd && !atomic_compare_exchange_weak(&last_noted, &last, fd)) {
+    }
 }
 
 bool stub_connection_port(int fd, uint16_t *port)
 {
-    uint64_t word =
-        fd >= 0 ? atomic_load_explicit(&noted[(unsigned)fd % NOTED], memory_order_acquire) : 0;
+    const _Atomic uint64_t *note = note_of(fd, false);
+    uint64_t word = note != NULL ? atomic_load_explicit(note, memory_order_acquire) : 0;
     *port = (uint16_t)(word >> SEQUENCE_BITS);
-    return word != 0 && (int)(word >> (PORT_BITS + SEQUENCE_BITS)) == fd;
+    return word != 0;
 }
 
 size_t stub_connections(struct shim_connection *out, size_t max)
 {
     size_t count = 0;
-    for (size_t i = 0; i < NOTED; i++) {
-        uint64_t word = atomic_load_explicit(&noted[i], memory_order_acquire);
+    int last = atomic_load_explicit(&last_noted, memory_order_acquire);
+    /* Numbers mostly rise with time: the newest come first. */
+    for (int fd = last; fd >= 0; fd--) {
+        const _Atomic uint64_t *note = note_of(fd, false);
+        uint64_t word = note != NULL ? atomic_load_explicit(note, memory_order_acquire) : 0;
         if (word == 0) {
             continue;
         }
         struct shim_connection one = {
-            .fd = (int)(word >> (PORT_BITS + SEQUENCE_BITS)),
+            .fd = fd,
             .port = (uint16_t)(word >> SEQUENCE_BITS),
             .sequence = (uint32_t)word & ((1U << SEQUENCE_BITS) - 1),
         };

@@ -3,6 +3,7 @@
 #include <sys/mman.h>
 
 #include "shim/stub_connections.h"
+#include "shim/stub_locked.h"
 
 enum { MARKS = 4096, MARK_CHUNKS = 4096 };
 
@@ -26,6 +27,9 @@ void stub_mark_set(int fd, enum stub_mark mark)
         return;
     }
     _Atomic uint8_t *chunk = atomic_load_explicit(&marks[fd / MARKS], memory_order_acquire);
+    if (chunk == NULL && stub_locked()) {
+        return;
+    }
     if (chunk == NULL) {
         _Atomic uint8_t *fresh =
             mmap(NULL, MARKS, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);

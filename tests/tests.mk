@@ -185,6 +185,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
+peers: $(addprefix $(CLIENTS)/,guard_ways guard_locked openssl_locked)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
