@@ -159,6 +159,7 @@ shim_engine_start(const struct shim_stub *stub)
         return NULL;
     }
     state.stub = stub;
+    shim_hold_start(stub->locked);
     if (shim_settings_parse(&state.settings, stub->conf, &problems) != ECH_OK ||
         (state.lookups = calloc(state.settings.resolver_count, sizeof *state.lookups)) == NULL ||
         pthread_atfork(before_fork, in_parent, in_child) != 0) {

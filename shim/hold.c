@@ -7,6 +7,18 @@
 /* Set only while signals are blocked and nothing can be cancelled, so no jump leaves it behind. */
 static __thread const struct shim_hold *outermost __attribute__((tls_model("initial-exec")));
 
+static bool (*is_locked)(void);
+
+void shim_hold_start(bool (*locked)(void))
+{
+    is_locked = locked;
+}
+
+bool shim_hold_locked(void)
+{
+    return is_locked != NULL && is_locked();
+}
+
 /* What a fault of the program's own raises at once, or its end: these are no interruptions. */
 static void all_that_interrupt(sigset_t *set)
 {
@@ -24,8 +36,11 @@ void shim_hold_begin(struct shim_hold *hold)
     if (hold->nested) {
         return;
     }
-    all_that_interrupt(&all);
-    (void)pthread_sigmask(SIG_BLOCK, &all, &hold->mask);
+    hold->locked = shim_hold_locked();
+    if (!hold->locked) {
+        all_that_interrupt(&all);
+        (void)pthread_sigmask(SIG_BLOCK, &all, &hold->mask);
+    }
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel);
     outermost = hold;
 }
@@ -36,7 +51,9 @@ void shim_hold_end(const struct shim_hold *hold)
     if (!hold->nested) {
         outermost = NULL;
         (void)pthread_setcancelstate(hold->cancel, NULL);
-        (void)pthread_sigmask(SIG_SETMASK, &hold->mask, NULL);
+        if (!hold->locked) {
+            (void)pthread_sigmask(SIG_SETMASK, &hold->mask, NULL);
+        }
     }
 }
 

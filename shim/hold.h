@@ -15,7 +15,13 @@ struct shim_hold {
     sigset_t mask; /* the program's */
     int cancel;    /* the program's */
     bool nested;   /* within another one, which does it all */
+    bool locked;   /* the program has locked itself in: its mask stays what it is */
 };
+
+/* How to know that (struct shim_stub). Once, at the start; never where nothing was set. */
+void shim_hold_start(bool (*locked)(void));
+/* Has it? */
+bool shim_hold_locked(void);
 
 /* Both are async-signal-safe and keep errno. Holds nest; the object is the caller's, on its stack.
  */

@@ -317,8 +317,9 @@ static bool drive(struct section *section, struct shim_work *work, uintptr_t fra
 
 bool shim_section_run(struct shim_work *work)
 {
-    if (own.current != NULL) {
-        work->run(work);
+    if (own.current != NULL || shim_hold_locked()) {
+        work->run(
+            work); /* of a program that has locked itself in nothing waits, nor maps a stack */
         return true;
     }
     struct shim_hold hold;

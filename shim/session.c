@@ -106,7 +106,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
 {
     struct shim_found *found = &session->found;
     struct shim_address address;
-    if (state->stub->locked()) {
+    if (shim_engine_state()->stub->locked()) {
         /* A config that was set by hand: nobody is asked for it. */
         const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
         shim_search(&session->own, shim_engine_lookup(&session->own), &anywhere, found);

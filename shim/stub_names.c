@@ -81,10 +81,11 @@ static const struct shim_engine *engine_for_names(bool *refuse)
     }
     bool protected = stub_names_protected();
     if (stub_locked()) {
-        /* No questions of ours any more; and where names may not be asked for in the clear, none. */
+        /* No questions of ours any more; and where names may not be asked for in the clear, none.
+         */
         *refuse = protected;
         if (protected && stub_engine_if_loaded() == NULL) {
-            pthread_once(&once, keep_to_files);
+            stub_once(&once, keep_to_files);
         }
         return NULL;
     }
