@@ -32,14 +32,18 @@ static bool library_fill(const struct shim_stub *stub)
 /* Whoever takes it has a channel's lock, and no fork happens while anybody has one. */
 static pthread_mutex_t verifier_lock = PTHREAD_MUTEX_INITIALIZER;
 
+enum { RETRY_US = 1000000 };
+
 struct shim_verifier *shim_resolver_verifier_take(void)
 {
     static struct shim_verifier *verifier;
-    static bool tried;
+    static uint64_t again_us;
     pthread_mutex_lock(&verifier_lock);
-    if (!tried) {
+    uint64_t now_us = shim_engine_state()->io->now_us();
+    /* What was wanting to read them, descriptors or memory, may be there later. */
+    if (verifier == NULL && now_us >= again_us) {
         const struct shim_settings *settings = &shim_engine_state()->settings;
-        tried = true;
+        again_us = now_us + RETRY_US;
         if (shim_verifier_new(&verifier, settings->ca_file) != ECH_OK) {
             shim_log(settings, SHIM_LOG_ERROR, "resolver: no trust anchors");
         }

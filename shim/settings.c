@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "shim/journal.h"
 #include "shim/names_wanted.h"
@@ -187,6 +188,9 @@ static enum ech_status parse_trust(const struct source *source)
     struct shim_settings *settings = source->settings;
     const char *value = get(source, SHIM_CONF_CA_FILE);
     settings->ca_file = value != NULL ? strdup(value) : NULL;
+    if (value != NULL && access(value, R_OK) != 0) {
+        problem(source, SHIM_CONF_CA_FILE, "it cannot be read; nobody is trusted");
+    }
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
