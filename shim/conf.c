@@ -45,6 +45,13 @@ enum shim_conf_key shim_conf_key_of(const char *name)
     return (enum shim_conf_key)key;
 }
 
+bool shim_conf_is_path(enum shim_conf_key key, const char *value)
+{
+    return key == SHIM_CONF_CA_FILE || key == SHIM_CONF_CACHE || key == SHIM_CONF_LOG_FILE ||
+           (key == SHIM_CONF_REPORT && strncmp(value, "fd:", 3) != 0 &&
+            strcmp(value, "journald") != 0);
+}
+
 void shim_conf_free(struct shim_conf *conf)
 {
     for (size_t i = 0; i < conf->entry_count; i++) {

@@ -38,6 +38,9 @@ const char *shim_conf_key_name(enum shim_conf_key key);
 /* SHIM_CONF_KEYS: there is no key of this name. */
 enum shim_conf_key shim_conf_key_of(const char *name);
 
+/* Is this value of the key the path of a file or folder? */
+bool shim_conf_is_path(enum shim_conf_key key, const char *value);
+
 enum shim_conf_kind { SHIM_CONF_DEFAULT, SHIM_CONF_PROGRAM, SHIM_CONF_HOST };
 
 struct shim_conf_section {

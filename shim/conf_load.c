@@ -255,6 +255,34 @@ static const char *from_environment(void *context, const char *variable)
     return secure_getenv(variable);
 }
 
+/* A path in the environment is meant from the folder that the program begins in, which it may leave
+ * before the path is used. In files all are absolute. */
+static enum ech_status make_absolute(struct shim_conf *conf)
+{
+    char folder[PATH_MAX];
+    for (size_t i = 0; i < conf->entry_count; i++) {
+        struct shim_conf_entry *one = &conf->entries[i];
+        if (!shim_conf_is_path(one->key, one->value) || one->value[0] == '/') {
+            continue;
+        }
+        if (getcwd(folder, sizeof folder) == NULL || folder[0] != '/') {
+            /* It is gone, or out of reach: below what is no folder nothing is found later either.
+             */
+            (void)snprintf(folder, sizeof folder, "/dev/null");
+        }
+        size_t size = strlen(folder) + strlen(one->value) + 2;
+        char *whole = malloc(size);
+        if (whole == NULL) {
+            conf->broken = true;
+            return ECH_ERR_NOMEM;
+        }
+        (void)snprintf(whole, size, "%s/%s", strcmp(folder, "/") != 0 ? folder : "", one->value);
+        free(one->value);
+        one->value = whole;
+    }
+    return ECH_OK;
+}
+
 enum ech_status shim_conf_load(struct shim_conf *conf, const char *program)
 {
     int saved = errno;
@@ -263,6 +291,9 @@ enum ech_status shim_conf_load(struct shim_conf *conf, const char *program)
     bool named = instead != NULL && *instead != '\0';
     *conf = (struct shim_conf){0};
     enum ech_status status = shim_conf_add_environment(conf, from_environment, NULL);
+    if (status == ECH_OK) {
+        status = make_absolute(conf);
+    }
     if (status == ECH_OK) {
         status = add_path(conf, SYSTEM_FILE, MAY_BE_MISSING,
                           named ? SHIM_CONF_LOCKED_ONLY : SHIM_CONF_SYSTEM);

@@ -383,19 +383,12 @@ static void keep_locked(struct shim_conf *conf, size_t first)
     conf->entry_count = kept;
 }
 
-static bool is_path(enum shim_conf_key key, const char *value)
-{
-    return key == SHIM_CONF_CA_FILE || key == SHIM_CONF_CACHE || key == SHIM_CONF_LOG_FILE ||
-           (key == SHIM_CONF_REPORT && strncmp(value, "fd:", 3) != 0 &&
-            strcmp(value, "journald") != 0);
-}
-
 /* A program's own folder is nothing that whoever writes a file could mean. */
 static void check_paths(struct shim_conf *conf, size_t first)
 {
     for (size_t i = first; i < conf->entry_count; i++) {
         struct shim_conf_entry *one = &conf->entries[i];
-        if (is_path(one->key, one->value) && one->value[0] != '/') {
+        if (shim_conf_is_path(one->key, one->value) && one->value[0] != '/') {
             char text[PROBLEM_SIZE];
             (void)snprintf(text, sizeof text, "%s: \"%.*s\" is not an absolute path",
                            shim_conf_key_name(one->key), QUOTED_MAX, one->value);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/stub.h"
+#include "shim/stub_path.h"
 #include "shim/stub_symbol.h"
 #include "shim/stub_thunks.h"
 
@@ -156,6 +157,55 @@ void *stub_on_dlopen(struct stub_call *call)
     return NULL;
 }
 
+/* ---- dlmopen ---- */
+
+/*
+ * A namespace has a C library of its own, which no hook of this stub sees. What is loaded first
+ * into it stands in front of all that comes later, as LD_PRELOAD does here: so it is a copy of the
+ * stub. False: it cannot be loaded.
+ */
+static bool make_namespace(Lmid_t *made)
+{
+    __typeof__(&dlmopen) real = (__typeof__(&dlmopen))stub_libc_own(SHIM_HOOK_dlmopen);
+    const char *path = stub_path();
+    if (real == NULL || path == NULL || !stub_folder_is_same()) {
+        return false;
+    }
+    void *copy = real(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL);
+    if (copy == NULL) {
+        (void)dlerror(); /* that was no call of the program's */
+        return false;
+    }
+    return dlinfo(copy, RTLD_DI_LMID, made) == 0;
+}
+
+/* A name that no file has: the real function fails, and its message says why. */
+static void refuse_namespace(struct stub_call *call)
+{
+    static const char why[] =
+        "/(libechshim: the shim cannot be loaded into a namespace of its own)";
+    call->arguments[0] = LM_ID_BASE;
+    call->arguments[1] = (uintptr_t)why;
+    call->arguments[2] = RTLD_NOW;
+}
+
+void *stub_on_dlmopen(struct stub_call *call)
+{
+    Lmid_t made;
+    call->target = stub_libc(SHIM_HOOK_dlmopen);
+    drop_deepbind(&call->arguments[2]);
+    if ((Lmid_t)call->arguments[0] != LM_ID_NEWLM || stub_inside() || stub_off()) {
+        return NULL;
+    }
+    if (make_namespace(&made)) {
+        call->arguments[0] = (uintptr_t)made;
+    } else if (stub_strict_somewhere()) {
+        refuse_namespace(call);
+    }
+    return NULL;
+}
+
+STUB_THUNK(dlmopen, 3)
 STUB_THUNK(dlsym, 2)
 STUB_THUNK(dlvsym, 3)
 STUB_THUNK(dlopen, 2)

@@ -15,8 +15,7 @@
 #include "shim/stub_guard.h"
 #include "shim/stub_locked.h"
 #include "shim/stub_output.h"
-
-#define ENGINE_NAME "libechshim-engine.so"
+#include "shim/stub_path.h"
 
 enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
 
@@ -158,41 +157,37 @@ static void say_once(const char *why)
     }
 }
 
-/* "FOLDER/libechshim-engine.so" beside `stub`, to be freed; NULL for want of memory. On the heap:
- * the stack of a thread may be smaller than a path. */
-static char *path_beside(const char *stub)
+/* The engine beside the stub; NULL with the reason. */
+static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_size)
 {
-    const char *slash = strrchr(stub, '/');
-    size_t folder = slash != NULL ? (size_t)(slash - stub) + 1 : 0;
-    char *path = malloc(folder + sizeof ENGINE_NAME);
-    if (path != NULL) {
-        memcpy(path, stub, folder);
-        memcpy(path + folder, ENGINE_NAME, sizeof ENGINE_NAME);
+    const char *path = stub_engine_path();
+    if (path == NULL) {
+        (void)snprintf(why, why_size, "it is not known where the stub lies");
+        return NULL;
     }
-    return path;
+    if (!stub_folder_is_same()) {
+        (void)snprintf(why, why_size, "%s: not in the folder that the stub was loaded from", path);
+        return NULL;
+    }
+    void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *error = handle == NULL ? dlerror() : NULL;
+    (void)snprintf(why, why_size, "%s", error != NULL ? error : "");
+    return handle;
 }
 
-/* The engine lies next to the stub; where that fails (an odd LD_PRELOAD, a changed root) in the
- * folder of the installation. */
+/* The engine lies next to the stub; where it does not, in the folder of the installation. Never in
+ * what another root shows under these names. */
 static void *open_engine(char *why, size_t why_size)
 {
-    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
+    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
     if (real_dlopen == NULL) {
         (void)snprintf(why, why_size, "no dlopen");
         return NULL;
     }
-    Dl_info info;
-    if (dladdr(&offer, &info) != 0 && info.dli_fname != NULL) {
-        char *path = path_beside(info.dli_fname);
-        void *handle = path != NULL ? real_dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
-        free(path);
-        if (handle != NULL) {
-            return handle;
-        }
-    }
-    const char *error = dlerror();
-    (void)snprintf(why, why_size, "%s", error != NULL ? error : "no path");
-    return real_dlopen(SHIM_LIBDIR "/" ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
+    void *handle = open_beside(real_dlopen, why, why_size);
+    return handle != NULL || !stub_root_is_same()
+               ? handle
+               : real_dlopen(SHIM_LIBDIR "/" STUB_ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
 }
 
 /* What was wanting (descriptors, memory) may be there later. Until then TLS goes on as the mode

@@ -158,8 +158,13 @@ $(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c com
 $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 	$(CLIENT_CC) -shared -fPIC -ldl
 
-$(CLIENTS)/libred_stderr.so: $(CLIENT_DIR)/red_stderr.c
-	$(CLIENT_CC) -shared -fPIC -ldl
+$(CLIENTS)/libred_stderr.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
+$(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
+	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
+
+# A program that has OpenSSL within itself and exports all of it.
+$(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a -ldl -Wl,-rpath,'$$ORIGIN'
 
 # Not fortified: its functions are those that fortification calls.
 $(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
@@ -189,7 +194,8 @@ peers: $(addprefix $(CLIENTS)/,guard_ways guard_locked openssl_locked)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libred_stderr.so libsteps.so soak_openssl soak_gnutls loader_client)
+                                 libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
+                                 loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 enum { ROUNDS = 5 };
@@ -126,7 +127,8 @@ struct tls {
     unsigned rounds;
 };
 
-#define FIND(name) __typeof__(&name) p_##name = (__typeof__(&name))dlsym(tls->handle, #name)
+#define FIND_IN(handle, name) __typeof__(&name) p_##name = (__typeof__(&name))dlsym(handle, #name)
+#define FIND(name) FIND_IN(tls->handle, name)
 
 /* Everything by dlsym on the handle, without checks of the certificate: BoringSSL has other ones.
  */
@@ -216,12 +218,151 @@ static void run_other(const struct target *target)
     fetch_by_handle(&other);
 }
 
+/* ---- namespaces of dlmopen ---- */
+
+static void *must_open_apart(const char *file)
+{
+    void *handle = dlmopen(LM_ID_NEWLM, file, RTLD_NOW | RTLD_LOCAL);
+    if (handle == NULL) {
+        fail("%s", dlerror());
+    }
+    return handle;
+}
+
+/* The library that $SECOND names; the program itself calls it. */
+static void run_apart(const struct target *target)
+{
+    struct tls other = {.target = target};
+    other.handle = must_open_apart(getenv("SECOND"));
+    fetch_by_handle(&other);
+}
+
+/* A library that carries TLS. */
+static void run_plugin_apart(const struct target *target)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/" PLUGIN, getenv("CLIENTS"));
+    void *handle = must_open_apart(path);
+    int (*fetch)(const struct target *) =
+        (int (*)(const struct target *))dlsym(handle, "plugin_fetch");
+    if (fetch == NULL || fetch(target) != 0) {
+        fail("no plugin_fetch");
+    }
+}
+
+/* The namespace's own dlopen brings TLS into it later. */
+static void run_later_apart(const struct target *target)
+{
+    struct tls other = {.target = target};
+    void *libc = must_open_apart("libc.so.6");
+    void *(*their_dlopen)(const char *, int) = (void *(*)(const char *, int))dlsym(libc, "dlopen");
+    other.handle = their_dlopen != NULL ? their_dlopen("libssl.so.3", RTLD_NOW) : NULL;
+    if (other.handle == NULL) {
+        fail("no libssl there");
+    }
+    fetch_by_handle(&other);
+}
+
+/* libcurl as $SECOND names it, with OpenSSL or GnuTLS. */
+static void run_curl_apart(const struct target *target)
+{
+    enum { CURLOPT_URL = 10002, CURLOPT_CAINFO = 10065 };
+    char url[300];
+    void *library = must_open_apart(getenv("SECOND"));
+    void *(*init)(void) = (void *(*)(void))dlsym(library, "curl_easy_init");
+    int (*setopt)(void *, int, ...) = (int (*)(void *, int, ...))dlsym(library, "curl_easy_setopt");
+    int (*perform)(void *) = (int (*)(void *))dlsym(library, "curl_easy_perform");
+    void (*cleanup)(void *) = (void (*)(void *))dlsym(library, "curl_easy_cleanup");
+    snprintf(url, sizeof url, "https://%s/", target->host);
+    void *curl = init();
+    setopt(curl, CURLOPT_URL, url);
+    setopt(curl, CURLOPT_CAINFO, target->ca);
+    int error = perform(curl);
+    if (error != 0) {
+        fail("curl: %d", error);
+    }
+    cleanup(curl); /* which flushes what it wrote by the standard output of its own libc */
+}
+
+/* What has nothing to do with TLS is loaded, and may be unloaded, as ever. */
+static void run_harmless_apart(const struct target *target)
+{
+    (void)target;
+    for (int i = 0; i < 3; i++) {
+        void *handle = must_open_apart("libz.so.1");
+        if (dlsym(handle, "zlibVersion") == NULL) {
+            fail("no zlibVersion");
+        }
+        dlclose(handle);
+    }
+    if (dlmopen(LM_ID_BASE, "libz.so.1", RTLD_NOW) == NULL || dlmopen(LM_ID_NEWLM, "no such", 1)) {
+        fail("dlmopen gives other answers");
+    }
+    printf("all is well\n");
+}
+
+/* ---- another root ---- */
+
+/* TLS comes first into play in the root that $SECOND names. */
+static void run_root(const struct target *target)
+{
+    struct tls other = {.target = target};
+    int fd = dial(target);
+    other.handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    if (chroot(getenv("SECOND")) != 0 || chdir("/") != 0) {
+        fail("no other root");
+    }
+    FIND_IN(other.handle, SSL_CTX_new);
+    const SSL_METHOD *(*method)(void) =
+        (const SSL_METHOD *(*)(void))dlsym(other.handle, "TLS_method");
+    printf("%s\n", p_SSL_CTX_new(method()) != NULL ? "a context" : "no context");
+    close(fd);
+}
+
+/* ---- a program of many names ---- */
+
+/* By what the standard handles give for libc's functions: each writes a hello that no guard may let
+ * by in strict mode. */
+static void run_raw(const struct target *target)
+{
+    static const unsigned char hello[] = {22, 3, 1, 0, 60, 1,  0,  0,  56, 3,  3,  1,  2,  3,  4,
+                                          5,  6, 7, 8, 9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
+    static const char *const ways[] = {"handle", "version", "next", "main"};
+    unsigned char octets[65] = {0};
+    memcpy(octets, hello, sizeof hello);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        void *libc = must_open("libc.so.6", RTLD_NOW);
+        void *found[] = {dlsym(libc, "send"), dlvsym(libc, "send", "GLIBC_2.2.5"),
+                         dlsym(RTLD_NEXT, "send"), dlsym(must_open(NULL, RTLD_NOW), "send")};
+        __typeof__(&send) by = (__typeof__(&send))found[i];
+        int fd = dial(target);
+        if (by == NULL || by(fd, octets, sizeof octets, MSG_NOSIGNAL) >= 0) {
+            fail("%s: a hello went out", ways[i]);
+        }
+        close(fd);
+    }
+    printf("all is well\n");
+}
+
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
-        {"plugin", run_plugin},   {"deepbind", run_deepbind}, {"reopen", run_reopen},
-        {"threads", run_threads}, {"dlerror", run_dlerror},   {"probe", run_probe},
-        {"two", run_two},         {"other", run_other},       {NULL, NULL},
+        {"plugin", run_plugin},
+        {"deepbind", run_deepbind},
+        {"reopen", run_reopen},
+        {"threads", run_threads},
+        {"dlerror", run_dlerror},
+        {"probe", run_probe},
+        {"two", run_two},
+        {"other", run_other},
+        {"apart", run_apart},
+        {"plugin_apart", run_plugin_apart},
+        {"later_apart", run_later_apart},
+        {"curl_apart", run_curl_apart},
+        {"harmless_apart", run_harmless_apart},
+        {"root", run_root},
+        {"raw", run_raw},
+        {NULL, NULL},
     };
     return run_mode_of(argc, argv, modes);
 }
