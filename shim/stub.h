@@ -56,6 +56,9 @@ bool stub_library_calls(const struct shim_library *library, const void *caller);
  * there is none.
  */
 struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller);
+/* The function itself that the loader would have bound a caller to, if it is in no library that we
+ * know; NULL: there is none. */
+void *stub_bound(enum shim_hook hook, const void *caller);
 
 /* ---- stub_conf.c: settings; async-signal-safe once the constructor ran ---- */
 

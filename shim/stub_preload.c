@@ -81,6 +81,15 @@ static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context
     return context;
 }
 
+/* A library that we do not know: the function that the caller would have got without us. In strict
+ * mode the guard stops the hello. */
+#define PASS_ON(name, missing, ...)                                                                \
+    __typeof__(&name) bound = (__typeof__(&name))stub_bound(SHIM_HOOK_##name, CALLER);             \
+    if (bound != NULL) {                                                                           \
+        return bound(__VA_ARGS__);                                                                 \
+    }                                                                                              \
+    return missing
+
 static struct shim_library *library_of_method(enum shim_hook hook, const SSL_METHOD *method,
                                               const void *caller)
 {
@@ -93,7 +102,7 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
 {
     struct shim_library *library = library_of_method(SHIM_HOOK_SSL_CTX_new, method, CALLER);
     if (library == NULL || REAL(library, SSL_CTX_new) == NULL) {
-        return NULL;
+        PASS_ON(SSL_CTX_new, NULL, method);
     }
     return hand_over_context(library, REAL(library, SSL_CTX_new)(method));
 }
@@ -103,7 +112,7 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
 {
     struct shim_library *library = library_of_method(SHIM_HOOK_SSL_CTX_new_ex, method, CALLER);
     if (library == NULL || REAL(library, SSL_CTX_new_ex) == NULL) {
-        return NULL;
+        PASS_ON(SSL_CTX_new_ex, NULL, libctx, propq, method);
     }
     return hand_over_context(library, REAL(library, SSL_CTX_new_ex)(libctx, propq, method));
 }
@@ -113,7 +122,7 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
 #define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                           \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL || REAL(library, name) == NULL) {                                          \
-        return failure;                                                                            \
+        PASS_ON(name, failure, __VA_ARGS__);                                                       \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
     if (engine != NULL ? !engine->openssl_before(library, ssl, by_connect)                         \
@@ -183,19 +192,25 @@ static BIO *visible(struct shim_library *library, BIO *bio)
 SHIM_EXPORT BIO *SSL_get_rbio(const SSL *ssl)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_rbio, ssl, CALLER);
-    return library != NULL ? visible(library, REAL(library, SSL_get_rbio)(ssl)) : NULL;
+    if (library == NULL) {
+        PASS_ON(SSL_get_rbio, NULL, ssl);
+    }
+    return visible(library, REAL(library, SSL_get_rbio)(ssl));
 }
 
 SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_wbio, ssl, CALLER);
-    return library != NULL ? visible(library, REAL(library, SSL_get_wbio)(ssl)) : NULL;
+    if (library == NULL) {
+        PASS_ON(SSL_get_wbio, NULL, ssl);
+    }
+    return visible(library, REAL(library, SSL_get_wbio)(ssl));
 }
 
 #define REPLACES_BIO(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL) {                                                                         \
-        return;                                                                                    \
+        PASS_ON(name, , __VA_ARGS__);                                                              \
     }                                                                                              \
     /* The library's own calls (SSL_set_bio calls SSL_set0_rbio) are part of the application's. */ \
     const struct shim_engine *engine =                                                             \
@@ -218,7 +233,7 @@ SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, 
 #define BECOMES_QUIC(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
-        return 0;                                                                                  \
+        PASS_ON(name, 0, __VA_ARGS__);                                                             \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
     if (engine != NULL) {                                                                          \
@@ -243,7 +258,7 @@ SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *m
 #define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                            \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
-        return missing;                                                                            \
+        PASS_ON(name, missing, __VA_ARGS__);                                                       \
     }                                                                                              \
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
     if (engine != NULL && (of_interest)) {                                                         \

@@ -376,6 +376,13 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
     return next != own ? next : NULL;
 }
 
+void *stub_bound(enum shim_hook hook, const void *caller)
+{
+    void *found = symbol_for_caller(hook, caller);
+    (void)dlerror(); /* the look-up was no call of the program's */
+    return found;
+}
+
 static struct shim_library *library_of_caller(enum shim_hook hook, const void *caller)
 {
     /* Entries are immutable, published once, and bounded by the table; a full table costs time, not
