@@ -230,6 +230,28 @@ SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio){REPLACES_BIO(SSL_set0_rbio, 
 
 SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, ssl, wbio)}
 
+/* These make a BIO within the library, where no hook sees it, or one that is told nothing: wrk sets
+ * its descriptor anew before each SSL_connect of one handshake. */
+#define REPLACES_DESCRIPTOR(name)                                                                  \
+    SHIM_EXPORT int name(SSL *ssl, int fd)                                                         \
+    {                                                                                              \
+        struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                \
+        const struct shim_engine *engine = stub_engine_if_loaded();                                \
+        if (library == NULL) {                                                                     \
+            return 0;                                                                              \
+        }                                                                                          \
+        if (engine != NULL) {                                                                      \
+            engine->openssl_bio_leaving(library, ssl);                                             \
+        }                                                                                          \
+        int result = REAL(library, name)(ssl, fd);                                                 \
+        if (engine != NULL) {                                                                      \
+            engine->openssl_bio_replaced(library, ssl);                                            \
+        }                                                                                          \
+        return result;                                                                             \
+    }
+
+REPLACES_DESCRIPTOR(SSL_set_fd) REPLACES_DESCRIPTOR(SSL_set_rfd) REPLACES_DESCRIPTOR(SSL_set_wfd)
+
 #define BECOMES_QUIC(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
@@ -241,7 +263,7 @@ SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, 
     }                                                                                              \
     return REAL(library, name)(__VA_ARGS__)
 
-SHIM_EXPORT
+    SHIM_EXPORT
     int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch, void *argument)
 {
     BECOMES_QUIC(SSL_set_quic_tls_cbs, ssl, dispatch, argument);

@@ -24,6 +24,7 @@ MATRIX(openssl, own_bio, 1, WELL, CLIENT("own-bio"));
 MATRIX(openssl, dribble, 1, WELL, CLIENT("dribble"));
 MATRIX(openssl, stutter, 1, WELL, CLIENT("stutter"));
 MATRIX(openssl, epoll, 1, WELL, CLIENT("epoll"));
+MATRIX(openssl, set_fd, 2, WELL, CLIENT("set-fd"));
 MATRIX(openssl, threads, 400, WELL, CLIENT("threads"));
 MATRIX(openssl, threads_shared_ctx, 400, WELL, CLIENT("threads-shared-ctx"));
 MATRIX(openssl, fork, 3, WELL, CLIENT("fork"));

@@ -25,7 +25,7 @@ const struct program programs_https[] = {
      "/usr/lib/nagios/plugins/check_http -S --sni -H \"$HOST\" -u / | sed -E 's/ - [0-9]+ bytes in.*//'", .says = "HTTP OK"},
     {"curl", "curl", "curl -sS \"$URL\""},
     {"davix-get", "davix", "davix-get \"$URL\""},
-    {"dirb", "dirb", "echo word >words; dirb \"$URL\" words -S | sed -E '/_TIME|DOWNLOADED/d'", .says = "URL_BASE"},
+    {"dirb", "dirb", "echo word >words; dirb \"$URL\" words -S | sed '/_TIME/d'", .says = "DOWNLOADED: 1"},
     {"dirmngr (GnuPG)", "dirmngr", "rm -rf keys; mkdir -m 0700 keys; echo standard-resolver >keys/dirmngr.conf; "
                                    "gpg --homedir keys --batch -q --fetch-keys \"$URL\"", .says = "no valid OpenPGP data"},
     {"elinks", "elinks", "elinks -no-home -dump \"$URL\""},
@@ -65,7 +65,7 @@ const struct program programs_https[] = {
      .prepare = "echo '<rss version=\"2.0\"><channel><title>a</title><link>b</link><description>c</description><item><title>d</title>"
                 "<link>e</link></item></channel></rss>' >www/feed.xml"},
     {"nextcloudcmd", "nextcloud-desktop-cmd",
-     "mkdir -p sync; nextcloudcmd --trust --non-interactive -u a -p b sync \"$URL\"", .says = "capabilities",
+     "mkdir -p sync; nextcloudcmd --trust --non-interactive -u a -p b sync \"$URL\" 2>&1 | grep -o 'OCC::[A-Za-z]* created for.*'", .says = "cloud/capabilities",
      .prepare = "echo '{\"installed\":true,\"maintenance\":false,\"version\":\"25.0.0.18\",\"versionstring\":\"25.0.0\","
                 "\"productname\":\"Nextcloud\"}' >www/status.php"},
     {"nmap", "nmap", "nmap -n -Pn -p 443 --script ssl-cert \"$HOST\" | grep '^[|]'", .says = "ssl-cert",

@@ -11,7 +11,7 @@ const struct program programs_services[] = {
     {"curl IMAPS", "curl", "curl -sS -u a:b \"imaps://$HOST/INBOX;UID=1\"", .says = SAYS_MAIL, .service = "imap", .port = 993},
     {"curl SMTPS", "curl", MAIL "curl -sS -v --mail-from a@example.org --mail-rcpt b@example.org -T - \"smtps://$HOST\" 2>&1 | "
                            "grep 'hello from'", .says = "hello from the mail server", .service = "smtp", .port = 465},
-    {"fetchmail", "fetchmail", "rm -f .fetchids; fetchmail -k -a -s -f fetchmailrc -m 'grep Subject'", .says = SAYS_MAIL, .service = "pop3", .port = 995,
+    {"fetchmail", "fetchmail", "rm -f .fetchids; fetchmail --pidfile fetchmail.pid -k -a -s -f fetchmailrc -m 'grep Subject'", .says = SAYS_MAIL, .service = "pop3", .port = 995,
      .prepare = "printf 'poll secret.example.org protocol POP3 user a password b ssl sslcertck sslcertfile %s\\n' \"$CA\" >fetchmailrc; chmod 600 fetchmailrc"},
     {"getmail", "getmail6", "rm -f mail getmail/old*; getmail -q --getmaildir \"$PWD/getmail\" && grep Subject mail",
      .says = SAYS_MAIL, .service = "pop3", .port = 995,

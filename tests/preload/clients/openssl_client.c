@@ -301,7 +301,25 @@ static void await_epoll(SSL *ssl, int result, void *argument)
     }
 }
 
-static void run_epoll(const struct target *target)
+static void await_epoll_and_set_fd(SSL *ssl, int result, void *argument)
+{
+    int fd = SSL_get_fd(ssl);
+    await_epoll(ssl, result, argument);
+    if (SSL_set_fd(ssl, fd) != 1) {
+        fail_ssl("SSL_set_fd");
+    }
+}
+
+static void await_epoll_and_set_both(SSL *ssl, int result, void *argument)
+{
+    int fd = SSL_get_fd(ssl);
+    await_epoll(ssl, result, argument);
+    if (SSL_set_rfd(ssl, fd) != 1 || SSL_set_wfd(ssl, fd) != 1) {
+        fail_ssl("SSL_set_rfd, SSL_set_wfd");
+    }
+}
+
+static void fetch_by_epoll(const struct target *target, void (*await)(SSL *, int, void *))
 {
     SSL_CTX *ctx = make_ctx(target);
     SSL *ssl = make_ssl(ctx, target);
@@ -313,9 +331,21 @@ static void run_epoll(const struct target *target)
         fail("no connection");
     }
     SSL_set_fd(ssl, fd);
-    fetch_stubbornly(target, ssl, await_epoll, &epoll);
+    fetch_stubbornly(target, ssl, await, &epoll);
     close(epoll);
     end(ssl, ctx, fd);
+}
+
+static void run_epoll(const struct target *target)
+{
+    fetch_by_epoll(target, await_epoll);
+}
+
+/* The descriptor is set anew while the handshake goes on, before each call. */
+static void run_set_fd(const struct target *target)
+{
+    fetch_by_epoll(target, await_epoll_and_set_fd);
+    fetch_by_epoll(target, await_epoll_and_set_both);
 }
 
 int main(int argc, char **argv)
@@ -341,6 +371,7 @@ int main(int argc, char **argv)
         {"patient", run_patient},
         {"ffdhe", run_ffdhe},
         {"epoll", run_epoll},
+        {"set-fd", run_set_fd},
         {"threads", run_threads},
         {"threads-shared-ctx", run_threads_shared_ctx},
         {"fork", run_fork},

@@ -18,7 +18,7 @@ exec 3<>/dev/tcp/127.0.0.1/8080 || cat proxy.log >&2
 printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$target" "$HOST" >&3
 timeout 15 cat <&3 >answer
 exec 3>&-
-kill "$server"
-wait "$server"
+kill "$server" 2>/dev/null
+wait "$server" 2>/dev/null
 sed '1,/^\r$/d' answer
 grep -q '^HTTP/1.. 200' answer
