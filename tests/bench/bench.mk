@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
 # spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher, bulk, hellos,
-# growth, cache, dns, latency, latency_doh.
+# growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
 BENCH_DIR := tests/bench
-BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(WORLD_EXPECT_SRC)
+BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(WORLD_EXPECT_SRC) tests/preload/pools.c
 BENCH_DOC := docs/benchmarks.md
 BENCH_FILTER ?= bench/*
 
@@ -28,9 +28,9 @@ $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs bench-dns bench-latency
-# Look-ups by each transport, and time to the first octet behind a long way.
+# Look-ups by each transport, what unhelpful networks cost, and time to the first octet behind a long way.
 bench-dns:
-	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/@(dns|latency*)'
+	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/@(dns|latency*|unhelpful)'
 
 # Time to the first octet behind a long way.
 bench-latency:

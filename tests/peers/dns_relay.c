@@ -3,7 +3,8 @@
  * questions of one type (--type) can be held for more than that (--more-ms), and so many of these
  * questions dropped (--drop N, "all"). Questions with EDNS can be dropped or refused by a header
  * alone
- * (--edns drop, --edns formerr). */
+ * (--edns drop, --edns formerr). --name has only questions for that name count for --type; --cut
+ * answers them by nothing but "too large" (TC). */
 #include "listen.h"
 
 #include <arpa/inet.h>
@@ -16,6 +17,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -30,6 +32,8 @@ struct relay {
     int64_t more_ms;
     long drop;        /* questions of this type that are still to be dropped; -1: all */
     const char *edns; /* NULL: it passes */
+    const char *name; /* NULL: any */
+    bool cut;
 };
 
 /* A question on its way, and its answer. */
@@ -62,9 +66,35 @@ static unsigned type_of(const uint8_t *message, size_t length)
     return at + 3 <= length ? (unsigned)message[at + 1] << 8 | message[at + 2] : 0;
 }
 
+/* Where the question section ends. */
+static size_t question_end(const struct question *question)
+{
+    size_t at = HEADER;
+    while (at < question->length && question->message[at] != 0) {
+        at += question->message[at] + 1U;
+    }
+    return at + 5 < question->length ? at + 5 : question->length;
+}
+
 static bool has_additional(const uint8_t *message, size_t length)
 {
     return length >= HEADER && (message[10] | message[11]) != 0;
+}
+
+/* Is the question for this name? In any case of letters. */
+static bool is_for(const uint8_t *message, size_t length, const char *name)
+{
+    char asked[256] = "";
+    size_t at = HEADER;
+    size_t have = 0;
+    while (at < length && message[at] != 0 && message[at] < 64 && at + 1 + message[at] <= length &&
+           have + message[at] + 2U < sizeof asked) {
+        memcpy(asked + have, message + at + 1, message[at]);
+        have += message[at];
+        asked[have++] = '.';
+        at += message[at] + 1U;
+    }
+    return name == NULL || strcasecmp(asked, name) == 0;
 }
 
 /* False: it goes no further. */
@@ -78,7 +108,17 @@ static bool passes(struct relay *relay, const struct question *question, socklen
         }
         return false;
     }
-    if (question->type == relay->type && relay->drop != 0) {
+    bool chosen =
+        question->type == relay->type && is_for(question->message, question->length, relay->name);
+    if (chosen && relay->cut) {
+        struct question cut = *question;
+        cut.message[2] |= 0x82; /* QR, TC */
+        cut.message[11] = 0;    /* no OPT */
+        (void)sendto(relay->listener, cut.message, question_end(&cut), 0,
+                     (const struct sockaddr *)&question->client, size);
+        return false;
+    }
+    if (chosen && relay->drop != 0) {
         relay->drop -= relay->drop > 0 ? 1 : 0;
         return false;
     }
@@ -203,7 +243,8 @@ int main(int argc, char **argv)
     static const struct option known[] = {
         {"listen", 1, NULL, 'l'}, {"to", 1, NULL, 't'},      {"delay-ms", 1, NULL, 'd'},
         {"type", 1, NULL, 'y'},   {"more-ms", 1, NULL, 'm'}, {"drop", 1, NULL, 'x'},
-        {"edns", 1, NULL, 'e'},   {NULL, 0, NULL, 0},
+        {"edns", 1, NULL, 'e'},   {"name", 1, NULL, 'n'},    {"cut", 0, NULL, 'c'},
+        {NULL, 0, NULL, 0},
     };
     struct relay relay = {.listener = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0)};
     const char *where = NULL;
@@ -232,6 +273,12 @@ int main(int argc, char **argv)
         case 'e':
             relay.edns = optarg;
             break;
+        case 'n':
+            relay.name = optarg;
+            break;
+        case 'c':
+            relay.cut = true;
+            break;
         default:
             where = NULL;
             optind = argc + 1;
@@ -240,7 +287,7 @@ int main(int argc, char **argv)
     }
     if (where == NULL || to == NULL || optind != argc) {
         die("usage: dns_relay --listen ADDRESS:PORT --to ADDRESS:PORT [--delay-ms N] [--type N "
-            "[--more-ms N] [--drop N]] [--edns drop|formerr]");
+            "[--name NAME.] [--more-ms N] [--drop N] [--cut]] [--edns drop|formerr]");
     }
     struct sockaddr_in address = address_of(where);
     relay.to = address_of(to);
