@@ -122,7 +122,8 @@ struct dns_addresses {
     char canonical[DNS_HOST_SIZE]; /* where the CNAMEs led, no trailing dot; of DNS_FOUND */
     struct dns_address *list;      /* IPv6 first, in the resolver's order */
     size_t count;
-    uint32_t ttl; /* seconds: the least of all */
+    uint32_t ttl;  /* seconds: the least of all */
+    bool answered; /* each family that was asked for, be it by "there is none" */
 };
 
 /*
@@ -133,6 +134,13 @@ struct dns_addresses {
 ECH_MUST_USE struct dns_addresses *dns_lookup_addresses(const struct dns_lookup *lookup,
                                                         const char *host, bool ipv4, bool ipv6,
                                                         struct dns_lookup_report *report);
+
+/*
+ * Do answers for both families of a host name come within a moment? Over plain DNS they are asked
+ * for; a name that was silent a while ago is not asked for again. For callers that are about to
+ * have somebody else ask, who would wait for long.
+ */
+bool dns_addresses_come(const struct dns_lookup *lookup, const char *host);
 
 /* NULL is nothing. */
 void dns_addresses_free(struct dns_addresses *addresses);

@@ -81,6 +81,11 @@ static struct dns_addresses *addresses_new(size_t count)
     return addresses;
 }
 
+static bool is_silent(const struct dns_https_answer *answer)
+{
+    return answer != NULL && answer->result == DNS_FAILED && answer->reason == DNS_REASON_TIMEOUT;
+}
+
 static struct dns_addresses *merge_all(const struct address_lookup *l)
 {
     size_t count = 0;
@@ -91,6 +96,12 @@ static struct dns_addresses *merge_all(const struct address_lookup *l)
     for (size_t i = 0; i < FAMILIES && addresses != NULL; i++) {
         if (l->answer[i] != NULL) {
             merge(addresses, l, i);
+        }
+    }
+    if (addresses != NULL) {
+        addresses->answered = true;
+        for (size_t i = 0; i < FAMILIES; i++) {
+            addresses->answered = addresses->answered && !is_silent(l->answer[i]);
         }
     }
     return addresses;
@@ -144,6 +155,40 @@ static bool resolve(struct address_lookup *l, const struct dns_name *qname, cons
     return begun;
 }
 
+/* ---- names whose addresses do not come ---- */
+
+static uint64_t network_of(const struct dns_lookup *lookup)
+{
+    return lookup->cache != NULL ? dns_cache_network(lookup->cache, lookup->io->now_us()) : 0;
+}
+
+static bool was_silent(const struct dns_resolution_source *source, const struct dns_name *qname)
+{
+    const struct dns_lookup *lookup = &source->lookup;
+    return lookup->health != NULL && lookup->channel == NULL &&
+           dns_health_is_silent(lookup->health, source->resolver, network_of(lookup), qname,
+                                lookup->io->now_us());
+}
+
+static void note_addresses(const struct dns_resolution_source *source, const struct dns_name *qname,
+                           bool answered)
+{
+    const struct dns_lookup *lookup = &source->lookup;
+    if (lookup->health != NULL && lookup->channel == NULL) {
+        dns_health_note_addresses(lookup->health, source->resolver, network_of(lookup), qname,
+                                  answered, lookup->io->now_us());
+    }
+}
+
+/* A name that was silent a while ago keeps nobody who is in a hurry for long. */
+static uint64_t bound_of(const struct dns_resolution_source *source, const struct dns_name *qname)
+{
+    uint64_t timeout_us = source->lookup.timeout_us;
+    bool short_one =
+        source->lookup.hurried && timeout_us > DNS_HEALTH_WAIT_US && was_silent(source, qname);
+    return short_one ? DNS_HEALTH_WAIT_US : timeout_us;
+}
+
 static struct dns_addresses *look_up(const struct dns_lookup *lookup, const struct dns_name *qname,
                                      const bool *wanted, struct dns_lookup_report *report)
 {
@@ -155,8 +200,11 @@ static struct dns_addresses *look_up(const struct dns_lookup *lookup, const stru
     dns_resolution_source_make(&l->source, lookup);
     memcpy(report->resolver, l->source.resolver, sizeof report->resolver);
     struct dns_addresses *addresses = NULL;
-    if (resolve(l, qname, wanted, start_us + lookup->timeout_us)) {
+    if (resolve(l, qname, wanted, start_us + bound_of(&l->source, qname))) {
         addresses = merge_all(l);
+    }
+    if (addresses != NULL) {
+        note_addresses(&l->source, qname, addresses->answered);
     }
     report->cached = true;
     for (size_t i = 0; i < FAMILIES; i++) {
@@ -188,6 +236,29 @@ struct dns_addresses *dns_lookup_addresses(const struct dns_lookup *lookup, cons
     }
     errno = saved;
     return addresses;
+}
+
+bool dns_addresses_come(const struct dns_lookup *lookup, const char *host)
+{
+    int saved = errno;
+    struct dns_resolution_source source;
+    struct dns_name qname;
+    bool come = false;
+    if (lookup->channel != NULL) {
+        return true;
+    }
+    dns_resolution_source_make(&source, lookup);
+    if (dns_name_of_host(host, &qname) == ECH_OK && !was_silent(&source, &qname)) {
+        struct dns_lookup moment = *lookup;
+        moment.hurried = true;
+        moment.timeout_us =
+            lookup->timeout_us < DNS_HEALTH_WAIT_US ? lookup->timeout_us : DNS_HEALTH_WAIT_US;
+        struct dns_addresses *addresses = dns_lookup_addresses(&moment, host, true, true, NULL);
+        come = addresses != NULL && addresses->answered;
+        dns_addresses_free(addresses);
+    }
+    errno = saved;
+    return come;
 }
 
 void dns_addresses_free(struct dns_addresses *addresses)

@@ -77,14 +77,17 @@ static struct dns_health_resolver *find_resolver(struct dns_resolver_health *hea
 }
 
 /* FNV-1a. Who brings about a collision has the resolver counted on one name more. */
-static uint64_t hash_of(const struct dns_name *qname)
+static uint64_t hash_more(uint64_t hash, struct bytes octets)
 {
-    struct bytes octets = dns_name_view(qname);
-    uint64_t hash = UINT64_C(0xcbf29ce484222325);
     for (size_t i = 0; i < octets.len; i++) {
         hash = (hash ^ octets.data[i]) * UINT64_C(0x100000001b3);
     }
     return hash;
+}
+
+static uint64_t hash_of(const struct dns_name *qname)
+{
+    return hash_more(UINT64_C(0xcbf29ce484222325), dns_name_view(qname));
 }
 
 static bool is_noted(const struct dns_health_resolver *resolver, uint64_t name)
@@ -149,6 +152,52 @@ void dns_health_note_answer(struct dns_resolver_health *health, const char *reso
     if (known != NULL) {
         known->name_count = 0;
         known->drops_until_us = 0;
+    }
+    unlock(health);
+}
+
+/* ---- addresses ---- */
+
+static uint64_t hash_of_all(const char *id, uint64_t network, const struct dns_name *qname)
+{
+    uint64_t hash = hash_more(hash_of(qname), bytes_of(&network, sizeof network));
+    return hash_more(hash, bytes_of(id, strlen(id)));
+}
+
+static struct dns_health_silent *find_silent(struct dns_resolver_health *health, uint64_t name)
+{
+    for (size_t i = 0; i < DNS_HEALTH_SILENT; i++) {
+        if (health->silent[i].until_us != 0 && health->silent[i].name == name) {
+            return &health->silent[i];
+        }
+    }
+    return NULL;
+}
+
+bool dns_health_is_silent(struct dns_resolver_health *health, const char *resolver_id,
+                          uint64_t network, const struct dns_name *qname, uint64_t now_us)
+{
+    uint64_t name = hash_of_all(resolver_id, network, qname);
+    lock(health);
+    const struct dns_health_silent *known = find_silent(health, name);
+    bool silent = known != NULL && now_us < known->until_us;
+    unlock(health);
+    return silent;
+}
+
+void dns_health_note_addresses(struct dns_resolver_health *health, const char *resolver_id,
+                               uint64_t network, const struct dns_name *qname, bool answered,
+                               uint64_t now_us)
+{
+    uint64_t name = hash_of_all(resolver_id, network, qname);
+    lock(health);
+    struct dns_health_silent *place = find_silent(health, name);
+    if (place == NULL && !answered) {
+        place = &health->silent[health->next_silent++ % DNS_HEALTH_SILENT];
+    }
+    if (place != NULL) {
+        *place = (struct dns_health_silent){.name = name,
+                                            .until_us = answered ? 0 : now_us + DNS_HEALTH_KEPT_US};
     }
     unlock(health);
 }

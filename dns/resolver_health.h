@@ -18,6 +18,7 @@
 enum {
     DNS_HEALTH_SERVERS = 16,
     DNS_HEALTH_RESOLVERS = 8,
+    DNS_HEALTH_SILENT = 64, /* names */
     /* So many names must have had their addresses, but no answer about their HTTPS records, before
      * a resolver counts as one that drops such questions: a lost datagram is one name. */
     DNS_HEALTH_NAMES = 3,
@@ -43,13 +44,21 @@ struct dns_health_resolver {
     uint64_t drops_until_us;
 };
 
+/* A name of which an address family was asked for, and nothing came. */
+struct dns_health_silent {
+    uint64_t name; /* a hash, with that of resolver and network */
+    uint64_t until_us;
+};
+
 /* A process has one. The fields are dns/resolver_health.c's. */
 struct dns_resolver_health {
     pthread_mutex_t lock;
     struct dns_health_server servers[DNS_HEALTH_SERVERS];
     struct dns_health_resolver resolvers[DNS_HEALTH_RESOLVERS];
+    struct dns_health_silent silent[DNS_HEALTH_SILENT];
     size_t next_server;
     size_t next_resolver;
+    size_t next_silent;
 };
 
 #define DNS_RESOLVER_HEALTH_INIT                                                                   \
@@ -78,6 +87,16 @@ void dns_health_note_silence(struct dns_resolver_health *health, const char *res
 /* The resolver answered a question for HTTPS records, whatever it said. */
 void dns_health_note_answer(struct dns_resolver_health *health, const char *resolver_id,
                             uint64_t network);
+
+/* ---- addresses that do not come ---- */
+
+/* Was a question for an address of this name left without an answer, of late? */
+bool dns_health_is_silent(struct dns_resolver_health *health, const char *resolver_id,
+                          uint64_t network, const struct dns_name *qname, uint64_t now_us);
+/* It was, or all questions were answered. */
+void dns_health_note_addresses(struct dns_resolver_health *health, const char *resolver_id,
+                               uint64_t network, const struct dns_name *qname, bool answered,
+                               uint64_t now_us);
 
 /* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. */
 void dns_health_before_fork(struct dns_resolver_health *health);

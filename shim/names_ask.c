@@ -95,7 +95,7 @@ static struct prospect prospect_of(const char *node, const char *service,
 
 /* ---- what is asked ahead ---- */
 
-enum ahead { AHEAD_BEGIN, AHEAD_PEEK, AHEAD_DROP };
+enum ahead { AHEAD_BEGIN, AHEAD_PEEK, AHEAD_ADDRESSES, AHEAD_DROP };
 
 /* It may be waited for, and the wait be left (shim/section.h). */
 struct ahead_work {
@@ -105,6 +105,7 @@ struct ahead_work {
     uint16_t port;
     bool port_known;
     struct dns_https_answer *answer; /* of AHEAD_PEEK */
+    bool come;                       /* of AHEAD_ADDRESSES */
     char host[];
 };
 
@@ -121,6 +122,9 @@ static void run_ahead(struct shim_work *work)
         shim_ahead_addresses_came(lookup, ahead->host, ahead->port);
         ahead->answer = shim_ahead_peek(lookup, ahead->host, ahead->port, wait_us);
         break;
+    case AHEAD_ADDRESSES:
+        ahead->come = dns_addresses_come(lookup, ahead->host);
+        break;
     case AHEAD_DROP:
         shim_ahead_drop(ahead->host, ahead->port);
         break;
@@ -133,8 +137,10 @@ static void drop_ahead(struct shim_work *work)
     free(work);
 }
 
-/* Gives the answer of AHEAD_PEEK, or NULL. Keeps errno. */
-static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum ahead what)
+/* Gives the answer of AHEAD_PEEK, or NULL; *come is of AHEAD_ADDRESSES, else it may be NULL. Keeps
+ * errno. */
+static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum ahead what,
+                                         bool *come)
 {
     int saved = errno;
     size_t size = strlen(prospect->host) + 1;
@@ -149,6 +155,9 @@ static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum a
         memcpy(ahead->host, prospect->host, size);
         if (shim_section_run(&ahead->work)) {
             answer = ahead->answer;
+            if (come != NULL) {
+                *come = ahead->come;
+            }
             free(ahead);
         }
     }
@@ -159,7 +168,7 @@ static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum a
 static void begin(const struct prospect *prospect)
 {
     if (prospect->port != 0) {
-        (void)do_ahead(prospect, AHEAD_BEGIN);
+        (void)do_ahead(prospect, AHEAD_BEGIN, NULL);
     }
 }
 
@@ -186,10 +195,20 @@ static struct addrinfo **end_of(struct addrinfo **list)
     return list;
 }
 
+/* The C library waits for many seconds where a resolver drops a question for an address. The
+ * connection can still be led to the target when its hello is made. */
+static bool comes_soon(const struct prospect *prospect, const char *target)
+{
+    const struct prospect other = {.host = target, .lookup = prospect->lookup};
+    bool come = false;
+    dns_https_answer_free(do_ahead(&other, AHEAD_ADDRESSES, &come));
+    return come;
+}
+
 /*
  * In the place of *own (NULL: the name has none) the addresses of the targets, each asked for as
- * the program asked. The canonical name stays that of the name. A target that cannot be resolved is
- * left out; if none can, nothing changes.
+ * the program asked. The canonical name stays that of the name. A target that cannot be resolved,
+ * or not soon, is left out; if none can, nothing changes.
  */
 static void steer(const struct dns_https_answer *answer, const struct prospect *prospect,
                   const char *service, const struct addrinfo *hints, struct addrinfo **result)
@@ -213,6 +232,9 @@ static void steer(const struct dns_https_answer *answer, const struct prospect *
         if (targets[i] == NULL) {
             *end_of(&steered) = own;
             own = NULL;
+            continue;
+        }
+        if (!comes_soon(prospect, targets[i])) {
             continue;
         }
         memcpy(mempcpy(absolute, targets[i], strlen(targets[i])), ".", 2);
@@ -247,7 +269,7 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
     struct addrinfo *list = error == 0 ? *result : NULL;
-    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK);
+    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK, NULL);
     if (answer != NULL && prospect->port_known) {
         steer(answer, prospect, service, hints, &list);
     }
@@ -286,7 +308,7 @@ int shim_names_getaddrinfo(const char *node, const char *service, const struct a
     if (error != 0) {
         bool for_good = shim_names_failed_for_good();
         if (prospect.port != 0 && !has_no_address(error)) {
-            (void)do_ahead(&prospect, AHEAD_DROP);
+            (void)do_ahead(&prospect, AHEAD_DROP, NULL);
             prospect.port = 0;
         }
         error = for_good && error != EAI_SYSTEM && error != EAI_MEMORY ? EAI_FAIL : error;

@@ -141,3 +141,34 @@ Test(unhelpful, a_resolver_that_drops_edns)
     expect_exit(&result, 0, "hello from " INNER_NAME);
     world_expect_accepted(world, 2);
 }
+
+/* ---- records that lead to another host, whose addresses do not come ---- */
+
+#define THERE                                                                                      \
+    "  local-data: 'led.example.org. 60 IN A 127.0.0.1'\n"                                         \
+    "  local-data: 'led.example.org. 60 IN HTTPS 1 there.example.org. ech=\"AAj+CgAEAAAAAA==\"'\n" \
+    "  local-data: 'there.example.org. 60 IN A 127.0.0.1'\n"
+
+/* glibc alone would wait for 10 seconds and more. */
+static void check_family(const char *type)
+{
+    struct world *world = world_start(&(struct world_options){.dns_lines = THERE, .direct = true});
+    world_relay_dns(world, (const char *[]){"--type", type, "--drop", "all", "--name",
+                                            "there.example.org.", NULL});
+    static const char ask[] =
+        "/usr/bin/python3 -c 'import socket, ssl\n"
+        "for i in 1, 2: socket.getaddrinfo(\"led.example.org\", 443, 0, socket.SOCK_STREAM)'";
+    double without = time_of(world, RUN_PLAIN, ask, "");
+    double with = time_of(world, RUN_SHIM, ask, "");
+    cr_assert_lt(with - without, 1.0, "%f s more", with - without);
+}
+
+Test(unhelpful, a_target_whose_ipv6_addresses_do_not_come)
+{
+    check_family("28");
+}
+
+Test(unhelpful, a_target_whose_ipv4_addresses_do_not_come)
+{
+    check_family("1");
+}
