@@ -6,6 +6,7 @@
 
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
+#include "shim/stub_locked.h"
 
 /* ---- the table ---- */
 
@@ -19,7 +20,7 @@ static bool is_left(const void *place, uint64_t key)
 {
     const struct stub_connection *connection = place;
     int fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
-    return stub_table_key(shim_socket_identity(fd)) != key;
+    return !stub_locked() && stub_table_key(shim_socket_identity(fd)) != key;
 }
 
 static struct stub_connection first[FIRST_COUNT];
@@ -46,7 +47,7 @@ struct stub_connection *stub_connection_find(uint64_t socket, int fd)
     return found;
 }
 
-static void fill(struct stub_connection *connection, int fd)
+void stub_connection_renew(struct stub_connection *connection, int fd)
 {
     static const struct shim_proxy_reader begun;
     atomic_store_explicit(&connection->asked_address, 0, memory_order_relaxed);
@@ -69,7 +70,7 @@ struct stub_connection *stub_connection_open(uint64_t socket, int fd)
     if (connection == NULL) {
         connection = stub_table_take(&table, stub_table_key(socket), NULL);
         if (connection != NULL) {
-            fill(connection, fd);
+            stub_connection_renew(connection, fd);
             stub_table_publish(connection, stub_table_key(socket));
         } else {
             atomic_store_explicit(&lost, true, memory_order_relaxed);
@@ -77,6 +78,22 @@ struct stub_connection *stub_connection_open(uint64_t socket, int fd)
     }
     errno = saved;
     return connection;
+}
+
+struct stub_connection *stub_connection_at(int fd)
+{
+    struct stub_connection *found = NULL;
+    size_t cursor = 0;
+    for (struct stub_connection *place = stub_table_next(&table, &cursor); place != NULL;
+         place = stub_table_next(&table, &cursor)) {
+        bool watched = (atomic_load_explicit(&place->flags, memory_order_relaxed) &
+                        STUB_CONNECTION_WATCHED) != 0;
+        if (atomic_load_explicit(&place->fd, memory_order_relaxed) == fd &&
+            (found == NULL || watched)) {
+            found = place;
+        }
+    }
+    return found;
 }
 
 /* ---- what is known of one ---- */

@@ -136,11 +136,15 @@ static bool is_stream(int fd)
 bool stub_connection_begins(int fd)
 {
     int saved = errno;
-    bool stream = !stub_off() && !stub_locked() && is_stream(fd);
+    bool stream = !stub_off() && (stub_locked() || is_stream(fd));
     if (stream) {
         /* Another library may talk to a proxy before it returns from its connect. */
-        if (stub_connection_open(shim_socket_identity(fd), fd) != NULL) {
+        struct stub_connection *connection = stub_connection_open(stub_socket_of(fd), fd);
+        if (connection != NULL) {
             stub_mark_set(fd, STUB_MARK_READ);
+        }
+        if (connection != NULL && stub_locked()) {
+            stub_connection_renew(connection, fd); /* its identity is no more than the number */
         }
         atomic_fetch_or_explicit(&stub_guard_work, STUB_GUARD_TUNNEL, memory_order_release);
     }
@@ -156,7 +160,7 @@ void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t len
     }
     int saved = errno;
     /* By now another library may have put another connection under the descriptor. */
-    struct stub_connection *connection = stub_connection_open(shim_socket_identity(fd), fd);
+    struct stub_connection *connection = stub_connection_open(stub_socket_of(fd), fd);
     if (connection != NULL) {
         atomic_store_explicit(&connection->asked_port, shim_address_port(address),
                               memory_order_relaxed);

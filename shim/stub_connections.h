@@ -47,6 +47,11 @@ struct stub_connection {
 struct stub_connection *stub_connection_find(uint64_t socket, int fd);
 /* A new place, or that which the connection has; NULL: there is no room. */
 struct stub_connection *stub_connection_open(uint64_t socket, int fd);
+/* Of a program that has locked itself in, whose connections the kernel is not asked about: one that
+ * was seen under this descriptor, to a watched port if there is such. NULL: none. */
+struct stub_connection *stub_connection_at(int fd);
+/* It is another connection by now: nothing is known of it. */
+void stub_connection_renew(struct stub_connection *connection, int fd);
 /* Was there ever no room? Then what nothing is known of may be any connection. */
 bool stub_connections_lost(void);
 

@@ -171,8 +171,7 @@ static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
     }
     bool by_peer = find_port(attempt) ? stub_port_watched(attempt->port)
                                       : stub_locked() && attempt->sight.hello == SHIM_HELLO_IS;
-    return attempt->type == SOCK_STREAM && !stub_locked() ? connection_is_watched(attempt, by_peer)
-                                                          : by_peer;
+    return attempt->type == SOCK_STREAM ? connection_is_watched(attempt, by_peer) : by_peer;
 }
 
 /* A program that asks the DNS by itself (c-ares) would ask in the clear. */
@@ -226,7 +225,7 @@ static bool is_protected_question(struct stub_attempt *attempt)
 /* In strict mode on connections that `connect` was not seen for, too. */
 static void read_requests(struct stub_attempt *attempt, unsigned work)
 {
-    if ((work & (STUB_GUARD_TUNNEL | STUB_GUARD_STRICT)) == 0 || stub_locked()) {
+    if ((work & (STUB_GUARD_TUNNEL | STUB_GUARD_STRICT)) == 0) {
         return;
     }
     if (attempt->type == SOCK_STREAM) {

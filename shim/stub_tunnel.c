@@ -14,6 +14,7 @@
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 
 /* ---- requests that leave inside TLS, for a proxy that is itself reached by TLS ---- */
 
@@ -62,7 +63,7 @@ static bool is_watched(const struct shim_proxy_target *target)
 
 static void carry_inside(struct stub_attempt *attempt)
 {
-    attempt->socket = shim_socket_identity(attempt->fd);
+    attempt->socket = stub_socket_of(attempt->fd);
     struct stub_connection *connection = stub_connection_open(attempt->socket, attempt->fd);
     if (connection != NULL) {
         stub_connection_note_target(connection, &inside_tls.target, is_watched(&inside_tls.target));
@@ -73,12 +74,12 @@ static void carry_inside(struct stub_attempt *attempt)
 
 /* ---- requests that are written ---- */
 
-/* Octets that the connection has carried to its peer; -1: it is no TCP. */
+/* Octets that the connection has carried to its peer; -1: it is no TCP, or not to be known. */
 static int64_t octets_carried(int fd)
 {
     struct tcp_info info = {0};
     socklen_t length = sizeof info;
-    if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
+    if (stub_locked() || getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) != 0) {
         return -1;
     }
     if (length < offsetof(struct tcp_info, tcpi_bytes_sent) + sizeof info.tcpi_bytes_sent) {
@@ -165,6 +166,13 @@ static bool read_requests(struct stub_attempt *attempt, struct shim_proxy_reader
     return false;
 }
 
+static struct stub_connection *known(uint64_t socket, int fd)
+{
+    struct stub_connection *connection =
+        socket != SHIM_SOCKET_UNKNOWN ? stub_connection_find(socket, fd) : NULL;
+    return connection == NULL && stub_locked() ? stub_connection_at(fd) : connection;
+}
+
 static bool is_over(const struct stub_connection *connection)
 {
     return (atomic_load_explicit(&connection->flags, memory_order_relaxed) &
@@ -181,8 +189,8 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
         ((work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) == 0 || !may_begin(attempt))) {
         return;
     }
-    attempt->socket = shim_socket_identity(attempt->fd);
-    attempt->connection = stub_connection_find(attempt->socket, attempt->fd);
+    attempt->socket = stub_socket_of(attempt->fd);
+    attempt->connection = known(attempt->socket, attempt->fd);
     if (attempt->connection == NULL) {
         attempt->connection = open_unknown(attempt);
     }
@@ -231,7 +239,7 @@ static bool is_redirected(const struct stub_connection *connection, int fd)
     struct sockaddr_storage peer;
     socklen_t length = sizeof peer;
     memset(&peer, 0, sizeof peer);
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    if (stub_locked() || getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
         return false;
     }
     uint64_t asked = atomic_load_explicit(&connection->asked_address, memory_order_relaxed);
@@ -270,8 +278,7 @@ void stub_way_find(int fd, uint64_t socket, struct shim_way *way)
 {
     int saved = errno;
     *way = (struct shim_way){.fd = fd};
-    const struct stub_connection *connection =
-        socket != SHIM_SOCKET_UNKNOWN ? stub_connection_find(socket, fd) : NULL;
+    const struct stub_connection *connection = known(socket, fd);
     if (connection != NULL) {
         describe(connection, fd, way);
     }
@@ -287,7 +294,7 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way)
     int saved = errno;
     bool found = true;
     if (fd >= 0) {
-        stub_way_find(fd, shim_socket_identity(fd), way);
+        stub_way_find(fd, stub_socket_of(fd), way);
     } else {
         const struct stub_connection *connection =
             stub_connection_to(host != NULL ? shim_proxy_host_hash(host) : 0);

@@ -10,6 +10,7 @@
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 
 /* A pair of connected TCP sockets. */
 struct pair {
@@ -192,4 +193,24 @@ Test(connections, marks)
         stub_mark_set(fd, STUB_MARK_OVER);
         cr_assert_eq(stub_mark_of(fd), STUB_MARK_OVER);
     }
+}
+
+/* A program that has locked itself in: nothing is asked of the kernel, and what was known is. */
+Test(connections, without_the_kernel)
+{
+    struct pair pair = connected();
+    write_text(pair.client, "CONNECT a.example:443 HTTP/1.1\r\n\r\n");
+    atomic_store(&stub_locked_state, true);
+    struct shim_way way = way_of(pair.client, NULL);
+    cr_assert(way.tunnel && way.watched && way.port == 443);
+    /* Another connection under a number that had one. */
+    cr_assert(stub_connection_begins(pair.server));
+    write_text(pair.server, "\5\1\2");
+    write_text(pair.server, "\1\1u\1p");
+    write_text(pair.server, "\5\1\3\3\1a\1\xbb");
+    cr_assert(way_of(pair.server, NULL).watched);
+    cr_assert(stub_connection_begins(pair.server));
+    cr_assert_not(way_of(pair.server, NULL).watched);
+    atomic_store(&stub_locked_state, false);
+    close_pair(&pair);
 }
