@@ -88,3 +88,67 @@ Test(baseline_guard_ways, all)
     struct run_result result = world_shell(world, RUN_PLAIN, NULL, WAYS);
     (void)all_are(&result, "sent");
 }
+
+/* ---- TLS whose way out is not seen ---- */
+
+#define PYTHON(text) "/usr/bin/python3 -c 'import ssl, socket, threading\n" text "'"
+#define MEMORY_HELLO                                                                               \
+    "out = ssl.MemoryBIO()\n"                                                                      \
+    "tls = ssl.create_default_context().wrap_bio(ssl.MemoryBIO(), out, "                           \
+    "server_hostname=\"" INNER_NAME "\")\n"                                                        \
+    "try: tls.do_handshake()\n"                                                                    \
+    "except ssl.SSLWantReadError: pass\n"                                                          \
+    "hello = out.read()\n"
+
+/* As OpenVPN has it: TLS within datagrams, and no connection anywhere. */
+Test(guard_ways, tls_within_datagrams_is_not_ours)
+{
+    static char *const modes[] = {"ECHSHIM_MODE=strict", "ECHSHIM_MODE=opportunistic"};
+    struct world *world = world_start(NULL);
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        struct run_result result = world_shell(
+            world, RUN_SHIM, (char *[]){modes[i], NULL},
+            PYTHON(MEMORY_HELLO "udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+                                "udp.sendto(hello, (\"127.0.0.1\", 1194))\n"
+                                "print(len(hello) > 100, hello.find(bytes.fromhex(\"fe0d\")))"));
+        expect_exit(&result, 0, "True -1");
+    }
+    cr_assert_str_eq(world_read(world, "report", NULL), "");
+}
+
+/* Made before there was a connection to tell by, and then written to one. */
+Test(guard_ways, a_hello_from_before_the_connection)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", NULL},
+                    PYTHON(MEMORY_HELLO "tcp = socket.create_connection((\"127.0.0.1\", 443))\n"
+                                        "try: tcp.send(hello)\n"
+                                        "except OSError as e: print(e.errno)"));
+    expect_exit(&result, 0, "103");
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+    cr_assert_eq(world_report_count(world, "refused"), 1u);
+}
+
+/* The library writes to a socket pair, and a thread carries the octets on. */
+Test(guard_ways, a_pump_is_judged_where_it_writes)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", NULL},
+        PYTHON("near, far = socket.socketpair()\n"
+               "def pump():\n"
+               "    tcp = socket.create_connection((\"127.0.0.1\", 443))\n"
+               "    try: tcp.sendall(far.recv(9999))\n"
+               "    except OSError as e: print(e.errno)\n"
+               "    far.close()\n"
+               "threading.Thread(target=pump).start()\n"
+               "try: ssl.create_default_context().wrap_socket(near, server_hostname=\"" INNER_NAME
+               "\")\n"
+               "except OSError as e: print(\"failed\")"));
+    expect_exit(&result, 0, "failed");
+    cr_assert_not_null(strstr(result.out, "103"));
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+}
