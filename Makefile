@@ -54,6 +54,7 @@ STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard journal repo
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load conf_inherited))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c
+STUB_SRC += shim/stub_own_ech.c shim/own_ech.c
 STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
 STUB_SRC += shim/stub_resolv.c
 MODULE_SRC := shim/names_module.c

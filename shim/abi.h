@@ -132,6 +132,8 @@ struct shim_stub {
     bool (*output_stopped)(void);
     /* The path of the executable, or NULL. */
     const char *(*program)(void);
+    /* Has the program given ECHConfigs of its own to a TLS library? The wire guard judges then. */
+    bool (*own_ech)(void);
     /* Is this the first refusal of a handshake of this SSL, of a library that is not supported? */
     bool (*first_refusal)(const SSL *ssl, int fd, const char *name);
 };

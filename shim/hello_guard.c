@@ -367,6 +367,20 @@ bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at)
            take(&cursor, 1) == INNER;
 }
 
+bool shim_hello_is_outer(const struct shim_hello_source *source, size_t at, uint8_t *config_id)
+{
+    enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, OUTER = 0, CIPHER_SUITE = 4 };
+    struct cursor cursor;
+    size_t length;
+    if (!find_extensions(&cursor, source, at) ||
+        !find_extension(&cursor, ENCRYPTED_CLIENT_HELLO, &length) || take(&cursor, 1) != OUTER) {
+        return false;
+    }
+    skip(&cursor, CIPHER_SUITE);
+    *config_id = (uint8_t)take(&cursor, 1);
+    return !cursor.bad;
+}
+
 bool shim_hello_question_name(const struct shim_hello_source *source, bool stream,
                               char name[SHIM_HELLO_NAME_SIZE])
 {

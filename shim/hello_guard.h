@@ -69,6 +69,10 @@ enum shim_hello_name shim_hello_server_name(const struct shim_hello_source *sour
  * ends before that. */
 bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at);
 
+/* Has the hello at `at` the extension of a ClientHelloOuter (RFC 9849, 5), and of which config? False
+ * too where the hello ends before that. */
+bool shim_hello_is_outer(const struct shim_hello_source *source, size_t at, uint8_t *config_id);
+
 /*
  * The name that a question to the DNS is about (RFC 1035, 4.1); over a stream (4.2.2) the octets
  * have to be one whole message, for behind it there might be another. With a NUL and without a dot

@@ -49,8 +49,8 @@ bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect
     struct foreign foreign;
     struct shim_host_settings own;
     int saved = errno;
-    if (!resolve(library, &foreign) || foreign.SSL_is_init_finished(ssl) != 0 ||
-        (!connect && foreign.SSL_is_server(ssl) != 0)) {
+    if (shim_engine_state()->stub->own_ech() || !resolve(library, &foreign) ||
+        foreign.SSL_is_init_finished(ssl) != 0 || (!connect && foreign.SSL_is_server(ssl) != 0)) {
         return true; /* what cannot be asked is left to the wire guard */
     }
     const char *name = foreign.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);

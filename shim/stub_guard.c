@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/own_ech.h"
 #include "shim/ports.h"
 #include "shim/proxy_request.h"
 #include "shim/socket_identity.h"
@@ -334,6 +335,19 @@ static bool must_stay_in(struct stub_attempt *attempt, enum stub_known known)
                                          shim_hello_is_inner(&source, attempt->sight.at));
 }
 
+/* An outer hello of the program's own ECH: it names nobody but the public name of a config that the
+ * program was seen to give to its library. GREASE looks alike, and has the true name there. */
+static bool is_own_ech(struct stub_attempt *attempt)
+{
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    char name[SHIM_HELLO_NAME_SIZE];
+    uint8_t config_id;
+    return shim_own_ech_any() && !attempt->sight.old &&
+           shim_hello_is_outer(&source, attempt->sight.at, &config_id) &&
+           shim_hello_server_name(&source, attempt->sight.at, name) == SHIM_HELLO_NAMED &&
+           shim_own_ech_has(config_id, name);
+}
+
 static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
 {
     enum shim_watch watch = SHIM_WATCH_NOT;
@@ -346,15 +360,16 @@ static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
     if (!attempt->announced && (work & STUB_GUARD_BY_NAME) != 0) {
         attempt->mode = mode_of_hello(attempt);
     }
-    if (!attempt->announced && (work & STUB_GUARD_STRICT) != 0 &&
+    attempt->own_ech = known == STUB_KNOWN_NOT && is_own_ech(attempt);
+    if (!attempt->announced && !attempt->own_ech && (work & STUB_GUARD_STRICT) != 0 &&
         attempt->mode == SHIM_MODE_STRICT) {
         return refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
     if (watch == SHIM_WATCH_LEAVES && !may_leave(attempt)) {
         return false;
     }
-    attempt->sighted =
-        known == STUB_KNOWN_NOT && (work & STUB_GUARD_TELL) != 0 && attempt->mode != SHIM_MODE_OFF;
+    bool told_of = (work & STUB_GUARD_TELL) != 0 || attempt->own_ech;
+    attempt->sighted = known == STUB_KNOWN_NOT && told_of && attempt->mode != SHIM_MODE_OFF;
     attempt->length = (uint16_t)stub_attempt_copy(attempt, attempt->sight.at, attempt->octets,
                                                   sizeof attempt->octets);
     return true;
@@ -497,8 +512,9 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
         stub_announced_sent(sight->random, attempt->fd, attempt->socket);
     }
     if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
-        stub_tell(attempt, false,
-                  attempt->type == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO);
+        enum stub_sight plain =
+            attempt->type == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO;
+        stub_tell(attempt, false, attempt->own_ech ? STUB_SIGHT_OWN_ECH : plain);
     }
     errno = saved;
 }

@@ -69,6 +69,7 @@ struct stub_attempt {
     bool tracked;        /* the socket has a place in the table of progress */
     bool sighted;        /* if octets go out, that is to be told */
     bool announced;      /* its random is, and the descriptor is to be noted */
+    bool own_ech;        /* an outer hello of the program's own ECH */
 };
 
 /* The identity of the socket under a descriptor. In a program that has locked itself in the kernel
@@ -165,6 +166,7 @@ enum stub_sight {
     STUB_SIGHT_NAMES,
     STUB_SIGHT_INNER,
     STUB_SIGHT_NO_ENGINE,
+    STUB_SIGHT_OWN_ECH,
 };
 /* Tells of what passed (plain) or was refused. Keeps errno. */
 void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what);

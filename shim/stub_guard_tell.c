@@ -142,6 +142,9 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     case STUB_SIGHT_NO_ENGINE:
         report->reason = "no_engine";
         break;
+    case STUB_SIGHT_OWN_ECH:
+        report->outcome = "own_ech";
+        break;
     }
 }
 
@@ -158,7 +161,8 @@ void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight
         tell_report(&report);
     }
     if (sights_logged) {
-        log_line("info", "on its way without the shim", report.outcome, report.reason);
+        log_line("info", "on its way without the shim", report.outcome,
+                 report.reason != NULL ? report.reason : "-");
     }
     errno = saved;
 }

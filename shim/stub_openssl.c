@@ -9,6 +9,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
+#include "shim/own_ech.h"
 #include "shim/stub_guard.h"
 
 #define FIND(library, name) ((__typeof__(&name))stub_real_dlsym((library)->handle, #name))
@@ -62,7 +63,7 @@ static const char *name_of(const struct shim_library *library, SSL *ssl)
 
 bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect)
 {
-    if (!stub_engine_missing() || !stub_strict_somewhere()) {
+    if (!stub_engine_missing() || !stub_strict_somewhere() || shim_own_ech_any()) {
         return false;
     }
     int saved = errno;

@@ -16,6 +16,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/stub_own_ech.h"
 #include "shim/stub_resolv.h"
 #include "shim/stub_write.h"
 
