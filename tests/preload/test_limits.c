@@ -97,3 +97,35 @@ Test(limits, an_attempt_fails_while_another_thread_looks_up)
                             ":8443/'), daemon=True)\n"
                             "slow.start()");
 }
+
+/* A program with thousands of hellos that have no answer yet (a crawler): no table of ours is full.
+ * The octets stay in memory, so that nothing but ours limits it. */
+Test(limits, thousands_of_pending_handshakes)
+{
+    const char *many = getenv("ECHSHIM_TEST_PENDING");
+    char command[2048];
+    struct world *world = world_start(NULL);
+    snprintf(command, sizeof command,
+             GUEST("count = %d\n"
+                   "s = socket.create_connection(('127.0.0.1', 443))\n"
+                   "context = ssl.create_default_context()\n"
+                   "pending = []\n"
+                   "names = 0\n"
+                   "for i in range(count):\n"
+                   "    into, out = ssl.MemoryBIO(), ssl.MemoryBIO()\n"
+                   "    tls = context.wrap_bio(into, out, server_hostname='" INNER_NAME "')\n"
+                   "    try:\n"
+                   "        tls.do_handshake()\n"
+                   "    except ssl.SSLWantReadError:\n"
+                   "        pass\n"
+                   "    hello = out.read()\n"
+                   "    names += b'" INNER_NAME "' in hello or b'" PUBLIC_NAME "' not in hello\n"
+                   "    pending.append((tls, into, out))\n"
+                   "print('sealed', len(pending) - names, 'of', count)\n"),
+             many != NULL ? atoi(many) : 2000);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, "ECHSHIM_REPORT=many"), command);
+    snprintf(command, sizeof command, "sealed %d of %d", many != NULL ? atoi(many) : 2000,
+             many != NULL ? atoi(many) : 2000);
+    expect_exit(&result, 0, command);
+}
