@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "world.h"
+
+#include "../dispositions.h"
 #include "require.h"
 
 #include <errno.h>
@@ -160,6 +162,7 @@ static pid_t spawn(struct world *world, const char *name, const char *ready, cha
     pid_t pid = fork();
     require(pid >= 0);
     if (pid == 0) {
+        usual_dispositions();
         int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0600);
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         if (fd < 0 || getppid() != parent || dup2(fd, 1) < 0 || dup2(fd, 2) < 0) {

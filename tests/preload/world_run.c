@@ -2,6 +2,8 @@
 #include "require.h"
 #include "world.h"
 
+#include "../dispositions.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -95,6 +97,7 @@ static void make_environment(const struct world *world, enum run_mode mode, char
 static void exec_child(const struct world *world, char *const names[2], char *const argv[],
                        char *const environment[])
 {
+    usual_dispositions();
     int in = open("/dev/null", O_RDONLY);
     int out = open(names[0], O_WRONLY | O_CREAT | O_TRUNC, 0600);
     int err = open(names[1], O_WRONLY | O_CREAT | O_TRUNC, 0600);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/tools/run.h"
+#include "tests/dispositions.h"
 
 #include <criterion/criterion.h>
 #include <stdint.h>
@@ -39,6 +40,7 @@ void run_tool(struct run *run, const char *input, const char *const *arguments)
     pid_t child = fork();
     cr_assert_geq(child, 0);
     if (child == 0) {
+        usual_dispositions();
         dup2(fileno(in), 0);
         dup2(fileno(out), 1);
         dup2(fileno(err), 2);

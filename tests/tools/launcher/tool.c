@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/tools/launcher/tool.h"
+#include "tests/dispositions.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -119,6 +120,7 @@ struct tool_result tool_run_before(void (*before)(void *context), void *context,
     pid_t pid = fork();
     cr_assert_geq(pid, 0);
     if (pid == 0) {
+        usual_dispositions();
         int in = open("/dev/null", O_RDONLY);
         dup2(in, 0);
         dup2(out, 1);
