@@ -19,6 +19,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_buffer_append_data)                                                                   \
     F(gnutls_certificate_allocate_credentials)                                                     \
     F(gnutls_certificate_free_credentials)                                                         \
+    F(gnutls_credentials_get)                                                                      \
     F(gnutls_credentials_set)                                                                      \
     F(gnutls_deinit)                                                                               \
     F(gnutls_ext_get_current_msg)                                                                  \

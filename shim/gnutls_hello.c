@@ -135,10 +135,20 @@ static int stand_between(struct gnutls_connection *connection, enum shim_action 
     return GNUTLS_E_SUCCESS;
 }
 
+/* GnuTLS offers TLS 1.3 only with credentials of one of these kinds. */
+static bool has_credentials(const struct gnutls_connection *connection)
+{
+    const struct gnutls *gnutls = connection->gnutls;
+    gnutls_session_t session = connection->session;
+    return gnutls->gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, NULL) == 0 ||
+           gnutls->gnutls_credentials_get(session, GNUTLS_CRD_PSK, NULL) == 0;
+}
+
 int gnutls_decide(struct gnutls_connection *connection)
 {
     const struct gnutls *gnutls = connection->gnutls;
-    gnutls_priority_t tls13_only = connection->quic ? NULL : gnutls_tls13_only(connection);
+    gnutls_priority_t tls13_only =
+        !connection->quic && has_credentials(connection) ? gnutls_tls13_only(connection) : NULL;
     struct shim_session_facts facts = {
         .library = "gnutls",
         .server_name = connection->server_name,

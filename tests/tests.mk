@@ -140,6 +140,9 @@ $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.
 $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+$(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
@@ -180,7 +183,7 @@ $(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 $(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
-GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late)
+GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late api)
 $(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
@@ -194,10 +197,11 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
 .PHONY: peers
+peers: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
 peers: $(addprefix $(CLIENTS)/,guard_ways guard_locked openssl_locked)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay silent) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
-                                 gnutls_client gnutls_edge gnutls_callbacks gnutls_late gnutls_dlopen libasan_first.so libopenssl_plugin.so \
+                                 gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
                                  loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
 
