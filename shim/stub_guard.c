@@ -323,6 +323,11 @@ static bool follow(struct stub_attempt *attempt, unsigned work)
     if (fits && !attempt->tracked) {
         attempt->tracked = stub_progress_open(attempt->socket);
     }
+    if (fits && attempt->tracked) {
+        /* A handler may jump out of the call when the octets have gone: so they count as sent until
+         * the call has said what was. */
+        stub_progress_set(attempt->socket, attempt->octets, attempt->length);
+    }
     return (fits && attempt->tracked) || (work & STUB_GUARD_STRICT) == 0 ||
            refuse_stream(attempt, STUB_SIGHT_HELLO);
 }

@@ -149,6 +149,10 @@ $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c com
 $(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
+peers: $(CLIENTS)/jump_client
+$(CLIENTS)/jump_client: $(CLIENT_DIR)/jump_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto -lgnutls
+
 # It only has a TLS library, as programs have whose next step is a handshake.
 $(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -Wl,--no-as-needed -lssl
@@ -325,6 +329,12 @@ SOAK_HANDSHAKES ?= 10000
 .PHONY: soak
 soak:
 	ECHSHIM_SOAK_HANDSHAKES=$(SOAK_HANDSHAKES) $(MAKE) check-preload PRELOAD_FILTER='soak/*'
+
+# Each call that a program can leave, left 1,000 times; 60 times in check-preload.
+LEAVES ?= 1000
+.PHONY: check-jumps
+check-jumps:
+	ECHSHIM_TEST_LEAVES=$(LEAVES) $(MAKE) check-preload PRELOAD_FILTER='jumps/*'
 
 # What needs no shim: the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline

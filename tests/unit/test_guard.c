@@ -215,6 +215,24 @@ Test(guard, the_descriptor_of_a_watched_hello)
     close(pair[1]);
 }
 
+/* A signal handler jumps out of send, and nobody ever says what it sent. */
+Test(guard, a_write_that_is_left_counts_as_sent)
+{
+    int pair[2];
+    int fd = -1;
+    struct iovec part = {.iov_base = (void *)(uintptr_t)client_hello, .iov_len = 20};
+    const uint8_t *random = client_hello + RANDOM_AT;
+    cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    cr_assert(stub_announce(random, SHIM_WATCH_SENT));
+    struct stub_attempt left = {.fd = pair[0], .parts = &part, .count = 1, .parts_known = 1};
+    cr_assert(stub_guard_allows(&left));
+    (void)guarded_write(pair[0], client_hello + 20, PREFIX - 20, PREFIX - 20);
+    cr_assert(stub_descriptor_of(random, &fd), "the rest was not taken for the rest");
+    stub_withdraw(random);
+    close(pair[0]);
+    close(pair[1]);
+}
+
 Test(guard, progress_of_many_sockets)
 {
     enum { MANY = 20000 };

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Leaves calls in the midst of them, as programs with a time limit of their own do (wget -T): by a
+ * jump out of a signal handler, out of a callback, to another stack, by the end of its thread. Each
+ * attempt is for another name, so that each has to be looked up. PROGRAM HOST PORT CAFILE MODE
+ * ZONE; LEAVES says how often. In the end the process has to hold what it held, and a handshake
+ * goes through as ever. */
+#include "client.h"
+
+#include <errno.h>
+#include <gnutls/gnutls.h>
+#include <netdb.h>
+#include <openssl/ssl.h>
+#include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+enum {
+    WARM_UP = 30,
+    AGAIN_US = 100,
+    LATEST_US = 4000,
+    MEMORY_KIB = 4096,
+    GNUTLS_KIB = 16, /* its read buffer, which GnuTLS loses by each jump, in any program */
+    STACK = 256 * 1024,
+};
+
+static const struct target *target;
+static const char *zone;
+static unsigned attempt;
+static SSL_CTX *context;
+
+static const char *next_name(void)
+{
+    static char name[128];
+    (void)snprintf(name, sizeof name, "n%u.%s", attempt, zone);
+    return name;
+}
+
+/* ---- jumps ---- */
+
+static sigjmp_buf back;
+static volatile sig_atomic_t armed;
+static volatile sig_atomic_t left;
+
+static void set_alarm(long microseconds)
+{
+    struct itimerval timer = {.it_value = {.tv_usec = microseconds}};
+    (void)setitimer(ITIMER_REAL, &timer, NULL);
+}
+
+/* Only out of a system call: elsewhere it may be malloc that is left, with or without the shim. */
+static bool in_system_call(const ucontext_t *where)
+{
+#if defined(__x86_64__)
+    const unsigned char *next = (const unsigned char *)where->uc_mcontext.gregs[REG_RIP];
+    return next[-2] == 0x0f && next[-1] == 0x05;
+#else
+    (void)where;
+    return true;
+#endif
+}
+
+static void on_alarm(int number, siginfo_t *info, void *where)
+{
+    (void)number, (void)info;
+    if (!armed) {
+        return;
+    }
+    if (!in_system_call(where)) {
+        set_alarm(AGAIN_US);
+        return;
+    }
+    armed = 0;
+    left++;
+    siglongjmp(back, 1);
+}
+
+static void arm(void)
+{
+    struct sigaction action = {.sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO};
+    (void)sigaction(SIGALRM, &action, NULL);
+    armed = 1;
+    set_alarm(1 + (long)(attempt * 7919U % LATEST_US));
+}
+
+static void disarm(void)
+{
+    armed = 0;
+    set_alarm(0);
+}
+
+/* ---- what is left ---- */
+
+static void ask_name(void)
+{
+    struct addrinfo *list = NULL;
+    if (sigsetjmp(back, 1) == 0) {
+        arm();
+        if (getaddrinfo(next_name(), "443", NULL, &list) == 0) {
+            disarm();
+            freeaddrinfo(list);
+        }
+    }
+    disarm();
+}
+
+static SSL *ssl_new(int fd)
+{
+    SSL *ssl = SSL_new(context);
+    if (ssl == NULL || SSL_set_fd(ssl, fd) != 1 ||
+        SSL_set_tlsext_host_name(ssl, next_name()) != 1) {
+        fail("no SSL");
+    }
+    SSL_set_connect_state(ssl);
+    return ssl;
+}
+
+static void ssl_once(int (*call)(SSL *ssl))
+{
+    int fd = dial(target);
+    SSL *ssl = ssl_new(fd);
+    if (sigsetjmp(back, 1) == 0) {
+        arm();
+        (void)call(ssl);
+    }
+    disarm();
+    /* Some go on where they were, as a loop around SSL_connect does. */
+    if (attempt % 2 == 0) {
+        (void)call(ssl);
+    }
+    SSL_free(ssl);
+    (void)close(fd);
+}
+
+static int by_write(SSL *ssl)
+{
+    return SSL_write(ssl, "GET", 3);
+}
+
+static int by_read(SSL *ssl)
+{
+    char octet;
+    return SSL_read(ssl, &octet, 1);
+}
+
+static void openssl_connect(void)
+{
+    ssl_once(SSL_connect);
+}
+
+static void openssl_handshake(void)
+{
+    ssl_once(SSL_do_handshake);
+}
+
+static void openssl_write(void)
+{
+    ssl_once(by_write);
+}
+
+static void openssl_read(void)
+{
+    ssl_once(by_read);
+}
+
+static void gnutls_once(void)
+{
+    static gnutls_certificate_credentials_t credentials;
+    gnutls_session_t session;
+    int fd = dial(target);
+    if (credentials == NULL) {
+        (void)gnutls_certificate_allocate_credentials(&credentials);
+    }
+    const char *name = next_name();
+    (void)gnutls_init(&session, GNUTLS_CLIENT);
+    (void)gnutls_server_name_set(session, GNUTLS_NAME_DNS, name, strlen(name));
+    (void)gnutls_set_default_priority(session);
+    (void)gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials);
+    gnutls_transport_set_int(session, fd);
+    if (sigsetjmp(back, 1) == 0) {
+        arm();
+        (void)gnutls_handshake(session);
+    }
+    disarm();
+    if (attempt % 2 == 0) {
+        (void)gnutls_handshake(session);
+    }
+    gnutls_deinit(session);
+    (void)close(fd);
+}
+
+/* ---- out of a callback, and to another stack ---- */
+
+static jmp_buf out_of_callback;
+static ucontext_t main_stack;
+static ucontext_t other_stack;
+static bool swaps;
+static bool has_left; /* this connection has */
+
+static long leave_in_write(BIO *bio, int operation, const char *data, size_t length, int number,
+                           long number_long, int result, size_t *processed)
+{
+    (void)bio, (void)data, (void)length, (void)number, (void)number_long, (void)processed;
+    if (operation == BIO_CB_WRITE && attempt % 2 == 0 && !has_left) {
+        has_left = true;
+        left++;
+        if (swaps) {
+            (void)swapcontext(&other_stack, &main_stack);
+        } else {
+            longjmp(out_of_callback, 1);
+        }
+    }
+    return result;
+}
+
+static void connect_with_callback(void)
+{
+    int fd = dial(target);
+    SSL *ssl = ssl_new(fd);
+    BIO_set_callback_ex(SSL_get_wbio(ssl), leave_in_write);
+    (void)SSL_connect(ssl);
+    SSL_free(ssl);
+    (void)close(fd);
+}
+
+static void callback_jumps(void)
+{
+    int fd = dial(target);
+    SSL *ssl = ssl_new(fd);
+    has_left = false;
+    BIO_set_callback_ex(SSL_get_wbio(ssl), leave_in_write);
+    if (setjmp(out_of_callback) == 0) {
+        (void)SSL_connect(ssl);
+    }
+    BIO_set_callback_ex(SSL_get_wbio(ssl), NULL);
+    if (attempt % 4 == 0) {
+        (void)SSL_connect(ssl);
+    }
+    SSL_free(ssl);
+    (void)close(fd);
+}
+
+/* The coroutine swaps out of its write; meanwhile the main stack makes a handshake of its own. */
+static void callback_swaps(void)
+{
+    static char stack[STACK];
+    swaps = true;
+    has_left = false;
+    (void)getcontext(&other_stack);
+    other_stack.uc_stack.ss_sp = stack;
+    other_stack.uc_stack.ss_size = sizeof stack;
+    other_stack.uc_link = &main_stack;
+    makecontext(&other_stack, connect_with_callback, 0);
+    (void)swapcontext(&main_stack, &other_stack);
+    if (attempt % 2 == 0) {
+        attempt++;
+        connect_with_callback();
+        attempt--;
+        (void)swapcontext(&main_stack, &other_stack); /* and now it goes on */
+    }
+}
+
+/* ---- ends of threads ---- */
+
+static void *thread_asks(void *type)
+{
+    int before;
+    struct addrinfo *list = NULL;
+    (void)pthread_setcanceltype(*(const int *)type, &before);
+    if (getaddrinfo(next_name(), "443", NULL, &list) == 0) {
+        freeaddrinfo(list);
+    }
+    return NULL;
+}
+
+struct free_both {
+    SSL *ssl;
+    int fd;
+};
+
+static void free_both(void *argument)
+{
+    struct free_both *both = argument;
+    SSL_free(both->ssl);
+    (void)close(both->fd);
+}
+
+static void *thread_connects(void *unused)
+{
+    (void)unused;
+    int before;
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
+    struct free_both both = {.fd = dial(target)};
+    both.ssl = ssl_new(both.fd);
+    pthread_cleanup_push(free_both, &both);
+    (void)pthread_setcancelstate(before, NULL);
+    (void)SSL_connect(both.ssl);
+    pthread_cleanup_pop(1);
+    return NULL;
+}
+
+static void cancel_after_some_time(void *(*start)(void *), int type)
+{
+    pthread_t thread;
+    void *result;
+    if (pthread_create(&thread, NULL, start, &type) != 0) {
+        fail("no thread");
+    }
+    (void)usleep(1 + (useconds_t)(attempt * 7919U % LATEST_US));
+    (void)pthread_cancel(thread);
+    (void)pthread_join(thread, &result);
+    left += result == PTHREAD_CANCELED;
+}
+
+static void names_cancelled(void)
+{
+    cancel_after_some_time(thread_asks, PTHREAD_CANCEL_DEFERRED);
+}
+
+static void openssl_cancelled(void)
+{
+    cancel_after_some_time(thread_connects, PTHREAD_CANCEL_DEFERRED);
+}
+
+/* ---- the whole ---- */
+
+static const struct {
+    const char *name;
+    void (*once)(void);
+} modes[] = {
+    {"names", ask_name},
+    {"openssl-connect", openssl_connect},
+    {"openssl-handshake", openssl_handshake},
+    {"openssl-write", openssl_write},
+    {"openssl-read", openssl_read},
+    {"gnutls", gnutls_once},
+    {"callback-jumps", callback_jumps},
+    {"callback-swaps", callback_swaps},
+    {"names-cancelled", names_cancelled},
+    {"openssl-cancelled", openssl_cancelled},
+};
+
+static void last_handshake(void)
+{
+    char request[256];
+    struct response response = {.len = 0};
+    size_t length = make_request(target, request, sizeof request);
+    int fd = dial(target);
+    SSL *ssl = SSL_new(context);
+    if (SSL_set_fd(ssl, fd) != 1 || SSL_set_tlsext_host_name(ssl, target->host) != 1 ||
+        SSL_connect(ssl) != 1 || SSL_write(ssl, request, (int)length) != (int)length) {
+        fail("the last handshake failed");
+    }
+    char chunk[512];
+    for (int got = SSL_read(ssl, chunk, sizeof chunk); got > 0;
+         got = SSL_read(ssl, chunk, sizeof chunk)) {
+        response_add(&response, chunk, (size_t)got);
+    }
+    SSL_free(ssl);
+    (void)close(fd);
+    response_check(&response, target);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc != 6) {
+        fail("usage: jump_client HOST PORT CAFILE MODE ZONE");
+    }
+    const struct target given = {.host = argv[1], .port = argv[2], .ca = argv[3]};
+    const char *often = getenv("LEAVES");
+    unsigned count = often != NULL ? (unsigned)atoi(often) : 100;
+    void (*once)(void) = NULL;
+    target = &given;
+    zone = argv[5];
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        once = strcmp(modes[i].name, argv[4]) == 0 ? modes[i].once : once;
+    }
+    context = SSL_CTX_new(TLS_client_method());
+    if (once == NULL || context == NULL) {
+        fail("no such mode");
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    for (; attempt < WARM_UP; attempt++) {
+        once();
+    }
+    struct footprint before;
+    struct footprint after;
+    footprint_take(&before);
+    for (; attempt < WARM_UP + count; attempt++) {
+        once();
+    }
+    footprint_take(&after);
+    last_handshake();
+    int descriptors = (int)after.descriptors - (int)before.descriptors;
+    long grown = after.resident_kib - before.resident_kib;
+    (void)printf("left %d times, %d descriptors more, %ld KiB more\n", (int)left, descriptors,
+                 grown);
+    /* One connection to the resolver may have come meanwhile, and its look-up be under way. Of a
+     * getaddrinfo that is cancelled the C library itself leaves a socket behind, in any program. */
+    int allowed = once == names_cancelled ? (int)left + 2 : 2;
+    long allowed_kib = MEMORY_KIB + (once == gnutls_once ? (long)left * GNUTLS_KIB : 0);
+    if (descriptors > allowed || grown > allowed_kib || left == 0) {
+        fail("something was left behind");
+    }
+    return 0;
+}

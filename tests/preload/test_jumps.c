@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Programs that leave a call in the midst of it: nothing leaks afterwards, and everything works. */
+#include "checks.h"
+#include "names.h"
+#include "sniff.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(jumps, .fini = world_end, .timeout = 300);
+
+#define ZONE "jumps.example.org"
+#define STALLED "127.0.0.57"
+#define STALLED_TLS "ECHSHIM_RESOLVER=tls://" STALLED ":853#dns.example"
+#define WGET_LIMITED                                                                               \
+    "wget -nv -O - -T 1 --tries=2 --retry-on-host-error --ca-certificate=\"$CA\" " URL
+
+/* A resolver's port that takes connections and carries nothing for so many seconds; from then on it
+ * leads to the resolver. */
+static void start_stalled(struct world *world, const char *seconds)
+{
+    static const char script[] =
+        "import socket, sys, threading, time\n"
+        "until = time.monotonic() + float(sys.argv[1])\n"
+        "def carry(a, b):\n"
+        "    try:\n"
+        "        for data in iter(lambda: a.recv(65536), b''): b.sendall(data)\n"
+        "        b.shutdown(socket.SHUT_WR)\n"
+        "    except OSError: pass\n"
+        "def serve(a):\n"
+        "    time.sleep(max(0, until - time.monotonic()))\n"
+        "    b = socket.create_connection(('" DNS_ADDRESS "', 853))\n"
+        "    threading.Thread(target=carry, args=(a, b), daemon=True).start()\n"
+        "    carry(b, a)\n"
+        "s = socket.create_server(('" STALLED "', 853))\n"
+        "print('listening', flush=True)\n"
+        "while True:\n"
+        "    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()\n";
+    char *const argv[] = {"python3", "-c", (char *)(size_t)script, (char *)(size_t)seconds, NULL};
+    world_spawn(world, "stalled", "listening", argv);
+}
+
+static struct run_result run_stalled(struct world *world, const char *mode, const char *seconds,
+                                     const char *command)
+{
+    start_stalled(world, seconds);
+    sniff_start();
+    return world_shell(world, RUN_SHIM, (char *[]){STALLED_TLS, (char *)(size_t)mode, NULL},
+                       command);
+}
+
+/* wget's handler jumps out of getaddrinfo. */
+Test(jumps, wget_gives_up_a_resolver_that_stalls)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        run_stalled(world, "ECHSHIM_MODE=strict", "1000", WGET_LIMITED " " URL "again");
+    cr_assert_neq(result.exit_code, 0, "%s", result.out);
+    cr_assert_eq(sniff_packets(), 0u, "%u packets to port 53", sniff_packets());
+    expect_silence(world);
+}
+
+static void check_late(const char *mode)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = run_stalled(world, mode, "1.5", WGET_LIMITED);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(sniff_packets(), 0u, "%u packets to port 53", sniff_packets());
+    world_expect_accepted(world, 1);
+    expect_report(world, 1, "accepted", NULL);
+}
+
+Test(jumps, wget_tries_again_a_resolver_that_is_late)
+{
+    check_late("ECHSHIM_MODE=strict");
+}
+
+Test(jumps, wget_tries_again_a_resolver_that_is_late_opportunistic)
+{
+    check_late("ECHSHIM_MODE=opportunistic");
+}
+
+/* ---- the attack ---- */
+
+static void check_attack(const char *attack, const char *mode, const char *leaves)
+{
+    char command[256];
+    struct world *world = world_start(&(struct world_options){.dns_zone = ZONE, .delay_ms = 2});
+    world->run_seconds = 280;
+    sniff_start();
+    snprintf(command, sizeof command,
+             "LEAVES=%s \"$CLIENTS/jump_client\" " INNER_NAME " 443 \"$CA\" %s " ZONE, leaves,
+             attack);
+    unsigned before = sniff_queries(NULL, TYPE_HTTPS);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){ENCRYPTED, (char *)(size_t)mode, NULL}, command);
+    expect_exit(&result, 0, "left");
+    fprintf(stderr, "jumps: %s: %s", attack, result.out);
+    cr_assert_eq(sniff_packets() - before, 0u, "plain questions");
+    world_expect_hidden(world);
+    cr_assert_eq(world_wire_count(world, ZONE), 0u, "a name was seen");
+    cr_assert_geq(world_report_count(world, "accepted"), 1u);
+}
+
+#define ATTACK(name, attack)                                                                       \
+    Test(jumps, name)                                                                              \
+    {                                                                                              \
+        const char *leaves = getenv("ECHSHIM_TEST_LEAVES");                                        \
+        check_attack(attack, "ECHSHIM_MODE=strict", leaves != NULL ? leaves : "60");               \
+    }                                                                                              \
+    struct world
+
+ATTACK(out_of_getaddrinfo, "names");
+ATTACK(out_of_ssl_connect, "openssl-connect");
+ATTACK(out_of_ssl_do_handshake, "openssl-handshake");
+ATTACK(out_of_ssl_write, "openssl-write");
+ATTACK(out_of_ssl_read, "openssl-read");
+ATTACK(out_of_gnutls_handshake, "gnutls");
+ATTACK(out_of_a_callback, "callback-jumps");
+ATTACK(to_another_stack, "callback-swaps");
+ATTACK(a_thread_cancelled_in_getaddrinfo, "names-cancelled");
+ATTACK(a_thread_cancelled_in_a_handshake, "openssl-cancelled");
