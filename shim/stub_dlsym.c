@@ -101,6 +101,14 @@ static void *replacement(const struct look_up *asked)
 static bool asks_past_us(struct look_up *asked)
 {
     const struct link_map *object = stub_object_at(asked->caller);
+    if (asked->version != NULL) {
+        /* Our functions have no version: the loader goes past them to the one that has. */
+        asked->handle = RTLD_DEFAULT;
+        return true;
+    }
+    if (asked->handle == RTLD_DEFAULT) {
+        return false;
+    }
     if (object == NULL || stub_is_early(object) ||
         stub_symbol_of(object, stub_hook_name(asked->hook)) != NULL) {
         return false;
@@ -111,7 +119,7 @@ static bool asks_past_us(struct look_up *asked)
 
 static void *look_up(void *handle, const char *name, const char *version, const void *caller)
 {
-    if (handle == RTLD_DEFAULT || name == NULL || stub_inside()) {
+    if (name == NULL || stub_inside()) {
         return NULL;
     }
     struct look_up asked = {.handle = handle, .version = version, .caller = caller};
@@ -119,7 +127,7 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     if (asked.hook == SHIM_HOOK_COUNT || stub_off()) {
         return NULL;
     }
-    if (handle == RTLD_NEXT && !asks_past_us(&asked)) {
+    if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {
         return NULL;
     }
     /* Another preload, to which our own function leads on, asks for the real one. */

@@ -12,6 +12,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+#define FIRST_VERSION "GLIBC_2.2.5"
+#elif defined(__aarch64__)
+#define FIRST_VERSION "GLIBC_2.17"
+#else
+#define FIRST_VERSION "GLIBC_2.0"
+#endif
+
 typedef void *find_function(const char *name);
 
 /* The helper asks in its own name: it has none of these functions itself. */
@@ -31,11 +39,11 @@ static void *find(const char *name)
     if (how == NULL || strcmp(how, "next") == 0) {
         found = dlsym(RTLD_NEXT, name);
     } else if (strcmp(how, "version") == 0) {
-        found = dlvsym(RTLD_NEXT, name, "GLIBC_2.2.5");
+        found = dlvsym(RTLD_NEXT, name, FIRST_VERSION);
     } else if (strcmp(how, "handle") == 0) {
         found = dlsym(dlopen("libc.so.6", RTLD_LAZY), name);
     } else if (strcmp(how, "handle_version") == 0) {
-        found = dlvsym(dlopen("libc.so.6", RTLD_LAZY), name, "GLIBC_2.2.5");
+        found = dlvsym(dlopen("libc.so.6", RTLD_LAZY), name, FIRST_VERSION);
     } else if (strcmp(how, "helper") == 0) {
         found = find_by_helper(name);
     }

@@ -12,6 +12,14 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#if defined(__x86_64__)
+#define FIRST_VERSION "GLIBC_2.2.5"
+#elif defined(__aarch64__)
+#define FIRST_VERSION "GLIBC_2.17"
+#else
+#define FIRST_VERSION "GLIBC_2.0"
+#endif
+
 enum { ROUNDS = 5 };
 
 #define PLUGIN "libopenssl_plugin.so"
@@ -327,13 +335,18 @@ static void run_raw(const struct target *target)
 {
     static const unsigned char hello[] = {22, 3, 1, 0, 60, 1,  0,  0,  56, 3,  3,  1,  2,  3,  4,
                                           5,  6, 7, 8, 9,  10, 11, 12, 13, 14, 15, 16, 17, 18, 19};
-    static const char *const ways[] = {"handle", "version", "next", "main"};
+    static const char *const ways[] = {"handle", "version",         "next",
+                                       "main",   "default version", "next version"};
     unsigned char octets[65] = {0};
     memcpy(octets, hello, sizeof hello);
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         void *libc = must_open("libc.so.6", RTLD_NOW);
-        void *found[] = {dlsym(libc, "send"), dlvsym(libc, "send", "GLIBC_2.2.5"),
-                         dlsym(RTLD_NEXT, "send"), dlsym(must_open(NULL, RTLD_NOW), "send")};
+        void *found[] = {dlsym(libc, "send"),
+                         dlvsym(libc, "send", FIRST_VERSION),
+                         dlsym(RTLD_NEXT, "send"),
+                         dlsym(must_open(NULL, RTLD_NOW), "send"),
+                         dlvsym(RTLD_DEFAULT, "send", FIRST_VERSION),
+                         dlvsym(RTLD_NEXT, "send", FIRST_VERSION)};
         __typeof__(&send) by = (__typeof__(&send))found[i];
         int fd = dial(target);
         if (by == NULL || by(fd, octets, sizeof octets, MSG_NOSIGNAL) >= 0) {
