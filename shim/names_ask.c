@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "shim/ahead.h"
+#include "shim/asked.h"
 #include "shim/names.h"
 #include "shim/names_steer.h"
 #include "shim/proxy_environment.h"
@@ -91,6 +92,18 @@ static struct prospect prospect_of(const char *node, const char *service,
         prospect.port = port;
     }
     return prospect;
+}
+
+/* What a handshake for this name may have to go by (shim/asked.h). */
+static void note_port(const char *node, const char *service, const struct addrinfo *hints)
+{
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    if (node != NULL && service != NULL && *service != '\0' && !is_numeric_or_passive(hints)) {
+        uint16_t port = port_of_service(service);
+        if (port != 0 && shim_settings_watches(settings, port)) {
+            shim_asked_note(node, port);
+        }
+    }
 }
 
 /* ---- what is asked ahead ---- */
@@ -299,6 +312,7 @@ int shim_names_getaddrinfo(const char *node, const char *service, const struct a
         return numeric_only(node, service, hints, result);
     }
     int saved = errno;
+    note_port(node, service, hints);
     struct prospect prospect = prospect_of(node, service, hints);
     begin(&prospect);
     errno = saved;

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "shim/address.h"
+#include "shim/asked.h"
 #include "shim/engine.h"
 #include "shim/reconnect.h"
 
@@ -163,6 +164,12 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
         if (leads_to(&noted[i], peer)) {
             return;
         }
+    }
+    uint16_t port;
+    if (fd < 0 && host != NULL && shim_asked_port(host, &port)) {
+        /* With fast open the hello makes the connection. */
+        *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}, .port = port};
+        return;
     }
     /* Nothing says that it is ours: TLS within datagrams (OpenVPN), say, or over a pipe. If it goes
      * to a watched port after all, the guard sees the hello there. */
