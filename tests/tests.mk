@@ -47,7 +47,7 @@ $(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SR
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
 FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c table.c downgrade.c settings.c settings_host.c conf.c conf_parse.c verify.c kept.c))
-FAULT_SHIM_SRC += shim/config_list.c shim/settings_list.c shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
+FAULT_SHIM_SRC += shim/config_list.c shim/settings_list.c shim/section.c shim/hold.c shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c tls_responder.c vectors.c)
 
 $(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_SRC))

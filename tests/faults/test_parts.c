@@ -123,7 +123,7 @@ static const char *get(void *context, const char *variable)
     static const char *const items[][2] = {
         /* two lists of one config of another version */
         {"ECHSHIM_CONFIG_LIST", "secret.example.org=AAj+CgAEAAAAAA==,AAj+CgAEAAAAAA=="},
-        {"ECHSHIM_CA_FILE", "ca.pem"},
+        {"ECHSHIM_CA_FILE", "/etc/passwd"},
         {"ECHSHIM_CACHE", "/var/cache/ech/"},
         {"ECHSHIM_LOG_FILE", "log"},
         {"ECHSHIM_REPORT", "report"},
