@@ -40,7 +40,7 @@ static void print_retry_configs(SSL *ssl)
 int main(int argc, char **argv)
 {
     if (argc != 5) {
-        die("usage: ech_client NAME ADDRESS:PORT CAFILE CONFIGS");
+        die("usage: ech_client NAME ADDRESS:PORT CAFILE CONFIGS (or -)");
     }
     char request[512];
     char chunk[1000];
@@ -53,7 +53,9 @@ int main(int argc, char **argv)
         die("no connection to %s", argv[2]);
     }
     SSL_set_verify(ssl, SSL_VERIFY_PEER, NULL);
-    set_configs(ssl, argv[4]);
+    if (strcmp(argv[4], "-") != 0) {
+        set_configs(ssl, argv[4]);
+    }
     if (SSL_connect(ssl) != 1) {
         uint32_t code = ERR_peek_error();
         if (ERR_GET_LIB(code) == ERR_LIB_SSL && ERR_GET_REASON(code) == SSL_R_ECH_REJECTED) {
