@@ -132,8 +132,9 @@ struct shim_stub {
     bool (*output_stopped)(void);
     /* The path of the executable, or NULL. */
     const char *(*program)(void);
-    /* Has the program given ECHConfigs of its own to a TLS library? The wire guard judges then. */
-    bool (*own_ech)(void);
+    /* Has the program given ECHConfigs of its own for this SSL, of a library that is not supported?
+     * The wire guard judges its hello then. */
+    bool (*own_ech)(const struct shim_library *library, const SSL *ssl);
     /* Is this the first refusal of a handshake of this SSL, of a library that is not supported? */
     bool (*first_refusal)(const SSL *ssl, int fd, const char *name);
 };

@@ -49,13 +49,15 @@ bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect
     struct foreign foreign;
     struct shim_host_settings own;
     int saved = errno;
-    if (shim_engine_state()->stub->own_ech() || !resolve(library, &foreign) ||
-        foreign.SSL_is_init_finished(ssl) != 0 || (!connect && foreign.SSL_is_server(ssl) != 0)) {
+    if (!resolve(library, &foreign) || foreign.SSL_is_init_finished(ssl) != 0 ||
+        (!connect && foreign.SSL_is_server(ssl) != 0)) {
         return true; /* what cannot be asked is left to the wire guard */
     }
     const char *name = foreign.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     shim_settings_of_host(&shim_engine_state()->settings, name != NULL ? name : "", &own);
-    bool allowed = own.mode != SHIM_MODE_STRICT || strict_allows(&foreign, ssl, name);
+    bool allowed = own.mode != SHIM_MODE_STRICT ||
+                   shim_engine_state()->stub->own_ech(library, ssl) ||
+                   strict_allows(&foreign, ssl, name);
     errno = saved;
     return allowed;
 }

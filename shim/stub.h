@@ -20,6 +20,9 @@
 
 /* The loader's dlsym. */
 void *stub_real_dlsym(void *handle, const char *name);
+/* A function of a library, or of what it needs, by its name: in the type that its header gives it.
+ * NULL: there is none. */
+#define STUB_FIND(library, name) ((__typeof__(&name))stub_real_dlsym((library)->handle, #name))
 /*
  * For a hook of family LIBC: the next function of this name, which is libc's own or another
  * preload's; libc's own; and the first of all preloads, which is what a call of the program's would
@@ -152,6 +155,12 @@ bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool
 bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name);
 /* Leaves the reason in the error queue of the library, and ECONNABORTED in errno. */
 void stub_openssl_refuse(const struct shim_library *library);
+
+/* ---- stub_own_ech.c ---- */
+
+/* Was an ECHConfig set for this SSL, as far as its library tells, or else for any? Keeps errno and
+ * the error queue. */
+bool stub_own_ech(const struct shim_library *library, const SSL *ssl);
 
 /* ---- stub_preload.c ---- */
 

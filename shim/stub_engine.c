@@ -12,7 +12,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/own_ech.h"
 #include "shim/stub_guard.h"
 #include "shim/stub_locked.h"
 #include "shim/stub_output.h"
@@ -125,7 +124,7 @@ static struct shim_stub offer = {
     .complain = stub_complain,
     .output_stopped = stub_output_stopped,
     .program = stub_program,
-    .own_ech = shim_own_ech_any,
+    .own_ech = stub_own_ech,
     .first_refusal = stub_openssl_first_refusal,
 };
 

@@ -9,10 +9,7 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "shim/own_ech.h"
 #include "shim/stub_guard.h"
-
-#define FIND(library, name) ((__typeof__(&name))stub_real_dlsym((library)->handle, #name))
 
 /* ---- each refusal is told once ---- */
 
@@ -49,30 +46,30 @@ bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
 
 static bool may_be_client(const struct shim_library *library, SSL *ssl, bool connect)
 {
-    __typeof__(&SSL_is_server) is_server = FIND(library, SSL_is_server);
-    __typeof__(&SSL_is_init_finished) is_finished = FIND(library, SSL_is_init_finished);
+    __typeof__(&SSL_is_server) is_server = STUB_FIND(library, SSL_is_server);
+    __typeof__(&SSL_is_init_finished) is_finished = STUB_FIND(library, SSL_is_init_finished);
     bool serves = !connect && is_server != NULL && is_server(ssl) != 0;
     return !serves && (is_finished == NULL || is_finished(ssl) == 0);
 }
 
 static const char *name_of(const struct shim_library *library, SSL *ssl)
 {
-    __typeof__(&SSL_get_servername) servername = FIND(library, SSL_get_servername);
+    __typeof__(&SSL_get_servername) servername = STUB_FIND(library, SSL_get_servername);
     return servername != NULL ? servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL;
 }
 
 bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect)
 {
-    if (!stub_engine_missing() || !stub_strict_somewhere() || shim_own_ech_any()) {
+    if (!stub_engine_missing() || !stub_strict_somewhere()) {
         return false;
     }
     int saved = errno;
     const char *name = name_of(library, ssl);
-    __typeof__(&SSL_get_fd) get_fd = FIND(library, SSL_get_fd);
+    __typeof__(&SSL_get_fd) get_fd = STUB_FIND(library, SSL_get_fd);
     int fd = get_fd != NULL ? get_fd(ssl) : -1;
     bool refuses = may_be_client(library, ssl, connect) &&
                    (name != NULL ? stub_mode_of(name) : stub_mode()) == SHIM_MODE_STRICT &&
-                   stub_guard_watches(fd);
+                   stub_guard_watches(fd) && !stub_own_ech(library, ssl);
     if (refuses && stub_openssl_first_refusal(ssl, fd, name)) {
         struct stub_attempt attempt = {.fd = fd, .mode = SHIM_MODE_STRICT};
         stub_tell(&attempt, true, STUB_SIGHT_NO_ENGINE);
@@ -86,13 +83,18 @@ bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool
 enum {
     /* RFC 9849: the alert ech_required, as BoringSSL and OpenSSL 4.0 number it. */
     REASON_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121,
+    OPENSSL_4_ECH_REQUIRED = 424,
     BORINGSSL_ERR_LIB_SSL = 16,
 };
 
-/* OpenSSL before 4.0 has a text for that only where the engine has added one. */
+/* OpenSSL before 4.0 has a text for that only where the engine has added one, and 4.0 has a reason
+ * of its own. */
 static int openssl_reason(const struct shim_library *library)
 {
-    __typeof__(&ERR_reason_error_string) text = FIND(library, ERR_reason_error_string);
+    if (stub_real_dlsym(library->handle, "OSSL_ECHSTORE_new") != NULL) {
+        return OPENSSL_4_ECH_REQUIRED;
+    }
+    __typeof__(&ERR_reason_error_string) text = STUB_FIND(library, ERR_reason_error_string);
     /* Packed as in OpenSSL 3.0 and later, and as in 1.1.1. */
     unsigned long code = (unsigned long)ERR_LIB_SSL << 23 | REASON_ECH_REQUIRED;
     unsigned long code_of_111 = (unsigned long)ERR_LIB_SSL << 24 | REASON_ECH_REQUIRED;
@@ -102,8 +104,8 @@ static int openssl_reason(const struct shim_library *library)
 
 static void put_error(const struct shim_library *library)
 {
-    __typeof__(&ERR_new) error_new = FIND(library, ERR_new);
-    __typeof__(&ERR_set_error) error_set = FIND(library, ERR_set_error);
+    __typeof__(&ERR_new) error_new = STUB_FIND(library, ERR_new);
+    __typeof__(&ERR_set_error) error_set = STUB_FIND(library, ERR_set_error);
     /* A macro in OpenSSL 3.0; a function in 1.1.1 and in BoringSSL. */
     void (*error_put)(int, int, int, const char *, int) =
         (void (*)(int, int, int, const char *, int))stub_real_dlsym(library->handle,
@@ -120,7 +122,7 @@ static void put_error(const struct shim_library *library)
 
 void stub_openssl_refuse(const struct shim_library *library)
 {
-    __typeof__(&ERR_add_error_data) add_data = FIND(library, ERR_add_error_data);
+    __typeof__(&ERR_add_error_data) add_data = STUB_FIND(library, ERR_add_error_data);
     put_error(library);
     if (add_data != NULL) {
         add_data(1, "refused by libechshim");

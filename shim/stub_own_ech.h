@@ -9,6 +9,10 @@
 
 /* As BoringSSL declares it; OpenSSL 4.0 has one of that name too. */
 SHIM_EXPORT int SSL_set1_ech_config_list(SSL *ssl, const uint8_t *list, size_t length);
+/* Of OpenSSL 4.0, in its types, or its headers would not agree. */
+struct ossl_echstore_st;
+SHIM_EXPORT int SSL_set1_echstore(SSL *ssl, struct ossl_echstore_st *store);
+SHIM_EXPORT int SSL_CTX_set1_echstore(SSL_CTX *ctx, struct ossl_echstore_st *store);
 /* Of NSS. */
 SHIM_EXPORT void *SSL_GetExperimentalAPI(const char *name);
 

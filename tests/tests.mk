@@ -143,6 +143,12 @@ $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c)
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+# OpenSSL 4.0 of make suites: programs on it run there, and by its loader.
+SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
+peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
+$(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
+	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
+
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 

@@ -13,8 +13,7 @@ BENCH_FILTER ?= bench/*
 $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# The same for OpenSSL 4.0 of make suites, whose own ECH is what the shim's is measured by; it runs in that root alone.
-SID_LIBS := $(wildcard $(addprefix $(SUITES)/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
+# The same for OpenSSL 4.0 (SID_LIBS), whose own ECH is what the shim's is measured by; it runs in that root alone.
 $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -DOWN_ECH -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 
