@@ -357,16 +357,6 @@ enum shim_hello_name shim_hello_server_name(const struct shim_hello_source *sour
                                                                          : SHIM_HELLO_NAME_UNKNOWN;
 }
 
-bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at)
-{
-    enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, INNER = 1 };
-    struct cursor cursor;
-    size_t length;
-    return find_extensions(&cursor, source, at) &&
-           find_extension(&cursor, ENCRYPTED_CLIENT_HELLO, &length) && length == 1 &&
-           take(&cursor, 1) == INNER;
-}
-
 bool shim_hello_is_outer(const struct shim_hello_source *source, size_t at, uint8_t *config_id)
 {
     enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, OUTER = 0, CIPHER_SUITE = 4 };

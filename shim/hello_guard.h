@@ -65,10 +65,6 @@ enum shim_hello_name {
 enum shim_hello_name shim_hello_server_name(const struct shim_hello_source *source, size_t at,
                                             char name[SHIM_HELLO_NAME_SIZE]);
 
-/* Has the hello at `at` the marker of a ClientHelloInner (RFC 9849, 5)? False too where the hello
- * ends before that. */
-bool shim_hello_is_inner(const struct shim_hello_source *source, size_t at);
-
 /* Has the hello at `at` the extension of a ClientHelloOuter (RFC 9849, 5), and of which config?
  * False too where the hello ends before that. */
 bool shim_hello_is_outer(const struct shim_hello_source *source, size_t at, uint8_t *config_id);

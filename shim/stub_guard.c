@@ -161,13 +161,13 @@ static bool connection_is_watched(struct stub_attempt *attempt, bool by_peer)
 }
 
 /*
- * Does the write go to a port of interest? A watcher alone looks at all: its hello may go anywhere.
+ * Does the write go to a port of interest? With a watcher alone all are: its hello may go anywhere.
  * Where a program has locked itself in and its connect was not seen, a whole hello may go there
  * too.
  */
 static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
 {
-    if ((work & STUB_GUARD_MODES) == 0) {
+    if ((work & STUB_GUARD_MODES) == 0 && work >= STUB_GUARD_WATCHER) {
         return true;
     }
     bool by_peer = find_port(attempt) ? stub_port_watched(attempt->port)
@@ -238,6 +238,12 @@ static void read_requests(struct stub_attempt *attempt, unsigned work)
 
 /* ---- the decision ---- */
 
+/* Once for a socket; that an inner hello was stopped also where its beginning was told of. */
+static bool is_to_be_told(const struct stub_attempt *attempt, enum stub_sight what)
+{
+    return stub_tell_once(what == STUB_SIGHT_INNER ? ~attempt->socket : attempt->socket);
+}
+
 /* By shutdown, never by close: the descriptor stays the application's. */
 static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight what)
 {
@@ -246,7 +252,7 @@ static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight wh
     }
     if (!stub_locked()) {
         (void)shutdown(attempt->fd, SHUT_RDWR);
-        if (stub_tell_once(attempt->socket)) {
+        if (is_to_be_told(attempt, what)) {
             stub_tell(attempt, true, what);
         }
     }
@@ -275,16 +281,6 @@ static bool may_leave(struct stub_attempt *attempt)
     return true;
 }
 
-/* What earlier writes began, if this socket is followed. */
-static void recall(struct stub_attempt *attempt)
-{
-    if (stub_progress_any()) {
-        attempt->socket = stub_socket_of(attempt->fd);
-        attempt->before = (uint16_t)stub_progress_get(attempt->socket, attempt->octets);
-        attempt->tracked = attempt->before != 0;
-    }
-}
-
 /*
  * Behind octets that are no TLS records (a request to a proxy, STARTTLS) a hello is looked for only
  * where a rule for hellos holds: that takes a look at all of the write.
@@ -295,12 +291,8 @@ static void look(struct stub_attempt *attempt, unsigned work)
     const uint8_t *octets;
     size_t length;
     size_t records = shim_hello_find(&source, &attempt->sight);
-    if (attempt->sight.hello == SHIM_HELLO_NONE && attempt->tracked) {
-        /* What earlier writes began was no hello; this one may begin another. */
-        stub_progress_close(attempt->socket);
-        attempt->tracked = false;
-        attempt->before = 0;
-        records = shim_hello_find(&source, &attempt->sight);
+    if (attempt->sight.hello == SHIM_HELLO_NONE && attempt->before != 0) {
+        records = stub_follow_look_again(attempt, records);
     }
     if (attempt->sight.hello == SHIM_HELLO_NONE &&
         (work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) != 0 &&
@@ -313,31 +305,16 @@ static void look(struct stub_attempt *attempt, unsigned work)
  * followed is refused in strict mode. */
 static bool follow(struct stub_attempt *attempt, unsigned work)
 {
-    const uint8_t *octets;
-    size_t length;
-    size_t at = attempt->sight.at;
-    bool fits = !stub_attempt_octets(attempt, at + SHIM_HELLO_FOLLOWED, &octets, &length) &&
-                !attempt->partial;
-    attempt->length =
-        (uint16_t)stub_attempt_copy(attempt, at, attempt->octets, sizeof attempt->octets);
-    if (fits && !attempt->tracked) {
-        attempt->tracked = stub_progress_open(attempt->socket);
-    }
-    if (fits && attempt->tracked) {
-        /* A handler may jump out of the call when the octets have gone: so they count as sent until
-         * the call has said what was. */
-        stub_progress_set(attempt->socket, attempt->octets, attempt->length);
-    }
-    return (fits && attempt->tracked) || (work & STUB_GUARD_STRICT) == 0 ||
+    return stub_follow_begin(attempt) || (work & STUB_GUARD_STRICT) == 0 ||
            refuse_stream(attempt, STUB_SIGHT_HELLO);
 }
 
 /* A hello that must stay in, in every mode: that it is here can only be a fault of ours. */
 static bool must_stay_in(struct stub_attempt *attempt, enum stub_known known)
 {
-    const struct shim_hello_source source = {stub_attempt_octets, attempt};
-    return known == STUB_KNOWN_INNER || (known == STUB_KNOWN_NOT && !attempt->sight.old &&
-                                         shim_hello_is_inner(&source, attempt->sight.at));
+    bool foreign = known == STUB_KNOWN_NOT && !attempt->sight.old;
+    attempt->inner_sought = false;
+    return known == STUB_KNOWN_INNER || (foreign && stub_follow_shows_inner(attempt));
 }
 
 /* An outer hello of the program's own ECH: it names nobody but the public name of a config that the
@@ -380,11 +357,16 @@ static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
     return true;
 }
 
-/* To ports that are not watched no rule holds but that of inner hellos; and an announced hello may
- * go there, for HTTPS records name them. */
+/* To ports that are not watched no rule holds, unless a hello of ours is sought: HTTPS records name
+ * such ports, and an inner one must go nowhere. */
 static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 {
-    recall(attempt);
+    if (stub_follow_recall(attempt)) {
+        return refuse_stream(attempt, STUB_SIGHT_INNER);
+    }
+    if (stub_follow_is_within(attempt)) {
+        return true;
+    }
     look(attempt, work);
     /* A request may look like the beginning of a hello, which would hide the real one behind it. */
     if (attempt->sight.hello == SHIM_HELLO_NONE ||
@@ -463,9 +445,6 @@ static bool decide(struct stub_attempt *attempt, unsigned work)
         is_protected_question(attempt)) {
         return refuse_plain_dns(attempt);
     }
-    if ((work & ~(unsigned)STUB_GUARD_TUNNEL) == 0) {
-        return true;
-    }
     switch (attempt->type) {
     case SOCK_STREAM:
         return stream_allowed(attempt, work);
@@ -487,7 +466,8 @@ bool stub_guard_allows(struct stub_attempt *attempt)
         work &= ~(unsigned)STUB_GUARD_SETTLE;
     }
     /* Of more parts than that the kernel takes none. */
-    bool idle = work == 0 || (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd));
+    bool idle = work == 0 || (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd) &&
+                              !stub_progress_any());
     bool allowed = idle || attempt->count > IOV_MAX || decide(attempt, work);
     if (allowed) {
         errno = saved;
@@ -502,19 +482,9 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
     }
     int saved = errno;
     stub_tunnel_sent(attempt, result);
-    const struct shim_hello_sight *sight = &attempt->sight;
-    size_t sent = attempt->before + (result > 0 ? (size_t)result : 0);
-    sent = sent > sight->at ? sent - sight->at : 0;
-    if (attempt->tracked) {
-        if (sent == 0 || (sight->hello == SHIM_HELLO_IS && sent >= sight->needed)) {
-            stub_progress_close(attempt->socket);
-        } else {
-            stub_progress_set(attempt->socket, attempt->octets,
-                              sent < attempt->length ? sent : attempt->length);
-        }
-    }
+    stub_follow_sent(attempt, result);
     if (result > 0 && attempt->announced) {
-        stub_announced_sent(sight->random, attempt->fd, attempt->socket);
+        stub_announced_sent(attempt->sight.random, attempt->fd, attempt->socket);
     }
     if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
         enum stub_sight plain =

@@ -17,6 +17,7 @@
 #include <sys/uio.h>
 
 #include "shim/hello_guard.h"
+#include "shim/hello_inner.h"
 #include "shim/stub.h"
 
 /* What the guard has to do; 0 is nothing. SETTLE only before the settings were read; each watched
@@ -59,6 +60,9 @@ struct stub_attempt {
     uint8_t octets[SHIM_HELLO_FOLLOWED]; /* of the hello that this write begins or goes on with */
     uint64_t socket;                     /* its identity, where one was asked for */
     struct shim_hello_sight sight;
+    struct shim_inner_reader inner;     /* stands where this write begins, or its hello */
+    size_t inner_end;                   /* up to here it was read */
+    size_t inner_from;                  /* it goes on at this octet */
     struct stub_connection *connection; /* set if requests to proxies may stand in the write */
     int type;                           /* SOCK_STREAM, ...; -1: no socket */
     uint16_t port;
@@ -69,6 +73,7 @@ struct stub_attempt {
     bool tracked;        /* the socket has a place in the table of progress */
     bool sighted;        /* if octets go out, that is to be told */
     bool announced;      /* its random is, and the descriptor is to be noted */
+    bool inner_sought;   /* a hello that is not ours goes on behind this write */
     bool own_ech;        /* an outer hello of the program's own ECH */
 };
 
@@ -129,6 +134,10 @@ size_t stub_progress_get(uint64_t socket, uint8_t octets[SHIM_HELLO_FOLLOWED]);
 /* Makes a place for a socket; false if there is none. */
 bool stub_progress_open(uint64_t socket);
 void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length);
+/* A hello whose random is out, and whose marker of an inner one may follow: the reader of it takes
+ * the place of the octets. */
+bool stub_progress_reader(uint64_t socket, struct shim_inner_reader *reader);
+void stub_progress_set_reader(uint64_t socket, const struct shim_inner_reader *reader);
 void stub_progress_close(uint64_t socket);
 
 /* Notes that a hello on this socket has been told of, or needs not be; false if that was so
@@ -139,6 +148,24 @@ void stub_permit(int fd);
 
 /* Is the port one of those that are watched? Async-signal-safe. */
 bool stub_port_watched(uint16_t port);
+
+/* ---- stub_guard_follow.c: hellos that a program cuts into several writes ---- */
+
+/* What earlier writes on this socket began. True: with this one it is an inner hello that is not to
+ * go out. */
+bool stub_follow_recall(struct stub_attempt *attempt);
+/* Is all of this write within a hello that was followed for its marker? No other begins there. */
+bool stub_follow_is_within(struct stub_attempt *attempt);
+/* What earlier writes began was no hello. Looks for one that begins within it, or with this write.
+ * `records`: where the whole records end; returns where they end now. */
+size_t stub_follow_look_again(struct stub_attempt *attempt, size_t records);
+/* Follows a hello whose random is not there yet; false if that cannot be done. */
+bool stub_follow_begin(struct stub_attempt *attempt);
+/* Has the hello that was found, which is not ours, the marker of an inner one? If that is not known
+ * yet it is sought in later writes. */
+bool stub_follow_shows_inner(struct stub_attempt *attempt);
+/* What the real call returned. */
+void stub_follow_sent(struct stub_attempt *attempt, ssize_t result);
 
 /* ---- stub_tunnel.c: requests to proxies, and where connections lead ---- */
 

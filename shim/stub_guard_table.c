@@ -163,16 +163,17 @@ bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
     return same;
 }
 
-/* ---- progress: hellos whose random is not out yet ---- */
+/* ---- progress: hellos whose random is not out yet, or whose end is not ---- */
 
-enum { FIRST_PROGRESS = 32, STALE_SECONDS = 60 };
+enum { FIRST_PROGRESS = 32, STALE_SECONDS = 60, IS_READER = 0x8000 };
+_Static_assert(sizeof(struct shim_inner_reader) <= SHIM_HELLO_FOLLOWED, "a reader fits");
 
 /* One socket is written by one thread at a time, or its stream makes no sense anyway; the octets
  * are atomic only so that a program which does not keep to that gets no worse than such a stream.
  */
 struct progress {
     struct stub_place place; /* the key is the socket */
-    _Atomic uint16_t length;
+    _Atomic uint16_t length; /* and IS_READER */
     _Atomic uint8_t octets[SHIM_HELLO_FOLLOWED];
 };
 
@@ -192,14 +193,33 @@ static struct progress *find_progress(uint64_t socket)
     return stub_table_find(&progress, stub_table_key(socket), NULL, NULL);
 }
 
-size_t stub_progress_get(uint64_t socket, uint8_t octets[SHIM_HELLO_FOLLOWED])
+static size_t read_progress(uint64_t socket, unsigned kind, uint8_t octets[SHIM_HELLO_FOLLOWED])
 {
     struct progress *entry = find_progress(socket);
     size_t length = entry != NULL ? atomic_load_explicit(&entry->length, memory_order_relaxed) : 0;
+    if ((length & IS_READER) != kind) {
+        return 0;
+    }
+    length &= ~(size_t)IS_READER;
     for (size_t i = 0; i < length; i++) {
         octets[i] = atomic_load_explicit(&entry->octets[i], memory_order_relaxed);
     }
     return length;
+}
+
+size_t stub_progress_get(uint64_t socket, uint8_t octets[SHIM_HELLO_FOLLOWED])
+{
+    return read_progress(socket, 0, octets);
+}
+
+bool stub_progress_reader(uint64_t socket, struct shim_inner_reader *reader)
+{
+    uint8_t octets[SHIM_HELLO_FOLLOWED];
+    if (read_progress(socket, IS_READER, octets) != sizeof *reader) {
+        return false;
+    }
+    memcpy(reader, octets, sizeof *reader);
+    return true;
 }
 
 bool stub_progress_open(uint64_t socket)
@@ -217,7 +237,7 @@ bool stub_progress_open(uint64_t socket)
     return true;
 }
 
-void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length)
+static void write_progress(uint64_t socket, unsigned kind, const uint8_t *octets, size_t length)
 {
     struct progress *entry = find_progress(socket);
     if (entry == NULL) {
@@ -227,7 +247,17 @@ void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length)
         atomic_store_explicit(&entry->octets[i], octets[i], memory_order_relaxed);
     }
     atomic_store_explicit(&entry->place.since, stub_table_now(), memory_order_relaxed);
-    atomic_store_explicit(&entry->length, (uint16_t)length, memory_order_relaxed);
+    atomic_store_explicit(&entry->length, (uint16_t)(kind | length), memory_order_relaxed);
+}
+
+void stub_progress_set(uint64_t socket, const uint8_t *octets, size_t length)
+{
+    write_progress(socket, 0, octets, length);
+}
+
+void stub_progress_set_reader(uint64_t socket, const struct shim_inner_reader *reader)
+{
+    write_progress(socket, IS_READER, (const uint8_t *)reader, sizeof *reader);
 }
 
 void stub_progress_close(uint64_t socket)

@@ -25,9 +25,9 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c journal.c socket_identity.c \
+UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c hello_inner.c journal.c socket_identity.c \
                      address.c downgrade.c route.c \
-                     stub_guard.c stub_guard_read.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+                     stub_guard.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/table.c shim/config_list.c shim/settings_list.c
 UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c
@@ -152,7 +152,7 @@ $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openss
 $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-$(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
+$(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
 peers: $(CLIENTS)/jump_client
@@ -208,7 +208,7 @@ $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 
 .PHONY: peers
 peers: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
-peers: $(addprefix $(CLIENTS)/,guard_ways guard_locked openssl_locked)
+peers: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_locked)
 peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay silent) $(PKI) \
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
@@ -406,7 +406,7 @@ FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c shim/proxy_request.c shim/image.c shim/conf.c shim/conf_parse.c $(UNIT_TOOLS_SRC))
+FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c shim/hello_inner.c shim/proxy_request.c shim/image.c shim/conf.c shim/conf_parse.c $(UNIT_TOOLS_SRC))
 
 $(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)

@@ -8,6 +8,7 @@
 
 #include "ech/client_hello.h"
 #include "shim/hello_guard.h"
+#include "shim/hello_inner.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "shim/hello_guard.h"
+#include "shim/hello_inner.h"
 
 /* ---- the recogniser ---- */
 
