@@ -242,13 +242,13 @@ Test(cache, an_entry_that_is_cut)
 }
 
 /* It would be another folder wherever the program goes. */
+/* It is meant from the folder in which the program begins. */
 Test(cache, a_path_that_is_not_absolute)
 {
     struct world *world = start();
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_CACHE=cache", NULL},
-                                           WGET " && test ! -e cache");
+                                           WGET " && test -d cache");
     expect_exit(&result, 0, HELLO);
-    cr_assert_not_null(strstr(result.err, "ECHSHIM_CACHE: cannot use \"cache\""), "%s", result.err);
     world_expect_accepted(world, 1);
 }
 

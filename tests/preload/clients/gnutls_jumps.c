@@ -10,11 +10,13 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <ucontext.h>
 #include <unistd.h>
 
 /* GnuTLS itself loses what it has in hand for each function that does not come back: 8 KiB. */
@@ -122,17 +124,38 @@ static void run_go_on(const struct target *target)
     many_times(target, jump_and_go_on, GROWTH_KIB);
 }
 
-/* ---- a signal, at any moment ---- */
+/* ---- a signal, whenever something is waited for ---- */
+
+enum { AGAIN_US = 50 };
 
 static volatile sig_atomic_t may_jump;
 
-static void on_alarm(int number)
+/* A call that waited and was interrupted. Elsewhere it may be malloc that is left, which breaks a
+ * program without the shim too. */
+static bool is_interrupted_wait(const ucontext_t *where)
 {
-    (void)number;
-    if (may_jump != 0) {
-        may_jump = 0;
-        siglongjmp(out, 1);
+#if defined(__x86_64__)
+    const unsigned char *next = (const unsigned char *)where->uc_mcontext.gregs[REG_RIP];
+    return next[-2] == 0x0f && next[-1] == 0x05 && where->uc_mcontext.gregs[REG_RAX] == -EINTR;
+#else
+    (void)where;
+    return true;
+#endif
+}
+
+static void on_alarm(int number, siginfo_t *info, void *where)
+{
+    (void)number, (void)info;
+    if (may_jump == 0) {
+        return;
     }
+    if (!is_interrupted_wait(where)) {
+        struct itimerval timer = {.it_value = {.tv_usec = AGAIN_US}};
+        (void)setitimer(ITIMER_REAL, &timer, NULL);
+        return;
+    }
+    may_jump = 0;
+    siglongjmp(out, 1);
 }
 
 static void jump_by_signal(const struct target *target, unsigned i)
@@ -154,7 +177,7 @@ static void jump_by_signal(const struct target *target, unsigned i)
 
 static void run_signal(const struct target *target)
 {
-    struct sigaction action = {.sa_handler = on_alarm};
+    struct sigaction action = {.sa_sigaction = on_alarm, .sa_flags = SA_SIGINFO};
     sigaction(SIGALRM, &action, NULL);
     for (unsigned i = 0; i < TIMES / 5; i++) {
         jump_by_signal(target, i);
