@@ -179,6 +179,9 @@ $(CLIENTS)/libred_stderr.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer
 $(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
 	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
 
+$(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -ldl
+
 # A program that has OpenSSL within itself and exports all of it.
 $(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a -ldl -Wl,-rpath,'$$ORIGIN'
@@ -213,7 +216,18 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server b
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
-                                 loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
+                                 libnode_addon.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
+
+# The official build of node, out of npm's registry: suite `node` is skipped without it.
+NODE_VERSION ?= 20
+NODE_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x64,$(shell uname -m)))
+.PHONY: node
+node: build/node/bin/node
+build/node/bin/node:
+	rm -rf build/node && mkdir -p build/node
+	cd build/node && npm pack --silent node-linux-$(NODE_MACHINE)@$(NODE_VERSION)
+	tar -xzf build/node/node-linux-*.tgz -C build/node --strip-components=1 package/bin/node
+	rm build/node/node-linux-*.tgz
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
