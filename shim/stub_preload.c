@@ -375,7 +375,7 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
 #define GNUTLS_SENDS(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
-        return GNUTLS_E_UNIMPLEMENTED_FEATURE;                                                     \
+        PASS_ON(name, GNUTLS_E_UNIMPLEMENTED_FEATURE, __VA_ARGS__);                                \
     }                                                                                              \
     stub_tunnel_inside_tls(session, data, size);                                                   \
     return REAL(library, name)(__VA_ARGS__)

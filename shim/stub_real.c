@@ -356,6 +356,14 @@ struct call_site {
     struct shim_library *library;
 };
 
+/* An interposer that stands before us finds its own function in its handle: it wants the next one.
+ */
+static bool is_interposer(enum shim_hook hook, const struct link_map *object, const void *symbol)
+{
+    return stub_object_at(symbol) == object &&
+           !is_library((enum shim_family)hook_families[hook], object);
+}
+
 static void *symbol_for_caller(enum shim_hook hook, const void *caller)
 {
     Dl_info info;
@@ -367,7 +375,7 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
         if (handle != NULL) {
             void *found = stub_real_dlsym(handle, hook_names[hook]);
             dlclose(handle);
-            if (found != NULL && found != own) {
+            if (found != NULL && found != own && !is_interposer(hook, map, found)) {
                 return found;
             }
         }
@@ -381,6 +389,25 @@ void *stub_bound(enum shim_hook hook, const void *caller)
     void *found = symbol_for_caller(hook, caller);
     (void)dlerror(); /* the look-up was no call of the program's */
     return found;
+}
+
+/*
+ * An interposer after us, or a library that wraps another one, is passed over: what we know, and
+ * the adapters hook, is the TLS library itself. One that came by dlopen has no interposer in front.
+ */
+static struct shim_library *library_for_caller(enum shim_hook hook, const void *caller)
+{
+    enum shim_family family = (enum shim_family)hook_families[hook];
+    void *symbol = symbol_for_caller(hook, caller);
+    struct shim_library *library = stub_library_at(family, symbol);
+    const struct link_map *at = symbol != NULL ? stub_object_at(symbol) : NULL;
+    if (at == NULL || !stub_is_early(at)) {
+        return library;
+    }
+    for (at = at->l_next; at != NULL && library == NULL && stub_is_early(at); at = at->l_next) {
+        library = stub_library_at(family, stub_symbol_of(at, hook_names[hook]));
+    }
+    return library;
 }
 
 static struct shim_library *library_of_caller(enum shim_hook hook, const void *caller)
@@ -398,8 +425,7 @@ static struct shim_library *library_of_caller(enum shim_hook hook, const void *c
         if (site != NULL) {
             continue;
         }
-        void *symbol = symbol_for_caller(hook, caller);
-        struct shim_library *library = stub_library_at(stub_hook_family(hook), symbol);
+        struct shim_library *library = library_for_caller(hook, caller);
         struct call_site *fresh = library != NULL ? malloc(sizeof *fresh) : NULL;
         if (fresh != NULL) {
             *fresh = (struct call_site){.caller = caller, .hook = hook, .library = library};
@@ -409,7 +435,7 @@ static struct shim_library *library_of_caller(enum shim_hook hook, const void *c
         }
         return library;
     }
-    return stub_library_at(stub_hook_family(hook), symbol_for_caller(hook, caller));
+    return library_for_caller(hook, caller);
 }
 
 struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller)

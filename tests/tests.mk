@@ -30,7 +30,7 @@ UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c 
                      stub_guard.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/table.c shim/config_list.c shim/settings_list.c
 UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
-UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c
+UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c shim/stub_symbol.c
 # So are those of the tools.
 UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -40,7 +40,13 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-$(BUILD)/unit-tests: $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC) $(UNIT_TOOLS_SRC))
+# The stub's memory under other names, for the test needs its own.
+STUB_MEMORY_NAMES := malloc calloc realloc reallocarray free strdup strndup
+$(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub_memory.o
+	@mkdir -p $(@D)
+	objcopy $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
+
+$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC) $(UNIT_TOOLS_SRC))
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
@@ -175,7 +181,7 @@ $(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c com
 $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 	$(CLIENT_CC) -shared -fPIC -ldl
 
-$(CLIENTS)/libred_stderr.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
+$(CLIENTS)/libred_stderr.so $(CLIENTS)/libtls_interposer.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
 $(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
 	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
 
@@ -216,7 +222,7 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server b
        $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
-                                 libnode_addon.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
+                                 libnode_addon.so libtls_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
 
 # The official build of node, out of npm's registry: suite `node` is skipped without it.
 NODE_VERSION ?= 20

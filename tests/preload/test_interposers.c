@@ -89,6 +89,29 @@ Test(interposers, handles_beside_a_dlsym_of_somebody_else)
     world_expect_accepted(world, 2);
 }
 
+/* Of functions of the TLS libraries: one before us is asked first, one after us is passed over. */
+static void check_tls_interposer(const char *program, const char *says)
+{
+    struct world *world = world_start(NULL);
+    for (enum order order = BEFORE; order <= AFTER; order++) {
+        struct run_result result = world_shell(
+            world, RUN_SHIM, EXTRA(STRICT, preload(world, "libtls_interposer.so", order)), program);
+        expect_exit(&result, 0, HELLO);
+        cr_assert(order == AFTER || strstr(result.err, says) != NULL, "%s", result.err);
+    }
+    world_expect_accepted(world, 2);
+}
+
+Test(interposers, of_openssl)
+{
+    check_tls_interposer(CURL, "SSL_connect was interposed");
+}
+
+Test(interposers, of_gnutls)
+{
+    check_tls_interposer(WGET, "gnutls_handshake was interposed");
+}
+
 /* ---- allocators ---- */
 
 static void check_allocator(char *more)
