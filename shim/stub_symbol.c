@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/stub_symbol.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -13,6 +14,8 @@ struct tables {
     const ElfW(Addr) base;
     const ElfW(Sym) * symbols;
     const char *strings;
+    size_t strings_size;
+    uint32_t count;           /* of symbols, or a bound of it */
     const uint32_t *hash;     /* DT_HASH, or NULL */
     const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
     const ElfW(Versym) * versions;
@@ -22,6 +25,18 @@ struct tables {
 static const void *address_in(const struct link_map *object, ElfW(Addr) value)
 {
     return (const void *)(value < object->l_addr ? value + object->l_addr : value);
+}
+
+/* Only the old table says it. Linkers put the strings right behind the symbols. */
+static uint32_t count_symbols(const struct tables *tables)
+{
+    uintptr_t symbols = (uintptr_t)tables->symbols;
+    uintptr_t strings = (uintptr_t)tables->strings;
+    if (tables->hash != NULL) {
+        return tables->hash[1];
+    }
+    size_t room = strings > symbols ? (strings - symbols) / sizeof(ElfW(Sym)) : UINT32_MAX;
+    return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
 }
 
 static struct tables tables_of(const struct link_map *object)
@@ -36,6 +51,9 @@ static struct tables tables_of(const struct link_map *object)
         case DT_STRTAB:
             tables.strings = address;
             break;
+        case DT_STRSZ:
+            tables.strings_size = entry->d_un.d_val;
+            break;
         case DT_HASH:
             tables.hash = address;
             break;
@@ -49,12 +67,16 @@ static struct tables tables_of(const struct link_map *object)
             break;
         }
     }
+    tables.count = count_symbols(&tables);
     return tables;
 }
 
 static bool has_name(const struct tables *tables, uint32_t index, const char *name)
 {
-    return strcmp(tables->strings + tables->symbols[index].st_name, name) == 0;
+    size_t at = tables->symbols[index].st_name;
+    size_t size = strlen(name) + 1;
+    return at < tables->strings_size && size <= tables->strings_size - at &&
+           memcmp(tables->strings + at, name, size) == 0;
 }
 
 static bool defines(const struct tables *tables, uint32_t index, const char *name)
@@ -82,15 +104,16 @@ static uint32_t find_by_gnu_hash(const struct tables *tables, const char *name)
         return 0;
     }
     /* The lowest bit of a hash in the chain marks its end. */
-    for (uint32_t found;; index++) {
+    for (uint32_t found; index < tables->count; index++) {
         found = chain[index - first];
         if ((found | 1) == (hash | 1) && defines(tables, index, name)) {
             return index;
         }
         if ((found & 1) != 0) {
-            return 0;
+            break;
         }
     }
+    return 0;
 }
 
 static uint32_t find_by_hash(const struct tables *tables, const char *name)
@@ -104,10 +127,15 @@ static uint32_t find_by_hash(const struct tables *tables, const char *name)
     const uint32_t *buckets = tables->hash + 2;
     const uint32_t *chain = buckets + bucket_count;
     uint32_t index = bucket_count > 0 ? buckets[hash % bucket_count] : 0;
-    while (index != 0 && !defines(tables, index, name)) {
+    /* No longer than a chain of all symbols: one that is damaged may lead in a circle. */
+    for (uint32_t steps = 0; index != 0 && index < tables->count && steps < tables->count;
+         steps++) {
+        if (defines(tables, index, name)) {
+            return index;
+        }
         index = chain[index];
     }
-    return index;
+    return 0;
 }
 
 void *stub_symbol_of(const struct link_map *object, const char *name)
@@ -125,24 +153,4 @@ void *stub_symbol_of(const struct link_map *object, const char *name)
     /* The fields have the same places in both classes of ELF. */
     bool is_function = index != 0 && ELF64_ST_TYPE(tables.symbols[index].st_info) == STT_FUNC;
     return is_function ? (void *)(tables.base + tables.symbols[index].st_value) : NULL;
-}
-
-bool stub_symbol_is_imported(const struct link_map *object, const char *name)
-{
-    struct tables tables = tables_of(object);
-    if (tables.symbols == NULL || tables.strings == NULL) {
-        return false;
-    }
-    uint32_t count = 0;
-    if (tables.hash != NULL) {
-        count = tables.hash[1];
-    } else if (tables.gnu_hash != NULL) {
-        count = tables.gnu_hash[1]; /* what it imports stands before what it defines */
-    }
-    for (uint32_t index = 1; index < count; index++) {
-        if (tables.symbols[index].st_shndx == SHN_UNDEF && has_name(&tables, index, name)) {
-            return true;
-        }
-    }
-    return false;
 }

@@ -8,12 +8,9 @@
 #define SHIM_STUB_SYMBOL_H
 
 #include <link.h>
-#include <stdbool.h>
 
 /* The function that an object defines under this name, in the version that dlsym would take; NULL:
  * it defines none, or one that is chosen at load time (IFUNC). */
 void *stub_symbol_of(const struct link_map *object, const char *name);
-/* Does an object import this name, so that the loader binds it? */
-bool stub_symbol_is_imported(const struct link_map *object, const char *name);
 
 #endif
