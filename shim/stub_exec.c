@@ -20,6 +20,7 @@
 #include <unistd.h>
 
 #include "shim/stub_launched.h"
+#include "shim/stub_locked.h"
 
 #define REAL_OR(name, failure)                                                                     \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
@@ -60,6 +61,12 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
         return true;
     }
+    bool strict = follow == STUB_FOLLOW_STRICT;
+    if (stub_locked()) {
+        /* To look at the file, or to tell of it, takes system calls that may end the program. */
+        errno = strict ? EPERM : errno;
+        return !strict;
+    }
     struct shim_image image;
     enum shim_reach reach = shim_reach_at(folder, path, flags, argv, &image);
     if (reach == SHIM_REACH_MISSING ||
@@ -73,12 +80,11 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (why == NULL) {
         return true;
     }
-    bool refused = follow == STUB_FOLLOW_STRICT;
-    stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, refused);
-    if (refused) {
+    stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, strict);
+    if (strict) {
         errno = EPERM;
     }
-    return !refused;
+    return !strict;
 }
 
 static bool allows(const char *path, char *const argv[], char *const environment[])
@@ -119,7 +125,7 @@ static bool allows_search(const char *name, char *const argv[], char *const envi
     if (stub_follow() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
         return true;
     }
-    if (strchr(name, '/') != NULL) {
+    if (strchr(name, '/') != NULL || stub_locked()) {
         return allows(name, argv, environment);
     }
     char path[PATH_MAX];

@@ -70,6 +70,35 @@ Test(guard_locked, by_a_filter_with_seccomp)
     check_locked("filter-by-seccomp");
 }
 
+/* What the launcher asks for takes a look at each file that is executed: none after that. */
+static void check_executes(char *launcher, const char *word)
+{
+    struct world *world = world_start(NULL);
+    char said[200] = "exec: ";
+    for (int i = 0; i < 8; i++) {
+        strcat(said, word);
+    }
+    strcat(said, ", status 0\n");
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){launcher, STRICT, NULL}, LOCKED "exec");
+    cr_assert_str_eq(result.out, said);
+}
+
+Test(guard_locked, executes_where_that_is_strict)
+{
+    check_executes("ECHSHIM_LAUNCHER=strict", "EPERM ");
+}
+
+Test(guard_locked, executes_where_that_is_told_of)
+{
+    check_executes("ECHSHIM_LAUNCHER=warn", "failed ");
+}
+
+Test(guard_locked, executes_without_a_launcher)
+{
+    check_executes("ECHSHIM_LAUNCHER=", "failed ");
+}
+
 Test(baseline_guard_locked, handshakes)
 {
     struct world *world = world_start(NULL);

@@ -2,10 +2,11 @@
 /* A program that the kernel watches, or that gives it nonsense: guard_locked ADDRESS PORT MODE.
  * "faults" prints what each call with a bad pointer says; the other modes lock a child in, which
  * writes to a socket: first what is no hello, then a hello. They print how the child ended, and
- * "sent" or "refused" for the hello. */
+ * "sent" or "refused" for the hello; with "exec" it executes what is not there. */
 #include "client.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdint.h>
@@ -134,6 +135,31 @@ static void locked(const char *how, int fd, int out)
     syscall(SYS_exit, alive ? 0 : 1);
 }
 
+/* Each way to execute a file that is not there; says what came of it. */
+static void locked_executes(int out)
+{
+    static const int calls[] = {SYS_write, SYS_exit, SYS_execve, SYS_execveat};
+    static char name[] = "nowhere";
+    static char path[] = "/nowhere/at/all";
+    char *argv[] = {name, NULL};
+    if (!lock_in(calls, sizeof calls / sizeof *calls, false)) {
+        return;
+    }
+    for (int way = 0; way < 8; way++) {
+        int result = way == 0   ? execve(path, argv, environ)
+                     : way == 1 ? execv(path, argv)
+                     : way == 2 ? execvp(name, argv)
+                     : way == 3 ? execvpe(name, argv, environ)
+                     : way == 4 ? execl(path, name, NULL)
+                     : way == 5 ? execle(path, name, NULL, environ)
+                     : way == 6 ? execlp(name, name, NULL)
+                                : execveat(AT_FDCWD, path, argv, environ, 0);
+        const char *said = result != -1 ? "executed " : errno == EPERM ? "EPERM " : "failed ";
+        (void)!write(out, said, strlen(said));
+    }
+    syscall(SYS_exit, 0);
+}
+
 static void lock_a_child_in(const char *how)
 {
     int pipe_fds[2];
@@ -144,7 +170,9 @@ static void lock_a_child_in(const char *how)
         fail("no pipe");
     }
     pid_t child = fork();
-    if (child == 0) {
+    if (child == 0 && strcmp(how, "exec") == 0) {
+        locked_executes(pipe_fds[1]);
+    } else if (child == 0) {
         locked(how, fd, pipe_fds[1]);
     }
     close(pipe_fds[1]);
