@@ -154,6 +154,7 @@ help:
 	@echo 'make check-valgrind    only the clients under valgrind'
 	@echo 'make check-tools       only the tools; LAUNCHER_FILTER="report/*" selects of the launcher'
 	@echo 'make check-threads     eight threads under ThreadSanitizer'
+	@echo 'make check-pending     10,000 handshakes of one process that wait for answers (PENDING_HANDSHAKES)'
 	@echo 'make soak              10,000 handshakes of every outcome in one process (SOAK_HANDSHAKES)'
 	@echo 'make check-layers      includes and exported symbols'
 	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'

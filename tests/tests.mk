@@ -146,6 +146,10 @@ $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.
 $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+peers: $(CLIENTS)/pending
+$(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
@@ -349,6 +353,12 @@ UNSHUFFLED = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 check-threads-run: $(LIBS_BUILT) $(BUILD)/thread-tests $(PRELOAD_TESTS) peers
 	$(UNSHUFFLED) $(BUILD)/thread-tests
 	$(PRELOAD_ENV) $(UNSHUFFLED) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS) --filter 'soak/*_in_threads'
+
+# One process whose handshakes all wait for their answers; a shorter one (1,500) is part of check-preload.
+PENDING_HANDSHAKES ?= 10000
+.PHONY: check-pending
+check-pending:
+	ECHSHIM_TEST_PENDING=$(PENDING_HANDSHAKES) $(MAKE) check-preload PRELOAD_FILTER='pending/*'
 
 # One process, many handshakes of every outcome; a shorter one (1,000) is part of check-preload.
 SOAK_HANDSHAKES ?= 10000

@@ -283,8 +283,7 @@ Test(guard, a_linked_library_that_dribbles)
 Test(guard, a_library_that_is_hooked_and_not_known)
 {
     struct world *world = world_start(NULL);
-    const char *command =
-        "\"$PKI/../peers/ech_client\" " INNER_NAME " " RELAY_ADDRESS " \"$CA\" -";
+    const char *command = "\"$PKI/../peers/ech_client\" " INNER_NAME " " RELAY_ADDRESS " \"$CA\" -";
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, command);
     cr_assert_neq(result.exit_code, 0);
     cr_assert_leq(result.exit_code, 127, "killed by a signal");

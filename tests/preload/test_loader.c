@@ -187,6 +187,14 @@ Test(loader, two_openssl_in_one_process)
     check_accepted(COPY_OPENSSL LOADER("two"), 23);
 }
 
+/* There is room for as many as a process opens. */
+Test(loader, twenty_openssl_in_one_process)
+{
+    check_accepted("for i in $(seq 20); do cp -L /usr/lib/*/libssl.so.3 libssl-$i.so; done && "
+                   "export SECOND=$PWD && " LOADER("many"),
+                   21);
+}
+
 #define BORING "SECOND=$(ls /usr/lib/*/android/libssl.so.0) "
 
 /* BoringSSL has the same names and is another library: its connections go on as they are. */

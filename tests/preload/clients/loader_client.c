@@ -218,6 +218,25 @@ static void run_two(const struct target *target)
     }
 }
 
+/* The libraries $SECOND/libssl-1.so to libssl-20.so, all of them open at once; the first one again
+ * at the end. */
+static void run_many(const struct target *target)
+{
+    enum { LIBRARIES = 20 };
+    struct tls all[LIBRARIES];
+    for (int i = 0; i < LIBRARIES; i++) {
+        char path[4096];
+        snprintf(path, sizeof path, "%s/libssl-%d.so", getenv("SECOND"), i + 1);
+        all[i] = (struct tls){.target = target, .handle = must_open(path, RTLD_NOW | RTLD_LOCAL)};
+        if (i > 0 && dlsym(all[i].handle, "SSL_free") == dlsym(all[i - 1].handle, "SSL_free")) {
+            fail("two of the libraries are one");
+        }
+    }
+    for (int i = 0; i <= LIBRARIES; i++) {
+        fetch_by_handle(&all[i % LIBRARIES]);
+    }
+}
+
 /* Only the library that $SECOND names. */
 static void run_other(const struct target *target)
 {
@@ -367,6 +386,7 @@ int main(int argc, char **argv)
         {"dlerror", run_dlerror},
         {"probe", run_probe},
         {"two", run_two},
+        {"many", run_many},
         {"other", run_other},
         {"apart", run_apart},
         {"plugin_apart", run_plugin_apart},
