@@ -88,6 +88,44 @@ static bool is_ours(long number)
     }
 }
 
+/* libc's function for a call; SHIM_HOOK_COUNT: none that is hooked. */
+static enum shim_hook function_of(long number)
+{
+    switch (number) {
+    case SYS_write:
+        return SHIM_HOOK_write;
+    case SYS_writev:
+        return SHIM_HOOK_writev;
+    case SYS_pwritev2:
+        return SHIM_HOOK_pwritev2;
+    case SYS_sendto:
+        return SHIM_HOOK_send;
+    case SYS_sendmsg:
+        return SHIM_HOOK_sendmsg;
+    case SYS_sendmmsg:
+        return SHIM_HOOK_sendmmsg;
+    case SYS_sendfile:
+        return SHIM_HOOK_sendfile;
+    case SYS_splice:
+        return SHIM_HOOK_splice;
+    case SYS_connect:
+        return SHIM_HOOK_connect;
+    default:
+        return SHIM_HOOK_COUNT;
+    }
+}
+
+/*
+ * Another preload, to which our own function leads on, makes the call itself. What it carries has
+ * been judged where it came by us, and what the engine sends is not to be judged at all.
+ */
+static bool comes_from_us(long number, const void *caller)
+{
+    enum shim_hook function = function_of(number);
+    const struct link_map *object = function != SHIM_HOOK_COUNT ? stub_object_at(caller) : NULL;
+    return object != NULL && stub_calls_back(object, function);
+}
+
 #ifdef SYS_socketcall
 /* The one system call for sockets of older kernels (socketcall(2)). */
 static long socket_call(raw_call *real, long call, const long *given)
@@ -177,6 +215,7 @@ SHIM_EXPORT long stub_syscall(long number, long a, long b, long c, long d, long 
         errno = ENOSYS;
         return -1;
     }
-    return is_ours(number) ? call_of_ours(real, number, a, b, c, d, e, f)
-                           : real(number, a, b, c, d, e, f);
+    return is_ours(number) && !comes_from_us(number, __builtin_return_address(0))
+               ? call_of_ours(real, number, a, b, c, d, e, f)
+               : real(number, a, b, c, d, e, f);
 }
