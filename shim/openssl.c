@@ -62,6 +62,31 @@ static void watch(const struct openssl *openssl, SSL *ssl)
     errno = saved;
 }
 
+static struct openssl_connection *exchanging(const struct shim_library *library, const SSL *ssl)
+{
+    struct openssl_connection *connection =
+        openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
+    return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
+}
+
+/* libssl may have set another BIO where no hook saw it. No octet went past the filter: they go in
+ * calls that come here first. False without memory. */
+static bool cover(const struct shim_library *library, const SSL *ssl)
+{
+    struct openssl_connection *connection = exchanging(library, ssl);
+    bool covered = connection == NULL || openssl_filter_installed(connection);
+    if (!covered) {
+        int saved = errno;
+        struct shim_hold hold;
+        shim_hold_begin(&hold);
+        openssl_filter_remove(connection);
+        covered = openssl_filter_install(connection);
+        shim_hold_end(&hold);
+        errno = saved;
+    }
+    return covered;
+}
+
 static bool before(struct shim_library *library, SSL *ssl, bool connect)
 {
     const struct openssl *openssl = openssl_supported(library);
@@ -70,8 +95,9 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
     }
     if (openssl->SSL_in_before(ssl) != 0 && (connect || openssl->SSL_is_server(ssl) == 0)) {
         watch(openssl, ssl);
+        return true;
     }
-    return true;
+    return cover(library, ssl);
 }
 
 /* Out of the data path. A hello that went out in clear keeps its versions until the handshake is
@@ -138,15 +164,9 @@ static BIO *visible_bio(struct shim_library *library, BIO *bio)
     return openssl != NULL ? openssl_filter_below(openssl, bio) : bio;
 }
 
-static struct openssl_connection *exchanging(const struct shim_library *library, const SSL *ssl)
-{
-    struct openssl_connection *connection =
-        openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
-    return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
-}
-
-/* The library's own calls of this kind do not come here. Between the two the application's code may
- * run, which frees its BIOs. */
+/* Around each call that sets a BIO, be it the application's or libssl's own: SSL_set_bio calls
+ * SSL_set0_rbio, and a BIO_f_ssl that is pushed or popped calls SSL_set_bio. Between the two the
+ * application's code may run, which frees its BIOs. */
 static void bio_leaving(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
@@ -167,8 +187,7 @@ static void bio_replaced(struct shim_library *library, SSL *ssl)
         shim_hold_begin(&hold);
         connection->replacing = false;
         if (!openssl_filter_installed(connection)) {
-            /* If it cannot be put back there is nothing below to write to, or no memory: the second
-             * hello is refused then. */
+            /* Without memory: it is tried again before the handshake goes on (cover). */
             (void)openssl_filter_install(connection);
         }
         shim_hold_end(&hold);

@@ -178,10 +178,11 @@ struct shim_library *openssl_library_of(const SSL *ssl);
 
 /* Makes the BIO_METHOD of a library; false for want of memory or of a BIO type. */
 bool openssl_filter_init(struct openssl *openssl);
-/* Puts the filter between the SSL and its BIOs. False if it has none, or for want of memory: then
- * nothing is changed. */
+/* Puts the filter between the SSL and its BIOs, as far as it has them: libssl can send nothing, or
+ * read nothing, until the program sets the other one. False for want of memory: then nothing is
+ * changed. */
 bool openssl_filter_install(struct openssl_connection *connection);
-/* Is it between the SSL and its BIOs now, in both directions? */
+/* Is it over each BIO that the SSL has now? */
 bool openssl_filter_installed(const struct openssl_connection *connection);
 /* Takes it out; the SSL has the application's BIOs again. */
 void openssl_filter_remove(struct openssl_connection *connection);

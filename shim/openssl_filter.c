@@ -54,6 +54,9 @@ static int write_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
 static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
+    if (next == NULL) { /* the program has taken it away */
+        return ech_exchange_to_net(shim_session_exchange(connection->session)).len > 0 ? -1 : 1;
+    }
     int written = write_to_net(connection, bio, next);
     if (written <= 0 || !connection->unflushed) {
         return written;
@@ -371,34 +374,41 @@ bool openssl_filter_install(struct openssl_connection *connection)
     SSL *ssl = connection->ssl;
     BIO *rbio = openssl->SSL_get_rbio(ssl);
     BIO *wbio = openssl->SSL_get_wbio(ssl);
-    if (rbio == NULL || wbio == NULL) {
-        return false;
-    }
-    BIO *read_filter = filter_new(connection, rbio);
-    if (read_filter == NULL) {
+    BIO *read_filter = rbio != NULL ? filter_new(connection, rbio) : NULL;
+    if (rbio != NULL && read_filter == NULL) {
         return false;
     }
     BIO *write_filter = read_filter;
-    if (rbio == wbio) {
+    if (rbio != wbio) {
+        write_filter = wbio != NULL ? filter_new(connection, wbio) : NULL;
+    } else if (read_filter != NULL) {
         openssl->BIO_up_ref(read_filter);
-    } else {
-        write_filter = filter_new(connection, wbio);
-        if (write_filter == NULL) {
-            filter_discard(openssl, read_filter);
-            return false;
-        }
     }
-    openssl->SSL_set0_rbio(ssl, read_filter);
-    openssl->SSL_set0_wbio(ssl, write_filter);
+    if (wbio != NULL && write_filter == NULL) {
+        if (read_filter != NULL) {
+            filter_discard(openssl, read_filter);
+        }
+        return false;
+    }
+    if (read_filter != NULL) {
+        openssl->SSL_set0_rbio(ssl, read_filter);
+    }
+    if (write_filter != NULL) {
+        openssl->SSL_set0_wbio(ssl, write_filter);
+    }
     return true;
+}
+
+static bool is_covered(const struct openssl_connection *connection, const BIO *bio)
+{
+    return bio == NULL || connection_of(bio) == connection;
 }
 
 bool openssl_filter_installed(const struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
-    return connection->filters > 0 &&
-           connection_of(openssl->SSL_get_rbio(connection->ssl)) == connection &&
-           connection_of(openssl->SSL_get_wbio(connection->ssl)) == connection;
+    return is_covered(connection, openssl->SSL_get_rbio(connection->ssl)) &&
+           is_covered(connection, openssl->SSL_get_wbio(connection->ssl));
 }
 
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio)

@@ -213,9 +213,7 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
     if (library == NULL) {                                                                         \
         PASS_ON(name, , __VA_ARGS__);                                                              \
     }                                                                                              \
-    /* The library's own calls (SSL_set_bio calls SSL_set0_rbio) are part of the application's. */ \
-    const struct shim_engine *engine =                                                             \
-        stub_library_calls(library, CALLER) ? NULL : stub_engine_if_loaded();                      \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
     if (engine != NULL) {                                                                          \
         engine->openssl_bio_leaving(library, ssl);                                                 \
     }                                                                                              \
@@ -224,8 +222,30 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
         engine->openssl_bio_replaced(library, ssl);                                                \
     }
 
-SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio,
-                             BIO *wbio){REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)}
+/* A BIO_f_ssl that is pushed takes the filter for another BIO than the one below it, and hands over
+ * a reference for what is there already: it goes back. */
+static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
+{
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);
+    if (library == NULL || !stub_library_calls(library, caller)) {
+        return false;
+    }
+    BIO *actual = REAL(library, SSL_get_rbio)(ssl);
+    __typeof__(&BIO_free) release = STUB_FIND(library, BIO_free);
+    if (rbio != wbio || rbio == actual || rbio != visible(library, actual) || release == NULL ||
+        wbio != visible(library, REAL(library, SSL_get_wbio)(ssl))) {
+        return false;
+    }
+    (void)release(rbio);
+    return true;
+}
+
+SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio)
+{
+    if (!drop_pushed_again(ssl, rbio, wbio, CALLER)) {
+        REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)
+    }
+}
 
 SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio){REPLACES_BIO(SSL_set0_rbio, ssl, rbio)}
 

@@ -95,5 +95,5 @@ SAME(openssl, 0, OPENSSL("whole"));
 SAME(openssl_non_blocking, FAR_MS, OPENSSL("non-blocking"));
 SAME(openssl_unknown_authority, 0, OPENSSL("unknown-authority"));
 SAME(openssl_bad_versions, 0, OPENSSL("bad-versions"));
-/* With a record there is no hello without a BIO that the filter could stand over. */
-SAME_WITHOUT_ECH(openssl_without_a_bio, 0, OPENSSL("no-bio"));
+SAME(openssl_without_a_bio, 0, OPENSSL("no-bio"));
+SAME(openssl_with_half_a_transport, 0, OPENSSL("half-bio"));

@@ -91,6 +91,47 @@ Test(edges, openssl_cleared_midway)
     expect_outer_hellos(world, 2);
 }
 
+/* ---- transports that come, go and are changed within the handshake ---- */
+
+static void check_moving(const char *command)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
+    expect_exit(&result, 0, WELL);
+    cr_assert_eq(world_log_count(world, "accepted", 1), 1u);
+    expect_report(world, 1, "accepted", NULL);
+    expect_report_text(world, "retries", "1");
+    world_expect_hidden(world);
+}
+
+static void check_moving_in_strict_mode(const char *command)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", NULL}, command);
+    expect_exit(&result, 1, NULL);
+    cr_assert_eq(world_report_count(world, "refused"), 1u);
+    expect_silence(world);
+}
+
+#define MOVING(name, mode)                                                                         \
+    Test(edges, openssl_##name##_and_a_stale_key)                                                  \
+    {                                                                                              \
+        check_moving(OWN_OPENSSL(mode));                                                           \
+    }                                                                                              \
+    Test(edges, openssl_##name##_in_strict_mode)                                                   \
+    {                                                                                              \
+        check_moving_in_strict_mode(OWN_OPENSSL(mode));                                            \
+    }                                                                                              \
+    struct world
+
+MOVING(late_descriptor, "late-descriptor");
+MOVING(late_bio, "late-bio");
+MOVING(late_halves, "late-halves");
+MOVING(late_push, "late-push");
+MOVING(pushed_midway, "pushed-midway");
+MOVING(pushed_again, "pushed-again");
+
 /* ---- after a failure nothing leaks ---- */
 
 static void check_failures(const struct world_options *options, const char *command,
@@ -229,4 +270,19 @@ Test(valgrind, openssl_like_qt)
 Test(valgrind, openssl_late_name)
 {
     check_by_valgrind(OWN_OPENSSL("late-name"), 1);
+}
+
+Test(valgrind, openssl_late_bio)
+{
+    check_by_valgrind(OWN_OPENSSL("late-bio"), 1);
+}
+
+Test(valgrind, openssl_pushed_midway)
+{
+    check_by_valgrind(OWN_OPENSSL("pushed-midway"), 1);
+}
+
+Test(valgrind, openssl_pushed_again)
+{
+    check_by_valgrind(OWN_OPENSSL("pushed-again"), 1);
 }

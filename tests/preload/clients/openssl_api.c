@@ -319,6 +319,24 @@ static void run_no_bio(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
+/* Only to write, and only to read. */
+static void run_half_bio(const struct target *target)
+{
+    SSL_CTX *ctx = context(target);
+    for (int i = 0; i < 2; i++) {
+        int fd = dial(target);
+        SSL *ssl = make_ssl(ctx, target);
+        (i == 0 ? SSL_set0_wbio : SSL_set0_rbio)(ssl, BIO_new_socket(fd, BIO_NOCLOSE));
+        tell_result(ssl, "SSL_connect", SSL_connect(ssl));
+        tell_ssl(ssl, "after");
+        tell_result(ssl, "SSL_connect again", SSL_connect(ssl));
+        tell_result(ssl, "SSL_shutdown", SSL_shutdown(ssl));
+        SSL_free(ssl);
+        close(fd);
+    }
+    SSL_CTX_free(ctx);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
@@ -327,6 +345,7 @@ int main(int argc, char **argv)
         {"unknown-authority", run_unknown_authority},
         {"bad-versions", run_bad_versions},
         {"no-bio", run_no_bio},
+        {"half-bio", run_half_bio},
         {NULL, NULL},
     };
     setvbuf(stdout, NULL, _IOLBF, 0);

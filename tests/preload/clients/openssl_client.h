@@ -82,6 +82,14 @@ void run_late_security(const struct target *target);
 void run_late_copy(const struct target *target);
 void run_late_again(const struct target *target);
 
+/* openssl_midway.c */
+void run_pushed_midway(const struct target *target);
+void run_pushed_again(const struct target *target);
+void run_late_descriptor(const struct target *target);
+void run_late_bio(const struct target *target);
+void run_late_halves(const struct target *target);
+void run_late_push(const struct target *target);
+
 /* openssl_storage.c */
 void run_qt(const struct target *target);
 void run_qt_later(const struct target *target);

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Transports that come, go and are changed within a handshake, by the program and by libssl. */
+#include "openssl_client.h"
+
+#include <openssl/err.h>
+#include <unistd.h>
+
+struct midway {
+    SSL_CTX *ctx;
+    SSL *ssl;
+    int fd;
+};
+
+static struct midway start(const struct target *target)
+{
+    struct midway midway = {.ctx = make_ctx(target), .fd = dial(target)};
+    midway.ssl = make_ssl(midway.ctx, target);
+    return midway;
+}
+
+/* The hello goes out, and then the transport says "later", whether the server has answered or not.
+ */
+static BIO *begin(const struct midway *midway, struct own_bio *own)
+{
+    enum { CHUNK = 1 << 14 };
+    int result;
+    *own =
+        (struct own_bio){.fd = midway->fd, .read_max = CHUNK, .write_max = CHUNK, .stutter = true};
+    BIO *transport = make_own_bio(own);
+    SSL_set_bio(midway->ssl, transport, transport);
+    do {
+        result = SSL_connect(midway->ssl);
+    } while (SSL_get_error(midway->ssl, result) == SSL_ERROR_WANT_WRITE);
+    if (SSL_get_error(midway->ssl, result) != SSL_ERROR_WANT_READ) {
+        fail_ssl("the first SSL_connect");
+    }
+    own->stutter = false;
+    return transport;
+}
+
+static void finish(const struct midway *midway, const struct target *target)
+{
+    if (SSL_connect(midway->ssl) != 1) {
+        fail_ssl("SSL_connect");
+    }
+    exchange(midway->ssl, target);
+}
+
+static void end(const struct midway *midway)
+{
+    SSL_CTX_free(midway->ctx);
+    close(midway->fd);
+}
+
+static BIO *around(const struct midway *midway)
+{
+    BIO *bio = BIO_new(BIO_f_ssl());
+    if (bio == NULL || BIO_set_ssl(bio, midway->ssl, BIO_CLOSE) != 1) {
+        fail_ssl("BIO_set_ssl");
+    }
+    return bio;
+}
+
+static void expect_transport(const struct midway *midway, BIO *bio)
+{
+    if (SSL_get_rbio(midway->ssl) != bio || SSL_get_wbio(midway->ssl) != bio) {
+        fail("the transport is not what the program gave");
+    }
+}
+
+/* libssl takes the transport away when BIO_f_ssl is popped, and sets another when it is pushed. */
+void run_pushed_midway(const struct target *target)
+{
+    struct own_bio own;
+    struct midway midway = start(target);
+    (void)begin(&midway, &own);
+    BIO *bio = around(&midway);
+    BIO *old = BIO_pop(bio);
+    expect_transport(&midway, NULL);
+    BIO_free(old);
+    BIO *transport = BIO_new_socket(midway.fd, BIO_NOCLOSE);
+    BIO_push(bio, transport);
+    expect_transport(&midway, transport);
+    finish(&midway, target);
+    BIO_free_all(bio);
+    end(&midway);
+}
+
+/* A push that changes no transport. */
+void run_pushed_again(const struct target *target)
+{
+    struct own_bio own;
+    struct midway midway = start(target);
+    BIO *transport = begin(&midway, &own);
+    BIO *bio = around(&midway);
+    BIO_push(bio, BIO_new(BIO_f_null()));
+    expect_transport(&midway, transport);
+    finish(&midway, target);
+    BIO_free_all(bio);
+    end(&midway);
+}
+
+/* ---- no transport until the handshake has begun ---- */
+
+static void begin_without(const struct midway *midway)
+{
+    int result = SSL_connect(midway->ssl);
+    if (result != -1 || SSL_get_error(midway->ssl, result) != SSL_ERROR_SYSCALL ||
+        ERR_peek_error() != 0) {
+        fail_ssl("SSL_connect without a transport");
+    }
+}
+
+void run_late_descriptor(const struct target *target)
+{
+    struct midway midway = start(target);
+    begin_without(&midway);
+    SSL_set_fd(midway.ssl, midway.fd);
+    finish(&midway, target);
+    SSL_free(midway.ssl);
+    end(&midway);
+}
+
+void run_late_bio(const struct target *target)
+{
+    struct midway midway = start(target);
+    begin_without(&midway);
+    begin_without(&midway);
+    BIO *transport = BIO_new_socket(midway.fd, BIO_NOCLOSE);
+    SSL_set_bio(midway.ssl, transport, transport);
+    expect_transport(&midway, transport);
+    finish(&midway, target);
+    SSL_free(midway.ssl);
+    end(&midway);
+}
+
+void run_late_halves(const struct target *target)
+{
+    struct midway midway = start(target);
+    SSL_set0_rbio(midway.ssl, BIO_new_socket(midway.fd, BIO_NOCLOSE));
+    begin_without(&midway);
+    SSL_set0_wbio(midway.ssl, BIO_new_socket(midway.fd, BIO_NOCLOSE));
+    finish(&midway, target);
+    SSL_free(midway.ssl);
+    end(&midway);
+}
+
+void run_late_push(const struct target *target)
+{
+    struct midway midway = start(target);
+    begin_without(&midway);
+    BIO *bio = around(&midway);
+    BIO_push(bio, BIO_new_socket(midway.fd, BIO_NOCLOSE));
+    finish(&midway, target);
+    BIO_free_all(bio);
+    end(&midway);
+}
