@@ -7,6 +7,8 @@
  * application registered: they run before ours, which is registered last, and before those of
  * GnuTLS, server_name among them. Where there are such functions the decision is made in ours.
  */
+#include <errno.h>
+
 #include "shim/engine.h"
 #include "shim/gnutls.h"
 
@@ -159,6 +161,7 @@ int gnutls_decide(struct gnutls_connection *connection)
         .floor = ECH_FLOOR_GNUTLS,
     };
     int result = GNUTLS_E_SUCCESS;
+    int saved = errno;
     enum shim_action action = shim_session_begin(&connection->shim, &facts);
     switch (action) {
     case SHIM_ACTION_OFFER:
@@ -175,6 +178,7 @@ int gnutls_decide(struct gnutls_connection *connection)
     if (tls13_only != NULL) {
         gnutls->gnutls_priority_deinit(tls13_only);
     }
+    errno = saved; /* the push function that comes next finds what it finds without us */
     return result;
 }
 

@@ -56,6 +56,7 @@ static size_t psk_of(const struct gnutls *gnutls, const void *data, size_t size,
                      gnutls_priority_t priorities)
 {
     bool usable;
+    int saved = errno;
     gnutls_session_t scratch = scratch_session(gnutls, data, size, &usable);
     gnutls_certificate_credentials_t credentials = NULL;
     struct writer caught;
@@ -82,6 +83,8 @@ static size_t psk_of(const struct gnutls *gnutls, const void *data, size_t size,
         gnutls->gnutls_certificate_free_credentials(credentials);
     }
     wr_wipe(&caught);
+    /* GnuTLS's fast open takes EAGAIN of long ago for its own. */
+    errno = saved;
     return octets;
 }
 
