@@ -184,6 +184,18 @@ Test(interposers, a_program_that_exports_openssl_and_opens_another)
     check_accepted("SECOND=libssl.so.3", PROGRAM("loader_exports", "other"), 1);
 }
 
+/* RTLD_DEEPBIND would hide a plug-in's hellos from the guard, so it is taken away, and the plug-in
+ * gets the program's functions, as without that flag. Strict mode stops what they write. */
+Test(interposers, a_deep_binding_plugin_of_a_program_that_exports_openssl)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), PROGRAM("loader_exports", "deepbind"));
+    expect_exit(&result, 1, "SSL_connect failed");
+    expect_report(world, 1, "refused", "unhooked_tls");
+    world_expect_hidden(world);
+}
+
 Test(interposers, a_hello_by_any_pointer_to_send_is_seen)
 {
     struct world *world = world_start(NULL);
