@@ -153,8 +153,11 @@ bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool
 /* Is this the first refusal of a handshake of this SSL, over this descriptor (-1: hidden), for this
  * name (may be NULL)? */
 bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name);
-/* Leaves the reason in the error queue of the library, and ECONNABORTED in errno. */
-void stub_openssl_refuse(const struct shim_library *library);
+/* Leaves the reason in the error queue of the library, ECONNABORTED in errno, and SSL_ERROR_SSL for
+ * SSL_get_error. */
+void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl);
+/* A call on this SSL is the library's own: what it says of errors holds. */
+void stub_openssl_let(const SSL *ssl);
 
 /* ---- stub_own_ech.c ---- */
 

@@ -120,7 +120,34 @@ static void put_error(const struct shim_library *library)
     }
 }
 
-void stub_openssl_refuse(const struct shim_library *library)
+/* OpenSSL 4.0 does not look into the error queue: it keeps in the SSL how its last call ended, and
+ * it saw none. The SSL of which this thread was last told no; the next call on it ends that. */
+static __thread const SSL *refused __attribute__((tls_model("initial-exec")));
+
+void stub_openssl_let(const SSL *ssl)
+{
+    if (refused == ssl) {
+        refused = NULL;
+    }
+}
+
+SHIM_EXPORT int SSL_get_error(const SSL *ssl, int result)
+{
+    const void *caller = __builtin_return_address(0);
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_error, ssl, caller);
+    __typeof__(&SSL_get_error) real =
+        library != NULL ? (__typeof__(&SSL_get_error))library->fn[SHIM_HOOK_SSL_get_error]
+                        : (__typeof__(&SSL_get_error))stub_bound(SHIM_HOOK_SSL_get_error, caller);
+    int error = real != NULL ? real(ssl, result) : SSL_ERROR_SSL;
+    if (error != SSL_ERROR_SYSCALL || library == NULL || ssl == NULL || ssl != refused) {
+        return error;
+    }
+    /* Another SSL may have come to the same address since: ours has left an entry in the queue. */
+    __typeof__(&ERR_peek_error) peek = STUB_FIND(library, ERR_peek_error);
+    return peek != NULL && peek() != 0 ? SSL_ERROR_SSL : error;
+}
+
+void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)
 {
     __typeof__(&ERR_add_error_data) add_data = STUB_FIND(library, ERR_add_error_data);
     put_error(library);
@@ -129,5 +156,6 @@ void stub_openssl_refuse(const struct shim_library *library)
     }
     /* What a name was not found in is nothing for the application's dlerror. */
     (void)dlerror();
+    refused = ssl;
     errno = ECONNABORTED;
 }

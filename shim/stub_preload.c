@@ -128,9 +128,10 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
     const struct shim_engine *engine = stub_engine_if_loaded();                                    \
     if (engine != NULL ? !engine->openssl_before(library, ssl, by_connect)                         \
                        : stub_openssl_must_refuse(library, ssl, by_connect)) {                     \
-        stub_openssl_refuse(library);                                                              \
+        stub_openssl_refuse(library, ssl);                                                         \
         return failure;                                                                            \
     }                                                                                              \
+    stub_openssl_let(ssl);                                                                         \
     int result = REAL(library, name)(__VA_ARGS__);                                                 \
     if (engine != NULL) {                                                                          \
         engine->openssl_after(library, ssl);                                                       \

@@ -217,6 +217,41 @@ Test(loader, an_unknown_library_is_refused_in_strict_mode)
     expect_silence(world);
 }
 
+/* ---- each call that may start a handshake ---- */
+
+#define REFUSED_CALLS(library) "\"$CLIENTS/refused_calls_" library "\" " INNER_NAME " 443 - all"
+
+Test(loader, every_call_of_an_unknown_library_fails_with_a_text)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("boringssl"));
+    expect_exit(&result, 0, "5 refused");
+    expect_report(world, 5, "refused", "library");
+    expect_silence(world);
+}
+
+Test(loader, without_engine_every_call_fails_with_a_text)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, stub_alone(world)), REFUSED_CALLS("openssl"));
+    expect_exit(&result, 0, "10 refused");
+    expect_report(world, 10, "refused", "no_engine");
+    expect_silence(world);
+}
+
+Test(loader, every_call_that_policy_refuses_fails_with_a_text)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("openssl"));
+    expect_exit(&result, 0, "10 refused");
+    /* Without a session SSL_write_early_data begins no handshake. */
+    expect_report(world, 9, "refused", "nodata");
+    expect_silence(world);
+}
+
 /* ---- libraries that are not supported, and a missing engine: only what must be is refused ---- */
 
 /* A server on BoringSSL or on OpenSSL, and a client that the shim is not in. */

@@ -129,6 +129,19 @@ REFUSED(none_after_ech, 1, REASON, CLIENT("none-after"));
 REFUSED(bio_grease_after_ech, 1, NULL, CLIENT("bio-grease-after"));
 REFUSED(outer_name, 0, NULL, CLIENT("outer-name"));
 
+/* Each call that may start a handshake. Where that one of BIO_f_ssl begins no hook sees: its calls
+ * are bound within libssl, and the wire guard stops the hello. */
+Test(own_ech_openssl4, every_call_fails_with_a_text)
+{
+    (void)sid();
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        run(world, STRICT, "$BY \"$CLIENTS/refused_calls_openssl4\" " INNER_NAME " 443 - outer");
+    expect_exit(&result, 0, "9 refused");
+    expect_report(world, 9, "refused", "library");
+    expect_silence(world);
+}
+
 /* ---- where the engine cannot be loaded: in that root it has none of its libraries ---- */
 
 Test(own_ech_openssl4, without_an_engine)
