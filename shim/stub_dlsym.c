@@ -7,11 +7,11 @@
  * leaves the caller's frame on top (stub_thunks.h).
  */
 #include <dlfcn.h>
-#include <string.h>
 
 #include "shim/stub.h"
 #include "shim/stub_path.h"
 #include "shim/stub_symbol.h"
+#include "shim/stub_text.h"
 #include "shim/stub_thunks.h"
 
 typedef void *dlsym_function(void *handle, const char *name);
@@ -20,7 +20,7 @@ typedef void *dlvsym_function(void *handle, const char *name, const char *versio
 static enum shim_hook hook_of_name(const char *name)
 {
     for (int hook = 0; hook < SHIM_HOOK_COUNT; hook++) {
-        if (strcmp(stub_hook_name((enum shim_hook)hook), name) == 0) {
+        if (stub_text_equal(stub_hook_name((enum shim_hook)hook), name)) {
             return (enum shim_hook)hook;
         }
     }

@@ -8,11 +8,11 @@
 #include <link.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #include "shim/stub.h"
 #include "shim/stub_symbol.h"
+#include "shim/stub_text.h"
 
 enum { CALL_SITES = 512 };
 
@@ -78,8 +78,7 @@ const struct link_map *stub_first_object(const struct link_map *object)
 
 static bool is_named(const struct link_map *object, const char *name)
 {
-    const char *slash = strrchr(object->l_name, '/');
-    return strncmp(slash != NULL ? slash + 1 : object->l_name, name, strlen(name)) == 0;
+    return stub_text_begins(stub_base_name(object->l_name), name);
 }
 
 /* The C library had more files than one before glibc 2.34. */
@@ -212,9 +211,8 @@ static _Atomic(struct known_library *) libraries;
 /* A program that has its TLS library within itself calls it from the same mapping. */
 static bool is_library_alone(const char *path)
 {
-    const char *slash = strrchr(path, '/');
-    const char *name = slash != NULL ? slash + 1 : path;
-    return strncmp(name, "libssl", 6) == 0 || strncmp(name, "libgnutls", 9) == 0;
+    const char *name = stub_base_name(path);
+    return stub_text_begins(name, "libssl") || stub_text_begins(name, "libgnutls");
 }
 
 /* context: a library, of which `base` is known. */

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <string.h>
+
+#include "shim/stub_text.h"
 
 enum { HIDDEN_VERSION = 0x8000 };
 
@@ -74,9 +75,8 @@ static struct tables tables_of(const struct link_map *object)
 static bool has_name(const struct tables *tables, uint32_t index, const char *name)
 {
     size_t at = tables->symbols[index].st_name;
-    size_t size = strlen(name) + 1;
-    return at < tables->strings_size && size <= tables->strings_size - at &&
-           memcmp(tables->strings + at, name, size) == 0;
+    return at < tables->strings_size &&
+           stub_text_equal_within(tables->strings + at, tables->strings_size - at, name);
 }
 
 static bool defines(const struct tables *tables, uint32_t index, const char *name)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Comparing names where libc's functions may not be called: a hook may run while another preload
+ * that has strcmp and its kin replaced (a sanitizer) is still being started.
+ */
+#ifndef SHIM_STUB_TEXT_H
+#define SHIM_STUB_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+static inline bool stub_text_begins(const char *text, const char *start)
+{
+    while (*start != '\0' && *text == *start) {
+        text++;
+        start++;
+    }
+    return *start == '\0';
+}
+
+static inline bool stub_text_equal(const char *a, const char *b)
+{
+    while (*a != '\0' && *a == *b) {
+        a++;
+        b++;
+    }
+    return *a == *b;
+}
+
+/* The same, where no more than `size` octets of the first one may be read. */
+static inline bool stub_text_equal_within(const char *a, size_t size, const char *b)
+{
+    size_t at = 0;
+    while (at < size && a[at] != '\0' && a[at] == b[at]) {
+        at++;
+    }
+    return at < size && a[at] == b[at];
+}
+
+/* What stands behind the last slash. */
+static inline const char *stub_base_name(const char *path)
+{
+    const char *name = path;
+    for (; *path != '\0'; path++) {
+        name = *path == '/' ? path + 1 : name;
+    }
+    return name;
+}
+
+#endif
