@@ -124,10 +124,15 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     }
     struct look_up asked = {.handle = handle, .version = version, .caller = caller};
     asked.hook = hook_of_name(name);
-    if (asked.hook == SHIM_HOOK_COUNT || stub_off()) {
+    if (asked.hook == SHIM_HOOK_COUNT) {
         return NULL;
     }
     if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {
+        return NULL;
+    }
+    /* Only now: a preload that has just begun to start asks above, and reading takes much of libc.
+     */
+    if (stub_off()) {
         return NULL;
     }
     /* Another preload, to which our own function leads on, asks for the real one. */
