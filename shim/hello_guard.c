@@ -363,7 +363,8 @@ bool shim_hello_is_outer(const struct shim_hello_source *source, size_t at, uint
     struct cursor cursor;
     size_t length;
     if (!find_extensions(&cursor, source, at) ||
-        !find_extension(&cursor, ENCRYPTED_CLIENT_HELLO, &length) || take(&cursor, 1) != OUTER) {
+        !find_extension(&cursor, ENCRYPTED_CLIENT_HELLO, &length) || length <= 1 + CIPHER_SUITE ||
+        take(&cursor, 1) != OUTER) {
         return false;
     }
     skip(&cursor, CIPHER_SUITE);

@@ -64,13 +64,27 @@ static void check_name(struct bytes record, const struct ech_client_hello *hello
     }
 }
 
+/* The outer variant (RFC 9849, 5): type, cipher_suite, config_id. */
+static void check_outer(struct bytes record, const struct ech_client_hello *hello)
+{
+    enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, CONFIG_AT = 5 };
+    uint8_t config_id = 0;
+    const struct ech_extension *found = ech_client_hello_find(hello, ENCRYPTED_CLIENT_HELLO);
+    const struct shim_hello_source source = {octets_of, &record};
+    bool outer = shim_hello_is_outer(&source, 0, &config_id);
+    bool stands = found != NULL && found->data.len > CONFIG_AT && found->data.data[0] == 0;
+    require(outer == stands && (!stands || config_id == found->data.data[CONFIG_AT]));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+    uint8_t config_id;
     char name[SHIM_HELLO_NAME_SIZE];
     struct bytes octets = bytes_of(data, size);
     const struct shim_hello_source source = {octets_of, &octets};
     (void)shim_hello_server_name(&source, 0, name);
     (void)shim_hello_is_inner(&source, 0);
+    (void)shim_hello_is_outer(&source, 0, &config_id);
     (void)shim_hello_question_name(&source, false, name);
     (void)shim_hello_question_name(&source, true, name);
     (void)shim_hello_in_datagram(data, size);
@@ -90,6 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         require(whole.hello == SHIM_HELLO_IS && whole.at == 0);
         require(memcmp(hello.random.data, whole.random, sizeof whole.random) == 0);
         check_name(octets, &hello);
+        check_outer(octets, &hello);
     }
     return 0;
 }

@@ -243,6 +243,77 @@ Test(hello_guard, the_marker_of_an_inner_hello)
     cr_assert(shim_hello_is_inner(&in_pieces, 0));
 }
 
+/* Two extensions, then encrypted_client_hello of an outer hello of config 77. */
+static const uint8_t outer[] = {22, 3, 1, 0, 67, 1, 0, 0, 63,  3,  3,  7, 7, 7, 7, 7,  7, 7,
+                                7,  7, 7, 7, 7,  7, 7, 7, 7,   7,  7,  7, 7, 7, 7, 7,  7, 7,
+                                7,  7, 7, 7, 7,  7, 7, 0, 0,   2,  19, 1, 1, 0, 0, 20, 0, 9,
+                                0,  1, 5, 0, 43, 0, 1, 6, 254, 13, 0,  6, 0, 0, 1, 0,  1, 77};
+enum { OUTER_TYPE_AT = 66, OUTER_CONFIG_AT = 71 };
+
+static bool is_outer(const uint8_t *data, size_t length, uint8_t *config_id)
+{
+    struct octets octets = {data, length};
+    const struct shim_hello_source source = {octets_of, &octets};
+    return shim_hello_is_outer(&source, 0, config_id);
+}
+
+/* Until the identifier is there nothing is known, and whatever octet is missing. */
+Test(hello_guard, the_config_of_an_outer_hello)
+{
+    uint8_t config_id = 0;
+    uint8_t octets[sizeof outer];
+    cr_assert(is_outer(outer, sizeof outer, &config_id));
+    cr_assert_eq(config_id, 77);
+    for (size_t length = 0; length < sizeof outer; length++) {
+        cr_assert_not(is_outer(outer, length, &config_id), "%zu octets", length);
+    }
+    memcpy(octets, outer, sizeof outer);
+    octets[OUTER_TYPE_AT] = 1; /* an inner hello's, and of no length that is right */
+    cr_assert_not(is_outer(octets, sizeof outer, &config_id));
+    octets[OUTER_TYPE_AT] = 0;
+    octets[OUTER_TYPE_AT - 3] = 14; /* another extension */
+    cr_assert_not(is_outer(octets, sizeof outer, &config_id));
+}
+
+/* Lengths that lie: of the message, of the suites, of all extensions, of one. */
+Test(hello_guard, an_outer_hello_out_of_shape)
+{
+    static const size_t lengths[] = {8, 43, 45, 48, 51, 55, 60};
+    uint8_t octets[sizeof outer];
+    uint8_t config_id = 0;
+    for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
+        memcpy(octets, outer, sizeof octets);
+        octets[lengths[i]] = (uint8_t)(octets[lengths[i]] + 3);
+        cr_assert_not(is_outer(octets, sizeof octets, &config_id), "at %zu", lengths[i]);
+    }
+    /* An extension that ends before the identifier, and another one there. */
+    uint8_t more[sizeof outer + 3];
+    memcpy(more, outer, sizeof outer);
+    memcpy(more + OUTER_TYPE_AT - 1, (const uint8_t[]){5, 0, 0, 1, 0, 1, 77, 77, 0, 0}, 10);
+    more[4] += 3;
+    more[8] += 3;
+    more[51] += 3;
+    cr_assert_not(is_outer(more, sizeof more, &config_id));
+}
+
+Test(hello_guard, an_outer_hello_in_many_records)
+{
+    for (size_t size = 1; size < sizeof outer - 5; size++) {
+        uint8_t octets[1024];
+        uint8_t config_id = 0;
+        size_t length = 0;
+        for (size_t at = 5; at < sizeof outer; at += size) {
+            size_t part = sizeof outer - at < size ? sizeof outer - at : size;
+            memcpy(octets + length, (const uint8_t[]){22, 3, 1, 0, (uint8_t)part}, 5);
+            memcpy(octets + length + 5, outer + at, part);
+            length += 5 + part;
+        }
+        cr_assert(is_outer(octets, length, &config_id), "records of %zu", size);
+        cr_assert_eq(config_id, 77);
+        cr_assert_not(is_outer(octets, length - 1, &config_id), "records of %zu", size);
+    }
+}
+
 /* ---- the name in a hello ---- */
 
 /* Record and message headers, version; random, session id, one suite, no compression; then an
