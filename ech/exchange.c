@@ -206,6 +206,19 @@ size_t ech_exchange_net_wanted(const struct ech_exchange *exchange)
     }
 }
 
+bool ech_exchange_net_gathers(const struct ech_exchange *exchange, size_t octets)
+{
+    switch (exchange->phase) {
+    case ECH_PHASE_PASSING:
+    case ECH_PHASE_FAILED:
+    case ECH_PHASE_REJECTED:
+    case ECH_PHASE_OUTER:
+        return false;
+    default:
+        return wr_view(&exchange->net_records.raw).len + octets <= ECH_RECORD_HEADER;
+    }
+}
+
 enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange)
 {
     return exchange->failure;

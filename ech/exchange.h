@@ -120,6 +120,8 @@ enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes
 enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange);
 /* How many octets complete the record header or record in hand; 0 once the exchange is done. */
 size_t ech_exchange_net_wanted(const struct ech_exchange *exchange);
+/* Would so many octets of the network only be kept until their record is whole? */
+bool ech_exchange_net_gathers(const struct ech_exchange *exchange, size_t octets);
 
 /* What waits for the network and for the application; borrowed until the next call. */
 struct bytes ech_exchange_to_net(const struct ech_exchange *exchange);

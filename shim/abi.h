@@ -62,6 +62,10 @@ struct shim_way {
     bool tunnel;   /* through a proxy: one was asked, or the peer is not that of `connect` */
     bool watched;  /* a port that `connect` or a proxy was asked for is watched, or may be */
     uint16_t port; /* the last one that was asked for; 0: none was, or it could not be read */
+    /* What the kernel was asked for on the way, so that it need not be asked again. */
+    uint64_t socket;              /* its identity (shim/socket_identity.h); 0: not asked */
+    struct sockaddr_storage peer; /* ss_family AF_UNSPEC: not asked, or there is none yet */
+    enum { SHIM_CARRIED_UNASKED, SHIM_CARRIED_NOTHING, SHIM_CARRIED_OCTETS } carried; /* to it */
 };
 
 /* What else an announced hello is of interest for. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/ahead.h"
 
+#include "shim/lock.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -24,8 +26,9 @@ static bool is_for(const struct ahead *one, const char *host, uint16_t port)
 
 static bool take(struct ahead *out, const char *host, uint16_t port)
 {
+    struct shim_hold hold;
     bool found = false;
-    pthread_mutex_lock(&lock);
+    shim_lock(&lock, &hold);
     for (size_t i = 0; i < SHIM_AHEAD_MAX && !found; i++) {
         if (is_for(&table[i], host, port)) {
             *out = table[i];
@@ -33,7 +36,7 @@ static bool take(struct ahead *out, const char *host, uint16_t port)
             found = true;
         }
     }
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
     return found;
 }
 
@@ -41,7 +44,8 @@ static bool take(struct ahead *out, const char *host, uint16_t port)
  * back in *one. */
 static void put(struct ahead *one)
 {
-    pthread_mutex_lock(&lock);
+    struct shim_hold hold;
+    shim_lock(&lock, &hold);
     struct ahead *place = &table[0];
     for (size_t i = 0; i < SHIM_AHEAD_MAX; i++) {
         if (is_for(&table[i], one->host, one->port)) {
@@ -56,7 +60,7 @@ static void put(struct ahead *one)
     struct ahead before = *place;
     *place = *one;
     *one = before;
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
 }
 
 static void put_back(struct ahead *one)
@@ -69,10 +73,11 @@ static void put_back(struct ahead *one)
 
 static bool take_at(struct ahead *out, size_t place)
 {
-    pthread_mutex_lock(&lock);
+    struct shim_hold hold;
+    shim_lock(&lock, &hold);
     *out = table[place];
     table[place].pending = NULL;
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
     return out->pending != NULL;
 }
 

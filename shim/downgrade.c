@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/downgrade.h"
 
+#include "shim/lock.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -87,6 +89,7 @@ static void note(struct shim_downgrade *downgrade, const struct key *key, uint64
 void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
                          const struct sockaddr *peer, uint32_t ttl, uint64_t now_us)
 {
+    struct shim_hold hold;
     char name[DNS_HOST_SIZE];
     char octets[sizeof(struct shim_address) + 1];
     struct shim_address address;
@@ -96,7 +99,7 @@ void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
                        : ttl > SHIM_DOWNGRADE_MAX ? SHIM_DOWNGRADE_MAX
                                                   : ttl;
     uint64_t until_us = now_us + (uint64_t)seconds * 1000000;
-    (void)pthread_mutex_lock(&downgrade->lock);
+    shim_lock(&downgrade->lock, &hold);
     sweep(downgrade, now_us);
     if (named) {
         struct key key = key_of(name, strlen(name));
@@ -106,12 +109,13 @@ void shim_downgrade_note(struct shim_downgrade *downgrade, const char *host,
         struct key key = key_of_address(&address, octets);
         note(downgrade, &key, until_us);
     }
-    (void)pthread_mutex_unlock(&downgrade->lock);
+    shim_unlock(&downgrade->lock, &hold);
 }
 
 bool shim_downgrade_forbids(struct shim_downgrade *downgrade, const char *host,
                             const struct sockaddr *peer, uint64_t now_us)
 {
+    struct shim_hold hold;
     char name[DNS_HOST_SIZE] = "";
     struct shim_address address;
     struct key key = {0};
@@ -121,10 +125,10 @@ bool shim_downgrade_forbids(struct shim_downgrade *downgrade, const char *host,
     } else if (shim_address_of(peer, &address)) {
         key = key_of_address(&address, name);
     }
-    (void)pthread_mutex_lock(&downgrade->lock);
+    shim_lock(&downgrade->lock, &hold);
     const struct entry *entry = key.length > 0 ? find(downgrade, &key) : NULL;
     bool forbids = downgrade->blind || (entry != NULL && entry->until_us > now_us);
-    (void)pthread_mutex_unlock(&downgrade->lock);
+    shim_unlock(&downgrade->lock, &hold);
     return forbids;
 }
 

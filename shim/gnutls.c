@@ -14,7 +14,7 @@
 
 struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session)
 {
-    const struct gnutls *gnutls = library->engine_data;
+    const struct gnutls *gnutls = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
     return gnutls != NULL && gnutls->supported ? gnutls_connection_find(session) : NULL;
 }
 
@@ -41,7 +41,12 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
     connection->quic = (flags & GNUTLS_DATAGRAM) != 0;
     connection->default_transport = true;
     gnutls_transport_complete(&connection->own, flags);
-    gnutls_connection_add(connection);
+    if (!gnutls_connection_add(connection)) {
+        GNUTLS_REAL(library, gnutls_deinit)(*session);
+        *session = NULL;
+        gnutls_connection_free(connection);
+        return GNUTLS_E_MEMORY_ERROR;
+    }
     return result;
 }
 
@@ -93,9 +98,10 @@ static void step_out(struct gnutls_connection *connection, int result)
         gnutls_transport_unwrap(connection);
     }
     if (over) {
+        struct shim_session *ended = connection->shim;
         connection->phase = GNUTLS_DONE;
-        shim_session_free(connection->shim);
         connection->shim = NULL;
+        shim_session_free(ended);
     }
 }
 

@@ -86,14 +86,13 @@ struct gnutls_transport {
 struct gnutls_connection {
     gnutls_session_t session;
     const struct gnutls *gnutls;
-    struct gnutls_connection *next; /* in its bucket */
-    uint64_t serial;                /* no other connection ever had it */
-    unsigned flags;                 /* of gnutls_init */
-    char server_name[256];          /* as the hello will have it, with its NUL; "" for none */
-    char *priorities;               /* NULL: the default */
-    unsigned priorities_flags;      /* for gnutls_priority_init2 */
-    bool priorities_set;            /* GnuTLS makes no hello without */
-    bool priorities_unknown;        /* a cache that we did not see being made */
+    uint64_t serial;           /* no other connection ever had it */
+    unsigned flags;            /* of gnutls_init */
+    char server_name[256];     /* as the hello will have it, with its NUL; "" for none */
+    char *priorities;          /* NULL: the default */
+    unsigned priorities_flags; /* for gnutls_priority_init2 */
+    bool priorities_set;       /* GnuTLS makes no hello without */
+    bool priorities_unknown;   /* a cache that we did not see being made */
     bool quic;
     bool extensions;             /* the application has some of its own: their functions run while
                                     the hello is built, and may set anything */
@@ -117,7 +116,8 @@ struct gnutls_connection {
 const struct gnutls *gnutls_of(struct shim_library *library);
 /* The connection of a client session, or NULL: a server's, or one made before we were there. */
 struct gnutls_connection *gnutls_connection_find(gnutls_session_t session);
-void gnutls_connection_add(struct gnutls_connection *connection);
+/* False for want of memory. */
+ECH_MUST_USE bool gnutls_connection_add(struct gnutls_connection *connection);
 /* Takes it out and returns it, or NULL. */
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session);
 void gnutls_connection_free(struct gnutls_connection *connection);
@@ -148,8 +148,6 @@ gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection);
  * versions that never shuffle do not know the word. NULL if they are unknown. The caller frees it.
  */
 gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection);
-/* Takes or gives back the lock of the notes, over a fork. */
-void gnutls_cache_lock(bool take);
 
 /* ---- gnutls_transport.c ---- */
 

@@ -4,72 +4,62 @@
  * priorities a session has: so the strings are noted as they are set, and at the handshake set
  * again with TLS 1.3 alone.
  */
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shim/gnutls.h"
+#include "shim/object_table.h"
 
 struct noted_cache {
-    gnutls_priority_t cache;
     char *priorities; /* NULL: the default */
     unsigned flags;
-    struct noted_cache *next;
 };
 
-static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct noted_cache *noted;
+/* Values: what the caches were made of. */
+static struct shim_object_table caches;
 
-void gnutls_cache_lock(bool take)
+static void noted_free(struct noted_cache *noted)
 {
-    if (take) {
-        pthread_mutex_lock(&lock);
-    } else {
-        pthread_mutex_unlock(&lock);
+    if (noted != NULL) {
+        free(noted->priorities);
+        free(noted);
     }
 }
 
 void gnutls_note_cache(gnutls_priority_t cache, const char *priorities, unsigned flags)
 {
-    struct noted_cache *one = malloc(sizeof *one);
-    char *copy = priorities != NULL ? strdup(priorities) : NULL;
-    if (one == NULL || (priorities != NULL && copy == NULL)) {
+    struct noted_cache *noted = calloc(1, sizeof *noted);
+    const struct shim_object_entry entry = {.value = noted};
+    gnutls_forget_cache(cache);
+    if (noted != NULL) {
+        noted->flags = flags;
+        noted->priorities = priorities != NULL ? strdup(priorities) : NULL;
+    }
+    if (noted == NULL || (priorities != NULL && noted->priorities == NULL) ||
+        !shim_object_put(&caches, cache, &entry)) {
         /* Not noted, so its sessions have unknown priorities: they get no ECH, and in strict mode
          * no TLS. */
-        free(one);
-        free(copy);
-        return;
+        noted_free(noted);
     }
-    gnutls_forget_cache(cache);
-    pthread_mutex_lock(&lock);
-    *one = (struct noted_cache){.cache = cache, .priorities = copy, .flags = flags, .next = noted};
-    noted = one;
-    pthread_mutex_unlock(&lock);
 }
 
 void gnutls_forget_cache(gnutls_priority_t cache)
 {
-    pthread_mutex_lock(&lock);
-    for (struct noted_cache **at = &noted; *at != NULL; at = &(*at)->next) {
-        struct noted_cache *one = *at;
-        if (one->cache == cache) {
-            *at = one->next;
-            free(one->priorities);
-            free(one);
-            break;
-        }
+    struct shim_object_entry entry;
+    if (shim_object_remove(&caches, cache, &entry)) {
+        noted_free(entry.value);
     }
-    pthread_mutex_unlock(&lock);
 }
 
 bool gnutls_use_priorities(struct gnutls_connection *connection, const char *priorities,
                            unsigned flags)
 {
     char *copy = priorities != NULL ? strdup(priorities) : NULL;
-    free(connection->priorities);
+    char *former = connection->priorities;
     connection->priorities_set = true;
     connection->priorities = copy;
+    free(former); /* now that no pointer is left that a handler's jump would keep */
     connection->priorities_flags = flags;
     connection->priorities_unknown = priorities != NULL && copy == NULL;
     return !connection->priorities_unknown;
@@ -77,18 +67,14 @@ bool gnutls_use_priorities(struct gnutls_connection *connection, const char *pri
 
 void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t cache)
 {
-    pthread_mutex_lock(&lock);
-    const struct noted_cache *one = noted;
-    while (one != NULL && one->cache != cache) {
-        one = one->next;
-    }
-    if (one == NULL) {
+    struct shim_object_entry entry;
+    if (shim_object_get(&caches, cache, &entry)) {
+        const struct noted_cache *noted = entry.value;
+        (void)gnutls_use_priorities(connection, noted->priorities, noted->flags);
+    } else {
         connection->priorities_set = true;
         connection->priorities_unknown = true;
-    } else {
-        (void)gnutls_use_priorities(connection, one->priorities, one->flags);
     }
-    pthread_mutex_unlock(&lock);
 }
 
 /* The application's string with something appended; for the default GnuTLS appends by itself. */

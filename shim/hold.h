@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * While code of ours runs in a thread of the program, the program's signal handlers are held back
- * and the thread is not cancelled: a handler may jump out (siglongjmp), and then a lock would stay
- * locked, a list half linked. Holding back is for moments. Where something is waited for, the
- * program's own mask holds (shim/section.h).
+ * While code of ours has something half done that others would find in a thread of the program, the
+ * program's signal handlers are held back and the thread is not cancelled: a handler may jump out
+ * (siglongjmp), and then a lock would stay locked, a chain of BIOs half linked. Each takes two
+ * system calls, so there is none where a jump does no harm: tables without locks
+ * (shim/object_table.h), a field that is set by one store. Holding back is for moments. Where
+ * something is waited for, the program's own mask holds (shim/section.h).
  */
 #ifndef SHIM_HOLD_H
 #define SHIM_HOLD_H

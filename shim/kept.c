@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/kept.h"
+#include "shim/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -113,8 +114,9 @@ static struct kept *make(const struct shim_kept_source *source, struct bytes ret
 void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
                    uint64_t now_us, uint64_t lifetime_us)
 {
+    struct shim_hold hold;
     struct kept *fresh = make(source, retry_configs, now_us + lifetime_us);
-    pthread_mutex_lock(&lock);
+    shim_lock(&lock, &hold);
     sweep(now_us);
     struct kept *before = find(source);
     if (before != NULL) {
@@ -124,14 +126,15 @@ void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_con
     if (fresh != NULL) {
         shim_table_add(&table, &fresh->node, hash_of(source));
     }
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
 }
 
 enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us,
                                   uint8_t **retry_configs, size_t *length)
 {
+    struct shim_hold hold;
     enum shim_kept_kind kind = SHIM_KEPT_NOTHING;
-    pthread_mutex_lock(&lock);
+    shim_lock(&lock, &hold);
     struct kept *one = find(source);
     if (one != NULL && one->until_us <= now_us) {
         shim_table_remove(&table, &one->node);
@@ -150,6 +153,6 @@ enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_
             kind = SHIM_KEPT_RETRY_CONFIGS;
         }
     }
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
     return kind;
 }

@@ -140,6 +140,7 @@ static void clear(struct awaited *one)
 
 bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32])
 {
+    struct shim_hold hold;
     if (lead->awaited) {
         return true;
     }
@@ -152,23 +153,24 @@ bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32])
     one->lead = *lead;
     lead->fresh = -1; /* the table's now */
     lead->awaited = true;
-    pthread_mutex_lock(&lock);
+    shim_lock(&lock, &hold);
     shim_table_add(&table, &one->node, hash_of(random));
-    pthread_mutex_unlock(&lock);
+    shim_unlock(&lock, &hold);
     return true;
 }
 
 void shim_lead_end(struct shim_lead *lead)
 {
+    struct shim_hold hold;
     if (lead->awaited) {
-        pthread_mutex_lock(&lock);
+        shim_lock(&lock, &hold);
         struct awaited *one = find(lead->random);
         if (one != NULL && one->state == AWAITED_BUSY) {
             one->ended = true;
         } else if (one != NULL) {
             clear(one);
         }
-        pthread_mutex_unlock(&lock);
+        shim_unlock(&lock, &hold);
     }
     close_fresh(lead);
     lead->pending = false;
@@ -177,12 +179,13 @@ void shim_lead_end(struct shim_lead *lead)
 
 const char *shim_lead_failure(const struct shim_lead *lead)
 {
+    struct shim_hold hold;
     const char *failure = NULL;
     if (lead->awaited) {
-        pthread_mutex_lock(&lock);
+        shim_lock(&lock, &hold);
         const struct awaited *one = find(lead->random);
         failure = one != NULL ? one->failure : NULL;
-        pthread_mutex_unlock(&lock);
+        shim_unlock(&lock, &hold);
     }
     return failure;
 }

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * A mutex of ours in a thread of the program: while it is held no signal handler of the program
- * runs there and the thread is not cancelled, so it is always given back. Nothing is waited for
- * under one, and nothing of the program is called but its allocator.
+ * runs there and the thread is not cancelled, so it is always given back. Every mutex in shim/ is
+ * taken by these two but where a hold is there for another reason (sections, forks). Nothing is
+ * waited for under one, and nothing of the program is called but its allocator.
  */
 #ifndef SHIM_LOCK_H
 #define SHIM_LOCK_H

@@ -1,49 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What we know of objects that a TLS library made (SSL, SSL_CTX, BIO), kept by ourselves and found
- * by the object's address. The library lends storage for such things (ex_data), but a program may
- * write to any slot of it: Qt uses three slots and asks for one.
+ * What we know of objects that a TLS library made (SSL, SSL_CTX, BIO, gnutls_session_t), kept by
+ * ourselves and found by the object's address. The library lends storage for such things (ex_data),
+ * but a program may write to any slot of it: Qt uses three slots and asks for one.
  *
  * Whoever owns a table has to remove an object before the library can give its address to another.
- * All functions may be called by any thread; look-ups take constant time at any size.
+ * An object is put and removed by whoever makes and frees it, so never by two threads at once.
+ *
+ * No lock is taken, so that a handler may jump out of every function here, and no signal has to be
+ * held back meanwhile; the child of a fork may go on with a table as it is. A table is a row of
+ * segments, each four times as large as the one before it; an object has a window of few places in
+ * every segment. So all takes constant time at any size. No memory of a table is given back, so
+ * none can be read that is somebody else's.
  */
 #ifndef SHIM_OBJECT_TABLE_H
 #define SHIM_OBJECT_TABLE_H
 
-#include <pthread.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 
 #include "ech/status.h"
 
-struct shim_object;
-struct shim_object_buckets;
+enum { SHIM_OBJECT_SEGMENTS = 12 };
 
-/*
- * A part of a table with a lock of its own, so that threads seldom wait for each other. The lock is
- * for changes alone: look-ups take none, for they are on the data path, and a signal handler may
- * jump out of them. They are made again if something has changed meanwhile. No memory of a table is
- * given back, so none can be read that is somebody else's.
- */
-struct shim_object_shard {
-    pthread_mutex_t lock;
-    atomic_uint changes;                           /* odd while one is being made */
-    _Atomic(struct shim_object_buckets *) buckets; /* NULL until the first object comes */
-    struct shim_object *spare;
-    size_t object_count;
-};
+struct shim_object_place;
 
-enum { SHIM_OBJECT_SHARDS = 16 };
-
+/* All zero is an empty one. */
 struct shim_object_table {
-    struct shim_object_shard shards[SHIM_OBJECT_SHARDS];
+    _Atomic(struct shim_object_place *) segments[SHIM_OBJECT_SEGMENTS];
 };
-
-#define SHIM_OBJECT_TABLE_INIT                                                                     \
-    {                                                                                              \
-        .shards = { [0 ... SHIM_OBJECT_SHARDS - 1] = {.lock = PTHREAD_MUTEX_INITIALIZER} }         \
-    }
 
 /* What is known of an object. Both pointers are the table's owner's. */
 struct shim_object_entry {
@@ -60,9 +46,7 @@ ECH_MUST_USE bool shim_object_put(struct shim_object_table *table, const void *o
 /* Removes the object. *entry (may be NULL) is what was known. False if it was not in the table. */
 bool shim_object_remove(struct shim_object_table *table, const void *object,
                         struct shim_object_entry *entry);
-
-/* Around fork, so that the child does not inherit a lock that another thread holds. */
-void shim_object_table_lock(struct shim_object_table *table);
-void shim_object_table_unlock(struct shim_object_table *table);
+/* How many objects the first `count` segments hold. */
+size_t shim_object_count(struct shim_object_table *table, size_t count);
 
 #endif

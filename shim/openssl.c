@@ -49,8 +49,6 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
 static void watch(const struct openssl *openssl, SSL *ssl)
 {
     int saved = errno;
-    struct shim_hold hold;
-    shim_hold_begin(&hold);
     struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
     if (connection != NULL) {
         if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
@@ -58,7 +56,6 @@ static void watch(const struct openssl *openssl, SSL *ssl)
         }
         (void)openssl_versions_watch(connection);
     }
-    shim_hold_end(&hold);
     errno = saved;
 }
 
@@ -66,7 +63,10 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
 {
     struct openssl_connection *connection =
         openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
-    return connection != NULL && connection->phase == OPENSSL_STARTED ? connection : NULL;
+    bool covered = connection != NULL &&
+                   (connection->phase == OPENSSL_STARTED ||
+                    (connection->phase == OPENSSL_ARMED && connection->filters > 0));
+    return covered ? connection : NULL;
 }
 
 /* libssl may have set another BIO where no hook saw it. No octet went past the filter: they go in
@@ -105,8 +105,6 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
 static void step_out(struct openssl_connection *connection)
 {
     int saved = errno;
-    struct shim_hold hold;
-    shim_hold_begin(&hold);
     if (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session)) {
         openssl_filter_remove(connection);
         connection->phase = OPENSSL_CLEAR;
@@ -114,7 +112,6 @@ static void step_out(struct openssl_connection *connection)
         openssl_reset(connection);
         connection->phase = OPENSSL_DONE;
     }
-    shim_hold_end(&hold);
     errno = saved;
 }
 
@@ -148,10 +145,7 @@ static void after(struct shim_library *library, SSL *ssl)
     struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection != NULL && came_to_nothing(connection)) {
         int saved = errno;
-        struct shim_hold hold;
-        shim_hold_begin(&hold);
         openssl_reset(connection);
-        shim_hold_end(&hold);
         errno = saved;
     } else if (connection != NULL && is_over(connection)) {
         step_out(connection);
@@ -170,27 +164,21 @@ static BIO *visible_bio(struct shim_library *library, BIO *bio)
 static void bio_leaving(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
-    struct shim_hold hold;
     if (connection != NULL) {
-        shim_hold_begin(&hold);
         connection->replacing = true;
         openssl_filter_remove(connection);
-        shim_hold_end(&hold);
     }
 }
 
 static void bio_replaced(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
-    struct shim_hold hold;
     if (connection != NULL) {
-        shim_hold_begin(&hold);
         connection->replacing = false;
         if (!openssl_filter_installed(connection)) {
             /* Without memory: it is tried again before the handshake goes on (cover). */
             (void)openssl_filter_install(connection);
         }
-        shim_hold_end(&hold);
     }
 }
 

@@ -188,9 +188,6 @@ bool openssl_filter_installed(const struct openssl_connection *connection);
 void openssl_filter_remove(struct openssl_connection *connection);
 /* The BIO under one of our filters; any other BIO is returned as it is. */
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
-/* Around fork. */
-void openssl_filter_lock(void);
-void openssl_filter_unlock(void);
 
 /* ---- openssl_versions.c ---- */
 

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/hold.h"
 #include "shim/object_table.h"
 #include "shim/openssl.h"
 
@@ -269,17 +270,7 @@ static long filter_callback_ctrl(struct openssl_connection *connection, BIO *bio
  * take numbers for their own types that nobody gave them, nor is a callback told more than the BIO,
  * which only its own library can read.
  */
-static struct shim_object_table filters = SHIM_OBJECT_TABLE_INIT;
-
-void openssl_filter_lock(void)
-{
-    shim_object_table_lock(&filters);
-}
-
-void openssl_filter_unlock(void)
-{
-    shim_object_table_unlock(&filters);
-}
+static struct shim_object_table filters;
 
 /* NULL if the BIO is none of ours. */
 static struct openssl_connection *connection_of(const BIO *bio)
@@ -368,7 +359,7 @@ static void filter_discard(const struct openssl *openssl, BIO *filter)
     openssl->BIO_free(next);
 }
 
-bool openssl_filter_install(struct openssl_connection *connection)
+static bool install(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     SSL *ssl = connection->ssl;
@@ -399,6 +390,15 @@ bool openssl_filter_install(struct openssl_connection *connection)
     return true;
 }
 
+bool openssl_filter_install(struct openssl_connection *connection)
+{
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    bool installed = install(connection);
+    shim_hold_end(&hold);
+    return installed;
+}
+
 static bool is_covered(const struct openssl_connection *connection, const BIO *bio)
 {
     return bio == NULL || connection_of(bio) == connection;
@@ -423,6 +423,8 @@ void openssl_filter_remove(struct openssl_connection *connection)
     if (ssl == NULL || connection->filters == 0) {
         return;
     }
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     BIO *rbio = openssl->SSL_get_rbio(ssl);
     BIO *wbio = openssl->SSL_get_wbio(ssl);
     BIO *rbelow = connection_of(rbio) != NULL ? openssl->BIO_next(rbio) : NULL;
@@ -440,4 +442,5 @@ void openssl_filter_remove(struct openssl_connection *connection)
     if (wbelow != NULL) {
         openssl->SSL_set0_wbio(ssl, wbelow);
     }
+    shim_hold_end(&hold);
 }

@@ -55,11 +55,19 @@ static uint16_t port_to_connect(const struct openssl *openssl, const SSL *ssl)
 
 void openssl_reset(struct openssl_connection *connection)
 {
-    openssl_filter_remove(connection);
+    struct shim_session *session = connection->session;
+    struct shim_hold hold;
     openssl_versions_unwatch(connection);
     padding_restore(connection);
-    shim_session_free(connection->session);
-    connection->session = NULL;
+    if (session != NULL) {
+        shim_hold_begin(&hold); /* one for both */
+        openssl_filter_remove(connection);
+        connection->session = NULL;
+        shim_session_free(session);
+        shim_hold_end(&hold);
+    } else {
+        openssl_filter_remove(connection);
+    }
     connection->phase = OPENSSL_IDLE;
     connection->hello_made = false;
     connection->late = false;
@@ -100,6 +108,8 @@ bool openssl_decide(struct openssl_connection *connection)
     openssl->ERR_set_mark();
     (void)strcpy(connection->server_name, server_name_of(connection));
     struct shim_session_facts facts = facts_of(connection);
+    struct shim_hold hold;
+    shim_hold_begin(&hold); /* one for both; it is no hindrance to what waits in the first */
     enum shim_action action = shim_session_begin(&connection->session, &facts);
     bool goes_on = true;
     switch (action) {
@@ -122,7 +132,10 @@ bool openssl_decide(struct openssl_connection *connection)
     }
     if (!goes_on) {
         connection->phase = OPENSSL_FAILED;
+    } else if (connection->phase == OPENSSL_ARMED) {
+        (void)openssl_filter_install(connection); /* asked again when the hello is made */
     }
+    shim_hold_end(&hold);
     openssl->ERR_pop_to_mark();
     return goes_on;
 }
@@ -146,8 +159,11 @@ static int add_marker(struct openssl_connection *connection, const unsigned char
 static int add_to_first(struct openssl_connection *connection, const unsigned char **out,
                         size_t *length)
 {
-    if (!openssl_filter_install(connection)) {
-        return -1;
+    if (!openssl_filter_installed(connection)) {
+        openssl_filter_remove(connection); /* the program has set other BIOs meanwhile */
+        if (!openssl_filter_install(connection)) {
+            return -1;
+        }
     }
     connection->phase = OPENSSL_STARTED;
     return add_marker(connection, out, length);
@@ -257,11 +273,8 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
         return 0;
     }
     int saved = errno;
-    struct shim_hold hold;
-    shim_hold_begin(&hold);
     struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
     int result = connection != NULL ? add_to_client_hello(connection, out, outlen) : -1;
-    shim_hold_end(&hold);
     if (result < 0) {
         *alert = ALERT_INTERNAL_ERROR;
     }

@@ -72,8 +72,12 @@ static void add_reason_text(struct openssl *openssl)
 struct openssl *openssl_of(struct shim_library *library)
 {
     struct shim_hold hold;
+    struct openssl *openssl = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
+    if (openssl != NULL) {
+        return openssl;
+    }
     shim_lock(&tables_lock, &hold);
-    struct openssl *openssl = library->engine_data;
+    openssl = library->engine_data;
     if (openssl == NULL) {
         openssl = calloc(1, sizeof *openssl);
         if (openssl != NULL) {
@@ -84,7 +88,7 @@ struct openssl *openssl_of(struct shim_library *library)
                 add_reason_text(openssl);
             }
             library->foreign = !openssl->supported;
-            library->engine_data = openssl;
+            __atomic_store_n(&library->engine_data, openssl, __ATOMIC_RELEASE);
         }
     }
     shim_unlock(&tables_lock, &hold);
@@ -93,6 +97,6 @@ struct openssl *openssl_of(struct shim_library *library)
 
 const struct openssl *openssl_supported(const struct shim_library *library)
 {
-    const struct openssl *openssl = library->engine_data;
+    const struct openssl *openssl = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
     return openssl != NULL && openssl->supported ? openssl : NULL;
 }

@@ -14,22 +14,16 @@
 #include "shim/openssl.h"
 
 /* Values: SSL to its connection, or NULL before there is one; SSL_CTX to itself, once armed. */
-static struct shim_object_table ssls = SHIM_OBJECT_TABLE_INIT;
-static struct shim_object_table contexts = SHIM_OBJECT_TABLE_INIT;
+static struct shim_object_table ssls;
+static struct shim_object_table contexts;
 
 void shim_openssl_before_fork(void)
 {
     openssl_library_lock();
-    openssl_filter_lock();
-    shim_object_table_lock(&contexts);
-    shim_object_table_lock(&ssls);
 }
 
 void shim_openssl_after_fork(void)
 {
-    shim_object_table_unlock(&ssls);
-    shim_object_table_unlock(&contexts);
-    openssl_filter_unlock();
     openssl_library_unlock();
 }
 

@@ -13,7 +13,9 @@ enum { HTTPS_PORT = 443, CANDIDATES = 64 };
 static bool peer_of(int fd, struct shim_peer *peer)
 {
     socklen_t length = sizeof peer->address;
-    if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
+    if (fd >= 0 && fd == peer->way.fd && peer->way.peer.ss_family != AF_UNSPEC) {
+        peer->address = peer->way.peer;
+    } else if (fd < 0 || getpeername(fd, (struct sockaddr *)&peer->address, &length) != 0) {
         return false;
     }
     peer->port = shim_address_port((const struct sockaddr *)&peer->address);
@@ -126,12 +128,13 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
         return;
     }
     /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
-    *peer = (struct shim_peer){.fd = fd, .used = shim_reconnect_used(fd)};
     struct shim_way way = {.fd = -1};
     if (fd >= 0) {
         (void)state->stub->way_of(fd, host, &way);
     }
-    peer->way = way;
+    *peer = (struct shim_peer){.fd = fd, .way = way};
+    peer->used = way.carried == SHIM_CARRIED_UNASKED ? shim_reconnect_used(fd)
+                                                     : way.carried == SHIM_CARRIED_OCTETS;
     if (peer_of(fd, peer)) {
         return;
     }

@@ -7,11 +7,11 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <ucontext.h>
 #include <unistd.h>
 
 #include "shim/frame.h"
 #include "shim/hold.h"
+#include "shim/stack_switch.h"
 
 enum {
     STACK_SIZE = 512 * 1024, /* of which 20 to 60 KiB are used; sanitizers take more */
@@ -41,8 +41,8 @@ struct section {
     uint64_t turn;           /* grows with each work */
     bool done;
     bool left; /* nobody waits for the work */
-    ucontext_t inside;
-    ucontext_t program;
+    struct shim_stack_place inside;
+    struct shim_stack_place program;
 };
 
 /* The sections of a thread. */
@@ -72,27 +72,14 @@ static void *stack_of(struct section *section)
 }
 
 /* The first function of a stack, which never ends. */
-static void work_for_ever(unsigned high, unsigned low)
+static void work_for_ever(void *context)
 {
-    struct section *section = (struct section *)(uintptr_t)((uint64_t)high << 32 | low);
+    struct section *section = context;
     for (;;) {
         section->work->run(section->work);
         section->done = true;
-        (void)swapcontext(&section->inside, &section->program);
+        shim_stack_switch(&section->inside, &section->program);
     }
-}
-
-static bool context_make(struct section *section, char *stack, size_t size)
-{
-    uint64_t address = (uintptr_t)section;
-    if (getcontext(&section->inside) != 0) {
-        return false;
-    }
-    section->inside.uc_stack.ss_sp = stack;
-    section->inside.uc_stack.ss_size = size;
-    makecontext(&section->inside, (void (*)(void))work_for_ever, 2, (unsigned)(address >> 32),
-                (unsigned)address);
-    return true;
 }
 
 static struct section *section_new(void)
@@ -107,7 +94,8 @@ static struct section *section_new(void)
     memset(section, 0, sizeof *section);
     /* Below it a page that nobody may touch. */
     if (mprotect(stack, page_size(), PROT_NONE) != 0 ||
-        !context_make(section, stack + page_size(), room - page_size())) {
+        !shim_stack_make(&section->inside, stack + page_size(), room - page_size(), work_for_ever,
+                         section)) {
         (void)munmap(stack, STACK_SIZE);
         return NULL;
     }
@@ -149,7 +137,7 @@ static void go_inside(struct section *section)
     struct section *before = own.current;
     own.current = section;
     section->request = NULL;
-    (void)swapcontext(&section->program, &section->inside);
+    shim_stack_switch(&section->program, &section->inside);
     own.current = before;
 }
 
@@ -340,7 +328,7 @@ bool shim_section_run(struct shim_work *work)
 static void ask(struct section *section, struct request *request)
 {
     section->request = request;
-    (void)swapcontext(&section->inside, &section->program);
+    shim_stack_switch(&section->inside, &section->program);
     section->request = NULL;
 }
 

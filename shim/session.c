@@ -147,7 +147,11 @@ static struct shim_decision decide(struct shim_session *session,
     session->peer = peer.address;
     session->fd_hidden = given->fd < 0;
     bool locked = state->stub->locked();
-    session->socket = locked ? SHIM_SOCKET_UNKNOWN : shim_socket_identity(given->fd);
+    session->socket = SHIM_SOCKET_UNKNOWN;
+    if (!locked) {
+        bool asked = given->fd >= 0 && peer.way.fd == given->fd && peer.way.socket != 0;
+        session->socket = asked ? peer.way.socket : shim_socket_identity(given->fd);
+    }
 
     struct shim_policy_facts facts = {
         .mode = session->own.mode,

@@ -114,11 +114,14 @@ static void end(struct shim_session *session)
         shim_engine_state()->stub->withdraw(session->inner_random);
     }
     if (session->offered_us != 0 && !session->reported) {
+        struct shim_hold hold;
+        shim_hold_begin(&hold);
         /* The application gave up, at its own time limit or at the end of a connection that its
          * library does not see. */
         shim_session_note_facts(session);
         shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
         shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
+        shim_hold_end(&hold);
     }
     shim_lead_end(&session->lead);
     ech_exchange_free(session->exchange);
@@ -130,16 +133,13 @@ static void end(struct shim_session *session)
 
 void shim_session_free(struct shim_session *session)
 {
-    struct shim_hold hold;
     if (session == NULL) {
         return;
     }
-    shim_hold_begin(&hold);
     shim_session_settle(session);
     if (atomic_fetch_sub(&session->references, 1) == 1) {
         end(session);
     }
-    shim_hold_end(&hold);
 }
 
 /* The config was looked up for one name; a hello for another must not be sealed under it (RFC
@@ -201,11 +201,8 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
 
 void shim_session_net_took(struct shim_session *session, size_t octets)
 {
-    struct shim_hold hold;
-    shim_hold_begin(&hold);
     session->sent += octets;
     ech_exchange_net_took(session->exchange, octets);
-    shim_hold_end(&hold);
 }
 
 /*
@@ -216,14 +213,18 @@ void shim_session_net_took(struct shim_session *session, size_t octets)
 struct feeding {
     struct shim_work work;
     struct shim_session *session;
-    enum ech_event (*feed)(struct ech_exchange *exchange, struct bytes in);
+    enum ech_event (*feed)(struct ech_exchange *exchange, struct bytes in); /* NULL: it has been */
     struct bytes in;
+    enum ech_event event;
 };
 
 static void run_feeding(struct shim_work *work)
 {
     struct feeding *feeding = (struct feeding *)work;
-    shim_session_handle(feeding->session, feeding->feed(feeding->session->exchange, feeding->in));
+    if (feeding->feed != NULL) {
+        feeding->event = feeding->feed(feeding->session->exchange, feeding->in);
+    }
+    shim_session_handle(feeding->session, feeding->event);
 }
 
 static void drop_feeding(struct shim_work *work)
@@ -231,14 +232,11 @@ static void drop_feeding(struct shim_work *work)
     (void)work;
 }
 
-static void feed(struct shim_session *session, struct bytes in,
-                 enum ech_event (*with)(struct ech_exchange *exchange, struct bytes in))
+static void feed(struct feeding feeding)
 {
-    struct feeding feeding = {.work = {.run = run_feeding, .drop = drop_feeding},
-                              .session = session,
-                              .feed = with,
-                              .in = in};
+    struct shim_session *session = feeding.session;
     struct shim_hold hold;
+    feeding.work = (struct shim_work){.run = run_feeding, .drop = drop_feeding};
     shim_hold_begin(&hold);
     shim_session_settle(session);
     if (!shim_section_run(&feeding.work)) {
@@ -249,12 +247,22 @@ static void feed(struct shim_session *session, struct bytes in,
 
 void shim_session_from_app(struct shim_session *session, struct bytes in)
 {
-    feed(session, in, ech_exchange_from_app);
+    feed((struct feeding){.session = session, .feed = ech_exchange_from_app, .in = in});
 }
 
 void shim_session_from_net(struct shim_session *session, struct bytes in)
 {
-    feed(session, in, ech_exchange_from_net);
+    struct feeding feeding = {.session = session, .feed = ech_exchange_from_net, .in = in};
+    shim_session_settle(session);
+    if (ech_exchange_net_gathers(session->exchange, in.len)) {
+        /* The header of a record: too little to go to another stack for. */
+        feeding.event = ech_exchange_from_net(session->exchange, in);
+        if (feeding.event == ECH_EVENT_NONE) {
+            return;
+        }
+        feeding.feed = NULL;
+    }
+    feed(feeding);
 }
 
 void shim_session_net_closed(struct shim_session *session)

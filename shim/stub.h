@@ -122,6 +122,8 @@ void stub_once_again(struct stub_once *once);
 
 /* Is there another library between the program and the C library's connect or getaddrinfo? */
 bool stub_in_company(void);
+/* Is it known that there is none? Async-signal-safe: it is not looked for. */
+bool stub_known_alone(void);
 
 /* ---- stub_names.c ---- */
 
@@ -131,11 +133,12 @@ bool stub_name_is_protected(const char *host);
 
 /* ---- stub_connections.c ---- */
 
-/* The program is about to call `connect`; false: there is nothing to be noted. Async-signal-safe.
- */
-bool stub_connection_begins(int fd);
+/* The program is about to call `connect`; false: there is nothing to be noted. *socket is the
+ * identity of what it connects. Async-signal-safe. */
+bool stub_connection_begins(int fd, uint64_t *socket);
 /* It has, and the connection is there or being made. Async-signal-safe. Keeps errno. */
-void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t length);
+void stub_connection_begun(int fd, uint64_t socket, const struct sockaddr *address,
+                           socklen_t length);
 size_t stub_connections(struct shim_connection *out, size_t max);
 /* The port that a descriptor was last seen to be connected to. Async-signal-safe. */
 bool stub_connection_port(int fd, uint16_t *port);

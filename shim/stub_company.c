@@ -52,10 +52,16 @@ static bool find_company(void)
     return found;
 }
 
+enum { NOT_KNOWN = -1 };
+static atomic_int known = NOT_KNOWN;
+
+bool stub_known_alone(void)
+{
+    return atomic_load_explicit(&known, memory_order_relaxed) == 0;
+}
+
 bool stub_in_company(void)
 {
-    enum { NOT_KNOWN = -1 };
-    static atomic_int known = NOT_KNOWN;
     int company = atomic_load_explicit(&known, memory_order_relaxed);
     if (company == NOT_KNOWN) {
         company = find_company() ? 1 : 0;

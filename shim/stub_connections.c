@@ -133,13 +133,14 @@ static bool is_stream(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
 }
 
-bool stub_connection_begins(int fd)
+bool stub_connection_begins(int fd, uint64_t *socket)
 {
     int saved = errno;
     bool stream = !stub_off() && (stub_locked() || is_stream(fd));
     if (stream) {
         /* Another library may talk to a proxy before it returns from its connect. */
-        struct stub_connection *connection = stub_connection_open(stub_socket_of(fd), fd);
+        *socket = stub_socket_of(fd);
+        struct stub_connection *connection = stub_connection_open(*socket, fd);
         if (connection != NULL) {
             stub_mark_set(fd, STUB_MARK_READ);
         }
@@ -152,15 +153,18 @@ bool stub_connection_begins(int fd)
     return stream;
 }
 
-void stub_connection_begun(int fd, const struct sockaddr *address, socklen_t length)
+void stub_connection_begun(int fd, uint64_t socket, const struct sockaddr *address,
+                           socklen_t length)
 {
     if (length < sizeof address->sa_family ||
         (address->sa_family != AF_INET && address->sa_family != AF_INET6)) {
         return;
     }
     int saved = errno;
-    /* By now another library may have put another connection under the descriptor. */
-    struct stub_connection *connection = stub_connection_open(stub_socket_of(fd), fd);
+    if (!stub_known_alone()) {
+        socket = stub_socket_of(fd); /* another library may have put another connection there */
+    }
+    struct stub_connection *connection = stub_connection_open(socket, fd);
     if (connection != NULL) {
         atomic_store_explicit(&connection->asked_port, shim_address_port(address),
                               memory_order_relaxed);

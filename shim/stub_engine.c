@@ -106,7 +106,7 @@ static struct shim_stub offer = {
     .send = call_real_send,
     .sendmsg = call_real_sendmsg,
     .getaddrinfo = call_real_getaddrinfo,
-    .guarded_sendmsg = sendmsg,
+    .guarded_sendmsg = stub_guarded_sendmsg,
     .connections = stub_connections,
     .announce = stub_announce,
     .withdraw = stub_withdraw,
@@ -231,6 +231,7 @@ static void load_engine(void)
             (void)snprintf(why, sizeof why, "it does not belong to this stub, or cannot start");
         }
     }
+    (void)stub_in_company(); /* `connect` asks, and must not look */
     stub_leave(&entered);
     if (engine == NULL) {
         say_once(why);

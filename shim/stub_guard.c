@@ -95,13 +95,21 @@ static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *
 
 /* The kind of socket; -1: none. Of a program that has locked itself in all that is known is whether
  * it gives an address. */
-static int type_of(const struct stub_attempt *attempt)
+static int type_of(struct stub_attempt *attempt)
 {
     int type = 0;
     socklen_t length = sizeof type;
     if (stub_locked()) {
         return attempt->address != NULL && (attempt->flags & MSG_FASTOPEN) == 0 ? SOCK_DGRAM
                                                                                 : SOCK_STREAM;
+    }
+    if (stub_mark_of(attempt->fd) == STUB_MARK_READ) {
+        /* Its identity is asked for anyhow; and only streams have a place among connections. */
+        stub_attempt_identify(attempt);
+        if (attempt->socket != SHIM_SOCKET_UNKNOWN &&
+            stub_connection_find(attempt->socket, attempt->fd) != NULL) {
+            return SOCK_STREAM;
+        }
     }
     return getsockopt(attempt->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
 }
@@ -147,17 +155,21 @@ static bool find_port(struct stub_attempt *attempt)
            port_of(attempt->address, length, &attempt->port);
 }
 
-/* Is it the port of the peer, or one that the program or a request to a proxy has asked for? The
- * last one asked for is what is told. */
-static bool connection_is_watched(struct stub_attempt *attempt, bool by_peer)
+/* The port that the program or a request to a proxy has asked for is what is told. */
+static bool asked_port_is_watched(struct stub_attempt *attempt)
 {
     struct shim_way way;
-    if (attempt->socket == 0) {
-        attempt->socket = stub_socket_of(attempt->fd);
-    }
+    stub_attempt_identify(attempt);
     stub_way_find(attempt->fd, attempt->socket, &way);
     attempt->port = way.port != 0 ? way.port : attempt->port;
-    return by_peer || way.watched;
+    return way.watched;
+}
+
+/* Is it the port of the peer, or one that was asked for? */
+static bool connection_is_watched(struct stub_attempt *attempt, bool by_peer)
+{
+    attempt->by_peer = by_peer;
+    return by_peer || asked_port_is_watched(attempt);
 }
 
 /*
@@ -239,22 +251,25 @@ static void read_requests(struct stub_attempt *attempt, unsigned work)
 /* ---- the decision ---- */
 
 /* Once for a socket; that an inner hello was stopped also where its beginning was told of. */
-static bool is_to_be_told(const struct stub_attempt *attempt, enum stub_sight what)
+static void tell(struct stub_attempt *attempt, bool refused, enum stub_sight what)
 {
-    return stub_tell_once(what == STUB_SIGHT_INNER ? ~attempt->socket : attempt->socket);
+    if (stub_tell_once(what == STUB_SIGHT_INNER ? ~attempt->socket : attempt->socket)) {
+        if (attempt->by_peer) {
+            (void)asked_port_is_watched(attempt);
+        }
+        stub_tell(attempt, refused, what);
+    }
 }
 
 /* By shutdown, never by close: the descriptor stays the application's. */
-static bool refuse_stream(const struct stub_attempt *attempt, enum stub_sight what)
+static bool refuse_stream(struct stub_attempt *attempt, enum stub_sight what)
 {
     if (attempt->tracked) {
         stub_progress_close(attempt->socket);
     }
     if (!stub_locked()) {
         (void)shutdown(attempt->fd, SHUT_RDWR);
-        if (is_to_be_told(attempt, what)) {
-            stub_tell(attempt, true, what);
-        }
+        tell(attempt, true, what);
     }
     errno = ECONNABORTED;
     return false;
@@ -378,17 +393,15 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
         return true;
     }
     unsigned rules = of_interest ? work : work & ~(unsigned)STUB_GUARD_MODES;
-    if (attempt->socket == 0) {
-        attempt->socket = stub_socket_of(attempt->fd);
-    }
+    stub_attempt_identify(attempt);
     return attempt->sight.hello == SHIM_HELLO_MORE ? follow(attempt, rules)
                                                    : hello_allowed(attempt, rules);
 }
 
-static bool refuse_datagram(const struct stub_attempt *attempt, enum stub_sight what)
+static bool refuse_datagram(struct stub_attempt *attempt, enum stub_sight what)
 {
-    if (!stub_locked() && stub_tell_once(attempt->socket)) {
-        stub_tell(attempt, true, what);
+    if (!stub_locked()) {
+        tell(attempt, true, what);
     }
     errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
     return false;
@@ -486,10 +499,10 @@ void stub_guard_sent(struct stub_attempt *attempt, ssize_t result)
     if (result > 0 && attempt->announced) {
         stub_announced_sent(attempt->sight.random, attempt->fd, attempt->socket);
     }
-    if (result > 0 && attempt->sighted && stub_tell_once(attempt->socket)) {
+    if (result > 0 && attempt->sighted) {
         enum stub_sight plain =
             attempt->type == SOCK_DGRAM ? STUB_SIGHT_DATAGRAM : STUB_SIGHT_HELLO;
-        stub_tell(attempt, false, attempt->own_ech ? STUB_SIGHT_OWN_ECH : plain);
+        tell(attempt, false, attempt->own_ech ? STUB_SIGHT_OWN_ECH : plain);
     }
     errno = saved;
 }

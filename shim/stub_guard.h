@@ -54,6 +54,7 @@ struct stub_attempt {
     size_t count;
     size_t parts_known; /* that many parts are our own, or were found to be readable */
     bool partial;       /* there is more than the parts say */
+    bool readable;      /* all of it is known to be: the kernel need not be asked */
 
     uintptr_t page;                      /* that was found to be readable */
     bool page_known;                     /* there is one */
@@ -69,6 +70,7 @@ struct stub_attempt {
     enum shim_mode mode; /* that the octets are judged by, where they were */
     uint16_t before;     /* octets that earlier writes sent */
     uint16_t length;     /* octets in `octets`, from sight.at on */
+    bool by_peer;        /* the port is the peer's: another one may have been asked for */
     bool for_proxy;      /* all octets belong to requests to proxies */
     bool tracked;        /* the socket has a place in the table of progress */
     bool sighted;        /* if octets go out, that is to be told */
@@ -80,6 +82,13 @@ struct stub_attempt {
 /* The identity of the socket under a descriptor. In a program that has locked itself in the kernel
  * is not asked: it is made of the descriptor. */
 uint64_t stub_socket_of(int fd);
+/* Asks for the identity of the attempt's socket, if that has not been done. */
+static inline void stub_attempt_identify(struct stub_attempt *attempt)
+{
+    if (attempt->socket == 0) {
+        attempt->socket = stub_socket_of(attempt->fd);
+    }
+}
 
 /* ---- stub_guard_read.c: what is about to be written ---- */
 
@@ -90,6 +99,9 @@ bool stub_can_read(const void *octets, size_t length);
 bool stub_attempt_octets(void *attempt, size_t at, const uint8_t **octets, size_t *length);
 /* Copies them from `at` on; how many there are. */
 size_t stub_attempt_copy(struct stub_attempt *attempt, size_t at, uint8_t *out, size_t max);
+
+/* sendmsg as the program would call it, of memory that is known to be readable. */
+ssize_t stub_guarded_sendmsg(int fd, const struct msghdr *message, int flags);
 
 /* Is this the name in a question to the DNS that must not be sent in the clear: of a host that is
  * strict, and is to be resolved under encryption? Async-signal-safe. */

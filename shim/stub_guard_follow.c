@@ -60,7 +60,7 @@ bool stub_follow_recall(struct stub_attempt *attempt)
     if (!stub_progress_any()) {
         return false;
     }
-    attempt->socket = stub_socket_of(attempt->fd);
+    stub_attempt_identify(attempt);
     attempt->before = (uint16_t)stub_progress_get(attempt->socket, attempt->octets);
     attempt->inner_sought = stub_progress_reader(attempt->socket, &attempt->inner);
     attempt->tracked = attempt->before != 0 || attempt->inner_sought;

@@ -73,7 +73,7 @@ static const struct iovec *part_at(struct stub_attempt *attempt, size_t i)
         return NULL;
     }
     if (i >= attempt->parts_known) {
-        if (!stub_can_read(&attempt->parts[i], sizeof attempt->parts[i])) {
+        if (!attempt->readable && !stub_can_read(&attempt->parts[i], sizeof attempt->parts[i])) {
             attempt->count = i;
             return NULL;
         }
@@ -89,6 +89,9 @@ static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_
     uintptr_t page = (uintptr_t)octets & ~(PAGE - 1);
     size_t step = (size_t)(page + PAGE - (uintptr_t)octets);
     step = step < length ? step : length;
+    if (attempt->readable) {
+        return length;
+    }
     if ((!attempt->page_known || attempt->page != page) && !stub_can_read(octets, step)) {
         return 0;
     }

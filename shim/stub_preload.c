@@ -58,10 +58,11 @@ static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *
                       socklen_t length)
 {
     MUST_BE_THERE(real);
-    bool noted = stub_connection_begins(fd);
+    uint64_t socket;
+    bool noted = stub_connection_begins(fd, &socket);
     int result = real(fd, address, length);
     if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
-        stub_connection_begun(fd, address, length);
+        stub_connection_begun(fd, socket, address, length);
     }
     return result;
 }

@@ -189,7 +189,7 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
         ((work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) == 0 || !may_begin(attempt))) {
         return;
     }
-    attempt->socket = stub_socket_of(attempt->fd);
+    stub_attempt_identify(attempt);
     attempt->connection = known(attempt->socket, attempt->fd);
     if (attempt->connection == NULL) {
         attempt->connection = open_unknown(attempt);
@@ -220,6 +220,7 @@ void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
     struct stub_connection *connection = attempt->connection;
     struct shim_proxy_reader reader = stub_connection_reader(connection);
     bool over = false;
+    attempt->readable = true; /* the kernel has read them */
     if (!is_over(connection)) {
         over = read_requests(attempt, &reader, (size_t)result);
         stub_connection_set_reader(connection, &reader);
@@ -234,29 +235,29 @@ void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
 /* ---- where a connection leads ---- */
 
 /* Does it lead to another peer than `connect` was asked for? */
-static bool is_redirected(const struct stub_connection *connection, int fd)
+static bool is_redirected(const struct stub_connection *connection, int fd, struct shim_way *way)
 {
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof peer;
-    memset(&peer, 0, sizeof peer);
-    if (stub_locked() || getpeername(fd, (struct sockaddr *)&peer, &length) != 0) {
+    socklen_t length = sizeof way->peer;
+    if (stub_locked() || getpeername(fd, (struct sockaddr *)&way->peer, &length) != 0) {
+        way->peer.ss_family = AF_UNSPEC;
         return false;
     }
     uint64_t asked = atomic_load_explicit(&connection->asked_address, memory_order_relaxed);
-    const struct sockaddr *address = (const struct sockaddr *)&peer;
+    const struct sockaddr *address = (const struct sockaddr *)&way->peer;
     return shim_address_port(address) !=
                atomic_load_explicit(&connection->asked_port, memory_order_relaxed) ||
            (asked != 0 && asked != stub_address_hash(address, length));
 }
 
 /* Has it carried what was not seen? */
-static bool is_unseen(const struct stub_connection *connection, int fd)
+static bool is_unseen(const struct stub_connection *connection, int fd, struct shim_way *way)
 {
-    bool known = connection != NULL
-                     ? (atomic_load_explicit(&connection->flags, memory_order_acquire) &
-                        STUB_CONNECTION_WRITTEN) != 0
-                     : false;
-    return !known && (octets_carried(fd) > 0 || (connection == NULL && stub_connections_lost()));
+    if (connection != NULL && (atomic_load_explicit(&connection->flags, memory_order_acquire) &
+                               STUB_CONNECTION_WRITTEN) != 0) {
+        return false;
+    }
+    way->carried = octets_carried(fd) > 0 ? SHIM_CARRIED_OCTETS : SHIM_CARRIED_NOTHING;
+    return way->carried == SHIM_CARRIED_OCTETS || (connection == NULL && stub_connections_lost());
 }
 
 static void describe(const struct stub_connection *connection, int fd, struct shim_way *way)
@@ -265,7 +266,7 @@ static void describe(const struct stub_connection *connection, int fd, struct sh
     if ((flags & STUB_CONNECTION_ASKED) != 0) {
         way->port = atomic_load_explicit(&connection->asked_port, memory_order_relaxed);
         way->watched = stub_port_watched(way->port);
-        way->tunnel = is_redirected(connection, fd);
+        way->tunnel = is_redirected(connection, fd, way);
     }
     if ((flags & STUB_CONNECTION_TUNNEL) != 0) {
         way->port = atomic_load_explicit(&connection->target_port, memory_order_relaxed);
@@ -277,12 +278,12 @@ static void describe(const struct stub_connection *connection, int fd, struct sh
 void stub_way_find(int fd, uint64_t socket, struct shim_way *way)
 {
     int saved = errno;
-    *way = (struct shim_way){.fd = fd};
+    *way = (struct shim_way){.fd = fd, .socket = socket};
     const struct stub_connection *connection = known(socket, fd);
     if (connection != NULL) {
         describe(connection, fd, way);
     }
-    if (stub_strict_somewhere() && is_unseen(connection, fd)) {
+    if (stub_strict_somewhere() && is_unseen(connection, fd, way)) {
         way->watched = true;
         way->tunnel = true;
     }

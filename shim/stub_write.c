@@ -94,6 +94,18 @@ static ssize_t on_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr
 
 STUB_HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
 
+/* For GnuTLS's octets, in GnuTLS's memory. */
+ssize_t stub_guarded_sendmsg(int fd, const struct msghdr *message, int flags)
+{
+    REAL_OR_FAIL(sendmsg);
+    if (stub_guard_idle()) {
+        return real(fd, message, flags);
+    }
+    struct stub_attempt attempt = attempt_of(fd, message, flags);
+    attempt.readable = true;
+    GUARDED(&attempt, real(fd, message, flags));
+}
+
 /*
  * Message by message, each after its own decision: the kernel's own call does the same and, like
  * this one, tells an error only if nothing was sent.

@@ -29,7 +29,7 @@ UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c 
                      address.c downgrade.c route.c \
                      stub_guard.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/table.c shim/config_list.c shim/settings_list.c
-UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
+UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c shim/stack_switch.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c shim/stub_symbol.c
 # So are those of the tools.
 UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
@@ -53,7 +53,7 @@ $(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC) $(
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
 FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
 FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c table.c downgrade.c settings.c settings_host.c conf.c conf_parse.c verify.c kept.c))
-FAULT_SHIM_SRC += shim/config_list.c shim/settings_list.c shim/section.c shim/hold.c shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
+FAULT_SHIM_SRC += shim/config_list.c shim/settings_list.c shim/section.c shim/stack_switch.c shim/hold.c shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
 FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c tls_responder.c vectors.c)
 
 $(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_SRC))

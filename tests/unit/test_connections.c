@@ -114,20 +114,21 @@ Test(connections, what_connect_was_asked_for)
 {
     struct pair pair = connected();
     struct sockaddr_in asked = pair.address;
-    cr_assert(stub_connection_begins(pair.client));
-    stub_connection_begun(pair.client, (struct sockaddr *)&asked, sizeof asked);
+    uint64_t identity;
+    cr_assert(stub_connection_begins(pair.client, &identity));
+    stub_connection_begun(pair.client, identity, (struct sockaddr *)&asked, sizeof asked);
     struct shim_way way = way_of(pair.client, NULL);
     cr_assert(!way.tunnel && way.port == ntohs(asked.sin_port));
     asked.sin_port = htons(443);
-    stub_connection_begun(pair.client, (struct sockaddr *)&asked, sizeof asked);
+    stub_connection_begun(pair.client, identity, (struct sockaddr *)&asked, sizeof asked);
     way = way_of(pair.client, NULL);
     cr_assert(way.tunnel && way.port == 443, "it leads elsewhere");
     asked = pair.address;
     asked.sin_addr.s_addr = htonl(0xe0000001);
-    stub_connection_begun(pair.client, (struct sockaddr *)&asked, sizeof asked);
+    stub_connection_begun(pair.client, identity, (struct sockaddr *)&asked, sizeof asked);
     cr_assert(way_of(pair.client, NULL).tunnel, "the address is another");
     asked.sin_addr.s_addr = htonl(INADDR_ANY);
-    stub_connection_begun(pair.client, (struct sockaddr *)&asked, sizeof asked);
+    stub_connection_begun(pair.client, identity, (struct sockaddr *)&asked, sizeof asked);
     cr_assert_not(way_of(pair.client, NULL).tunnel, "an address that stands for this host");
     close_pair(&pair);
 }
@@ -199,17 +200,18 @@ Test(connections, marks)
 Test(connections, without_the_kernel)
 {
     struct pair pair = connected();
+    uint64_t identity;
     write_text(pair.client, "CONNECT a.example:443 HTTP/1.1\r\n\r\n");
     atomic_store(&stub_locked_state, true);
     struct shim_way way = way_of(pair.client, NULL);
     cr_assert(way.tunnel && way.watched && way.port == 443);
     /* Another connection under a number that had one. */
-    cr_assert(stub_connection_begins(pair.server));
+    cr_assert(stub_connection_begins(pair.server, &identity));
     write_text(pair.server, "\5\1\2");
     write_text(pair.server, "\1\1u\1p");
     write_text(pair.server, "\5\1\3\3\1a\1\xbb");
     cr_assert(way_of(pair.server, NULL).watched);
-    cr_assert(stub_connection_begins(pair.server));
+    cr_assert(stub_connection_begins(pair.server, &identity));
     cr_assert_not(way_of(pair.server, NULL).watched);
     atomic_store(&stub_locked_state, false);
     close_pair(&pair);

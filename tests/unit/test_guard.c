@@ -42,6 +42,11 @@ bool stub_strict_somewhere(void)
     return false;
 }
 
+bool stub_known_alone(void)
+{
+    return false;
+}
+
 bool stub_off(void)
 {
     return false;

@@ -17,8 +17,9 @@ static int watched_socket(int *peer)
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443)};
     address.sin_addr.s_addr = htonl(0xc0000201);
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    cr_assert(stub_connection_begins(pair[0]));
-    stub_connection_begun(pair[0], (const struct sockaddr *)&address, sizeof address);
+    uint64_t identity;
+    cr_assert(stub_connection_begins(pair[0], &identity));
+    stub_connection_begun(pair[0], identity, (const struct sockaddr *)&address, sizeof address);
     *peer = pair[1];
     return pair[0];
 }
@@ -238,7 +239,8 @@ Test(guard_follow, other_ports)
     size_t length = make_hello(hello, 3, 1);
     int pair[2];
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    cr_assert(stub_connection_begins(pair[0]));
+    uint64_t identity;
+    cr_assert(stub_connection_begins(pair[0], &identity));
     cr_assert(write_piece(pair[0], hello, length, length));
     atomic_fetch_add(&stub_guard_work, STUB_GUARD_WATCHER); /* one of ours is sought everywhere */
     cr_assert_not(write_piece(pair[0], hello, length, length));

@@ -3,14 +3,15 @@
 
 #include <criterion/criterion.h>
 #include <pthread.h>
+#include <setjmp.h>
+#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
+#include <sys/time.h>
 
-enum { MANY = 20000, THREADS = 8, EACH = 2000 };
+enum { MANY = 20000, THREADS = 8, EACH = 2000, SEGMENTS = 5, JUMPS = 500 };
 
-static struct shim_object_table table = SHIM_OBJECT_TABLE_INIT;
+static struct shim_object_table table;
 
 /* Objects as malloc gives them: a multiple of 16. */
 static const void *object(size_t number)
@@ -60,10 +61,9 @@ Test(object_table, grows)
     for (size_t i = 0; i < MANY; i++) {
         cr_assert_eq(value_of(i), i % 2 == 0 ? NULL : (void *)&values[i]);
     }
-    for (size_t i = 0; i < SHIM_OBJECT_SHARDS; i++) {
-        cr_assert_gt(table.shards[i].object_count, MANY / 2 / SHIM_OBJECT_SHARDS / 2,
-                     "objects are not spread");
-    }
+    /* The segments of 256 to 16,384 places are well filled before there is a next one. */
+    cr_assert_gt(shim_object_count(&table, SEGMENTS), (size_t)MANY / 2 - 1,
+                 "objects are not spread");
 }
 
 static void *use(void *argument)
@@ -95,16 +95,37 @@ Test(object_table, threads)
     }
 }
 
-Test(object_table, fork_while_locked_by_the_caller_of_fork)
+/* A signal handler may use the table whose function it has interrupted, and jump out of it. */
+
+static sigjmp_buf left;
+
+static void leave(int number)
 {
-    put(7, &table);
-    shim_object_table_lock(&table);
-    pid_t pid = fork();
-    shim_object_table_unlock(&table);
-    if (pid == 0) {
-        _exit(value_of(7) == &table ? 0 : 1);
+    (void)number;
+    siglongjmp(left, 1);
+}
+
+Test(object_table, a_function_that_is_left_locks_nobody_out)
+{
+    struct sigaction action = {.sa_handler = leave};
+    const struct itimerval soon = {.it_value.tv_usec = 300};
+    static volatile size_t jumps;
+    static volatile size_t number;
+    sigaction(SIGALRM, &action, NULL);
+    for (jumps = 0; jumps < JUMPS; jumps++) {
+        if (sigsetjmp(left, 1) == 0) {
+            setitimer(ITIMER_REAL, &soon, NULL);
+            for (;;) {
+                number = number % MANY + 1;
+                put(number, &table);
+                (void)shim_object_remove(&table, object(number), NULL);
+            }
+        }
     }
-    int status = -1;
-    cr_assert_eq(waitpid(pid, &status, 0), pid);
-    cr_assert_eq(status, 0);
+    pthread_t other;
+    void *failed = NULL;
+    cr_assert_eq(pthread_create(&other, NULL, use, (void *)(uintptr_t)(MANY / EACH + 1)), 0);
+    pthread_join(other, &failed);
+    cr_assert_null(failed);
+    cr_assert_leq(shim_object_count(&table, SHIM_OBJECT_SEGMENTS), (size_t)JUMPS + 1);
 }

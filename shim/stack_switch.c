@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stack_switch.h"
+
+#include <stdint.h>
+#include <string.h>
+
+/* Sanitizers have to see a switch; they know swapcontext. */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_ADDRESS__) &&                  \
+    !defined(__SANITIZE_THREAD__)
+#define OWN_SWITCH 1
+#else
+#define OWN_SWITCH 0
+#endif
+
+static void switch_contexts(struct shim_stack_place *from, struct shim_stack_place *to)
+{
+    (void)swapcontext(&from->context, &to->context);
+}
+
+static void enter_context(unsigned entry_high, unsigned entry_low, unsigned high, unsigned low)
+{
+    uint64_t entry = (uint64_t)entry_high << 32 | entry_low;
+    uint64_t argument = (uint64_t)high << 32 | low;
+    ((void (*)(void *))(uintptr_t)entry)((void *)(uintptr_t)argument);
+}
+
+/* The arguments of makecontext are ints. */
+static bool make_context(struct shim_stack_place *place, void *stack, size_t size,
+                         void (*entry)(void *), void *argument)
+{
+    uint64_t at = (uintptr_t)entry;
+    uint64_t with = (uintptr_t)argument;
+    if (getcontext(&place->context) != 0) {
+        return false;
+    }
+    place->context.uc_stack.ss_sp = stack;
+    place->context.uc_stack.ss_size = size;
+    makecontext(&place->context, (void (*)(void))enter_context, 4, (unsigned)(at >> 32),
+                (unsigned)at, (unsigned)(with >> 32), (unsigned)with);
+    return true;
+}
+
+#if OWN_SWITCH
+
+/* What a function has to keep, by the ABI of x86-64, in the order in which it is pushed last. */
+struct kept {
+    uint32_t mxcsr;
+    uint16_t x87;
+    uint16_t unused;
+    void *r15, *r14, *r13, *r12, *rbx, *rbp;
+    void *returns_to;
+};
+
+/* Keeps the registers on this stack, and takes those that lie on the other. */
+__attribute__((naked, noinline)) static void switch_tops(void **from __attribute__((unused)),
+                                                         void *to __attribute__((unused)))
+{
+    __asm__("pushq %rbp\n\t"
+            "pushq %rbx\n\t"
+            "pushq %r12\n\t"
+            "pushq %r13\n\t"
+            "pushq %r14\n\t"
+            "pushq %r15\n\t"
+            "subq $8, %rsp\n\t"
+            "stmxcsr (%rsp)\n\t"
+            "fnstcw 4(%rsp)\n\t"
+            "movq %rsp, (%rdi)\n\t"
+            "movq %rsi, %rsp\n\t"
+            "ldmxcsr (%rsp)\n\t"
+            "fldcw 4(%rsp)\n\t"
+            "addq $8, %rsp\n\t"
+            "popq %r15\n\t"
+            "popq %r14\n\t"
+            "popq %r13\n\t"
+            "popq %r12\n\t"
+            "popq %rbx\n\t"
+            "popq %rbp\n\t"
+            "ret");
+}
+
+/* The first thing on a new stack: what to call is in registers. */
+__attribute__((naked, noinline)) static void begin_stack(void)
+{
+    __asm__("movq %r12, %rdi\n\t"
+            "callq *%r13\n\t"
+            "ud2");
+}
+
+/* Where the processor keeps return addresses a second time, only the C library can switch. The
+ * instruction does nothing on all others. */
+static bool has_shadow_stack(void)
+{
+    uint64_t top = 0;
+    __asm__ volatile("rdsspq %0" : "+r"(top));
+    return top != 0;
+}
+
+bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
+                     void (*entry)(void *argument), void *argument)
+{
+    uintptr_t end = ((uintptr_t)stack + size) & ~(uintptr_t)15;
+    struct kept kept = {.returns_to = (void *)(uintptr_t)begin_stack,
+                        .r12 = argument,
+                        .r13 = (void *)(uintptr_t)entry};
+    memset(place, 0, sizeof *place);
+    if (has_shadow_stack()) {
+        return make_context(place, stack, size, entry, argument);
+    }
+    __asm__("stmxcsr %0\n\tfnstcw %1" : "=m"(kept.mxcsr), "=m"(kept.x87));
+    /* The stack is aligned where begin_stack calls. */
+    place->top = (void *)(end - sizeof kept);
+    memcpy(place->top, &kept, sizeof kept);
+    return true;
+}
+
+void shim_stack_switch(struct shim_stack_place *from, struct shim_stack_place *to)
+{
+    if (to->top == NULL) {
+        switch_contexts(from, to);
+    } else {
+        switch_tops(&from->top, to->top);
+    }
+}
+
+#else
+
+bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
+                     void (*entry)(void *argument), void *argument)
+{
+    return make_context(place, stack, size, entry, argument);
+}
+
+void shim_stack_switch(struct shim_stack_place *from, struct shim_stack_place *to)
+{
+    switch_contexts(from, to);
+}
+
+#endif
