@@ -50,7 +50,7 @@ static void make(struct object *object)
         object->symbols[i] = (ElfW(Sym)){.st_name = names[i],
                                          .st_info = ELF64_ST_INFO(STB_GLOBAL, STT_FUNC),
                                          .st_shndx = i < FIRST_DEFINED ? SHN_UNDEF : 1,
-                                         .st_value = 0x1000 * i};
+                                         .st_value = (ElfW(Addr))0x1000 * i};
         object->hash[3 + i] = i + 1 < SYMBOLS ? i + 1 : 0;
         object->versions[i] = 2;
     }
