@@ -63,9 +63,9 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
 {
     struct openssl_connection *connection =
         openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
-    bool covered = connection != NULL &&
-                   (connection->phase == OPENSSL_STARTED ||
-                    (connection->phase == OPENSSL_ARMED && connection->filters > 0));
+    bool covered =
+        connection != NULL && (connection->phase == OPENSSL_STARTED ||
+                               (connection->phase == OPENSSL_ARMED && connection->filters > 0));
     return covered ? connection : NULL;
 }
 
