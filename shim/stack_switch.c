@@ -4,9 +4,22 @@
 #include <stdint.h>
 #include <string.h>
 
-/* Sanitizers have to see a switch; they know swapcontext. */
-#if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_ADDRESS__) &&                  \
-    !defined(__SANITIZE_THREAD__)
+#ifdef __has_feature
+#define HAS_FEATURE(name) __has_feature(name)
+#else
+#define HAS_FEATURE(name) 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || HAS_FEATURE(address_sanitizer)
+#define ADDRESS_SANITIZER 1
+#include <sanitizer/common_interface_defs.h>
+#else
+#define ADDRESS_SANITIZER 0
+#endif
+
+/* The thread sanitizer has to see a switch; it knows swapcontext. */
+#if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__) &&                   \
+    !HAS_FEATURE(thread_sanitizer)
 #define OWN_SWITCH 1
 #else
 #define OWN_SWITCH 0
@@ -95,6 +108,34 @@ static bool has_shadow_stack(void)
     return top != 0;
 }
 
+#if ADDRESS_SANITIZER
+
+/* The address sanitizer wants to be told of each switch, before and after it. */
+static void switch_told(struct shim_stack_place *from, struct shim_stack_place *to)
+{
+    void *hidden = NULL;
+    to->came_from = from;
+    __sanitizer_start_switch_fiber(&hidden, to->stack, to->size);
+    switch_tops(&from->top, to->top);
+    __sanitizer_finish_switch_fiber(hidden, &from->came_from->stack, &from->came_from->size);
+}
+
+static void begin_told(void *place)
+{
+    struct shim_stack_place *own = place;
+    __sanitizer_finish_switch_fiber(NULL, &own->came_from->stack, &own->came_from->size);
+    own->entry(own->argument);
+}
+
+#else
+
+static void switch_told(struct shim_stack_place *from, struct shim_stack_place *to)
+{
+    switch_tops(&from->top, to->top);
+}
+
+#endif
+
 bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
                      void (*entry)(void *argument), void *argument)
 {
@@ -103,6 +144,12 @@ bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
                         .r12 = argument,
                         .r13 = (void *)(uintptr_t)entry};
     memset(place, 0, sizeof *place);
+#if ADDRESS_SANITIZER
+    *place = (struct shim_stack_place){
+        .stack = stack, .size = size, .entry = entry, .argument = argument};
+    kept.r12 = place;
+    kept.r13 = (void *)(uintptr_t)begin_told;
+#endif
     if (has_shadow_stack()) {
         return make_context(place, stack, size, entry, argument);
     }
@@ -118,7 +165,7 @@ void shim_stack_switch(struct shim_stack_place *from, struct shim_stack_place *t
     if (to->top == NULL) {
         switch_contexts(from, to);
     } else {
-        switch_tops(&from->top, to->top);
+        switch_told(from, to);
     }
 }
 

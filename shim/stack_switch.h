@@ -14,6 +14,12 @@
 struct shim_stack_place {
     void *top;          /* of the stack, where the registers are kept */
     ucontext_t context; /* on machines where swapcontext does it */
+    /* What the address sanitizer is told, in builds that have it. */
+    const void *stack;
+    size_t size;
+    struct shim_stack_place *came_from;
+    void (*entry)(void *argument);
+    void *argument;
 };
 
 /* Lets a switch to `place` call entry(argument) on this stack; it must never return. */
