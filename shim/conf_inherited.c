@@ -27,19 +27,34 @@ static bool is_strict(const struct shim_conf_entry *entry)
 
 /* ---- taking over ---- */
 
-/* Strict for the hosts of a pattern, as a section would say it. */
-static bool add_strict(struct shim_conf *conf, const char *pattern, size_t length)
+/* Room for one more of each. */
+static bool make_room(struct shim_conf *conf)
 {
     struct shim_conf_section **sections =
         reallocarray(conf->sections, conf->section_count + 1, sizeof(struct shim_conf_section *));
-    conf->sections = sections != NULL ? sections : conf->sections;
+    if (sections == NULL) {
+        return false;
+    }
+    conf->sections = sections;
     struct shim_conf_entry *entries =
         reallocarray(conf->entries, conf->entry_count + 1, sizeof *entries);
-    conf->entries = entries != NULL ? entries : conf->entries;
+    if (entries == NULL) {
+        return false;
+    }
+    conf->entries = entries;
+    return true;
+}
+
+/* Strict for the hosts of a pattern, as a section would say it. */
+static bool add_strict(struct shim_conf *conf, const char *pattern, size_t length)
+{
+    if (!make_room(conf)) {
+        return false;
+    }
     struct shim_conf_section *section = calloc(1, sizeof *section);
     char *value = strdup("strict");
     char *copy = strndup(pattern, length);
-    if (sections == NULL || entries == NULL || section == NULL || value == NULL || copy == NULL) {
+    if (section == NULL || value == NULL || copy == NULL) {
         free(section);
         free(value);
         free(copy);

@@ -73,7 +73,7 @@ static bool is_in_a_foreign_folder(const char *path)
 {
     char folder[PATH_MAX];
     struct stat status;
-    for (size_t i = 1; path[i] != '\0' && i < sizeof folder; i++) {
+    for (size_t i = 1; i < sizeof folder && path[i] != '\0'; i++) {
         if (path[i] != '/') {
             continue;
         }

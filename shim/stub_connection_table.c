@@ -101,7 +101,7 @@ struct stub_connection *stub_connection_at(int fd)
 struct shim_proxy_reader stub_connection_reader(const struct stub_connection *connection)
 {
     struct shim_proxy_reader reader;
-    uint64_t words[STUB_READER_WORDS];
+    uint64_t words[STUB_READER_WORDS] = {0};
     for (size_t i = 0; i < STUB_READER_WORDS; i++) {
         words[i] = atomic_load_explicit(&connection->reader[i], memory_order_relaxed);
     }

@@ -74,7 +74,8 @@ static void make_environment(const struct world *world, enum run_mode mode, char
         require(access(world->library, R_OK) == 0, "%s is not built", world->library);
         put_format(environment, "LD_PRELOAD=%s%s%s", runtime != NULL ? runtime : "",
                    runtime != NULL ? " " : "", world->library);
-        put(environment, "ASAN_OPTIONS=detect_leaks=0");
+        /* A program that dies of itself says so as it does without the runtime. */
+        put(environment, "ASAN_OPTIONS=detect_leaks=0:handle_segv=0");
         put(environment, "UBSAN_OPTIONS=print_stacktrace=1");
         put_format(environment,
                    "TSAN_OPTIONS=ignore_noninstrumented_modules=1:"
