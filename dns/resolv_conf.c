@@ -105,8 +105,10 @@ static void add_option(struct dns_servers *servers, const char *option, bool *tc
 static char *words_behind(char *line, const char *keyword)
 {
     size_t length = strlen(keyword);
-    bool is = strncmp(line, keyword, length) == 0 && (line[length] == ' ' || line[length] == '\t');
-    return is ? line + length : NULL;
+    if (strncmp(line, keyword, length) != 0 || strspn(line + length, " \t") == 0) {
+        return NULL;
+    }
+    return line + length;
 }
 
 static void line_parse(char *line, struct dns_servers *servers, bool *tcp_only)
@@ -153,7 +155,7 @@ void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers)
     *servers = (struct dns_servers){.try_us = DNS_TRY_US, .attempts = DNS_ATTEMPTS};
     struct reader r = rd_of(text);
     bool tcp_only = false;
-    char line[512];
+    char line[512] = "";
     while (line_next(&r, line, sizeof line)) {
         line_parse(line, servers, &tcp_only);
     }

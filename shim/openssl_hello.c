@@ -4,6 +4,7 @@
  * interface.
  */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -106,7 +107,8 @@ bool openssl_decide(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     openssl->ERR_set_mark();
-    (void)strcpy(connection->server_name, server_name_of(connection));
+    (void)snprintf(connection->server_name, sizeof connection->server_name, "%s",
+                   server_name_of(connection));
     struct shim_session_facts facts = facts_of(connection);
     struct shim_hold hold;
     shim_hold_begin(&hold); /* one for both; it is no hindrance to what waits in the first */

@@ -246,7 +246,7 @@ static void settle_left(uintptr_t frame)
             settle(one);
         }
     }
-    while (own.count > LEFT_MAX) {
+    while (own.outside != NULL && own.count > LEFT_MAX) {
         struct section *oldest = own.outside;
         while (oldest->next != NULL) {
             oldest = oldest->next;

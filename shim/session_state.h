@@ -27,24 +27,24 @@ struct shim_session {
     struct shim_decision decision;
     enum ech_padding_floor floor;
     struct writer grease; /* extension data; empty until the hello is made */
-    bool hello_made;      /* with GREASE, or what became of that */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */
     struct shim_report report;      /* its strings are host's, found's or static */
     uint64_t sent;                  /* octets of the exchange that went to the transport in hand */
-    bool wants_connection;          /* after a rejection that is to be answered */
     uint64_t offered_us;            /* when ClientHelloOuter was made, monotonic */
-    bool reported;
-    bool fd_hidden;
-    bool announced; /* to the wire guard, with this random */
     uint8_t outer_random[32];
-    bool inner_made; /* by the library, with this random: the wire guard keeps it in */
     uint8_t inner_random[32];
     uint64_t socket;              /* of the transport (socket_identity.h) */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* that the config was looked up for */
     struct shim_lead lead;
+    bool hello_made;       /* with GREASE, or what became of that */
+    bool wants_connection; /* after a rejection that is to be answered */
+    bool reported;
+    bool fd_hidden;
+    bool announced;  /* to the wire guard, with outer_random */
+    bool inner_made; /* by the library, with inner_random: the wire guard keeps it in */
 };
 
 /* Writes the report line, once for each session. */

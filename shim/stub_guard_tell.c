@@ -63,6 +63,7 @@ static struct iovec part_of(const char *text, size_t length)
 static void log_line(const char *level, const char *what, const char *outcome, const char *reason)
 {
     char pid[SHIM_DECIMAL_MAX];
+    reason = reason != NULL ? reason : "-";
     const struct iovec parts[] = {
         part_of("libechshim[", strlen("libechshim[")),
         part_of(pid, shim_decimal(pid, (uint64_t)getpid())),
@@ -161,8 +162,7 @@ void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight
         tell_report(&report);
     }
     if (sights_logged) {
-        log_line("info", "on its way without the shim", report.outcome,
-                 report.reason != NULL ? report.reason : "-");
+        log_line("info", "on its way without the shim", report.outcome, report.reason);
     }
     errno = saved;
 }
