@@ -30,9 +30,9 @@ struct block {
 };
 
 /* Enough for what most processes need: no system call then. */
-static struct {
+static union {
     struct block block;
-    alignas(max_align_t) unsigned char octets[FIRST_SIZE];
+    alignas(max_align_t) unsigned char all[sizeof(struct block) + FIRST_SIZE];
 } first;
 
 static _Atomic(struct block *) current = &first.block;
