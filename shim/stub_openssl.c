@@ -17,7 +17,8 @@
  * such a library ends, so one without a descriptor is taken for the same for a moment only. */
 bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
 {
-    enum { REMEMBERED = 64, SAME_SECONDS = 1, FNV_PRIME = 1099511628211 };
+    enum { REMEMBERED = 64, SAME_SECONDS = 1 };
+    static const uint64_t fnv_prime = 1099511628211;
     static struct {
         _Atomic uint64_t key;
         _Atomic long time;
@@ -28,7 +29,7 @@ bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
     uint64_t socket = fd >= 0 ? stub_socket_of(fd) : 0;
     uint64_t key = (uint64_t)(uintptr_t)ssl ^ socket << 1;
     for (const char *at = name; at != NULL && *at != '\0'; at++) {
-        key = (key ^ (unsigned char)*at) * FNV_PRIME;
+        key = (key ^ (unsigned char)*at) * fnv_prime;
     }
     for (size_t i = 0; i < REMEMBERED; i++) {
         if (atomic_load(&told[i].key) == key &&
