@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { PATH_SIZE = 64, LINE_SIZE = 256 };
@@ -27,18 +28,19 @@ static bool take_number(const char **at, const char *word, int base, uint64_t *n
     return errno == 0 && end != found + strlen(word);
 }
 
-bool shim_epoll_parse_line(const char *line, int *target, uint32_t *events, uint64_t *data)
+bool shim_epoll_parse_line(const char *text, struct epoll_line *line)
 {
-    const char *at = line;
-    uint64_t descriptor;
-    uint64_t wanted;
-    if (strncmp(line, "tfd:", 4) != 0 || !take_number(&at, "tfd:", 10, &descriptor) ||
-        !take_number(&at, "events:", 16, &wanted) || !take_number(&at, "data:", 16, data) ||
-        descriptor > INT_MAX || wanted > UINT32_MAX) {
+    const char *at = text;
+    uint64_t target;
+    uint64_t events;
+    if (strncmp(text, "tfd:", 4) != 0 || !take_number(&at, "tfd:", 10, &target) ||
+        !take_number(&at, "events:", 16, &events) || !take_number(&at, "data:", 16, &line->data) ||
+        target > INT_MAX || events > UINT32_MAX) {
         return false;
     }
-    *target = (int)descriptor;
-    *events = (uint32_t)wanted;
+    line->target = (int)target;
+    line->events = (uint32_t)events;
+    line->has_inode = take_number(&at, "ino:", 16, &line->inode);
     return true;
 }
 
@@ -57,39 +59,45 @@ static bool is_epoll(int folder, const char *name)
     return length == (ssize_t)(sizeof kind - 1) && memcmp(target, kind, sizeof kind - 1) == 0;
 }
 
-static void note_in(int epoll_fd, int fd, struct epoll_registrations *registrations)
+/* What that set knows of the descriptor's own file: one number may stand there for several. */
+static bool find_in(int epoll_fd, int fd, uint64_t inode, struct epoll_line *found)
 {
     char path[PATH_SIZE];
-    char line[LINE_SIZE];
+    char text[LINE_SIZE];
     (void)snprintf(path, sizeof path, "/proc/self/fdinfo/%d", epoll_fd);
     FILE *info = fopen(path, "re");
     if (info == NULL) {
-        return;
+        return false;
     }
-    while (registrations->count < SHIM_EPOLL_MAX && fgets(line, sizeof line, info) != NULL) {
-        int target;
-        uint32_t events;
-        uint64_t data;
-        if (shim_epoll_parse_line(line, &target, &events, &data) && target == fd) {
-            registrations->registered[registrations->count].epoll_fd = epoll_fd;
-            registrations->registered[registrations->count].events = events;
-            registrations->registered[registrations->count].data = data;
-            registrations->count++;
-        }
+    bool is_there = false;
+    while (!is_there && fgets(text, sizeof text, info) != NULL) {
+        is_there = shim_epoll_parse_line(text, found) && found->target == fd &&
+                   (!found->has_inode || found->inode == inode);
     }
     (void)fclose(info);
+    return is_there;
 }
 
-void shim_epoll_note(int fd, struct epoll_registrations *registrations)
+void shim_epoll_take(int fd, struct epoll_registrations *registrations)
 {
+    struct stat file;
     registrations->count = 0;
-    DIR *folder = opendir("/proc/self/fd");
+    DIR *folder = fstat(fd, &file) == 0 ? opendir("/proc/self/fd") : NULL;
     if (folder == NULL) {
         return;
     }
-    for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
-        if (shim_descriptor_named(entry->d_name) >= 0 && is_epoll(dirfd(folder), entry->d_name)) {
-            note_in(shim_descriptor_named(entry->d_name), fd, registrations);
+    for (const struct dirent *entry = readdir(folder);
+         entry != NULL && registrations->count < SHIM_EPOLL_MAX; entry = readdir(folder)) {
+        int epoll_fd = shim_descriptor_named(entry->d_name);
+        struct epoll_line line;
+        /* The kernel takes out what is this very file's, and nothing else. */
+        if (epoll_fd >= 0 && is_epoll(dirfd(folder), entry->d_name) &&
+            find_in(epoll_fd, fd, file.st_ino, &line) &&
+            epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) == 0) {
+            registrations->registered[registrations->count].epoll_fd = epoll_fd;
+            registrations->registered[registrations->count].events = line.events;
+            registrations->registered[registrations->count].data = line.data;
+            registrations->count++;
         }
     }
     (void)closedir(folder);

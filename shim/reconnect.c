@@ -193,15 +193,15 @@ enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, in
     int status_flags = fcntl(fd, F_GETFL);
     int descriptor_flags = fcntl(fd, F_GETFD);
     bool same = is_still(old) && status_flags >= 0 && descriptor_flags >= 0;
-    struct epoll_registrations registrations;
-    shim_epoll_note(fd, &registrations);
+    struct epoll_registrations registrations = {0};
+    if (same) {
+        shim_epoll_take(fd, &registrations);
+    }
     int close_on_exec = (descriptor_flags & FD_CLOEXEC) != 0 ? O_CLOEXEC : 0;
     bool replaced = same && fcntl(fresh, F_SETFL, status_flags) == 0 &&
                     shim_own_put_over(fresh, fd, close_on_exec) == 0;
     int failure = errno;
-    if (replaced) {
-        shim_epoll_restore(fd, &registrations);
-    }
+    shim_epoll_restore(fd, &registrations);
     (void)shim_own_close(fresh);
     errno = replaced ? saved : failure;
     if (!same) {

@@ -3,6 +3,7 @@
  * each kind of transport. Modes with more than one connection stand in openssl_many.c. */
 #include "openssl_client.h"
 
+#include <errno.h>
 #include <openssl/err.h>
 #include <poll.h>
 #include <stdio.h>
@@ -295,9 +296,12 @@ static void await_epoll(SSL *ssl, int result, void *argument)
     if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
         fail_ssl("a call on a non-blocking socket");
     }
-    if (epoll_ctl(*epoll, EPOLL_CTL_MOD, SSL_get_fd(ssl), &event) != 0 ||
-        epoll_wait(*epoll, &event, 1, 20000) != 1) {
-        fail("nothing happened on the socket");
+    if (epoll_ctl(*epoll, EPOLL_CTL_MOD, SSL_get_fd(ssl), &event) != 0) {
+        fail("epoll_ctl, descriptor %d: %s", SSL_get_fd(ssl), strerror(errno));
+    }
+    int count = epoll_wait(*epoll, &event, 1, 20000);
+    if (count != 1) {
+        fail("nothing happened on the socket: %s", count == 0 ? "time-out" : strerror(errno));
     }
 }
 

@@ -25,6 +25,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
@@ -180,6 +181,11 @@ static void look_for_inherited(void)
 static void *fork_and_wait(void *unused)
 {
     int status;
+    sigset_t none;
+    /* The caller may hold all signals. This thread inherits that, and then the kernel takes the
+     * child's SIGCHLD for wanted and wakes whoever does not hold it, out of an epoll_wait too. */
+    sigemptyset(&none);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     pid_t pid = fork();
     if (pid == 0) {
         atomic_store(&forked, true);
