@@ -167,7 +167,10 @@ static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_
         return NULL;
     }
     if (!stub_folder_is_same()) {
-        (void)snprintf(why, why_size, "%s: not in the folder that the stub was loaded from", path);
+        (void)snprintf(why, why_size, "%s: %s", path,
+                       access(path, F_OK) != 0 && errno == EACCES
+                           ? "this user may not read it"
+                           : "not in the folder that the stub was loaded from");
         return NULL;
     }
     void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);

@@ -34,7 +34,7 @@ static struct world *start(const struct world_options *options, const char *text
         FILE *file = fopen(name, "w");
         require(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "%s", name);
     }
-    require(chmod(world->folder, 0755) == 0, "%s", strerror(errno));
+    world_open_to_all(world);
     return world;
 }
 
@@ -174,4 +174,24 @@ Test(other_user, a_folder_of_ones_own_that_cannot_be_searched)
 {
     check(WITHOUT_RECORD, NULL, "chown -R 65534 $HOME; chmod 000 $HOME/.config; " NOBODY CURL_TELLS,
           35, REFUSED);
+}
+
+/* The engine is read at the first use of TLS: by then the rights to read it may be gone. */
+Test(other_user, an_engine_that_cannot_be_read)
+{
+    char home[200];
+    struct world *world = start(WITHOUT_RECORD, NULL, home);
+    if (!can_be_nobody(world)) {
+        return;
+    }
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){home, REPORT, "ECHSHIM_MODE=strict", NULL},
+                    "/usr/bin/python3 -c 'import os, urllib.request\n"
+                    "os.chmod(\".\", 0o700)\nos.setgid(65534)\nos.setuid(65534)\n"
+                    "urllib.request.urlopen(\"" URL "\")'");
+    expect_exit(&result, 1, "");
+    cr_assert_not_null(
+        strstr(result.err, "this user may not read it): TLS connections are refused"), "%s",
+        result.err);
+    world_expect_hidden(world);
 }

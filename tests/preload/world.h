@@ -99,6 +99,10 @@ void world_end(void);
 /* This tree, the world's folder, /dev and /proc in another root too, until the test ends. */
 void world_enter_root(const struct world *world, const char *root);
 
+/* For programs that change their user: the shim and the trust anchor in the world's folder, which
+ * everybody may read. The tree itself may lie in somebody's home. */
+void world_open_to_all(struct world *world);
+
 /* Starts one more peer, which dies with the test; its standard output goes to FOLDER/NAME.out. When
  * `ready` is not NULL waits until that text stands in it. */
 pid_t world_spawn(struct world *world, const char *name, const char *ready, char *const argv[]);
