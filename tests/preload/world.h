@@ -99,8 +99,8 @@ void world_end(void);
 /* This tree, the world's folder, /dev and /proc in another root too, until the test ends. */
 void world_enter_root(const struct world *world, const char *root);
 
-/* For programs that change their user: the shim and the trust anchor in the world's folder, which
- * everybody may read. The tree itself may lie in somebody's home. */
+/* For programs that change their user: the shim, the launcher and the trust anchor in "open" in the
+ * world's folder, which everybody may read. The tree itself may lie in somebody's home. */
 void world_open_to_all(struct world *world);
 
 /* Starts one more peer, which dies with the test; its standard output goes to FOLDER/NAME.out. When

@@ -157,7 +157,8 @@ struct run_result world_shell(struct world *world, enum run_mode mode, char *con
 void world_open_to_all(struct world *world)
 {
     static const char copy[] =
-        "mkdir open && cp \"$CA\" open/ca.pem && cp \"${LIBRARY%/*}\"/lib*echshim*.so* open/ && "
+        "mkdir open && cp \"$CA\" open/ca.pem && cp \"${LIBRARY%/*}\"/lib*echshim*.so* "
+        "\"${LIBRARY%/*}/echshim\" open/ && "
         "chmod -R a+rX open && chmod 755 .";
     char library[sizeof world->library + 16];
     snprintf(library, sizeof library, "LIBRARY=%s", world->library);
