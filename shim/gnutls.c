@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #include "shim/engine.h"
+#include "shim/hold.h"
 
 struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session)
 {
@@ -98,10 +99,13 @@ static void step_out(struct gnutls_connection *connection, int result)
         gnutls_transport_unwrap(connection);
     }
     if (over) {
+        struct shim_hold hold;
         struct shim_session *ended = connection->shim;
+        shim_hold_begin(&hold);
         connection->phase = GNUTLS_DONE;
         connection->shim = NULL;
         shim_session_free(ended);
+        shim_hold_end(&hold);
     }
 }
 

@@ -11,6 +11,7 @@
 
 #include "shim/engine.h"
 #include "shim/gnutls.h"
+#include "shim/hold.h"
 
 enum { NO_EXTENSION = 0, CLIENT_RANDOM_SIZE = 32 };
 
@@ -44,7 +45,7 @@ static int send_extension(gnutls_session_t session, gnutls_buffer_t buffer)
             return result;
         }
     } else if (connection->phase == GNUTLS_STARTED && connection->narrow_late) {
-        gnutls_narrow(connection);
+        (void)gnutls_narrow(connection);
     }
     switch (connection->phase) {
     case GNUTLS_STARTED:
@@ -92,11 +93,9 @@ bool gnutls_extension_add(struct gnutls_connection *connection)
 /* ---- the decision ---- */
 
 /* Makes the session's hello a ClientHelloInner. */
-static bool arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+static bool arm(struct gnutls_connection *connection)
 {
-    return connection->gnutls->gnutls_priority_set(connection->session, tls13_only) ==
-               GNUTLS_E_SUCCESS &&
-           gnutls_extension_add(connection);
+    return gnutls_narrow(connection) && gnutls_extension_add(connection);
 }
 
 /* The application's own handshake, with the session data that were held back. */
@@ -111,23 +110,26 @@ static void pass(struct gnutls_connection *connection, enum gnutls_phase phase)
     }
 }
 
-static void grease(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
+static void grease(struct gnutls_connection *connection, bool tls13)
 {
+    gnutls_priority_t tls13_only = tls13 ? gnutls_tls13_only(connection) : NULL;
     if (tls13_only != NULL && gnutls_extension_add(connection)) {
         gnutls_grease_arm(connection, tls13_only);
         pass(connection, GNUTLS_GREASE);
     } else {
         pass(connection, GNUTLS_PASS);
     }
+    if (tls13_only != NULL) {
+        connection->gnutls->gnutls_priority_deinit(tls13_only);
+    }
 }
 
 /* From now on the application's hello goes to the exchange, and only what that makes of it to the
  * network. */
-static int stand_between(struct gnutls_connection *connection, enum shim_action action,
-                         gnutls_priority_t tls13_only)
+static int stand_between(struct gnutls_connection *connection, enum shim_action action)
 {
     if (connection->shim == NULL || connection->quic ||
-        (action == SHIM_ACTION_OFFER && !arm(connection, tls13_only))) {
+        (action == SHIM_ACTION_OFFER && !arm(connection))) {
         shim_session_free(connection->shim);
         connection->shim = NULL;
         return GNUTLS_E_INTERNAL_ERROR;
@@ -146,38 +148,46 @@ static bool has_credentials(const struct gnutls_connection *connection)
            gnutls->gnutls_credentials_get(session, GNUTLS_CRD_PSK, NULL) == 0;
 }
 
-int gnutls_decide(struct gnutls_connection *connection)
+/* Nothing of it is kept: the decision that comes next may wait, and the wait be left. */
+static bool offers_tls13(const struct gnutls_connection *connection)
 {
-    const struct gnutls *gnutls = connection->gnutls;
     gnutls_priority_t tls13_only =
         !connection->quic && has_credentials(connection) ? gnutls_tls13_only(connection) : NULL;
+    if (tls13_only != NULL) {
+        connection->gnutls->gnutls_priority_deinit(tls13_only);
+    }
+    return tls13_only != NULL;
+}
+
+int gnutls_decide(struct gnutls_connection *connection)
+{
+    struct shim_hold hold;
+    int saved = errno;
+    shim_hold_begin(&hold); /* one for all of it, as shim_section_run asks */
     struct shim_session_facts facts = {
         .library = "gnutls",
         .server_name = connection->server_name,
         .fd = gnutls_transport_fd(connection),
         .quic = connection->quic,
         .library_supported = !connection->priorities_unknown,
-        .tls13 = tls13_only != NULL,
+        .tls13 = offers_tls13(connection),
         .floor = ECH_FLOOR_GNUTLS,
     };
     int result = GNUTLS_E_SUCCESS;
-    int saved = errno;
     enum shim_action action = shim_session_begin(&connection->shim, &facts);
     switch (action) {
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
-        result = stand_between(connection, action, tls13_only);
+        result = stand_between(connection, action);
         break;
     case SHIM_ACTION_GREASE:
-        grease(connection, tls13_only);
+        grease(connection, facts.tls13);
         break;
     default:
         pass(connection, GNUTLS_PASS);
         break;
     }
-    if (tls13_only != NULL) {
-        gnutls->gnutls_priority_deinit(tls13_only);
-    }
+    shim_hold_end(&hold);
     errno = saved; /* the push function that comes next finds what it finds without us */
     return result;
 }
@@ -193,11 +203,14 @@ void gnutls_hello_built(struct gnutls_connection *connection)
     }
 }
 
-void gnutls_narrow(const struct gnutls_connection *connection)
+bool gnutls_narrow(const struct gnutls_connection *connection)
 {
     gnutls_priority_t tls13_only = gnutls_tls13_only(connection);
+    bool narrow = false;
     if (tls13_only != NULL) {
-        (void)connection->gnutls->gnutls_priority_set(connection->session, tls13_only);
+        narrow = connection->gnutls->gnutls_priority_set(connection->session, tls13_only) ==
+                 GNUTLS_E_SUCCESS;
         connection->gnutls->gnutls_priority_deinit(tls13_only);
     }
+    return narrow;
 }

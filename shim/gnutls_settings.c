@@ -88,7 +88,7 @@ static void priority_deinit(struct shim_library *library, gnutls_priority_t cach
 static void priorities_changed(const struct gnutls_connection *connection)
 {
     if (connection->phase == GNUTLS_STARTED && !connection->narrow_late) {
-        gnutls_narrow(connection);
+        (void)gnutls_narrow(connection);
     }
 }
 

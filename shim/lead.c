@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/engine.h"
+#include "shim/hold.h"
 #include "shim/lock.h"
 #include "shim/own_socket.h"
 #include "shim/race.h"
@@ -308,11 +309,14 @@ bool shim_lead_hello_leaves(const uint8_t random[32], int fd)
 {
     int saved = errno;
     bool allowed;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct leaving *leaving = leaving_new(random, fd, &allowed);
     if (leaving != NULL && shim_section_run(&leaving->work)) {
         allowed = leaving->allowed;
         free(leaving);
     }
+    shim_hold_end(&hold);
     errno = saved;
     return allowed;
 }

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/hold.h"
 #include "shim/log.h"
 #include "shim/names_module.h"
 #include "shim/names_pack.h"
@@ -312,8 +313,11 @@ static enum shim_names_outcome resolve_in_section(const char *name, int family,
     }
     size_t size = strlen(name) + 1;
     enum shim_names_outcome outcome = SHIM_NAMES_OUT_OF_MEMORY;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct question *question = malloc(sizeof *question + size);
     if (question == NULL) {
+        shim_hold_end(&hold);
         return outcome;
     }
     *question = (struct question){.work = {.run = run, .drop = drop}, .family = family};
@@ -323,6 +327,7 @@ static enum shim_names_outcome resolve_in_section(const char *name, int family,
         outcome = question->outcome;
         free(question);
     }
+    shim_hold_end(&hold);
     errno = saved;
     return outcome;
 }

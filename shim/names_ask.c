@@ -11,6 +11,7 @@
 
 #include "shim/ahead.h"
 #include "shim/asked.h"
+#include "shim/hold.h"
 #include "shim/names.h"
 #include "shim/names_steer.h"
 #include "shim/proxy_environment.h"
@@ -119,6 +120,7 @@ struct ahead_work {
     bool port_known;
     struct dns_https_answer *answer; /* of AHEAD_PEEK */
     bool come;                       /* of AHEAD_ADDRESSES */
+    struct addrinfo *addresses;      /* that came already, and are nobody's if the wait is left */
     char host[];
 };
 
@@ -146,17 +148,23 @@ static void run_ahead(struct shim_work *work)
 
 static void drop_ahead(struct shim_work *work)
 {
-    dns_https_answer_free(((struct ahead_work *)work)->answer);
-    free(work);
+    struct ahead_work *ahead = (struct ahead_work *)work;
+    dns_https_answer_free(ahead->answer);
+    if (ahead->addresses != NULL) {
+        freeaddrinfo(ahead->addresses);
+    }
+    free(ahead);
 }
 
-/* Gives the answer of AHEAD_PEEK, or NULL; *come is of AHEAD_ADDRESSES, else it may be NULL. Keeps
- * errno. */
+/* Gives the answer of AHEAD_PEEK, or NULL; *come is of AHEAD_ADDRESSES, else it may be NULL. The
+ * addresses that *came go with work that comes to nothing: then *came is NULL. Keeps errno. */
 static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum ahead what,
-                                         bool *come)
+                                         bool *come, struct addrinfo **came)
 {
     int saved = errno;
     size_t size = strlen(prospect->host) + 1;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct ahead_work *ahead = malloc(sizeof *ahead + size);
     struct dns_https_answer *answer = NULL;
     if (ahead != NULL) {
@@ -164,7 +172,8 @@ static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum a
                                      .what = what,
                                      .lookup = prospect->lookup,
                                      .port = prospect->port,
-                                     .port_known = prospect->port_known};
+                                     .port_known = prospect->port_known,
+                                     .addresses = came != NULL ? *came : NULL};
         memcpy(ahead->host, prospect->host, size);
         if (shim_section_run(&ahead->work)) {
             answer = ahead->answer;
@@ -172,8 +181,11 @@ static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum a
                 *come = ahead->come;
             }
             free(ahead);
+        } else if (came != NULL) {
+            *came = NULL;
         }
     }
+    shim_hold_end(&hold);
     errno = saved;
     return answer;
 }
@@ -181,7 +193,7 @@ static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum a
 static void begin(const struct prospect *prospect)
 {
     if (prospect->port != 0) {
-        (void)do_ahead(prospect, AHEAD_BEGIN, NULL);
+        (void)do_ahead(prospect, AHEAD_BEGIN, NULL, NULL);
     }
 }
 
@@ -214,7 +226,7 @@ static bool comes_soon(const struct prospect *prospect, const char *target)
 {
     const struct prospect other = {.host = target, .lookup = prospect->lookup};
     bool come = false;
-    dns_https_answer_free(do_ahead(&other, AHEAD_ADDRESSES, &come));
+    dns_https_answer_free(do_ahead(&other, AHEAD_ADDRESSES, &come, NULL));
     return come;
 }
 
@@ -282,7 +294,10 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
     struct addrinfo *list = error == 0 ? *result : NULL;
-    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK, NULL);
+    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK, NULL, &list);
+    if (error == 0 && list == NULL) {
+        return EAI_MEMORY;
+    }
     if (answer != NULL && prospect->port_known) {
         steer(answer, prospect, service, hints, &list);
     }
@@ -322,7 +337,7 @@ int shim_names_getaddrinfo(const char *node, const char *service, const struct a
     if (error != 0) {
         bool for_good = shim_names_failed_for_good();
         if (prospect.port != 0 && !has_no_address(error)) {
-            (void)do_ahead(&prospect, AHEAD_DROP, NULL);
+            (void)do_ahead(&prospect, AHEAD_DROP, NULL, NULL);
             prospect.port = 0;
         }
         error = for_good && error != EAI_SYSTEM && error != EAI_MEMORY ? EAI_FAIL : error;

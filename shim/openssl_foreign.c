@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "shim/engine.h"
+#include "shim/hold.h"
 #include "shim/openssl.h"
 #include "shim/settings.h"
 
@@ -39,8 +40,11 @@ static bool strict_allows(const struct foreign *foreign, SSL *ssl, const char *n
         .fd = foreign->SSL_get_fd(ssl),
     };
     facts.reported = !shim_engine_state()->stub->first_refusal(ssl, facts.fd, name);
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     enum shim_action action = shim_session_begin(&session, &facts);
     shim_session_free(session);
+    shim_hold_end(&hold);
     return action != SHIM_ACTION_REFUSE;
 }
 

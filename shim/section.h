@@ -30,6 +30,10 @@ struct shim_work {
  * Runs the work. True: it has been done, and is the caller's again. False: it was dropped, for want
  * of memory, or because the thread came to us anew in the midst of it. Within a section it is a
  * plain call. Keeps errno but for what the work makes of it.
+ *
+ * The caller holds signals back (shim/hold.h) until it has taken what the work gives: those that
+ * came meanwhile are delivered at the end of the hold, and a handler that jumps then would leave
+ * work behind that is done and nobody's. What waits in the work is not hindered by that.
  */
 bool shim_section_run(struct shim_work *work);
 

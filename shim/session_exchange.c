@@ -109,19 +109,18 @@ static void failed(struct shim_session *session)
 
 static void end(struct shim_session *session)
 {
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     shim_session_withdraw(session);
     if (session->inner_made) {
         shim_engine_state()->stub->withdraw(session->inner_random);
     }
     if (session->offered_us != 0 && !session->reported) {
-        struct shim_hold hold;
-        shim_hold_begin(&hold);
         /* The application gave up, at its own time limit or at the end of a connection that its
          * library does not see. */
         shim_session_note_facts(session);
         shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
         shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
-        shim_hold_end(&hold);
     }
     shim_lead_end(&session->lead);
     ech_exchange_free(session->exchange);
@@ -129,6 +128,7 @@ static void end(struct shim_session *session)
     shim_found_free(&session->found);
     wr_free(&session->grease);
     free(session);
+    shim_hold_end(&hold);
 }
 
 void shim_session_free(struct shim_session *session)

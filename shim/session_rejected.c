@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "shim/hold.h"
 #include "shim/kept.h"
 #include "shim/probe.h"
 #include "shim/reconnect.h"
@@ -272,10 +273,13 @@ void shim_session_settle(struct shim_session *session)
 void shim_session_reconnect(struct shim_session *session, int fd)
 {
     int saved = errno;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
     struct rejected *rejected = malloc(sizeof *rejected);
     session->wants_connection = false;
     if (rejected == NULL) {
         (void)ech_exchange_give_up(session->exchange);
+        shim_hold_end(&hold);
         return;
     }
     *rejected = (struct rejected){.work = {.run = run, .drop = drop}, .session = session, .fd = fd};
@@ -286,5 +290,6 @@ void shim_session_reconnect(struct shim_session *session, int fd)
     } else {
         (void)ech_exchange_give_up(session->exchange);
     }
+    shim_hold_end(&hold);
     errno = saved;
 }

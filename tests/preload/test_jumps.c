@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(jumps, .fini = world_end, .timeout = 300);
 
@@ -84,15 +85,16 @@ Test(jumps, wget_tries_again_a_resolver_that_is_late_opportunistic)
 
 /* ---- the attack ---- */
 
-static void check_attack(const char *attack, const char *mode, const char *leaves)
+static void check_attack(const char *attack, const char *mode, const char *leaves,
+                         const char *under)
 {
-    char command[256];
+    char command[512];
     struct world *world = world_start(&(struct world_options){.dns_zone = ZONE, .delay_ms = 2});
     world->run_seconds = 280;
     sniff_start();
     snprintf(command, sizeof command,
-             "LEAVES=%s \"$CLIENTS/jump_client\" " INNER_NAME " 443 \"$CA\" %s " ZONE, leaves,
-             attack);
+             "LEAVES=%s %s \"$CLIENTS/jump_client\" " INNER_NAME " 443 \"$CA\" %s " ZONE, leaves,
+             under, attack);
     unsigned before = sniff_queries(NULL, TYPE_HTTPS);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){ENCRYPTED, (char *)(size_t)mode, NULL}, command);
@@ -108,7 +110,7 @@ static void check_attack(const char *attack, const char *mode, const char *leave
     Test(jumps, name)                                                                              \
     {                                                                                              \
         const char *leaves = getenv("ECHSHIM_TEST_LEAVES");                                        \
-        check_attack(attack, "ECHSHIM_MODE=strict", leaves != NULL ? leaves : "60");               \
+        check_attack(attack, "ECHSHIM_MODE=strict", leaves != NULL ? leaves : "60", "");           \
     }                                                                                              \
     struct world
 
@@ -122,3 +124,47 @@ ATTACK(out_of_a_callback, "callback-jumps");
 ATTACK(to_another_stack, "callback-swaps");
 ATTACK(a_thread_cancelled_in_getaddrinfo, "names-cancelled");
 ATTACK(a_thread_cancelled_in_a_handshake, "openssl-cancelled");
+
+/* ---- what is lost, to the octet ---- */
+
+/* What the libraries themselves lose if a function that they call never comes back: OpenSSL the
+ * lengths of the hello that it is writing, GnuTLS the record that it is reading, the C library the
+ * kernel's list of addresses. */
+static const char lost_by_others[] =
+    "{\n openssl\n Memcheck:Leak\n fun:malloc\n fun:CRYPTO_*alloc\n obj:*/libssl.so*\n}\n"
+    "{\n gnutls\n Memcheck:Leak\n fun:malloc\n obj:*/libgnutls.so*\n ...\n"
+    " fun:gnutls_handshake\n}\n"
+    "{\n libc\n Memcheck:Leak\n fun:malloc\n fun:make_request\n fun:__check_pf\n}\n";
+
+static void check_lost(const char *attack)
+{
+    char file[64];
+    char valgrind[256];
+    if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no valgrind here");
+    }
+    snprintf(file, sizeof file, "/tmp/echshim-test.%d.supp", (int)getpid());
+    FILE *out = fopen(file, "we");
+    cr_assert(out != NULL && fputs(lost_by_others, out) >= 0 && fclose(out) == 0);
+    snprintf(
+        valgrind, sizeof valgrind,
+        "MEMORY=valgrind valgrind -q --error-exitcode=99 --leak-check=full --max-stackframe=65536 "
+        "--show-leak-kinds=definite --errors-for-leak-kinds=definite --num-callers=24 "
+        "--suppressions=%s",
+        file);
+    check_attack(attack, "ECHSHIM_MODE=strict", "20", valgrind);
+    (void)remove(file);
+}
+
+#define LOST(name, attack)                                                                         \
+    Test(jumps, nothing_of_ours_is_lost_##name)                                                    \
+    {                                                                                              \
+        check_lost(attack);                                                                        \
+    }                                                                                              \
+    struct world
+
+LOST(in_names, "names");
+LOST(in_names_cancelled, "names-cancelled");
+LOST(in_openssl, "openssl-connect");
+LOST(in_openssl_cancelled, "openssl-cancelled");
+LOST(in_gnutls, "gnutls");
