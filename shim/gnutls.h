@@ -197,8 +197,8 @@ int gnutls_decide(struct gnutls_connection *connection);
 bool gnutls_extension_add(struct gnutls_connection *connection);
 /* GnuTLS has made a hello for the exchange. */
 void gnutls_hello_built(struct gnutls_connection *connection);
-/* Sets the priorities of ClientHelloInner; also after the application set other ones. False for want
- * of memory, or where these hold no TLS 1.3. */
+/* Sets the priorities of ClientHelloInner; also after the application set other ones. False for
+ * want of memory, or where these hold no TLS 1.3. */
 bool gnutls_narrow(const struct gnutls_connection *connection);
 
 /* ---- the hooks ---- */

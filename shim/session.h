@@ -33,8 +33,8 @@ struct shim_session_facts {
  * exchange; for REFUSE one that fails as soon as the application wrote its hello. On
  * SHIM_ACTION_GREASE it is the caller's too, has no exchange, and only shim_session_grease,
  * shim_session_is_for and shim_session_free may be called. If memory fails the action is
- * SHIM_ACTION_REFUSE and *session is NULL. errno is kept. The caller holds signals back until it has
- * put *session where it belongs (shim/section.h).
+ * SHIM_ACTION_REFUSE and *session is NULL. errno is kept. The caller holds signals back until it
+ * has put *session where it belongs (shim/section.h).
  */
 enum shim_action shim_session_begin(struct shim_session **session,
                                     const struct shim_session_facts *facts);
