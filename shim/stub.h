@@ -159,6 +159,9 @@ bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name);
 /* Leaves the reason in the error queue of the library, ECONNABORTED in errno, and SSL_ERROR_SSL for
  * SSL_get_error. */
 void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl);
+/* The guard has refused a write of this caller. If it is libcrypto, within a handshake that no hook
+ * saw begin, the reason goes into its error queue. Keeps errno. */
+void stub_openssl_write_refused(const void *caller);
 /* A call on this SSL is the library's own: what it says of errors holds. */
 void stub_openssl_let(const SSL *ssl);
 

@@ -10,6 +10,7 @@
 #include <time.h>
 
 #include "shim/stub_guard.h"
+#include "shim/stub_locked.h"
 
 /* ---- each refusal is told once ---- */
 
@@ -132,6 +133,15 @@ void stub_openssl_let(const SSL *ssl)
     }
 }
 
+/* Is the newest entry in the queue one that put_error has made? */
+static bool entry_is_ours(const struct shim_library *library)
+{
+    __typeof__(&ERR_peek_last_error) peek = STUB_FIND(library, ERR_peek_last_error);
+    unsigned long code = peek != NULL ? peek() : 0;
+    return code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL &&
+           ERR_GET_REASON(code) == openssl_reason(library);
+}
+
 SHIM_EXPORT int SSL_get_error(const SSL *ssl, int result)
 {
     const void *caller = __builtin_return_address(0);
@@ -140,15 +150,18 @@ SHIM_EXPORT int SSL_get_error(const SSL *ssl, int result)
         library != NULL ? (__typeof__(&SSL_get_error))library->fn[SHIM_HOOK_SSL_get_error]
                         : (__typeof__(&SSL_get_error))stub_bound(SHIM_HOOK_SSL_get_error, caller);
     int error = real != NULL ? real(ssl, result) : SSL_ERROR_SSL;
-    if (error != SSL_ERROR_SYSCALL || library == NULL || ssl == NULL || ssl != refused) {
+    if (error != SSL_ERROR_SYSCALL || library == NULL || ssl == NULL) {
         return error;
+    }
+    if (ssl != refused) {
+        return entry_is_ours(library) ? SSL_ERROR_SSL : error;
     }
     /* Another SSL may have come to the same address since: ours has left an entry in the queue. */
     __typeof__(&ERR_peek_error) peek = STUB_FIND(library, ERR_peek_error);
     return peek != NULL && peek() != 0 ? SSL_ERROR_SSL : error;
 }
 
-void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)
+static void leave_entry(const struct shim_library *library)
 {
     __typeof__(&ERR_add_error_data) add_data = STUB_FIND(library, ERR_add_error_data);
     put_error(library);
@@ -157,6 +170,25 @@ void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)
     }
     /* What a name was not found in is nothing for the application's dlerror. */
     (void)dlerror();
+}
+
+void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)
+{
+    leave_entry(library);
     refused = ssl;
     errno = ECONNABORTED;
+}
+
+void stub_openssl_write_refused(const void *caller)
+{
+    int saved = errno;
+    struct shim_library *library =
+        stub_locked() ? NULL : stub_library(SHIM_HOOK_SSL_get_error, NULL, caller);
+    /* Is it libcrypto that writes? Whoever else does has no queue. */
+    __typeof__(&ERR_new) error_new = library != NULL ? STUB_FIND(library, ERR_new) : NULL;
+    if (error_new != NULL && stub_object_at((const void *)(uintptr_t)error_new) != NULL &&
+        stub_object_at((const void *)(uintptr_t)error_new) == stub_object_at(caller)) {
+        leave_entry(library);
+    }
+    errno = saved;
 }

@@ -125,14 +125,8 @@ static void run_all(const struct target *target)
     run(target, sizeof calls / sizeof *calls);
 }
 
-/* Without the last one, in which libssl calls itself. */
-static void run_outer(const struct target *target)
-{
-    run(target, sizeof calls / sizeof *calls - 1);
-}
-
 int main(int argc, char **argv)
 {
-    static const struct mode modes[] = {{"all", run_all}, {"outer", run_outer}, {NULL, NULL}};
+    static const struct mode modes[] = {{"all", run_all}, {NULL, NULL}};
     return run_mode_of(argc, argv, modes);
 }
