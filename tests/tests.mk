@@ -174,8 +174,8 @@ $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c com
 $(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
-peers: $(CLIENTS)/jump_client
-$(CLIENTS)/jump_client: $(CLIENT_DIR)/jump_client.c $(CLIENT_COMMON)
+peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
+$(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
 # It only has a TLS library, as programs have whose next step is a handshake.

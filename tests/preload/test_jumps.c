@@ -83,6 +83,75 @@ Test(jumps, wget_tries_again_a_resolver_that_is_late_opportunistic)
     check_late("ECHSHIM_MODE=opportunistic");
 }
 
+/* One attempt for each; the first jump must not cost the second one its protection. */
+#define WGET_TWO "wget -nv -O - -T 1 --tries=1 --ca-certificate=\"$CA\" " URL " " URL
+
+static void check_two(const char *seconds, unsigned accepted)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = run_stalled(world, "ECHSHIM_MODE=strict", seconds, WGET_TWO);
+    cr_assert_neq(result.exit_code, 0, "%s", result.out);
+    cr_assert_eq(sniff_packets(), 0u, "%u packets to port 53", sniff_packets());
+    world_expect_hidden(world);
+    if (accepted > 0) {
+        world_expect_accepted(world, accepted);
+    } else {
+        expect_silence(world);
+    }
+}
+
+Test(jumps, wget_goes_on_to_the_second_of_two_urls)
+{
+    check_two("1000", 0);
+}
+
+Test(jumps, wget_fetches_the_second_of_two_urls)
+{
+    check_two("1.5", 1);
+}
+
+/* ---- a jump, and the rule about downgrades ---- */
+
+/* A server that rejects and cannot prove who it is; then a jump; then an attempt with less. */
+static void check_downgrade(const char *mode)
+{
+    char command[256];
+    char configs[1200];
+    struct world *world = world_start(&(struct world_options){
+        .server_without_ech = true, .public_certificate = "public-stranger", .delay_ms = 100});
+    start_stalled(world, "1000");
+    sniff_start();
+    snprintf(configs, sizeof configs, "ECHSHIM_CONFIG_LIST=" INNER_NAME "=%s", world->configs);
+    snprintf(command, sizeof command,
+             "STALLS=other." ZONE " \"$CLIENTS/jump_downgrade\" " INNER_NAME " 443 \"$CA\" %s",
+             mode);
+    struct run_result result =
+        world_shell(world, RUN_SHIM,
+                    (char *[]){STALLED_TLS, "ECHSHIM_MODE=opportunistic", configs, NULL}, command);
+    expect_exit(&result, 0, "the last attempt was stopped");
+    cr_assert_eq(sniff_packets(), 0u, "%u packets to port 53", sniff_packets());
+    world_expect_hidden(world);
+    cr_assert_eq(world_wire_count(world, ZONE), 0u, "a name was seen");
+    cr_assert_eq(world_report_count(world, "refused"), 1u, "%s", world_read(world, "report", NULL));
+    cr_assert_eq(world_report_count(world, "plain"), 0u);
+    cr_assert_eq(world_report_count(world, "grease"), 0u);
+}
+
+#define DOWNGRADE(name, mode)                                                                      \
+    Test(jumps, no_downgrade_after_##name)                                                         \
+    {                                                                                              \
+        check_downgrade(mode);                                                                     \
+    }                                                                                              \
+    struct world
+
+DOWNGRADE(names_tls12, "openssl-names-tls12");
+DOWNGRADE(names_no_name, "openssl-names-no-name");
+DOWNGRADE(openssl_tls12, "openssl-handshake-tls12");
+DOWNGRADE(openssl_no_name, "openssl-handshake-no-name");
+DOWNGRADE(gnutls_names_tls12, "gnutls-names-tls12");
+DOWNGRADE(gnutls_tls12, "gnutls-handshake-tls12");
+DOWNGRADE(gnutls_no_name, "gnutls-handshake-no-name");
+
 /* ---- the attack ---- */
 
 static void check_attack(const char *attack, const char *mode, const char *leaves,
