@@ -80,6 +80,8 @@ enum shim_mode stub_mode_of(const char *host);
 bool stub_modes_differ(void);
 bool stub_strict_somewhere(void);
 bool stub_off(void);
+/* Is it known to be off? The settings are not read for this. */
+bool stub_known_off(void);
 
 /* ---- stub_engine.c: the engine ---- */
 

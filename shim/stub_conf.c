@@ -136,6 +136,12 @@ bool stub_off(void)
     return !settings()->on_somewhere;
 }
 
+bool stub_known_off(void)
+{
+    const struct settings *found = atomic_load_explicit(&known, memory_order_acquire);
+    return found != NULL && !found->on_somewhere;
+}
+
 void stub_each_value(enum shim_conf_key key, void (*see)(void *context, const char *value),
                      void *context)
 {

@@ -130,14 +130,15 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {
         return NULL;
     }
-    /* Only now: a preload that has just begun to start asks above, and reading takes much of libc.
-     */
-    if (stub_off()) {
-        return NULL;
-    }
     /* Another preload, to which our own function leads on, asks for the real one. */
     const struct link_map *object = stub_object_at(caller);
-    return object != NULL && stub_calls_back(object, asked.hook) ? NULL : replacement(&asked);
+    if (object != NULL && stub_calls_back(object, asked.hook)) {
+        return NULL;
+    }
+    /* Only now, and not for libc's, of which each hook asks again: a preload that has just begun to
+     * start asks above and for these, and reading takes much of a libc that it may stand before. */
+    bool is_libcs = stub_hook_family(asked.hook) == SHIM_FAMILY_LIBC;
+    return (is_libcs ? stub_known_off() : stub_off()) ? NULL : replacement(&asked);
 }
 
 void *stub_on_dlsym(struct stub_call *call)
