@@ -328,11 +328,22 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 
-# What the sanitizer's runtime itself does not do: it interposes dlopen, so that RUNPATH is its own, refuses RTLD_DEEPBIND, keeps
-# freed memory, leaves the child of a fork its allocator's locks as they were, takes the frames that a cancelled thread left for
-# frames in use, starts in no second namespace and behind no other dlsym, and finds no __cxa_throw in a program of C that opens
-# libraries of C++. Why a full disk costs the look-up there is not known yet (#11).
-PRELOAD_FILTER ?= $(if $(SANITIZE),!(loader|soak|*jumps|interposers|namespaces)/!(*endurance|*fork*|qt6*|*full_disk*))
+# What the address sanitizer's runtime itself does not do, each seen in a backtrace or with no shim in the program:
+# a child of a fork gets the locks of its allocator as another thread had them, and waits for ever (gcc's before 14);
+UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
+# so does a program that leaves malloc by a jump out of a signal handler;
+UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo
+# the frames that a cancelled thread has left are still in use to it;
+UNSANITIZED += gnutls_jumps/thread_is_cancelled*
+# it calls dlopen itself, so that RUNPATH is its own, not the program's, and it refuses RTLD_DEEPBIND;
+UNSANITIZED += loader/plugin* loader/dlerror_is_silent_after_success loader/probing_for_functions_changes_nothing
+UNSANITIZED += interposers/a_deep_binding_plugin_*
+# it does not start in a second namespace, since it is not the first library of it;
+UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespaces/openssl
+# it finds no __cxa_throw in a program of C that opens libraries of C++.
+UNSANITIZED += real/qt6*
+empty :=
+PRELOAD_FILTER ?= $(if $(SANITIZE),!($(subst $(empty) ,|,$(strip $(UNSANITIZED)))))
 # All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects. Where a baseline_* test
 # fails too, the failure says nothing about the shim.
 .PHONY: check-preload

@@ -17,9 +17,9 @@ TestSuite(limits, .fini = world_end, .timeout = 120);
 #define GUEST(text)                                                                                \
     "cat >guest.py <<'END'\n"                                                                      \
     "import os, resource, socket, ssl, sys, threading, time, urllib.request as r\n"                \
-    "def fetch():\n"                                                                               \
+    "def fetch(url='" URL "'):\n"                                                                  \
     "    try:\n"                                                                                   \
-    "        return r.urlopen('" URL "').read().decode()\n"                                        \
+    "        return r.urlopen(url).read().decode()\n"                                              \
     "    except OSError as e:\n"                                                                   \
     "        return 'failed ' + str(e)\n" text "END\n/usr/bin/python3 guest.py"
 
@@ -81,7 +81,9 @@ static void check_failure_meanwhile(const char *shake)
                    "print('fast:', fetch())\n"
                    "peer.settimeout(10)\n"
                    "got = peer.recv(4096)\n"
-                   "print('leaked' if b'" INNER_NAME "' in got else 'kept', len(got))\n"),
+                   "print('leaked' if b'" INNER_NAME "' in got else 'kept', len(got))\n"
+                   "peer.close()\n"
+                   "slow.join(20)\n"),
              shake);
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_PORTS=443,8443"), command);
@@ -93,8 +95,9 @@ static void check_failure_meanwhile(const char *shake)
 /* In one process. */
 Test(limits, an_attempt_fails_while_another_thread_looks_up)
 {
-    check_failure_meanwhile("threading.Thread(target=lambda: r.urlopen('https://" INNER_NAME
-                            ":8443/'), daemon=True)\n"
+    /* Its error is caught, and its end awaited: the end of the interpreter would cut it off. */
+    check_failure_meanwhile("threading.Thread(target=fetch, args=('https://" INNER_NAME
+                            ":8443/',), daemon=True)\n"
                             "slow.start()");
 }
 
