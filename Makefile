@@ -49,8 +49,8 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
-STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard hello_inner journal report socket_identity image reach stub_preload \
-    stub_real stub_symbol stub_memory stub_path stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_read stub_guard_follow \
+STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard hello_inner journal report socket_identity image reach stub_preload stub_gnutls \
+    stub_real stub_symbol stub_memory stub_path stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_ports stub_guard_read stub_guard_follow \
     stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
     stub_exec stub_tunnel stub_conf conf conf_parse conf_load conf_inherited))
 STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c

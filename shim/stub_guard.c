@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "shim/own_ech.h"
-#include "shim/ports.h"
 #include "shim/proxy_request.h"
 #include "shim/socket_identity.h"
 #include "shim/stub_connections.h"
@@ -17,27 +16,6 @@
 enum { PLAIN_DNS_PORT = 53 };
 
 _Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
-
-/* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
-static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];
-
-static bool watch_port(void *context, uint16_t port)
-{
-    (void)context;
-    atomic_fetch_or_explicit(&watched[port / 64], UINT64_C(1) << port % 64, memory_order_relaxed);
-    return true;
-}
-
-static void see_ports(void *context, const char *list)
-{
-    /* A part that cannot be read is a problem that the engine tells of. */
-    (void)shim_ports_parse(list, watch_port, context);
-}
-
-bool stub_port_watched(uint16_t port)
-{
-    return (atomic_load_explicit(&watched[port / 64], memory_order_relaxed) >> port % 64 & 1) != 0;
-}
 
 /*
  * Reads the settings. The constructor does it for nearly every process; a write before that (of
@@ -50,7 +28,7 @@ static void settle(void)
         return; /* a write of what we read them with: it cannot be judged yet */
     }
     bool told = stub_tell_settle();
-    stub_each_value(SHIM_CONF_PORTS, see_ports, NULL);
+    stub_ports_settle();
     if (stub_strict_somewhere()) {
         mode = STUB_GUARD_STRICT | (stub_names_protected() ? STUB_GUARD_NAMES : 0);
     }

@@ -158,6 +158,10 @@ void stub_progress_close(uint64_t socket);
 bool stub_tell_once(uint64_t socket);
 void stub_permit(int fd);
 
+/* ---- stub_guard_ports.c ---- */
+
+/* Reads which ports the settings name, for any host. */
+void stub_ports_settle(void);
 /* Is the port one of those that are watched? Async-signal-safe. */
 bool stub_port_watched(uint16_t port);
 

@@ -27,7 +27,7 @@ TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-fie
 # The pure parts of shim/ are tested like ech/ and dns/: by linkage.
 UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c hello_inner.c journal.c socket_identity.c \
                      address.c downgrade.c route.c \
-                     stub_guard.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
+                     stub_guard.c stub_guard_ports.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
 UNIT_SHIM_SRC += shim/table.c shim/config_list.c shim/settings_list.c
 UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c shim/stack_switch.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
 UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c shim/stub_symbol.c

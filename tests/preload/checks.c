@@ -245,3 +245,16 @@ void start_hostile_server(struct world *world, const char *how)
                           NULL};
     world_spawn(world, "hostile", "listening", argv);
 }
+
+unsigned expect_each(const struct run_result *result, const char *word)
+{
+    unsigned count = 0;
+    expect_exit(result, 0, NULL);
+    for (char *line = strtok(result->out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        const char *blank = strchr(line, ' ');
+        cr_assert(blank != NULL && strcmp(blank + 1, word) == 0, "%s, and not %s", line, word);
+        count++;
+    }
+    cr_assert_gt(count, 0);
+    return count;
+}

@@ -46,6 +46,10 @@ void expect_report(struct world *world, unsigned count, const char *outcome, con
 /* A text, number or null of the first report line. */
 void expect_report_text(struct world *world, const char *key, const char *value);
 
+/* Each line of the output, a way and how it went, says `word`. Gives their number, which is not 0.
+ */
+unsigned expect_each(const struct run_result *result, const char *word);
+
 /* Waits until the server has seen the end of every connection that the relay took, so that all of
  * their octets are recorded; then gives their number. */
 unsigned connections_ended(struct world *world);

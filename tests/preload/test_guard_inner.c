@@ -20,26 +20,13 @@ static const char *const commands[] = {
     "\"$CLIENTS/guard_inner\" 127.0.0.1 443 " INNER_NAME " 1500",
 };
 
-/* Every way ended like this. */
-static void all_are(const struct run_result *result, const char *word)
-{
-    unsigned count = 0;
-    expect_exit(result, 0, NULL);
-    for (char *line = strtok(result->out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        const char *blank = strchr(line, ' ');
-        cr_assert(blank != NULL && strcmp(blank + 1, word) == 0, "%s, and not %s", line, word);
-        count++;
-    }
-    cr_assert_eq(count, WAYS);
-}
-
 static void check(const char *mode, const char *report, const char *word)
 {
     struct world *world = world_start(NULL);
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         struct run_result result = world_shell(
             world, RUN_SHIM, (char *[]){(char *)mode, (char *)report, NULL}, commands[i]);
-        all_are(&result, word);
+        cr_assert_eq(expect_each(&result, word), WAYS);
     }
     if (report == NULL && strcmp(word, "refused") == 0) {
         cr_assert_eq(world_report_count(world, "refused"), 2u * WAYS);
@@ -59,7 +46,7 @@ static void check_reasons(const char *mode)
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){(char *)mode, NULL}, commands[0]);
-    all_are(&result, "refused");
+    cr_assert_eq(expect_each(&result, "refused"), WAYS);
     unsigned count = 0;
     for (const char *at = world_read(world, "report", NULL); (at = strstr(at, REASON)) != NULL;
          at++) {
@@ -103,5 +90,5 @@ Test(baseline_guard_inner, all)
 {
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_PLAIN, NULL, commands[0]);
-    all_are(&result, "sent");
+    cr_assert_eq(expect_each(&result, "sent"), WAYS);
 }

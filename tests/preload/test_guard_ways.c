@@ -11,26 +11,12 @@ TestSuite(baseline_guard_ways, .fini = world_end, .timeout = 120);
 
 #define WAYS "\"$CLIENTS/guard_ways\" 127.0.0.1 443 " INNER_NAME
 
-/* Every way ended like this; gives how many there were. */
-static unsigned all_are(const struct run_result *result, const char *word)
-{
-    unsigned count = 0;
-    expect_exit(result, 0, NULL);
-    for (char *line = strtok(result->out, "\n"); line != NULL; line = strtok(NULL, "\n")) {
-        const char *blank = strchr(line, ' ');
-        cr_assert(blank != NULL && strcmp(blank + 1, word) == 0, "%s, and not %s", line, word);
-        count++;
-    }
-    cr_assert_gt(count, 30);
-    return count;
-}
-
 static void check_stopped(const char *setting)
 {
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL}, WAYS);
-    unsigned ways = all_are(&result, "refused");
+    unsigned ways = expect_each(&result, "refused");
     (void)connections_ended(world);
     world_expect_hidden(world);
     cr_assert_geq(world_report_count(world, "refused"), ways);
@@ -48,7 +34,7 @@ Test(guard_ways, strict_without_a_report)
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(
         world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", "ECHSHIM_REPORT=", NULL}, WAYS);
-    (void)all_are(&result, "refused");
+    (void)expect_each(&result, "refused");
     world_expect_hidden(world);
 }
 
@@ -59,7 +45,7 @@ Test(guard_ways, strict_host)
     const char *setting = conf_setting(world, "[host \"" INNER_NAME "\"]\nmode = strict\n");
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL},
                                            WAYS " | grep -v like-ssl-2");
-    (void)all_are(&result, "refused");
+    (void)expect_each(&result, "refused");
     (void)connections_ended(world);
     world_expect_hidden(world);
 }
@@ -69,7 +55,7 @@ Test(guard_ways, opportunistic)
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", NULL}, WAYS);
-    unsigned ways = all_are(&result, "sent");
+    unsigned ways = expect_each(&result, "sent");
     cr_assert_geq(world_report_count(world, "plain"), ways);
 }
 
@@ -86,7 +72,7 @@ Test(baseline_guard_ways, all)
 {
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_PLAIN, NULL, WAYS);
-    (void)all_are(&result, "sent");
+    (void)expect_each(&result, "sent");
 }
 
 /* ---- TLS whose way out is not seen ---- */
