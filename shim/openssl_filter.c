@@ -10,7 +10,11 @@
 #include "shim/object_table.h"
 #include "shim/openssl.h"
 
-enum { CHUNK = 1024, RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY };
+enum {
+    CHUNK = 1024,
+    RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY,
+    SET_KTLS = 72, /* libssl's own: openssl/bio.h has it in a comment */
+};
 
 /* Before the exchange is made and after it is drained the filter is not there. */
 static bool transparent(const struct openssl_connection *connection)
@@ -235,6 +239,8 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     case BIO_CTRL_POP:
     case BIO_CTRL_DUP:
         return 0;
+    case SET_KTLS:
+        return 0; /* the kernel would count records from here on, past what the exchange holds */
     case BIO_CTRL_PENDING:
         held = transparent(connection)
                    ? 0

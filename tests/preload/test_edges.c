@@ -10,6 +10,8 @@
 
 TestSuite(edges, .fini = world_end, .timeout = 180);
 TestSuite(valgrind, .fini = world_end, .timeout = 180);
+TestSuite(kernel, .fini = world_end, .timeout = 120);
+TestSuite(baseline_kernel, .fini = world_end, .timeout = 120);
 
 #define WELL "all is well"
 
@@ -285,4 +287,27 @@ Test(valgrind, openssl_pushed_midway)
 Test(valgrind, openssl_pushed_again)
 {
     check_by_valgrind(OWN_OPENSSL("pushed-again"), 1);
+}
+
+/* ---- TLS in the kernel ---- */
+
+static void check_kernel(enum run_mode mode, const char *says)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, mode, NULL, OWN_OPENSSL("kernel"));
+    expect_exit(&result, 0, says);
+    if (mode == RUN_SHIM) {
+        world_expect_accepted(world, 2);
+    }
+}
+
+/* It would begin in the midst of what the exchange holds. */
+Test(kernel, has_no_part_in_a_connection_with_ech)
+{
+    check_kernel(RUN_SHIM, "the kernel was asked: no");
+}
+
+Test(baseline_kernel, is_asked)
+{
+    check_kernel(RUN_PLAIN, "the kernel was asked: yes");
 }

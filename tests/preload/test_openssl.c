@@ -62,6 +62,7 @@ MATRIX(openssl, late_again, 2, WELL, CLIENT("late-again"));
 /* Transports that come, go and are changed within the handshake. */
 MATRIX(openssl, pushed_midway, 1, WELL, CLIENT("pushed-midway"));
 MATRIX(openssl, pushed_again, 1, WELL, CLIENT("pushed-again"));
+MATRIX(openssl, kernel, 2, WELL, CLIENT("kernel"));
 MATRIX(openssl, late_descriptor, 1, WELL, CLIENT("late-descriptor"));
 MATRIX(openssl, late_bio, 1, WELL, CLIENT("late-bio"));
 MATRIX(openssl, late_halves, 1, WELL, CLIENT("late-halves"));

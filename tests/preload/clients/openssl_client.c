@@ -412,6 +412,7 @@ int main(int argc, char **argv)
         {"late-again", run_late_again},
         {"pushed-midway", run_pushed_midway},
         {"pushed-again", run_pushed_again},
+        {"kernel", run_kernel},
         {"late-descriptor", run_late_descriptor},
         {"late-bio", run_late_bio},
         {"late-halves", run_late_halves},

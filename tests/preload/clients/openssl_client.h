@@ -30,6 +30,7 @@ struct own_bio {
     size_t write_max;
     bool stutter;
     bool said_retry;
+    bool asked_for_kernel; /* to do TLS from here on */
 };
 BIO *make_own_bio(struct own_bio *own);
 
@@ -85,6 +86,8 @@ void run_late_again(const struct target *target);
 /* openssl_midway.c */
 void run_pushed_midway(const struct target *target);
 void run_pushed_again(const struct target *target);
+/* SSL_OP_ENABLE_KTLS: prints whether libssl asked the transport for it. */
+void run_kernel(const struct target *target);
 void run_late_descriptor(const struct target *target);
 void run_late_bio(const struct target *target);
 void run_late_halves(const struct target *target);

@@ -138,6 +138,8 @@ static int own_write(BIO *bio, const char *data, size_t len, size_t *done)
     return put > 0;
 }
 
+enum { SET_KTLS = 72 }; /* openssl/bio.h has it in a comment */
+
 static long own_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     (void)number;
@@ -146,6 +148,7 @@ static long own_ctrl(BIO *bio, int command, long number, void *pointer)
         *(int *)pointer = own->fd;
         return own->fd;
     }
+    own->asked_for_kernel = own->asked_for_kernel || command == SET_KTLS;
     return command == BIO_CTRL_FLUSH;
 }
 

@@ -3,6 +3,7 @@
 #include "openssl_client.h"
 
 #include <openssl/err.h>
+#include <stdio.h>
 #include <unistd.h>
 
 struct midway {
@@ -98,6 +99,38 @@ void run_pushed_again(const struct target *target)
     finish(&midway, target);
     BIO_free_all(bio);
     end(&midway);
+}
+
+/* ---- TLS in the kernel ---- */
+
+static void enable(const struct midway *midway)
+{
+#ifdef SSL_OP_ENABLE_KTLS
+    (void)SSL_set_options(midway->ssl, SSL_OP_ENABLE_KTLS);
+#else
+    (void)midway;
+#endif
+}
+
+/* Over a socket, where the kernel may take it on, and over a transport that says no. */
+void run_kernel(const struct target *target)
+{
+    enum { CHUNK = 1 << 14 };
+    struct midway midway = start(target);
+    enable(&midway);
+    SSL_set_fd(midway.ssl, midway.fd);
+    finish(&midway, target);
+    SSL_free(midway.ssl);
+    end(&midway);
+    midway = start(target);
+    enable(&midway);
+    struct own_bio own = {.fd = midway.fd, .read_max = CHUNK, .write_max = CHUNK};
+    BIO *transport = make_own_bio(&own);
+    SSL_set_bio(midway.ssl, transport, transport);
+    finish(&midway, target);
+    SSL_free(midway.ssl);
+    end(&midway);
+    printf("the kernel was asked: %s\n", own.asked_for_kernel ? "yes" : "no");
 }
 
 /* ---- no transport until the handshake has begun ---- */
