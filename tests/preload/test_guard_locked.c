@@ -190,12 +190,27 @@ Test(guard_locked, apt)
     }
 }
 
-/* It locks itself in before its first look-up: nothing can be asked, and strict refuses. */
+/* It locks itself in before its first look-up: nothing can be asked, and strict refuses. Only its
+ * own error tells of that, for a line of the report takes a system call (docs/security.md). */
 Test(guard_locked, apt_strict)
 {
     struct world *world = world_start(NULL);
     struct run_result result = fetch_by_apt(world, RUN_SHIM, (char *[]){STRICT, NULL});
     cr_assert_null(strstr(result.out, "status 0"));
+    cr_assert_not_null(strstr(result.out, "Could not handshake"), "%s", result.out);
+    (void)connections_ended(world);
+    world_expect_hidden(world);
+    cr_assert_str_eq(world_read(world, "report", NULL), "");
+}
+
+/* The engine, which could use it, is not there yet when apt locks itself in. */
+Test(guard_locked, apt_strict_with_a_config)
+{
+    struct world *world = world_start(NULL);
+    char setting[1200];
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=%s", world->configs);
+    struct run_result result = fetch_by_apt(world, RUN_SHIM, (char *[]){STRICT, setting, NULL});
+    cr_assert_not_null(strstr(result.out, "Could not handshake"), "%s", result.out);
     (void)connections_ended(world);
     world_expect_hidden(world);
 }
