@@ -329,7 +329,7 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
 	$(CC) $(PRELOAD_CFLAGS) -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 
 # What the address sanitizer's runtime itself does not do, each seen in a backtrace or with no shim in the program:
-# a child of a fork gets the locks of its allocator as another thread had them, and waits for ever (gcc's before 14);
+# a child of a fork gets the locks of its allocator as another thread had them, and waits for ever (gcc 12);
 UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
 # so does a program that leaves malloc by a jump out of a signal handler;
 UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo
