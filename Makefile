@@ -20,7 +20,7 @@ Q := $(if $(V),,@)
 FUZZ_SECS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 # What check, lint and demo install missing packages with; SETUP=: installs nothing.
-SETUP ?= tools/setup.sh
+SETUP ?= tools/scripts/setup.sh
 # Passed on to a make within a make, unless whoever called has chosen a number already.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
@@ -49,27 +49,33 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
 # ---- what is built of what ----
-STUB_SRC := $(addprefix shim/,$(addsuffix .c,mode ports hello_guard hello_inner journal report socket_identity image reach stub_preload stub_gnutls \
-    stub_real stub_symbol stub_memory stub_path stub_dlsym stub_connections stub_connection_table stub_marks stub_company stub_engine stub_write stub_write_more stub_syscall stub_guard stub_guard_ports stub_guard_read stub_guard_follow \
-    stub_guard_table stub_guard_tell stub_table stub_locked stub_output output stub_launched \
-    stub_exec stub_tunnel stub_conf conf conf_parse conf_load conf_inherited))
-STUB_SRC += shim/stub_names.c shim/names_wanted.c shim/proxy_request.c shim/address.c shim/stub_openssl.c shim/hold.c
-STUB_SRC += shim/stub_own_ech.c shim/own_ech.c
-STUB_SRC := $(filter $(wildcard shim/*.c),$(STUB_SRC)) dns/host_name.c
-STUB_SRC += shim/stub_resolv.c
-MODULE_SRC := shim/names_module.c
-# What reads the configuration files. inih is linked into it, and seen by nobody: the program may have one of its own.
-CONF_SRC := dns/host_name.c shim/conf.c shim/conf_parse.c shim/conf_load.c shim/conf_inherited.c
-CONF_LIBS := -l:libinih.a
-ENGINE_ONLY_SRC := $(filter-out shim/stub_%.c shim/output.c shim/proxy_request.c shim/conf_%.c $(MODULE_SRC),$(wildcard shim/*.c))
+# A folder is a link unit: its sources are all that lie in it. Four of them are archives, from which tools and tests take
+# what they need. The stub is no archive, for nobody would ask for its constructor.
 ECH_SRC := $(wildcard ech/*.c)
-DNS_SRC := $(wildcard dns/*.c)
-ENGINE_SRC := $(ENGINE_ONLY_SRC) $(ECH_SRC) $(DNS_SRC)
+DNS_SRC := $(wildcard dns/*.c dns/*/*.c)
+COMMON_SRC := $(wildcard shim/common/*.c)
+ENGINE_SRC := $(wildcard shim/engine/*.c shim/engine/*/*.c)
+STUB_SRC := $(wildcard shim/stub/*.c)
+MODULE_SRC := $(wildcard shim/nss/*.c)
+# What asks whom, from above to below.
+ARCHIVES := $(addprefix $(BUILD)/,engine.a common.a dns.a ech.a)
+# inih reads the configuration files. It is linked into ours, and seen by nobody: the program may have one of its own.
+CONF_LIBS := -l:libinih.a
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-# The sanitizer's own start calls dlsym, which is the stub's: it must run before there is a shadow memory. valgrind sees it.
-$(call obj,$(STUB_SRC) $(MODULE_SRC)) $(BUILD)/libechshim.so $(BUILD)/libnss_echshim.so.2: SANFLAGS :=
+# The sanitizer's own start calls dlsym, which is the stub's: what is in the stub must run before there is a shadow memory.
+# valgrind sees it.
+$(call obj,$(STUB_SRC) $(MODULE_SRC) $(COMMON_SRC) dns/host_name.c): SANFLAGS :=
+$(BUILD)/libechshim.so $(BUILD)/libnss_echshim.so.2: private SANFLAGS :=
+
+$(BUILD)/ech.a: $(call obj,$(ECH_SRC))
+$(BUILD)/dns.a: $(call obj,$(DNS_SRC))
+$(BUILD)/common.a: $(call obj,$(COMMON_SRC))
+$(BUILD)/engine.a: $(call obj,$(ENGINE_SRC))
+$(BUILD)/%.a:
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 # The last one's name is the C library's choice.
 LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_echshim.so.2)
@@ -77,7 +83,7 @@ LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_ec
 .PHONY: all
 all: $(LIBS_BUILT) tools man completions
 ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
-$(warning not all of $(PKGS) are here; on Debian: tools/setup.sh build)
+$(warning not all of $(PKGS) are here; on Debian: tools/scripts/setup.sh build)
 endif
 
 # The folder to look for the engine in, if it does not lie beside the stub. It is part of the code, so another LIBDIR makes
@@ -85,29 +91,31 @@ endif
 $(BUILD)/libdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
-$(BUILD)/shim/stub_engine.o: $(BUILD)/libdir
-$(BUILD)/shim/stub_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
+$(BUILD)/shim/stub/load_engine.o: $(BUILD)/libdir
+$(BUILD)/shim/stub/load_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 .PHONY: FORCE
 FORCE:
 
 # -Bsymbolic-functions: its own functions stay its own, whatever the program exports.
 # An anonymous version node: with a named one the hooks would not satisfy SSL_CTX_new@OPENSSL_3.0.0.
-$(BUILD)/exports.map: shim/hooks.def
+$(BUILD)/exports.map: shim/common/hooks.def
 	@mkdir -p $(@D)
 	$(Q){ echo '{ global:'; sed -n 's/^HOOK(\([A-Za-z0-9_]*\),.*/    \1;/p' $<; echo 'local: *; };'; } > $@
 
-$(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/exports.map
+$(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/common.a $(BUILD)/dns.a $(BUILD)/exports.map
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ $(call obj,$(STUB_SRC)) $(CONF_LIBS) -ldl
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ \
+	    $(filter %.o %.a,$^) $(CONF_LIBS) -ldl
 
-$(BUILD)/libechshim-engine.so: $(call obj,$(ENGINE_SRC)) shim/engine.map
+# Its one entry asks for everything else.
+$(BUILD)/libechshim-engine.so: $(ARCHIVES) shim/engine/engine.map
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine.map -o $@ \
-	    $(call obj,$(ENGINE_SRC)) $(PKG_LIBS) -ldl
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine/engine.map -o $@ \
+	    -Wl,-u,shim_engine_start $(ARCHIVES) $(PKG_LIBS) -ldl
 
-$(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/names_module.map
+$(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/nss/module.map
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,$(@F) -Wl,--version-script=shim/names_module.map -o $@ $(call obj,$(MODULE_SRC))
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,$(@F) -Wl,--version-script=shim/nss/module.map -o $@ $(call obj,$(MODULE_SRC))
 
 $(BUILD)/%.o: %.c
 	@mkdir -p $(@D)

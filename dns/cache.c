@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/answer_code.h"
 #include "dns/cache_folder.h"
+#include "dns/stored_answer.h"
 
 enum { NETWORK_US = 1000000 /* a change of network is seen within a second */ };
 

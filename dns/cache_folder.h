@@ -2,7 +2,7 @@
 /*
  * Answers in a folder that the processes of one user share (ECHSHIM_CACHE). There are no locks:
  * an entry is a file, written whole under another name and then renamed, and what is read may be
- * anything (dns/answer_code.h).
+ * anything (dns/stored_answer.h).
  *
  * A key has a set of files to be in, by its digest: "000.0" to "3ff.3". So the number of files is
  * bounded without counting them, and no name of a host is the name of a file. A new answer takes
@@ -22,7 +22,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "dns/answer_code.h"
+#include "dns/stored_answer.h"
 #include "ech/status.h"
 
 enum {

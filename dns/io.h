@@ -17,7 +17,8 @@
  * Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking. One
  * of a look-up under way outlives calls, in a process that may close every descriptor that it does
  * not know of and is given the number again, or forks: so who hosts us lets a call on a socket that
- * is no more what was opened, or is not of this process, fail with EBADF (shim/own_socket.h).
+ * is no more what was opened, or is not of this process, fail with EBADF
+ * (shim/engine/sockets/own_socket.h).
  */
 struct dns_io {
     int (*socket)(int domain, int type, int protocol);

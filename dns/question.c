@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/asking.h"
+#include "dns/question.h"
 
 #include <errno.h>
 #include <stdlib.h>

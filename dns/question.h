@@ -2,16 +2,16 @@
 /*
  * One question on its way, by whichever transport. Nothing waits but dns_asking_wait.
  */
-#ifndef DNS_ASKING_H
-#define DNS_ASKING_H
+#ifndef DNS_QUESTION_H
+#define DNS_QUESTION_H
 
-#include "dns/channel.h"
+#include "dns/encrypted/channel.h"
 #include "dns/lookup.h"
 #include "dns/transport_plain.h"
 
 enum { DNS_ASKING_MAX = 2 }; /* that one wait is for: A and AAAA */
 
-/* Its fields are dns/asking.c's, but for x. */
+/* Its fields are dns/question.c's, but for x. */
 struct dns_asking {
     const struct dns_io *io;
     struct dns_channel *channel; /* NULL: plain */

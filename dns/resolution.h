@@ -7,8 +7,8 @@
 #ifndef DNS_RESOLUTION_H
 #define DNS_RESOLUTION_H
 
-#include "dns/asking.h"
 #include "dns/lookup.h"
+#include "dns/question.h"
 
 /* Who is asked, for all resolutions of one look-up. */
 struct dns_resolution_source {

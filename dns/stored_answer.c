@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/answer_code.h"
+#include "dns/stored_answer.h"
 
 #include <ldns/sha2.h>
 #include <stdlib.h>

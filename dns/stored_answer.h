@@ -13,8 +13,8 @@
  *
  * Numbers are big-endian, names as on the wire of the DNS, reasons the words of dns_reason_name.
  */
-#ifndef DNS_ANSWER_CODE_H
-#define DNS_ANSWER_CODE_H
+#ifndef DNS_STORED_ANSWER_H
+#define DNS_STORED_ANSWER_H
 
 #include <stdbool.h>
 #include <stdint.h>

@@ -14,8 +14,8 @@ check:
 
 .PHONY: check-layers
 check-layers: $(LIBS_BUILT)
-	tools/check-includes
-	tools/check-exports $(BUILD)
+	tools/scripts/check-includes
+	tools/scripts/check-exports $(BUILD)
 
 # Of the runner's own; matters with SANITIZE=address alone.
 CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
@@ -24,15 +24,9 @@ CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
-# The pure parts of shim/ are tested like ech/ and dns/: by linkage.
-UNIT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c image.c reach.c hello_guard.c hello_inner.c journal.c socket_identity.c \
-                     address.c downgrade.c route.c \
-                     stub_guard.c stub_guard_ports.c stub_guard_read.c stub_guard_follow.c stub_guard_table.c stub_table.c stub_locked.c stub_guard_tell.c stub_output.c output.c stub_tunnel.c stub_connections.c stub_connection_table.c stub_marks.c proxy_request.c proxy_environment.c settings.c settings_host.c conf.c conf_parse.c conf_load.c conf_inherited.c policy.c report.c verify.c epoll_copy.c kept.c own_socket.c))
-UNIT_SHIM_SRC += shim/table.c shim/config_list.c shim/settings_list.c
-UNIT_SHIM_SRC += shim/ahead.c shim/asked.c shim/hold.c shim/section.c shim/stack_switch.c $(addprefix shim/names_,search.c services.c pack.c steer.c wanted.c)
-UNIT_SHIM_SRC += shim/object_table.c shim/own_ech.c shim/stub_symbol.c
-# So are those of the tools.
-UNIT_TOOLS_SRC := tools/elf_needed.c tools/tls_marks.c
+# The stub without what goes by the program's names (hooks_*): tests take of it what they need, by linkage as of the archives.
+$(BUILD)/stub.a: $(filter-out $(BUILD)/shim/stub/hooks_%,$(call obj,$(STUB_SRC)))
+TESTED := $(BUILD)/stub.a $(ARCHIVES)
 UNIT_SRC := $(wildcard tests/unit/*.c)
 
 $(BUILD)/tests/%.o: tests/%.c
@@ -42,26 +36,26 @@ $(BUILD)/tests/%.o: tests/%.c
 
 # The stub's memory under other names, for the test needs its own.
 STUB_MEMORY_NAMES := malloc calloc realloc reallocarray free strdup strndup
-$(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub_memory.o
+$(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
 	objcopy $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
 
-$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC) $(ECH_SRC) $(DNS_SRC) $(UNIT_SHIM_SRC) $(UNIT_TOOLS_SRC))
+$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/tools.a $(TESTED)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
 # ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
-FAULT_WRAP := $(addprefix -Wl$(comma)--wrap=,malloc calloc realloc reallocarray strdup strndup free)
-FAULT_SHIM_SRC := $(filter $(wildcard shim/*.c),$(addprefix shim/,mode.c ports.c address.c table.c downgrade.c settings.c settings_host.c conf.c conf_parse.c verify.c kept.c))
-FAULT_SHIM_SRC += shim/config_list.c shim/settings_list.c shim/section.c shim/stack_switch.c shim/hold.c shim/names_wanted.c shim/own_socket.c shim/socket_identity.c
-FAULT_RIG_SRC := $(addprefix tests/unit/,certificates.c dns_messages.c exchange_rig.c hello_tools.c hellos.c stored_answers.c tls13_server.c tls_responder.c vectors.c)
+FAULT_NAMES := malloc calloc realloc reallocarray strdup strndup free
+FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(ARCHIVES))
+# What the tests make their input with.
+UNIT_RIG := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
+$(BUILD)/tests/unit/rig.a: $(UNIT_RIG)
 
-$(BUILD)/tests/faults/wrapped.o: $(call obj,$(ECH_SRC) $(DNS_SRC) $(FAULT_SHIM_SRC))
+$(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
 	@mkdir -p $(@D)
-	@echo "LD $@"
-	$(Q)$(CC) -r -nostdlib $(FAULT_WRAP) -o $@ $^
+	$(Q)objcopy $(foreach name,$(FAULT_NAMES),--redefine-sym $(name)=__wrap_$(name)) $< $@
 
-$(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c) $(FAULT_RIG_SRC)) $(BUILD)/tests/faults/wrapped.o
+$(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c)) $(BUILD)/tests/unit/rig.a $(FAULT_ARCHIVES)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
@@ -254,8 +248,7 @@ check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
 	$(BUILD)/thread-tests
 
 # ---- tools: each is run as a user would, and what it prints is looked at ----
-$(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c) $(addprefix tests/unit/,dns_messages.c dns_responder.c vectors.c) \
-                         $(ECH_SRC) $(DNS_SRC))
+$(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c)) $(BUILD)/tests/unit/rig.a $(ARCHIVES)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
@@ -356,11 +349,10 @@ check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
 # The stub's tables once more, for its objects are never sanitized.
-THREAD_SRC := tests/threads/threads.c $(addprefix shim/,stub_guard_table.c stub_table.c stub_locked.c socket_identity.c)
-THREAD_OBJ := $(call obj,$(ECH_SRC) $(DNS_SRC) $(filter-out shim/stub_%.c $(THREAD_SRC),$(UNIT_SHIM_SRC)))
-$(BUILD)/thread-tests: $(THREAD_SRC) $(THREAD_OBJ) $(wildcard shim/*.h)
+THREAD_SRC := tests/threads/threads.c $(addprefix shim/stub/,guard_table.c table.c locked.c) shim/common/socket_identity.c
+$(BUILD)/thread-tests: $(THREAD_SRC) $(ARCHIVES) $(wildcard shim/stub/*.h shim/common/*.h)
 	@echo "LD $@"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CONF_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CONF_LIBS)
 
 # Eight threads under ThreadSanitizer: what they share, and handshakes of every outcome at the same time. Not all that has threads:
 # with the sanitizer's runtime alone in front of gnutls/threads, p11-kit waits in its destructor for a lock of glibc's that nobody
@@ -402,7 +394,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 # Every row of the specifications has its tests: docs/conformance.md.
 .PHONY: check-conformance
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
-	tools/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
+	tools/scripts/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
 check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
 
@@ -414,7 +406,7 @@ check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 # ---- the demonstration: the same world, shown instead of judged ----
 DEMO := build/demo
 DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/,world.c world_run.c) \
-            $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/say.c
+            $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/common/say.c
 
 $(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
 	@mkdir -p $(@D)
@@ -458,16 +450,25 @@ FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_OBJ := $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(ECH_SRC) $(DNS_SRC) shim/hello_guard.c shim/hello_inner.c shim/proxy_request.c shim/image.c shim/conf.c shim/conf_parse.c $(UNIT_TOOLS_SRC))
+# The same archives, in that build.
+fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
+FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a tools.a engine.a common.a dns.a ech.a)
+FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
+$(FUZZ_BUILD)/stub.a: $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)))
+$(FUZZ_BUILD)/tools.a: $(call fuzz_obj,$(wildcard tools/common/*.c))
+$(FUZZ_BUILD)/engine.a: $(call fuzz_obj,$(ENGINE_SRC))
+$(FUZZ_BUILD)/common.a: $(call fuzz_obj,$(COMMON_SRC))
+$(FUZZ_BUILD)/dns.a: $(call fuzz_obj,$(DNS_SRC))
+$(FUZZ_BUILD)/ech.a: $(call fuzz_obj,$(ECH_SRC))
 
 $(FUZZ_BUILD)/%.o: %.c
 	@mkdir -p $(@D)
 	@echo "CC $@"
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
 
-$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_OBJ)
+$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_ARCHIVES)
 	@echo "LD $@"
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_OBJ) $(PKG_LIBS) $(CONF_LIBS)
+	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_ARCHIVES) $(PKG_LIBS) $(CONF_LIBS)
 
 # Kept for the next run, though nothing but a pattern asks for them.
 .SECONDARY: $(FUZZ_OBJ)

@@ -3,7 +3,7 @@
 
 LINT_DIRS := ech dns shim
 FORMATTED := $(sort $(shell find $(LINT_DIRS) tests tools -name '*.[ch]'))
-TIDY_SRC := $(sort $(wildcard $(addsuffix /*.c,$(LINT_DIRS) tools)))
+TIDY_SRC := $(sort $(shell find $(LINT_DIRS) tools -name '*.c'))
 TIDY_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DSHIM_LIBDIR=\"\" -DECHSHIM_VERSION=\"\" $(PKG_CFLAGS)
 # Tests are left out of cppcheck where they are Criterion's macros more than C.
 CPPCHECK_SRC := $(LINT_DIRS) tools tests/peers tests/preload/clients tests/demo
@@ -22,20 +22,20 @@ lint-format:
 	@clang-format --dry-run -Werror $(FORMATTED)
 
 lint-files:
-	tools/check-files
+	tools/scripts/check-files
 
 lint-words:
-	tools/check-words
+	tools/scripts/check-words
 
 lint-manuals: tools
-	tools/check-manuals $(BUILD)
+	tools/scripts/check-manuals $(BUILD)
 
 # What is made of something else, and kept in the tree.
 lint-docs:
-	tools/check-links
-	tools/fill-readme --check
+	tools/scripts/check-links
+	tools/scripts/fill-readme --check
 	@for part in 1:accepted 2:rejected; do \
-	    tools/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
+	    tools/scripts/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
 	done; echo 'draw-sequence: the drawings are as docs/drawings has them'
 
 lint-cppcheck:

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/channel.h"
+#include "dns/encrypted/channel.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "dns/channel_state.h"
+#include "dns/encrypted/channel_state.h"
 
 /*
  * The longest wait at the socket at a time. Another thread that queued a question while the socket

@@ -10,13 +10,13 @@
  * is known, for which it is asked on the first connection; how that is judged is the caller's
  * (dns_ech_functions).
  */
-#ifndef DNS_CHANNEL_H
-#define DNS_CHANNEL_H
+#ifndef DNS_ENCRYPTED_CHANNEL_H
+#define DNS_ENCRYPTED_CHANNEL_H
 
 #include <netdb.h>
 
+#include "dns/encrypted/tls.h"
 #include "dns/resolver.h"
-#include "dns/tls.h"
 
 struct dns_channel;
 /* One question on its way, and its answer. */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of struct dns_channel, for the files that are the channel: channel.c (tickets,
- * threads), channel_connection.c (one connection from connect to its end), channel_record.c (the
+ * threads), connection.c (one connection from connect to its end), own_record.c (the
  * resolver's own HTTPS record), and the transports that frame messages. Nobody else includes this.
  */
-#ifndef DNS_CHANNEL_STATE_H
-#define DNS_CHANNEL_STATE_H
+#ifndef DNS_ENCRYPTED_CHANNEL_STATE_H
+#define DNS_ENCRYPTED_CHANNEL_STATE_H
 
 #include <pthread.h>
 
-#include "dns/channel.h"
-#include "dns/channel_message.h"
+#include "dns/encrypted/channel.h"
+#include "dns/encrypted/message.h"
 
 enum {
     DNS_TRIES_MAX = 2,   /* of one question, each on a connection of its own */
@@ -139,7 +139,7 @@ ECH_MUST_USE bool dns_tickets_any(const struct dns_channel *channel, enum dns_ti
 ECH_MUST_USE struct dns_ticket *dns_ticket_add(struct dns_channel *channel, struct bytes query,
                                                uint64_t deadline_us, enum dns_reason *reason);
 
-/* ---- channel_connection.c ---- */
+/* ---- connection.c ---- */
 
 /* Does all that can be done without waiting. */
 void dns_connection_step(struct dns_channel *channel);
@@ -153,7 +153,7 @@ void dns_connection_clear(struct dns_channel *channel);
 /* Looks for a socket that gives no sign of life. */
 void dns_connection_check(struct dns_channel *channel);
 
-/* ---- channel_record.c ---- */
+/* ---- own_record.c ---- */
 
 void dns_own_record_init(struct dns_channel *channel);
 /* Asks, if what is known is too old. */

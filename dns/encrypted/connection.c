@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/channel_state.h"
+#include "dns/encrypted/channel_state.h"
 
 enum {
     STEPS_MAX = 16,          /* of one call, so that no server can keep us busy */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/transport_doh.h"
+#include "dns/encrypted/doh.h"
 
 #include <arpa/inet.h>
 #include <nghttp2/nghttp2.h>

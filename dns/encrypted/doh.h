@@ -5,11 +5,11 @@
  * smaller, and names do not get into the access logs of servers. Only those fields are sent that
  * have to be (8.2).
  */
-#ifndef DNS_TRANSPORT_DOH_H
-#define DNS_TRANSPORT_DOH_H
+#ifndef DNS_ENCRYPTED_DOH_H
+#define DNS_ENCRYPTED_DOH_H
 
-#include "dns/channel_state.h"
-#include "dns/http1.h"
+#include "dns/encrypted/channel_state.h"
+#include "dns/encrypted/http1.h"
 
 enum { DNS_AUTHORITY_SIZE = DNS_HOST_SIZE + 16 };
 

@@ -7,8 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/http1.h"
-#include "dns/transport_doh.h"
+#include "dns/encrypted/doh.h"
+#include "dns/encrypted/http1.h"
 
 struct doh1 {
     struct dns_framing framing;

@@ -5,7 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "dns/channel_state.h"
+#include "dns/encrypted/channel_state.h"
 
 struct dot {
     struct dns_framing framing;

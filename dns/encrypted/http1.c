@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/http1.h"
+#include "dns/encrypted/http1.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * bounded. An own parser, for those in C that are packaged are given up (http-parser) or not there
  * (llhttp, picohttpparser).
  */
-#ifndef DNS_HTTP1_H
-#define DNS_HTTP1_H
+#ifndef DNS_ENCRYPTED_HTTP1_H
+#define DNS_ENCRYPTED_HTTP1_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/channel_message.h"
+#include "dns/encrypted/message.h"
 
 enum {
     FLAG_QR = 0x8000,

@@ -3,8 +3,8 @@
  * What an encrypted transport does to DNS messages, whatever is in them: padding (RFC 7830, RFC
  * 8467), ids, and the age that an HTTP cache tells (RFC 8484, 5.1). Pure.
  */
-#ifndef DNS_CHANNEL_MESSAGE_H
-#define DNS_CHANNEL_MESSAGE_H
+#ifndef DNS_ENCRYPTED_MESSAGE_H
+#define DNS_ENCRYPTED_MESSAGE_H
 
 #include "dns/message.h"
 

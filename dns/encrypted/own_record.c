@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "dns/cache.h"
-#include "dns/channel_state.h"
+#include "dns/encrypted/channel_state.h"
 #include "dns/svcb_select.h"
 
 enum { OWN_QUESTION_US = 60000000 };

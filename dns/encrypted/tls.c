@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/tls.h"
+#include "dns/encrypted/tls.h"
 
 #include <errno.h>
 #include <poll.h>

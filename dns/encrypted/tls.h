@@ -5,8 +5,8 @@
  * they are not dns/'s business, and so do those functions of GnuTLS that are hooks in the process
  * that hosts us.
  */
-#ifndef DNS_TLS_H
-#define DNS_TLS_H
+#ifndef DNS_ENCRYPTED_TLS_H
+#define DNS_ENCRYPTED_TLS_H
 
 #include <gnutls/gnutls.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "dns/tls.h"
+#include "dns/encrypted/tls.h"
 
 const struct dns_tls_library dns_tls_linked = {
 #define F(name) .name = name,

@@ -5,8 +5,8 @@
  * version number. Both come from one build; the version guards against an engine of another release
  * lying beside the stub.
  */
-#ifndef SHIM_ABI_H
-#define SHIM_ABI_H
+#ifndef SHIM_COMMON_ABI_H
+#define SHIM_COMMON_ABI_H
 
 #include <gnutls/gnutls.h>
 #include <netdb.h>
@@ -17,14 +17,14 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 enum { SHIM_ABI_VERSION = 6 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
 #define HOOK(name, family) SHIM_HOOK_##name,
-#include "shim/hooks.def"
+#include "shim/common/hooks.def"
 #undef HOOK
     SHIM_HOOK_COUNT
 };
@@ -63,7 +63,7 @@ struct shim_way {
     bool watched;  /* a port that `connect` or a proxy was asked for is watched, or may be */
     uint16_t port; /* the last one that was asked for; 0: none was, or it could not be read */
     /* What the kernel was asked for on the way, so that it need not be asked again. */
-    uint64_t socket;              /* its identity (shim/socket_identity.h); 0: not asked */
+    uint64_t socket;              /* its identity (shim/common/socket_identity.h); 0: not asked */
     struct sockaddr_storage peer; /* ss_family AF_UNSPEC: not asked, or there is none yet */
     enum { SHIM_CARRIED_UNASKED, SHIM_CARRIED_NOTHING, SHIM_CARRIED_OCTETS } carried; /* to it */
 };
@@ -125,7 +125,7 @@ struct shim_stub {
     bool (*permit_hello)(const uint8_t random[32]);
 
     /*
-     * Report, log and standard error (shim/stub_output.h): one line each, by one call. They never
+     * Report, log and standard error (shim/stub/output.h): one line each, by one call. They never
      * block, raise no signal, and write to nothing but what was asked for at the start.
      */
     bool (*report_line)(const void *octets, size_t length);

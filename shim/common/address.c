@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/address.h"
+#include "shim/common/address.h"
 
 #include <netinet/in.h>
 #include <string.h>

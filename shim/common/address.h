@@ -2,8 +2,8 @@
 /*
  * Internet addresses of both families as one kind. Pure.
  */
-#ifndef SHIM_ADDRESS_H
-#define SHIM_ADDRESS_H
+#ifndef SHIM_COMMON_ADDRESS_H
+#define SHIM_COMMON_ADDRESS_H
 
 #include <stdbool.h>
 #include <stddef.h>

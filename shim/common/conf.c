@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,8 +5,8 @@
  * shim/settings's affair. Read once in a process, by the stub, and constant from then on: looking
  * into it takes no lock and no memory, so that the wire guard may.
  */
-#ifndef SHIM_CONF_H
-#define SHIM_CONF_H
+#ifndef SHIM_COMMON_CONF_H
+#define SHIM_COMMON_CONF_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -98,8 +98,8 @@ enum shim_conf_trust {
 };
 
 /*
- * Parses a file's text (shim/conf_parse.c). Problems go into conf->problems. ECH_ERR_NOMEM: not all
- * of it could be kept; the conf counts as broken.
+ * Parses a file's text (shim/common/conf_parse.c). Problems go into conf->problems. ECH_ERR_NOMEM:
+ * not all of it could be kept; the conf counts as broken.
  */
 ECH_MUST_USE enum ech_status shim_conf_add_file(struct shim_conf *conf, const char *path,
                                                 struct bytes text, enum shim_conf_trust trust);
@@ -107,20 +107,20 @@ ECH_MUST_USE enum ech_status shim_conf_add_file(struct shim_conf *conf, const ch
 void shim_conf_problem(struct shim_conf *conf, const char *file, unsigned line, const char *text);
 
 /*
- * The files and the environment of this process (shim/conf_load.c), for `program`, an absolute path
- * that is about to be executed, or NULL for this process itself; sections of programs that started
- * it, the nearest first, count too. ECH_ERR_NOMEM as above.
+ * The files and the environment of this process (shim/common/conf_load.c), for `program`, an
+ * absolute path that is about to be executed, or NULL for this process itself; sections of programs
+ * that started it, the nearest first, count too. ECH_ERR_NOMEM as above.
  */
 ECH_MUST_USE enum ech_status shim_conf_load(struct shim_conf *conf, const char *program);
 /* Only this file (echshim --check-config): every section, also those of other programs. */
 ECH_MUST_USE enum ech_status shim_conf_load_file(struct shim_conf *conf, const char *path);
 
 /*
- * What another user's file said of strict mode (shim/conf_inherited.c). inherit: takes over the
- * value of the variable, NULL for none, but for what `user` itself said. What cannot be understood
- * is strict for all hosts. hand_on, before that: the variable for what is executed, to be freed, or
- * NULL; `file` is the path of the user's own file, and `broken` says that it could not be
- * understood.
+ * What another user's file said of strict mode (shim/common/conf_inherited.c). inherit: takes over
+ * the value of the variable, NULL for none, but for what `user` itself said. What cannot be
+ * understood is strict for all hosts. hand_on, before that: the variable for what is executed, to
+ * be freed, or NULL; `file` is the path of the user's own file, and `broken` says that it could not
+ * be understood.
  */
 #define SHIM_CONF_INHERITED "ECHSHIM_INHERITED"
 ECH_MUST_USE enum ech_status shim_conf_inherit(struct shim_conf *conf, const char *value,

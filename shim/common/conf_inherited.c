@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/conf.h"
-#include "shim/mode.h"
+#include "shim/common/conf.h"
+#include "shim/common/mode.h"
 
 #define PREFIX SHIM_CONF_INHERITED "="
 /* Strict for all hosts, whoever reads it: no user has this number. */

@@ -12,7 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 #define SYSTEM_FILE "/etc/echshim.conf"
 

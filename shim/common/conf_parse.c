@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 enum { PROBLEM_SIZE = 200, QUOTED_MAX = 60, HOST_MAX = 253, NO_SECTION = -1 };
 

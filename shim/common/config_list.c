@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/config_list.h"
+#include "shim/common/config_list.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * comma-separated. For the settings and for the tools, so that both say the same. What the Base64
  * holds is the caller's affair. Pure.
  */
-#ifndef SHIM_CONFIG_LIST_H
-#define SHIM_CONFIG_LIST_H
+#ifndef SHIM_COMMON_CONFIG_LIST_H
+#define SHIM_COMMON_CONFIG_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>

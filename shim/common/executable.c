@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/image.h"
+#include "shim/common/executable.h"
 
 #include <elf.h>
 #include <link.h>

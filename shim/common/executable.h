@@ -4,8 +4,8 @@
  * or a script. Pure, and without memory of its own: the stub asks between fork and exec, the
  * launcher before it starts a program. The octets are anybody's.
  */
-#ifndef SHIM_IMAGE_H
-#define SHIM_IMAGE_H
+#ifndef SHIM_COMMON_EXECUTABLE_H
+#define SHIM_COMMON_EXECUTABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

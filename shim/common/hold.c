@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/hold.h"
+#include "shim/common/hold.h"
 
 #include <pthread.h>
 #include <stddef.h>

@@ -4,11 +4,11 @@
  * program's signal handlers are held back and the thread is not cancelled: a handler may jump out
  * (siglongjmp), and then a lock would stay locked, a chain of BIOs half linked. Each takes two
  * system calls, so there is none where a jump does no harm: tables without locks
- * (shim/object_table.h), a field that is set by one store. Holding back is for moments. Where
- * something is waited for, the program's own mask holds (shim/section.h).
+ * (shim/engine/base/object_table.h), a field that is set by one store. Holding back is for moments.
+ * Where something is waited for, the program's own mask holds (shim/engine/base/section.h).
  */
-#ifndef SHIM_HOLD_H
-#define SHIM_HOLD_H
+#ifndef SHIM_COMMON_HOLD_H
+#define SHIM_COMMON_HOLD_H
 
 #include <signal.h>
 #include <stdbool.h>

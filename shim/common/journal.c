@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/journal.h"
+#include "shim/common/journal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -4,8 +4,8 @@
  * an entry, without libsystemd, which would bring compression and cryptography of its own into
  * every program.
  */
-#ifndef SHIM_JOURNAL_H
-#define SHIM_JOURNAL_H
+#ifndef SHIM_COMMON_JOURNAL_H
+#define SHIM_COMMON_JOURNAL_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/mode.h"
+#include "shim/common/mode.h"
 
 #include <stddef.h>
 #include <string.h>

@@ -3,8 +3,8 @@
  * ECHSHIM_MODE, read by the stub (is there anything to do? must we refuse without an engine?) and
  * by the engine alike.
  */
-#ifndef SHIM_MODE_H
-#define SHIM_MODE_H
+#ifndef SHIM_COMMON_MODE_H
+#define SHIM_COMMON_MODE_H
 
 #include <stdbool.h>
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/own_ech.h"
+#include "shim/common/own_ech.h"
 
 #include <stdatomic.h>
 #include <stdlib.h>

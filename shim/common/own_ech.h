@@ -4,8 +4,8 @@
  * hello of such a program shows the public name of one of these, which GREASE does not: that looks
  * alike, and carries the true name.
  */
-#ifndef SHIM_OWN_ECH_H
-#define SHIM_OWN_ECH_H
+#ifndef SHIM_COMMON_OWN_ECH_H
+#define SHIM_COMMON_OWN_ECH_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/ports.h"
+#include "shim/common/ports.h"
 
 #include <stddef.h>
 #include <string.h>

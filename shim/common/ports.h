@@ -3,8 +3,8 @@
  * ECHSHIM_PORTS, read by the engine (what is TLS looked at for?) and by the stub's wire guard
  * alike. Pure, and without memory of its own: the guard may read it before any constructor ran.
  */
-#ifndef SHIM_PORTS_H
-#define SHIM_PORTS_H
+#ifndef SHIM_COMMON_PORTS_H
+#define SHIM_COMMON_PORTS_H
 
 #include <stdbool.h>
 #include <stdint.h>

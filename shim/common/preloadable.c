@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/reach.h"
+#include "shim/common/preloadable.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -3,12 +3,12 @@
  * Does LD_PRELOAD reach what this file executes? Asked by the stub before an exec and by the
  * launcher before it starts a program. Async-signal-safe: no memory, no locks, only system calls.
  */
-#ifndef SHIM_REACH_H
-#define SHIM_REACH_H
+#ifndef SHIM_COMMON_PRELOADABLE_H
+#define SHIM_COMMON_PRELOADABLE_H
 
 #include <stdbool.h>
 
-#include "shim/image.h"
+#include "shim/common/executable.h"
 
 enum shim_reach {
     SHIM_REACH_YES,

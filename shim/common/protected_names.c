@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_wanted.h"
+#include "shim/common/protected_names.h"
 
 #include <stddef.h>
 #include <string.h>

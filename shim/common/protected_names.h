@@ -2,8 +2,8 @@
 /*
  * What ECHSHIM_RESOLVER says of the program's own names. Pure; the stub asks it for every process.
  */
-#ifndef SHIM_NAMES_WANTED_H
-#define SHIM_NAMES_WANTED_H
+#ifndef SHIM_COMMON_PROTECTED_NAMES_H
+#define SHIM_COMMON_PROTECTED_NAMES_H
 
 #include <stdbool.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Async-signal-safe, for the stub's guard: no memory is asked for, and gmtime_r may take a lock. */
-#include "shim/report.h"
+#include "shim/common/report.h"
 
 #include <string.h>
 

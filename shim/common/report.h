@@ -2,8 +2,8 @@
 /*
  * The report: one JSON line, or one entry of the journal, for each handshake (design, section 9).
  */
-#ifndef SHIM_REPORT_H
-#define SHIM_REPORT_H
+#ifndef SHIM_COMMON_REPORT_H
+#define SHIM_COMMON_REPORT_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -11,7 +11,7 @@
 
 #include "ech/hpke.h"
 #include "ech/wire.h"
-#include "shim/settings.h"
+#include "shim/engine/settings/settings.h"
 
 /* What is told of one handshake. Strings are borrowed; NULL becomes null. */
 struct shim_report {

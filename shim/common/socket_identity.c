@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/socket_identity.h"
+#include "shim/common/socket_identity.h"
 
 #include <sys/socket.h>
 #include <sys/stat.h>

@@ -2,8 +2,8 @@
 /*
  * Which socket a descriptor is: a number is soon used again by the program around us.
  */
-#ifndef SHIM_SOCKET_IDENTITY_H
-#define SHIM_SOCKET_IDENTITY_H
+#ifndef SHIM_COMMON_SOCKET_IDENTITY_H
+#define SHIM_COMMON_SOCKET_IDENTITY_H
 
 #include <stdint.h>
 

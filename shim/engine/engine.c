@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine.h"
+#include "shim/engine/engine.h"
 
 #include <gnutls/crypto.h>
 #include <pthread.h>
@@ -7,16 +7,16 @@
 
 #include "dns/cache_folder.h"
 #include "dns/network.h"
-#include "shim/ahead.h"
-#include "shim/hold.h"
-#include "shim/kept.h"
-#include "shim/lead.h"
-#include "shim/log.h"
-#include "shim/names.h"
-#include "shim/own_socket.h"
-#include "shim/report.h"
-#include "shim/resolver_channel.h"
-#include "shim/section.h"
+#include "shim/common/hold.h"
+#include "shim/common/report.h"
+#include "shim/engine/base/log.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/config/prefetch.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/endpoint/redirect.h"
+#include "shim/engine/names/names.h"
+#include "shim/engine/resolver/channel.h"
+#include "shim/engine/sockets/own_socket.h"
 
 static struct shim_engine_state state;
 static struct dns_cache cache;

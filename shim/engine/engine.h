@@ -3,13 +3,13 @@
  * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the
  * cache and the table of failed attempts, which have their own locks.
  */
-#ifndef SHIM_ENGINE_H
-#define SHIM_ENGINE_H
+#ifndef SHIM_ENGINE_ENGINE_H
+#define SHIM_ENGINE_ENGINE_H
 
 #include "dns/lookup.h"
-#include "shim/abi.h"
-#include "shim/downgrade.h"
-#include "shim/settings.h"
+#include "shim/common/abi.h"
+#include "shim/engine/session/downgrade.h"
+#include "shim/engine/settings/settings.h"
 
 struct shim_engine_state {
     struct shim_settings settings;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_module.h"
+#include "shim/nss/module.h"
 
 #include <errno.h>
 #include <stdatomic.h>

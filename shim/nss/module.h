@@ -4,8 +4,8 @@
  * library of a fixed name. This one has nothing but those names; the engine loads it from beside
  * itself and answers.
  */
-#ifndef SHIM_NAMES_MODULE_H
-#define SHIM_NAMES_MODULE_H
+#ifndef SHIM_NSS_MODULE_H
+#define SHIM_NSS_MODULE_H
 
 #include <netdb.h>
 #include <nss.h>

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <sys/auxv.h>
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 /* They look on, and lead nothing elsewhere. */
 static bool is_sanitizer(const char *path)

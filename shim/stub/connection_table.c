@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The table of connections: see shim/stub_connections.h. */
+/* The table of connections: see shim/stub/connections.h. */
 #include <errno.h>
 #include <string.h>
 #include <sys/resource.h>
 
-#include "shim/socket_identity.h"
-#include "shim/stub_connections.h"
-#include "shim/stub_locked.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/locked.h"
 
 /* ---- the table ---- */
 

@@ -3,11 +3,11 @@
 #include <netinet/in.h>
 #include <sys/mman.h>
 
-#include "shim/address.h"
-#include "shim/socket_identity.h"
-#include "shim/stub_connections.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/common/address.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
 
 /* ---- where `connect` was seen to lead ---- */
 

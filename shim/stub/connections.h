@@ -6,7 +6,7 @@
  * one and a reused descriptor is another.
  *
  * Nobody tells us of a connection that was closed. Its place is taken again when another one needs
- * it, but only if to forget it lets nothing pass: see is_left in stub_connection_table.c.
+ * it, but only if to forget it lets nothing pass: see is_left in connection_table.c.
  */
 #ifndef SHIM_STUB_CONNECTIONS_H
 #define SHIM_STUB_CONNECTIONS_H
@@ -16,8 +16,8 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "shim/proxy_request.h"
-#include "shim/stub_table.h"
+#include "shim/stub/proxy_request.h"
+#include "shim/stub/table.h"
 
 /* What is known of a connection. Flags are set and never cleared. */
 enum {

@@ -15,7 +15,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 /* on_NAME(real, ...) is the work; `real` may be NULL. */
 #define STUB_HOOK(type, name, parameters, ...)                                                     \

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_guard.h"
+#include "shim/stub/guard.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -7,11 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/own_ech.h"
-#include "shim/proxy_request.h"
-#include "shim/socket_identity.h"
-#include "shim/stub_connections.h"
-#include "shim/stub_locked.h"
+#include "shim/common/own_ech.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/proxy_request.h"
 
 enum { PLAIN_DNS_PORT = 53 };
 

@@ -16,9 +16,9 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "shim/hello_guard.h"
-#include "shim/hello_inner.h"
-#include "shim/stub.h"
+#include "shim/stub/guard_hello.h"
+#include "shim/stub/guard_hello_inner.h"
+#include "shim/stub/stub.h"
 
 /* What the guard has to do; 0 is nothing. SETTLE only before the settings were read; each watched
  * hello adds WATCHER. */
@@ -90,7 +90,7 @@ static inline void stub_attempt_identify(struct stub_attempt *attempt)
     }
 }
 
-/* ---- stub_guard_read.c: what is about to be written ---- */
+/* ---- guard_read.c: what is about to be written ---- */
 
 /* Would the kernel be able to read these octets? Asks it, unless the program has locked itself in.
  */
@@ -113,7 +113,7 @@ bool stub_guard_watches(int fd);
 /* What the real call returned. Keeps errno. */
 void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
 
-/* ---- stub_guard_table.c: hellos that are ours, progress of hellos, sockets that were told of ----
+/* ---- guard_table.c: hellos that are ours, progress of hellos, sockets that were told of ----
  */
 
 /* What is known of a hello by its random. */
@@ -158,14 +158,14 @@ void stub_progress_close(uint64_t socket);
 bool stub_tell_once(uint64_t socket);
 void stub_permit(int fd);
 
-/* ---- stub_guard_ports.c ---- */
+/* ---- guard_ports.c ---- */
 
 /* Reads which ports the settings name, for any host. */
 void stub_ports_settle(void);
 /* Is the port one of those that are watched? Async-signal-safe. */
 bool stub_port_watched(uint16_t port);
 
-/* ---- stub_guard_follow.c: hellos that a program cuts into several writes ---- */
+/* ---- guard_follow.c: hellos that a program cuts into several writes ---- */
 
 /* What earlier writes on this socket began. True: with this one it is an inner hello that is not to
  * go out. */
@@ -183,7 +183,7 @@ bool stub_follow_shows_inner(struct stub_attempt *attempt);
 /* What the real call returned. */
 void stub_follow_sent(struct stub_attempt *attempt, ssize_t result);
 
-/* ---- stub_tunnel.c: requests to proxies, and where connections lead ---- */
+/* ---- guard_tunnel.c: requests to proxies, and where connections lead ---- */
 
 /* May a write to this descriptor be for a proxy, as far as is known without asking the kernel? */
 bool stub_tunnel_awaited(int fd);
@@ -199,7 +199,7 @@ void stub_tunnel_inside_tls(const void *session, const void *data, size_t length
 void stub_way_find(int fd, uint64_t socket, struct shim_way *way);
 bool stub_way_of(int fd, const char *host, struct shim_way *way);
 
-/* ---- stub_guard_tell.c: report and log ---- */
+/* ---- guard_report.c: report and log ---- */
 
 /* Reads what is asked for; true if sights outside strict mode are to be told. */
 bool stub_tell_settle(void);

@@ -3,7 +3,7 @@
  * Hellos that a program cuts into several writes: they are followed until their random is out, and
  * those that are not ours until it is known whether they have the marker of an inner one.
  */
-#include "shim/stub_guard.h"
+#include "shim/stub/guard.h"
 
 /* ---- the marker of an inner hello ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/hello_guard.h"
+#include "shim/stub/guard_hello.h"
 
 #include <string.h>
 

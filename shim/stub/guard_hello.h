@@ -3,8 +3,8 @@
  * What the wire guard sees in what is written: pure, so that it can be tested and fuzzed away from
  * sockets.
  */
-#ifndef SHIM_HELLO_GUARD_H
-#define SHIM_HELLO_GUARD_H
+#ifndef SHIM_STUB_GUARD_HELLO_H
+#define SHIM_STUB_GUARD_HELLO_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/hello_inner.h"
+#include "shim/stub/guard_hello_inner.h"
 
 enum {
     ALERT = 21,

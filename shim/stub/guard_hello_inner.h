@@ -4,10 +4,10 @@
  * are written, records and all. Pure. A program may cut its writes wherever it likes, so a reader
  * goes on from write to write and keeps none of the octets.
  */
-#ifndef SHIM_HELLO_INNER_H
-#define SHIM_HELLO_INNER_H
+#ifndef SHIM_STUB_GUARD_HELLO_INNER_H
+#define SHIM_STUB_GUARD_HELLO_INNER_H
 
-#include "shim/hello_guard.h"
+#include "shim/stub/guard_hello.h"
 
 /* Where a reader stands. All zero: at the first record of a hello. */
 struct shim_inner_reader {

@@ -3,8 +3,8 @@
 #include <limits.h>
 #include <stdatomic.h>
 
-#include "shim/ports.h"
-#include "shim/stub_guard.h"
+#include "shim/common/ports.h"
+#include "shim/stub/guard.h"
 
 /* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
 static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];

@@ -11,8 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
 
 /* The smallest page of any machine: a larger one is asked for more often than it had to be. */
 #define PAGE ((uintptr_t)4096)

@@ -11,11 +11,11 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
-#include "shim/report.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
-#include "shim/stub_output.h"
+#include "shim/common/journal.h"
+#include "shim/common/report.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/output.h"
 
 enum { PROGRAM_SIZE = 1024 };
 

@@ -7,10 +7,10 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shim/socket_identity.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
-#include "shim/stub_table.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/table.h"
 
 uint64_t stub_socket_of(int fd)
 {

@@ -10,11 +10,11 @@
 #include <string.h>
 #include <strings.h>
 
-#include "shim/address.h"
-#include "shim/socket_identity.h"
-#include "shim/stub_connections.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/common/address.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
 
 /* ---- requests that leave inside TLS, for a proxy that is itself reached by TLS ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/output.h"
+#include "shim/stub/guest_output.h"
 
 #include <errno.h>
 #include <fcntl.h>

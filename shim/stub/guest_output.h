@@ -11,8 +11,8 @@
  *   descriptor  fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
  *   failures    rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
  */
-#ifndef SHIM_OUTPUT_H
-#define SHIM_OUTPUT_H
+#ifndef SHIM_STUB_GUEST_OUTPUT_H
+#define SHIM_STUB_GUEST_OUTPUT_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

@@ -4,15 +4,15 @@
  * in silence and in the clear. One that opens a library with RTLD_DEEPBIND would bind past it, and
  * one that gives a library a namespace of its own gives it a libc that no hook sees. All four look
  * at their caller's address (RTLD_NEXT, RUNPATH), so the real ones are reached by a jump that
- * leaves the caller's frame on top (stub_thunks.h).
+ * leaves the caller's frame on top (thunks.h).
  */
 #include <dlfcn.h>
 
-#include "shim/stub.h"
-#include "shim/stub_path.h"
-#include "shim/stub_symbol.h"
-#include "shim/stub_text.h"
-#include "shim/stub_thunks.h"
+#include "shim/stub/path.h"
+#include "shim/stub/stub.h"
+#include "shim/stub/symbol.h"
+#include "shim/stub/text.h"
+#include "shim/stub/thunks.h"
 
 typedef void *dlsym_function(void *handle, const char *name);
 typedef void *dlvsym_function(void *handle, const char *name, const char *version);

@@ -19,8 +19,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/stub_launched.h"
-#include "shim/stub_locked.h"
+#include "shim/stub/launcher_proof.h"
+#include "shim/stub/locked.h"
 
 #define REAL_OR(name, failure)                                                                     \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
@@ -135,7 +135,7 @@ static bool allows_search(const char *name, char *const argv[], char *const envi
     return !found || allows(path, argv, environment);
 }
 
-/* ---- what is handed on (shim/conf_inherited.c) ---- */
+/* ---- what is handed on (shim/common/conf_inherited.c) ---- */
 
 /* Programs that use environ as it is have the variable there. */
 __attribute__((constructor)) static void hand_on(void)

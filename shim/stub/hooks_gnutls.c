@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The exported functions of GnuTLS (shim/stub_preload.c says what an exported function does).
+ * The exported functions of GnuTLS (shim/stub/hooks_tls.c says what an exported function does).
  */
-#include "shim/stub_guard.h"
-#include "shim/stub_library.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/library.h"
 
 /* The engine calls the real function; without one we do. */
 #define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                            \

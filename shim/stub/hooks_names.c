@@ -11,9 +11,9 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "shim/names_wanted.h"
-#include "shim/stub_direct.h"
-#include "shim/stub_locked.h"
+#include "shim/common/protected_names.h"
+#include "shim/stub/direct.h"
+#include "shim/stub/locked.h"
 
 /* context: a bool. */
 static void see_resolver(void *context, const char *value)

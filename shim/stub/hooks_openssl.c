@@ -9,8 +9,8 @@
 #include <stdatomic.h>
 #include <time.h>
 
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
 
 /* ---- each refusal is told once ---- */
 

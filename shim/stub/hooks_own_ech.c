@@ -3,7 +3,7 @@
  * The calls by which programs give ECHConfigs to their TLS library: BoringSSL's, OpenSSL 4.0's, and
  * NSS's, whose functions for ECH are asked for by name.
  */
-#include "shim/stub_own_ech.h"
+#include "shim/stub/hooks_own_ech.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "shim/own_ech.h"
+#include "shim/common/own_ech.h"
 
 #define CALLER __builtin_return_address(0)
 

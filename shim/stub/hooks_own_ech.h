@@ -2,10 +2,10 @@
 /*
  * Functions that we export and that no header declares which we include.
  */
-#ifndef SHIM_STUB_OWN_ECH_H
-#define SHIM_STUB_OWN_ECH_H
+#ifndef SHIM_STUB_HOOKS_OWN_ECH_H
+#define SHIM_STUB_HOOKS_OWN_ECH_H
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 /* As BoringSSL declares it; OpenSSL 4.0 has one of that name too. */
 SHIM_EXPORT int SSL_set1_ech_config_list(SSL *ssl, const uint8_t *list, size_t length);

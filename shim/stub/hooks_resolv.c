@@ -5,7 +5,7 @@
  * hooks. So the rule of the guard is applied to the call: in strict mode beside an encrypted
  * resolver it fails, and nothing is sent.
  */
-#include "shim/stub_resolv.h"
+#include "shim/stub/hooks_resolv.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,9 +14,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "shim/hello_guard.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/guard_hello.h"
+#include "shim/stub/locked.h"
 
 enum { DNS_PORT = 53 };
 

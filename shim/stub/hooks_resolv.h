@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The C library's own DNS client: names that its header declares in some releases only, and that
  * are macros in others. Those with __res_ are what programs were linked with before glibc 2.34. */
-#ifndef SHIM_STUB_RESOLV_H
-#define SHIM_STUB_RESOLV_H
+#ifndef SHIM_STUB_HOOKS_RESOLV_H
+#define SHIM_STUB_HOOKS_RESOLV_H
 
 #include <resolv.h>
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 #undef res_query
 #undef res_nquery

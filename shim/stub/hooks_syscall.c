@@ -11,9 +11,9 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "shim/stub_locked.h"
-#include "shim/stub_output.h"
-#include "shim/stub_write.h"
+#include "shim/stub/hooks_write.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/output.h"
 
 /* ---- the program locks itself in ---- */
 

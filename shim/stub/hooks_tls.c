@@ -16,10 +16,10 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/stub_library.h"
-#include "shim/stub_own_ech.h"
-#include "shim/stub_resolv.h"
-#include "shim/stub_write.h"
+#include "shim/stub/hooks_own_ech.h"
+#include "shim/stub/hooks_resolv.h"
+#include "shim/stub/hooks_write.h"
+#include "shim/stub/library.h"
 
 /* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
  * agree. */
@@ -33,7 +33,7 @@ void *stub_hook_address(enum shim_hook hook)
 {
     static void *const addresses[SHIM_HOOK_COUNT] = {
 #define HOOK(name, family) [SHIM_HOOK_##name] = (void *)(name),
-#include "shim/hooks.def"
+#include "shim/common/hooks.def"
 #undef HOOK
     };
     return addresses[hook];

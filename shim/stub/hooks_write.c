@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <unistd.h>
 
-#include "shim/stub_write.h"
+#include "shim/stub/hooks_write.h"
 
 /* OpenSSL writes by it where no hook may have seen that a handshake begins (BIO_f_ssl). */
 static ssize_t write_for(const void *caller, __typeof__(&write) real, int fd, const void *data,

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What the hooks on ways to write share, and names that libc has but no header declares. */
-#ifndef SHIM_STUB_WRITE_H
-#define SHIM_STUB_WRITE_H
+#ifndef SHIM_STUB_HOOKS_WRITE_H
+#define SHIM_STUB_HOOKS_WRITE_H
 
 #include <errno.h>
 
-#include "shim/stub_direct.h"
-#include "shim/stub_guard.h"
+#include "shim/stub/direct.h"
+#include "shim/stub/guard.h"
 
 SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length);
 SHIM_EXPORT ssize_t __send(int fd, const void *data, size_t length, int flags);

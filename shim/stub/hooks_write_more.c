@@ -8,8 +8,8 @@
 #include <sys/sendfile.h>
 #include <unistd.h>
 
-#include "shim/stub_locked.h"
-#include "shim/stub_write.h"
+#include "shim/stub/hooks_write.h"
+#include "shim/stub/locked.h"
 
 /* ---- aio: what is taken is taken for sent ---- */
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_launched.h"
+#include "shim/stub/launcher_proof.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -10,8 +10,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-#include "shim/report.h"
-#include "shim/stub_output.h"
+#include "shim/common/report.h"
+#include "shim/stub/output.h"
 
 enum { NONCE_MAX = 64 };
 

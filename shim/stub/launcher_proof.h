@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What the launcher asks of the stub by ECHSHIM_LAUNCHER: "FOLLOW" or "FOLLOW:FD:INODE:NONCE".
- *   FOLLOW  warn or strict: look at what this process executes (stub_exec.c)
+ *   FOLLOW  warn or strict: look at what this process executes (hooks_exec.c)
  *   FD      a socket (of that inode) on which the stub proves that it lives, by a message of the
  * nonce and its process id, "NONCE PID" Without the variable nothing of this happens.
  */
-#ifndef SHIM_STUB_LAUNCHED_H
-#define SHIM_STUB_LAUNCHED_H
+#ifndef SHIM_STUB_LAUNCHER_PROOF_H
+#define SHIM_STUB_LAUNCHER_PROOF_H
 
-#include "shim/reach.h"
-#include "shim/stub.h"
+#include "shim/common/preloadable.h"
+#include "shim/stub/stub.h"
 
 #define STUB_LIBRARY_NAME "libechshim.so"
 

@@ -3,7 +3,7 @@
 #ifndef SHIM_STUB_LIBRARY_H
 #define SHIM_STUB_LIBRARY_H
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 #define CALLER __builtin_return_address(0)
 

@@ -12,10 +12,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
-#include "shim/stub_output.h"
-#include "shim/stub_path.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/output.h"
+#include "shim/stub/path.h"
 
 enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
 

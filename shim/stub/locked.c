@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_locked.h"
+#include "shim/stub/locked.h"
 
 atomic_bool stub_locked_state;
 

@@ -2,8 +2,8 @@
 /* A mark for each descriptor, in chunks that are mapped when they are needed. */
 #include <sys/mman.h>
 
-#include "shim/stub_connections.h"
-#include "shim/stub_locked.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/locked.h"
 
 enum { MARKS = 4096, MARK_CHUNKS = 4096 };
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_output.h"
+#include "shim/stub/output.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
-#include "shim/output.h"
-#include "shim/stub.h"
+#include "shim/common/journal.h"
+#include "shim/stub/guest_output.h"
+#include "shim/stub/stub.h"
 
 static struct shim_output report = SHIM_OUTPUT_NOWHERE;
 static struct shim_output log_file = SHIM_OUTPUT_NOWHERE;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Where the process tells what it does: report, log and standard error, for the stub and the engine
- * alike (shim/output.h). Everything here is async-signal-safe once the settings were read.
+ * alike (shim/stub/guest_output.h). Everything here is async-signal-safe once the settings were
+ * read.
  */
 #ifndef SHIM_STUB_OUTPUT_H
 #define SHIM_STUB_OUTPUT_H

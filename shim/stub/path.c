@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_path.h"
+#include "shim/stub/path.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 struct identity {
     dev_t device;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/proxy_request.h"
+#include "shim/stub/proxy_request.h"
 
 enum phase {
     START,

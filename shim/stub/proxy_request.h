@@ -4,8 +4,8 @@
  * 9110, 9.3.6), SOCKS4, SOCKS4a and SOCKS5 (RFC 1928, RFC 1929). Pure, so that it can be tested and
  * fuzzed away from sockets. Octet by octet, for a program may cut its writes wherever it likes.
  */
-#ifndef SHIM_PROXY_REQUEST_H
-#define SHIM_PROXY_REQUEST_H
+#ifndef SHIM_STUB_PROXY_REQUEST_H
+#define SHIM_STUB_PROXY_REQUEST_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -10,21 +10,21 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "shim/stub.h"
-#include "shim/stub_symbol.h"
-#include "shim/stub_text.h"
+#include "shim/stub/stub.h"
+#include "shim/stub/symbol.h"
+#include "shim/stub/text.h"
 
 enum { CALL_SITES = 512 };
 
 static const char *const hook_names[SHIM_HOOK_COUNT] = {
 #define HOOK(name, family) [SHIM_HOOK_##name] = #name,
-#include "shim/hooks.def"
+#include "shim/common/hooks.def"
 #undef HOOK
 };
 
 static const uint8_t hook_families[SHIM_HOOK_COUNT] = {
 #define HOOK(name, family) [SHIM_HOOK_##name] = SHIM_FAMILY_##family,
-#include "shim/hooks.def"
+#include "shim/common/hooks.def"
 #undef HOOK
 };
 

@@ -9,7 +9,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-#include "shim/stub.h"
+#include "shim/stub/stub.h"
 
 struct settings {
     struct shim_conf conf;

@@ -3,20 +3,20 @@
  * What the files of the stub share. The stub links libc only; it may run before its own constructor
  * and inside signal handlers' reach (connect), so everything here is lazy, lock-free or both.
  */
-#ifndef SHIM_STUB_H
-#define SHIM_STUB_H
+#ifndef SHIM_STUB_STUB_H
+#define SHIM_STUB_STUB_H
 
 #include <link.h>
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "shim/abi.h"
-#include "shim/hold.h"
-#include "shim/mode.h"
+#include "shim/common/abi.h"
+#include "shim/common/hold.h"
+#include "shim/common/mode.h"
 
 #define SHIM_EXPORT __attribute__((visibility("default")))
 
-/* ---- stub_real.c: the real functions ---- */
+/* ---- real.c: the real functions ---- */
 
 /* The loader's dlsym. */
 void *stub_real_dlsym(void *handle, const char *name);
@@ -63,7 +63,7 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
  * know; NULL: there is none. */
 void *stub_bound(enum shim_hook hook, const void *caller);
 
-/* ---- stub_conf.c: settings; async-signal-safe once the constructor ran ---- */
+/* ---- settings.c: settings; async-signal-safe once the constructor ran ---- */
 
 const struct shim_conf *stub_conf(void);
 /* False: this thread is just reading them, and strict counts meanwhile. */
@@ -83,7 +83,7 @@ bool stub_off(void);
 /* Is it known to be off? The settings are not read for this. */
 bool stub_known_off(void);
 
-/* ---- stub_engine.c: the engine ---- */
+/* ---- load_engine.c: the engine ---- */
 
 /*
  * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
@@ -120,20 +120,20 @@ void stub_once(struct stub_once *once, void (*make)(void));
 /* It was done, and is to be done anew by the next call. */
 void stub_once_again(struct stub_once *once);
 
-/* ---- stub_company.c ---- */
+/* ---- company.c ---- */
 
 /* Is there another library between the program and the C library's connect or getaddrinfo? */
 bool stub_in_company(void);
 /* Is it known that there is none? Async-signal-safe: it is not looked for. */
 bool stub_known_alone(void);
 
-/* ---- stub_names.c ---- */
+/* ---- hooks_names.c ---- */
 
 /* Must names of the program, or some of them, not be asked for in clear? This one? */
 bool stub_names_protected(void);
 bool stub_name_is_protected(const char *host);
 
-/* ---- stub_connections.c ---- */
+/* ---- connections.c ---- */
 
 /* The program is about to call `connect`; false: there is nothing to be noted. *socket is the
  * identity of what it connects. Async-signal-safe. */
@@ -145,13 +145,13 @@ size_t stub_connections(struct shim_connection *out, size_t max);
 /* The port that a descriptor was last seen to be connected to. Async-signal-safe. */
 bool stub_connection_port(int fd, uint16_t *port);
 
-/* ---- stub_guard_tell.c ---- */
+/* ---- guard_report.c ---- */
 
 /* The path of the executable, read once at the start; NULL: not known, or nobody asked for a
  * report or a log. */
 const char *stub_program(void);
 
-/* ---- stub_openssl.c: refusals without an engine, and how OpenSSL tells of one ---- */
+/* ---- hooks_openssl.c: refusals without an engine, and how OpenSSL tells of one ---- */
 
 /* Must a call that may start a handshake fail, since there is no engine? Tells of it if so. */
 bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect);
@@ -167,16 +167,16 @@ void stub_openssl_write_refused(const void *caller);
 /* A call on this SSL is the library's own: what it says of errors holds. */
 void stub_openssl_let(const SSL *ssl);
 
-/* ---- stub_own_ech.c ---- */
+/* ---- hooks_own_ech.c ---- */
 
 /* Was an ECHConfig set for this SSL, as far as its library tells, or else for any? Keeps errno and
  * the error queue. */
 bool stub_own_ech(const struct shim_library *library, const SSL *ssl);
 
-/* ---- stub_preload.c ---- */
+/* ---- hooks_tls.c ---- */
 
 /* Our own exported function for a hook, whatever the program exports; and the one that leads on to
- * libc's own (shim/stub_direct.h), NULL if it has none. */
+ * libc's own (shim/stub/direct.h), NULL if it has none. */
 void *stub_hook_address(enum shim_hook hook);
 void *stub_hook_direct(enum shim_hook hook);
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_symbol.h"
+#include "shim/stub/symbol.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#include "shim/stub_text.h"
+#include "shim/stub/text.h"
 
 enum { HIDDEN_VERSION = 0x8000 };
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub_table.h"
+#include "shim/stub/table.h"
 
 #include <errno.h>
 #include <sys/mman.h>
 #include <time.h>
 
-#include "shim/stub_locked.h"
+#include "shim/stub/locked.h"
 
 enum { WINDOW = 16, GROWTH_BITS = 2 };
 

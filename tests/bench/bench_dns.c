@@ -3,7 +3,7 @@
  * kdig. */
 #include "bench.h"
 
-#include "dns/channel.h"
+#include "dns/encrypted/channel.h"
 #include "dns/lookup.h"
 
 #include <criterion/criterion.h>

@@ -8,7 +8,7 @@
 #include "tests/demo/playground.h"
 #include "tests/preload/require.h"
 #include "tests/preload/world.h"
-#include "tools/say.h"
+#include "tools/common/say.h"
 
 #include <jansson.h>
 #include <stdarg.h>

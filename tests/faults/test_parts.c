@@ -6,10 +6,10 @@
 #include <unistd.h>
 
 #include "ech/grease.h"
-#include "shim/downgrade.h"
-#include "shim/kept.h"
-#include "shim/settings.h"
-#include "shim/verify.h"
+#include "shim/engine/base/verify.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/session/downgrade.h"
+#include "shim/engine/settings/settings.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/certificates.h"
 
@@ -63,7 +63,7 @@ Test(part_faults, ech)
     faults_run("GREASE", FAULT_RANDOM, 1, grease, NULL);
 }
 
-/* ---- shim/verify.c ---- */
+/* ---- shim/engine/base/verify.c ---- */
 
 struct verify_context {
     char ca_file[64];
@@ -116,7 +116,7 @@ Test(part_faults, verify)
     test_certificate_free(&authority);
 }
 
-/* ---- shim/settings.c ---- */
+/* ---- shim/engine/settings/settings.c ---- */
 
 static const char *get(void *context, const char *variable)
 {
@@ -166,7 +166,7 @@ static void settings(const void *context)
     shim_conf_free(&conf);
 }
 
-/* ---- shim/conf.c, conf_parse.c ---- */
+/* ---- shim/common/conf.c, conf_parse.c ---- */
 
 static const char configuration_file[] = "[default]\n"
                                          "mode = opportunistic\n"
@@ -215,7 +215,7 @@ static void settings_of_hosts(const void *context)
     shim_conf_free(&conf);
 }
 
-/* ---- shim/kept.c, downgrade.c ---- */
+/* ---- shim/engine/config/rejection_cache.c, downgrade.c ---- */
 
 enum { LIFETIME = 1000 };
 

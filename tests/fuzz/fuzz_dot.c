@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/channel_state.h"
+#include "dns/encrypted/channel_state.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -2,7 +2,7 @@
 /* A response of HTTP/1.1, whole and in two parts: what was whole stays so, and says the same. */
 #include <stdlib.h>
 
-#include "dns/http1.h"
+#include "dns/encrypted/http1.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

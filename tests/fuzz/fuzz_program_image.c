@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/image.h"
-#include "tools/elf_needed.h"
-#include "tools/tls_marks.h"
+#include "shim/common/executable.h"
+#include "tools/common/elf_needed.h"
+#include "tools/common/tls_marks.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/answer_code.h"
 #include "dns/message.h"
+#include "dns/stored_answer.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

@@ -7,8 +7,8 @@
 #include <string.h>
 
 #include "ech/client_hello.h"
-#include "shim/hello_guard.h"
-#include "shim/hello_inner.h"
+#include "shim/stub/guard_hello.h"
+#include "shim/stub/guard_hello_inner.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 

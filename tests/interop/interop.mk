@@ -17,10 +17,10 @@ $(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/preload/*.h)
 .PHONY: suites interop
 suites:
 	@status=0; for suite in $(SUITE_NAMES); do \
-	    SETUP='$(SETUP)' MAKE='$(MAKE)' JOBS=$(JOBS) tools/suites.sh $(SUITES) $$suite || status=1; \
+	    SETUP='$(SETUP)' MAKE='$(MAKE)' JOBS=$(JOBS) tools/scripts/suites.sh $(SUITES) $$suite || status=1; \
 	done; exit $$status
 
 interop: $(LIBS_BUILT) $(INTEROP) $(PRELOAD_TESTS) peers suites
 	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(PRELOAD_TESTS) $(abspath $(BUILD)/libechshim.so) $(SUITES) \
 	    $(INTEROP_RESULTS) $(INTEROP_DOC)
-	@tools/fill-readme
+	@tools/scripts/fill-readme

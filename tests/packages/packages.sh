@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # packages.sh FOLDER SUITE RESULTS [ARCHITECTURE]: Debian packages of this tree, built, judged, installed, used and removed in
-# throw-away roots of that release (tools/suites.sh in FOLDER); RESULTS/SUITE has the packages, the logs and a table of their sizes.
+# throw-away roots of that release (tools/scripts/suites.sh in FOLDER); RESULTS/SUITE has the packages, the logs and a table of their sizes.
 # Those of another architecture, in RESULTS/SUITE-ARCHITECTURE, are built, judged and tested in a root of it, and installed beside
 # this machine's own, which have to be there already.
 set -eu
@@ -20,7 +20,7 @@ skipped() {
 # root KIND [ARCHITECTURE]
 root() {
     out=$folder/$suite-$1${2:+-$2}.out
-    tools/suites.sh "$folder" "$suite" "$@" >"$out" || {
+    tools/scripts/suites.sh "$folder" "$suite" "$@" >"$out" || {
         cat "$out"
         exit 1
     }
@@ -44,7 +44,7 @@ fi | tar --null --files-from=- -cf "$results/tree.tar" --ignore-failed-read
 # step KIND-OF-ROOT SCRIPT
 step() {
     status=0
-    SHARE=$results tools/throwaway.sh "$folder/$suite-$1" "$here/$2.sh" || status=$?
+    SHARE=$results tools/scripts/throwaway.sh "$folder/$suite-$1" "$here/$2.sh" || status=$?
     [ "$status" -ne 99 ] || skipped "no copy of a root can be made here (overlayfs)"
     [ "$status" -eq 0 ] || exit "$status"
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Real programs on OpenSSL that once were harmed: each is skipped where it is not installed
- * (tools/setup.sh programs). */
+ * (tools/scripts/setup.sh programs). */
 #include "checks.h"
 
 #include <criterion/criterion.h>

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make check-programs: real programs of the distribution, each beside itself without the shim. PROGRAMS_FILTER selects by name
-# (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/setup.sh programs installs them; what is
+# (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/scripts/setup.sh programs installs them; what is
 # not installed is skipped.
 
 PROGRAM_TESTS := build/program-tests
@@ -29,4 +29,4 @@ check-programs-few:
 matrix:
 	$(SETUP) build test programs
 	@status=0; $(MAKE) check-programs PROGRAMS_FILTER= || status=1; \
-	tests/programs/table.sh $(PROGRAM_RESULTS) docs/programs.md && tools/fill-readme && exit $$status
+	tests/programs/table.sh $(PROGRAM_RESULTS) docs/programs.md && tools/scripts/fill-readme && exit $$status

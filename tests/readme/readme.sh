@@ -1,11 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # readme.sh FOLDER: types README's commands, as printed, in a Debian 12 that has nothing but make, in a copy of this tree; see
-# readme.py for the rules. FOLDER keeps that root for the next time (tools/suites.sh); the copy that is worked in is thrown away.
+# readme.py for the rules. FOLDER keeps that root for the next time (tools/scripts/suites.sh); the copy that is worked in is thrown away.
 set -eu
 folder=$1
 here=$(dirname "$0")
-tools/suites.sh "$folder" bookworm fresh >"$folder/fresh.out" || {
+tools/scripts/suites.sh "$folder" bookworm fresh >"$folder/fresh.out" || {
     cat "$folder/fresh.out"
     exit 1
 }
@@ -30,7 +30,7 @@ tar -xf /share/tree.tar
 exec bash /share/driver.sh
 END
 status=0
-SHARE=$share tools/throwaway.sh "$folder/bookworm-fresh" "$share/inside" || status=$?
+SHARE=$share tools/scripts/throwaway.sh "$folder/bookworm-fresh" "$share/inside" || status=$?
 if [ "$status" -eq 99 ]; then
     echo "readme: skipped: no copy of a root can be made here (overlayfs)"
     exit 0

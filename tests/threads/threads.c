@@ -12,11 +12,11 @@
 #include <string.h>
 
 #include "dns/cache.h"
-#include "shim/downgrade.h"
-#include "shim/engine.h"
-#include "shim/kept.h"
-#include "shim/own_socket.h"
-#include "shim/stub_guard.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/session/downgrade.h"
+#include "shim/engine/sockets/own_socket.h"
+#include "shim/stub/guard.h"
 
 enum { THREADS = 8, ROUNDS = 400, NAMES = 100 };
 

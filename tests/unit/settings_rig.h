@@ -4,7 +4,7 @@
 
 /* Settings as a process has them that starts with an environment and a configuration file. */
 
-#include "shim/settings.h"
+#include "shim/engine/settings/settings.h"
 
 enum { RIG_ITEMS = 24, RIG_SAID = 4096 };
 

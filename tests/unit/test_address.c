@@ -4,7 +4,7 @@
 #include <netinet/in.h>
 #include <string.h>
 
-#include "shim/address.h"
+#include "shim/common/address.h"
 
 static struct shim_address address_of(const char *text)
 {

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "shim/ahead.h"
+#include "shim/engine/config/prefetch.h"
 #include "tests/unit/dns_responder.h"
 #include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/answer_code.h"
 #include "dns/message.h"
+#include "dns/stored_answer.h"
 #include "tests/unit/dns_messages.h"
 #include "tests/unit/stored_answers.h"
 #include "tests/unit/vectors.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "dns/channel_message.h"
+#include "dns/encrypted/message.h"
 #include "tests/unit/h2_responder.h"
 
 #define BY_NAME "https://dns.test:%u/dns-query#127.0.0.1"

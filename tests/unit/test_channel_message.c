@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "dns/channel_message.h"
+#include "dns/encrypted/message.h"
 #include "tests/unit/dns_messages.h"
 #include "tests/unit/vectors.h"
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 #define FILE_NAME "/home/a/.config/echshim/echshim.conf"
 

@@ -7,10 +7,10 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "shim/socket_identity.h"
-#include "shim/stub_connections.h"
-#include "shim/stub_guard.h"
-#include "shim/stub_locked.h"
+#include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
+#include "shim/stub/guard.h"
+#include "shim/stub/locked.h"
 
 /* A pair of connected TCP sockets. */
 struct pair {

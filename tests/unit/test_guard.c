@@ -7,12 +7,12 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/downgrade.h"
-#include "shim/policy.h"
-#include "shim/ports.h"
-#include "shim/report.h"
-#include "shim/socket_identity.h"
-#include "shim/stub_guard.h"
+#include "shim/common/ports.h"
+#include "shim/common/report.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/session/downgrade.h"
+#include "shim/engine/session/policy.h"
+#include "shim/stub/guard.h"
 
 /* ---- what the guard needs of the rest of the stub ---- */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/stub_guard.h"
+#include "shim/stub/guard.h"
 
 enum { PREFIX_MAX = 64, HELLO_MAX = 1200, RECORDS_MAX = 6 * HELLO_MAX };
 

@@ -3,8 +3,8 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "shim/hello_guard.h"
-#include "shim/hello_inner.h"
+#include "shim/stub/guard_hello.h"
+#include "shim/stub/guard_hello_inner.h"
 
 /* ---- the recogniser ---- */
 

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "dns/host_name.h"
-#include "shim/table.h"
+#include "shim/engine/base/table.h"
 
 Test(host_name, normal_form)
 {

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "dns/http1.h"
+#include "dns/encrypted/http1.h"
 
 enum { BODY_MAX = 100 };
 

@@ -10,10 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "shim/image.h"
-#include "shim/reach.h"
-#include "tools/elf_needed.h"
-#include "tools/tls_marks.h"
+#include "shim/common/executable.h"
+#include "shim/common/preloadable.h"
+#include "tools/common/elf_needed.h"
+#include "tools/common/tls_marks.h"
 
 struct octets {
     const uint8_t *data;

@@ -11,7 +11,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
+#include "shim/common/journal.h"
 
 enum { LARGE = 1 << 20 }; /* more than any datagram may be here: net.core.wmem_max */
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/kept.h"
+#include "shim/engine/config/rejection_cache.h"
 
 #define LIST(text) bytes_of(text, sizeof(text) - 1)
 

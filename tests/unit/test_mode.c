@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <criterion/criterion.h>
 
-#include "shim/mode.h"
+#include "shim/common/mode.h"
 
 Test(mode, words)
 {

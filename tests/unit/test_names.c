@@ -3,9 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/names_search.h"
-#include "shim/names_services.h"
-#include "shim/names_wanted.h"
+#include "shim/common/protected_names.h"
+#include "shim/engine/names/nsswitch.h"
+#include "shim/engine/names/search_list.h"
 
 /* ---- the setting ---- */
 

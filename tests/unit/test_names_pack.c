@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/names_pack.h"
-#include "shim/names_steer.h"
+#include "shim/engine/names/nss_pack.h"
+#include "shim/engine/names/steer.h"
 
 static void add(struct shim_names_answer *answer, const char *text)
 {

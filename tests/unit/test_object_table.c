@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/object_table.h"
+#include "shim/engine/base/object_table.h"
 
 #include <criterion/criterion.h>
 #include <pthread.h>

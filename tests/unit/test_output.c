@@ -17,7 +17,7 @@
 #include <termios.h>
 #include <unistd.h>
 
-#include "shim/output.h"
+#include "shim/stub/guest_output.h"
 
 static char folder[] = "/tmp/echshim-test.XXXXXX";
 static char path[64];

@@ -9,7 +9,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shim/own_socket.h"
+#include "shim/engine/sockets/own_socket.h"
 
 TestSuite(own_socket, .timeout = 60);
 

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "shim/policy.h"
+#include "shim/engine/session/policy.h"
 
 static const struct shim_policy_facts everything = {
     .port_watched = true, .library_supported = true, .tls13 = true, .name = true};

@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shim/proxy_environment.h"
-#include "shim/proxy_request.h"
+#include "shim/engine/settings/proxy_environment.h"
+#include "shim/stub/proxy_request.h"
 
 enum { TARGETS_MAX = 8 };
 

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "shim/report.h"
+#include "shim/common/report.h"
 
 /* The parsed line; exactly one, with its newline. */
 static json_t *encode(const struct shim_report *report, const struct shim_report_origin *origin,

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shim/route.h"
+#include "shim/engine/endpoint/route.h"
 
 #define HOST "www.example.org"
 

@@ -10,8 +10,8 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "shim/hold.h"
-#include "shim/section.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/section.h"
 
 enum { LONG_MS = 5000, JUMPS = 1000, SHORT_US = 2000, DEEP = 12 };
 

@@ -22,7 +22,7 @@ void stub_free(void *old);
 char *stub_strdup(const char *text);
 char *stub_strndup(const char *text, size_t max);
 
-/* As in shim/stub_memory.c: what is there without the kernel, and what it is asked for. */
+/* As in shim/stub/hooks_memory.c: what is there without the kernel, and what it is asked for. */
 enum { FIRST_SIZE = 16 * 1024, BLOCK_SIZE = 64 * 1024 };
 
 TestSuite(stub_memory, .timeout = 30);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Symbols out of an object's own tables: both kinds of hash tables, versions, and tables that are
  * damaged. The tables are in the test's memory, as the loader would have mapped them. */
-#include "shim/stub_symbol.h"
+#include "shim/stub/symbol.h"
 
 #include <criterion/criterion.h>
 #include <dlfcn.h>

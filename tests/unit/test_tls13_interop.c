@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #include "ech/offer.h"
-#include "shim/verify.h"
+#include "shim/engine/base/verify.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/hello_tools.h"
 #include "tests/unit/hellos.h"

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "tools/tls_marks.h"
+#include "tools/common/tls_marks.h"
 
 static char seen[512];
 

@@ -6,7 +6,7 @@
 #include <unistd.h>
 
 #include "ech/tls13_messages.h"
-#include "shim/verify.h"
+#include "shim/engine/base/verify.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/hello_tools.h"
 

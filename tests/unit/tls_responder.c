@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "shim/own_socket.h"
-#include "shim/verify.h"
+#include "shim/engine/base/verify.h"
+#include "shim/engine/sockets/own_socket.h"
 
 enum { QUERY_ID = 0x1234, OPT_SIZE = 11 };
 

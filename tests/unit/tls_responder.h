@@ -10,7 +10,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "dns/channel.h"
+#include "dns/encrypted/channel.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/dns_messages.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/code_points.h"
+#include "tools/common/code_points.h"
 
 #include <stddef.h>
 

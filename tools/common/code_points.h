@@ -2,8 +2,8 @@
 /*
  * Names of code points for people, as the registries have them.
  */
-#ifndef TOOLS_CODE_POINTS_H
-#define TOOLS_CODE_POINTS_H
+#ifndef TOOLS_COMMON_CODE_POINTS_H
+#define TOOLS_COMMON_CODE_POINTS_H
 
 #include <stdint.h>
 

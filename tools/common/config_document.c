@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/config_document.h"
+#include "tools/common/config_document.h"
 
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/code_points.h"
+#include "tools/common/code_points.h"
 
 /* Columns of the text up to the values: the longest label and a blank. */
 enum { LABEL_WIDTH = 20 };

@@ -3,8 +3,8 @@
  * An ECHConfigList as a JSON document, in which each config has its verdict, and that document as
  * text for people. So both outputs of a tool say the same.
  */
-#ifndef TOOLS_CONFIG_DOCUMENT_H
-#define TOOLS_CONFIG_DOCUMENT_H
+#ifndef TOOLS_COMMON_CONFIG_DOCUMENT_H
+#define TOOLS_COMMON_CONFIG_DOCUMENT_H
 
 #include <jansson.h>
 #include <stdio.h>

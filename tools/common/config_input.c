@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/config_input.h"
+#include "tools/common/config_input.h"
 
 #include <ctype.h>
 #include <errno.h>

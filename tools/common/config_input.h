@@ -2,8 +2,8 @@
 /*
  * An ECHConfigList from wherever a person has one.
  */
-#ifndef TOOLS_CONFIG_INPUT_H
-#define TOOLS_CONFIG_INPUT_H
+#ifndef TOOLS_COMMON_CONFIG_INPUT_H
+#define TOOLS_COMMON_CONFIG_INPUT_H
 
 #include <stddef.h>
 

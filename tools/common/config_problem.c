@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/config_problem.h"
+#include "tools/common/config_problem.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -3,8 +3,8 @@
  * What is wrong with octets that are no ECHConfigList (RFC 9849, 4), in words for the person who
  * has them. Pure.
  */
-#ifndef TOOLS_CONFIG_PROBLEM_H
-#define TOOLS_CONFIG_PROBLEM_H
+#ifndef TOOLS_COMMON_CONFIG_PROBLEM_H
+#define TOOLS_COMMON_CONFIG_PROBLEM_H
 
 #include "ech/wire.h"
 

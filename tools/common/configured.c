@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/configured.h"
+#include "tools/common/configured.h"
 
-#include "tools/say.h"
+#include "tools/common/say.h"
 
 const struct shim_conf *configured_load(const char *tool, const char *program)
 {

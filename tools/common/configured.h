@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What environment and configuration files say, for the tools (shim/conf.h).
+ * What environment and configuration files say, for the tools (shim/common/conf.h).
  */
-#ifndef TOOLS_CONFIGURED_H
-#define TOOLS_CONFIGURED_H
+#ifndef TOOLS_COMMON_CONFIGURED_H
+#define TOOLS_COMMON_CONFIGURED_H
 
-#include "shim/conf.h"
+#include "shim/common/conf.h"
 
 /*
  * Reads them, as a process that executes `program` would (NULL: the tool itself); each problem is

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/elf_needed.h"
+#include "tools/common/elf_needed.h"
 
 #include <elf.h>
 #include <string.h>

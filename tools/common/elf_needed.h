@@ -3,8 +3,8 @@
  * The libraries that an ELF file itself names (DT_NEEDED). Pure: octets in, names out; the octets
  * are anybody's.
  */
-#ifndef TOOLS_ELF_NEEDED_H
-#define TOOLS_ELF_NEEDED_H
+#ifndef TOOLS_COMMON_ELF_NEEDED_H
+#define TOOLS_COMMON_ELF_NEEDED_H
 
 #include <stdbool.h>
 #include <stddef.h>

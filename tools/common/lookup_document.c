@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/lookup_document.h"
+#include "tools/common/lookup_document.h"
 
 #include <arpa/inet.h>
 #include <string.h>
 
 #include "ech/config.h"
-#include "tools/code_points.h"
-#include "tools/config_document.h"
-#include "tools/record_text.h"
+#include "tools/common/code_points.h"
+#include "tools/common/config_document.h"
+#include "tools/common/record_text.h"
 
 /* ---- what was seen on the way ---- */
 

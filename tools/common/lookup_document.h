@@ -3,8 +3,8 @@
  * A look-up of HTTPS records as a JSON document: each question on the way with the records that
  * answered it and what became of each, then the endpoints with their ECHConfigs, and the choice.
  */
-#ifndef TOOLS_LOOKUP_DOCUMENT_H
-#define TOOLS_LOOKUP_DOCUMENT_H
+#ifndef TOOLS_COMMON_LOOKUP_DOCUMENT_H
+#define TOOLS_COMMON_LOOKUP_DOCUMENT_H
 
 #include <jansson.h>
 #include <stdint.h>

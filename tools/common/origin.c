@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/origin.h"
+#include "tools/common/origin.h"
 
 #include <errno.h>
 #include <stdlib.h>

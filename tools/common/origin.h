@@ -2,8 +2,8 @@
 /*
  * What the tools' command lines have in common.
  */
-#ifndef TOOLS_ORIGIN_H
-#define TOOLS_ORIGIN_H
+#ifndef TOOLS_COMMON_ORIGIN_H
+#define TOOLS_COMMON_ORIGIN_H
 
 #include <stdbool.h>
 

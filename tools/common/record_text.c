@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/record_text.h"
+#include "tools/common/record_text.h"
 
 #include <ldns/ldns.h>
 #include <stdlib.h>
 
 #include "dns/message.h"
-#include "tools/config_document.h"
+#include "tools/common/config_document.h"
 
 json_t *name_text(const struct dns_name *name)
 {

@@ -2,8 +2,8 @@
 /*
  * Names and HTTPS records as a zone file has them (RFC 1035, 5.1; RFC 9460, 2.1), by ldns.
  */
-#ifndef TOOLS_RECORD_TEXT_H
-#define TOOLS_RECORD_TEXT_H
+#ifndef TOOLS_COMMON_RECORD_TEXT_H
+#define TOOLS_COMMON_RECORD_TEXT_H
 
 #include <jansson.h>
 

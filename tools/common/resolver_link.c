@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/resolver_link.h"
+#include "tools/common/resolver_link.h"
 
 #include <gnutls/x509.h>
 #include <stdlib.h>

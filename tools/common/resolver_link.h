@@ -2,10 +2,10 @@
 /*
  * The tools' connection to an encrypted resolver.
  */
-#ifndef TOOLS_RESOLVER_LINK_H
-#define TOOLS_RESOLVER_LINK_H
+#ifndef TOOLS_COMMON_RESOLVER_LINK_H
+#define TOOLS_COMMON_RESOLVER_LINK_H
 
-#include "dns/channel.h"
+#include "dns/encrypted/channel.h"
 
 /*
  * For a resolver of any kind, which is borrowed. The trust anchors are those of the file (PEM), or

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/say.h"
+#include "tools/common/say.h"
 
 #include <errno.h>
 #include <stdarg.h>

@@ -2,8 +2,8 @@
 /*
  * What the tools share in talking to people: errors, colour, and octets of others that are shown.
  */
-#ifndef TOOLS_SAY_H
-#define TOOLS_SAY_H
+#ifndef TOOLS_COMMON_SAY_H
+#define TOOLS_COMMON_SAY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/tls_marks.h"
+#include "tools/common/tls_marks.h"
 
 #include <string.h>
 

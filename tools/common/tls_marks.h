@@ -3,8 +3,8 @@
  * By what a TLS library is known: its name, where a program is linked to it or opens it, and octets
  * that it leaves in a program that has it inside.
  */
-#ifndef TOOLS_TLS_MARKS_H
-#define TOOLS_TLS_MARKS_H
+#ifndef TOOLS_COMMON_TLS_MARKS_H
+#define TOOLS_COMMON_TLS_MARKS_H
 
 #include <stdbool.h>
 #include <stddef.h>

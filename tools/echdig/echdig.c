@@ -10,13 +10,13 @@
 #include <string.h>
 
 #include "dns/lookup.h"
-#include "tools/config_document.h"
-#include "tools/config_input.h"
-#include "tools/config_problem.h"
-#include "tools/configured.h"
-#include "tools/lookup_document.h"
-#include "tools/origin.h"
-#include "tools/resolver_link.h"
+#include "tools/common/config_document.h"
+#include "tools/common/config_input.h"
+#include "tools/common/config_problem.h"
+#include "tools/common/configured.h"
+#include "tools/common/lookup_document.h"
+#include "tools/common/origin.h"
+#include "tools/common/resolver_link.h"
 
 /* Exit status; the first four are enum lookup_summary. */
 enum { EXIT_BAD_INPUT = 4, EXIT_USAGE = 64 };

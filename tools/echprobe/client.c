@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/probe_client.h"
+#include "tools/echprobe/client.h"
 
 #include <errno.h>
 #include <gnutls/gnutls.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/probe_wire.h"
+#include "tools/echprobe/wire.h"
 
 #ifndef SO_COOKIE
 #define SO_COOKIE 57

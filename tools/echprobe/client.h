@@ -3,8 +3,8 @@
  * The program under the shim: an ordinary GnuTLS client that knows nothing of ECH, and keeps a
  * journal of what passes through its own push and pull functions.
  */
-#ifndef TOOLS_PROBE_CLIENT_H
-#define TOOLS_PROBE_CLIENT_H
+#ifndef TOOLS_ECHPROBE_CLIENT_H
+#define TOOLS_ECHPROBE_CLIENT_H
 
 #include <jansson.h>
 #include <stdint.h>

@@ -11,15 +11,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/config_document.h"
-#include "tools/config_input.h"
-#include "tools/config_problem.h"
-#include "tools/configured.h"
-#include "tools/lookup_document.h"
-#include "tools/origin.h"
-#include "tools/probe_text.h"
-#include "tools/probe_try.h"
-#include "tools/resolver_link.h"
+#include "tools/common/config_document.h"
+#include "tools/common/config_input.h"
+#include "tools/common/config_problem.h"
+#include "tools/common/configured.h"
+#include "tools/common/lookup_document.h"
+#include "tools/common/origin.h"
+#include "tools/common/resolver_link.h"
+#include "tools/echprobe/text.h"
+#include "tools/echprobe/try.h"
 
 /* Exit status. */
 enum {

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The reasons of a report line and what they mean; tools/make-reason-table makes the table of
- * docs/report.md.
+ * The reasons of a report line and what they mean; tools/scripts/make-reason-table makes the table
+ * of docs/report.md.
  */
-#ifndef TOOLS_REASON_TABLE_H
-#define TOOLS_REASON_TABLE_H
+#ifndef TOOLS_ECHPROBE_REASON_TABLE_H
+#define TOOLS_ECHPROBE_REASON_TABLE_H
 
 #include <stddef.h>
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/probe_text.h"
+#include "tools/echprobe/text.h"
 
 #include <stdbool.h>
 #include <string.h>
 
-#include "tools/reason_table.h"
+#include "tools/echprobe/reason_table.h"
 
 enum { EVENT_INDENT = 13 }; /* where what happened stands behind its time */
 

@@ -2,8 +2,8 @@
 /*
  * The journal of a try as a time line for people, with a sentence for its outcome.
  */
-#ifndef TOOLS_PROBE_TEXT_H
-#define TOOLS_PROBE_TEXT_H
+#ifndef TOOLS_ECHPROBE_TEXT_H
+#define TOOLS_ECHPROBE_TEXT_H
 
 #include <jansson.h>
 #include <stdio.h>

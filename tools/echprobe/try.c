@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/probe_try.h"
+#include "tools/echprobe/try.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/config_document.h"
+#include "tools/common/config_document.h"
 
 /* argv[1] of the process that makes the try: no name of a host begins like this. */
 static const char child_word[] = "--as-client-of-echprobe";

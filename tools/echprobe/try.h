@@ -3,11 +3,11 @@
  * One try of echprobe: the client of tools/probe_client in a process of its own, with the shim
  * loaded into it as into any program.
  */
-#ifndef TOOLS_PROBE_TRY_H
-#define TOOLS_PROBE_TRY_H
+#ifndef TOOLS_ECHPROBE_TRY_H
+#define TOOLS_ECHPROBE_TRY_H
 
 #include "ech/wire.h"
-#include "tools/probe_client.h"
+#include "tools/echprobe/client.h"
 
 struct probe_try {
     struct probe_client client;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tools/probe_wire.h"
+#include "tools/echprobe/wire.h"
 
 #include "ech/client_hello.h"
 #include "ech/server_hello.h"

@@ -3,8 +3,8 @@
  * What an observer of one handshake would read, message by message, as JSON events: the hellos in
  * both directions and alerts in clear. Pure: octets in, events out.
  */
-#ifndef TOOLS_PROBE_WIRE_H
-#define TOOLS_PROBE_WIRE_H
+#ifndef TOOLS_ECHPROBE_WIRE_H
+#define TOOLS_ECHPROBE_WIRE_H
 
 #include <jansson.h>
 #include <stdbool.h>

@@ -3,8 +3,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/configured.h"
-#include "tools/echshim.h"
+#include "tools/common/configured.h"
+#include "tools/echshim/echshim.h"
 
 /* The file that is the process: of a script, its interpreter. */
 static const char *process_of(const struct program *program)

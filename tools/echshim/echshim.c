@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* echshim: runs a program with the shim in it, and sees to it that it is. */
-#include "tools/echshim.h"
+#include "tools/echshim/echshim.h"
 
 int main(int argc, char *argv[])
 {

@@ -5,18 +5,18 @@
  * and the proof (echshim_prove), and then exec; with --report a parent stays (echshim_wait) and
  * prints a table (echshim_table).
  */
-#ifndef TOOLS_ECHSHIM_H
-#define TOOLS_ECHSHIM_H
+#ifndef TOOLS_ECHSHIM_ECHSHIM_H
+#define TOOLS_ECHSHIM_ECHSHIM_H
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
 
-#include "shim/conf.h"
-#include "shim/mode.h"
-#include "shim/reach.h"
-#include "tools/say.h"
+#include "shim/common/conf.h"
+#include "shim/common/mode.h"
+#include "shim/common/preloadable.h"
+#include "tools/common/say.h"
 
 #define ECHSHIM "echshim"
 #define LIBRARY_NAME "libechshim.so"

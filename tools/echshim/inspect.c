@@ -12,9 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/echshim.h"
-#include "tools/elf_needed.h"
-#include "tools/tls_marks.h"
+#include "tools/common/elf_needed.h"
+#include "tools/common/tls_marks.h"
+#include "tools/echshim/echshim.h"
 
 static const char *base_name(const char *path)
 {

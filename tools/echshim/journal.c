@@ -10,9 +10,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
-#include "shim/report.h"
-#include "tools/echshim.h"
+#include "shim/common/journal.h"
+#include "shim/common/report.h"
+#include "tools/echshim/echshim.h"
 
 static void fill_in(struct shim_field *field, const json_t *value)
 {

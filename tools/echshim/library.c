@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "tools/echshim.h"
+#include "tools/echshim/echshim.h"
 
 /* ---- where it is ---- */
 

@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "tools/echshim.h"
+#include "tools/echshim/echshim.h"
 
 enum { LIST_SIZE = 1 << 18, ANSWER_MS = 30000 };
 

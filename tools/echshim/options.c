@@ -9,10 +9,10 @@
 
 #include "dns/resolver.h"
 #include "ech/config.h"
-#include "shim/config_list.h"
-#include "shim/journal.h"
-#include "shim/ports.h"
-#include "tools/echshim.h"
+#include "shim/common/config_list.h"
+#include "shim/common/journal.h"
+#include "shim/common/ports.h"
+#include "tools/echshim/echshim.h"
 
 enum { TIMEOUT_MAX_MS = 60000, QUOTED_MAX = 80 };
 

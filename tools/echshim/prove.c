@@ -23,7 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "tools/echshim.h"
+#include "tools/echshim/echshim.h"
 
 enum {
     NONCE = 16,            /* octets */

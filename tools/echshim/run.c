@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tools/echshim.h"
+#include "tools/echshim/echshim.h"
 
 /* What SIGCHLD was when we were started: a parent that ignores it would have us find no children.
  */

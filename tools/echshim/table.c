@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "tools/code_points.h"
-#include "tools/echshim.h"
+#include "tools/common/code_points.h"
+#include "tools/echshim/echshim.h"
 
 enum { COLUMNS = 8, CELL = 256, LINE = 16384 };
 

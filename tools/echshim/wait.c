@@ -23,9 +23,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
-#include "shim/report.h"
-#include "tools/echshim.h"
+#include "shim/common/journal.h"
+#include "shim/common/report.h"
+#include "tools/echshim/echshim.h"
 
 /* A kill of a group is one system call, in the middle of which we may be woken. */
 static const struct timespec whole_group = {.tv_nsec = 2000000};

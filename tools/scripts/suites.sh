@@ -81,8 +81,8 @@ mkdir -p "$folder"
 # shellcheck disable=SC2086
 wanted=$(printf '%s ' $packages $newer)
 if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
-    command -v debootstrap >/dev/null || ${SETUP:-tools/setup.sh} suites || true
-    command -v debootstrap >/dev/null || skip "$suite needs debootstrap (tools/setup.sh suites)"
+    command -v debootstrap >/dev/null || ${SETUP:-tools/scripts/setup.sh} suites || true
+    command -v debootstrap >/dev/null || skip "$suite needs debootstrap (tools/scripts/setup.sh suites)"
     # The archive that this machine's release comes from has the others too; those of updates and fixes have not.
     # shellcheck disable=SC2016
     mirror=$(apt-get indextargets --format '$(REPO_URI) $(ORIGIN) $(LABEL) $(COMPONENT)' 'Created-By: Packages' 2>/dev/null |

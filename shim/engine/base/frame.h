@@ -13,8 +13,8 @@
  * itself has called it asks for its caller instead (stub_library_calls), which no jump can leave
  * behind.
  */
-#ifndef SHIM_FRAME_H
-#define SHIM_FRAME_H
+#ifndef SHIM_ENGINE_BASE_FRAME_H
+#define SHIM_ENGINE_BASE_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,12 +5,12 @@
  * taken by these two but where a hold is there for another reason (sections, forks). Nothing is
  * waited for under one, and nothing of the program is called but its allocator.
  */
-#ifndef SHIM_LOCK_H
-#define SHIM_LOCK_H
+#ifndef SHIM_ENGINE_BASE_LOCK_H
+#define SHIM_ENGINE_BASE_LOCK_H
 
 #include <pthread.h>
 
-#include "shim/hold.h"
+#include "shim/common/hold.h"
 
 static inline void shim_lock(pthread_mutex_t *mutex, struct shim_hold *hold)
 {

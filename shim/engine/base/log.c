@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/log.h"
+#include "shim/engine/base/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -10,9 +10,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/engine.h"
-#include "shim/journal.h"
-#include "shim/report.h"
+#include "shim/common/journal.h"
+#include "shim/common/report.h"
+#include "shim/engine/engine.h"
 
 enum { LINE_SIZE = 1024 };
 

@@ -3,10 +3,10 @@
  * Output into somebody else's process: only what was asked for. Host names are the secret that is
  * protected here: they are logged at level debug only.
  */
-#ifndef SHIM_LOG_H
-#define SHIM_LOG_H
+#ifndef SHIM_ENGINE_BASE_LOG_H
+#define SHIM_ENGINE_BASE_LOG_H
 
-#include "shim/settings.h"
+#include "shim/engine/settings/settings.h"
 
 /* One line, by one write, to the log file or standard error; nothing if the settings' level is
  * lower. errno is kept. */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/object_table.h"
+#include "shim/engine/base/object_table.h"
 
 #include <stdint.h>
 #include <stdlib.h>
 
-#include "shim/hold.h"
+#include "shim/common/hold.h"
 
 struct shim_object_place {
     _Atomic uintptr_t key; /* the object, or one of these two */

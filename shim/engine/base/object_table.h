@@ -13,8 +13,8 @@
  * every segment. So all takes constant time at any size. No memory of a table is given back, so
  * none can be read that is somebody else's.
  */
-#ifndef SHIM_OBJECT_TABLE_H
-#define SHIM_OBJECT_TABLE_H
+#ifndef SHIM_ENGINE_BASE_OBJECT_TABLE_H
+#define SHIM_ENGINE_BASE_OBJECT_TABLE_H
 
 #include <stdatomic.h>
 #include <stdbool.h>

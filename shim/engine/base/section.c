@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/section.h"
+#include "shim/engine/base/section.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -9,9 +9,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "shim/frame.h"
-#include "shim/hold.h"
-#include "shim/stack_switch.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/frame.h"
+#include "shim/engine/base/stack_switch.h"
 
 enum {
     STACK_SIZE = 512 * 1024, /* of which 20 to 60 KiB are used; sanitizers take more */

@@ -5,15 +5,15 @@
  * A program may leave a wait for good: its signal handler jumps out of getaddrinfo (wget -T), its
  * thread is cancelled. Whatever was under way then, sockets, look-ups, memory, would have no owner
  * any more, for the frames that knew of it are gone. So such work runs on a stack of its own, with
- * signals held back (shim/hold.h), and comes back to the program's stack to wait there, under the
- * program's own signal mask and without any lock. If the program leaves the wait, only the frames
- * of the wait are gone. The work is still there, and is taken to its end later: each of its waits
- * fails at once with ECANCELED, and so it goes the way of every other failure and gives all back.
- * That happens when the thread next comes to us from a frame that is not below the wait
- * (shim/frame.h), and at the thread's end.
+ * signals held back (shim/common/hold.h), and comes back to the program's stack to wait there,
+ * under the program's own signal mask and without any lock. If the program leaves the wait, only
+ * the frames of the wait are gone. The work is still there, and is taken to its end later: each of
+ * its waits fails at once with ECANCELED, and so it goes the way of every other failure and gives
+ * all back. That happens when the thread next comes to us from a frame that is not below the wait
+ * (shim/engine/base/frame.h), and at the thread's end.
  */
-#ifndef SHIM_SECTION_H
-#define SHIM_SECTION_H
+#ifndef SHIM_ENGINE_BASE_SECTION_H
+#define SHIM_ENGINE_BASE_SECTION_H
 
 #include <poll.h>
 #include <stdbool.h>
@@ -31,9 +31,9 @@ struct shim_work {
  * of memory, or because the thread came to us anew in the midst of it. Within a section it is a
  * plain call. Keeps errno but for what the work makes of it.
  *
- * The caller holds signals back (shim/hold.h) until it has taken what the work gives: those that
- * came meanwhile are delivered at the end of the hold, and a handler that jumps then would leave
- * work behind that is done and nobody's. What waits in the work is not hindered by that.
+ * The caller holds signals back (shim/common/hold.h) until it has taken what the work gives: those
+ * that came meanwhile are delivered at the end of the hold, and a handler that jumps then would
+ * leave work behind that is done and nobody's. What waits in the work is not hindered by that.
  */
 bool shim_section_run(struct shim_work *work);
 

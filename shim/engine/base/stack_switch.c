@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stack_switch.h"
+#include "shim/engine/base/stack_switch.h"
 
 #include <stdint.h>
 #include <string.h>

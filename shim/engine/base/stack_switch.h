@@ -3,8 +3,8 @@
  * From one stack to another and back, within a thread. As swapcontext, but the signal mask stays
  * what it is: on x86-64 that takes no system call, where swapcontext takes one each time.
  */
-#ifndef SHIM_STACK_SWITCH_H
-#define SHIM_STACK_SWITCH_H
+#ifndef SHIM_ENGINE_BASE_STACK_SWITCH_H
+#define SHIM_ENGINE_BASE_STACK_SWITCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

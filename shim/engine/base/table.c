@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/table.h"
+#include "shim/engine/base/table.h"
 
 #include <stdlib.h>
 

@@ -3,8 +3,8 @@
  * A hash table that grows and never refuses or forgets: nodes are the caller's, part of what is
  * kept. Where there is no memory to grow, looking things up takes longer. No lock of its own.
  */
-#ifndef SHIM_TABLE_H
-#define SHIM_TABLE_H
+#ifndef SHIM_ENGINE_BASE_TABLE_H
+#define SHIM_ENGINE_BASE_TABLE_H
 
 #include <stdbool.h>
 #include <stddef.h>

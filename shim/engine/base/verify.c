@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/verify.h"
+#include "shim/engine/base/verify.h"
 
 #include <gnutls/abstract.h>
 #include <gnutls/x509-ext.h>

@@ -4,8 +4,8 @@
  * handshake (ech/tls13_handshake.h), by GnuTLS. Nothing is fetched while validating: no AIA, CRL or
  * OCSP (RFC 9849, 10.7).
  */
-#ifndef SHIM_VERIFY_H
-#define SHIM_VERIFY_H
+#ifndef SHIM_ENGINE_BASE_VERIFY_H
+#define SHIM_ENGINE_BASE_VERIFY_H
 
 #include "ech/tls13_handshake.h"
 

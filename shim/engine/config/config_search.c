@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/search.h"
+#include "shim/engine/config/config_search.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/ahead.h"
-#include "shim/downgrade.h"
-#include "shim/kept.h"
+#include "shim/engine/config/prefetch.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/session/downgrade.h"
 
 enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list)
 {

@@ -2,14 +2,14 @@
 /*
  * Where the ECHConfig of a name comes from: set by hand, or from its HTTPS records.
  */
-#ifndef SHIM_SEARCH_H
-#define SHIM_SEARCH_H
+#ifndef SHIM_ENGINE_CONFIG_CONFIG_SEARCH_H
+#define SHIM_ENGINE_CONFIG_CONFIG_SEARCH_H
 
 #include "dns/lookup.h"
 #include "ech/config.h"
-#include "shim/policy.h"
-#include "shim/route.h"
-#include "shim/settings.h"
+#include "shim/engine/endpoint/route.h"
+#include "shim/engine/session/policy.h"
+#include "shim/engine/settings/settings.h"
 
 enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/ahead.h"
+#include "shim/engine/config/prefetch.h"
 
-#include "shim/lock.h"
+#include "shim/engine/base/lock.h"
 
 #include <pthread.h>
 #include <string.h>

@@ -5,8 +5,8 @@
  * program that resolves and never connects leaves a few that are given up when others begin or
  * their time is over.
  */
-#ifndef SHIM_AHEAD_H
-#define SHIM_AHEAD_H
+#ifndef SHIM_ENGINE_CONFIG_PREFETCH_H
+#define SHIM_ENGINE_CONFIG_PREFETCH_H
 
 #include "dns/lookup.h"
 

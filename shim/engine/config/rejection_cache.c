@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/kept.h"
-#include "shim/lock.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/base/lock.h"
 
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dns/host_name.h"
-#include "shim/table.h"
+#include "shim/engine/base/table.h"
 
 struct kept {
     struct shim_table_node node;

@@ -5,8 +5,8 @@
  * only where the same name and port yield the same ECHConfigList for the same endpoint again, and
  * no longer than that list may be used.
  */
-#ifndef SHIM_KEPT_H
-#define SHIM_KEPT_H
+#ifndef SHIM_ENGINE_CONFIG_REJECTION_CACHE_H
+#define SHIM_ENGINE_CONFIG_REJECTION_CACHE_H
 
 #include <stdbool.h>
 #include <stdint.h>

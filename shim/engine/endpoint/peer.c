@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/peer.h"
+#include "shim/engine/endpoint/peer.h"
 
 #include <errno.h>
 
-#include "shim/address.h"
-#include "shim/asked.h"
-#include "shim/engine.h"
-#include "shim/reconnect.h"
+#include "shim/common/address.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/names/asked_port.h"
+#include "shim/engine/sockets/reconnect.h"
 
 enum { HTTPS_PORT = 443, CANDIDATES = 64 };
 

@@ -2,14 +2,14 @@
 /*
  * To whom a connection goes.
  */
-#ifndef SHIM_PEER_H
-#define SHIM_PEER_H
+#ifndef SHIM_ENGINE_ENDPOINT_PEER_H
+#define SHIM_ENGINE_ENDPOINT_PEER_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "shim/abi.h"
+#include "shim/common/abi.h"
 
 struct shim_peer {
     int fd;        /* of the transport, as far as it is known or can be guessed; -1: neither */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/race.h"
+#include "shim/engine/endpoint/race.h"
 
 #include <errno.h>
 
-#include "shim/engine.h"
-#include "shim/own_socket.h"
-#include "shim/socket_copy.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/sockets/socket_copy.h"
 
 /* The attempts of a race: descriptors are -1 where there is none. */
 struct running {

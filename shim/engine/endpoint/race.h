@@ -2,10 +2,10 @@
 /*
  * Connecting to the first of several addresses that answers (RFC 9460, 3; RFC 8305, 5).
  */
-#ifndef SHIM_RACE_H
-#define SHIM_RACE_H
+#ifndef SHIM_ENGINE_ENDPOINT_RACE_H
+#define SHIM_ENGINE_ENDPOINT_RACE_H
 
-#include "shim/route.h"
+#include "shim/engine/endpoint/route.h"
 
 /* RFC 8305, 8: Connection Attempt Delay. */
 enum { SHIM_RACE_DELAY_MS = 250 };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/lead.h"
+#include "shim/engine/endpoint/redirect.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -7,14 +7,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/engine.h"
-#include "shim/hold.h"
-#include "shim/lock.h"
-#include "shim/own_socket.h"
-#include "shim/race.h"
-#include "shim/section.h"
-#include "shim/socket_identity.h"
-#include "shim/table.h"
+#include "shim/common/hold.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/base/lock.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/base/table.h"
+#include "shim/engine/endpoint/race.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/sockets/own_socket.h"
 
 static void close_fresh(struct shim_lead *lead)
 {
@@ -241,7 +241,8 @@ static const char *arrange(struct shim_lead *lead, int fd)
     return way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way);
 }
 
-/* One hello on its way. A connection may be waited for, and the wait be left (shim/section.h). */
+/* One hello on its way. A connection may be waited for, and the wait be left
+ * (shim/engine/base/section.h). */
 struct leaving {
     struct shim_work work;
     struct awaited *one;

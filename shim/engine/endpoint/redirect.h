@@ -4,11 +4,11 @@
  * made or, where the transport hides its descriptor, when the hello is about to leave: then the
  * write tells which descriptor it is. The new connection is put under it as for a retry.
  */
-#ifndef SHIM_LEAD_H
-#define SHIM_LEAD_H
+#ifndef SHIM_ENGINE_ENDPOINT_REDIRECT_H
+#define SHIM_ENGINE_ENDPOINT_REDIRECT_H
 
-#include "shim/reconnect.h"
-#include "shim/route.h"
+#include "shim/engine/endpoint/route.h"
+#include "shim/engine/sockets/reconnect.h"
 
 /* A connection on its way to an endpoint; one of these a session. */
 struct shim_lead {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/route.h"
+#include "shim/engine/endpoint/route.h"
 
 #include "dns/host_name.h"
 #include "ech/config.h"

@@ -3,11 +3,11 @@
  * To which endpoint of an answer a connection has to lead (RFC 9460, 3; RFC 9848, 3 and 5.1;
  * design, section 7). Pure but for the addresses, which are asked for only where they decide.
  */
-#ifndef SHIM_ROUTE_H
-#define SHIM_ROUTE_H
+#ifndef SHIM_ENGINE_ENDPOINT_ROUTE_H
+#define SHIM_ENGINE_ENDPOINT_ROUTE_H
 
 #include "dns/answer.h"
-#include "shim/address.h"
+#include "shim/common/address.h"
 
 enum { SHIM_HOPS_MAX = 16 };
 

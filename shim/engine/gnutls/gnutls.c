@@ -5,13 +5,13 @@
  * (a signal handler jumps out of it, another coroutine goes on), and may come from within one of
  * its functions that GnuTLS is calling. What is known is known by the session.
  */
-#include "shim/gnutls.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-#include "shim/engine.h"
-#include "shim/hold.h"
+#include "shim/common/hold.h"
+#include "shim/engine/engine.h"
 
 struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session)
 {

@@ -3,13 +3,13 @@
  * Private to the GnuTLS adapter: the functions of the application's libgnutls and the state of one
  * client session.
  */
-#ifndef SHIM_GNUTLS_H
-#define SHIM_GNUTLS_H
+#ifndef SHIM_ENGINE_GNUTLS_GNUTLS_H
+#define SHIM_ENGINE_GNUTLS_GNUTLS_H
 
 #include <gnutls/gnutls.h>
 
-#include "shim/abi.h"
-#include "shim/session.h"
+#include "shim/common/abi.h"
+#include "shim/engine/session/session.h"
 
 enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
 
@@ -127,7 +127,7 @@ void gnutls_connection_free(struct gnutls_connection *connection);
  */
 bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial);
 
-/* ---- gnutls_priority.c: a priority cache's string is noted, for there is no call that gives it
+/* ---- priority.c: a priority cache's string is noted, for there is no call that gives it
  * back ---- */
 
 void gnutls_note_cache(gnutls_priority_t cache, const char *priorities, unsigned flags);
@@ -149,7 +149,7 @@ gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection);
  */
 gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection);
 
-/* ---- gnutls_transport.c ---- */
+/* ---- transport.c ---- */
 
 /* Puts our functions in the place of the application's, and the other way round. While they are in,
  * GnuTLS has the session as its transport pointer. */
@@ -169,7 +169,7 @@ void gnutls_transport_pointers(const struct gnutls_connection *connection,
 /* The descriptor of the transport, or -1 if it hides it. */
 int gnutls_transport_fd(const struct gnutls_connection *connection);
 
-/* ---- gnutls_resume.c ---- */
+/* ---- resume.c ---- */
 
 /* What session data are, by a session that is thrown away. */
 enum gnutls_session_data {
@@ -186,7 +186,7 @@ enum gnutls_session_data gnutls_session_data_kind(const struct gnutls *gnutls, c
 size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
                                gnutls_priority_t tls13_only);
 
-/* ---- gnutls_hello.c ---- */
+/* ---- hello.c ---- */
 
 /*
  * What becomes of the hello. Called before GnuTLS builds it, or while it does. An error of GnuTLS's
@@ -209,7 +209,7 @@ struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_sessi
 void shim_gnutls_fill_settings(struct shim_engine *engine);
 void shim_gnutls_fill_transport(struct shim_engine *engine);
 
-/* ---- gnutls_grease.c ---- */
+/* ---- grease.c ---- */
 
 /* What the extension of GREASE ECH has to be like; then the order of extensions is as with real
  * ECH. */

@@ -5,7 +5,7 @@
  */
 #include "ech/grease.h"
 
-#include "shim/gnutls.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 enum { NO_EXTENSION = 0 };
 

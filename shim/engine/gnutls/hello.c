@@ -9,9 +9,9 @@
  */
 #include <errno.h>
 
-#include "shim/engine.h"
-#include "shim/gnutls.h"
-#include "shim/hold.h"
+#include "shim/common/hold.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 enum { NO_EXTENSION = 0, CLIENT_RANDOM_SIZE = 32 };
 

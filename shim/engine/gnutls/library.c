@@ -6,10 +6,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/engine.h"
-#include "shim/gnutls.h"
-#include "shim/lock.h"
-#include "shim/object_table.h"
+#include "shim/engine/base/lock.h"
+#include "shim/engine/base/object_table.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 /* Values: connections. */

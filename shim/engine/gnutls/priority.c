@@ -8,8 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/gnutls.h"
-#include "shim/object_table.h"
+#include "shim/engine/base/object_table.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 struct noted_cache {
     char *priorities; /* NULL: the default */

@@ -9,7 +9,7 @@
 #include <errno.h>
 
 #include "ech/client_hello.h"
-#include "shim/gnutls.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 enum { RECORD_TYPE_AND_VERSION = 3 };
 

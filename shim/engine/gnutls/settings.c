@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/engine.h"
-#include "shim/gnutls.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 /* ---- the server name ---- */
 

@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "shim/engine.h"
-#include "shim/gnutls.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/gnutls/gnutls.h"
 
 enum { CHUNK = 1024 };
 

@@ -9,13 +9,13 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/ahead.h"
-#include "shim/asked.h"
-#include "shim/hold.h"
-#include "shim/names.h"
-#include "shim/names_steer.h"
-#include "shim/proxy_environment.h"
-#include "shim/section.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/config/prefetch.h"
+#include "shim/engine/names/asked_port.h"
+#include "shim/engine/names/names.h"
+#include "shim/engine/names/steer.h"
+#include "shim/engine/settings/proxy_environment.h"
 
 /* RFC 9460, 5.1, after RFC 8305, 3: so long do addresses wait for the records. */
 enum { RESOLUTION_DELAY_US = 50000 };
@@ -95,7 +95,7 @@ static struct prospect prospect_of(const char *node, const char *service,
     return prospect;
 }
 
-/* What a handshake for this name may have to go by (shim/asked.h). */
+/* What a handshake for this name may have to go by (shim/engine/names/asked_port.h). */
 static void note_port(const char *node, const char *service, const struct addrinfo *hints)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;
@@ -111,7 +111,7 @@ static void note_port(const char *node, const char *service, const struct addrin
 
 enum ahead { AHEAD_BEGIN, AHEAD_PEEK, AHEAD_ADDRESSES, AHEAD_DROP };
 
-/* It may be waited for, and the wait be left (shim/section.h). */
+/* It may be waited for, and the wait be left (shim/engine/base/section.h). */
 struct ahead_work {
     struct shim_work work;
     enum ahead what;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names.h"
+#include "shim/engine/names/names.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -10,15 +10,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/hold.h"
-#include "shim/log.h"
-#include "shim/names_module.h"
-#include "shim/names_pack.h"
-#include "shim/names_search.h"
-#include "shim/names_services.h"
-#include "shim/names_system.h"
-#include "shim/resolver_channel.h"
-#include "shim/section.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/log.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/names/nss_pack.h"
+#include "shim/engine/names/nsswitch.h"
+#include "shim/engine/names/search_list.h"
+#include "shim/engine/names/system_names.h"
+#include "shim/engine/resolver/channel.h"
+#include "shim/nss/module.h"
 
 #define MODULE_NAME "libnss_" SHIM_NAMES_SERVICE ".so.2"
 
@@ -284,7 +284,7 @@ static enum nss_status too_small(int *error, int *h_error)
     return NSS_STATUS_TRYAGAIN;
 }
 
-/* One name to resolve. It may be waited for, and the wait be left (shim/section.h). */
+/* One name to resolve. It may be waited for, and the wait be left (shim/engine/base/section.h). */
 struct question {
     struct shim_work work;
     struct shim_names_answer answer;

@@ -7,12 +7,12 @@
  * order of RFC 6724, errors. Under an encrypted resolver only the place of its DNS client is taken,
  * by a service of its Name Service Switch.
  */
-#ifndef SHIM_NAMES_H
-#define SHIM_NAMES_H
+#ifndef SHIM_ENGINE_NAMES_NAMES_H
+#define SHIM_ENGINE_NAMES_NAMES_H
 
 #include <netdb.h>
 
-#include "shim/engine.h"
+#include "shim/engine/engine.h"
 
 /*
  * Puts the service into its place, if the settings ask for an encrypted resolver; once, inside.
@@ -25,7 +25,7 @@ bool shim_names_closed(void);
 /* True, once, if the last look-up of this thread failed for a reason that will stay. */
 bool shim_names_failed_for_good(void);
 
-/* getaddrinfo as the application shall see it (names_ask.c). */
+/* getaddrinfo as the application shall see it (getaddrinfo.c). */
 int shim_names_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                            struct addrinfo **result);
 /* Another function of the C library is about to resolve the name. False: it must not. Keeps errno.

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_pack.h"
+#include "shim/engine/names/nss_pack.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -3,8 +3,8 @@
  * Addresses in the two forms that the C library's NSS takes them in, written into a buffer that the
  * caller brought. Pure.
  */
-#ifndef SHIM_NAMES_PACK_H
-#define SHIM_NAMES_PACK_H
+#ifndef SHIM_ENGINE_NAMES_NSS_PACK_H
+#define SHIM_ENGINE_NAMES_NSS_PACK_H
 
 #include <netdb.h>
 #include <nss.h>

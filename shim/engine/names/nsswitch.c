@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_services.h"
+#include "shim/engine/names/nsswitch.h"
 
 #include <string.h>
 

@@ -4,8 +4,8 @@
  * asked first, as before; then us; and only then whoever would ask the network, for the names that
  * we leave to them. Pure.
  */
-#ifndef SHIM_NAMES_SERVICES_H
-#define SHIM_NAMES_SERVICES_H
+#ifndef SHIM_ENGINE_NAMES_NSSWITCH_H
+#define SHIM_ENGINE_NAMES_NSSWITCH_H
 
 #include <stdbool.h>
 #include <stddef.h>

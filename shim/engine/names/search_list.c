@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_search.h"
+#include "shim/engine/names/search_list.h"
 
 #include <stdio.h>
 #include <string.h>

@@ -4,8 +4,8 @@
  * in which order, and what to say when none of them is there. The rules are those of the C
  * library's res_search, so that a program finds the same host as without us. Pure.
  */
-#ifndef SHIM_NAMES_SEARCH_H
-#define SHIM_NAMES_SEARCH_H
+#ifndef SHIM_ENGINE_NAMES_SEARCH_LIST_H
+#define SHIM_ENGINE_NAMES_SEARCH_LIST_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -32,7 +32,7 @@ struct shim_names_rules {
     bool no_bare;        /* RES_NOTLDQUERY: a name without a dot is not asked for as it is */
 };
 
-/* One search. The fields are shim/names_search.c's. */
+/* One search. The fields are shim/engine/names/search_list.c's. */
 struct shim_names_search {
     const struct shim_names_rules *rules;
     const char *name;

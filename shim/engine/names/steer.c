@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/names_steer.h"
+#include "shim/engine/names/steer.h"
 
 #include <string.h>
 

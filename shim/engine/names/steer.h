@@ -3,8 +3,8 @@
  * Which hosts' addresses a program is handed for a name whose HTTPS records lead elsewhere (RFC
  * 9460, 3; RFC 9848, 5.1). Pure.
  */
-#ifndef SHIM_NAMES_STEER_H
-#define SHIM_NAMES_STEER_H
+#ifndef SHIM_ENGINE_NAMES_STEER_H
+#define SHIM_ENGINE_NAMES_STEER_H
 
 #include "dns/answer.h"
 

@@ -6,9 +6,9 @@
 #include <errno.h>
 #include <string.h>
 
-#include "shim/hold.h"
-#include "shim/object_table.h"
-#include "shim/openssl.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/object_table.h"
+#include "shim/engine/openssl/openssl.h"
 
 enum {
     CHUNK = 1024,

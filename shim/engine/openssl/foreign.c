@@ -6,10 +6,10 @@
  */
 #include <errno.h>
 
-#include "shim/engine.h"
-#include "shim/hold.h"
-#include "shim/openssl.h"
-#include "shim/settings.h"
+#include "shim/common/hold.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/openssl/openssl.h"
+#include "shim/engine/settings/settings.h"
 
 struct foreign {
     __typeof__(&SSL_get_fd) SSL_get_fd;

@@ -7,7 +7,7 @@
  */
 #include "ech/grease.h"
 
-#include "shim/openssl.h"
+#include "shim/engine/openssl/openssl.h"
 
 enum { OPENSSL_3_5 = 0x30500000L, ALERT_DECODE_ERROR = 50 };
 

@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/engine.h"
-#include "shim/hold.h"
-#include "shim/openssl.h"
+#include "shim/common/hold.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/openssl/openssl.h"
 
 /* RFC 9849, 5: ECHClientHello of type inner. */
 static const unsigned char inner_marker[] = {1};

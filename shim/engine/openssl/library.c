@@ -4,9 +4,9 @@
  */
 #include <stdlib.h>
 
-#include "shim/engine.h"
-#include "shim/lock.h"
-#include "shim/openssl.h"
+#include "shim/engine/base/lock.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/openssl/openssl.h"
 
 enum {
     OPENSSL_1_1_1 = 0x10101000L,

@@ -9,9 +9,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "shim/engine.h"
-#include "shim/object_table.h"
-#include "shim/openssl.h"
+#include "shim/engine/base/object_table.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/openssl/openssl.h"
 
 /* Values: SSL to its connection, or NULL before there is one; SSL_CTX to itself, once armed. */
 static struct shim_object_table ssls;

@@ -2,12 +2,12 @@
 /*
  * The OpenSSL adapter's entry points for the stub.
  */
-#include "shim/openssl.h"
+#include "shim/engine/openssl/openssl.h"
 
 #include <errno.h>
 
-#include "shim/engine.h"
-#include "shim/hold.h"
+#include "shim/common/hold.h"
+#include "shim/engine/engine.h"
 
 enum {
     EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |

@@ -4,8 +4,8 @@
  * and the state of one SSL. We link neither: each table is filled from the library that the
  * application uses.
  */
-#ifndef SHIM_OPENSSL_H
-#define SHIM_OPENSSL_H
+#ifndef SHIM_ENGINE_OPENSSL_OPENSSL_H
+#define SHIM_ENGINE_OPENSSL_OPENSSL_H
 
 #include <openssl/bio.h>
 #include <openssl/err.h>
@@ -13,8 +13,8 @@
 #include <stdatomic.h>
 
 #include "dns/name.h"
-#include "shim/abi.h"
-#include "shim/session.h"
+#include "shim/common/abi.h"
+#include "shim/engine/session/session.h"
 
 /* Functions without which a library is not one that we know; types are the headers' own. */
 #define SHIM_OPENSSL_FUNCTIONS(F)                                                                  \
@@ -111,7 +111,7 @@ enum openssl_phase {
     OPENSSL_DONE,   /* the exchange was accepted and the filter is out, or GREASE is over */
 };
 
-/* What our security callback (openssl_versions.c) makes of the versions. */
+/* What our security callback (versions.c) makes of the versions. */
 enum openssl_versions {
     OPENSSL_VERSIONS_OWN,   /* the application's */
     OPENSSL_VERSIONS_TLS13, /* TLS 1.3 alone */
@@ -141,7 +141,7 @@ struct openssl_connection {
     bool late;        /* the hello was half made when it was decided about */
 };
 
-/* ---- openssl_library.c ---- */
+/* ---- library.c ---- */
 
 /* The table of a library, made at the first call; never NULL but for want of memory. Look at
  * `supported`. */
@@ -152,13 +152,13 @@ const struct openssl *openssl_supported(const struct shim_library *library);
 void openssl_library_lock(void);
 void openssl_library_unlock(void);
 
-/* ---- openssl_foreign.c ---- */
+/* ---- foreign.c ---- */
 
 /* May a call that may start a handshake be made, with a library that is not supported? If not, that
  * is reported. */
 bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect);
 
-/* ---- openssl_objects.c ---- */
+/* ---- objects.c ---- */
 
 /* Has OpenSSL tell when an SSL or SSL_CTX comes and goes. False if it cannot. */
 bool openssl_objects_notice(struct openssl *openssl);
@@ -174,7 +174,7 @@ void openssl_connection_release(struct openssl_connection *connection);
 /* The library of an SSL that is alive, or NULL. */
 struct shim_library *openssl_library_of(const SSL *ssl);
 
-/* ---- openssl_filter.c ---- */
+/* ---- filter.c ---- */
 
 /* Makes the BIO_METHOD of a library; false for want of memory or of a BIO type. */
 bool openssl_filter_init(struct openssl *openssl);
@@ -189,7 +189,7 @@ void openssl_filter_remove(struct openssl_connection *connection);
 /* The BIO under one of our filters; any other BIO is returned as it is. */
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
 
-/* ---- openssl_versions.c ---- */
+/* ---- versions.c ---- */
 
 /*
  * Puts our security callback in front of the application's. It calls openssl_decide when libssl
@@ -205,7 +205,7 @@ void openssl_versions_unwatch(struct openssl_connection *connection);
  * then. */
 bool openssl_versions_restrict(struct openssl_connection *connection);
 
-/* ---- the callbacks of the custom extension, openssl_hello.c ---- */
+/* ---- the callbacks of the custom extension, hello.c ---- */
 
 int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
                           const unsigned char **out, size_t *outlen, X509 *x, size_t chain_index,
@@ -214,7 +214,7 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
                             const unsigned char *in, size_t inlen, X509 *x, size_t chain_index,
                             int *alert, void *argument);
 
-/* ---- openssl_grease.c ---- */
+/* ---- grease.c ---- */
 
 /* Gives the GREASE extension for a hello, first or second; the same values as an add callback. */
 int openssl_grease_add(struct openssl_connection *connection, const unsigned char **out,
@@ -222,7 +222,7 @@ int openssl_grease_add(struct openssl_connection *connection, const unsigned cha
 /* Judges what a server answers to it; the same values as a parse callback. */
 int openssl_grease_parse(unsigned context, struct bytes extension_data, int *alert);
 
-/* ---- openssl_hello.c ---- */
+/* ---- hello.c ---- */
 
 /* Decides what becomes of a watched SSL whose hello is about to be made. False: it must fail. */
 bool openssl_decide(struct openssl_connection *connection);

@@ -11,7 +11,7 @@
  */
 #include <errno.h>
 
-#include "shim/openssl.h"
+#include "shim/engine/openssl/openssl.h"
 
 static bool hello_begins(const struct openssl_connection *connection)
 {

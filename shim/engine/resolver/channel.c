@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/resolver_channel.h"
+#include "shim/engine/resolver/channel.h"
 
 #include <dlfcn.h>
 #include <pthread.h>
 
-#include "shim/engine.h"
-#include "shim/log.h"
-#include "shim/names_system.h"
-#include "shim/verify.h"
+#include "shim/engine/base/log.h"
+#include "shim/engine/base/verify.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/names/system_names.h"
 
 static struct dns_tls_library library;
 /* By linkage these would be the stub's hooks; what is no hook tells where the library is. */

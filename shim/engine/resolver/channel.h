@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the engine brings for the connection to an encrypted resolver (dns/channel.h): the real
- * functions of GnuTLS, the trust anchors, ECH, and the handlers of a fork.
+ * What the engine brings for the connection to an encrypted resolver (dns/encrypted/channel.h): the
+ * real functions of GnuTLS, the trust anchors, ECH, and the handlers of a fork.
  */
-#ifndef SHIM_RESOLVER_CHANNEL_H
-#define SHIM_RESOLVER_CHANNEL_H
+#ifndef SHIM_ENGINE_RESOLVER_CHANNEL_H
+#define SHIM_ENGINE_RESOLVER_CHANNEL_H
 
-#include "dns/channel.h"
-#include "shim/abi.h"
-#include "shim/settings.h"
+#include "dns/encrypted/channel.h"
+#include "shim/common/abi.h"
+#include "shim/engine/settings/settings.h"
 
 /*
  * The channel for a resolver, which is an encrypted one; it lives until the process
@@ -22,7 +22,8 @@ ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver
 /* Is this the very string with which a channel asks the C library where its resolver is? */
 bool shim_resolver_channel_asks(const char *name);
 
-/* Hello exchanges on its connections, by the same rules as a program's (shim/policy.h). */
+/* Hello exchanges on its connections, by the same rules as a program's
+ * (shim/engine/session/policy.h). */
 const struct dns_ech_functions *shim_resolver_ech(void);
 /*
  * Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/downgrade.h"
+#include "shim/engine/session/downgrade.h"
 
-#include "shim/lock.h"
+#include "shim/engine/base/lock.h"
 
 #include <stdlib.h>
 #include <string.h>

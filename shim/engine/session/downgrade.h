@@ -5,16 +5,16 @@
  * name for which an attempt with ECH failed, and was not securely disabled, gets no handshake
  * without ECH until the ECHConfig has expired; nor does its address one without server_name.
  */
-#ifndef SHIM_DOWNGRADE_H
-#define SHIM_DOWNGRADE_H
+#ifndef SHIM_ENGINE_SESSION_DOWNGRADE_H
+#define SHIM_ENGINE_SESSION_DOWNGRADE_H
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "shim/address.h"
-#include "shim/table.h"
+#include "shim/common/address.h"
+#include "shim/engine/base/table.h"
 
 /* Seconds. A config set by hand has no end of its own; a TTL of nothing must outlast the program's
  * next attempt. */

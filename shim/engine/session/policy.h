@@ -3,13 +3,13 @@
  * The one place where it is decided what becomes of a connection (design, section 6). Pure: facts
  * in, decision out.
  */
-#ifndef SHIM_POLICY_H
-#define SHIM_POLICY_H
+#ifndef SHIM_ENGINE_SESSION_POLICY_H
+#define SHIM_ENGINE_SESSION_POLICY_H
 
 #include <stdbool.h>
 
 #include "dns/answer.h"
-#include "shim/mode.h"
+#include "shim/common/mode.h"
 
 /* What is known of a connection before its ClientHello is made. */
 struct shim_policy_facts {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/probe.h"
+#include "shim/engine/session/rejection_probe.h"
 
 #include <errno.h>
 
 #include "ech/records.h"
-#include "shim/engine.h"
-#include "shim/own_socket.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/sockets/own_socket.h"
 
 enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
 

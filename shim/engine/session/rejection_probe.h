@@ -3,11 +3,11 @@
  * Asks a server that rejected ECH once more, on a connection of the engine's own (ech/probe.h):
  * what would it have said?
  */
-#ifndef SHIM_PROBE_H
-#define SHIM_PROBE_H
+#ifndef SHIM_ENGINE_SESSION_REJECTION_PROBE_H
+#define SHIM_ENGINE_SESSION_REJECTION_PROBE_H
 
 #include "ech/exchange.h"
-#include "shim/reconnect.h"
+#include "shim/engine/sockets/reconnect.h"
 
 enum shim_probe_result {
     SHIM_PROBE_RETRY_CONFIGS, /* authenticated: *retry_configs */

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/session_state.h"
+#include "shim/engine/session/session_state.h"
 
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/hold.h"
-#include "shim/log.h"
-#include "shim/peer.h"
-#include "shim/section.h"
-#include "shim/socket_identity.h"
+#include "shim/common/hold.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/base/log.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/endpoint/peer.h"
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
 {
@@ -223,7 +223,7 @@ static bool make_exchange(struct shim_session *session)
     return ech_exchange_new(&session->exchange, &session->options) == ECH_OK;
 }
 
-/* One decision. Records may be waited for, and the wait be left (shim/section.h). */
+/* One decision. Records may be waited for, and the wait be left (shim/engine/base/section.h). */
 struct beginning {
     struct shim_work work;
     struct shim_session_facts facts;

@@ -4,12 +4,12 @@
  * gnutls) know their library and call this; protocol is in ech/exchange, decisions are in
  * shim/policy.
  */
-#ifndef SHIM_SESSION_H
-#define SHIM_SESSION_H
+#ifndef SHIM_ENGINE_SESSION_SESSION_H
+#define SHIM_ENGINE_SESSION_SESSION_H
 
 #include "ech/exchange.h"
 #include "ech/grease.h"
-#include "shim/policy.h"
+#include "shim/engine/session/policy.h"
 
 struct shim_session;
 
@@ -34,7 +34,7 @@ struct shim_session_facts {
  * SHIM_ACTION_GREASE it is the caller's too, has no exchange, and only shim_session_grease,
  * shim_session_is_for and shim_session_free may be called. If memory fails the action is
  * SHIM_ACTION_REFUSE and *session is NULL. errno is kept. The caller holds signals back until it
- * has put *session where it belongs (shim/section.h).
+ * has put *session where it belongs (shim/engine/base/section.h).
  */
 enum shim_action shim_session_begin(struct shim_session **session,
                                     const struct shim_session_facts *facts);

@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/hold.h"
-#include "shim/section.h"
-#include "shim/session_state.h"
+#include "shim/common/hold.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/session/session_state.h"
 
 /* ---- the wire guard ---- */
 

@@ -6,12 +6,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "shim/hold.h"
-#include "shim/kept.h"
-#include "shim/probe.h"
-#include "shim/reconnect.h"
-#include "shim/session_state.h"
-#include "shim/socket_identity.h"
+#include "shim/common/hold.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/session/rejection_probe.h"
+#include "shim/engine/session/session_state.h"
+#include "shim/engine/sockets/reconnect.h"
 
 /* Keys are changed about every hour: what is kept of a rejection lives no longer. */
 enum { KEPT_SECONDS_MAX = 3600 };

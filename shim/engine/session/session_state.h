@@ -4,18 +4,18 @@
  * session_exchange.c (the exchange and its report) and session_rejected.c (what follows a
  * rejection). Nobody else includes this.
  */
-#ifndef SHIM_SESSION_STATE_H
-#define SHIM_SESSION_STATE_H
+#ifndef SHIM_ENGINE_SESSION_SESSION_STATE_H
+#define SHIM_ENGINE_SESSION_SESSION_STATE_H
 
 #include <stdatomic.h>
 
-#include "shim/engine.h"
-#include "shim/lead.h"
-#include "shim/report.h"
-#include "shim/search.h"
-#include "shim/section.h"
-#include "shim/session.h"
-#include "shim/verify.h"
+#include "shim/common/report.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/base/verify.h"
+#include "shim/engine/config/config_search.h"
+#include "shim/engine/endpoint/redirect.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/session/session.h"
 
 struct shim_session {
     atomic_int references; /* of the adapter, and of the work under way on it */

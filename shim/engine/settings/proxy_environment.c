@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/proxy_environment.h"
+#include "shim/engine/settings/proxy_environment.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,8 +2,8 @@
 /*
  * The proxies that the environment names (https_proxy and its kin).
  */
-#ifndef SHIM_PROXY_ENVIRONMENT_H
-#define SHIM_PROXY_ENVIRONMENT_H
+#ifndef SHIM_ENGINE_SETTINGS_PROXY_ENVIRONMENT_H
+#define SHIM_ENGINE_SETTINGS_PROXY_ENVIRONMENT_H
 
 #include <stdbool.h>
 #include <stdint.h>

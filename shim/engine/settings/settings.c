@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/settings_values.h"
+#include "shim/engine/settings/settings_values.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "shim/journal.h"
-#include "shim/names_wanted.h"
-#include "shim/ports.h"
+#include "shim/common/journal.h"
+#include "shim/common/ports.h"
+#include "shim/common/protected_names.h"
 
 enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
 

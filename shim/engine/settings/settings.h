@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the user asked for: the ECHSHIM_* variables and the configuration files (shim/conf.h) with
- * their meaning, constant from the start on. What stands here is for every host; for one of them
- * ask shim_settings_of_host.
+ * What the user asked for: the ECHSHIM_* variables and the configuration files (shim/common/conf.h)
+ * with their meaning, constant from the start on. What stands here is for every host; for one of
+ * them ask shim_settings_of_host.
  */
-#ifndef SHIM_SETTINGS_H
-#define SHIM_SETTINGS_H
+#ifndef SHIM_ENGINE_SETTINGS_SETTINGS_H
+#define SHIM_ENGINE_SETTINGS_SETTINGS_H
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -13,15 +13,15 @@
 
 #include "dns/resolver.h"
 #include "ech/wire.h"
-#include "shim/conf.h"
-#include "shim/mode.h"
-#include "shim/table.h"
+#include "shim/common/conf.h"
+#include "shim/common/mode.h"
+#include "shim/engine/base/table.h"
 
 enum { SHIM_PORTS_MAX = 64 };
 
 enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
 
-/* One name of ECHSHIM_CONFIG_LIST; shim/settings_list.c's. */
+/* One name of ECHSHIM_CONFIG_LIST; shim/engine/settings/settings_list.c's. */
 struct shim_static_config;
 
 struct shim_resolver_setting {
@@ -31,7 +31,7 @@ struct shim_resolver_setting {
     bool protects; /* the program's own names must not be asked for in clear */
 };
 
-/* What a section of a host says; shim/settings_host.c's. */
+/* What a section of a host says; shim/engine/settings/settings_host.c's. */
 struct shim_host_value;
 
 struct shim_settings {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <stdlib.h>
 
-#include "shim/settings_values.h"
+#include "shim/engine/settings/settings_values.h"
 
 struct shim_host_value {
     enum shim_mode mode;

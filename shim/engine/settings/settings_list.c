@@ -10,8 +10,8 @@
 #include <string.h>
 
 #include "ech/config.h"
-#include "shim/config_list.h"
-#include "shim/settings_values.h"
+#include "shim/common/config_list.h"
+#include "shim/engine/settings/settings_values.h"
 
 struct shim_static_config {
     struct shim_table_node node;

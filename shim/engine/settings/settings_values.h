@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What shim/settings.c and shim/settings_host.c share: the meaning of single values. `entry` is
- * NULL where nobody says anything.
+ * What shim/engine/settings/settings.c and shim/engine/settings/settings_host.c share: the meaning
+ * of single values. `entry` is NULL where nobody says anything.
  */
-#ifndef SHIM_SETTINGS_VALUES_H
-#define SHIM_SETTINGS_VALUES_H
+#ifndef SHIM_ENGINE_SETTINGS_SETTINGS_VALUES_H
+#define SHIM_ENGINE_SETTINGS_SETTINGS_VALUES_H
 
-#include "shim/settings.h"
+#include "shim/engine/settings/settings.h"
 
 /* Tells that `value`, all or a part of what the entry says, cannot be used, and what is done. */
 void shim_settings_problem(const struct shim_settings_problems *problems,
@@ -33,7 +33,7 @@ void shim_settings_ports(struct shim_settings *settings,
 ECH_MUST_USE enum ech_status shim_settings_base64(const char *base64, size_t base64_length,
                                                   uint8_t **list, size_t *length);
 
-/* ---- shim/settings_list.c: configs by hand ---- */
+/* ---- shim/engine/settings/settings_list.c: configs by hand ---- */
 
 /* For all hosts, with names. ECH_ERR_NOMEM. */
 ECH_MUST_USE enum ech_status

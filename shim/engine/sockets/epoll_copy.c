@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/epoll_copy.h"
+#include "shim/engine/sockets/epoll_copy.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -4,8 +4,8 @@
  * while somebody else has it open, by dup or in a child, and goes on to report events. The kernel
  * lists registrations in /proc/self/fdinfo, so no hook on epoll_ctl is needed to move them.
  */
-#ifndef SHIM_EPOLL_COPY_H
-#define SHIM_EPOLL_COPY_H
+#ifndef SHIM_ENGINE_SOCKETS_EPOLL_COPY_H
+#define SHIM_ENGINE_SOCKETS_EPOLL_COPY_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/own_socket.h"
+#include "shim/engine/sockets/own_socket.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "shim/engine.h"
-#include "shim/section.h"
-#include "shim/socket_identity.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/base/section.h"
+#include "shim/engine/engine.h"
 
 /*
  * HIGH: programs count on low numbers, which they get when they close a descriptor and open

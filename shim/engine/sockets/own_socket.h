@@ -8,8 +8,8 @@
  *
  * Signatures and errors are those of POSIX; connect and send are the real ones.
  */
-#ifndef SHIM_OWN_SOCKET_H
-#define SHIM_OWN_SOCKET_H
+#ifndef SHIM_ENGINE_SOCKETS_OWN_SOCKET_H
+#define SHIM_ENGINE_SOCKETS_OWN_SOCKET_H
 
 #include <poll.h>
 #include <sys/socket.h>

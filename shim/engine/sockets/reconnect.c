@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/reconnect.h"
+#include "shim/engine/sockets/reconnect.h"
 
 #include <dirent.h>
 #include <errno.h>
@@ -15,11 +15,11 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-#include "shim/engine.h"
-#include "shim/epoll_copy.h"
-#include "shim/own_socket.h"
-#include "shim/socket_copy.h"
-#include "shim/socket_identity.h"
+#include "shim/common/socket_identity.h"
+#include "shim/engine/engine.h"
+#include "shim/engine/sockets/epoll_copy.h"
+#include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/sockets/socket_copy.h"
 
 const char *shim_reconnect_name(enum shim_reconnect result)
 {

@@ -4,14 +4,14 @@
  * the same address, with the same options, put over the old one by dup2, so that nothing the
  * application holds has to change.
  */
-#ifndef SHIM_RECONNECT_H
-#define SHIM_RECONNECT_H
+#ifndef SHIM_ENGINE_SOCKETS_RECONNECT_H
+#define SHIM_ENGINE_SOCKETS_RECONNECT_H
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "shim/settings.h"
+#include "shim/engine/settings/settings.h"
 
 enum shim_reconnect {
     SHIM_RECONNECT_DONE, /* the descriptor is the new connection, made or (non-blocking) being made

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/socket_copy.h"
+#include "shim/engine/sockets/socket_copy.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -10,9 +10,9 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "shim/own_socket.h"
+#include "shim/engine/sockets/own_socket.h"
 
-#include "shim/address.h"
+#include "shim/common/address.h"
 
 /* What a kernel does not know, or a process may not set, stays as the kernel made it. */
 static const struct {

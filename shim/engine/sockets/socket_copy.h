@@ -2,8 +2,8 @@
 /*
  * There is no call for "all options of this socket": this is the list.
  */
-#ifndef SHIM_SOCKET_COPY_H
-#define SHIM_SOCKET_COPY_H
+#ifndef SHIM_ENGINE_SOCKETS_SOCKET_COPY_H
+#define SHIM_ENGINE_SOCKETS_SOCKET_COPY_H
 
 #include <sys/socket.h>
 
