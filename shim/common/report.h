@@ -11,7 +11,7 @@
 
 #include "ech/hpke.h"
 #include "ech/wire.h"
-#include "shim/engine/settings/settings.h"
+#include "shim/common/mode.h"
 
 /* What is told of one handshake. Strings are borrowed; NULL becomes null. */
 struct shim_report {
@@ -85,13 +85,5 @@ size_t shim_report_journal(const struct shim_report_fields *fields, char *out, s
 
 /* Writes a number in decimal and gives the length, at most SHIM_DECIMAL_MAX. */
 size_t shim_decimal(char *out, uint64_t value);
-
-/*
- * Appends the line to the report that the settings name, by one write, or sends the entry to the
- * journal without waiting; does nothing without one. The file is made with mode 0600 and never
- * followed through a symbolic link. Failures are logged (of the journal the first), never passed
- * on. errno is kept.
- */
-void shim_report_append(const struct shim_settings *settings, const struct shim_report *report);
 
 #endif

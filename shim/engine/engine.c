@@ -1,6 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/engine.h"
-
 #include <gnutls/crypto.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -8,17 +6,18 @@
 #include "dns/cache_folder.h"
 #include "dns/network.h"
 #include "shim/common/hold.h"
-#include "shim/common/report.h"
-#include "shim/engine/base/log.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/config/prefetch.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/endpoint/redirect.h"
 #include "shim/engine/names/names.h"
+#include "shim/engine/policy/downgrade.h"
 #include "shim/engine/resolver/channel.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/log.h"
+#include "shim/engine/state/state.h"
+#include "shim/engine/tls_adapter.h"
 
-static struct shim_engine_state state;
 static struct dns_cache cache;
 static struct dns_cache_folder folder;
 static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
@@ -26,15 +25,9 @@ static struct dns_io io;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
-const struct shim_engine_state *shim_engine_state(void)
-{
-    return &state;
-}
-
-const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *own)
-{
-    return &state.lookups[own->resolver];
-}
+static const struct shim_tls_adapter *const adapters[] = {&shim_openssl_adapter,
+                                                          &shim_gnutls_adapter};
+enum { ADAPTERS = sizeof adapters / sizeof *adapters };
 
 static void tell_problem(void *context, const char *text)
 {
@@ -46,16 +39,17 @@ static void start_cache(uint64_t seed)
 {
     dns_cache_init(&cache, seed);
     cache.network = dns_network_id;
-    if (state.settings.cache == NULL) {
+    const struct shim_settings *settings = &shim_engine_state()->settings;
+    if (settings->cache == NULL) {
         return;
     }
-    dns_cache_folder_init(&folder, state.settings.cache, io.random);
+    dns_cache_folder_init(&folder, settings->cache, io.random);
     const char *problem = dns_cache_folder_problem(&folder);
     if (problem == NULL) {
         cache.folder = &folder;
     } else {
-        shim_log(&state.settings, SHIM_LOG_WARN, "ECHSHIM_CACHE: \"%s\" is not used: %s",
-                 state.settings.cache, problem);
+        shim_log(settings, SHIM_LOG_WARN, "ECHSHIM_CACHE: \"%s\" is not used: %s", settings->cache,
+                 problem);
     }
 }
 
@@ -66,18 +60,19 @@ static void start_lookup(const struct shim_resolver_setting *setting, struct dns
         .io = &io,
         .cache = &cache,
         .health = &health,
-        .timeout_us = (uint64_t)state.settings.timeout_ms * 1000,
+        .timeout_us = (uint64_t)shim_engine_state()->settings.timeout_ms * 1000,
     };
     if (setting->usable && dns_resolver_is_protected(&setting->resolver)) {
-        lookup->channel = shim_resolver_channel(&setting->resolver, state.stub, &io);
+        lookup->channel = shim_resolver_channel(&setting->resolver, shim_engine_state()->stub, &io);
     }
 }
 
 static void for_each_channel(void (*act)(struct dns_channel *channel))
 {
-    for (size_t i = 0; i < state.settings.resolver_count; i++) {
-        if (state.lookups[i].channel != NULL) {
-            act(state.lookups[i].channel);
+    const struct shim_engine_state *state = shim_engine_state();
+    for (size_t i = 0; i < state->settings.resolver_count; i++) {
+        if (state->lookups[i].channel != NULL) {
+            act(state->lookups[i].channel);
         }
     }
 }
@@ -91,8 +86,9 @@ static void before_fork(void)
     shim_section_before_fork();
     shim_ahead_before_fork();
     for_each_channel(dns_channel_before_fork);
-    shim_openssl_before_fork();
-    shim_gnutls_before_fork();
+    for (size_t i = 0; i < ADAPTERS; i++) {
+        adapters[i]->before_fork();
+    }
     dns_cache_before_fork(&cache);
     dns_health_before_fork(&health);
     shim_kept_before_fork();
@@ -107,8 +103,9 @@ static void give_locks_back(void)
     shim_kept_after_fork();
     dns_health_after_fork(&health);
     dns_cache_after_fork(&cache);
-    shim_gnutls_after_fork();
-    shim_openssl_after_fork();
+    for (size_t i = ADAPTERS; i > 0; i--) {
+        adapters[i - 1]->after_fork();
+    }
     shim_ahead_after_fork();
     shim_section_after_fork();
 }
@@ -153,18 +150,19 @@ __attribute__((visibility("default"))) const struct shim_engine *
 shim_engine_start(const struct shim_stub *stub)
 {
     const struct shim_settings_problems problems = {.tell = tell_problem};
+    struct shim_engine_state *state = shim_engine_state_to_start();
     uint64_t seed;
     if (stub->version != SHIM_ABI_VERSION || !shim_section_start() ||
         gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
         return NULL;
     }
-    state.stub = stub;
+    state->stub = stub;
     shim_hold_start(stub->locked);
-    if (shim_settings_parse(&state.settings, stub->conf, &problems) != ECH_OK ||
-        (state.lookups = calloc(state.settings.resolver_count, sizeof *state.lookups)) == NULL ||
+    if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||
+        (state->lookups = calloc(state->settings.resolver_count, sizeof *state->lookups)) == NULL ||
         pthread_atfork(before_fork, in_parent, in_child) != 0) {
-        free(state.lookups);
-        shim_settings_free(&state.settings);
+        free(state->lookups);
+        shim_settings_free(&state->settings);
         return NULL;
     }
     /* By linkage connect and send would be the stub's hooks. */
@@ -177,16 +175,17 @@ shim_engine_start(const struct shim_stub *stub)
     io.wait = wait_outside;
     io.close = shim_own_close;
     start_cache(seed);
-    state.io = &io;
-    for (size_t i = 0; i < state.settings.resolver_count; i++) {
-        start_lookup(&state.settings.resolvers[i], &state.lookups[i]);
+    state->io = &io;
+    for (size_t i = 0; i < state->settings.resolver_count; i++) {
+        start_lookup(&state->settings.resolvers[i], &state->lookups[i]);
     }
-    state.downgrade = &downgrade;
+    state->downgrade = &downgrade;
     shim_names_start();
     engine.getaddrinfo = shim_names_getaddrinfo;
     engine.name_asked = shim_names_asked;
     engine.hello_leaves = shim_lead_hello_leaves;
-    shim_openssl_fill(&engine);
-    shim_gnutls_fill(&engine);
+    for (size_t i = 0; i < ADAPTERS; i++) {
+        adapters[i]->fill(&engine);
+    }
     return &engine;
 }

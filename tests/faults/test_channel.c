@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/tls_responder.h"
 

@@ -8,7 +8,7 @@
 #include "ech/grease.h"
 #include "shim/engine/base/verify.h"
 #include "shim/engine/config/rejection_cache.h"
-#include "shim/engine/session/downgrade.h"
+#include "shim/engine/policy/downgrade.h"
 #include "shim/engine/settings/settings.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/certificates.h"

@@ -13,8 +13,8 @@
 
 #include "dns/cache.h"
 #include "shim/engine/config/rejection_cache.h"
-#include "shim/engine/engine.h"
-#include "shim/engine/session/downgrade.h"
+#include "shim/engine/state/state.h"
+#include "shim/engine/policy/downgrade.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/stub/guard.h"
 

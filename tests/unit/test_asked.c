@@ -2,7 +2,7 @@
 #include <criterion/criterion.h>
 #include <stdio.h>
 
-#include "shim/engine/names/asked_port.h"
+#include "shim/engine/endpoint/asked_port.h"
 
 Test(asked, the_port_of_a_name)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "settings_rig.h"
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/policy.h"
 
 static const struct shim_policy_facts usual = {
     .mode = SHIM_MODE_OPPORTUNISTIC,

@@ -10,8 +10,8 @@
 #include "shim/common/ports.h"
 #include "shim/common/report.h"
 #include "shim/common/socket_identity.h"
-#include "shim/engine/session/downgrade.h"
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/downgrade.h"
+#include "shim/engine/policy/policy.h"
 #include "shim/stub/guard.h"
 
 /* ---- what the guard needs of the rest of the stub ---- */

@@ -13,7 +13,7 @@
 #include <unistd.h>
 
 #include "dns/lookup.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "tests/unit/dns_responder.h"
 #include "tests/unit/sanitized.h"

@@ -3,7 +3,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/policy.h"
 
 static const struct shim_policy_facts everything = {
     .port_watched = true, .library_supported = true, .tls13 = true, .name = true};

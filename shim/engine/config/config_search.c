@@ -7,7 +7,7 @@
 
 #include "shim/engine/config/prefetch.h"
 #include "shim/engine/config/rejection_cache.h"
-#include "shim/engine/session/downgrade.h"
+#include "shim/engine/policy/downgrade.h"
 
 enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list)
 {

@@ -8,7 +8,7 @@
 #include "dns/lookup.h"
 #include "ech/config.h"
 #include "shim/engine/endpoint/route.h"
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/policy.h"
 #include "shim/engine/settings/settings.h"
 
 enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };

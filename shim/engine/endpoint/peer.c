@@ -4,9 +4,9 @@
 #include <errno.h>
 
 #include "shim/common/address.h"
-#include "shim/engine/engine.h"
-#include "shim/engine/names/asked_port.h"
+#include "shim/engine/endpoint/asked_port.h"
 #include "shim/engine/sockets/reconnect.h"
+#include "shim/engine/state/state.h"
 
 enum { HTTPS_PORT = 443, CANDIDATES = 64 };
 

@@ -3,9 +3,9 @@
 
 #include <errno.h>
 
-#include "shim/engine/engine.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/sockets/socket_copy.h"
+#include "shim/engine/state/state.h"
 
 /* The attempts of a race: descriptors are -1 where there is none. */
 struct running {

@@ -13,8 +13,8 @@
 #include "shim/engine/base/section.h"
 #include "shim/engine/base/table.h"
 #include "shim/engine/endpoint/race.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/state.h"
 
 static void close_fresh(struct shim_lead *lead)
 {

@@ -6,18 +6,13 @@
  * its functions that GnuTLS is calling. What is known is known by the session.
  */
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/tls_adapter.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/engine.h"
-
-struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session)
-{
-    const struct gnutls *gnutls = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
-    return gnutls != NULL && gnutls->supported ? gnutls_connection_find(session) : NULL;
-}
+#include "shim/engine/state/state.h"
 
 /* ---- sessions ---- */
 
@@ -41,6 +36,7 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
     connection->flags = flags;
     connection->quic = (flags & GNUTLS_DATAGRAM) != 0;
     connection->default_transport = true;
+    connection->hello = &gnutls_hello_events;
     gnutls_transport_complete(&connection->own, flags);
     if (!gnutls_connection_add(connection)) {
         GNUTLS_REAL(library, gnutls_deinit)(*session);
@@ -153,7 +149,7 @@ static int record_get_direction(struct shim_library *library, gnutls_session_t s
     return GNUTLS_REAL(library, gnutls_record_get_direction)(session);
 }
 
-void shim_gnutls_fill(struct shim_engine *engine)
+static void fill(struct shim_engine *engine)
 {
     engine->gnutls_init = init;
     engine->gnutls_deinit = deinit;
@@ -162,3 +158,9 @@ void shim_gnutls_fill(struct shim_engine *engine)
     shim_gnutls_fill_settings(engine);
     shim_gnutls_fill_transport(engine);
 }
+
+const struct shim_tls_adapter shim_gnutls_adapter = {
+    .fill = fill,
+    .before_fork = gnutls_before_fork,
+    .after_fork = gnutls_after_fork,
+};

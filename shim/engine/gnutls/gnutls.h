@@ -82,6 +82,16 @@ struct gnutls_transport {
     gnutls_transport_ptr_t send;    /* has them */
 };
 
+struct gnutls_connection;
+
+/* What the transport functions call while a hello is made. */
+struct gnutls_hello_events {
+    /* gnutls_decide */
+    int (*decide)(struct gnutls_connection *connection);
+    /* GnuTLS has made a hello for the exchange. */
+    void (*built)(struct gnutls_connection *connection);
+};
+
 /* One client session. */
 struct gnutls_connection {
     gnutls_session_t session;
@@ -107,6 +117,7 @@ struct gnutls_connection {
     bool wrapped;                /* our functions are in the place of the application's */
     int transport_errno;         /* of the last gnutls_transport_set_errno */
     enum gnutls_phase phase;
+    const struct gnutls_hello_events *hello;
     struct shim_session *shim;
     struct ech_grease_shape grease_shape;
     size_t taken; /* octets of a push that were taken before the transport said "later" */
@@ -116,6 +127,8 @@ struct gnutls_connection {
 const struct gnutls *gnutls_of(struct shim_library *library);
 /* The connection of a client session, or NULL: a server's, or one made before we were there. */
 struct gnutls_connection *gnutls_connection_find(gnutls_session_t session);
+/* The connection of a session in a library that we know; NULL: not ours. */
+struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session);
 /* False for want of memory. */
 ECH_MUST_USE bool gnutls_connection_add(struct gnutls_connection *connection);
 /* Takes it out and returns it, or NULL. */
@@ -126,6 +139,10 @@ void gnutls_connection_free(struct gnutls_connection *connection);
  * end the session, and another one may get the same address.
  */
 bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial);
+
+/* As in struct shim_tls_adapter. */
+void gnutls_before_fork(void);
+void gnutls_after_fork(void);
 
 /* ---- priority.c: a priority cache's string is noted, for there is no call that gives it
  * back ---- */
@@ -195,8 +212,7 @@ size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
 int gnutls_decide(struct gnutls_connection *connection);
 /* Registers the extension encrypted_client_hello, once. */
 bool gnutls_extension_add(struct gnutls_connection *connection);
-/* GnuTLS has made a hello for the exchange. */
-void gnutls_hello_built(struct gnutls_connection *connection);
+extern const struct gnutls_hello_events gnutls_hello_events;
 /* Sets the priorities of ClientHelloInner; also after the application set other ones. False for
  * want of memory, or where these hold no TLS 1.3. */
 bool gnutls_narrow(const struct gnutls_connection *connection);
@@ -204,8 +220,6 @@ bool gnutls_narrow(const struct gnutls_connection *connection);
 /* ---- the hooks ---- */
 
 #define GNUTLS_REAL(library, name) ((__typeof__(&name))(library)->fn[SHIM_HOOK_##name])
-/* The connection of a session in a library that we know; NULL: not ours. */
-struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session);
 void shim_gnutls_fill_settings(struct shim_engine *engine);
 void shim_gnutls_fill_transport(struct shim_engine *engine);
 

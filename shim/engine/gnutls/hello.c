@@ -10,8 +10,8 @@
 #include <errno.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/state/state.h"
 
 enum { NO_EXTENSION = 0, CLIENT_RANDOM_SIZE = 32 };
 
@@ -194,7 +194,7 @@ int gnutls_decide(struct gnutls_connection *connection)
 
 /* A second hello has to list the same cipher suites as the first (RFC 8446, 4.1.2), so it is begun
  * with the same priorities. */
-void gnutls_hello_built(struct gnutls_connection *connection)
+static void hello_built(struct gnutls_connection *connection)
 {
     gnutls_priority_t own = connection->narrow_late ? gnutls_own_in_order(connection) : NULL;
     if (own != NULL) {
@@ -214,3 +214,6 @@ bool gnutls_narrow(const struct gnutls_connection *connection)
     }
     return narrow;
 }
+
+const struct gnutls_hello_events gnutls_hello_events = {.decide = gnutls_decide,
+                                                        .built = hello_built};

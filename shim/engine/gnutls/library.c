@@ -8,8 +8,8 @@
 
 #include "shim/engine/base/lock.h"
 #include "shim/engine/base/object_table.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/state/state.h"
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 /* Values: connections. */
@@ -95,12 +95,18 @@ void gnutls_connection_free(struct gnutls_connection *connection)
     }
 }
 
-void shim_gnutls_before_fork(void)
+void gnutls_before_fork(void)
 {
     pthread_mutex_lock(&tables_lock);
 }
 
-void shim_gnutls_after_fork(void)
+void gnutls_after_fork(void)
 {
     pthread_mutex_unlock(&tables_lock);
+}
+
+struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session)
+{
+    const struct gnutls *gnutls = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
+    return gnutls != NULL && gnutls->supported ? gnutls_connection_find(session) : NULL;
 }

@@ -6,8 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "shim/engine/engine.h"
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/state/state.h"
 
 /* ---- the server name ---- */
 

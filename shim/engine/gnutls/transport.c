@@ -12,8 +12,8 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
-#include "shim/engine/engine.h"
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/state/state.h"
 
 enum { CHUNK = 1024 };
 
@@ -179,7 +179,7 @@ static bool decide_late(struct gnutls_connection *connection)
 {
     if (connection->phase == GNUTLS_OPEN) {
         connection->priorities_unknown = true; /* as far as ECH goes */
-        return gnutls_decide(connection) == GNUTLS_E_SUCCESS;
+        return connection->hello->decide(connection) == GNUTLS_E_SUCCESS;
     }
     return true;
 }
@@ -202,7 +202,7 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
         size_t before = connection->taken;
         connection->taken = length;
         shim_session_from_app(connection->shim, bytes_of(octets + before, length - before));
-        gnutls_hello_built(connection);
+        connection->hello->built(connection);
     }
     ssize_t flushed = flush_to_net(connection);
     if (flushed < 0) {

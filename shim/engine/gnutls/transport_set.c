@@ -5,8 +5,8 @@
  */
 #include <stdint.h>
 
-#include "shim/engine/engine.h"
 #include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/state/state.h"
 
 /* The connection, and where a function of it belongs; NULL: not ours. */
 static struct gnutls_connection *with_own_function(struct shim_library *library,

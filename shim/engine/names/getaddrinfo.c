@@ -12,7 +12,7 @@
 #include "shim/common/hold.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/config/prefetch.h"
-#include "shim/engine/names/asked_port.h"
+#include "shim/engine/endpoint/asked_port.h"
 #include "shim/engine/names/names.h"
 #include "shim/engine/names/steer.h"
 #include "shim/engine/settings/proxy_environment.h"
@@ -95,7 +95,7 @@ static struct prospect prospect_of(const char *node, const char *service,
     return prospect;
 }
 
-/* What a handshake for this name may have to go by (shim/engine/names/asked_port.h). */
+/* What a handshake for this name may have to go by (shim/engine/endpoint/asked_port.h). */
 static void note_port(const char *node, const char *service, const struct addrinfo *hints)
 {
     const struct shim_settings *settings = &shim_engine_state()->settings;

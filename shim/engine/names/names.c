@@ -11,13 +11,13 @@
 #include <unistd.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/base/log.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/names/nss_pack.h"
 #include "shim/engine/names/nsswitch.h"
 #include "shim/engine/names/search_list.h"
-#include "shim/engine/names/system_names.h"
 #include "shim/engine/resolver/channel.h"
+#include "shim/engine/resolver/system_names.h"
+#include "shim/engine/state/log.h"
 #include "shim/nss/module.h"
 
 #define MODULE_NAME "libnss_" SHIM_NAMES_SERVICE ".so.2"

@@ -12,7 +12,7 @@
 
 #include <netdb.h>
 
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 
 /*
  * Puts the service into its place, if the settings ask for an encrypted resolver; once, inside.

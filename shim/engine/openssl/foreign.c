@@ -7,9 +7,9 @@
 #include <errno.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/openssl/openssl.h"
 #include "shim/engine/settings/settings.h"
+#include "shim/engine/state/state.h"
 
 struct foreign {
     __typeof__(&SSL_get_fd) SSL_get_fd;

@@ -9,8 +9,8 @@
 #include <string.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/openssl/openssl.h"
+#include "shim/engine/state/state.h"
 
 /* RFC 9849, 5: ECHClientHello of type inner. */
 static const unsigned char inner_marker[] = {1};
@@ -237,7 +237,7 @@ static void decide_late(struct openssl_connection *connection)
     openssl_reset(connection);
     connection->late = true;
     connection->deciding = true;
-    if (!openssl_versions_watch(connection) || !openssl_decide(connection)) {
+    if (!openssl_versions_watch(connection, openssl_decide) || !openssl_decide(connection)) {
         connection->phase = OPENSSL_FAILED;
     }
     connection->deciding = false;

@@ -5,8 +5,8 @@
 #include <stdlib.h>
 
 #include "shim/engine/base/lock.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/openssl/openssl.h"
+#include "shim/engine/state/state.h"
 
 enum {
     OPENSSL_1_1_1 = 0x10101000L,
@@ -17,12 +17,12 @@ enum {
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 
-void openssl_library_lock(void)
+void openssl_before_fork(void)
 {
     pthread_mutex_lock(&tables_lock);
 }
 
-void openssl_library_unlock(void)
+void openssl_after_fork(void)
 {
     pthread_mutex_unlock(&tables_lock);
 }

@@ -10,22 +10,12 @@
 #include <stdlib.h>
 
 #include "shim/engine/base/object_table.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/openssl/openssl.h"
+#include "shim/engine/state/state.h"
 
 /* Values: SSL to its connection, or NULL before there is one; SSL_CTX to itself, once armed. */
 static struct shim_object_table ssls;
 static struct shim_object_table contexts;
-
-void shim_openssl_before_fork(void)
-{
-    openssl_library_lock();
-}
-
-void shim_openssl_after_fork(void)
-{
-    openssl_library_unlock();
-}
 
 /* ---- OpenSSL's notices ---- */
 
@@ -110,7 +100,7 @@ static void notice_here_too(const struct openssl *openssl)
     enum { MORE_MAX = 64 };
     static atomic_int more;
     if (atomic_fetch_add(&more, 1) < MORE_MAX) {
-        (void)openssl_objects_notice(openssl_of(openssl->library));
+        (void)openssl_objects_notice(openssl->library->engine_data);
     }
 }
 

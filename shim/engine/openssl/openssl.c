@@ -3,11 +3,12 @@
  * The OpenSSL adapter's entry points for the stub.
  */
 #include "shim/engine/openssl/openssl.h"
+#include "shim/engine/tls_adapter.h"
 
 #include <errno.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 
 enum {
     EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
@@ -54,7 +55,7 @@ static void watch(const struct openssl *openssl, SSL *ssl)
         if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
             openssl_reset(connection); /* of an earlier handshake */
         }
-        (void)openssl_versions_watch(connection);
+        (void)openssl_versions_watch(connection, openssl_decide);
     }
     errno = saved;
 }
@@ -193,7 +194,7 @@ static void quic(struct shim_library *library, SSL *ssl)
     }
 }
 
-void shim_openssl_fill(struct shim_engine *engine)
+static void fill(struct shim_engine *engine)
 {
     engine->openssl_context = context;
     engine->openssl_library_of = openssl_library_of;
@@ -204,3 +205,9 @@ void shim_openssl_fill(struct shim_engine *engine)
     engine->openssl_bio_replaced = bio_replaced;
     engine->openssl_quic = quic;
 }
+
+const struct shim_tls_adapter shim_openssl_adapter = {
+    .fill = fill,
+    .before_fork = openssl_before_fork,
+    .after_fork = openssl_after_fork,
+};

@@ -136,6 +136,7 @@ struct openssl_connection {
     bool unflushed; /* octets of ours were written, and the transport was not flushed since */
     openssl_security *security; /* the application's own, while ours is in its place; else NULL */
     enum openssl_versions versions;
+    bool (*decide)(struct openssl_connection *connection); /* of openssl_versions_watch */
     bool deciding;    /* the security callback is ours, and nothing else than the application's */
     bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING is to be given back */
     bool late;        /* the hello was half made when it was decided about */
@@ -148,9 +149,9 @@ struct openssl_connection {
 struct openssl *openssl_of(struct shim_library *library);
 /* The same, if it was made and the library is supported; else NULL. */
 const struct openssl *openssl_supported(const struct shim_library *library);
-/* Around fork. */
-void openssl_library_lock(void);
-void openssl_library_unlock(void);
+/* As in struct shim_tls_adapter. */
+void openssl_before_fork(void);
+void openssl_after_fork(void);
 
 /* ---- foreign.c ---- */
 
@@ -192,11 +193,12 @@ BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
 /* ---- versions.c ---- */
 
 /*
- * Puts our security callback in front of the application's. It calls openssl_decide when libssl
- * begins to build the ClientHello, after the last callback in which programs change settings.
- * False for a library that does not keep it.
+ * Puts our security callback in front of the application's. It calls `decide` when libssl
+ * begins to build the ClientHello, after the last callback in which programs change settings; where
+ * that is false no version is offered. False for a library that does not keep our callback.
  */
-bool openssl_versions_watch(struct openssl_connection *connection);
+bool openssl_versions_watch(struct openssl_connection *connection,
+                            bool (*decide)(struct openssl_connection *connection));
 /* Is it still there? The application may have set another, or another context. */
 bool openssl_versions_watched(const struct openssl_connection *connection);
 /* Gives the application's callback back. */

@@ -21,11 +21,11 @@ static bool hello_begins(const struct openssl_connection *connection)
            openssl->SSL_is_server(connection->ssl) == 0;
 }
 
-static void decide(struct openssl_connection *connection)
+static void ask_to_decide(struct openssl_connection *connection)
 {
     int saved = errno;
     connection->deciding = true;
-    if (!openssl_decide(connection)) {
+    if (!connection->decide(connection)) {
         connection->versions = OPENSSL_VERSIONS_NONE;
     }
     connection->deciding = false;
@@ -49,7 +49,7 @@ static int security(const SSL *ssl, const SSL_CTX *context, int operation, int b
         return own != NULL ? own(ssl, context, operation, bits, number, other, argument) : 0;
     }
     if (operation == SSL_SECOP_VERSION && hello_begins(connection)) {
-        decide(connection);
+        ask_to_decide(connection);
     }
     int result = connection->security(ssl, context, operation, bits, number, other, argument);
     if (operation == SSL_SECOP_VERSION &&
@@ -66,9 +66,11 @@ bool openssl_versions_watched(const struct openssl_connection *connection)
            connection->openssl->SSL_get_security_callback(connection->ssl) == security;
 }
 
-bool openssl_versions_watch(struct openssl_connection *connection)
+bool openssl_versions_watch(struct openssl_connection *connection,
+                            bool (*decide)(struct openssl_connection *connection))
 {
     const struct openssl *openssl = connection->openssl;
+    connection->decide = decide;
     if (openssl_versions_watched(connection)) {
         return true;
     }

@@ -4,10 +4,10 @@
 #include <dlfcn.h>
 #include <pthread.h>
 
-#include "shim/engine/base/log.h"
 #include "shim/engine/base/verify.h"
-#include "shim/engine/engine.h"
-#include "shim/engine/names/system_names.h"
+#include "shim/engine/resolver/system_names.h"
+#include "shim/engine/state/log.h"
+#include "shim/engine/state/state.h"
 
 static struct dns_tls_library library;
 /* By linkage these would be the stub's hooks; what is no hook tells where the library is. */

@@ -23,7 +23,7 @@ ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver
 bool shim_resolver_channel_asks(const char *name);
 
 /* Hello exchanges on its connections, by the same rules as a program's
- * (shim/engine/session/policy.h). */
+ * (shim/engine/policy/policy.h). */
 const struct dns_ech_functions *shim_resolver_ech(void);
 /*
  * Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors

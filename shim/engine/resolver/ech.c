@@ -7,12 +7,12 @@
 #include <stdlib.h>
 
 #include "ech/exchange.h"
-#include "shim/engine/base/log.h"
 #include "shim/engine/base/verify.h"
 #include "shim/engine/config/config_search.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/policy/policy.h"
 #include "shim/engine/resolver/channel.h"
-#include "shim/engine/session/policy.h"
+#include "shim/engine/state/log.h"
+#include "shim/engine/state/state.h"
 
 struct resolver_hello {
     struct shim_found found;

@@ -4,8 +4,8 @@
 #include <errno.h>
 
 #include "ech/records.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/state.h"
 
 enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
 

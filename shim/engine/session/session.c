@@ -8,9 +8,9 @@
 
 #include "shim/common/hold.h"
 #include "shim/common/socket_identity.h"
-#include "shim/engine/base/log.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/endpoint/peer.h"
+#include "shim/engine/policy/downgrade.h"
 
 static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
 {
@@ -18,37 +18,7 @@ static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
     return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
 }
 
-void shim_session_report(struct shim_session *session, const char *outcome, const char *reason)
-{
-    if (session->reported) {
-        return;
-    }
-    session->reported = true;
-    session->report.outcome = outcome;
-    session->report.reason = reason;
-    if (shim_engine_state()->stub->locked()) {
-        return; /* nothing is written any more; not even the process's number is asked for */
-    }
-    const struct shim_settings *settings = &shim_engine_state()->settings;
-    shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
-             reason != NULL ? reason : "-");
-    shim_report_append(settings, &session->report);
-}
-
 /* ---- the decision ---- */
-
-static const struct sockaddr *peer_of(const struct shim_session *session)
-{
-    return session->peer.ss_family != AF_UNSPEC ? (const struct sockaddr *)&session->peer : NULL;
-}
-
-/* An attempt with ECH did not end well: nothing weaker may follow it. */
-void shim_session_forbid_downgrade(const struct shim_session *session)
-{
-    const struct shim_engine_state *state = shim_engine_state();
-    shim_downgrade_note(state->downgrade, session->host, peer_of(session), session->found.ttl,
-                        state->io->now_us());
-}
 
 /* Whom the connection is for. Through a proxy only what the proxy was asked for is known, or that
  * something went over the connection before; where no port is known the origin has HTTPS's own. */
@@ -64,7 +34,7 @@ static struct shim_destination destination_of(struct shim_session *session,
     } else if (peer->used) {
         destination.tunnel = true;
         destination.port = HTTPS_PORT;
-    } else if (!peer->doubtful && shim_address_of(peer_of(session), address)) {
+    } else if (!peer->doubtful && shim_address_of(shim_session_peer(session), address)) {
         destination.peer = address;
     }
     session->origin_port = destination.port;
@@ -133,7 +103,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
 static bool ech_failed(const struct shim_session *session)
 {
     const struct shim_engine_state *state = shim_engine_state();
-    return shim_downgrade_forbids(state->downgrade, session->host, peer_of(session),
+    return shim_downgrade_forbids(state->downgrade, session->host, shim_session_peer(session),
                                   state->io->now_us());
 }
 

@@ -9,7 +9,7 @@
 
 #include "ech/exchange.h"
 #include "ech/grease.h"
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/policy.h"
 
 struct shim_session;
 

@@ -262,14 +262,6 @@ static void drop(struct shim_work *work)
     free(rejected);
 }
 
-void shim_session_settle(struct shim_session *session)
-{
-    struct shim_work *work = atomic_load(&session->rejected);
-    if (work != NULL) {
-        shim_section_settle(work);
-    }
-}
-
 void shim_session_reconnect(struct shim_session *session, int fd)
 {
     int saved = errno;

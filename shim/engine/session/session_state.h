@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of struct shim_session, for the files that are the session: session.c (the decision),
- * session_exchange.c (the exchange and its report) and session_rejected.c (what follows a
- * rejection). Nobody else includes this.
+ * session_exchange.c (octets for the exchange), outcome.c (what it says, and the end) and
+ * session_rejected.c (what follows a rejection). Nobody else includes this.
  */
 #ifndef SHIM_ENGINE_SESSION_SESSION_STATE_H
 #define SHIM_ENGINE_SESSION_SESSION_STATE_H
@@ -14,8 +14,8 @@
 #include "shim/engine/base/verify.h"
 #include "shim/engine/config/config_search.h"
 #include "shim/engine/endpoint/redirect.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/session/session.h"
+#include "shim/engine/state/state.h"
 
 struct shim_session {
     atomic_int references; /* of the adapter, and of the work under way on it */
@@ -47,6 +47,12 @@ struct shim_session {
     bool inner_made; /* by the library, with inner_random: the wire guard keeps it in */
 };
 
+/* To whom the connection leads, or NULL. */
+static inline const struct sockaddr *shim_session_peer(const struct shim_session *session)
+{
+    return session->peer.ss_family != AF_UNSPEC ? (const struct sockaddr *)&session->peer : NULL;
+}
+
 /* Writes the report line, once for each session. */
 void shim_session_report(struct shim_session *session, const char *outcome, const char *reason);
 /* An attempt with ECH did not end well: nothing weaker may follow it. */
@@ -58,6 +64,8 @@ void shim_session_forbid_downgrade(const struct shim_session *session);
  */
 void shim_session_announce(struct shim_session *session);
 void shim_session_withdraw(struct shim_session *session);
+/* Nothing has left yet: what waits to is dropped, and the exchange fails. */
+void shim_session_drop_hello(struct shim_session *session);
 
 /* If the application left the wait for a new connection, and comes back now: that work ends first.
  */

@@ -10,7 +10,7 @@
 
 #include "shim/common/socket_identity.h"
 #include "shim/engine/base/section.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 
 /*
  * HIGH: programs count on low numbers, which they get when they close a descriptor and open

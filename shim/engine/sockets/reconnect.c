@@ -16,10 +16,10 @@
 #include <unistd.h>
 
 #include "shim/common/socket_identity.h"
-#include "shim/engine/engine.h"
 #include "shim/engine/sockets/epoll_copy.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/sockets/socket_copy.h"
+#include "shim/engine/state/state.h"
 
 const char *shim_reconnect_name(enum shim_reconnect result)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/session/policy.h"
+#include "shim/engine/policy/policy.h"
 
 #include <stddef.h>
 

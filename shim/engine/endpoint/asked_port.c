@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/names/asked_port.h"
+#include "shim/engine/endpoint/asked_port.h"
 
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/session/downgrade.h"
+#include "shim/engine/policy/downgrade.h"
 
 #include "shim/engine/base/lock.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/base/log.h"
+#include "shim/engine/state/log.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -12,7 +12,7 @@
 
 #include "shim/common/journal.h"
 #include "shim/common/report.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 
 enum { LINE_SIZE = 1024 };
 

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/names/system_names.h"
+#include "shim/engine/resolver/system_names.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 
 #include "shim/engine/base/section.h"
-#include "shim/engine/engine.h"
+#include "shim/engine/state/state.h"
 
 /* It is left behind if the program leaves the call, for the C library reads from it. */
 struct question {
