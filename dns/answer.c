@@ -193,3 +193,10 @@ void dns_https_answer_free(struct dns_https_answer *answer)
     free(answer->octets);
     free(answer);
 }
+
+uint32_t dns_https_answer_lifetime(const struct dns_https_answer *answer)
+{
+    uint32_t max = answer->result == DNS_FOUND ? DNS_CACHE_TTL_MAX : DNS_CACHE_NEGATIVE_TTL_MAX;
+    uint32_t ttl = answer->ttl < DNS_CACHE_TTL_MIN ? DNS_CACHE_TTL_MIN : answer->ttl;
+    return ttl > max ? max : ttl;
+}

@@ -119,4 +119,19 @@ struct dns_https_answer *dns_https_answer_hold(struct dns_https_answer *answer);
 /* Gives a reference back; the last one frees. NULL is nothing. */
 void dns_https_answer_free(struct dns_https_answer *answer);
 
+/* For how long answers are kept. */
+enum {
+    /* Seconds. The least also holds where the DNS told no time (RFC 2308, 5 would not keep that at
+       all). */
+    DNS_CACHE_TTL_MIN = 5,
+    DNS_CACHE_TTL_MAX = 86400,
+    /* That there is nothing is forgotten sooner, whatever the SOA says (RFC 2308, 5: "one to three
+       hours have been found to work well"): who publishes a key should not have to wait for a day.
+     */
+    DNS_CACHE_NEGATIVE_TTL_MAX = 3600,
+};
+
+/* Seconds for which this answer may be kept: its ttl within these bounds. */
+uint32_t dns_https_answer_lifetime(const struct dns_https_answer *answer);
+
 #endif

@@ -200,7 +200,7 @@ static void put_in_memory(struct dns_cache *cache, const struct dns_cache_key *k
     if (entry == NULL) {
         return;
     }
-    entry->expires_us = now_us + (uint64_t)dns_cache_lifetime(answer) * 1000000U;
+    entry->expires_us = now_us + (uint64_t)dns_https_answer_lifetime(answer) * 1000000U;
     (void)pthread_mutex_lock(&cache->lock);
     bool added = have_buckets(cache);
     if (added) {
@@ -260,13 +260,6 @@ uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us)
     uint64_t id;
     (void)network_now(cache, false, now_us, &id);
     return id;
-}
-
-uint32_t dns_cache_lifetime(const struct dns_https_answer *answer)
-{
-    uint32_t max = answer->result == DNS_FOUND ? DNS_CACHE_TTL_MAX : DNS_CACHE_NEGATIVE_TTL_MAX;
-    uint32_t ttl = answer->ttl < DNS_CACHE_TTL_MIN ? DNS_CACHE_TTL_MIN : answer->ttl;
-    return ttl > max ? max : ttl;
 }
 
 void dns_cache_init(struct dns_cache *cache, uint64_t seed)

@@ -21,14 +21,6 @@ enum {
     /* Memory of all answers together, for each entry that there may be. One endpoint with an
        ECHConfigList of usual size, and its key, have some 1,300. */
     DNS_CACHE_OCTETS_EACH = 2048,
-    /* Seconds. The least also holds where the DNS told no time (RFC 2308, 5 would not keep that at
-       all). */
-    DNS_CACHE_TTL_MIN = 5,
-    DNS_CACHE_TTL_MAX = 86400,
-    /* That there is nothing is forgotten sooner, whatever the SOA says (RFC 2308, 5: "one to three
-       hours have been found to work well"): who publishes a key should not have to wait for a day.
-     */
-    DNS_CACHE_NEGATIVE_TTL_MAX = 3600,
 };
 
 struct dns_cache_entry;
@@ -90,9 +82,6 @@ ECH_MUST_USE bool dns_cache_had_records(struct dns_cache *cache, const char *res
 
 /* The network that this process is in, as dns_network_id tells it; 0 where it cannot. */
 uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us);
-
-/* Seconds for which this answer may be kept: its ttl within the bounds above. */
-uint32_t dns_cache_lifetime(const struct dns_https_answer *answer);
 
 /* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps what
  * was known. */

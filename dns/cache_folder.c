@@ -366,8 +366,9 @@ static void put(const struct dns_cache_folder *folder, int dir, const struct dns
 {
     char name[NAME_SIZE];
     uint64_t now_s = folder->now_s();
-    const struct dns_stored stored = {
-        .stored_s = now_s, .expires_s = now_s + dns_cache_lifetime(answer), .answer = answer};
+    const struct dns_stored stored = {.stored_s = now_s,
+                                      .expires_s = now_s + dns_https_answer_lifetime(answer),
+                                      .answer = answer};
     struct writer w;
     wr_init(&w, DNS_STORED_MAX);
     if (dns_stored_encode(&w, key, &stored) == ECH_OK && choose(folder, dir, key, name)) {

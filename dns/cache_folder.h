@@ -50,8 +50,8 @@ ECH_MUST_USE const char *dns_cache_folder_problem(const struct dns_cache_folder 
 ECH_MUST_USE struct dns_https_answer *dns_cache_folder_get(const struct dns_cache_folder *folder,
                                                            const struct dns_cache_key *key);
 
-/* Keeps the answer, which is no DNS_FAILED, for dns_cache_lifetime; or does not, if anything is in
- * the way. */
+/* Keeps the answer, which is no DNS_FAILED, for dns_https_answer_lifetime; or does not, if anything
+ * is in the way. */
 void dns_cache_folder_put(const struct dns_cache_folder *folder, const struct dns_cache_key *key,
                           struct dns_https_answer *answer);
 

@@ -16,135 +16,6 @@ enum { WAIT_AT_MOST_MS = 100 };
  * it does. */
 enum { LEADER_LATE_US = 50000, ADDRESSES_US = 500000 };
 
-/* Whoever waits for a ticket, or to lead, is to look again. */
-static void tell(struct dns_channel *channel)
-{
-    atomic_fetch_add_explicit(&channel->changed, 1, memory_order_relaxed);
-    if (channel->waiting > 0) {
-        dns_io_wake(&channel->changed);
-    }
-}
-
-/* ---- tickets ---- */
-
-static void ticket_free(struct dns_ticket *ticket)
-{
-    wr_free(&ticket->query);
-    wr_free(&ticket->answer);
-    free(ticket);
-}
-
-static void ticket_unlink(struct dns_channel *channel, struct dns_ticket *ticket)
-{
-    struct dns_ticket **at = &channel->tickets;
-    while (*at != ticket) {
-        at = &(*at)->next;
-    }
-    *at = ticket->next;
-}
-
-/* Takes it out of everything. */
-static void ticket_end(struct dns_channel *channel, struct dns_ticket *ticket)
-{
-    if (ticket->state == DNS_TICKET_SENT && channel->connection.framing != NULL) {
-        channel->connection.framing->forget(channel->connection.framing, ticket);
-    }
-    ticket_unlink(channel, ticket);
-    ticket_free(ticket);
-}
-
-struct dns_ticket *dns_ticket_add(struct dns_channel *channel, struct bytes query,
-                                  uint64_t deadline_us, enum dns_reason *reason)
-{
-    struct dns_ticket *ticket = calloc(1, sizeof *ticket);
-    *reason = DNS_REASON_NO_MEMORY;
-    if (ticket == NULL) {
-        return NULL;
-    }
-    ticket->deadline_us = deadline_us;
-    wr_init(&ticket->query, DNS_MESSAGE_MAX);
-    wr_init(&ticket->answer, DNS_MESSAGE_MAX);
-    enum ech_status status = dns_message_pad(query, &ticket->caller_id, &ticket->query);
-    if (status != ECH_OK) {
-        *reason = status == ECH_ERR_NOMEM ? DNS_REASON_NO_MEMORY : DNS_REASON_FORMERR;
-        ticket_free(ticket);
-        return NULL;
-    }
-    struct dns_ticket **at = &channel->tickets;
-    while (*at != NULL) {
-        at = &(*at)->next;
-    }
-    *at = ticket;
-    return ticket;
-}
-
-void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enum dns_reason reason,
-                     struct bytes message)
-{
-    if (reason == DNS_REASON_OK) {
-        channel->connection.proven = true;
-        if (!dns_message_answers(message, wr_view(&ticket->query)) || dns_message_is_cut(message)) {
-            reason = DNS_REASON_MALFORMED_ANSWER;
-        } else {
-            dns_message_with_id(message, ticket->caller_id, &ticket->answer);
-            reason = wr_finish(&ticket->answer) == ECH_OK ? DNS_REASON_OK : DNS_REASON_NO_MEMORY;
-        }
-    }
-    ticket->reason = reason;
-    ticket->state = DNS_TICKET_DONE;
-    if (ticket->own) {
-        dns_own_record_learn(channel, ticket); /* at once: the next connection may be made soon */
-    }
-    tell(channel);
-}
-
-/* The channel's own question is nobody's to free; where nothing iterates over the tickets. */
-static void own_question_free(struct dns_channel *channel)
-{
-    struct dns_ticket *next;
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = next) {
-        next = one->next;
-        if (one->own && one->state == DNS_TICKET_DONE) {
-            ticket_end(channel, one);
-        }
-    }
-}
-
-void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason)
-{
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_DONE) {
-            dns_ticket_done(channel, one, reason, (struct bytes){0});
-        }
-    }
-}
-
-void dns_tickets_requeue(struct dns_channel *channel, enum dns_reason reason)
-{
-    bool counts = !channel->connection.proven || reason == DNS_REASON_TIMEOUT;
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_SENT && one->state != DNS_TICKET_RETURNED) {
-            continue;
-        }
-        one->tries -= counts ? 0 : 1;
-        if (one->tries >= DNS_TRIES_MAX) {
-            dns_ticket_done(channel, one, reason, (struct bytes){0});
-        } else {
-            one->state = DNS_TICKET_QUEUED;
-        }
-    }
-}
-
-bool dns_tickets_any(const struct dns_channel *channel, enum dns_ticket_state state)
-{
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == state) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* ---- the system's addresses ---- */
 
 static void addresses_take(struct dns_channel *channel, const struct addrinfo *list)
@@ -195,7 +66,7 @@ static void pump(struct dns_channel *channel)
 {
     dns_connection_step(channel);
     dns_connection_check(channel);
-    own_question_free(channel);
+    dns_tickets_free_own(channel);
 }
 
 /* One wait of the thread that leads, at the socket, without the lock. False: nobody waits for what
@@ -280,7 +151,7 @@ static bool wait_for_any(struct dns_channel *channel, struct dns_ticket *const *
     }
     if (self != 0 && channel->leader == self) {
         channel->leader = 0;
-        tell(channel); /* somebody else has to */
+        dns_tickets_tell(channel); /* somebody else has to */
     }
     return here;
 }
@@ -344,13 +215,13 @@ enum dns_reason dns_channel_wait(struct dns_channel *channel, struct dns_ticket 
         if (reason == DNS_REASON_OK && wr_finish(w) != ECH_OK) {
             reason = DNS_REASON_NO_MEMORY;
         }
-        ticket_end(channel, ticket);
+        dns_ticket_end(channel, ticket);
     } else if (wait_until_us < ticket->deadline_us) {
         *pending = true;
         reason = DNS_REASON_OK;
     } else {
         give_up(channel, ticket);
-        ticket_end(channel, ticket);
+        dns_ticket_end(channel, ticket);
     }
     leave(channel, entry);
     return reason;
@@ -369,7 +240,7 @@ void dns_channel_expire(struct dns_channel *channel, struct dns_ticket *ticket)
 {
     struct entry entry = enter(channel);
     give_up(channel, ticket);
-    ticket_end(channel, ticket);
+    dns_ticket_end(channel, ticket);
     leave(channel, entry);
 }
 
@@ -377,7 +248,7 @@ void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket)
 {
     if (ticket != NULL) {
         struct entry entry = enter(channel);
-        ticket_end(channel, ticket);
+        dns_ticket_end(channel, ticket);
         leave(channel, entry);
     }
 }
@@ -413,7 +284,7 @@ void dns_channel_free(struct dns_channel *channel)
     }
     dns_connection_clear(channel);
     while (channel->tickets != NULL) {
-        ticket_end(channel, channel->tickets); /* own ones: all others have ended */
+        dns_ticket_end(channel, channel->tickets); /* own ones: all others have ended */
     }
     dns_own_record_free(channel);
     gnutls_free(channel->session.data);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inside of struct dns_channel, for the files that are the channel: channel.c (tickets,
- * threads), connection.c (one connection from connect to its end), own_record.c (the
- * resolver's own HTTPS record), and the transports that frame messages. Nobody else includes this.
+ * The inside of struct dns_channel, for the files that are the channel: channel.c (threads
+ * that ask and wait), tickets.c (their questions), connection.c (one connection from connect to its
+ * end), own_record.c (the resolver's own HTTPS record), and the transports that frame messages.
+ * Nobody else includes this.
  */
 #ifndef DNS_ENCRYPTED_CHANNEL_STATE_H
 #define DNS_ENCRYPTED_CHANNEL_STATE_H
@@ -31,7 +32,8 @@ struct dns_ticket {
     struct writer query; /* padded, with id 0 */
     uint16_t caller_id;
     uint64_t deadline_us;
-    bool own; /* the channel's own question: nobody waits */
+    /* The channel's own question: told when it is done, for no caller waits. Else NULL. */
+    void (*learn)(struct dns_channel *channel, const struct dns_ticket *ticket);
     unsigned tries;
     uint16_t wire_id; /* of DNS over TLS */
     uint64_t sent_us;
@@ -117,7 +119,7 @@ struct dns_channel {
     struct dns_own_record own;
 };
 
-/* ---- channel.c ---- */
+/* ---- tickets.c ---- */
 
 /*
  * The ticket is done. DNS_REASON_OK: `message` is the answer, and is looked at: with another
@@ -139,6 +141,13 @@ ECH_MUST_USE bool dns_tickets_any(const struct dns_channel *channel, enum dns_ti
 ECH_MUST_USE struct dns_ticket *dns_ticket_add(struct dns_channel *channel, struct bytes query,
                                                uint64_t deadline_us, enum dns_reason *reason);
 
+/* Takes it out of everything, and frees it. */
+void dns_ticket_end(struct dns_channel *channel, struct dns_ticket *ticket);
+/* Frees the channel's own question once it is done. Nobody may iterate over the tickets. */
+void dns_tickets_free_own(struct dns_channel *channel);
+/* Whoever waits for a ticket, or to lead, is to look again. */
+void dns_tickets_tell(struct dns_channel *channel);
+
 /* ---- connection.c ---- */
 
 /* Does all that can be done without waiting. */
@@ -158,8 +167,6 @@ void dns_connection_check(struct dns_channel *channel);
 void dns_own_record_init(struct dns_channel *channel);
 /* Asks, if what is known is too old. */
 void dns_own_record_ask(struct dns_channel *channel);
-/* The question was answered, or not. */
-void dns_own_record_learn(struct dns_channel *channel, const struct dns_ticket *ticket);
 /* A new hello exchange under what is known, or NULL. */
 ECH_MUST_USE void *dns_own_record_exchange(struct dns_channel *channel);
 /* What became of it. */

@@ -382,8 +382,9 @@ static uint64_t doubt_us(const struct dns_channel *channel, const struct dns_tic
 {
     const struct dns_connection *connection = &channel->connection;
     if (connection->state != DNS_CONNECTION_OPEN || !connection->proven ||
-        ticket->state != DNS_TICKET_SENT || ticket->tries >= DNS_TRIES_MAX || ticket->own ||
-        connection->received_us > ticket->sent_us || ticket->deadline_us <= ticket->sent_us) {
+        ticket->state != DNS_TICKET_SENT || ticket->tries >= DNS_TRIES_MAX ||
+        ticket->learn != NULL || connection->received_us > ticket->sent_us ||
+        ticket->deadline_us <= ticket->sent_us) {
         return 0;
     }
     return ticket->sent_us + (ticket->deadline_us - ticket->sent_us) / 2;

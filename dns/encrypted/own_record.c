@@ -28,28 +28,6 @@ void dns_own_record_free(struct dns_channel *channel)
     channel->own.list_length = 0;
 }
 
-void dns_own_record_ask(struct dns_channel *channel)
-{
-    struct dns_own_record *own = &channel->own;
-    uint64_t now_us = channel->io->now_us();
-    if (!own->has_name || own->asked || now_us < own->expires_us) {
-        return;
-    }
-    struct writer query;
-    const struct dns_question question = {.qname = own->qname, .type = DNS_TYPE_HTTPS};
-    wr_init(&query, DNS_MESSAGE_MAX);
-    if (dns_query_encode(&question, 0, DNS_EDNS_0, &query) == ECH_OK) {
-        enum dns_reason reason;
-        struct dns_ticket *ticket =
-            dns_ticket_add(channel, wr_view(&query), now_us + OWN_QUESTION_US, &reason);
-        if (ticket != NULL) {
-            ticket->own = true;
-            own->asked = true;
-        }
-    }
-    wr_free(&query);
-}
-
 static void keep(struct dns_channel *channel, struct bytes list)
 {
     struct dns_own_record *own = &channel->own;
@@ -96,7 +74,8 @@ static void learn_records(struct dns_channel *channel, const struct dns_answer *
     svcb_choice_free(&choice);
 }
 
-void dns_own_record_learn(struct dns_channel *channel, const struct dns_ticket *ticket)
+/* The question was answered, or not. */
+static void learn(struct dns_channel *channel, const struct dns_ticket *ticket)
 {
     struct dns_own_record *own = &channel->own;
     const struct dns_question question = {.qname = own->qname, .type = DNS_TYPE_HTTPS};
@@ -114,6 +93,28 @@ void dns_own_record_learn(struct dns_channel *channel, const struct dns_ticket *
         learn_records(channel, answer);
     }
     free(answer);
+}
+
+void dns_own_record_ask(struct dns_channel *channel)
+{
+    struct dns_own_record *own = &channel->own;
+    uint64_t now_us = channel->io->now_us();
+    if (!own->has_name || own->asked || now_us < own->expires_us) {
+        return;
+    }
+    struct writer query;
+    const struct dns_question question = {.qname = own->qname, .type = DNS_TYPE_HTTPS};
+    wr_init(&query, DNS_MESSAGE_MAX);
+    if (dns_query_encode(&question, 0, DNS_EDNS_0, &query) == ECH_OK) {
+        enum dns_reason reason;
+        struct dns_ticket *ticket =
+            dns_ticket_add(channel, wr_view(&query), now_us + OWN_QUESTION_US, &reason);
+        if (ticket != NULL) {
+            ticket->learn = learn;
+            own->asked = true;
+        }
+    }
+    wr_free(&query);
 }
 
 /*

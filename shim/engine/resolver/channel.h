@@ -22,15 +22,4 @@ ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver
 /* Is this the very string with which a channel asks the C library where its resolver is? */
 bool shim_resolver_channel_asks(const char *name);
 
-/* Hello exchanges on its connections, by the same rules as a program's
- * (shim/engine/policy/policy.h). */
-const struct dns_ech_functions *shim_resolver_ech(void);
-/*
- * Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors
- * at the first call; NULL: there are none. All channels have the same one, each time for as long as
- * it is not given back, also where it is NULL.
- */
-struct shim_verifier *shim_resolver_verifier_take(void);
-void shim_resolver_verifier_give_back(void);
-
 #endif

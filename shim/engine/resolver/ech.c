@@ -3,14 +3,15 @@
  * ECH on the connections to an encrypted resolver: a hello exchange and what may follow a
  * rejection, for a session that waits for nobody.
  */
+#include "shim/engine/resolver/ech.h"
+
 #include <gnutls/crypto.h>
 #include <stdlib.h>
 
 #include "ech/exchange.h"
-#include "shim/engine/base/verify.h"
 #include "shim/engine/config/config_search.h"
 #include "shim/engine/policy/policy.h"
-#include "shim/engine/resolver/channel.h"
+#include "shim/engine/resolver/verifier.h"
 #include "shim/engine/state/log.h"
 #include "shim/engine/state/state.h"
 

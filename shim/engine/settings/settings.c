@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/engine/settings/settings_values.h"
+#include "shim/engine/settings/settings.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -8,29 +8,11 @@
 #include <unistd.h>
 
 #include "shim/common/journal.h"
-#include "shim/common/ports.h"
-#include "shim/common/protected_names.h"
+#include "shim/engine/settings/settings_host.h"
+#include "shim/engine/settings/settings_list.h"
+#include "shim/engine/settings/settings_values.h"
 
-enum { DEFAULT_PORT = 443, DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000, PROBLEM_SIZE = 512 };
-
-/* Values are quoted only as far as this: they may be long, and a config list is no reading matter.
- */
-enum { QUOTED_MAX = 80 };
-
-void shim_settings_problem(const struct shim_settings_problems *problems,
-                           const struct shim_conf_entry *entry, const char *value, const char *then)
-{
-    char text[PROBLEM_SIZE];
-    if (entry->section == NULL) {
-        (void)snprintf(text, sizeof text, "%s: cannot use \"%.*s\": %s",
-                       shim_conf_variable(entry->key), QUOTED_MAX, value, then);
-    } else {
-        (void)snprintf(text, sizeof text, "%s:%u: %s: cannot use \"%.*s\": %s",
-                       entry->section->file, entry->line, shim_conf_key_name(entry->key),
-                       QUOTED_MAX, value, then);
-    }
-    problems->tell(problems->context, text);
-}
+enum { DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000 };
 
 /* While everything is read. */
 struct source {
@@ -73,86 +55,6 @@ static bool parse_number(const char *text, unsigned long min, unsigned long max,
 }
 
 /* ---- what hosts have too ---- */
-
-bool shim_settings_mode(const struct shim_settings_problems *problems,
-                        const struct shim_conf_entry *entry, enum shim_mode *mode)
-{
-    bool known = shim_mode_parse(entry != NULL ? entry->value : NULL, mode);
-    if (!known && entry != NULL) {
-        shim_settings_problem(problems, entry, entry->value, "mode is strict");
-    }
-    return known;
-}
-
-bool shim_settings_switch(const struct shim_settings_problems *problems,
-                          const struct shim_conf_entry *entry, bool usual)
-{
-    if (entry == NULL) {
-        return usual;
-    }
-    if (strcmp(entry->value, "on") == 0 || strcmp(entry->value, "off") == 0) {
-        return strcmp(entry->value, "on") == 0;
-    }
-    shim_settings_problem(problems, entry, entry->value, usual ? "it is on" : "it is off");
-    return usual;
-}
-
-enum ech_status shim_settings_resolver(struct shim_settings *settings,
-                                       const struct shim_settings_problems *problems,
-                                       const struct shim_conf_entry *entry, size_t *index)
-{
-    const char *value = entry != NULL ? entry->value : NULL;
-    /* One resolver has one connection, however many hosts name it. */
-    for (*index = 0; *index < settings->resolver_count; ++*index) {
-        const char *text = settings->resolvers[*index].text;
-        if (text != NULL && value != NULL && strcmp(text, value) == 0) {
-            return ECH_OK;
-        }
-    }
-    struct shim_resolver_setting one = {.text = value,
-                                        .protects = shim_names_want_protection(value)};
-    struct shim_resolver_setting *grown =
-        reallocarray(settings->resolvers, settings->resolver_count + 1, sizeof *grown);
-    if (grown == NULL) {
-        return ECH_ERR_NOMEM;
-    }
-    settings->resolvers = grown;
-    one.usable = dns_resolver_parse(value != NULL ? value : "system", &one.resolver) == ECH_OK;
-    if (!one.usable && entry != NULL) {
-        shim_settings_problem(problems, entry, value, "nobody is asked");
-    }
-    settings->names_protected = settings->names_protected || one.protects;
-    *index = settings->resolver_count++;
-    settings->resolvers[*index] = one;
-    return ECH_OK;
-}
-
-static bool add_port(void *context, uint16_t port)
-{
-    struct shim_settings *settings = context;
-    if (shim_settings_watches(settings, port)) {
-        return true;
-    }
-    if (settings->port_count == SHIM_PORTS_MAX) {
-        if (port != DEFAULT_PORT) {
-            return false;
-        }
-        settings->port_count--; /* 443 follows where a list cannot be used to its end */
-    }
-    settings->ports[settings->port_count++] = port;
-    return true;
-}
-
-void shim_settings_ports(struct shim_settings *settings,
-                         const struct shim_settings_problems *problems,
-                         const struct shim_conf_entry *entry)
-{
-    if (!shim_ports_parse(entry != NULL ? entry->value : NULL, add_port, settings) &&
-        entry != NULL) {
-        shim_settings_problem(problems, entry, entry->value,
-                              "what could be read of it is used, and port 443");
-    }
-}
 
 /* ---- the others, one function each ---- */
 
@@ -297,14 +199,4 @@ void shim_settings_free(struct shim_settings *settings)
     free(settings->log_file);
     free(settings->report);
     *settings = (struct shim_settings){.report_fd = -1};
-}
-
-bool shim_settings_watches(const struct shim_settings *settings, uint16_t port)
-{
-    for (size_t i = 0; i < settings->port_count; i++) {
-        if (settings->ports[i] == port) {
-            return true;
-        }
-    }
-    return false;
 }

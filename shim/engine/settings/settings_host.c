@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/engine/settings/settings_host.h"
+
 #include <stdlib.h>
 
+#include "shim/engine/settings/settings_list.h"
 #include "shim/engine/settings/settings_values.h"
 
 struct shim_host_value {

@@ -11,6 +11,7 @@
 
 #include "ech/config.h"
 #include "shim/common/config_list.h"
+#include "shim/engine/settings/settings_list.h"
 #include "shim/engine/settings/settings_values.h"
 
 struct shim_static_config {
@@ -22,7 +23,9 @@ struct shim_static_config {
 
 enum { ITEM_MAX = 100, PROBLEM_SIZE = 256 };
 
-enum ech_status shim_settings_base64(const char *base64, size_t base64_length, uint8_t **list,
+/* A checked ECHConfigList, to be freed. ECH_ERR_DECODE: not a list. ECH_ERR_NOMEM is not the
+ * value's fault. */
+static enum ech_status decode_base64(const char *base64, size_t base64_length, uint8_t **list,
                                      size_t *length)
 {
     gnutls_datum_t encoded = {.data = (unsigned char *)(uintptr_t)base64,
@@ -115,7 +118,7 @@ static enum ech_status decode(const struct shim_config_item *item, uint8_t **lis
     if (*what != NULL) {
         return ECH_OK;
     }
-    enum ech_status status = shim_settings_base64(item->base64, item->base64_length, list, length);
+    enum ech_status status = decode_base64(item->base64, item->base64_length, list, length);
     if (status != ECH_OK && status != ECH_ERR_NOMEM) {
         *what = "not the Base64 of an ECHConfigList";
         status = ECH_OK;
