@@ -13,6 +13,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "ech/status.h"
+
 /*
  * Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking. One
  * of a look-up under way outlives calls, in a process that may close every descriptor that it does
@@ -29,6 +31,8 @@ struct dns_io {
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
     /* Waits while *word is `value`, so long at most, or less. False: as ECANCELED. */
     bool (*wait)(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us);
+    /* Wakes all who wait at a word. */
+    void (*wake)(_Atomic uint32_t *word);
     int (*close)(int fd);
     /* A monotonic clock, in microseconds; time in suspend counts, for answers grow old in it. */
     uint64_t (*now_us)(void);
@@ -36,10 +40,11 @@ struct dns_io {
     bool (*random)(void *out, size_t len);
 };
 
-/* Wakes all who wait at a word. */
-void dns_io_wake(_Atomic uint32_t *word);
+/* The two that are the same for everybody. */
+uint64_t dns_io_now_us(void);
+ECH_MUST_USE bool dns_io_random(void *out, size_t len);
 
-/* The libc of this program, for tests and tools. */
+/* The libc of this program, by linkage: for tests and tools. */
 extern const struct dns_io dns_io_libc;
 
 #endif

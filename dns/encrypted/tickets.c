@@ -13,7 +13,7 @@ void dns_tickets_tell(struct dns_channel *channel)
 {
     atomic_fetch_add_explicit(&channel->changed, 1, memory_order_relaxed);
     if (channel->waiting > 0) {
-        dns_io_wake(&channel->changed);
+        channel->io->wake(&channel->changed);
     }
 }
 

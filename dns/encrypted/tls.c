@@ -39,7 +39,7 @@ static bool passes(const struct dns_tls *tls)
 
 static ssize_t failed(const struct dns_tls *tls, int error)
 {
-    gnutls_transport_set_errno(tls->session, error);
+    tls->options.library->gnutls_transport_set_errno(tls->session, error);
     errno = error;
     return -1;
 }
@@ -192,11 +192,11 @@ static bool set_priorities(const struct dns_tls *tls)
 static bool set_inner_marker(const struct dns_tls *tls)
 {
     return tls->options.ech_exchange == NULL ||
-           gnutls_session_ext_register(tls->session, "encrypted_client_hello",
-                                       ENCRYPTED_CLIENT_HELLO, GNUTLS_EXT_TLS, ignore_answer,
-                                       send_inner_marker, NULL, NULL, NULL,
-                                       GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO |
-                                           GNUTLS_EXT_FLAG_HRR) == GNUTLS_E_SUCCESS;
+           tls->options.library->gnutls_session_ext_register(
+               tls->session, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO, GNUTLS_EXT_TLS,
+               ignore_answer, send_inner_marker, NULL, NULL, NULL,
+               GNUTLS_EXT_FLAG_TLS | GNUTLS_EXT_FLAG_CLIENT_HELLO | GNUTLS_EXT_FLAG_HRR) ==
+               GNUTLS_E_SUCCESS;
 }
 
 static bool set_names(const struct dns_tls *tls)
@@ -242,7 +242,7 @@ struct dns_tls *dns_tls_new(const struct dns_tls_options *options)
         return NULL;
     }
     gnutls_session_set_ptr(tls->session, tls);
-    gnutls_transport_set_ptr(tls->session, tls);
+    tls->options.library->gnutls_transport_set_ptr(tls->session, tls);
     library->gnutls_transport_set_push_function(tls->session, push);
     library->gnutls_transport_set_pull_function(tls->session, pull);
     library->gnutls_transport_set_pull_timeout_function(tls->session, pull_timeout);
@@ -347,8 +347,8 @@ enum dns_tls_result dns_tls_handshake(struct dns_tls *tls)
 enum dns_tls_result dns_tls_send(struct dns_tls *tls, struct bytes out, size_t *sent)
 {
     /* GnuTLS has a copy of what it could not send, and wants to be asked for it by nothing. */
-    ssize_t result = gnutls_record_send(tls->session, tls->half_sent ? NULL : out.data,
-                                        tls->half_sent ? 0 : out.len);
+    ssize_t result = tls->options.library->gnutls_record_send(
+        tls->session, tls->half_sent ? NULL : out.data, tls->half_sent ? 0 : out.len);
     *sent = 0;
     if (result >= 0) {
         tls->half_sent = false;

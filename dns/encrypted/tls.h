@@ -20,8 +20,12 @@
     F(gnutls_init)                                                                                 \
     F(gnutls_priority_set_direct)                                                                  \
     F(gnutls_record_get_direction)                                                                 \
+    F(gnutls_record_send)                                                                          \
     F(gnutls_server_name_set)                                                                      \
+    F(gnutls_session_ext_register)                                                                 \
     F(gnutls_session_set_data)                                                                     \
+    F(gnutls_transport_set_errno)                                                                  \
+    F(gnutls_transport_set_ptr)                                                                    \
     F(gnutls_transport_set_pull_function)                                                          \
     F(gnutls_transport_set_pull_timeout_function)                                                  \
     F(gnutls_transport_set_push_function)

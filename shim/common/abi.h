@@ -19,7 +19,7 @@
 
 #include "shim/common/conf.h"
 
-enum { SHIM_ABI_VERSION = 6 };
+enum { SHIM_ABI_VERSION = 7 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -83,6 +83,9 @@ struct shim_stub {
     /* The loader's own dlsym, not our hook. */
     void *(*dlsym)(void *handle, const char *name);
     /* libc's own. */
+    void *(*dlopen)(const char *file, int mode);
+    long (*futex)(_Atomic uint32_t *word, int operation, uint32_t value,
+                  const struct timespec *timeout);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
     ssize_t (*write)(int fd, const void *data, size_t length);
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <gnutls/crypto.h>
+#include <linux/futex.h>
 #include <pthread.h>
 #include <stdlib.h>
 
@@ -21,13 +22,57 @@
 static struct dns_cache cache;
 static struct dns_cache_folder folder;
 static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
-static struct dns_io io;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
 static const struct shim_tls_adapter *const adapters[] = {&shim_openssl_adapter,
                                                           &shim_gnutls_adapter};
 enum { ADAPTERS = sizeof adapters / sizeof *adapters };
+
+/* ---- waiting for another thread ---- */
+
+struct wait {
+    _Atomic uint32_t *word;
+    uint32_t value;
+    uint64_t timeout_us;
+};
+
+/* A word of the kernel's, unlike a condition variable, knows nothing of a waiter that never comes
+ * back. */
+static void wait_at_word(void *context)
+{
+    const struct wait *wait = context;
+    struct timespec timeout = {.tv_sec = (time_t)(wait->timeout_us / 1000000),
+                               .tv_nsec = (long)(wait->timeout_us % 1000000) * 1000};
+    (void)shim_engine_state()->stub->futex(wait->word, FUTEX_WAIT_PRIVATE, wait->value, &timeout);
+}
+
+static void wake(_Atomic uint32_t *word)
+{
+    (void)shim_engine_state()->stub->futex(word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
+}
+
+static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us)
+{
+    struct wait wait = {.word = word, .value = value, .timeout_us = timeout_us};
+    return shim_section_outside(wait_at_word, &wait);
+}
+
+/* By linkage these would be the stub's hooks. */
+static const struct dns_io io = {
+    .socket = shim_own_socket,
+    .connect = shim_own_connect,
+    .send = shim_own_send,
+    .recv = shim_own_recv,
+    .poll = shim_own_poll,
+    .wait = wait_outside,
+    .wake = wake,
+    .close = shim_own_close,
+    .now_us = dns_io_now_us,
+    .random = dns_io_random,
+};
+
+/* ---- the start ---- */
 
 static void tell_problem(void *context, const char *text)
 {
@@ -126,26 +171,6 @@ static void in_child(void)
     shim_hold_end(&fork_hold);
 }
 
-/* ---- waiting for another thread ---- */
-
-struct wait {
-    _Atomic uint32_t *word;
-    uint32_t value;
-    uint64_t timeout_us;
-};
-
-static void wait_at_word(void *context)
-{
-    const struct wait *wait = context;
-    (void)dns_io_libc.wait(wait->word, wait->value, wait->timeout_us);
-}
-
-static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us)
-{
-    struct wait wait = {.word = word, .value = value, .timeout_us = timeout_us};
-    return shim_section_outside(wait_at_word, &wait);
-}
-
 __attribute__((visibility("default"))) const struct shim_engine *
 shim_engine_start(const struct shim_stub *stub)
 {
@@ -165,15 +190,6 @@ shim_engine_start(const struct shim_stub *stub)
         shim_settings_free(&state->settings);
         return NULL;
     }
-    /* By linkage connect and send would be the stub's hooks. */
-    io = dns_io_libc;
-    io.socket = shim_own_socket;
-    io.connect = shim_own_connect;
-    io.send = shim_own_send;
-    io.recv = shim_own_recv;
-    io.poll = shim_own_poll;
-    io.wait = wait_outside;
-    io.close = shim_own_close;
     start_cache(seed);
     state->io = &io;
     for (size_t i = 0; i < state->settings.resolver_count; i++) {

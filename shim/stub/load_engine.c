@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -91,6 +92,18 @@ static ssize_t call_real_sendmsg(int fd, const struct msghdr *message, int flags
     CALL_REAL(sendmsg, fd, message, flags);
 }
 
+static void *call_real_dlopen(const char *file, int mode)
+{
+    __typeof__(&dlopen) real = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
+    return real != NULL ? real(file, mode) : NULL;
+}
+
+static long call_real_futex(_Atomic uint32_t *word, int operation, uint32_t value,
+                            const struct timespec *timeout)
+{
+    CALL_REAL(syscall, SYS_futex, word, operation, value, timeout, NULL, 0);
+}
+
 static int call_real_getaddrinfo(const char *node, const char *service,
                                  const struct addrinfo *hints, struct addrinfo **result)
 {
@@ -101,6 +114,8 @@ static int call_real_getaddrinfo(const char *node, const char *service,
 static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
+    .dlopen = call_real_dlopen,
+    .futex = call_real_futex,
     .connect = call_real_connect,
     .write = call_real_write,
     .send = call_real_send,

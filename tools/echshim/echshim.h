@@ -30,7 +30,7 @@ enum {
     EXIT_NOT_FOUND = 127, /* no such program */
 };
 
-/* ---- echshim_options.c ---- */
+/* ---- options.c ---- */
 
 enum action { ACTION_RUN, ACTION_INSPECT, ACTION_CHECK_CONF, ACTION_HELP, ACTION_VERSION };
 
@@ -54,7 +54,7 @@ int options_parse(struct options *options, int argc, char *argv[]);
 const char *options_check(enum shim_conf_key key, const char *value);
 void options_help(FILE *out);
 
-/* ---- echshim_program.c ---- */
+/* ---- program.c ---- */
 
 enum { PROGRAM_CHAIN = 6 };
 
@@ -84,7 +84,7 @@ int program_find(struct program *program, char *const argv[]);
 /* Why a preload cannot work in it, as a sentence without its stop; NULL where it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
 
-/* ---- echshim_conf.c ---- */
+/* ---- conf.c ---- */
 
 /* The mode in which the program will run, where no host is known: asked of environment and files at
  * the first call. */
@@ -100,7 +100,7 @@ void conf_say_problems(const struct program *program);
  * code. */
 int conf_check(const char *file);
 
-/* ---- echshim_library.c ---- */
+/* ---- library.c ---- */
 
 /* Writes the stub's path: beside the launcher (where make built both), in the folder lib beside the
  * launcher's, or where it was installed; with $LIB in it where the other word size is installed as
@@ -112,7 +112,7 @@ bool library_covers(const char *library, const struct shim_image *image);
  * after one sentence. */
 bool library_preload(const char *library);
 
-/* ---- echshim_loader.c ---- */
+/* ---- loader.c ---- */
 
 /*
  * What a dynamic loader says (--list) that it would load for a file, in our environment: its
@@ -121,7 +121,7 @@ bool library_preload(const char *library);
  */
 char *loader_list(const char *loader, char *const options[], const char *path);
 
-/* ---- echshim_prove.c ---- */
+/* ---- prove.c ---- */
 
 /*
  * Lets the program's own loader list what it would load, without a single instruction of the
@@ -137,31 +137,37 @@ bool prove_watch(const char *name, bool strict);
 /* The program could not be executed after all. */
 void prove_give_up(void);
 
-/* ---- echshim_run.c ---- */
+/* ---- execute.c ---- */
+
+/* Before the program is executed, and before a child is made: SIGCHLD does what it usually does
+ * until then. */
+void execute_begin(void);
+/* The last step: the watcher and exec. Returns only an exit code, after one sentence. */
+int execute_watched(const struct program *program, const struct options *options);
+
+/* ---- run.c ---- */
 
 /* Executes; returns only an exit code, after one sentence. */
 int run_program(struct program *program, const struct options *options);
-/* The last step: the watcher and exec. */
-int run_execute(const struct program *program, const struct options *options);
 
-/* ---- echshim_wait.c ---- */
+/* ---- wait.c ---- */
 
 /* Runs it as a child, with signals, stops and the end handed on; prints the table. Ends as the
  * program ended, also by signal; else an exit code. */
 int wait_for_program(const struct program *program, const struct options *options);
 
-/* ---- echshim_journal.c ---- */
+/* ---- journal.c ---- */
 
 /* Sends the report's lines to the journal as the entries that they would have been. False, with
  * errno: the journal cannot be told. */
 bool journal_send(FILE *report);
 
-/* ---- echshim_table.c ---- */
+/* ---- table.c ---- */
 
 /* The report's lines as a table, or as JSON lines. False: a line was none of ours and left out. */
 bool table_print(FILE *out, FILE *report, bool json, bool color);
 
-/* ---- echshim_inspect.c ---- */
+/* ---- inspect.c ---- */
 
 /* What the program does about TLS, and what the shim will do. 0, or EXIT_REFUSED if the shim cannot
  * be in it. The program is not run. */

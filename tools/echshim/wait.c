@@ -315,7 +315,7 @@ static void become_child(const struct parent *parent, const struct program *prog
         _exit(EXIT_OWN);
     }
     (void)sigprocmask(SIG_SETMASK, &parent->before, NULL);
-    int code = run_execute(program, options);
+    int code = execute_watched(program, options);
     *parent->failed = true;
     _exit(code);
 }

@@ -413,11 +413,12 @@ static bool load_module(void)
     const char *slash = strrchr(info.dli_fname, '/');
     int folder = slash != NULL ? (int)(slash - info.dli_fname) + 1 : 0;
     int length = snprintf(path, sizeof path, "%.*s" MODULE_NAME, folder, info.dli_fname);
-    void *handle =
-        length > 0 && (size_t)length < sizeof path ? dlopen(path, RTLD_NOW | RTLD_LOCAL) : NULL;
+    const struct shim_stub *stub = shim_engine_state()->stub;
+    void *handle = length > 0 && (size_t)length < sizeof path
+                       ? stub->dlopen(path, RTLD_NOW | RTLD_LOCAL)
+                       : NULL;
     shim_names_attach_function *attach =
-        handle != NULL ? (shim_names_attach_function *)shim_engine_state()->stub->dlsym(
-                             handle, "shim_names_attach")
+        handle != NULL ? (shim_names_attach_function *)stub->dlsym(handle, "shim_names_attach")
                        : NULL;
     if (attach == NULL) {
         return false;

@@ -15,7 +15,7 @@ static bool library_fill(const struct shim_stub *stub)
 {
     Dl_info info;
     void *handle = dladdr((const void *)gnutls_record_recv, &info) != 0 && info.dli_fname != NULL
-                       ? dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
+                       ? stub->dlopen(info.dli_fname, RTLD_LAZY | RTLD_NOLOAD)
                        : NULL;
     if (handle == NULL) {
         return false;
