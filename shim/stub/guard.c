@@ -15,8 +15,6 @@
 
 enum { PLAIN_DNS_PORT = 53 };
 
-_Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
-
 /*
  * Reads the settings. The constructor does it for nearly every process; a write before that (of
  * another library's constructor) does it itself.

@@ -158,7 +158,7 @@ void stub_progress_close(uint64_t socket);
 bool stub_tell_once(uint64_t socket);
 void stub_permit(int fd);
 
-/* ---- guard_ports.c ---- */
+/* ---- guard_work.c ---- */
 
 /* Reads which ports the settings name, for any host. */
 void stub_ports_settle(void);

@@ -3,22 +3,7 @@
  * The exported functions: find the real one, ask the engine, call. No decision is made here but
  * one: without an engine, strict mode refuses.
  */
-#include <aio.h>
-#include <dlfcn.h>
-#include <errno.h>
-#include <fcntl.h>
-#include <netdb.h>
-#include <spawn.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <sys/prctl.h>
-#include <sys/sendfile.h>
-#include <sys/uio.h>
-#include <unistd.h>
-
-#include "shim/stub/hooks_own_ech.h"
-#include "shim/stub/hooks_resolv.h"
-#include "shim/stub/hooks_write.h"
+#include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 
 /* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
@@ -28,44 +13,6 @@ struct ssl_quic_method_st;
 SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
                                      void *argument);
 SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method);
-
-void *stub_hook_address(enum shim_hook hook)
-{
-    static void *const addresses[SHIM_HOOK_COUNT] = {
-#define HOOK(name, family) [SHIM_HOOK_##name] = (void *)(name),
-#include "shim/common/hooks.def"
-#undef HOOK
-    };
-    return addresses[hook];
-}
-
-void *stub_hook_direct(enum shim_hook hook)
-{
-    static void *const addresses[SHIM_HOOK_COUNT] = {
-#define ADDRESS(name) [SHIM_HOOK_##name] = (void *)(stub_direct_##name),
-        STUB_DIRECT_HOOKS(ADDRESS)
-#undef ADDRESS
-    };
-    return addresses[hook];
-}
-
-/* ---- libc ---- */
-
-static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
-                      socklen_t length)
-{
-    MUST_BE_THERE(real);
-    uint64_t socket;
-    bool noted = stub_connection_begins(fd, &socket);
-    int result = real(fd, address, length);
-    if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
-        stub_connection_begun(fd, socket, address, length);
-    }
-    return result;
-}
-
-STUB_HOOK(int, connect, (int fd, const struct sockaddr *address, socklen_t length), fd, address,
-          length)
 
 /* ---- OpenSSL ---- */
 

@@ -20,44 +20,6 @@
 
 enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
 
-static __thread bool inside __attribute__((tls_model("initial-exec")));
-
-void stub_enter(struct stub_inside *entered)
-{
-    shim_hold_begin(&entered->hold);
-    entered->before = inside;
-    inside = true;
-}
-
-void stub_leave(const struct stub_inside *entered)
-{
-    inside = entered->before;
-    shim_hold_end(&entered->hold);
-}
-
-bool stub_inside(void)
-{
-    return inside;
-}
-
-void stub_once(struct stub_once *once, void (*make)(void))
-{
-    struct shim_hold hold;
-    if (!atomic_load_explicit(&once->done, memory_order_acquire)) {
-        shim_hold_begin(&hold);
-        (void)pthread_once(&once->once, make);
-        atomic_store_explicit(&once->done, true, memory_order_release);
-        shim_hold_end(&hold);
-    }
-}
-
-void stub_once_again(struct stub_once *once)
-{
-    static const pthread_once_t again = PTHREAD_ONCE_INIT;
-    __atomic_store_n(&once->once, again, __ATOMIC_RELEASE);
-    atomic_store_explicit(&once->done, false, memory_order_release);
-}
-
 #define CALL_REAL(name, ...)                                                                       \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
     if (real == NULL) {                                                                            \
@@ -142,9 +104,6 @@ static struct shim_stub offer = {
     .own_ech = stub_own_ech,
     .first_refusal = stub_openssl_first_refusal,
 };
-
-static _Atomic(const struct shim_engine *) loaded;
-static atomic_bool failed;
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
 
@@ -254,26 +213,19 @@ static void load_engine(void)
     if (engine == NULL) {
         say_once(why);
         atomic_store(&retry_at, seconds_now() + RETRY_SECONDS);
-    } else {
-        atomic_store_explicit(&loaded, engine, memory_order_release);
     }
-    atomic_store(&failed, engine == NULL);
+    stub_engine_set(engine);
     errno = saved;
-}
-
-const struct shim_engine *stub_engine_if_loaded(void)
-{
-    return !inside ? atomic_load_explicit(&loaded, memory_order_acquire) : NULL;
 }
 
 const struct shim_engine *stub_engine(void)
 {
     static struct stub_once once = STUB_ONCE_INIT;
-    if (inside || stub_off()) {
+    if (stub_inside() || stub_off()) {
         return NULL;
     }
-    if (stub_locked() && atomic_load_explicit(&loaded, memory_order_acquire) == NULL) {
-        atomic_store(&failed, true); /* nothing can be loaded any more */
+    if (stub_locked() && stub_engine_if_loaded() == NULL) {
+        stub_engine_set(NULL); /* nothing can be loaded any more */
         return NULL;
     }
     if (may_retry()) {
@@ -281,11 +233,6 @@ const struct shim_engine *stub_engine(void)
     }
     stub_once(&once, load_engine);
     return stub_engine_if_loaded();
-}
-
-bool stub_engine_missing(void)
-{
-    return !inside && atomic_load_explicit(&failed, memory_order_relaxed);
 }
 
 bool stub_must_refuse(void)

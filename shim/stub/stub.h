@@ -83,19 +83,13 @@ bool stub_off(void);
 /* Is it known to be off? The settings are not read for this. */
 bool stub_known_off(void);
 
-/* ---- load_engine.c: the engine ---- */
+/* ---- protection.c ---- */
 
-/*
- * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
- * be loaded. A failure is said once on standard error; the attempt is made again after a second.
- */
-const struct shim_engine *stub_engine(void);
-/* The same without loading: what hooks on the data path ask. */
-const struct shim_engine *stub_engine_if_loaded(void);
-/* True if it could not be loaded so far. */
-bool stub_engine_missing(void);
-/* True if TLS has to be refused because strict mode has no engine. */
-bool stub_must_refuse(void);
+/* Must names of the program, or some of them, not be asked for in the clear? This one? */
+bool stub_names_protected(void);
+bool stub_name_is_protected(const char *host);
+
+/* ---- inside.c: work of ours in a thread of the program ---- */
 
 /* While the calling thread reads the settings or loads the engine every hook passes: they use what
  * is hooked. No handler of the program runs meanwhile, so that none can jump out. */
@@ -120,18 +114,31 @@ void stub_once(struct stub_once *once, void (*make)(void));
 /* It was done, and is to be done anew by the next call. */
 void stub_once_again(struct stub_once *once);
 
+/* ---- engine_slot.c: what became of the engine ---- */
+
+/* NULL: it could not be loaded. */
+void stub_engine_set(const struct shim_engine *engine);
+/* The engine, without loading it: what hooks on the data path ask. NULL also if we are inside. */
+const struct shim_engine *stub_engine_if_loaded(void);
+/* True if it could not be loaded so far. */
+bool stub_engine_missing(void);
+
+/* ---- load_engine.c ---- */
+
+/*
+ * The engine, loaded at the first call; NULL if the mode is off, if we are inside, or if it cannot
+ * be loaded. A failure is said once on standard error; the attempt is made again after a second.
+ */
+const struct shim_engine *stub_engine(void);
+/* True if TLS has to be refused because strict mode has no engine. */
+bool stub_must_refuse(void);
+
 /* ---- company.c ---- */
 
 /* Is there another library between the program and the C library's connect or getaddrinfo? */
 bool stub_in_company(void);
 /* Is it known that there is none? Async-signal-safe: it is not looked for. */
 bool stub_known_alone(void);
-
-/* ---- hooks_names.c ---- */
-
-/* Must names of the program, or some of them, not be asked for in clear? This one? */
-bool stub_names_protected(void);
-bool stub_name_is_protected(const char *host);
 
 /* ---- connections.c ---- */
 
@@ -173,7 +180,7 @@ void stub_openssl_let(const SSL *ssl);
  * the error queue. */
 bool stub_own_ech(const struct shim_library *library, const SSL *ssl);
 
-/* ---- hooks_tls.c ---- */
+/* ---- hook_table.c ---- */
 
 /* Our own exported function for a hook, whatever the program exports; and the one that leads on to
  * libc's own (shim/stub/direct.h), NULL if it has none. */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ports that the guard watches. */
+/* What the guard has to do, and the ports that it watches. */
 #include <limits.h>
 #include <stdatomic.h>
 
 #include "shim/common/ports.h"
 #include "shim/stub/guard.h"
+
+_Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
 
 /* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
 static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];

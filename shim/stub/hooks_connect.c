@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* connect: where the program's connections lead. */
+#include <errno.h>
+#include <sys/socket.h>
+
+#include "shim/stub/hooks_write.h"
+
+static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
+                      socklen_t length)
+{
+    MUST_BE_THERE(real);
+    uint64_t socket;
+    bool noted = stub_connection_begins(fd, &socket);
+    int result = real(fd, address, length);
+    if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
+        stub_connection_begun(fd, socket, address, length);
+    }
+    return result;
+}
+
+STUB_HOOK(int, connect, (int fd, const struct sockaddr *address, socklen_t length), fd, address,
+          length)
