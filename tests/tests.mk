@@ -13,8 +13,9 @@ check:
 	done; exit $$status
 
 .PHONY: check-layers
-check-layers: $(LIBS_BUILT)
+check-layers: $(LIBS_BUILT) tools
 	tools/scripts/check-includes
+	tools/scripts/check-circles $(BUILD)
 	tools/scripts/check-exports $(BUILD)
 
 # Of the runner's own; matters with SANITIZE=address alone.
