@@ -449,7 +449,7 @@ check-readme:
 # ---- fuzzers: clang's libFuzzer, in a build of their own ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS)
+FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS) -DSHIM_LIBDIR='""'
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # The same archives, in that build.
 fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
