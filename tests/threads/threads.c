@@ -13,9 +13,9 @@
 
 #include "dns/cache.h"
 #include "shim/engine/config/rejection_cache.h"
-#include "shim/engine/state/state.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/state.h"
 #include "shim/stub/guard.h"
 
 enum { THREADS = 8, ROUNDS = 400, NAMES = 100 };

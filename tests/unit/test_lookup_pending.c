@@ -13,8 +13,8 @@
 #include <unistd.h>
 
 #include "dns/lookup.h"
-#include "shim/engine/state/state.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/state.h"
 #include "tests/unit/dns_responder.h"
 #include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
