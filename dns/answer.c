@@ -59,9 +59,9 @@ const char *dns_reason_name(enum dns_reason reason)
     return "unknown";
 }
 
-struct dns_https_answer *dns_answer_new(enum dns_result result, enum dns_reason reason)
+struct dns_endpoints *dns_answer_new(enum dns_result result, enum dns_reason reason)
 {
-    struct dns_https_answer *answer = calloc(1, sizeof *answer);
+    struct dns_endpoints *answer = calloc(1, sizeof *answer);
     if (answer != NULL) {
         answer->result = result;
         answer->reason = reason;
@@ -129,7 +129,7 @@ static bool all_have_ech(const struct https_rr *records, size_t count)
 }
 
 /* Adds the endpoint of one record; one whose name no resolver interface could take is left out. */
-static void add_record(struct dns_https_answer *answer, size_t *used, const struct https_rr *rr,
+static void add_record(struct dns_endpoints *answer, size_t *used, const struct https_rr *rr,
                        const struct dns_answer_origin *origin, uint64_t *shuffle)
 {
     struct dns_endpoint *endpoint = &answer->endpoints[answer->count];
@@ -148,10 +148,10 @@ static void add_record(struct dns_https_answer *answer, size_t *used, const stru
     answer->count++;
 }
 
-struct dns_https_answer *dns_answer_from_records(const struct https_rr *records, size_t count,
-                                                 const struct dns_answer_origin *origin)
+struct dns_endpoints *dns_answer_from_records(const struct https_rr *records, size_t count,
+                                              const struct dns_answer_origin *origin)
 {
-    struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+    struct dns_endpoints *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
     if (answer == NULL) {
         return NULL;
     }
@@ -159,7 +159,7 @@ struct dns_https_answer *dns_answer_from_records(const struct https_rr *records,
     answer->endpoints = calloc(count + 1, sizeof *answer->endpoints);
     answer->octets = malloc(octets + 1);
     if (answer->endpoints == NULL || answer->octets == NULL) {
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
         return NULL;
     }
     answer->size += octets + (count + 1) * sizeof *answer->endpoints;
@@ -177,13 +177,13 @@ struct dns_https_answer *dns_answer_from_records(const struct https_rr *records,
     return answer;
 }
 
-struct dns_https_answer *dns_https_answer_hold(struct dns_https_answer *answer)
+struct dns_endpoints *dns_endpoints_hold(struct dns_endpoints *answer)
 {
     atomic_fetch_add_explicit(&answer->references, 1, memory_order_relaxed);
     return answer;
 }
 
-void dns_https_answer_free(struct dns_https_answer *answer)
+void dns_endpoints_free(struct dns_endpoints *answer)
 {
     if (answer == NULL ||
         atomic_fetch_sub_explicit(&answer->references, 1, memory_order_acq_rel) != 1) {
@@ -194,7 +194,7 @@ void dns_https_answer_free(struct dns_https_answer *answer)
     free(answer);
 }
 
-uint32_t dns_https_answer_lifetime(const struct dns_https_answer *answer)
+uint32_t dns_endpoints_lifetime(const struct dns_endpoints *answer)
 {
     uint32_t max = answer->result == DNS_FOUND ? DNS_CACHE_TTL_MAX : DNS_CACHE_NEGATIVE_TTL_MAX;
     uint32_t ttl = answer->ttl < DNS_CACHE_TTL_MIN ? DNS_CACHE_TTL_MIN : answer->ttl;

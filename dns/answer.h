@@ -73,7 +73,7 @@ struct dns_endpoint {
     struct bytes ipv6hint;        /* addresses of 16 octets */
 };
 
-struct dns_https_answer {
+struct dns_endpoints {
     enum dns_result result;
     enum dns_reason reason;
     struct dns_endpoint *endpoints; /* in the order in which they are to be tried */
@@ -92,8 +92,7 @@ struct dns_https_answer {
 };
 
 /* A new answer without endpoints and with one reference; NULL if there is no memory. */
-ECH_MUST_USE struct dns_https_answer *dns_answer_new(enum dns_result result,
-                                                     enum dns_reason reason);
+ECH_MUST_USE struct dns_endpoints *dns_answer_new(enum dns_result result, enum dns_reason reason);
 
 /* What dns_answer_from_records needs to know beside the records. */
 struct dns_answer_origin {
@@ -110,14 +109,14 @@ struct dns_answer_origin {
  * records have ech (RFC 9848, 5.1), the endpoint {owner, authority's port, no parameters} comes
  * last (RFC 9460, 3); so count may be 0 then. NULL: no memory.
  */
-ECH_MUST_USE struct dns_https_answer *
-dns_answer_from_records(const struct https_rr *records, size_t count,
-                        const struct dns_answer_origin *origin);
+ECH_MUST_USE struct dns_endpoints *dns_answer_from_records(const struct https_rr *records,
+                                                           size_t count,
+                                                           const struct dns_answer_origin *origin);
 
 /* One more reference; returns the answer. */
-struct dns_https_answer *dns_https_answer_hold(struct dns_https_answer *answer);
+struct dns_endpoints *dns_endpoints_hold(struct dns_endpoints *answer);
 /* Gives a reference back; the last one frees. NULL is nothing. */
-void dns_https_answer_free(struct dns_https_answer *answer);
+void dns_endpoints_free(struct dns_endpoints *answer);
 
 /* For how long answers are kept. */
 enum {
@@ -132,6 +131,6 @@ enum {
 };
 
 /* Seconds for which this answer may be kept: its ttl within these bounds. */
-uint32_t dns_https_answer_lifetime(const struct dns_https_answer *answer);
+uint32_t dns_endpoints_lifetime(const struct dns_endpoints *answer);
 
 #endif

@@ -15,7 +15,7 @@ struct dns_cache_entry {
     struct dns_cache_entry *older;
     uint64_t hash; /* of the key */
     uint64_t expires_us;
-    struct dns_https_answer *answer;
+    struct dns_endpoints *answer;
     size_t octets;
     uint64_t network;
     uint16_t type;
@@ -53,7 +53,7 @@ static bool is_for(const struct dns_cache_entry *entry, uint64_t hash,
 }
 
 static struct dns_cache_entry *entry_new(const struct dns_cache_key *key, uint64_t hash,
-                                         struct dns_https_answer *answer)
+                                         struct dns_endpoints *answer)
 {
     struct bytes qname = dns_name_view(&key->question->qname);
     size_t id_size = strlen(key->resolver_id) + 1;
@@ -69,13 +69,13 @@ static struct dns_cache_entry *entry_new(const struct dns_cache_key *key, uint64
     memcpy(entry->rest, qname.data, qname.len);
     memcpy(entry->rest + qname.len, key->resolver_id, id_size);
     entry->octets = size + answer->size;
-    entry->answer = dns_https_answer_hold(answer);
+    entry->answer = dns_endpoints_hold(answer);
     return entry;
 }
 
 static void entry_free(struct dns_cache_entry *entry)
 {
-    dns_https_answer_free(entry->answer);
+    dns_endpoints_free(entry->answer);
     free(entry);
 }
 
@@ -172,10 +172,10 @@ static void add(struct dns_cache *cache, struct dns_cache_entry *entry,
 
 /* ---- the two places ---- */
 
-static struct dns_https_answer *get_from_memory(struct dns_cache *cache,
-                                                const struct dns_cache_key *key, uint64_t now_us)
+static struct dns_endpoints *get_from_memory(struct dns_cache *cache,
+                                             const struct dns_cache_key *key, uint64_t now_us)
 {
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     uint64_t hash = hash_of(cache, key);
     (void)pthread_mutex_lock(&cache->lock);
     struct dns_cache_entry *entry = find(cache, hash, key);
@@ -187,20 +187,20 @@ static struct dns_https_answer *get_from_memory(struct dns_cache *cache,
     } else if (entry != NULL) {
         list_remove(cache, entry);
         list_add(cache, entry);
-        answer = dns_https_answer_hold(entry->answer);
+        answer = dns_endpoints_hold(entry->answer);
     }
     (void)pthread_mutex_unlock(&cache->lock);
     return answer;
 }
 
 static void put_in_memory(struct dns_cache *cache, const struct dns_cache_key *key,
-                          struct dns_https_answer *answer, uint64_t now_us)
+                          struct dns_endpoints *answer, uint64_t now_us)
 {
     struct dns_cache_entry *entry = entry_new(key, hash_of(cache, key), answer);
     if (entry == NULL) {
         return;
     }
-    entry->expires_us = now_us + (uint64_t)dns_https_answer_lifetime(answer) * 1000000U;
+    entry->expires_us = now_us + (uint64_t)dns_endpoints_lifetime(answer) * 1000000U;
     (void)pthread_mutex_lock(&cache->lock);
     bool added = have_buckets(cache);
     if (added) {
@@ -285,12 +285,12 @@ void dns_cache_free(struct dns_cache *cache)
     (void)pthread_mutex_destroy(&cache->lock);
 }
 
-struct dns_https_answer *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
-                                       const struct dns_question *question, uint64_t now_us)
+struct dns_endpoints *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
+                                    const struct dns_question *question, uint64_t now_us)
 {
     struct dns_cache_key key = {.resolver_id = resolver_id, .question = question};
     bool network_known = network_now(cache, false, now_us, &key.network);
-    struct dns_https_answer *answer = get_from_memory(cache, &key, now_us);
+    struct dns_endpoints *answer = get_from_memory(cache, &key, now_us);
     if (answer != NULL || cache->folder == NULL || !network_known) {
         return answer;
     }
@@ -303,7 +303,7 @@ struct dns_https_answer *dns_cache_get(struct dns_cache *cache, const char *reso
 }
 
 void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
-                   const struct dns_question *question, struct dns_https_answer *answer,
+                   const struct dns_question *question, struct dns_endpoints *answer,
                    uint64_t now_us)
 {
     if (answer->result == DNS_FAILED) {

@@ -58,13 +58,12 @@ void dns_cache_flush(struct dns_cache *cache);
 void dns_cache_free(struct dns_cache *cache);
 
 /*
- * A new reference (dns_https_answer_free) to a live answer, or NULL. resolver_id is a string of
+ * A new reference (dns_endpoints_free) to a live answer, or NULL. resolver_id is a string of
  * dns_servers_id. What comes out of the folder has as its ttl what is left of it.
  */
-ECH_MUST_USE struct dns_https_answer *dns_cache_get(struct dns_cache *cache,
-                                                    const char *resolver_id,
-                                                    const struct dns_question *question,
-                                                    uint64_t now_us);
+ECH_MUST_USE struct dns_endpoints *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
+                                                 const struct dns_question *question,
+                                                 uint64_t now_us);
 
 /*
  * Keeps a reference of its own. DNS_FAILED is not kept: the next look-up asks again. If there is no
@@ -72,7 +71,7 @@ ECH_MUST_USE struct dns_https_answer *dns_cache_get(struct dns_cache *cache,
  * answer stays.
  */
 void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
-                   const struct dns_question *question, struct dns_https_answer *answer,
+                   const struct dns_question *question, struct dns_endpoints *answer,
                    uint64_t now_us);
 
 /* Has this process seen records of this name (DNS_FOUND), though they may have expired since? What

@@ -120,8 +120,8 @@ enum slot_state {
 
 struct slot {
     enum slot_state state;
-    uint64_t expires_s;              /* of SLOT_SAME and SLOT_OTHER */
-    struct dns_https_answer *answer; /* of SLOT_SAME: one reference */
+    uint64_t expires_s;           /* of SLOT_SAME and SLOT_OTHER */
+    struct dns_endpoints *answer; /* of SLOT_SAME: one reference */
 };
 
 static enum slot_state state_of_failure(int error)
@@ -186,7 +186,7 @@ static struct slot judge(struct bytes octets, const struct dns_cache_key *key, u
         return (struct slot){.state = SLOT_FOREIGN};
     }
     if (status != ECH_OK || !is_live(&stored, now_s)) {
-        dns_https_answer_free(stored.answer);
+        dns_endpoints_free(stored.answer);
         return (struct slot){.state = SLOT_BAD};
     }
     if (stored.answer != NULL) {
@@ -245,8 +245,8 @@ static void slot_name(char name[NAME_SIZE], unsigned set, unsigned way)
     (void)snprintf(name, NAME_SIZE, "%03x.%u", set, way);
 }
 
-static struct dns_https_answer *get(const struct dns_cache_folder *folder, int dir,
-                                    const struct dns_cache_key *key)
+static struct dns_endpoints *get(const struct dns_cache_folder *folder, int dir,
+                                 const struct dns_cache_key *key)
 {
     unsigned set;
     if (!set_of(key, &set)) {
@@ -266,12 +266,12 @@ static struct dns_https_answer *get(const struct dns_cache_folder *folder, int d
     return NULL;
 }
 
-struct dns_https_answer *dns_cache_folder_get(const struct dns_cache_folder *folder,
-                                              const struct dns_cache_key *key)
+struct dns_endpoints *dns_cache_folder_get(const struct dns_cache_folder *folder,
+                                           const struct dns_cache_key *key)
 {
     int saved = errno;
     const char *problem;
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     int dir = folder_open(folder, false, &problem);
     if (dir >= 0) {
         answer = get(folder, dir, key);
@@ -312,7 +312,7 @@ static bool choose(const struct dns_cache_folder *folder, int dir, const struct 
         char name[NAME_SIZE];
         slot_name(name, set, way);
         struct slot slot = read_slot(dir, name, key, folder->now_s());
-        dns_https_answer_free(slot.answer);
+        dns_endpoints_free(slot.answer);
         if (rank_of(&slot) < best) {
             best = rank_of(&slot);
             memcpy(chosen, name, sizeof name);
@@ -362,13 +362,12 @@ static void store(const struct dns_cache_folder *folder, int dir, const char *na
 }
 
 static void put(const struct dns_cache_folder *folder, int dir, const struct dns_cache_key *key,
-                struct dns_https_answer *answer)
+                struct dns_endpoints *answer)
 {
     char name[NAME_SIZE];
     uint64_t now_s = folder->now_s();
-    const struct dns_stored stored = {.stored_s = now_s,
-                                      .expires_s = now_s + dns_https_answer_lifetime(answer),
-                                      .answer = answer};
+    const struct dns_stored stored = {
+        .stored_s = now_s, .expires_s = now_s + dns_endpoints_lifetime(answer), .answer = answer};
     struct writer w;
     wr_init(&w, DNS_STORED_MAX);
     if (dns_stored_encode(&w, key, &stored) == ECH_OK && choose(folder, dir, key, name)) {
@@ -451,7 +450,7 @@ static void sweep_if_due(int dir, uint64_t now_s)
 }
 
 void dns_cache_folder_put(const struct dns_cache_folder *folder, const struct dns_cache_key *key,
-                          struct dns_https_answer *answer)
+                          struct dns_endpoints *answer)
 {
     int saved = errno;
     const char *problem;

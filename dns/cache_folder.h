@@ -47,12 +47,12 @@ void dns_cache_folder_init(struct dns_cache_folder *folder, const char *path,
 ECH_MUST_USE const char *dns_cache_folder_problem(const struct dns_cache_folder *folder);
 
 /* A new reference to a live answer, whose ttl is what is left of it, or NULL. */
-ECH_MUST_USE struct dns_https_answer *dns_cache_folder_get(const struct dns_cache_folder *folder,
-                                                           const struct dns_cache_key *key);
+ECH_MUST_USE struct dns_endpoints *dns_cache_folder_get(const struct dns_cache_folder *folder,
+                                                        const struct dns_cache_key *key);
 
-/* Keeps the answer, which is no DNS_FAILED, for dns_https_answer_lifetime; or does not, if anything
+/* Keeps the answer, which is no DNS_FAILED, for dns_endpoints_lifetime; or does not, if anything
  * is in the way. */
 void dns_cache_folder_put(const struct dns_cache_folder *folder, const struct dns_cache_key *key,
-                          struct dns_https_answer *answer);
+                          struct dns_endpoints *answer);
 
 #endif

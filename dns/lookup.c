@@ -48,8 +48,8 @@ struct dns_https_pending *dns_https_begin(const struct dns_lookup *lookup, const
     return pending;
 }
 
-struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending, uint64_t wait_until_us,
-                                          struct dns_lookup_report *report)
+struct dns_endpoints *dns_https_finish(struct dns_https_pending *pending, uint64_t wait_until_us,
+                                       struct dns_lookup_report *report)
 {
     int saved = errno;
     const struct dns_io *io = pending->source.lookup.io;
@@ -59,7 +59,7 @@ struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending, uin
     uint64_t spent_us = io->now_us() - start_us;
     pending->spent_us += spent_us;
     pending->left_us -= spent_us < pending->left_us ? spent_us : pending->left_us;
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     if (report != NULL) {
         *report = (struct dns_lookup_report){.lookup_us = pending->spent_us,
                                              .cached = resolution->cached};
@@ -116,13 +116,13 @@ void dns_https_cancel(struct dns_https_pending *pending)
     }
 }
 
-struct dns_https_answer *dns_lookup_https(const struct dns_lookup *lookup, const char *host,
-                                          uint16_t port, struct dns_lookup_report *report)
+struct dns_endpoints *dns_lookup_https(const struct dns_lookup *lookup, const char *host,
+                                       uint16_t port, struct dns_lookup_report *report)
 {
     int saved = errno;
     struct dns_question question = {.type = DNS_TYPE_HTTPS};
     struct dns_https_pending *pending;
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     if (report != NULL) {
         *report = (struct dns_lookup_report){0};
     }

@@ -62,12 +62,12 @@ struct dns_lookup_report {
 /*
  * Looks up the HTTPS records of host and port (the authority's, in host order). Blocks at most
  * timeout_us; safe in threads and in the child of a fork, opens nothing that outlives the call,
- * keeps errno. The answer is one reference: dns_https_answer_free. NULL only if there is no memory,
+ * keeps errno. The answer is one reference: dns_endpoints_free. NULL only if there is no memory,
  * which counts as DNS_FAILED. report may be NULL.
  */
-ECH_MUST_USE struct dns_https_answer *dns_lookup_https(const struct dns_lookup *lookup,
-                                                       const char *host, uint16_t port,
-                                                       struct dns_lookup_report *report);
+ECH_MUST_USE struct dns_endpoints *dns_lookup_https(const struct dns_lookup *lookup,
+                                                    const char *host, uint16_t port,
+                                                    struct dns_lookup_report *report);
 
 /*
  * The same in two steps, so that the answer travels while the program does something else. A
@@ -90,9 +90,9 @@ ECH_MUST_USE struct dns_https_pending *dns_https_begin(const struct dns_lookup *
  * does not wait. NULL: not there yet, and pending stays. Else the answer, and pending is freed. The
  * report is filled in either way.
  */
-ECH_MUST_USE struct dns_https_answer *dns_https_finish(struct dns_https_pending *pending,
-                                                       uint64_t wait_until_us,
-                                                       struct dns_lookup_report *report);
+ECH_MUST_USE struct dns_endpoints *dns_https_finish(struct dns_https_pending *pending,
+                                                    uint64_t wait_until_us,
+                                                    struct dns_lookup_report *report);
 
 /* Sends again, and goes on to the next server, sooner: somebody will not wait for timeout_us. */
 void dns_https_hurry(struct dns_https_pending *pending);

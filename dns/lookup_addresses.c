@@ -13,7 +13,7 @@ struct address_lookup {
     struct dns_resolution_source source;
     struct dns_resolution resolution[FAMILIES];
     struct dns_resolution *wanted[FAMILIES]; /* NULL: not asked */
-    struct dns_https_answer *answer[FAMILIES];
+    struct dns_endpoints *answer[FAMILIES];
 };
 
 static size_t size_of(size_t family)
@@ -24,7 +24,7 @@ static size_t size_of(size_t family)
 /* The addresses of an answer; empty if it has none or was not asked for. */
 static struct bytes octets_of(const struct address_lookup *l, size_t family)
 {
-    const struct dns_https_answer *answer = l->answer[family];
+    const struct dns_endpoints *answer = l->answer[family];
     if (answer == NULL || answer->result != DNS_FOUND || answer->count == 0) {
         return (struct bytes){0};
     }
@@ -33,7 +33,7 @@ static struct bytes octets_of(const struct address_lookup *l, size_t family)
 
 /* Of several answers without addresses: a failure before all else, for then there may be some; of
  * the rest one that there is no such name. */
-static bool tells_more(const struct dns_https_answer *answer, const struct dns_addresses *than)
+static bool tells_more(const struct dns_endpoints *answer, const struct dns_addresses *than)
 {
     if (answer->result != than->result) {
         return answer->result == DNS_FAILED;
@@ -43,7 +43,7 @@ static bool tells_more(const struct dns_https_answer *answer, const struct dns_a
 
 static void merge(struct dns_addresses *into, const struct address_lookup *l, size_t family)
 {
-    const struct dns_https_answer *answer = l->answer[family];
+    const struct dns_endpoints *answer = l->answer[family];
     struct reader r = rd_of(octets_of(l, family));
     if (rd_done(&r)) {
         if (into->count == 0 && (into->reason == DNS_REASON_OK || tells_more(answer, into))) {
@@ -81,7 +81,7 @@ static struct dns_addresses *addresses_new(size_t count)
     return addresses;
 }
 
-static bool is_silent(const struct dns_https_answer *answer)
+static bool is_silent(const struct dns_endpoints *answer)
 {
     return answer != NULL && answer->result == DNS_FAILED && answer->reason == DNS_REASON_TIMEOUT;
 }
@@ -209,7 +209,7 @@ static struct dns_addresses *look_up(const struct dns_lookup *lookup, const stru
     report->cached = true;
     for (size_t i = 0; i < FAMILIES; i++) {
         report->cached = report->cached && (l->wanted[i] == NULL || l->wanted[i]->cached);
-        dns_https_answer_free(l->answer[i]);
+        dns_endpoints_free(l->answer[i]);
     }
     free(l);
     return addresses;

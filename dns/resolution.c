@@ -22,10 +22,10 @@ static bool hop(struct dns_resolution *r, const struct dns_name *to)
     return r->hops++ < DNS_ALIAS_MAX;
 }
 
-static struct dns_https_answer *end(const struct dns_resolution *r, enum dns_result result,
-                                    enum dns_reason reason)
+static struct dns_endpoints *end(const struct dns_resolution *r, enum dns_result result,
+                                 enum dns_reason reason)
 {
-    struct dns_https_answer *answer = dns_answer_new(result, reason);
+    struct dns_endpoints *answer = dns_answer_new(result, reason);
     if (answer != NULL) {
         answer->ttl = result == DNS_FAILED ? 0 : r->ttl;
         answer->alias_followed = r->alias_followed;
@@ -33,14 +33,14 @@ static struct dns_https_answer *end(const struct dns_resolution *r, enum dns_res
     return answer;
 }
 
-static struct dns_https_answer *end_found(const struct dns_resolution *r,
-                                          const struct https_rr *records, size_t count)
+static struct dns_endpoints *end_found(const struct dns_resolution *r,
+                                       const struct https_rr *records, size_t count)
 {
     const struct dns_answer_origin origin = {.owner = &r->question.qname,
                                              .port = r->port,
                                              .alias_followed = r->alias_followed,
                                              .shuffle = r->shuffle};
-    struct dns_https_answer *answer = dns_answer_from_records(records, count, &origin);
+    struct dns_endpoints *answer = dns_answer_from_records(records, count, &origin);
     if (answer != NULL) {
         answer->ttl = r->ttl;
     }
@@ -51,22 +51,22 @@ static struct dns_https_answer *end_found(const struct dns_resolution *r,
  * Nothing to be used at the final QNAME. RFC 9460, 3: whether SVCB resolution was successful or
  * not, after an alias its target is an endpoint.
  */
-static struct dns_https_answer *end_none(const struct dns_resolution *r, enum dns_reason reason)
+static struct dns_endpoints *end_none(const struct dns_resolution *r, enum dns_reason reason)
 {
     if (r->alias_followed) {
-        struct dns_https_answer *answer = end_found(r, NULL, 0);
+        struct dns_endpoints *answer = end_found(r, NULL, 0);
         if (answer == NULL || answer->count > 0) {
             return answer;
         }
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     return end(r, DNS_NONE, reason);
 }
 
 /* No records in the answer. *again: the CNAMEs led to a name about which the answer says nothing,
  * so ask there. */
-static struct dns_https_answer *judge_empty(struct dns_resolution *r, const struct dns_answer *seen,
-                                            bool *again)
+static struct dns_endpoints *judge_empty(struct dns_resolution *r, const struct dns_answer *seen,
+                                         bool *again)
 {
     if (seen->rcode == DNS_RCODE_NOERROR && seen->cnames > 0 && !seen->has_soa) {
         *again = hop(r, &seen->owner);
@@ -109,8 +109,8 @@ static void replace_hints(struct dns_resolution *r, struct https_rr *endpoint,
     }
 }
 
-static struct dns_https_answer *judge_endpoints(struct dns_resolution *r,
-                                                const struct svcb_choice *choice)
+static struct dns_endpoints *judge_endpoints(struct dns_resolution *r,
+                                             const struct svcb_choice *choice)
 {
     struct additional *additional = NULL;
     if (r->asking.x->answer.has_additional) {
@@ -120,13 +120,13 @@ static struct dns_https_answer *judge_endpoints(struct dns_resolution *r,
     for (size_t i = 0; i < choice->count && i < ADDITIONAL_MAX && additional != NULL; i++) {
         replace_hints(r, &choice->endpoints[i], additional->octets[i]);
     }
-    struct dns_https_answer *answer = end_found(r, choice->endpoints, choice->count);
+    struct dns_endpoints *answer = end_found(r, choice->endpoints, choice->count);
     free(additional);
     return answer;
 }
 
-static struct dns_https_answer *judge_choice(struct dns_resolution *r,
-                                             const struct svcb_choice *choice, bool *again)
+static struct dns_endpoints *judge_choice(struct dns_resolution *r,
+                                          const struct svcb_choice *choice, bool *again)
 {
     switch (choice->kind) {
     case SVCB_CHOICE_ENDPOINTS:
@@ -148,8 +148,8 @@ static struct dns_https_answer *judge_choice(struct dns_resolution *r,
     return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
 }
 
-static struct dns_https_answer *judge_https(struct dns_resolution *r, const struct dns_answer *seen,
-                                            bool *again)
+static struct dns_endpoints *judge_https(struct dns_resolution *r, const struct dns_answer *seen,
+                                         bool *again)
 {
     uint32_t random[DNS_RDATA_MAX];
     const struct dns_io *io = r->source->lookup.io;
@@ -158,7 +158,7 @@ static struct dns_https_answer *judge_https(struct dns_resolution *r, const stru
         return end(r, DNS_FAILED, DNS_REASON_NO_RANDOM);
     }
     struct svcb_choice choice;
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     if (svcb_select(seen->rdata, seen->rdata_count, random, &choice) == ECH_OK) {
         answer = judge_choice(r, &choice, again);
     } else {
@@ -169,22 +169,22 @@ static struct dns_https_answer *judge_https(struct dns_resolution *r, const stru
 }
 
 /* The endpoint is the owner, which may be no name that the system's interfaces take. */
-static struct dns_https_answer *judge_addresses(struct dns_resolution *r,
-                                                const struct dns_answer *seen)
+static struct dns_endpoints *judge_addresses(struct dns_resolution *r,
+                                             const struct dns_answer *seen)
 {
     uint8_t octets[16 * DNS_RDATA_MAX];
     struct https_rr host = {.target = seen->owner};
     *(r->question.type == DNS_TYPE_A ? &host.ipv4hint : &host.ipv6hint) = join(octets, seen);
-    struct dns_https_answer *answer = end_found(r, &host, 1);
+    struct dns_endpoints *answer = end_found(r, &host, 1);
     if (answer == NULL || answer->count > 0) {
         return answer;
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
 }
 
 /* What an answer means; *again: the question is another one now. NULL otherwise: no memory. */
-static struct dns_https_answer *judge_one(struct dns_resolution *r, bool *again)
+static struct dns_endpoints *judge_one(struct dns_resolution *r, bool *again)
 {
     const struct dns_answer *seen = &r->asking.x->answer;
     if (seen->cnames > 0 || seen->rdata_count > 0) {
@@ -209,9 +209,9 @@ static bool is_included(struct dns_resolution *r)
 }
 
 /* *again: the question is to be asked. */
-static struct dns_https_answer *judge(struct dns_resolution *r, bool *again)
+static struct dns_endpoints *judge(struct dns_resolution *r, bool *again)
 {
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     do {
         *again = false;
         answer = judge_one(r, again);
@@ -240,7 +240,7 @@ static void stop_asking(struct dns_resolution *r)
 }
 
 /* It is over. */
-static void settle(struct dns_resolution *r, struct dns_https_answer *answer)
+static void settle(struct dns_resolution *r, struct dns_endpoints *answer)
 {
     const struct dns_lookup *lookup = &r->source->lookup;
     stop_asking(r);
@@ -295,7 +295,7 @@ static void go_on(struct dns_resolution *r, uint64_t deadline_us)
         }
         tell(r, reason);
         note_answer(r, reason);
-        struct dns_https_answer *answer =
+        struct dns_endpoints *answer =
             reason == DNS_REASON_OK ? judge(r, &again) : end(r, DNS_FAILED, reason);
         if (again) {
             stop_asking(r);
@@ -405,9 +405,9 @@ void dns_resolution_hurry(struct dns_resolution *resolution)
     }
 }
 
-struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution)
+struct dns_endpoints *dns_resolution_take(struct dns_resolution *resolution)
 {
-    struct dns_https_answer *answer = resolution->answer;
+    struct dns_endpoints *answer = resolution->answer;
     resolution->answer = NULL;
     return answer;
 }
@@ -415,6 +415,6 @@ struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution)
 void dns_resolution_end(struct dns_resolution *resolution)
 {
     stop_asking(resolution);
-    dns_https_answer_free(resolution->answer);
-    dns_https_answer_free(resolution->no_memory);
+    dns_endpoints_free(resolution->answer);
+    dns_endpoints_free(resolution->no_memory);
 }

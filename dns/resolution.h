@@ -31,8 +31,8 @@ struct dns_resolution {
     struct dns_asking asking;
     bool is_asking;
     bool cached;
-    struct dns_https_answer *answer;    /* once it is there, until it is taken */
-    struct dns_https_answer *no_memory; /* what is told when there is none left */
+    struct dns_endpoints *answer;    /* once it is there, until it is taken */
+    struct dns_endpoints *no_memory; /* what is told when there is none left */
 };
 
 /* The servers of now, and their id. */
@@ -60,7 +60,7 @@ ECH_MUST_USE bool dns_resolution_run_to_next(struct dns_resolution *const *resol
 void dns_resolution_hurry(struct dns_resolution *resolution);
 
 /* Hands out the reference to the answer, which is there. */
-ECH_MUST_USE struct dns_https_answer *dns_resolution_take(struct dns_resolution *resolution);
+ECH_MUST_USE struct dns_endpoints *dns_resolution_take(struct dns_resolution *resolution);
 
 /* Frees what it has and was not taken. */
 void dns_resolution_end(struct dns_resolution *resolution);

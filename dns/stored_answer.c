@@ -91,7 +91,7 @@ static void write_endpoint(struct writer *w, const struct dns_endpoint *endpoint
     write_vec(w, 2, endpoint->ipv6hint);
 }
 
-static void write_answer(struct writer *w, const struct dns_https_answer *answer)
+static void write_answer(struct writer *w, const struct dns_endpoints *answer)
 {
     wr_u8(w, answer->result == DNS_FOUND ? RESULT_FOUND : RESULT_NONE);
     write_vec(w, 1, text(dns_reason_name(answer->reason)));
@@ -218,7 +218,7 @@ static bool read_endpoint(struct reader *r, struct dns_endpoint *endpoint)
 
 /* The endpoints point into a copy, which is the answer's. */
 static enum ech_status read_endpoints(struct bytes octets, size_t count,
-                                      struct dns_https_answer *answer)
+                                      struct dns_endpoints *answer)
 {
     answer->endpoints = calloc(count + 1, sizeof *answer->endpoints);
     answer->octets = malloc(octets.len + 1);
@@ -241,7 +241,7 @@ static enum ech_status read_endpoints(struct bytes octets, size_t count,
     return rd_done(&r) ? ECH_OK : ECH_ERR_DECODE;
 }
 
-static enum ech_status read_answer(struct reader *r, struct dns_https_answer **out)
+static enum ech_status read_answer(struct reader *r, struct dns_endpoints **out)
 {
     uint8_t result;
     enum dns_reason reason;
@@ -256,7 +256,7 @@ static enum ech_status read_answer(struct reader *r, struct dns_https_answer **o
     if (found != (reason == DNS_REASON_OK) || count > ENDPOINTS_MAX || (!found && count > 0)) {
         return ECH_ERR_DECODE;
     }
-    struct dns_https_answer *answer = dns_answer_new(found ? DNS_FOUND : DNS_NONE, reason);
+    struct dns_endpoints *answer = dns_answer_new(found ? DNS_FOUND : DNS_NONE, reason);
     if (answer == NULL) {
         return ECH_ERR_NOMEM;
     }
@@ -264,7 +264,7 @@ static enum ech_status read_answer(struct reader *r, struct dns_https_answer **o
     answer->alias_followed = (flags & ALIAS_FOLLOWED) != 0;
     enum ech_status status = read_endpoints(rd_rest(r), count, answer);
     if (status != ECH_OK) {
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
         return status;
     }
     *out = answer;

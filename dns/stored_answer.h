@@ -41,7 +41,7 @@ struct dns_cache_key {
 struct dns_stored {
     uint64_t stored_s;
     uint64_t expires_s;
-    struct dns_https_answer *answer; /* one reference, owned; NULL: kept under another key */
+    struct dns_endpoints *answer; /* one reference, owned; NULL: kept under another key */
 };
 
 /* Appends the answer, which is no DNS_FAILED. ECH_ERR_NOMEM, ECH_ERR_SPACE: more than

@@ -45,7 +45,7 @@ static const struct layout layout_64 = {
 };
 
 /* `size` octets (8 at most) in the file's order; the caller has checked that they are there. */
-static uint64_t number(const struct shim_image *image, const uint8_t *octets, size_t size)
+static uint64_t number(const struct shim_executable *image, const uint8_t *octets, size_t size)
 {
     uint64_t value = 0;
     for (size_t i = 0; i < size; i++) {
@@ -57,9 +57,9 @@ static uint64_t number(const struct shim_image *image, const uint8_t *octets, si
 
 /* What the parsing of one file needs. */
 struct elf {
-    struct shim_image *image;
+    struct shim_executable *image;
     const struct layout *layout;
-    shim_image_read *read;
+    shim_executable_read *read;
     void *context;
     uint64_t headers; /* place of the program headers */
     uint64_t count;
@@ -94,16 +94,17 @@ static bool read_segment(const struct elf *elf, uint64_t index, struct segment *
 }
 
 /* The kernel wants a NUL at the end, and so do we. */
-static enum shim_image_kind parse_interpreter(const struct elf *elf, const struct segment *segment)
+static enum shim_executable_kind parse_interpreter(const struct elf *elf,
+                                                   const struct segment *segment)
 {
     char *out = elf->image->interpreter;
     if (segment->size < 2 || segment->size > sizeof elf->image->interpreter ||
         !read_at(elf, segment->offset, out, (size_t)segment->size) ||
         out[segment->size - 1] != '\0' || out[0] == '\0') {
         out[0] = '\0';
-        return SHIM_IMAGE_BROKEN;
+        return SHIM_EXECUTABLE_BROKEN;
     }
-    return SHIM_IMAGE_DYNAMIC;
+    return SHIM_EXECUTABLE_DYNAMIC;
 }
 
 /* Go's linker leaves a note of the owner "Go" in every program. */
@@ -187,7 +188,7 @@ static bool is_loader(const struct elf *elf, const struct segment *dynamic)
 static void parse_segments(struct elf *elf, const uint8_t *header)
 {
     const struct layout *layout = elf->layout;
-    struct shim_image *image = elf->image;
+    struct shim_executable *image = elf->image;
     uint64_t size = number(image, header + layout->phentsize, 2);
     elf->headers = number(image, header + layout->phoff, layout->address);
     elf->count = number(image, header + layout->phentsize + 2, 2);
@@ -195,26 +196,26 @@ static void parse_segments(struct elf *elf, const uint8_t *header)
         elf->headers > UINT64_MAX - elf->count * size) {
         return;
     }
-    enum shim_image_kind kind = SHIM_IMAGE_STATIC;
+    enum shim_executable_kind kind = SHIM_EXECUTABLE_STATIC;
     bool loader = false;
     for (uint64_t i = 0; i < elf->count; i++) {
         struct segment segment;
         if (!read_segment(elf, i, &segment)) {
             return;
         }
-        if (segment.type == PT_INTERP && kind == SHIM_IMAGE_STATIC) {
+        if (segment.type == PT_INTERP && kind == SHIM_EXECUTABLE_STATIC) {
             kind = parse_interpreter(elf, &segment);
         }
         image->go = image->go || (segment.type == PT_NOTE && has_note_of_go(elf, &segment));
         loader = loader || (segment.type == PT_DYNAMIC && is_loader(elf, &segment));
     }
-    image->kind = kind == SHIM_IMAGE_STATIC && loader ? SHIM_IMAGE_LOADER : kind;
+    image->kind = kind == SHIM_EXECUTABLE_STATIC && loader ? SHIM_EXECUTABLE_LOADER : kind;
 }
 
-static void parse_elf(struct shim_image *image, const uint8_t *header, size_t length,
-                      shim_image_read *read, void *context)
+static void parse_elf(struct shim_executable *image, const uint8_t *header, size_t length,
+                      shim_executable_read *read, void *context)
 {
-    image->kind = SHIM_IMAGE_BROKEN;
+    image->kind = SHIM_EXECUTABLE_BROKEN;
     if (length < EI_NIDENT) {
         return;
     }
@@ -243,9 +244,9 @@ static size_t skip_blanks(const char *line, size_t at)
 }
 
 /* The kernel (fs/binfmt_script.c) takes the first word, and what follows it as one argument. */
-static void parse_script(struct shim_image *image, const char *text, size_t length)
+static void parse_script(struct shim_executable *image, const char *text, size_t length)
 {
-    char line[SHIM_IMAGE_LINE];
+    char line[SHIM_EXECUTABLE_LINE];
     const char *newline = memchr(text, '\n', length);
     size_t end = newline != NULL ? (size_t)(newline - text) : length;
     if (end >= sizeof line) {
@@ -265,13 +266,13 @@ static void parse_script(struct shim_image *image, const char *text, size_t leng
     memcpy(image->interpreter, line + start, word);
     image->interpreter[word] = '\0';
     memcpy(image->argument, line + rest, strlen(line + rest) + 1);
-    image->kind = SHIM_IMAGE_SCRIPT;
+    image->kind = SHIM_EXECUTABLE_SCRIPT;
 }
 
-void shim_image_parse(struct shim_image *image, shim_image_read *read, void *context)
+void shim_executable_parse(struct shim_executable *image, shim_executable_read *read, void *context)
 {
-    uint8_t head[SHIM_IMAGE_LINE];
-    *image = (struct shim_image){.kind = SHIM_IMAGE_OTHER};
+    uint8_t head[SHIM_EXECUTABLE_LINE];
+    *image = (struct shim_executable){.kind = SHIM_EXECUTABLE_OTHER};
     size_t length = read(context, 0, head, sizeof head);
     if (length >= SELFMAG && memcmp(head, ELFMAG, SELFMAG) == 0) {
         parse_elf(image, head, length, read, context);
@@ -285,10 +286,10 @@ void shim_image_parse(struct shim_image *image, shim_image_read *read, void *con
 extern const ElfW(Ehdr) __ehdr_start /* NOLINT(bugprone-reserved-identifier) */
     __attribute__((visibility("hidden")));
 
-void shim_image_own(struct shim_image *image)
+void shim_executable_own(struct shim_executable *image)
 {
-    *image = (struct shim_image){
-        .kind = SHIM_IMAGE_DYNAMIC,
+    *image = (struct shim_executable){
+        .kind = SHIM_EXECUTABLE_DYNAMIC,
         .elf_class = __ehdr_start.e_ident[EI_CLASS],
         .elf_data = __ehdr_start.e_ident[EI_DATA],
         .machine = __ehdr_start.e_machine,

@@ -11,37 +11,38 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum shim_image_kind {
-    SHIM_IMAGE_DYNAMIC, /* ELF that names a dynamic loader */
-    SHIM_IMAGE_STATIC,  /* ELF that names none: no library is loaded into it */
-    SHIM_IMAGE_LOADER,  /* the dynamic loader itself: it loads the program that it is told */
-    SHIM_IMAGE_SCRIPT,  /* begins with #! */
-    SHIM_IMAGE_BROKEN,  /* ELF that does not hold what its header says */
-    SHIM_IMAGE_OTHER    /* anything else; the kernel will not run it by itself */
+enum shim_executable_kind {
+    SHIM_EXECUTABLE_DYNAMIC, /* ELF that names a dynamic loader */
+    SHIM_EXECUTABLE_STATIC,  /* ELF that names none: no library is loaded into it */
+    SHIM_EXECUTABLE_LOADER,  /* the dynamic loader itself: it loads the program that it is told */
+    SHIM_EXECUTABLE_SCRIPT,  /* begins with #! */
+    SHIM_EXECUTABLE_BROKEN,  /* ELF that does not hold what its header says */
+    SHIM_EXECUTABLE_OTHER    /* anything else; the kernel will not run it by itself */
 };
 
-enum { SHIM_IMAGE_LINE = 256 }; /* octets of a first line that the kernel looks at */
+enum { SHIM_EXECUTABLE_LINE = 256 }; /* octets of a first line that the kernel looks at */
 
-struct shim_image {
-    enum shim_image_kind kind;
+struct shim_executable {
+    enum shim_executable_kind kind;
     /* Of an ELF file: EI_CLASS (1: 32 bits, 2: 64), EI_DATA (1: little endian), e_machine. */
     uint8_t elf_class;
     uint8_t elf_data;
     uint16_t machine;
     bool go; /* made by Go's linker: its TLS makes system calls of its own, past every library */
     /* The dynamic loader (PT_INTERP), or the script's interpreter; "" where there is none. */
-    char interpreter[SHIM_IMAGE_LINE];
+    char interpreter[SHIM_EXECUTABLE_LINE];
     /* All that follows the interpreter in a script's first line, as one argument; may be "". */
-    char argument[SHIM_IMAGE_LINE];
+    char argument[SHIM_EXECUTABLE_LINE];
 };
 
 /* Copies up to `length` octets from `offset` of the file to `out`; returns how many there were. */
-typedef size_t shim_image_read(void *context, uint64_t offset, void *out, size_t length);
+typedef size_t shim_executable_read(void *context, uint64_t offset, void *out, size_t length);
 
 /* Async-signal-safe if `read` is. */
-void shim_image_parse(struct shim_image *image, shim_image_read *read, void *context);
+void shim_executable_parse(struct shim_executable *image, shim_executable_read *read,
+                           void *context);
 
 /* The architecture that this very code was built for, in the same three numbers. */
-void shim_image_own(struct shim_image *image);
+void shim_executable_own(struct shim_executable *image);
 
 #endif

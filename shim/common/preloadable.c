@@ -69,36 +69,36 @@ static bool is_other_libc(const char *loader)
 }
 
 /* Whatever rights it runs with. */
-static enum shim_reach reach_of_image(const struct shim_image *image)
+static enum shim_preloadable reach_of_image(const struct shim_executable *image)
 {
-    struct shim_image own;
-    shim_image_own(&own);
-    if (image->kind == SHIM_IMAGE_BROKEN) {
-        return SHIM_REACH_BROKEN;
+    struct shim_executable own;
+    shim_executable_own(&own);
+    if (image->kind == SHIM_EXECUTABLE_BROKEN) {
+        return SHIM_PRELOADABLE_BROKEN;
     }
-    if (image->kind == SHIM_IMAGE_STATIC) {
-        return SHIM_REACH_STATIC;
+    if (image->kind == SHIM_EXECUTABLE_STATIC) {
+        return SHIM_PRELOADABLE_STATIC;
     }
     if (image->machine != own.machine || image->elf_class != own.elf_class ||
         image->elf_data != own.elf_data) {
-        return SHIM_REACH_MACHINE;
+        return SHIM_PRELOADABLE_MACHINE;
     }
-    if (image->kind == SHIM_IMAGE_LOADER) {
-        return SHIM_REACH_LOADER;
+    if (image->kind == SHIM_EXECUTABLE_LOADER) {
+        return SHIM_PRELOADABLE_LOADER;
     }
     if (image->go) {
-        return SHIM_REACH_GO;
+        return SHIM_PRELOADABLE_GO;
     }
-    return is_other_libc(image->interpreter) ? SHIM_REACH_LIBC : SHIM_REACH_YES;
+    return is_other_libc(image->interpreter) ? SHIM_PRELOADABLE_LIBC : SHIM_PRELOADABLE_YES;
 }
 
-static enum shim_reach reach_of_elf(const struct shim_image *image, int fd,
-                                    const struct stat *status)
+static enum shim_preloadable reach_of_elf(const struct shim_executable *image, int fd,
+                                          const struct stat *status)
 {
     if (changes_user(fd, status)) {
-        return SHIM_REACH_SETUID;
+        return SHIM_PRELOADABLE_SETUID;
     }
-    return gains_capabilities(fd) ? SHIM_REACH_CAPABILITIES : reach_of_image(image);
+    return gains_capabilities(fd) ? SHIM_PRELOADABLE_CAPABILITIES : reach_of_image(image);
 }
 
 static int open_at(int folder, const char *path, int flags)
@@ -122,59 +122,61 @@ static int open_at(int folder, const char *path, int flags)
     return openat(folder, path, how);
 }
 
-static enum shim_reach look(int fd, struct shim_image *image)
+static enum shim_preloadable look(int fd, struct shim_executable *image)
 {
     struct stat status;
     if (fstat(fd, &status) != 0 || !S_ISREG(status.st_mode)) {
-        return SHIM_REACH_MISSING;
+        return SHIM_PRELOADABLE_MISSING;
     }
-    shim_image_parse(image, read_file, &fd);
+    shim_executable_parse(image, read_file, &fd);
     switch (image->kind) {
-    case SHIM_IMAGE_OTHER:
-        return SHIM_REACH_FORMAT;
-    case SHIM_IMAGE_SCRIPT:
-        return SHIM_REACH_SCRIPT;
+    case SHIM_EXECUTABLE_OTHER:
+        return SHIM_PRELOADABLE_FORMAT;
+    case SHIM_EXECUTABLE_SCRIPT:
+        return SHIM_PRELOADABLE_SCRIPT;
     default:
         return reach_of_elf(image, fd, &status);
     }
 }
 
-enum shim_reach shim_reach_step(int folder, const char *path, int flags, struct shim_image *image)
+enum shim_preloadable shim_preloadable_step(int folder, const char *path, int flags,
+                                            struct shim_executable *image)
 {
     int saved = errno;
-    enum shim_reach reach;
-    *image = (struct shim_image){.kind = SHIM_IMAGE_OTHER};
+    enum shim_preloadable reach;
+    *image = (struct shim_executable){.kind = SHIM_EXECUTABLE_OTHER};
     int fd = open_at(folder, path, flags);
     if (fd >= 0) {
         reach = look(fd, image);
         (void)close(fd);
     } else {
         reach = errno == ENOENT || errno == ENOTDIR || errno == ELOOP || errno == ENAMETOOLONG
-                    ? SHIM_REACH_MISSING
-                    : SHIM_REACH_UNREADABLE;
+                    ? SHIM_PRELOADABLE_MISSING
+                    : SHIM_PRELOADABLE_UNREADABLE;
     }
     errno = saved;
     return reach;
 }
 
-enum shim_reach shim_reach_loaded(const char *path, struct shim_image *image)
+enum shim_preloadable shim_preloadable_loaded(const char *path, struct shim_executable *image)
 {
-    enum shim_reach reach = shim_reach_step(AT_FDCWD, path, 0, image);
+    enum shim_preloadable reach = shim_preloadable_step(AT_FDCWD, path, 0, image);
     switch (reach) {
-    case SHIM_REACH_SETUID:
-    case SHIM_REACH_CAPABILITIES:
+    case SHIM_PRELOADABLE_SETUID:
+    case SHIM_PRELOADABLE_CAPABILITIES:
         reach = reach_of_image(image);
         break;
     default:
         break;
     }
     /* What is no program, the loader itself will refuse. */
-    return reach == SHIM_REACH_SCRIPT || reach == SHIM_REACH_FORMAT || reach == SHIM_REACH_LOADER
-               ? SHIM_REACH_MISSING
+    return reach == SHIM_PRELOADABLE_SCRIPT || reach == SHIM_PRELOADABLE_FORMAT ||
+                   reach == SHIM_PRELOADABLE_LOADER
+               ? SHIM_PRELOADABLE_MISSING
                : reach;
 }
 
-const char *shim_reach_loader_program(char *const argv[])
+const char *shim_preloadable_loader_program(char *const argv[])
 {
     static const char *const with_value[] = {
         "--library-path",         "--inhibit-rpath",    "--audit", "--preload", "--argv0",
@@ -193,55 +195,55 @@ const char *shim_reach_loader_program(char *const argv[])
     return argv[at] != NULL && strchr(argv[at], '/') != NULL ? argv[at] : NULL;
 }
 
-enum shim_reach shim_reach_at(int folder, const char *path, int flags, char *const argv[],
-                              struct shim_image *image)
+enum shim_preloadable shim_preloadable_at(int folder, const char *path, int flags,
+                                          char *const argv[], struct shim_executable *image)
 {
-    char interpreter[SHIM_IMAGE_LINE];
-    enum shim_reach reach = shim_reach_step(folder, path, flags, image);
-    for (int i = 1; i < CHAIN_MAX && reach == SHIM_REACH_SCRIPT; i++) {
+    char interpreter[SHIM_EXECUTABLE_LINE];
+    enum shim_preloadable reach = shim_preloadable_step(folder, path, flags, image);
+    for (int i = 1; i < CHAIN_MAX && reach == SHIM_PRELOADABLE_SCRIPT; i++) {
         memcpy(interpreter, image->interpreter, sizeof interpreter);
-        reach = shim_reach_step(AT_FDCWD, interpreter, 0, image);
+        reach = shim_preloadable_step(AT_FDCWD, interpreter, 0, image);
         argv = NULL; /* they are the script's */
     }
-    if (reach == SHIM_REACH_LOADER) {
-        const char *program = shim_reach_loader_program(argv);
-        reach = program != NULL ? shim_reach_loaded(program, image) : SHIM_REACH_YES;
+    if (reach == SHIM_PRELOADABLE_LOADER) {
+        const char *program = shim_preloadable_loader_program(argv);
+        reach = program != NULL ? shim_preloadable_loaded(program, image) : SHIM_PRELOADABLE_YES;
     }
-    return reach == SHIM_REACH_SCRIPT ? SHIM_REACH_CHAIN : reach;
+    return reach == SHIM_PRELOADABLE_SCRIPT ? SHIM_PRELOADABLE_CHAIN : reach;
 }
 
-const char *shim_reach_text(enum shim_reach reach)
+const char *shim_preloadable_text(enum shim_preloadable reach)
 {
     switch (reach) {
-    case SHIM_REACH_STATIC:
+    case SHIM_PRELOADABLE_STATIC:
         return "it is statically linked";
-    case SHIM_REACH_GO:
+    case SHIM_PRELOADABLE_GO:
         return "it is a Go program, whose TLS passes by every library";
-    case SHIM_REACH_SETUID:
+    case SHIM_PRELOADABLE_SETUID:
         return "it runs with other rights than its caller's (setuid or setgid)";
-    case SHIM_REACH_CAPABILITIES:
+    case SHIM_PRELOADABLE_CAPABILITIES:
         return "it has file capabilities";
-    case SHIM_REACH_MACHINE:
+    case SHIM_PRELOADABLE_MACHINE:
         return "it is for another architecture";
-    case SHIM_REACH_LIBC:
+    case SHIM_PRELOADABLE_LIBC:
         return "it uses another C library (musl)";
-    case SHIM_REACH_BROKEN:
+    case SHIM_PRELOADABLE_BROKEN:
         return "its ELF header is wrong";
-    case SHIM_REACH_CHAIN:
+    case SHIM_PRELOADABLE_CHAIN:
         return "its interpreter is a script, over and over again";
-    case SHIM_REACH_UNREADABLE:
+    case SHIM_PRELOADABLE_UNREADABLE:
         return "it cannot be read to see what it is";
-    case SHIM_REACH_YES:
-    case SHIM_REACH_MISSING:
-    case SHIM_REACH_SCRIPT:
-    case SHIM_REACH_FORMAT:
-    case SHIM_REACH_LOADER:
+    case SHIM_PRELOADABLE_YES:
+    case SHIM_PRELOADABLE_MISSING:
+    case SHIM_PRELOADABLE_SCRIPT:
+    case SHIM_PRELOADABLE_FORMAT:
+    case SHIM_PRELOADABLE_LOADER:
         break;
     }
     return NULL;
 }
 
-const char *shim_reach_value(char *const environment[], const char *name)
+const char *shim_preloadable_value(char *const environment[], const char *name)
 {
     const char *value = NULL;
     size_t length = strlen(name);
@@ -256,9 +258,9 @@ const char *shim_reach_value(char *const environment[], const char *name)
     return value;
 }
 
-bool shim_reach_preloads(char *const environment[], const char *library)
+bool shim_preloadable_preloads(char *const environment[], const char *library)
 {
-    const char *list = shim_reach_value(environment, "LD_PRELOAD");
+    const char *list = shim_preloadable_value(environment, "LD_PRELOAD");
     size_t wanted = strlen(library);
     while (list != NULL && *list != '\0') {
         size_t length = strcspn(list, " :");

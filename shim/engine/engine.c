@@ -129,29 +129,29 @@ static void before_fork(void)
 {
     shim_hold_begin(&fork_hold);
     shim_section_before_fork();
-    shim_ahead_before_fork();
+    shim_prefetch_before_fork();
     for_each_channel(dns_channel_before_fork);
     for (size_t i = 0; i < ADAPTERS; i++) {
         adapters[i]->before_fork();
     }
     dns_cache_before_fork(&cache);
     dns_health_before_fork(&health);
-    shim_kept_before_fork();
-    shim_lead_before_fork();
+    shim_rejection_cache_before_fork();
+    shim_redirect_before_fork();
     shim_downgrade_before_fork(&downgrade);
 }
 
 static void give_locks_back(void)
 {
     shim_downgrade_after_fork(&downgrade);
-    shim_lead_after_fork();
-    shim_kept_after_fork();
+    shim_redirect_after_fork();
+    shim_rejection_cache_after_fork();
     dns_health_after_fork(&health);
     dns_cache_after_fork(&cache);
     for (size_t i = ADAPTERS; i > 0; i--) {
         adapters[i - 1]->after_fork();
     }
-    shim_ahead_after_fork();
+    shim_prefetch_after_fork();
     shim_section_after_fork();
 }
 
@@ -166,7 +166,7 @@ static void in_child(void)
 {
     for_each_channel(dns_channel_after_fork_child);
     shim_own_sockets_leave();
-    shim_ahead_leave();
+    shim_prefetch_leave();
     give_locks_back();
     shim_hold_end(&fork_hold);
 }
@@ -199,7 +199,7 @@ shim_engine_start(const struct shim_stub *stub)
     shim_names_start();
     engine.getaddrinfo = shim_names_getaddrinfo;
     engine.name_asked = shim_names_asked;
-    engine.hello_leaves = shim_lead_hello_leaves;
+    engine.hello_leaves = shim_redirect_hello_leaves;
     for (size_t i = 0; i < ADAPTERS; i++) {
         adapters[i]->fill(&engine);
     }

@@ -32,23 +32,23 @@
 /* Why the shim will not be in a program that is started with this environment; NULL: it will. */
 static const char *environment_problem(char *const environment[], enum stub_follow follow)
 {
-    if (!shim_reach_preloads(environment, STUB_LIBRARY_NAME)) {
+    if (!shim_preloadable_preloads(environment, STUB_LIBRARY_NAME)) {
         return "LD_PRELOAD is taken out of its environment";
     }
     if (follow == STUB_FOLLOW_STRICT &&
-        (shim_reach_value(environment, "ECHSHIM_LAUNCHER") == NULL ||
-         shim_reach_value(environment, "ECHSHIM_MODE") == NULL)) {
+        (shim_preloadable_value(environment, "ECHSHIM_LAUNCHER") == NULL ||
+         shim_preloadable_value(environment, "ECHSHIM_MODE") == NULL)) {
         return "the shim's settings are taken out of its environment";
     }
     return NULL;
 }
 
 /* A library for the other word size is there if the launcher wrote $LIB for the folder. */
-static bool has_other_library(const struct shim_image *image, char *const environment[])
+static bool has_other_library(const struct shim_executable *image, char *const environment[])
 {
-    struct shim_image own;
-    shim_image_own(&own);
-    const char *list = shim_reach_value(environment, "LD_PRELOAD");
+    struct shim_executable own;
+    shim_executable_own(&own);
+    const char *list = shim_preloadable_value(environment, "LD_PRELOAD");
     return image->elf_class != own.elf_class && list != NULL &&
            strstr(list, "$LIB/" STUB_LIBRARY_NAME) != NULL;
 }
@@ -67,13 +67,13 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
         errno = strict ? EPERM : errno;
         return !strict;
     }
-    struct shim_image image;
-    enum shim_reach reach = shim_reach_at(folder, path, flags, argv, &image);
-    if (reach == SHIM_REACH_MISSING ||
-        (reach == SHIM_REACH_MACHINE && has_other_library(&image, environment))) {
+    struct shim_executable image;
+    enum shim_preloadable reach = shim_preloadable_at(folder, path, flags, argv, &image);
+    if (reach == SHIM_PRELOADABLE_MISSING ||
+        (reach == SHIM_PRELOADABLE_MACHINE && has_other_library(&image, environment))) {
         return true;
     }
-    const char *why = shim_reach_text(reach);
+    const char *why = shim_preloadable_text(reach);
     if (why == NULL) {
         why = environment_problem(environment, follow);
     }
@@ -152,8 +152,8 @@ __attribute__((constructor)) static void hand_on(void)
 static bool lacks_inherited(char *const environment[])
 {
     return stub_conf()->inherited != NULL && environment != NULL &&
-           shim_reach_preloads(environment, STUB_LIBRARY_NAME) &&
-           shim_reach_value(environment, SHIM_CONF_INHERITED) == NULL;
+           shim_preloadable_preloads(environment, STUB_LIBRARY_NAME) &&
+           shim_preloadable_value(environment, SHIM_CONF_INHERITED) == NULL;
 }
 
 /* Declares `handed`: the environment, with the variable where that is missing; on the stack. */

@@ -35,13 +35,13 @@ static struct dns_question question_number(const char *kind, size_t number)
     return question;
 }
 
-static struct dns_https_answer *an_answer(const struct dns_name *owner)
+static struct dns_endpoints *an_answer(const struct dns_name *owner)
 {
     static const uint8_t list[] = {0, 8, 0xfe, 0x0a, 0, 4, 1, 2, 3, 4};
     const struct https_rr record = {
         .priority = 1, .target = {.len = 1}, .ech = bytes_of(list, sizeof list)};
     const struct dns_answer_origin origin = {.owner = owner, .port = 443};
-    struct dns_https_answer *answer = dns_answer_from_records(&record, 1, &origin);
+    struct dns_endpoints *answer = dns_answer_from_records(&record, 1, &origin);
     cr_assert_not_null(answer);
     answer->ttl = 3600;
     return answer;
@@ -58,14 +58,14 @@ static void fill(struct dns_cache *cache, size_t names, size_t entries)
     dns_cache_init(cache, 42);
     cache->entries_max = entries;
     for (size_t i = NAMES - names; i < NAMES; i++) {
-        struct dns_https_answer *answer = an_answer(&all[i].qname);
+        struct dns_endpoints *answer = an_answer(&all[i].qname);
         dns_cache_put(cache, RESOLVER, &all[i], answer, 0);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     for (size_t i = 0; i < SAMPLE; i++) {
-        struct dns_https_answer *answer = dns_cache_get(cache, RESOLVER, &there[i], 1);
+        struct dns_endpoints *answer = dns_cache_get(cache, RESOLVER, &there[i], 1);
         cr_assert_not_null(answer);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     cr_assert_eq(cache->count, entries);
 }
@@ -76,9 +76,9 @@ static double look_up_ns(struct dns_cache *cache, const struct dns_question *nam
     double start = bench_now_us();
     for (unsigned turn = 0; turn < TURNS; turn++) {
         for (size_t i = 0; i < SAMPLE; i++) {
-            struct dns_https_answer *answer = dns_cache_get(cache, RESOLVER, &names[i], 1);
+            struct dns_endpoints *answer = dns_cache_get(cache, RESOLVER, &names[i], 1);
             cr_assert_eq(answer != NULL, found);
-            dns_https_answer_free(answer);
+            dns_endpoints_free(answer);
         }
     }
     return (bench_now_us() - start) * 1000 / (TURNS * SAMPLE);
@@ -94,8 +94,8 @@ static double scattered_ns(struct dns_cache *cache)
         state = state * 1664525 + 1013904223;
         const struct dns_question *name =
             &all[NAMES - count + (size_t)((uint64_t)state * count >> 32)];
-        struct dns_https_answer *answer = dns_cache_get(cache, RESOLVER, name, 1);
-        dns_https_answer_free(answer);
+        struct dns_endpoints *answer = dns_cache_get(cache, RESOLVER, name, 1);
+        dns_endpoints_free(answer);
     }
     return (bench_now_us() - start) * 1000 / (TURNS * SAMPLE);
 }
@@ -159,7 +159,7 @@ static double folder_ns(const struct dns_cache_folder *folder, const struct dns_
     double start = bench_now_us();
     for (size_t i = 0; i < SAMPLE; i++) {
         const struct dns_cache_key key = {.resolver_id = RESOLVER, .question = &names[i]};
-        dns_https_answer_free(dns_cache_folder_get(folder, &key));
+        dns_endpoints_free(dns_cache_folder_get(folder, &key));
     }
     return (bench_now_us() - start) * 1000 / SAMPLE;
 }
@@ -167,9 +167,9 @@ static double folder_ns(const struct dns_cache_folder *folder, const struct dns_
 static void put_in_folder(const struct dns_cache_folder *folder, const struct dns_question *name)
 {
     const struct dns_cache_key key = {.resolver_id = RESOLVER, .question = name};
-    struct dns_https_answer *answer = an_answer(&name->qname);
+    struct dns_endpoints *answer = an_answer(&name->qname);
     dns_cache_folder_put(folder, &key, answer);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void compare_folders(FILE *out)

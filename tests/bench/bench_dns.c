@@ -87,9 +87,9 @@ static void look_up(const struct dns_lookup *lookup, size_t at_once)
         cr_assert_not_null(pending[i]);
     }
     for (size_t i = 0; i < at_once; i++) {
-        struct dns_https_answer *answer = dns_https_finish(pending[i], UINT64_MAX, NULL);
+        struct dns_endpoints *answer = dns_https_finish(pending[i], UINT64_MAX, NULL);
         cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
 }
 

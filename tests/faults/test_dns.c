@@ -119,7 +119,7 @@ static const struct dns_io fake_io = {
     .random = fake_random,
 };
 
-static void check_answer(struct dns_https_answer *answer, enum fault_kind kind)
+static void check_answer(struct dns_endpoints *answer, enum fault_kind kind)
 {
     if (answer == NULL) {
         cr_assert(faults_injected() && kind == FAULT_MEMORY);
@@ -135,7 +135,7 @@ static void check_answer(struct dns_https_answer *answer, enum fault_kind kind)
                      kind == FAULT_MEMORY ? DNS_REASON_NO_MEMORY : DNS_REASON_NO_RANDOM, "%s",
                      dns_reason_name(answer->reason));
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void look_up(const void *context)
@@ -151,8 +151,7 @@ static void look_up(const void *context)
     const struct dns_lookup lookup = {
         .resolver = &resolver, .io = &fake_io, .cache = &cache, .timeout_us = 1000000};
     errno = 4711;
-    struct dns_https_answer *answer =
-        FAULTY(dns_lookup_https(&lookup, "host.example", 443, &report));
+    struct dns_endpoints *answer = FAULTY(dns_lookup_https(&lookup, "host.example", 443, &report));
     cr_assert_eq(errno, 4711);
     cr_assert_eq(server.sockets, 0);
     check_answer(answer, *kind);
@@ -181,14 +180,14 @@ static uint64_t fake_wall_s(void)
     return WALL_S;
 }
 
-static void check_shared(struct dns_https_answer *answer)
+static void check_shared(struct dns_endpoints *answer)
 {
     cr_assert(answer != NULL || faults_injected());
     if (answer != NULL) {
         cr_assert_eq(answer->count, 2);
         cr_assert_eq(answer->ttl, 60);
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* Put by one process, got by another, and put once more in the place of the first. */
@@ -209,7 +208,7 @@ static void share(const void *context)
     dns_cache_init(&writer, 1);
     dns_cache_init(&reader, 1);
     writer.folder = reader.folder = &folder;
-    struct dns_https_answer *answer = answer_with_endpoints();
+    struct dns_endpoints *answer = answer_with_endpoints();
     faults_enter();
     dns_cache_put(&writer, "r", &question, answer, 0);
     faults_leave();
@@ -217,7 +216,7 @@ static void share(const void *context)
     faults_enter();
     dns_cache_put(&reader, "r", &question, answer, 0);
     faults_leave();
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     dns_cache_free(&writer);
     dns_cache_free(&reader);
     /* Whole, or not there; and nothing that was begun is left. */
@@ -254,10 +253,10 @@ static void steps(const void *context)
     cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
     if (status == ECH_OK) {
         const struct dns_answer_origin origin = {.owner = &seen.owner, .port = 443};
-        struct dns_https_answer *answer =
+        struct dns_endpoints *answer =
             FAULTY(dns_answer_from_records(choice.endpoints, choice.count, &origin));
         cr_assert_eq(answer == NULL, faults_injected());
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     svcb_choice_free(&choice);
 }

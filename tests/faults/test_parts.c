@@ -222,26 +222,27 @@ enum { LIFETIME = 1000 };
 static void kept(const void *context)
 {
     const struct bytes *retry_configs = context;
-    const struct shim_kept_source source = {.host = "secret.example.org",
-                                            .port = 443,
-                                            .endpoint = "",
-                                            .ech_config_list = bytes_of("list", 4)};
+    const struct shim_rejection_source source = {.host = "secret.example.org",
+                                                 .port = 443,
+                                                 .endpoint = "",
+                                                 .ech_config_list = bytes_of("list", 4)};
     uint8_t *copy = NULL;
     size_t length = 0;
     faults_enter();
-    shim_kept_put(&source, *retry_configs, 1, LIFETIME);
-    enum shim_kept_kind kind = shim_kept_get(&source, 2, &copy, &length);
+    shim_rejection_cache_put(&source, *retry_configs, 1, LIFETIME);
+    enum shim_cached_rejection kind = shim_rejection_cache_get(&source, 2, &copy, &length);
     faults_leave();
-    if (kind == SHIM_KEPT_RETRY_CONFIGS) {
+    if (kind == SHIM_CACHED_RETRY_CONFIGS) {
         cr_assert(bytes_equal(bytes_of(copy, length), *retry_configs));
         faults_free(copy);
     } else {
         cr_assert_null(copy);
-        cr_assert_eq(kind == SHIM_KEPT_NOTHING, faults_injected());
-        cr_assert(kind == SHIM_KEPT_NOTHING || retry_configs->len == 0, "disabled by nobody");
+        cr_assert_eq(kind == SHIM_CACHED_NOTHING, faults_injected());
+        cr_assert(kind == SHIM_CACHED_NOTHING || retry_configs->len == 0, "disabled by nobody");
     }
     /* It is forgotten when its time is over. */
-    cr_assert_eq(shim_kept_get(&source, LIFETIME + 2, &copy, &length), SHIM_KEPT_NOTHING);
+    cr_assert_eq(shim_rejection_cache_get(&source, LIFETIME + 2, &copy, &length),
+                 SHIM_CACHED_NOTHING);
 }
 
 static bool drop(struct shim_table_node *node, void *context)

@@ -26,7 +26,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     const struct dns_answer_origin origin = {.owner = &owner, .port = 443, .alias_followed = true};
     struct svcb_choice choice;
     if (svcb_select(rdata, 2, random, &choice) == ECH_OK && choice.kind == SVCB_CHOICE_ENDPOINTS) {
-        dns_https_answer_free(dns_answer_from_records(choice.endpoints, choice.count, &origin));
+        dns_endpoints_free(dns_answer_from_records(choice.endpoints, choice.count, &origin));
     }
     svcb_choice_free(&choice);
     return 0;

@@ -42,12 +42,12 @@ static void found(void *context, const char *name, const char *file, bool hooked
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct octets octets = {data, size};
-    struct shim_image image;
+    struct shim_executable image;
     size_t count = 0;
-    shim_image_parse(&image, read_octets, &octets);
+    shim_executable_parse(&image, read_octets, &octets);
     if (strnlen(image.interpreter, sizeof image.interpreter) == sizeof image.interpreter ||
         strnlen(image.argument, sizeof image.argument) == sizeof image.argument ||
-        (image.kind == SHIM_IMAGE_DYNAMIC) > (image.interpreter[0] != '\0')) {
+        (image.kind == SHIM_EXECUTABLE_DYNAMIC) > (image.interpreter[0] != '\0')) {
         abort();
     }
     (void)elf_needed(data, size, take, &count);

@@ -23,7 +23,7 @@ static void write_again(const struct dns_cache_key *key, const struct dns_stored
         !bytes_equal(wr_view(&once), wr_view(&twice))) {
         abort();
     }
-    dns_https_answer_free(again.answer);
+    dns_endpoints_free(again.answer);
     wr_free(&once);
     wr_free(&twice);
 }
@@ -51,7 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         stored.answer != NULL) {
         write_again(&key, &stored);
     }
-    dns_https_answer_free(stored.answer);
+    dns_endpoints_free(stored.answer);
     free(file);
     return 0;
 }

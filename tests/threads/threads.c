@@ -82,15 +82,15 @@ static void use_cache(unsigned thread, unsigned round)
     name_it(text, thread * 7 + round);
     struct dns_question question = {.type = DNS_TYPE_HTTPS};
     CHECK(dns_name_of_origin(text, 443, &question.qname) == ECH_OK);
-    struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+    struct dns_endpoints *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
     CHECK(answer != NULL);
     answer->ttl = 60;
     dns_cache_put(&cache, "r", &question, answer, round);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     answer = dns_cache_get(&cache, "r", &question, round);
     CHECK(answer != NULL);
     CHECK(answer->result == DNS_FOUND);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     if (round % 100 == 99) {
         dns_cache_before_fork(&cache);
         dns_cache_after_fork(&cache);
@@ -104,11 +104,12 @@ static void use_kept(unsigned thread, unsigned round)
     size_t length = 0;
     uint8_t octets[40];
     name_it(name, thread + round);
-    struct shim_kept_source source = {
+    struct shim_rejection_source source = {
         .host = name, .port = 443, .endpoint = "", .ech_config_list = bytes_of("list", 4)};
     memset(octets, (int)thread, sizeof octets);
-    shim_kept_put(&source, bytes_of(octets, round % 3 == 0 ? 0 : sizeof octets), round, 1000000);
-    if (shim_kept_get(&source, round, &list, &length) == SHIM_KEPT_RETRY_CONFIGS) {
+    shim_rejection_cache_put(&source, bytes_of(octets, round % 3 == 0 ? 0 : sizeof octets), round,
+                             1000000);
+    if (shim_rejection_cache_get(&source, round, &list, &length) == SHIM_CACHED_RETRY_CONFIGS) {
         /* Of one thread, whole. */
         CHECK(length == sizeof octets);
         CHECK(list[0] == list[sizeof octets - 1]);

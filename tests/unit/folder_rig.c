@@ -98,21 +98,21 @@ static unsigned count_descriptors(void)
 
 /* ---- putting and getting, with errno and descriptors looked after ---- */
 
-void rig_put(struct dns_https_answer *answer)
+void rig_put(struct dns_endpoints *answer)
 {
     unsigned descriptors = count_descriptors();
     errno = 4711;
     dns_cache_folder_put(&rig_folder, &rig_key, answer);
     cr_assert_eq(errno, 4711);
     cr_assert_eq(count_descriptors(), descriptors);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
-struct dns_https_answer *rig_get(void)
+struct dns_endpoints *rig_get(void)
 {
     unsigned descriptors = count_descriptors();
     errno = 4711;
-    struct dns_https_answer *answer = dns_cache_folder_get(&rig_folder, &rig_key);
+    struct dns_endpoints *answer = dns_cache_folder_get(&rig_folder, &rig_key);
     cr_assert_eq(errno, 4711);
     cr_assert_eq(count_descriptors(), descriptors);
     return answer;
@@ -120,16 +120,16 @@ struct dns_https_answer *rig_get(void)
 
 bool rig_has(void)
 {
-    struct dns_https_answer *answer = rig_get();
+    struct dns_endpoints *answer = rig_get();
     bool found = answer != NULL;
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     return found;
 }
 
 void rig_put_named(const char *name, uint32_t ttl)
 {
     struct dns_name kept = rig_question.qname;
-    struct dns_https_answer *answer = answer_with_endpoints();
+    struct dns_endpoints *answer = answer_with_endpoints();
     rig_question.qname = name_of(name);
     answer->ttl = ttl;
     rig_put(answer);

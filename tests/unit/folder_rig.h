@@ -21,8 +21,8 @@ void rig_teardown(void);
 
 /* Put and get under rig_key; the test fails if errno or the descriptors are not kept. rig_put takes
  * the answer. */
-void rig_put(struct dns_https_answer *answer);
-struct dns_https_answer *rig_get(void);
+void rig_put(struct dns_endpoints *answer);
+struct dns_endpoints *rig_get(void);
 bool rig_has(void);
 /* The same for another name. */
 void rig_put_named(const char *name, uint32_t ttl);

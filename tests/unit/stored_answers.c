@@ -6,7 +6,7 @@
 #include "tests/unit/dns_messages.h"
 #include "tests/unit/vectors.h"
 
-struct dns_https_answer *answer_with_endpoints(void)
+struct dns_endpoints *answer_with_endpoints(void)
 {
     static const uint8_t alpn[] = "\2h2\10http/1.1";
     static const uint8_t ech[] = {0, 8, 0xfe, 0x0a, 0, 4, 1, 2, 3, 4};
@@ -27,7 +27,7 @@ struct dns_https_answer *answer_with_endpoints(void)
          .ipv6hint = bytes_of(addresses, sizeof addresses)},
     };
     const struct dns_answer_origin origin = {.owner = &owner, .port = 443};
-    struct dns_https_answer *answer = dns_answer_from_records(records, 2, &origin);
+    struct dns_endpoints *answer = dns_answer_from_records(records, 2, &origin);
     cr_assert_not_null(answer);
     answer->ttl = 60;
     return answer;
@@ -47,8 +47,7 @@ static void assert_same_endpoint(const struct dns_endpoint *actual,
     assert_octets(actual->ipv6hint, expected->ipv6hint, "ipv6hint");
 }
 
-void assert_same_answer(const struct dns_https_answer *actual,
-                        const struct dns_https_answer *expected)
+void assert_same_answer(const struct dns_endpoints *actual, const struct dns_endpoints *expected)
 {
     cr_assert_not_null(actual);
     cr_assert_eq(actual->result, expected->result);

@@ -5,10 +5,9 @@
 #include "dns/answer.h"
 
 /* Two endpoints with everything that one can have; the first alone has an ECHConfigList. */
-struct dns_https_answer *answer_with_endpoints(void);
+struct dns_endpoints *answer_with_endpoints(void);
 
 /* All but ttl, size and references; the test fails if they differ. */
-void assert_same_answer(const struct dns_https_answer *actual,
-                        const struct dns_https_answer *expected);
+void assert_same_answer(const struct dns_endpoints *actual, const struct dns_endpoints *expected);
 
 #endif

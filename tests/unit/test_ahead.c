@@ -68,21 +68,21 @@ static unsigned descriptors(void)
     return count;
 }
 
-static void expect_found(struct dns_https_answer *found)
+static void expect_found(struct dns_endpoints *found)
 {
     cr_assert_not_null(found);
     cr_assert_eq(found->result, DNS_FOUND, "%s", dns_reason_name(found->reason));
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 Test(ahead, what_was_begun_is_taken_up)
 {
     struct dns_lookup_report report;
-    shim_ahead_begin(&lookup, "a.example", 443);
+    shim_prefetch_begin(&lookup, "a.example", 443);
     usleep(100000);
     responder_stop(&server);
     /* Nobody answers any more: it is the first query's answer. */
-    expect_found(shim_ahead_https(&lookup, "A.example", 443, SHIM_PATIENT, &report));
+    expect_found(shim_prefetch_https(&lookup, "A.example", 443, SHIM_PATIENT, &report));
     cr_assert_eq(server.count, 1u);
     cr_assert_lt(report.lookup_us, SECOND / 20);
     cr_assert_eq(strncmp(report.resolver, "udp://127.0.0.1:", 16), 0);
@@ -90,10 +90,10 @@ Test(ahead, what_was_begun_is_taken_up)
 
 Test(ahead, another_name_or_port_is_looked_up_by_itself)
 {
-    shim_ahead_begin(&lookup, "a.example", 443);
-    expect_found(shim_ahead_https(&lookup, "b.example", 443, SHIM_PATIENT, NULL));
-    expect_found(shim_ahead_https(&lookup, "a.example", 8443, SHIM_PATIENT, NULL));
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
+    shim_prefetch_begin(&lookup, "a.example", 443);
+    expect_found(shim_prefetch_https(&lookup, "b.example", 443, SHIM_PATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "a.example", 8443, SHIM_PATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
     responder_stop(&server);
     cr_assert_eq(server.count, 3u);
 }
@@ -101,10 +101,10 @@ Test(ahead, another_name_or_port_is_looked_up_by_itself)
 Test(ahead, twice_is_once)
 {
     for (int i = 0; i < 10; i++) {
-        shim_ahead_begin(&lookup, "a.example", 443);
+        shim_prefetch_begin(&lookup, "a.example", 443);
     }
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
-    shim_ahead_begin(&lookup, "a.example", 443); /* known by now */
+    expect_found(shim_prefetch_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
+    shim_prefetch_begin(&lookup, "a.example", 443); /* known by now */
     responder_stop(&server);
     cr_assert_eq(server.count, 1u);
 }
@@ -113,14 +113,14 @@ Test(ahead, peek_waits_no_longer_than_it_may)
 {
     unsigned before = descriptors();
     uint64_t start = io.now_us();
-    shim_ahead_begin(&lookup, "silent.example", 443);
-    cr_assert_null(shim_ahead_peek(&lookup, "silent.example", 443, 0));
-    cr_assert_null(shim_ahead_peek(&lookup, "silent.example", 443, io.now_us() + 30000));
+    shim_prefetch_begin(&lookup, "silent.example", 443);
+    cr_assert_null(shim_prefetch_peek(&lookup, "silent.example", 443, 0));
+    cr_assert_null(shim_prefetch_peek(&lookup, "silent.example", 443, io.now_us() + 30000));
     cr_assert_lt(io.now_us() - start, SECOND / 4);
     cr_assert_eq(descriptors(), before + 1);
-    shim_ahead_drop("silent.example", 443);
+    shim_prefetch_drop("silent.example", 443);
     cr_assert_eq(descriptors(), before);
-    expect_found(shim_ahead_peek(&lookup, "a.example", 443, io.now_us() + SECOND));
+    expect_found(shim_prefetch_peek(&lookup, "a.example", 443, io.now_us() + SECOND));
     cr_assert_eq(descriptors(), before);
 }
 
@@ -135,12 +135,12 @@ static void use_health(void)
 static uint64_t wait_for(const char *name)
 {
     uint64_t start = io.now_us();
-    shim_ahead_begin(&lookup, name, 443);
-    shim_ahead_addresses_came(&lookup, name, 443);
-    struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, SHIM_IMPATIENT, NULL);
+    shim_prefetch_begin(&lookup, name, 443);
+    shim_prefetch_addresses_came(&lookup, name, 443);
+    struct dns_endpoints *found = shim_prefetch_https(&lookup, name, 443, SHIM_IMPATIENT, NULL);
     cr_assert_not_null(found);
     cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
     return io.now_us() - start;
 }
 
@@ -155,7 +155,7 @@ Test(ahead, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
     }
     cr_assert_lt(wait_for("silent4.example"), 250000);
     /* An answer, of whatever name, is the end of it. */
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_IMPATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "a.example", 443, SHIM_IMPATIENT, NULL));
     cr_assert_geq(wait_for("silent5.example"), 250000);
 }
 
@@ -174,7 +174,7 @@ Test(ahead, names_without_addresses_do_not_count)
     for (unsigned i = 0; i < 4; i++) {
         char name[32];
         (void)snprintf(name, sizeof name, "silent%u.example", i);
-        dns_https_answer_free(shim_ahead_https(&lookup, name, 443, SHIM_IMPATIENT, NULL));
+        dns_endpoints_free(shim_prefetch_https(&lookup, name, 443, SHIM_IMPATIENT, NULL));
     }
     cr_assert_geq(wait_for("silent.example"), 250000);
 }
@@ -183,7 +183,7 @@ Test(ahead, names_without_addresses_do_not_count)
 Test(ahead, a_name_that_had_records_is_waited_for)
 {
     use_health();
-    expect_found(shim_ahead_https(&lookup, "once.example", 443, SHIM_IMPATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "once.example", 443, SHIM_IMPATIENT, NULL));
     io.now_us = later;
     uint64_t waited = wait_for("once.example");
     cr_assert_geq(waited, 2 * SECOND, "%lu", (unsigned long)waited);
@@ -192,26 +192,26 @@ Test(ahead, a_name_that_had_records_is_waited_for)
 Test(ahead, what_comes_later_is_there_for_the_next_connection)
 {
     use_health();
-    shim_ahead_begin(&lookup, "late.example", 443);
-    shim_ahead_addresses_came(&lookup, "late.example", 443);
-    struct dns_https_answer *found =
-        shim_ahead_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL);
+    shim_prefetch_begin(&lookup, "late.example", 443);
+    shim_prefetch_addresses_came(&lookup, "late.example", 443);
+    struct dns_endpoints *found =
+        shim_prefetch_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL);
     cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
     usleep(SECOND / 2);
-    expect_found(shim_ahead_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL));
 }
 
 Test(ahead, no_answer_is_told_within_the_bound)
 {
-    shim_ahead_begin(&lookup, "silent.example", 443);
+    shim_prefetch_begin(&lookup, "silent.example", 443);
     uint64_t start = io.now_us();
-    struct dns_https_answer *found =
-        shim_ahead_https(&lookup, "silent.example", 443, SHIM_PATIENT, NULL);
+    struct dns_endpoints *found =
+        shim_prefetch_https(&lookup, "silent.example", 443, SHIM_PATIENT, NULL);
     cr_assert_not_null(found);
     cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
     cr_assert_lt(io.now_us() - start, SECOND);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 Test(ahead, what_nobody_takes_up_does_not_pile_up)
@@ -220,18 +220,18 @@ Test(ahead, what_nobody_takes_up_does_not_pile_up)
     unsigned before = descriptors();
     for (int i = 0; i < 100; i++) {
         (void)snprintf(name, sizeof name, "silent%d.example", i);
-        shim_ahead_begin(&lookup, name, 443);
-        cr_assert_leq(descriptors(), before + SHIM_AHEAD_MAX);
+        shim_prefetch_begin(&lookup, name, 443);
+        cr_assert_leq(descriptors(), before + SHIM_PREFETCH_MAX);
     }
-    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX);
+    cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
     /* The oldest have gone, the newest are there. */
-    shim_ahead_drop("silent0.example", 443);
-    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX);
-    shim_ahead_drop("silent99.example", 443);
-    cr_assert_eq(descriptors(), before + SHIM_AHEAD_MAX - 1);
+    shim_prefetch_drop("silent0.example", 443);
+    cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
+    shim_prefetch_drop("silent99.example", 443);
+    cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX - 1);
     /* Whose time is over goes when the next one begins. */
     usleep(SECOND / 2 + 100000);
-    shim_ahead_begin(&lookup, "a.example", 443);
+    shim_prefetch_begin(&lookup, "a.example", 443);
     cr_assert_leq(descriptors(), before + 1);
 }
 
@@ -241,15 +241,15 @@ Test(ahead, answers_that_have_come_keep_no_descriptor)
     unsigned before = descriptors();
     for (int i = 0; i < 5; i++) {
         (void)snprintf(name, sizeof name, "n%d.example", i);
-        shim_ahead_begin(&lookup, name, 443);
+        shim_prefetch_begin(&lookup, name, 443);
     }
     usleep(200000);
-    shim_ahead_begin(&lookup, "n0.example", 443);
+    shim_prefetch_begin(&lookup, "n0.example", 443);
     cr_assert_eq(descriptors(), before);
     responder_stop(&server);
     for (int i = 0; i < 5; i++) {
         (void)snprintf(name, sizeof name, "n%d.example", i);
-        expect_found(shim_ahead_https(&lookup, name, 443, SHIM_PATIENT, NULL));
+        expect_found(shim_prefetch_https(&lookup, name, 443, SHIM_PATIENT, NULL));
     }
 }
 
@@ -259,14 +259,14 @@ Test(ahead, what_is_no_name_of_the_dns_is_nothing)
     unsigned before = descriptors();
     memset(name, 'a', sizeof name - 1);
     name[sizeof name - 1] = '\0';
-    shim_ahead_begin(&lookup, name, 443);
-    shim_ahead_begin(&lookup, "192.0.2.1", 443);
-    shim_ahead_begin(&lookup, "localhost", 443);
+    shim_prefetch_begin(&lookup, name, 443);
+    shim_prefetch_begin(&lookup, "192.0.2.1", 443);
+    shim_prefetch_begin(&lookup, "localhost", 443);
     cr_assert_eq(descriptors(), before);
-    struct dns_https_answer *found =
-        shim_ahead_https(&lookup, "192.0.2.1", 443, SHIM_PATIENT, NULL);
+    struct dns_endpoints *found =
+        shim_prefetch_https(&lookup, "192.0.2.1", 443, SHIM_PATIENT, NULL);
     cr_assert_eq(found->reason, DNS_REASON_NO_QUERY);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 static void *hurry(void *argument)
@@ -275,13 +275,13 @@ static void *hurry(void *argument)
     char name[32];
     for (int i = 0; i < ROUNDS; i++) {
         (void)snprintf(name, sizeof name, "n%d.example", i);
-        shim_ahead_begin(&lookup, name, 443);
-        struct dns_https_answer *found = shim_ahead_https(&lookup, name, 443, SHIM_PATIENT, NULL);
+        shim_prefetch_begin(&lookup, name, 443);
+        struct dns_endpoints *found = shim_prefetch_https(&lookup, name, 443, SHIM_PATIENT, NULL);
         if (found == NULL || found->result != DNS_FOUND) {
-            dns_https_answer_free(found);
+            dns_endpoints_free(found);
             return &server;
         }
-        dns_https_answer_free(found);
+        dns_endpoints_free(found);
     }
     return NULL;
 }
@@ -298,30 +298,30 @@ Test(ahead, threads)
         pthread_join(threads[i], &failed);
         cr_assert_null(failed);
     }
-    shim_ahead_begin(&lookup, "n0.example", 443);
+    shim_prefetch_begin(&lookup, "n0.example", 443);
     usleep(100000);
-    shim_ahead_begin(&lookup, "n1.example", 443);
+    shim_prefetch_begin(&lookup, "n1.example", 443);
     cr_assert_leq(descriptors(), before + 1);
 }
 
 Test(ahead, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
 {
     unsigned before = descriptors();
-    shim_ahead_begin(&lookup, "silent.example", 443);
-    shim_ahead_begin(&lookup, "a.example", 443);
-    shim_ahead_before_fork();
+    shim_prefetch_begin(&lookup, "silent.example", 443);
+    shim_prefetch_begin(&lookup, "a.example", 443);
+    shim_prefetch_before_fork();
     pid_t child = fork();
     if (child == 0) {
-        shim_ahead_leave();
-        shim_ahead_after_fork();
-        struct dns_https_answer *found =
-            shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL);
+        shim_prefetch_leave();
+        shim_prefetch_after_fork();
+        struct dns_endpoints *found =
+            shim_prefetch_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL);
         bool good = descriptors() <= before && found != NULL && found->result == DNS_FOUND;
         _exit(good ? 0 : 1);
     }
-    shim_ahead_after_fork();
+    shim_prefetch_after_fork();
     int status = 1;
     waitpid(child, &status, 0);
     cr_assert_eq(status, 0);
-    expect_found(shim_ahead_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
+    expect_found(shim_prefetch_https(&lookup, "a.example", 443, SHIM_PATIENT, NULL));
 }

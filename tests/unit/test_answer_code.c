@@ -26,7 +26,7 @@ static void setup(void)
 TestSuite(answer_code, .init = setup);
 
 /* Owned octets of an answer that lives from 1000 to 1060; takes the answer. */
-static struct octets encode(struct dns_https_answer *answer)
+static struct octets encode(struct dns_endpoints *answer)
 {
     struct writer w;
     const struct dns_stored stored = {.stored_s = 1000, .expires_s = 1060, .answer = answer};
@@ -34,7 +34,7 @@ static struct octets encode(struct dns_https_answer *answer)
     cr_assert_eq(dns_stored_encode(&w, &key, &stored), ECH_OK);
     struct octets octets = octets_copy(wr_view(&w));
     wr_free(&w);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     return octets;
 }
 
@@ -50,22 +50,22 @@ static enum ech_status parse_status(struct bytes octets)
     struct dns_stored stored;
     enum ech_status status = dns_stored_parse(octets, &key, &stored);
     cr_assert(status == ECH_OK || stored.answer == NULL);
-    dns_https_answer_free(stored.answer);
+    dns_endpoints_free(stored.answer);
     return status;
 }
 
-static void check_round_trip(struct dns_https_answer *answer)
+static void check_round_trip(struct dns_endpoints *answer)
 {
     struct dns_stored stored;
-    struct octets octets = encode(dns_https_answer_hold(answer));
+    struct octets octets = encode(dns_endpoints_hold(answer));
     cr_assert_eq(dns_stored_parse(octets_view(&octets), &key, &stored), ECH_OK);
     cr_assert_eq(stored.stored_s, 1000);
     cr_assert_eq(stored.expires_s, 1060);
     cr_assert_eq(stored.answer->ttl, 60);
     assert_same_answer(stored.answer, answer);
-    dns_https_answer_free(stored.answer);
+    dns_endpoints_free(stored.answer);
     octets_free(&octets);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(answer_code, round_trip)
@@ -163,7 +163,7 @@ Test(answer_code, times_in_the_wrong_order)
 }
 
 /* A good file, with another octet `to` in one place, and a digest that is right. */
-static void check_bad(struct dns_https_answer *answer, size_t at, uint8_t to, const char *what)
+static void check_bad(struct dns_endpoints *answer, size_t at, uint8_t to, const char *what)
 {
     struct octets octets = encode(answer);
     cr_assert_lt(at, octets.len);
@@ -196,7 +196,7 @@ Test(answer_code, endpoints_that_no_record_has)
 {
     static const uint8_t five[5] = {0};
     for (unsigned i = 0; i < 5; i++) {
-        struct dns_https_answer *answer = answer_with_endpoints();
+        struct dns_endpoints *answer = answer_with_endpoints();
         struct dns_endpoint *endpoint = &answer->endpoints[0];
         switch (i) {
         case 0:
@@ -249,7 +249,7 @@ Test(answer_code, too_large_to_be_stored)
 {
     static uint8_t much[DNS_STORED_MAX];
     struct writer w;
-    struct dns_https_answer *answer = answer_with_endpoints();
+    struct dns_endpoints *answer = answer_with_endpoints();
     const struct dns_stored stored = {.stored_s = 1000, .expires_s = 1060, .answer = answer};
     answer->endpoints[0].ipv4hint = bytes_of(much, sizeof much);
     wr_init(&w, 0);
@@ -258,6 +258,6 @@ Test(answer_code, too_large_to_be_stored)
     struct octets longer = octets_new(DNS_STORED_MAX + 1);
     cr_assert_eq(parse_status(octets_view(&longer)), ECH_ERR_DECODE);
     octets_free(&longer);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     wr_free(&w);
 }

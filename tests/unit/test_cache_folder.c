@@ -22,15 +22,15 @@ TestSuite(cache_folder, .init = rig_setup, .fini = rig_teardown);
 Test(cache_folder, what_is_put_is_there)
 {
     struct stat status;
-    struct dns_https_answer *expected = answer_with_endpoints();
+    struct dns_endpoints *expected = answer_with_endpoints();
     cr_assert_not(rig_has());
-    rig_put(dns_https_answer_hold(expected));
+    rig_put(dns_endpoints_hold(expected));
     rig_time += 10;
-    struct dns_https_answer *answer = rig_get();
+    struct dns_endpoints *answer = rig_get();
     assert_same_answer(answer, expected);
     cr_assert_eq(answer->ttl, 50, "what is left: %u", answer->ttl);
-    dns_https_answer_free(answer);
-    dns_https_answer_free(expected);
+    dns_endpoints_free(answer);
+    dns_endpoints_free(expected);
     cr_assert_eq(stat(rig_path, &status), 0);
     cr_assert_eq(status.st_mode & 07777, 0700);
     cr_assert_eq(stat(rig_entry(), &status), 0);
@@ -42,14 +42,14 @@ Test(cache_folder, what_is_put_is_there)
 
 Test(cache_folder, that_there_is_nothing_is_kept_too)
 {
-    struct dns_https_answer *answer = dns_answer_new(DNS_NONE, DNS_REASON_NODATA);
+    struct dns_endpoints *answer = dns_answer_new(DNS_NONE, DNS_REASON_NODATA);
     answer->ttl = 100000;
     rig_put(answer);
     answer = rig_get();
     cr_assert_eq(answer->result, DNS_NONE);
     cr_assert_eq(answer->reason, DNS_REASON_NODATA);
     cr_assert_eq(answer->ttl, DNS_CACHE_NEGATIVE_TTL_MAX);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     rig_time += DNS_CACHE_NEGATIVE_TTL_MAX;
     cr_assert_not(rig_has());
 }
@@ -110,9 +110,9 @@ Test(cache_folder, a_new_answer_takes_the_place_of_the_old)
 {
     rig_put(answer_with_endpoints());
     rig_put(dns_answer_new(DNS_NONE, DNS_REASON_NXDOMAIN));
-    struct dns_https_answer *answer = rig_get();
+    struct dns_endpoints *answer = rig_get();
     cr_assert_eq(answer->reason, DNS_REASON_NXDOMAIN);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     cr_assert_eq(rig_count(""), 2, "the entry, and when the folder was swept");
 }
 
@@ -122,13 +122,13 @@ Test(cache_folder, never_more_files_than_there_are_places, .timeout = 120)
 {
     unsigned live = 0;
     for (unsigned i = 0; i < 6000; i++) {
-        struct dns_https_answer *answer = dns_answer_new(DNS_NONE, DNS_REASON_NODATA);
+        struct dns_endpoints *answer = dns_answer_new(DNS_NONE, DNS_REASON_NODATA);
         char name[32];
         (void)snprintf(name, sizeof name, "n%u.example", i);
         rig_question.qname = name_of(name);
         answer->ttl = 60 + i % 100;
         dns_cache_folder_put(&rig_folder, &rig_key, answer);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     cr_assert_leq(rig_count(""), DNS_FOLDER_SETS * DNS_FOLDER_WAYS + 1);
     for (unsigned i = 0; i < 6000; i++) {
@@ -212,13 +212,13 @@ Test(cache_folder, no_descriptor_to_be_had)
         int last = dup(0);
         const struct rlimit none = {.rlim_cur = (rlim_t)last + 1, .rlim_max = (rlim_t)last + 1};
         (void)setrlimit(RLIMIT_NOFILE, &none);
-        struct dns_https_answer *answer = answer_with_endpoints();
+        struct dns_endpoints *answer = answer_with_endpoints();
         bool failed = dns_cache_folder_get(&rig_folder, &rig_key) == NULL; /* not even the folder */
         dns_cache_folder_put(&rig_folder, &rig_key, answer);
         (void)close(last);
         failed = failed && dns_cache_folder_get(&rig_folder, &rig_key) == NULL; /* no file in it */
         dns_cache_folder_put(&rig_folder, &rig_key, answer);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
         _exit(failed ? 0 : 1);
     }
     int status = -1;
@@ -254,14 +254,14 @@ static void work(unsigned seed)
         (void)snprintf(name, sizeof name, "n%u.example", (i * 7 + seed) % 20);
         mine = (struct dns_question){name_of(name), DNS_TYPE_HTTPS};
         mine_key.question = &mine;
-        struct dns_https_answer *expected = answer_with_endpoints();
+        struct dns_endpoints *expected = answer_with_endpoints();
         dns_cache_folder_put(&rig_folder, &mine_key, expected);
-        struct dns_https_answer *answer = dns_cache_folder_get(&rig_folder, &mine_key);
+        struct dns_endpoints *answer = dns_cache_folder_get(&rig_folder, &mine_key);
         if (answer != NULL) {
             assert_same_answer(answer, expected);
         }
-        dns_https_answer_free(answer);
-        dns_https_answer_free(expected);
+        dns_endpoints_free(answer);
+        dns_endpoints_free(expected);
     }
 }
 
@@ -318,15 +318,15 @@ Test(cache_folder, a_writer_that_is_killed, .timeout = 60)
         (void)waitpid(child, NULL, 0);
         for (unsigned j = 0; j < 20; j++) {
             char name[32];
-            struct dns_https_answer *expected = answer_with_endpoints();
+            struct dns_endpoints *expected = answer_with_endpoints();
             (void)snprintf(name, sizeof name, "n%u.example", j);
             rig_question.qname = name_of(name);
-            struct dns_https_answer *answer = rig_get();
+            struct dns_endpoints *answer = rig_get();
             if (answer != NULL) {
                 assert_same_answer(answer, expected);
             }
-            dns_https_answer_free(answer);
-            dns_https_answer_free(expected);
+            dns_endpoints_free(answer);
+            dns_endpoints_free(expected);
         }
     }
     cr_assert_neq(rig_entry()[0], '\0');
@@ -352,7 +352,7 @@ Test(cache_folder, one_process_after_another)
 {
     struct dns_cache first;
     struct dns_cache second;
-    struct dns_https_answer *expected = answer_with_endpoints();
+    struct dns_endpoints *expected = answer_with_endpoints();
     dns_cache_init(&first, 1);
     dns_cache_init(&second, 2);
     first.folder = second.folder = &rig_folder;
@@ -360,18 +360,18 @@ Test(cache_folder, one_process_after_another)
     dns_cache_put(&first, "r", &rig_question, expected, 0);
     dns_cache_free(&first);
     rig_time += 20;
-    struct dns_https_answer *answer = dns_cache_get(&second, "r", &rig_question, 77 * SECOND);
+    struct dns_endpoints *answer = dns_cache_get(&second, "r", &rig_question, 77 * SECOND);
     assert_same_answer(answer, expected);
     cr_assert_eq(answer->ttl, 40);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     /* From here on it is in memory, for what is left of its time. */
     cr_assert_eq(second.count, 1);
     cr_assert_eq(unlink(rig_entry()), 0);
     answer = dns_cache_get(&second, "r", &rig_question, 117 * SECOND - 1);
     cr_assert_not_null(answer);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     cr_assert_null(dns_cache_get(&second, "r", &rig_question, 117 * SECOND));
-    dns_https_answer_free(expected);
+    dns_endpoints_free(expected);
     dns_cache_free(&second);
 }
 
@@ -379,16 +379,16 @@ Test(cache_folder, one_process_after_another)
 Test(cache_folder, the_last_seconds_are_not_made_longer)
 {
     struct dns_cache cache;
-    struct dns_https_answer *answer = answer_with_endpoints();
+    struct dns_endpoints *answer = answer_with_endpoints();
     dns_cache_init(&cache, 1);
     cache.folder = &rig_folder;
     dns_cache_put(&cache, "r", &rig_question, answer, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     dns_cache_flush(&cache);
     rig_time += 57;
     answer = dns_cache_get(&cache, "r", &rig_question, 57 * SECOND);
     cr_assert_not_null(answer);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     rig_time += 3;
     cr_assert_null(dns_cache_get(&cache, "r", &rig_question, 60 * SECOND));
     dns_cache_free(&cache);
@@ -397,27 +397,27 @@ Test(cache_folder, the_last_seconds_are_not_made_longer)
 Test(cache_folder, svcb_53_nothing_is_shared_in_an_unknown_network)
 {
     struct dns_cache cache;
-    struct dns_https_answer *answer = answer_with_endpoints();
+    struct dns_endpoints *answer = answer_with_endpoints();
     dns_cache_init(&cache, 1);
     cache.folder = &rig_folder;
     cache.network = no_network;
     dns_cache_put(&cache, "r", &rig_question, answer, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     cr_assert_eq(access(rig_path, F_OK), -1);
     answer = dns_cache_get(&cache, "r", &rig_question, 0);
     cr_assert_not_null(answer, "the process itself goes on with it");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     dns_cache_free(&cache);
 }
 
 Test(cache_folder, failures_are_not_kept)
 {
     struct dns_cache cache;
-    struct dns_https_answer *answer = dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
+    struct dns_endpoints *answer = dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
     dns_cache_init(&cache, 1);
     cache.folder = &rig_folder;
     dns_cache_put(&cache, "r", &rig_question, answer, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     cr_assert_eq(access(rig_path, F_OK), -1);
     dns_cache_free(&cache);
 }

@@ -31,18 +31,18 @@ static void put(const char *id, const char *qname, enum dns_result result, uint3
                 uint64_t now)
 {
     struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
-    struct dns_https_answer *answer = dns_answer_new(result, DNS_REASON_OK);
+    struct dns_endpoints *answer = dns_answer_new(result, DNS_REASON_OK);
     answer->ttl = ttl;
     dns_cache_put(&cache, id, &question, answer, now);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static bool has(const char *id, const char *qname, uint64_t now)
 {
     struct dns_question question = {name_of(qname), DNS_TYPE_HTTPS};
-    struct dns_https_answer *answer = dns_cache_get(&cache, id, &question, now);
+    struct dns_endpoints *answer = dns_cache_get(&cache, id, &question, now);
     bool found = answer != NULL;
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     return found;
 }
 
@@ -119,11 +119,11 @@ Test(dns_cache, a_new_answer_takes_the_place_of_the_old)
     put("r", "a.example", DNS_FOUND, 60, 0);
     put("r", "a.example", DNS_NONE, 60, 0);
     struct dns_question question = {name_of("a.example"), DNS_TYPE_HTTPS};
-    struct dns_https_answer *answer = dns_cache_get(&cache, "r", &question, 0);
+    struct dns_endpoints *answer = dns_cache_get(&cache, "r", &question, 0);
     cr_assert_eq(answer->result, DNS_NONE);
     dns_cache_flush(&cache);
     cr_assert_eq(answer->result, DNS_NONE, "a reference outlives the entry");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     cr_assert_eq(cache.count, 0);
 }
 
@@ -155,10 +155,10 @@ Test(dns_cache, room_for_usual_answers)
         (void)snprintf(text, sizeof text, "number-%u.of.many.names.example", i);
         struct dns_question question = {name_of(text), DNS_TYPE_HTTPS};
         const struct dns_answer_origin origin = {.owner = &question.qname, .port = 443};
-        struct dns_https_answer *answer = dns_answer_from_records(&record, 1, &origin);
+        struct dns_endpoints *answer = dns_answer_from_records(&record, 1, &origin);
         answer->ttl = 60;
         dns_cache_put(&cache, "udp://[2001:db8::1]:53,udp://192.0.2.1:53", &question, answer, 0);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     cr_assert_eq(cache.count, DNS_CACHE_ENTRIES);
 }
@@ -232,11 +232,11 @@ Test(dns_cache, bounded_in_octets)
         char text[32];
         (void)snprintf(text, sizeof text, "n%u.example", i);
         struct dns_question question = {name_of(text), DNS_TYPE_HTTPS};
-        struct dns_https_answer *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
+        struct dns_endpoints *answer = dns_answer_new(DNS_FOUND, DNS_REASON_OK);
         answer->size = 65536;
         answer->ttl = 60;
         dns_cache_put(&cache, "r", &question, answer, 0);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     cr_assert_leq(cache.octets, cache.entries_max * DNS_CACHE_OCTETS_EACH);
     cr_assert_lt(cache.count, 128);

@@ -15,8 +15,8 @@ static const struct shim_policy_facts usual = {
     .grease = true,
 };
 
-static const enum shim_search fruitless[] = {SHIM_SEARCH_NO_RECORD, SHIM_SEARCH_ELSEWHERE,
-                                             SHIM_SEARCH_UNUSABLE, SHIM_SEARCH_FAILED};
+static const enum shim_config_search_result fruitless[] = {
+    SHIM_SEARCH_NO_RECORD, SHIM_SEARCH_UNREDIRECTABLE, SHIM_SEARCH_UNUSABLE, SHIM_SEARCH_FAILED};
 
 static void decides(const struct shim_policy_facts *facts, enum shim_action action)
 {

@@ -32,12 +32,12 @@ static size_t read_octets(void *context, uint64_t offset, void *out, size_t leng
     return count;
 }
 
-static struct shim_image parse(const void *data, size_t length)
+static struct shim_executable parse(const void *data, size_t length)
 {
     struct octets octets = {data, length};
-    struct shim_image image;
+    struct shim_executable image;
     memset(&image, 0xa5, sizeof image);
-    shim_image_parse(&image, read_octets, &octets);
+    shim_executable_parse(&image, read_octets, &octets);
     return image;
 }
 
@@ -106,8 +106,8 @@ static bool take(void *context, const char *name)
 Test(image, made_by_hand)
 {
     union made file = make_64();
-    struct shim_image image = parse(file.octets, sizeof file.octets);
-    cr_assert_eq(image.kind, SHIM_IMAGE_DYNAMIC);
+    struct shim_executable image = parse(file.octets, sizeof file.octets);
+    cr_assert_eq(image.kind, SHIM_EXECUTABLE_DYNAMIC);
     cr_assert_str_eq(image.interpreter, "/lib/ld");
     cr_assert_eq(image.machine, EM_X86_64);
     struct names names = {.most = 9};
@@ -125,12 +125,12 @@ Test(image, truncated_at_each_octet)
     for (size_t length = 0; length < sizeof file.octets; length++) {
         uint8_t *part = malloc(length + 1);
         memcpy(part, file.octets, length);
-        struct shim_image image = parse(part, length);
+        struct shim_executable image = parse(part, length);
         bool loader = length >= LOADER + sizeof "/lib/ld";
         cr_assert_eq(image.kind,
-                     length < SELFMAG ? SHIM_IMAGE_OTHER
-                     : loader         ? SHIM_IMAGE_DYNAMIC
-                                      : SHIM_IMAGE_BROKEN,
+                     length < SELFMAG ? SHIM_EXECUTABLE_OTHER
+                     : loader         ? SHIM_EXECUTABLE_DYNAMIC
+                                      : SHIM_EXECUTABLE_BROKEN,
                      "%zu octets", length);
         cr_assert_eq(image.interpreter[0] != '\0', loader);
         struct names names = {.most = 9};
@@ -148,7 +148,7 @@ Test(image, each_octet_changed)
         for (size_t i = 0; i < sizeof values; i++) {
             union made file = make_64();
             file.octets[at] = values[i];
-            struct shim_image image = parse(file.octets, sizeof file.octets);
+            struct shim_executable image = parse(file.octets, sizeof file.octets);
             cr_assert_leq(strnlen(image.interpreter, sizeof image.interpreter),
                           sizeof image.interpreter - 1);
             struct names names = {.most = 9};
@@ -171,8 +171,8 @@ Test(image, both_classes_and_orders)
     uint8_t file[sizeof small + sizeof segment];
     memcpy(file, &small, sizeof small);
     memcpy(file + sizeof small, &segment, sizeof segment);
-    struct shim_image image = parse(file, sizeof file);
-    cr_assert_eq(image.kind, SHIM_IMAGE_STATIC);
+    struct shim_executable image = parse(file, sizeof file);
+    cr_assert_eq(image.kind, SHIM_EXECUTABLE_STATIC);
     cr_assert_eq(image.machine, EM_PPC);
     cr_assert_eq(image.elf_class, ELFCLASS32);
 }
@@ -181,13 +181,13 @@ Test(image, loaders_that_are_no_names)
 {
     union made file = make_64();
     file.parts.loader[7] = 'x'; /* no NUL */
-    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_EXECUTABLE_BROKEN);
     file = make_64();
     file.parts.loader[0] = '\0';
-    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_EXECUTABLE_BROKEN);
     file = make_64();
     file.parts.header.e_phoff = UINT64_MAX - 8;
-    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_IMAGE_BROKEN);
+    cr_assert_eq(parse(file.octets, sizeof file.octets).kind, SHIM_EXECUTABLE_BROKEN);
     struct names names = {.most = 9};
     cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
 }
@@ -208,9 +208,9 @@ Test(image, names_out_of_their_table)
 
 static void expect_script(const char *line, const char *interpreter, const char *argument)
 {
-    struct shim_image image = parse(line, strlen(line));
-    cr_assert_eq(image.kind, *interpreter != '\0' ? SHIM_IMAGE_SCRIPT : SHIM_IMAGE_OTHER, "%s",
-                 line);
+    struct shim_executable image = parse(line, strlen(line));
+    cr_assert_eq(image.kind, *interpreter != '\0' ? SHIM_EXECUTABLE_SCRIPT : SHIM_EXECUTABLE_OTHER,
+                 "%s", line);
     cr_assert_str_eq(image.interpreter, interpreter);
     cr_assert_str_eq(image.argument, argument);
 }
@@ -229,27 +229,31 @@ Test(image, scripts)
     char longest[600];
     memset(longest, 'x', sizeof longest);
     memcpy(longest, "#!/", 3);
-    struct shim_image image = parse(longest, sizeof longest);
-    cr_assert_eq(image.kind, SHIM_IMAGE_SCRIPT);
-    cr_assert_eq(strlen(image.interpreter), (size_t)SHIM_IMAGE_LINE - 3);
+    struct shim_executable image = parse(longest, sizeof longest);
+    cr_assert_eq(image.kind, SHIM_EXECUTABLE_SCRIPT);
+    cr_assert_eq(strlen(image.interpreter), (size_t)SHIM_EXECUTABLE_LINE - 3);
 }
 
 /* ---- files of this machine ---- */
 
 Test(image, this_program)
 {
-    struct shim_image own;
-    struct shim_image image;
-    shim_image_own(&own);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self/exe", 0, NULL, &image), SHIM_REACH_YES);
+    struct shim_executable own;
+    struct shim_executable image;
+    shim_executable_own(&own);
+    cr_assert_eq(shim_preloadable_at(AT_FDCWD, "/proc/self/exe", 0, NULL, &image),
+                 SHIM_PRELOADABLE_YES);
     cr_assert_eq(image.machine, own.machine);
     cr_assert_eq(image.elf_class, own.elf_class);
     int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
-    cr_assert_eq(shim_reach_at(fd, "", AT_EMPTY_PATH, NULL, &image), SHIM_REACH_YES);
+    cr_assert_eq(shim_preloadable_at(fd, "", AT_EMPTY_PATH, NULL, &image), SHIM_PRELOADABLE_YES);
     close(fd);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/no/such/file", 0, NULL, &image), SHIM_REACH_MISSING);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/proc/self", 0, NULL, &image), SHIM_REACH_MISSING);
-    cr_assert_eq(shim_reach_at(AT_FDCWD, "/etc/passwd", 0, NULL, &image), SHIM_REACH_FORMAT);
+    cr_assert_eq(shim_preloadable_at(AT_FDCWD, "/no/such/file", 0, NULL, &image),
+                 SHIM_PRELOADABLE_MISSING);
+    cr_assert_eq(shim_preloadable_at(AT_FDCWD, "/proc/self", 0, NULL, &image),
+                 SHIM_PRELOADABLE_MISSING);
+    cr_assert_eq(shim_preloadable_at(AT_FDCWD, "/etc/passwd", 0, NULL, &image),
+                 SHIM_PRELOADABLE_FORMAT);
 }
 
 /* ---- the dynamic loader, and programs of Go ---- */
@@ -268,8 +272,8 @@ struct told {
 
 static struct told make_told(const char *soname, const char *owner)
 {
-    struct shim_image own;
-    shim_image_own(&own);
+    struct shim_executable own;
+    shim_executable_own(&own);
     struct told file = {
         .header = {.e_ident = {0x7f, 'E', 'L', 'F', ELFCLASS64, own.elf_data, EV_CURRENT},
                    .e_type = ET_DYN,
@@ -295,7 +299,7 @@ static struct told make_told(const char *soname, const char *owner)
     return file;
 }
 
-static struct shim_image parse_told(const char *soname, const char *owner)
+static struct shim_executable parse_told(const char *soname, const char *owner)
 {
     struct told file = make_told(soname, owner);
     return parse(&file, sizeof file);
@@ -303,11 +307,11 @@ static struct shim_image parse_told(const char *soname, const char *owner)
 
 Test(image, the_loader_is_known_by_its_soname)
 {
-    cr_assert_eq(parse_told("ld-linux-x86-64.so.2", "GNU").kind, SHIM_IMAGE_LOADER);
-    cr_assert_eq(parse_told("ld-linux.so.2", "GNU").kind, SHIM_IMAGE_LOADER);
-    cr_assert_eq(parse_told("libc.so", "GNU").kind, SHIM_IMAGE_STATIC);
-    cr_assert_eq(parse_told("", "GNU").kind, SHIM_IMAGE_STATIC);
-    cr_assert_eq(parse_told("libld-linux.so", "GNU").kind, SHIM_IMAGE_STATIC);
+    cr_assert_eq(parse_told("ld-linux-x86-64.so.2", "GNU").kind, SHIM_EXECUTABLE_LOADER);
+    cr_assert_eq(parse_told("ld-linux.so.2", "GNU").kind, SHIM_EXECUTABLE_LOADER);
+    cr_assert_eq(parse_told("libc.so", "GNU").kind, SHIM_EXECUTABLE_STATIC);
+    cr_assert_eq(parse_told("", "GNU").kind, SHIM_EXECUTABLE_STATIC);
+    cr_assert_eq(parse_told("libld-linux.so", "GNU").kind, SHIM_EXECUTABLE_STATIC);
 }
 
 Test(image, go_is_known_by_its_note)
@@ -351,25 +355,25 @@ Test(image, the_program_among_the_arguments_of_a_loader)
         {{NULL}, NULL},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        const char *program = shim_reach_loader_program(cases[i].arguments);
+        const char *program = shim_preloadable_loader_program(cases[i].arguments);
         if (cases[i].program == NULL) {
             cr_assert_null(program, "%zu: %s", i, program);
         } else {
             cr_assert_str_eq(program, cases[i].program);
         }
     }
-    cr_assert_null(shim_reach_loader_program(NULL));
+    cr_assert_null(shim_preloadable_loader_program(NULL));
 }
 
 /* What a made file would be to an exec. */
-static enum shim_reach reach_of(const void *octets, size_t length)
+static enum shim_preloadable reach_of(const void *octets, size_t length)
 {
     char name[] = "/tmp/echshim-test.XXXXXX";
-    struct shim_image image;
+    struct shim_executable image;
     int fd = mkstemp(name);
     cr_assert_eq(write(fd, octets, length), (ssize_t)length);
     close(fd);
-    enum shim_reach reach = shim_reach_at(AT_FDCWD, name, 0, NULL, &image);
+    enum shim_preloadable reach = shim_preloadable_at(AT_FDCWD, name, 0, NULL, &image);
     unlink(name);
     return reach;
 }
@@ -377,29 +381,29 @@ static enum shim_reach reach_of(const void *octets, size_t length)
 Test(image, what_a_preload_does_not_reach)
 {
     union made file = make_64();
-    struct shim_image own;
-    shim_image_own(&own);
+    struct shim_executable own;
+    shim_executable_own(&own);
     file.parts.header.e_machine = own.machine;
     cr_assert_eq(reach_of(file.octets, sizeof file.octets),
-                 own.elf_class == ELFCLASS64 ? SHIM_REACH_YES : SHIM_REACH_MACHINE);
+                 own.elf_class == ELFCLASS64 ? SHIM_PRELOADABLE_YES : SHIM_PRELOADABLE_MACHINE);
     file.parts.header.e_machine = (uint16_t)(own.machine + 1);
-    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_MACHINE);
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_PRELOADABLE_MACHINE);
     file.parts.header.e_machine = own.machine;
     file.parts.segments[1].p_filesz = sizeof "/lib/ld-musl-x86_64.so.1";
     strcpy(file.parts.loader, "/lib/ld-musl-x86_64.so.1");
-    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_LIBC);
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_PRELOADABLE_LIBC);
     file.parts.segments[1].p_type = PT_NULL;
-    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_REACH_STATIC);
-    cr_assert_eq(reach_of(file.octets, 60), SHIM_REACH_BROKEN);
+    cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_PRELOADABLE_STATIC);
+    cr_assert_eq(reach_of(file.octets, 60), SHIM_PRELOADABLE_BROKEN);
 }
 
 Test(image, every_obstacle_has_a_sentence)
 {
-    for (int reach = SHIM_REACH_STATIC; reach <= SHIM_REACH_UNREADABLE; reach++) {
-        cr_assert_not_null(shim_reach_text((enum shim_reach)reach));
+    for (int reach = SHIM_PRELOADABLE_STATIC; reach <= SHIM_PRELOADABLE_UNREADABLE; reach++) {
+        cr_assert_not_null(shim_preloadable_text((enum shim_preloadable)reach));
     }
-    cr_assert_null(shim_reach_text(SHIM_REACH_YES));
-    cr_assert_null(shim_reach_text(SHIM_REACH_FORMAT));
+    cr_assert_null(shim_preloadable_text(SHIM_PRELOADABLE_YES));
+    cr_assert_null(shim_preloadable_text(SHIM_PRELOADABLE_FORMAT));
 }
 
 Test(image, preload_lists)
@@ -421,10 +425,10 @@ Test(image, preload_lists)
         {{"LD_PRELOAD=b.so", "LD_PRELOAD=:libechshim.so:", NULL}, true},
     };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        cr_assert_eq(shim_reach_preloads(cases[i].environment, "libechshim.so"), cases[i].loads,
-                     "case %zu", i);
+        cr_assert_eq(shim_preloadable_preloads(cases[i].environment, "libechshim.so"),
+                     cases[i].loads, "case %zu", i);
     }
-    cr_assert_not(shim_reach_preloads(NULL, "libechshim.so"));
+    cr_assert_not(shim_preloadable_preloads(NULL, "libechshim.so"));
 }
 
 Test(image, names_of_tls_libraries)

@@ -11,79 +11,81 @@
 
 enum { SECOND = 1000000 };
 
-static const struct shim_kept_source usual = {.host = "secret.example.org",
-                                              .port = 443,
-                                              .endpoint = "pool.example.org:443",
-                                              .ech_config_list = {(const uint8_t *)"list", 4}};
+static const struct shim_rejection_source usual = {.host = "secret.example.org",
+                                                   .port = 443,
+                                                   .endpoint = "pool.example.org:443",
+                                                   .ech_config_list = {(const uint8_t *)"list", 4}};
 
-static enum shim_kept_kind kind_at(const struct shim_kept_source *source, uint64_t now_us)
+static enum shim_cached_rejection kind_at(const struct shim_rejection_source *source,
+                                          uint64_t now_us)
 {
     uint8_t *list = NULL;
     size_t length = 0;
-    enum shim_kept_kind kind = shim_kept_get(source, now_us, &list, &length);
-    cr_assert_eq(list != NULL, kind == SHIM_KEPT_RETRY_CONFIGS);
+    enum shim_cached_rejection kind = shim_rejection_cache_get(source, now_us, &list, &length);
+    cr_assert_eq(list != NULL, kind == SHIM_CACHED_RETRY_CONFIGS);
     free(list);
     return kind;
 }
 
-static void says(const struct shim_kept_source *source, uint64_t now_us, const char *expected)
+static void says(const struct shim_rejection_source *source, uint64_t now_us, const char *expected)
 {
     uint8_t *list = NULL;
     size_t length = 0;
-    cr_assert_eq(shim_kept_get(source, now_us, &list, &length), SHIM_KEPT_RETRY_CONFIGS);
+    cr_assert_eq(shim_rejection_cache_get(source, now_us, &list, &length),
+                 SHIM_CACHED_RETRY_CONFIGS);
     cr_assert(length == strlen(expected) && memcmp(list, expected, length) == 0);
     free(list);
 }
 
 Test(kept, ech_92_ech_93_bound_to_the_source)
 {
-    struct shim_kept_source other = usual;
-    shim_kept_put(&usual, LIST("configs"), 0, SECOND);
+    struct shim_rejection_source other = usual;
+    shim_rejection_cache_put(&usual, LIST("configs"), 0, SECOND);
     says(&usual, 1, "configs");
     other.host = "SECRET.example.ORG";
     says(&other, 1, "configs");
     other.host = "other.example.org";
-    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another name");
+    cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another name");
     other = usual;
     other.port = 8443;
-    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another port");
+    cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another port");
     other = usual;
     other.endpoint = "pool.example.org:8443";
-    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another endpoint with the same list");
+    cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another endpoint with the same list");
     other = usual;
     other.ech_config_list = LIST("lisu");
-    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another record of the same name");
+    cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another record of the same name");
     other.ech_config_list = LIST("list2");
-    cr_assert_eq(kind_at(&other, 1), SHIM_KEPT_NOTHING, "another record of the same name");
+    cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another record of the same name");
 }
 
 Test(kept, ech_93_two_records_of_one_name_do_not_mix)
 {
-    struct shim_kept_source second = usual;
+    struct shim_rejection_source second = usual;
     second.ech_config_list = LIST("second list");
-    shim_kept_put(&usual, LIST("first"), 0, SECOND);
-    shim_kept_put(&second, LIST(""), 0, SECOND);
+    shim_rejection_cache_put(&usual, LIST("first"), 0, SECOND);
+    shim_rejection_cache_put(&second, LIST(""), 0, SECOND);
     says(&usual, 1, "first");
-    cr_assert_eq(kind_at(&second, 1), SHIM_KEPT_DISABLED);
+    cr_assert_eq(kind_at(&second, 1), SHIM_CACHED_DISABLED);
 }
 
 Test(kept, ech_94_ends_with_its_time)
 {
-    shim_kept_put(&usual, LIST("configs"), 5, SECOND);
+    shim_rejection_cache_put(&usual, LIST("configs"), 5, SECOND);
     says(&usual, SECOND + 4, "configs");
-    cr_assert_eq(kind_at(&usual, SECOND + 5), SHIM_KEPT_NOTHING);
+    cr_assert_eq(kind_at(&usual, SECOND + 5), SHIM_CACHED_NOTHING);
     /* And does not come back with an earlier clock. */
-    cr_assert_eq(kind_at(&usual, 6), SHIM_KEPT_NOTHING);
-    shim_kept_put(&usual, LIST("configs"), 5, 0);
-    cr_assert_eq(kind_at(&usual, 5), SHIM_KEPT_NOTHING);
+    cr_assert_eq(kind_at(&usual, 6), SHIM_CACHED_NOTHING);
+    shim_rejection_cache_put(&usual, LIST("configs"), 5, 0);
+    cr_assert_eq(kind_at(&usual, 5), SHIM_CACHED_NOTHING);
 }
 
 Test(kept, the_last_word_counts)
 {
-    shim_kept_put(&usual, LIST("configs"), 0, SECOND);
-    shim_kept_put(&usual, LIST(""), 1, SECOND);
-    cr_assert_eq(kind_at(&usual, 2), SHIM_KEPT_DISABLED);
-    shim_kept_put(&usual, LIST("newer"), 2, SECOND);
+    shim_rejection_cache_put(&usual, LIST("configs"), 0, SECOND);
+    shim_rejection_cache_put(&usual, LIST(""), 1, SECOND);
+    cr_assert_eq(kind_at(&usual, 2), SHIM_CACHED_DISABLED);
+    shim_rejection_cache_put(&usual, LIST("newer"), 2, SECOND);
     says(&usual, 3, "newer");
 }
 
@@ -91,15 +93,15 @@ Test(kept, nothing_makes_room_before_its_time)
 {
     enum { HOSTS = 5000 };
     char host[32];
-    struct shim_kept_source source = usual;
+    struct shim_rejection_source source = usual;
     source.host = host;
     for (unsigned i = 0; i < HOSTS; i++) {
         snprintf(host, sizeof host, "host%u.example", i);
-        shim_kept_put(&source, LIST("configs"), i, SECOND);
+        shim_rejection_cache_put(&source, LIST("configs"), i, SECOND);
     }
     for (unsigned i = 0; i < HOSTS; i++) {
         snprintf(host, sizeof host, "HOST%u.example.", i);
-        cr_assert_eq(kind_at(&source, 100), SHIM_KEPT_RETRY_CONFIGS, "%s", host);
-        cr_assert_eq(kind_at(&source, i + SECOND), SHIM_KEPT_NOTHING, "%s", host);
+        cr_assert_eq(kind_at(&source, 100), SHIM_CACHED_RETRY_CONFIGS, "%s", host);
+        cr_assert_eq(kind_at(&source, i + SECOND), SHIM_CACHED_NOTHING, "%s", host);
     }
 }

@@ -199,10 +199,10 @@ static void setup(void)
 
 TestSuite(lookup, .init = setup);
 
-static struct dns_https_answer *look_up(const char *host)
+static struct dns_endpoints *look_up(const char *host)
 {
     errno = 4711;
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, host, 443, &report);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, host, 443, &report);
     cr_assert_not_null(answer);
     cr_assert_eq(errno, 4711);
     cr_assert_leq(report.lookup_us, lookup.timeout_us + 150000);
@@ -211,20 +211,20 @@ static struct dns_https_answer *look_up(const char *host)
 
 static void expect(const char *host, enum dns_result result, enum dns_reason reason)
 {
-    struct dns_https_answer *answer = look_up(host);
+    struct dns_endpoints *answer = look_up(host);
     cr_assert_eq(answer->result, result, "%s: %s", host, dns_reason_name(answer->reason));
     cr_assert_eq(answer->reason, reason, "%s: %s", host, dns_reason_name(answer->reason));
     cr_assert(result == DNS_FOUND || answer->count == 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void expect_target(const char *host, const char *target)
 {
-    struct dns_https_answer *answer = look_up(host);
+    struct dns_endpoints *answer = look_up(host);
     cr_assert_eq(answer->result, DNS_FOUND, "%s: %s", host, dns_reason_name(answer->reason));
     cr_assert_str_eq(answer->endpoints[0].target, target);
     assert_hex(answer->endpoints[0].ech_config_list, "00060aaa0002bbcc", "ech");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(lookup, over_udp_and_tcp)
@@ -306,10 +306,10 @@ Test(lookup, svcb_5_a_malformed_record_rejects_the_rrset)
 
 Test(lookup, svcb_29_nothing_there)
 {
-    struct dns_https_answer *answer = look_up("empty.example");
+    struct dns_endpoints *answer = look_up("empty.example");
     cr_assert_eq(answer->reason, DNS_REASON_NODATA);
     cr_assert_eq(answer->ttl, 90);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     expect("nosoa.example", DNS_NONE, DNS_REASON_NODATA);
     expect("nxdomain.example", DNS_NONE, DNS_REASON_NXDOMAIN);
     expect("incompatible.example", DNS_NONE, DNS_REASON_INCOMPATIBLE);
@@ -317,12 +317,12 @@ Test(lookup, svcb_29_nothing_there)
 
 Test(lookup, sixty_records_in_order)
 {
-    struct dns_https_answer *answer = look_up("sixty.example");
+    struct dns_endpoints *answer = look_up("sixty.example");
     cr_assert_eq(answer->count, 60);
     for (size_t i = 0; i < 60; i++) {
         cr_assert_eq(answer->endpoints[i].priority, i + 1);
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(lookup, svcb_17_cnames)
@@ -336,14 +336,14 @@ Test(lookup, svcb_17_cnames)
 
 Test(lookup, svcb_21_aliases_are_asked_without_prefix)
 {
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "alias.example", 8443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "alias.example", 8443, NULL);
     cr_assert_eq(answer->result, DNS_FOUND);
     cr_assert(answer->alias_followed);
     cr_assert(answer->all_have_ech);
     cr_assert_eq(answer->count, 1);
     cr_assert_str_eq(answer->endpoints[0].target, "pool.example");
     cr_assert_eq(answer->endpoints[0].port, 8443);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     responder_stop(&server);
     cr_assert_eq(server.count, 2);
     cr_assert_str_eq(server.log[0].name, "_8443._https.alias.example");
@@ -366,14 +366,14 @@ Test(lookup, svcb_25_alias_to_the_root)
 
 Test(lookup, svcb_30_alias_to_a_name_without_records)
 {
-    struct dns_https_answer *answer = look_up("alias-bare.example");
+    struct dns_endpoints *answer = look_up("alias-bare.example");
     cr_assert_eq(answer->result, DNS_FOUND);
     cr_assert_eq(answer->count, 1);
     cr_assert_str_eq(answer->endpoints[0].target, "empty.example");
     cr_assert_eq(answer->endpoints[0].ech_config_list.len, 0, "SVCB-20");
     cr_assert_not(answer->all_have_ech);
     cr_assert_eq(answer->ttl, 60);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     expect("alias-dead.example", DNS_FAILED, DNS_REASON_SERVFAIL);
 }
 

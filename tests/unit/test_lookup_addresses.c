@@ -197,7 +197,7 @@ Test(lookup_addresses, svcb_32_asked_together_with_the_https_records)
 {
     struct dns_https_pending *pending = dns_https_begin(&lookup, "slow.example", 443);
     expect("slow.example", true, true, "slow.example", "2001:db8::1 192.0.2.1 192.0.2.2");
-    dns_https_answer_free(dns_https_finish(pending, UINT64_MAX, NULL));
+    dns_endpoints_free(dns_https_finish(pending, UINT64_MAX, NULL));
     responder_stop(&server);
     cr_assert_eq(server.count, 3);
     unsigned seen = 0;
@@ -222,10 +222,10 @@ Test(lookup_addresses, svcb_37_cached_by_type)
     expect_none("nx.example", DNS_NONE, DNS_REASON_NXDOMAIN);
     expect_none("nx.example", DNS_NONE, DNS_REASON_NXDOMAIN);
     cr_assert(report.cached);
-    struct dns_https_answer *https = dns_lookup_https(&lookup, "dual.example", 443, &report);
+    struct dns_endpoints *https = dns_lookup_https(&lookup, "dual.example", 443, &report);
     cr_assert_not(report.cached, "another type");
     cr_assert_eq(https->reason, DNS_REASON_NODATA);
-    dns_https_answer_free(https);
+    dns_endpoints_free(https);
     responder_stop(&server);
     cr_assert_eq(server.count, 5);
     dns_cache_free(&cache);

@@ -102,11 +102,11 @@ TestSuite(lookup_edns, .init = setup, .timeout = 60);
 
 static void expect(const char *host, enum dns_result result, enum dns_reason reason)
 {
-    struct dns_https_answer *found = dns_lookup_https(&lookup, host, 443, &report);
+    struct dns_endpoints *found = dns_lookup_https(&lookup, host, 443, &report);
     cr_assert_not_null(found);
     cr_assert_eq(found->result, result, "%s: %s", host, dns_reason_name(found->reason));
     cr_assert_eq(found->reason, reason, "%s: %s", host, dns_reason_name(found->reason));
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 static void expect_found(const char *host)

@@ -98,12 +98,12 @@ static struct dns_https_pending *begin(const char *host)
 static unsigned finish(struct dns_https_pending *pending)
 {
     errno = 4711;
-    struct dns_https_answer *found = dns_https_finish(pending, UINT64_MAX, &report);
+    struct dns_endpoints *found = dns_https_finish(pending, UINT64_MAX, &report);
     cr_assert_not_null(found);
     cr_assert_eq(errno, 4711);
     cr_assert_eq(found->result, DNS_FOUND, "%s", dns_reason_name(found->reason));
     unsigned priority = found->endpoints[0].priority;
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
     return priority;
 }
 
@@ -193,19 +193,19 @@ Test(lookup_pending, a_bound_that_is_spent_is_the_end)
 {
     lookup.timeout_us = 50000;
     struct dns_https_pending *pending = begin("slow.example");
-    struct dns_https_answer *found = dns_https_finish(pending, UINT64_MAX, &report);
+    struct dns_endpoints *found = dns_https_finish(pending, UINT64_MAX, &report);
     cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
     cr_assert_lt(report.lookup_us, 140000);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 Test(lookup_pending, a_flood_of_forgeries_does_not_hold_us)
 {
     lookup.timeout_us = 50000;
-    struct dns_https_answer *found = dns_https_finish(begin("flood.example"), UINT64_MAX, &report);
+    struct dns_endpoints *found = dns_https_finish(begin("flood.example"), UINT64_MAX, &report);
     cr_assert_eq(found->result, DNS_FAILED);
     cr_assert_lt(report.lookup_us, SECOND / 2);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }
 
 Test(lookup_pending, a_warm_cache_sends_nothing)
@@ -275,7 +275,7 @@ Test(lookup_pending, the_child_of_a_fork_asks_by_itself, .disabled = FORK_IS_UNS
         shim_own_sockets_leave();
     }
     if (child == 0) {
-        struct dns_https_answer *found = dns_https_finish(pending, UINT64_MAX, NULL);
+        struct dns_endpoints *found = dns_https_finish(pending, UINT64_MAX, NULL);
         _exit(found->result == DNS_FOUND && found->endpoints[0].priority == 2 ? 0 : 1);
     }
     int status;
@@ -291,7 +291,7 @@ Test(lookup_pending, the_child_of_a_bare_clone_asks_by_itself)
     usleep(50000);
     pid_t child = (pid_t)syscall(SYS_clone, SIGCHLD, NULL, NULL, NULL, 0);
     if (child == 0) {
-        struct dns_https_answer *found = dns_https_finish(pending, UINT64_MAX, NULL);
+        struct dns_endpoints *found = dns_https_finish(pending, UINT64_MAX, NULL);
         _exit(found->result == DNS_FOUND && found->endpoints[0].priority == 2 ? 0 : 1);
     }
     int status;
@@ -313,7 +313,7 @@ static int closing_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 Test(lookup_pending, a_program_that_closes_each_socket_ends_the_look_up)
 {
     io.poll = closing_poll;
-    struct dns_https_answer *found = dns_https_finish(begin("slow.example"), UINT64_MAX, &report);
+    struct dns_endpoints *found = dns_https_finish(begin("slow.example"), UINT64_MAX, &report);
     cr_assert_eq(found->reason, DNS_REASON_NETWORK);
-    dns_https_answer_free(found);
+    dns_endpoints_free(found);
 }

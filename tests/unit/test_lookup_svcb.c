@@ -102,9 +102,9 @@ static void setup(void)
 
 TestSuite(lookup_svcb, .init = setup);
 
-static struct dns_https_answer *look_up(const char *host)
+static struct dns_endpoints *look_up(const char *host)
 {
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, host, 443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, host, 443, NULL);
     cr_assert_not_null(answer);
     cr_assert_eq(answer->result, DNS_FOUND, "%s: %s", host, dns_reason_name(answer->reason));
     return answer;
@@ -113,12 +113,12 @@ static struct dns_https_answer *look_up(const char *host)
 /* The only endpoint, found with that many questions. */
 static void expect_included(const char *host, const char *target, uint32_t ttl, unsigned questions)
 {
-    struct dns_https_answer *answer = look_up(host);
+    struct dns_endpoints *answer = look_up(host);
     cr_assert_eq(answer->count, 1, "%s", host);
     cr_assert_str_eq(answer->endpoints[0].target, target);
     cr_assert(answer->alias_followed && answer->all_have_ech);
     cr_assert_eq(answer->ttl, ttl, "%s: %u", host, answer->ttl);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     responder_stop(&server);
     cr_assert_eq(server.count, questions, "%s", host);
 }
@@ -140,9 +140,9 @@ Test(lookup_svcb, svcb_37_a_whole_chain)
 
 Test(lookup_svcb, svcb_37_what_is_not_included_is_fetched)
 {
-    struct dns_https_answer *answer = look_up("alias-part.example");
+    struct dns_endpoints *answer = look_up("alias-part.example");
     cr_assert_eq(answer->endpoints[0].priority, 7);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     responder_stop(&server);
     cr_assert_eq(server.count, 2);
     cr_assert_str_eq(server.log[1].name, "pool.example");
@@ -150,19 +150,19 @@ Test(lookup_svcb, svcb_37_what_is_not_included_is_fetched)
 
 Test(lookup_svcb, svcb_23_limit_of_aliases_that_come_along)
 {
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "alias-circle.example", 443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "alias-circle.example", 443, NULL);
     cr_assert_eq(answer->result, DNS_NONE);
     cr_assert_eq(answer->reason, DNS_REASON_ALIAS_LIMIT);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     responder_stop(&server);
     cr_assert_leq(server.count, DNS_ALIAS_MAX + 1);
 }
 
 Test(lookup_svcb, svcb_5_what_comes_along_is_judged_as_if_asked_for)
 {
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "alias-broken.example", 443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "alias-broken.example", 443, NULL);
     cr_assert_eq(answer->reason, DNS_REASON_MALFORMED_RECORD);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* A server may bring along what it likes about other names: only its own answer is made of it. */
@@ -171,11 +171,11 @@ Test(lookup_svcb, svcb_37_what_comes_along_answers_no_other_question)
     struct dns_cache cache;
     dns_cache_init(&cache, 1);
     lookup.cache = &cache;
-    dns_https_answer_free(look_up("alias.example"));
-    struct dns_https_answer *answer = look_up("pool.example");
+    dns_endpoints_free(look_up("alias.example"));
+    struct dns_endpoints *answer = look_up("pool.example");
     cr_assert_eq(answer->endpoints[0].priority, 7);
     cr_assert_eq(answer->endpoints[0].ipv4hint.len, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     dns_cache_free(&cache);
 }
 
@@ -188,14 +188,14 @@ static void check_hint(struct bytes hint, int family, const char *text)
 
 Test(lookup_svcb, svcb_43_addresses_that_come_along_take_the_place_of_hints)
 {
-    struct dns_https_answer *answer = look_up("along.example");
+    struct dns_endpoints *answer = look_up("along.example");
     cr_assert_eq(answer->count, 2);
     check_hint(answer->endpoints[0].ipv4hint, AF_INET, "192.0.2.9");
     check_hint(answer->endpoints[0].ipv6hint, AF_INET6, "2001:db8::9");
     check_hint(answer->endpoints[1].ipv4hint, AF_INET, "192.0.2.10");
     cr_assert_eq(answer->endpoints[1].ipv6hint.len, 0);
     cr_assert_eq(answer->ttl, 40);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* Each of three hints comes first about as often; all three are always there. */
@@ -203,12 +203,12 @@ Test(lookup_svcb, svcb_43_hints_in_random_order)
 {
     unsigned first[4] = {0};
     for (unsigned i = 0; i < 150; i++) {
-        struct dns_https_answer *answer = look_up("hints.example");
+        struct dns_endpoints *answer = look_up("hints.example");
         struct bytes hint = answer->endpoints[0].ipv4hint;
         cr_assert_eq(hint.len, 12);
         cr_assert_eq(hint.data[3] + hint.data[7] + hint.data[11], 6);
         first[hint.data[3]]++;
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     for (unsigned i = 1; i < 4; i++) {
         cr_assert_gt(first[i], 20, "%u: %u", i, first[i]);
@@ -218,22 +218,22 @@ Test(lookup_svcb, svcb_43_hints_in_random_order)
 /* Endpoints all the same: where they may not lead to, shim/route says. */
 Test(lookup_svcb, svcb_47_ports_of_other_protocols_are_known)
 {
-    struct dns_https_answer *answer = look_up("ports.example");
+    struct dns_endpoints *answer = look_up("ports.example");
     unsigned restricted = 0;
     for (size_t i = 0; i < answer->count; i++) {
         restricted += https_port_is_restricted(answer->endpoints[i].port);
     }
     cr_assert_eq(restricted, answer->count - 1);
     cr_assert_gt(restricted, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(lookup_svcb, svcb_41_records_that_all_have_no_default_alpn_stay)
 {
-    struct dns_https_answer *answer = look_up("no-default.example");
+    struct dns_endpoints *answer = look_up("no-default.example");
     cr_assert_eq(answer->count, 2);
     cr_assert(answer->endpoints[0].no_default_alpn);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* No field of an answer is under another name than the one that was asked. */
@@ -243,9 +243,9 @@ Test(lookup_svcb, svcb_57_nothing_is_asked_for_what_is_no_dns_name)
                                         "0x7f.1",      "",          "single",      "a..example",
                                         "a b.example", "localhost", "x.localhost", "printer.local"};
     for (size_t i = 0; i < sizeof hosts / sizeof hosts[0]; i++) {
-        struct dns_https_answer *answer = dns_lookup_https(&lookup, hosts[i], 443, NULL);
+        struct dns_endpoints *answer = dns_lookup_https(&lookup, hosts[i], 443, NULL);
         cr_assert_eq(answer->reason, DNS_REASON_NO_QUERY, "%s", hosts[i]);
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     responder_stop(&server);
     cr_assert_eq(server.count, 0);

@@ -109,9 +109,9 @@ static void teardown(void)
 
 TestSuite(lookup_unbound, .init = setup, .fini = teardown);
 
-static struct dns_https_answer *look_up(const char *host, uint16_t port)
+static struct dns_endpoints *look_up(const char *host, uint16_t port)
 {
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, host, port, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, host, port, NULL);
     cr_assert_not_null(answer);
     return answer;
 }
@@ -119,21 +119,21 @@ static struct dns_https_answer *look_up(const char *host, uint16_t port)
 /* One endpoint, with ech. */
 static void expect_target(const char *host, const char *target)
 {
-    struct dns_https_answer *answer = look_up(host, 443);
+    struct dns_endpoints *answer = look_up(host, 443);
     cr_assert_eq(answer->result, DNS_FOUND, "%s: %s", host, dns_reason_name(answer->reason));
     cr_assert_eq(answer->count, 1, "%s", host);
     cr_assert_str_eq(answer->endpoints[0].target, target);
     cr_assert_eq(answer->endpoints[0].port, 443);
     assert_hex(answer->endpoints[0].ech_config_list, "00060aaa0002bbcc", host);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void expect_none(const char *host, enum dns_result result, enum dns_reason reason)
 {
-    struct dns_https_answer *answer = look_up(host, 443);
+    struct dns_endpoints *answer = look_up(host, 443);
     cr_assert_eq(answer->result, result, "%s: %s", host, dns_reason_name(answer->reason));
     cr_assert_eq(answer->reason, reason, "%s: %s", host, dns_reason_name(answer->reason));
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void check_found(void)
@@ -146,23 +146,23 @@ static void check_found(void)
     expect_target("any.wild.example", "any.wild.example"); /* SVCB-26 */
     expect_target("cwild.example", "any.wild.example");
     expect_target("alias-wild.example", "a.wild.example");
-    struct dns_https_answer *answer = look_up("one.example", 8443); /* SVCB-15, SVCB-42 */
+    struct dns_endpoints *answer = look_up("one.example", 8443); /* SVCB-15, SVCB-42 */
     cr_assert_eq(answer->count, 1);
     cr_assert_str_eq(answer->endpoints[0].target, "svc.example");
     cr_assert_eq(answer->endpoints[0].port, 8444);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     answer = look_up("two.example", 443); /* SVCB-27, SVCB-49 */
     cr_assert_eq(answer->count, 2);
     cr_assert_not(answer->all_have_ech);
     cr_assert_str_eq(answer->endpoints[0].target, "a.example");
     cr_assert_str_eq(answer->endpoints[1].target, "b.example");
     assert_hex(answer->endpoints[1].ipv4hint, "c0000202", "ipv4hint");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     answer = look_up("alias-plain.example", 443); /* SVCB-30 */
     cr_assert_eq(answer->count, 1);
     cr_assert_str_eq(answer->endpoints[0].target, "plain.example");
     cr_assert_eq(answer->endpoints[0].ech_config_list.len, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* A denied question is one that unbound does not answer; over a connection it closes that. */
@@ -200,14 +200,14 @@ static void check_addresses(void)
 
 static void check_large(void)
 {
-    struct dns_https_answer *answer = look_up("large.example", 443);
+    struct dns_endpoints *answer = look_up("large.example", 443);
     cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
     cr_assert_eq(answer->count, 60);
     cr_assert(answer->all_have_ech);
     for (size_t i = 0; i < 60; i++) {
         cr_assert_eq(answer->endpoints[i].priority, i + 1);
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* RDATA too short for its names is not passed on by unbound, and a name that a pointer ends is
@@ -235,10 +235,10 @@ static void check_vectors(void)
     {
         char host[32];
         (void)snprintf(host, sizeof host, "v%zu.upstream", i);
-        struct dns_https_answer *answer = look_up(host, 443);
+        struct dns_endpoints *answer = look_up(host, 443);
         cr_expect_eq(answer->reason, expected_reason(item), "%s: %s", vectors_text(item, "id"),
                      dns_reason_name(answer->reason));
-        dns_https_answer_free(answer);
+        dns_endpoints_free(answer);
     }
     cr_assert_eq(i, 37);
 }
@@ -285,9 +285,9 @@ static void check_secure(const char *id, enum dns_reason denied)
 {
     struct dns_lookup_report report;
     check_all(denied);
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "one.example", 443, &report);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "one.example", 443, &report);
     cr_assert_str_eq(report.resolver, id, "%s", report.resolver);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(lookup_unbound, dot_4_dot_6_dot_10_pad_3_dns_over_tls)
@@ -313,11 +313,10 @@ Test(lookup_unbound, look_ups_under_way_on_the_channel)
     struct dns_https_pending *pending = dns_https_begin(&lookup, "alias.example", 443);
     cr_assert(dropped != NULL && pending != NULL);
     dns_https_cancel(dropped);
-    struct dns_https_answer *answer =
-        dns_https_finish(pending, dns_io_libc.now_us() + 2000000, NULL);
+    struct dns_endpoints *answer = dns_https_finish(pending, dns_io_libc.now_us() + 2000000, NULL);
     cr_assert_not_null(answer);
     cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* A program that comes back late: the time in which nobody waited does not count, though the
@@ -328,9 +327,9 @@ Test(lookup_unbound, only_waiting_counts_on_the_channel)
     lookup.timeout_us = 400000;
     struct dns_https_pending *pending = dns_https_begin(&lookup, "one.example", 443);
     usleep(600000);
-    struct dns_https_answer *answer = dns_https_finish(pending, UINT64_MAX, NULL);
+    struct dns_endpoints *answer = dns_https_finish(pending, UINT64_MAX, NULL);
     cr_assert_eq(answer->result, DNS_FOUND, "%s", dns_reason_name(answer->reason));
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* A, AAAA and HTTPS together, and again: unbound keeps small answers back until what it sent before
@@ -338,12 +337,12 @@ Test(lookup_unbound, only_waiting_counts_on_the_channel)
 Test(lookup_unbound, questions_together_do_not_wait_for_acknowledgements)
 {
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);
-    dns_https_answer_free(look_up("one.example", 443));
+    dns_endpoints_free(look_up("one.example", 443));
     uint64_t start = dns_io_libc.now_us();
     for (unsigned i = 0; i < 20; i++) {
         struct dns_https_pending *pending = dns_https_begin(&lookup, "one.example", 443);
         dns_addresses_free(dns_lookup_addresses(&lookup, "plain.example", true, true, NULL));
-        dns_https_answer_free(dns_https_finish(pending, UINT64_MAX, NULL));
+        dns_endpoints_free(dns_https_finish(pending, UINT64_MAX, NULL));
     }
     cr_assert_lt(dns_io_libc.now_us() - start, 400000);
 }
@@ -352,10 +351,10 @@ Test(lookup_unbound, questions_together_do_not_wait_for_acknowledgements)
 Test(lookup_unbound, doh_5_an_rcode_is_an_answer)
 {
     use_channel("https://127.0.0.1:%u/dns-query", unbound.https_port);
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "refused.example", 443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "refused.example", 443, NULL);
     cr_assert_eq(answer->result, DNS_FAILED);
     cr_assert_eq(answer->reason, DNS_REASON_REFUSED, "%s", dns_reason_name(answer->reason));
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 /* Who is asked by no other way when the channel is not there. */
@@ -364,8 +363,8 @@ Test(lookup_unbound, no_channel_is_nobody)
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);
     client_end(lookup.channel);
     lookup.channel = NULL;
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, "one.example", 443, NULL);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, "one.example", 443, NULL);
     cr_assert_eq(answer->result, DNS_FAILED);
     cr_assert_eq(answer->reason, DNS_REASON_NO_MEMORY);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }

@@ -21,14 +21,14 @@ static void check(const struct bad_case *c)
     bool waits = c->reason == DNS_REASON_TIMEOUT;
     (void)snprintf(host, sizeof host, "%s.example", c->label);
     lookup.timeout_us = waits ? BAD_BOUND_MS * 1000 : 5000000;
-    struct dns_https_answer *answer = dns_lookup_https(&lookup, host, 443, &report);
+    struct dns_endpoints *answer = dns_lookup_https(&lookup, host, 443, &report);
     cr_assert_not_null(answer);
     cr_expect(answer->result == c->result && answer->reason == c->reason, "%s: %s, not %s",
               c->label, dns_reason_name(answer->reason), dns_reason_name(c->reason));
     cr_expect_eq(answer->count, c->count, "%s: %zu endpoints", c->label, answer->count);
     cr_expect_leq(report.lookup_us, waits ? (BAD_BOUND_MS + 150) * 1000 : 2000000, "%s: %ju us",
                   c->label, (uintmax_t)report.lookup_us);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 static void check_all(unsigned by)

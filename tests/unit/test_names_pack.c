@@ -111,7 +111,7 @@ static const char *targets_of(struct dns_endpoint *endpoints, size_t count, cons
 {
     static char text[1024];
     const char *targets[SHIM_STEER_MAX];
-    struct dns_https_answer answer = {
+    struct dns_endpoints answer = {
         .result = DNS_FOUND, .endpoints = endpoints, .count = count, .all_have_ech = true};
     for (size_t i = 0; i < count; i++) {
         answer.all_have_ech = answer.all_have_ech && endpoints[i].ech_config_list.len > 0;
@@ -155,7 +155,7 @@ Test(names_steer, nothing_is_changed_where_the_records_lead_to_the_name_itself)
     cr_expect_str_eq(TARGETS("www.example.org", endpoint("a.example", 8443, true)), "");
     cr_expect_str_eq(TARGETS("www.example.org", endpoint("www.example.org.uk", 443, true)),
                      "www.example.org.uk");
-    struct dns_https_answer none = {.result = DNS_NONE};
+    struct dns_endpoints none = {.result = DNS_NONE};
     const char *targets[SHIM_STEER_MAX];
     cr_expect_eq(shim_steer_targets(&none, "www.example.org", 443, targets), (size_t)0);
 }

@@ -65,7 +65,7 @@ Test(policy, something_is_missing)
 enum { OPPORTUNISTIC, STRICT, RULES };
 
 /* What becomes of a search, in mode opportunistic and in mode strict. */
-static void check_decision(struct shim_policy_facts facts, enum shim_search search,
+static void check_decision(struct shim_policy_facts facts, enum shim_config_search_result search,
                            enum shim_action opportunistic, const char *reason)
 {
     for (int rule = OPPORTUNISTIC; rule < RULES; rule++) {
@@ -84,7 +84,7 @@ static void check_decision(struct shim_policy_facts facts, enum shim_search sear
 Test(policy, what_was_found)
 {
     static const struct {
-        enum shim_search search;
+        enum shim_config_search_result search;
         enum shim_action action;
         const char *reason;
     } rows[] = {{SHIM_SEARCH_USABLE, SHIM_ACTION_OFFER, NULL},
@@ -96,9 +96,8 @@ Test(policy, what_was_found)
                 {SHIM_SEARCH_PRIVATE_NAME, SHIM_ACTION_PLAIN, "private_name"},
                 {SHIM_SEARCH_PRIVATE_ADDRESS, SHIM_ACTION_PLAIN, "private_address"},
                 {SHIM_SEARCH_TUNNEL, SHIM_ACTION_PLAIN, "tunnel"},
-                {SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_PLAIN, "other_endpoint"},
-                {SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint"},
-                {SHIM_SEARCH_THERE, SHIM_ACTION_REFUSE, "internal"}};
+                {SHIM_SEARCH_UNREDIRECTABLE, SHIM_ACTION_PLAIN, "other_endpoint"},
+                {SHIM_SEARCH_UNREACHABLE, SHIM_ACTION_REFUSE, "no_endpoint"}};
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         check_decision(everything, rows[i].search, rows[i].action, rows[i].reason);
     }
@@ -113,7 +112,7 @@ Test(policy, svcb_29_svcb_31_without_ech_there_is_grease)
     facts.dns_reason = DNS_REASON_NXDOMAIN;
     facts.dns_protected = true;
     check_decision(facts, SHIM_SEARCH_NO_RECORD, SHIM_ACTION_GREASE, "nxdomain");
-    check_decision(facts, SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_GREASE, "other_endpoint");
+    check_decision(facts, SHIM_SEARCH_UNREDIRECTABLE, SHIM_ACTION_GREASE, "other_endpoint");
 }
 
 /* All endpoints have ech: no hello without, where the connection cannot lead to one (RFC 9848,
@@ -123,11 +122,11 @@ Test(policy, svcb_48_svcb_49_reliant)
     struct shim_policy_facts facts = everything;
     facts.grease = true;
     facts.all_have_ech = true;
-    check_decision(facts, SHIM_SEARCH_ELSEWHERE, SHIM_ACTION_REFUSE, "svcb_reliant");
-    check_decision(facts, SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint");
+    check_decision(facts, SHIM_SEARCH_UNREDIRECTABLE, SHIM_ACTION_REFUSE, "svcb_reliant");
+    check_decision(facts, SHIM_SEARCH_UNREACHABLE, SHIM_ACTION_REFUSE, "no_endpoint");
     /* A mixed set is no way past its endpoints with ech either, if those do not answer. */
     facts.all_have_ech = false;
-    check_decision(facts, SHIM_SEARCH_DEAD, SHIM_ACTION_REFUSE, "no_endpoint");
+    check_decision(facts, SHIM_SEARCH_UNREACHABLE, SHIM_ACTION_REFUSE, "no_endpoint");
 }
 
 /* By the letter such records have ech; the hello goes to their endpoint, with GREASE (RFC 9849,

@@ -24,7 +24,7 @@ enum { ENDPOINTS = 10 };
 /* One question. */
 struct scene {
     struct dns_endpoint endpoints[ENDPOINTS];
-    struct dns_https_answer answer;
+    struct dns_endpoints answer;
     struct shim_route_facts facts;
     struct shim_address peer;
     struct shim_route route;
@@ -126,13 +126,13 @@ Test(route, svcb_52_the_origin_itself)
     struct scene scene = {.zone = NULL};
     add(&scene, 1, NULL, 443, true);
     find(&scene, "192.0.2.1");
-    expect(&scene, SHIM_ROUTE_HERE, "");
+    expect(&scene, SHIM_ROUTE_IN_PLACE, "");
     cr_assert(scene.route.usable);
     expect_hops(&scene, "0 here 0");
     scene = (struct scene){.zone = NULL};
     add(&scene, 1, "WWW.example.ORG", 443, true);
     find(&scene, NULL);
-    expect(&scene, SHIM_ROUTE_HERE, "");
+    expect(&scene, SHIM_ROUTE_IN_PLACE, "");
 }
 
 /* The zone of RFC 9848, figure 3. */
@@ -153,7 +153,7 @@ Test(route, svcb_52_heterogeneous_example)
         add(&scene, 1, "pool1.example", 443, true);
         add(&scene, 1, "pool2.example", 443, true);
         find(&scene, peers[i]);
-        cr_assert_eq(scene.route.kind, SHIM_ROUTE_HERE);
+        cr_assert_eq(scene.route.kind, SHIM_ROUTE_IN_PLACE);
         cr_assert(scene.route.hops[0].here);
         cr_assert_eq(scene.route.hops[0].endpoint, i / 2, "%s", peers[i]);
     }
@@ -161,7 +161,7 @@ Test(route, svcb_52_heterogeneous_example)
     add(&scene, 1, "pool1.example", 443, true);
     add(&scene, 1, "pool2.example", 443, true);
     find(&scene, "198.51.100.1");
-    expect(&scene, SHIM_ROUTE_THERE, "pool1.example pool2.example ");
+    expect(&scene, SHIM_ROUTE_REDIRECT, "pool1.example pool2.example ");
     expect_hops(&scene, "0 192.0.2.1 443, 0 2001:db8:1::a 443, 1 192.0.2.2 443, "
                         "1 2001:db8:2::a 443");
 }
@@ -174,7 +174,7 @@ Test(route, svcb_28_more_preferred_ones_first)
     add(&scene, 1, "a.example", 443, true);
     add(&scene, 2, "b.example", 443, true);
     find(&scene, "192.0.2.2");
-    expect(&scene, SHIM_ROUTE_THERE, "a.example b.example ");
+    expect(&scene, SHIM_ROUTE_REDIRECT, "a.example b.example ");
     expect_hops(&scene, "0 192.0.2.1 443, 1 here 0, 1 192.0.2.2 443");
     /* Among equals the connection that stands comes first. */
     scene = (struct scene){.zone = zone};
@@ -192,7 +192,7 @@ Test(route, svcb_42_another_port)
     struct scene scene = {.zone = zone};
     add(&scene, 1, NULL, 8443, true);
     find(&scene, "192.0.2.1");
-    expect(&scene, SHIM_ROUTE_THERE, "");
+    expect(&scene, SHIM_ROUTE_REDIRECT, "");
     expect_hops(&scene, "0 192.0.2.1 8443");
     scene = (struct scene){.zone = zone};
     add(&scene, 1, "a.example", 8443, true);
@@ -202,7 +202,7 @@ Test(route, svcb_42_another_port)
     scene = (struct scene){.zone = zone};
     add(&scene, 1, NULL, 8443, true);
     find(&scene, NULL);
-    expect(&scene, SHIM_ROUTE_THERE, HOST " ");
+    expect(&scene, SHIM_ROUTE_REDIRECT, HOST " ");
     expect_hops(&scene, "0 192.0.2.9 8443");
 }
 
@@ -217,7 +217,7 @@ Test(route, svcb_43_hints_only_where_there_are_no_addresses)
     scene = (struct scene){.zone = NULL};
     add(&scene, 1, "a.example", 443, true)->ipv4hint = bytes_of(hints, sizeof hints);
     find(&scene, "192.0.2.7");
-    expect(&scene, SHIM_ROUTE_HERE, "a.example ");
+    expect(&scene, SHIM_ROUTE_IN_PLACE, "a.example ");
     scene = (struct scene){.facts = {.random = 1}};
     add(&scene, 1, "a.example", 443, true)->ipv4hint = bytes_of(hints, sizeof hints);
     find(&scene, "192.0.2.1");
@@ -248,13 +248,13 @@ Test(route, svcb_49_never_to_an_endpoint_without_ech)
     add(&scene, 1, NULL, 443, false);
     add(&scene, 2, "a.example", 443, true);
     find(&scene, "192.0.2.9");
-    expect(&scene, SHIM_ROUTE_THERE, "a.example ");
+    expect(&scene, SHIM_ROUTE_REDIRECT, "a.example ");
     expect_hops(&scene, "1 192.0.2.1 443");
     scene = (struct scene){.zone = NULL};
     add(&scene, 1, "a.example", 443, true);
     add(&scene, 2, NULL, 443, false);
     find(&scene, "192.0.2.9");
-    expect(&scene, SHIM_ROUTE_NOWHERE, "a.example ");
+    expect(&scene, SHIM_ROUTE_NO_ADDRESS, "a.example ");
 }
 
 Test(route, svcb_31_nothing_is_changed_without_ech)
@@ -282,7 +282,7 @@ Test(route, svcb_60_unusable_and_reliant)
     add(&scene, 1, "a.example", 443, true)->ech_config_list =
         bytes_of(unusable_list, sizeof unusable_list);
     find(&scene, "192.0.2.9");
-    expect(&scene, SHIM_ROUTE_THERE, "a.example ");
+    expect(&scene, SHIM_ROUTE_REDIRECT, "a.example ");
     cr_assert_not(scene.route.usable);
     /* But one that can be used comes before it. */
     scene = (struct scene){.zone = zone};
@@ -307,12 +307,12 @@ Test(route, private_peer_must_be_the_resolvers_own)
         enum shim_route_kind kind;
         const char *asked;
     } rows[] = {
-        {inside, "10.1.1.1", false, SHIM_ROUTE_HERE, HOST " "},
+        {inside, "10.1.1.1", false, SHIM_ROUTE_IN_PLACE, HOST " "},
         {inside, "10.1.1.2", false, SHIM_ROUTE_PRIVATE, HOST " "},
         {outside, "127.0.0.1", false, SHIM_ROUTE_PRIVATE, HOST " "},
         {outside, "fd00::1", false, SHIM_ROUTE_PRIVATE, HOST " "},
-        {outside, "127.0.0.1", true, SHIM_ROUTE_HERE, ""},
-        {outside, "192.0.2.9", false, SHIM_ROUTE_HERE, ""}, /* no question of a public one */
+        {outside, "127.0.0.1", true, SHIM_ROUTE_IN_PLACE, ""},
+        {outside, "192.0.2.9", false, SHIM_ROUTE_IN_PLACE, ""}, /* no question of a public one */
         {NULL, "10.1.1.1", false, SHIM_ROUTE_PRIVATE, HOST " "},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -330,7 +330,7 @@ Test(route, private_peer_and_a_target)
     struct scene scene = {.zone = zone};
     add(&scene, 1, "a.example", 443, true);
     find(&scene, "10.0.0.5");
-    expect(&scene, SHIM_ROUTE_HERE, "a.example ");
+    expect(&scene, SHIM_ROUTE_IN_PLACE, "a.example ");
     scene = (struct scene){.zone = zone};
     add(&scene, 1, "a.example", 443, true);
     find(&scene, "10.0.0.6");
@@ -344,7 +344,7 @@ Test(route, svcb_47_limits_of_what_a_record_may_point_at)
     struct scene scene = {.zone = zone};
     add(&scene, 1, "a.example", 443, true);
     find(&scene, "192.0.2.9");
-    expect(&scene, SHIM_ROUTE_NO_WAY, "a.example ");
+    expect(&scene, SHIM_ROUTE_FORBIDDEN, "a.example ");
     scene = (struct scene){.zone = zone};
     add(&scene, 1, "b.example", 443, true);
     find(&scene, "192.0.2.9");
@@ -357,10 +357,10 @@ Test(route, svcb_47_limits_of_what_a_record_may_point_at)
         uint16_t origin;
         uint16_t port;
         enum shim_route_kind kind;
-    } ports[] = {{443, 25, SHIM_ROUTE_NO_WAY},  {443, 1023, SHIM_ROUTE_NO_WAY},
-                 {443, 1024, SHIM_ROUTE_THERE}, {443, 6000, SHIM_ROUTE_NO_WAY},
-                 {8443, 443, SHIM_ROUTE_THERE}, {444, 444, SHIM_ROUTE_HERE},
-                 {443, 0, SHIM_ROUTE_NO_WAY}};
+    } ports[] = {{443, 25, SHIM_ROUTE_FORBIDDEN},  {443, 1023, SHIM_ROUTE_FORBIDDEN},
+                 {443, 1024, SHIM_ROUTE_REDIRECT}, {443, 6000, SHIM_ROUTE_FORBIDDEN},
+                 {8443, 443, SHIM_ROUTE_REDIRECT}, {444, 444, SHIM_ROUTE_IN_PLACE},
+                 {443, 0, SHIM_ROUTE_FORBIDDEN}};
     for (size_t i = 0; i < sizeof ports / sizeof *ports; i++) {
         scene = (struct scene){.facts = {.port = ports[i].origin}};
         add(&scene, 1, NULL, ports[i].port, true);
@@ -375,12 +375,12 @@ Test(route, svcb_36_through_a_tunnel)
     struct scene scene = {.facts = {.tunnel = true}};
     add(&scene, 1, NULL, 443, true);
     find(&scene, NULL);
-    expect(&scene, SHIM_ROUTE_HERE, "");
+    expect(&scene, SHIM_ROUTE_IN_PLACE, "");
     scene = (struct scene){.facts = {.tunnel = true}};
     add(&scene, 1, NULL, 8443, true);
     add(&scene, 1, "a.example", 443, true);
     find(&scene, NULL);
-    expect(&scene, SHIM_ROUTE_NO_WAY, "");
+    expect(&scene, SHIM_ROUTE_FORBIDDEN, "");
 }
 
 Test(route, more_than_there_is_room_for)
@@ -392,7 +392,7 @@ Test(route, more_than_there_is_room_for)
         add(&scene, 1, "a.example", (uint16_t)(8000 + i), true);
     }
     find(&scene, "192.0.2.9");
-    cr_assert_eq(scene.route.kind, SHIM_ROUTE_THERE);
+    cr_assert_eq(scene.route.kind, SHIM_ROUTE_REDIRECT);
     cr_assert_eq(scene.route.count, (size_t)SHIM_HOPS_MAX);
     cr_assert_eq(scene.route.hops[0].port, 8000);
 }

@@ -160,13 +160,13 @@ Test(svcb_select, targets_that_are_no_host_names)
 
 /* ---- what becomes of the chosen records ---- */
 
-static struct dns_https_answer *answer_of(struct rrset *set, const char *owner, uint16_t port,
-                                          bool alias)
+static struct dns_endpoints *answer_of(struct rrset *set, const char *owner, uint16_t port,
+                                       bool alias)
 {
     struct dns_name name = name_of(owner);
     const struct dns_answer_origin origin = {.owner = &name, .port = port, .alias_followed = alias};
     cr_assert_eq(choose(set, NULL), SVCB_CHOICE_ENDPOINTS);
-    struct dns_https_answer *answer =
+    struct dns_endpoints *answer =
         dns_answer_from_records(set->choice.endpoints, set->choice.count, &origin);
     cr_assert_not_null(answer);
     done(set); /* the answer owns what it needs */
@@ -177,9 +177,9 @@ Test(svcb_select, svcb_26_root_target_is_the_owner)
 {
     struct rrset set = {0};
     add(&set, 1, ".", "");
-    struct dns_https_answer *answer = answer_of(&set, "svc2.example.net", 443, false);
+    struct dns_endpoints *answer = answer_of(&set, "svc2.example.net", 443, false);
     cr_assert_str_eq(answer->endpoints[0].target, "svc2.example.net");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_42_port)
@@ -187,10 +187,10 @@ Test(svcb_select, svcb_42_port)
     struct rrset set = {0};
     add(&set, 1, "a.example", "0003000220fb");
     add(&set, 2, "b.example", "");
-    struct dns_https_answer *answer = answer_of(&set, "example.net", 444, false);
+    struct dns_endpoints *answer = answer_of(&set, "example.net", 444, false);
     cr_assert_eq(answer->endpoints[0].port, 8443);
     cr_assert_eq(answer->endpoints[1].port, 444);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_48_all_have_ech)
@@ -198,22 +198,22 @@ Test(svcb_select, svcb_48_all_have_ech)
     struct rrset set = {0};
     add(&set, 1, "a.example", ECH_HEX);
     add(&set, 2, "b.example", ECH_HEX);
-    struct dns_https_answer *answer = answer_of(&set, "example.net", 443, true);
+    struct dns_endpoints *answer = answer_of(&set, "example.net", 443, true);
     cr_assert(answer->all_have_ech);
     cr_assert_eq(answer->count, 2, "the alias's endpoint must not be appended");
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_30_alias_endpoint_comes_last)
 {
     struct rrset set = {0};
     add(&set, 1, "a.example", "");
-    struct dns_https_answer *answer = answer_of(&set, "final.example", 8443, true);
+    struct dns_endpoints *answer = answer_of(&set, "final.example", 8443, true);
     cr_assert_eq(answer->count, 2);
     cr_assert_str_eq(answer->endpoints[1].target, "final.example");
     cr_assert_eq(answer->endpoints[1].port, 8443);
     cr_assert_eq(answer->endpoints[1].ech_config_list.len, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_49_mixed_sets_keep_each_record_s_ech)
@@ -221,11 +221,11 @@ Test(svcb_select, svcb_49_mixed_sets_keep_each_record_s_ech)
     struct rrset set = {0};
     add(&set, 1, "a.example", ECH_HEX);
     add(&set, 2, "b.example", "");
-    struct dns_https_answer *answer = answer_of(&set, "example.net", 443, false);
+    struct dns_endpoints *answer = answer_of(&set, "example.net", 443, false);
     cr_assert_not(answer->all_have_ech);
     assert_hex(answer->endpoints[0].ech_config_list, "00060aaa0002bbcc", "ech");
     cr_assert_eq(answer->endpoints[1].ech_config_list.len, 0);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_52_each_endpoint_has_its_own_ech)
@@ -233,20 +233,20 @@ Test(svcb_select, svcb_52_each_endpoint_has_its_own_ech)
     struct rrset set = {0};
     add(&set, 1, "pool1.example", "0005000800060aaa0002aaaa");
     add(&set, 1, "pool2.example", "0005000800060aaa0002bbbb");
-    struct dns_https_answer *answer = answer_of(&set, "example.net", 443, false);
+    struct dns_endpoints *answer = answer_of(&set, "example.net", 443, false);
     for (size_t i = 0; i < 2; i++) {
         bool first = strcmp(answer->endpoints[i].target, "pool1.example") == 0;
         assert_hex(answer->endpoints[i].ech_config_list,
                    first ? "00060aaa0002aaaa" : "00060aaa0002bbbb", "ech");
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }
 
 Test(svcb_select, svcb_60_unusable_configs_count_as_ech)
 {
     struct rrset set = {0};
     add(&set, 1, "a.example", ECH_HEX);
-    struct dns_https_answer *answer = answer_of(&set, "example.net", 443, false);
+    struct dns_endpoints *answer = answer_of(&set, "example.net", 443, false);
     cr_assert(answer->all_have_ech);
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
 }

@@ -158,7 +158,7 @@ json_t *lookup_document(const struct dns_lookup *lookup, const char *host, uint1
     struct dns_lookup observed = *lookup;
     observed.observer = &observer;
     struct dns_lookup_report report = {0};
-    struct dns_https_answer *answer = dns_lookup_https(&observed, host, port, &report);
+    struct dns_endpoints *answer = dns_lookup_https(&observed, host, port, &report);
     if (answer == NULL) {
         json_decref(steps);
         return NULL;
@@ -178,7 +178,7 @@ json_t *lookup_document(const struct dns_lookup *lookup, const char *host, uint1
     if (answer->result == DNS_FAILED) {
         json_object_set_new(document, "summary", json_string("failed"));
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     return document;
 }
 

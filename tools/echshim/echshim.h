@@ -60,7 +60,7 @@ enum { PROGRAM_CHAIN = 6 };
 
 struct program_file {
     char path[PATH_MAX];
-    struct shim_image image;
+    struct shim_executable image;
 };
 
 struct program {
@@ -69,7 +69,7 @@ struct program {
      * loader is told to load, ... */
     struct program_file chain[PROGRAM_CHAIN];
     size_t count;
-    enum shim_reach reach;       /* of the whole chain */
+    enum shim_preloadable reach; /* of the whole chain */
     size_t culprit;              /* the file that `reach` speaks of */
     char *const *loader_options; /* of a dynamic loader that is run by name; else NULL */
     bool covered;                /* another architecture, whose library is there as well */
@@ -107,7 +107,7 @@ int conf_check(const char *file);
  * well. False after one sentence. */
 bool library_find(char out[PATH_MAX]);
 /* A library of another architecture for this program? */
-bool library_covers(const char *library, const struct shim_image *image);
+bool library_covers(const char *library, const struct shim_executable *image);
 /* Puts the library into LD_PRELOAD of our own environment, with all that is there already. False
  * after one sentence. */
 bool library_preload(const char *library);

@@ -114,9 +114,9 @@ static void search_file(struct search *search, const char *path)
 /* "\tNAME => PATH (0x...)" or "\tPATH (0x...)", one a line. */
 static void search_libraries(struct search *search, const char *program)
 {
-    struct shim_image own;
+    struct shim_executable own;
     char *list = NULL;
-    if (shim_reach_step(AT_FDCWD, "/proc/self/exe", 0, &own) == SHIM_REACH_YES) {
+    if (shim_preloadable_step(AT_FDCWD, "/proc/self/exe", 0, &own) == SHIM_PRELOADABLE_YES) {
         (void)unsetenv("LD_PRELOAD");
         list = loader_list(own.interpreter, NULL, program);
     }
@@ -135,18 +135,18 @@ static void search_libraries(struct search *search, const char *program)
 
 /* ---- the document ---- */
 
-static const char *kind_name(const struct shim_image *image)
+static const char *kind_name(const struct shim_executable *image)
 {
     switch (image->kind) {
-    case SHIM_IMAGE_DYNAMIC:
+    case SHIM_EXECUTABLE_DYNAMIC:
         return "dynamic";
-    case SHIM_IMAGE_STATIC:
+    case SHIM_EXECUTABLE_STATIC:
         return "static";
-    case SHIM_IMAGE_LOADER:
+    case SHIM_EXECUTABLE_LOADER:
         return "loader";
-    case SHIM_IMAGE_SCRIPT:
+    case SHIM_EXECUTABLE_SCRIPT:
         return "script";
-    case SHIM_IMAGE_BROKEN:
+    case SHIM_EXECUTABLE_BROKEN:
         return "broken";
     default:
         return "unknown";
@@ -171,7 +171,7 @@ static json_t *wrapper_document(const struct program *program)
 {
     struct view view;
     json_t *wraps = json_array();
-    bool script = program->shell || program->chain[0].image.kind == SHIM_IMAGE_SCRIPT;
+    bool script = program->shell || program->chain[0].image.kind == SHIM_EXECUTABLE_SCRIPT;
     if (!script || !view_open(&view, program->path)) {
         return wraps;
     }
@@ -246,7 +246,7 @@ static json_t *inspect_document(const struct program *program)
     json_t *tls = json_array();
     struct search search = {.tls = tls, .own = path};
     search_file(&search, path);
-    if (last->image.kind == SHIM_IMAGE_DYNAMIC && program->reach != SHIM_REACH_MACHINE) {
+    if (last->image.kind == SHIM_EXECUTABLE_DYNAMIC && program->reach != SHIM_PRELOADABLE_MACHINE) {
         search_libraries(&search, path);
     }
     const char *word = expectation(tls, obstacle, hint);

@@ -103,10 +103,10 @@ bool library_find(char out[PATH_MAX])
     return true;
 }
 
-bool library_covers(const char *library, const struct shim_image *image)
+bool library_covers(const char *library, const struct shim_executable *image)
 {
-    struct shim_image own;
-    shim_image_own(&own);
+    struct shim_executable own;
+    shim_executable_own(&own);
     return image->elf_class != own.elf_class && strstr(library, "/$LIB/") != NULL;
 }
 
@@ -140,7 +140,7 @@ bool library_preload(const char *library)
     if (list == NULL) {
         list = "";
     }
-    if (shim_reach_preloads(environ, LIBRARY_NAME)) {
+    if (shim_preloadable_preloads(environ, LIBRARY_NAME)) {
         return true; /* an outer launcher, or the user; the shim is not loaded twice */
     }
     size_t at = strspn(list, " :");

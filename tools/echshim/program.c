@@ -87,9 +87,10 @@ static bool is_named(const char *path, const char *name)
  * What `env`, as the interpreter of a script, executes: the first word that is neither an option
  * nor an assignment. With -S there are several words in the argument, without it is one.
  */
-static bool env_target(struct program *program, const char *argument, char out[SHIM_IMAGE_LINE])
+static bool env_target(struct program *program, const char *argument,
+                       char out[SHIM_EXECUTABLE_LINE])
 {
-    char words[SHIM_IMAGE_LINE];
+    char words[SHIM_EXECUTABLE_LINE];
     memcpy(words, argument, strlen(argument) + 1);
     char *rest = words;
     bool split = strncmp(words, "-S", 2) == 0 || strncmp(words, "-vS", 3) == 0 ||
@@ -114,8 +115,8 @@ static bool env_target(struct program *program, const char *argument, char out[S
 /* Follows a script to its interpreter, and on through env. */
 static bool next_file(struct program *program, const struct program_file *file, char out[PATH_MAX])
 {
-    char word[SHIM_IMAGE_LINE];
-    if (file->image.kind == SHIM_IMAGE_SCRIPT) {
+    char word[SHIM_EXECUTABLE_LINE];
+    if (file->image.kind == SHIM_EXECUTABLE_SCRIPT) {
         memcpy(out, file->image.interpreter, sizeof file->image.interpreter);
         return true;
     }
@@ -123,7 +124,7 @@ static bool next_file(struct program *program, const struct program_file *file, 
         return false;
     }
     const struct program_file *script = file - 1;
-    return script->image.kind == SHIM_IMAGE_SCRIPT &&
+    return script->image.kind == SHIM_EXECUTABLE_SCRIPT &&
            env_target(program, script->image.argument, word) && find_file(word, out) == 0;
 }
 
@@ -133,24 +134,24 @@ static void look_along(struct program *program)
     struct program_file *file = append(program, program->path);
     while (file != NULL) {
         program->culprit = program->count - 1;
-        program->reach = shim_reach_step(AT_FDCWD, file->path, 0, &file->image);
-        if (shim_reach_text(program->reach) != NULL || !next_file(program, file, next)) {
+        program->reach = shim_preloadable_step(AT_FDCWD, file->path, 0, &file->image);
+        if (shim_preloadable_text(program->reach) != NULL || !next_file(program, file, next)) {
             return;
         }
         file = append(program, next);
     }
-    program->reach = SHIM_REACH_CHAIN;
+    program->reach = SHIM_PRELOADABLE_CHAIN;
 }
 
 /* The dynamic loader itself is run: what it loads is the program. */
 static void look_at_loaded(struct program *program, char *const argv[])
 {
-    const char *name = program->count == 1 ? shim_reach_loader_program(argv) : NULL;
+    const char *name = program->count == 1 ? shim_preloadable_loader_program(argv) : NULL;
     struct program_file *file = name != NULL ? append(program, name) : NULL;
-    program->reach = SHIM_REACH_YES;
+    program->reach = SHIM_PRELOADABLE_YES;
     if (file != NULL) {
         program->culprit = program->count - 1;
-        program->reach = shim_reach_loaded(name, &file->image);
+        program->reach = shim_preloadable_loaded(name, &file->image);
         program->loader_options = argv + 1;
     }
 }
@@ -158,7 +159,7 @@ static void look_at_loaded(struct program *program, char *const argv[])
 int program_find(struct program *program, char *const argv[])
 {
     const char *name = argv[0];
-    *program = (struct program){.reach = SHIM_REACH_YES};
+    *program = (struct program){.reach = SHIM_PRELOADABLE_YES};
     int problem = find_file(name, program->path);
     if (problem != 0) {
         bool missing = problem == ENOENT || problem == ENOTDIR;
@@ -167,18 +168,19 @@ int program_find(struct program *program, char *const argv[])
         return missing ? EXIT_NOT_FOUND : EXIT_NOT_RUN;
     }
     look_along(program);
-    if (program->reach == SHIM_REACH_LOADER) {
+    if (program->reach == SHIM_PRELOADABLE_LOADER) {
         look_at_loaded(program, argv);
     }
-    if (program->reach == SHIM_REACH_FORMAT && program->count == 1) {
+    if (program->reach == SHIM_PRELOADABLE_FORMAT && program->count == 1) {
         /* execvp gives such a file to the shell. */
         program->shell = true;
         if (append(program, "/bin/sh") != NULL) {
             program->culprit = 1;
-            program->reach = shim_reach_step(AT_FDCWD, "/bin/sh", 0, &program->chain[1].image);
+            program->reach =
+                shim_preloadable_step(AT_FDCWD, "/bin/sh", 0, &program->chain[1].image);
         }
     }
-    if (program->reach == SHIM_REACH_MISSING) {
+    if (program->reach == SHIM_PRELOADABLE_MISSING) {
         say(ECHSHIM, "%s: it cannot be executed: its interpreter %s is missing", name,
             program->chain[program->culprit].path);
         return EXIT_NOT_RUN;
@@ -188,7 +190,7 @@ int program_find(struct program *program, char *const argv[])
 
 const char *program_obstacle(const struct program *program, char *out, size_t size)
 {
-    const char *why = shim_reach_text(program->reach);
+    const char *why = shim_preloadable_text(program->reach);
     const char *path = program->chain[program->culprit].path;
     if (why != NULL && !program->covered) {
         (void)snprintf(out, size, "%s: %s", path, why);

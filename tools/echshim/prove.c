@@ -53,10 +53,10 @@ bool prove_rehearse(const struct program *program, char *why, size_t size)
     /* What the kernel executes is the last of the chain, but for what env finds later: the stub is
      * in env then, and looks at that. */
     const struct program_file *file = &program->chain[0];
-    for (size_t i = 0; file->image.kind != SHIM_IMAGE_DYNAMIC && i + 1 < program->count; i++) {
+    for (size_t i = 0; file->image.kind != SHIM_EXECUTABLE_DYNAMIC && i + 1 < program->count; i++) {
         file = &program->chain[i + 1];
     }
-    if (file->image.kind == SHIM_IMAGE_LOADER) {
+    if (file->image.kind == SHIM_EXECUTABLE_LOADER) {
         return true; /* it lists or explains something, and runs nothing */
     }
     char real[PATH_MAX];

@@ -37,7 +37,7 @@ static int set_up(struct program *program, const struct options *options)
     if (!library_find(library) || !library_preload(library)) {
         return EXIT_OWN;
     }
-    program->covered = program->reach == SHIM_REACH_MACHINE &&
+    program->covered = program->reach == SHIM_PRELOADABLE_MACHINE &&
                        library_covers(library, &program->chain[program->culprit].image);
     /* For what the program executes; the watcher adds what is for the program itself. */
     const char *follow = strict ? "strict" : options->quiet ? NULL : "warn";

@@ -9,7 +9,8 @@
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/policy/downgrade.h"
 
-enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list)
+enum shim_config_search_result shim_found_replace(struct shim_found *found,
+                                                  struct bytes ech_config_list)
 {
     if (ech_config_list.len == 0) {
         return SHIM_SEARCH_NO_RECORD;
@@ -55,19 +56,20 @@ static void resolve(void *context, const char *host, struct shim_addresses *addr
     dns_addresses_free(found);
 }
 
-static void find_static(const struct shim_host_settings *own, struct shim_found *found)
+static void find_static(const struct shim_host_settings *host_settings, struct shim_found *found)
 {
     found->search = SHIM_SEARCH_BAD_SETTINGS;
-    if (own->config_list_usable) {
-        found->search = shim_found_replace(found, own->config_list);
+    if (host_settings->config_list_usable) {
+        found->search = shim_found_replace(found, host_settings->config_list);
         found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
         found->ttl = SHIM_DOWNGRADE_STATIC;
     }
 }
 
 /* What the endpoints of an answer are worth to this connection. */
-static void find_route(const struct shim_host_settings *own, const struct dns_lookup *lookup,
-                       const struct shim_destination *destination, struct shim_found *found)
+static void find_route(const struct shim_host_settings *host_settings,
+                       const struct dns_lookup *lookup, const struct shim_destination *destination,
+                       struct shim_found *found)
 {
     struct route_lookup bounded = {.lookup = *lookup,
                                    .deadline_us = lookup->io->now_us() + lookup->timeout_us};
@@ -78,7 +80,7 @@ static void find_route(const struct shim_host_settings *own, const struct dns_lo
         .port = destination->port,
         .tunnel = destination->tunnel,
         .peer = destination->peer,
-        .private_allowed = own->private,
+        .private_allowed = host_settings->private,
         .resolve = resolve,
         .context = &bounded,
     };
@@ -96,36 +98,37 @@ static void find_route(const struct shim_host_settings *own, const struct dns_lo
     case SHIM_ROUTE_PRIVATE:
         found->search = SHIM_SEARCH_PRIVATE_ADDRESS;
         break;
-    case SHIM_ROUTE_HERE:
-        shim_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
+    case SHIM_ROUTE_IN_PLACE:
+        shim_config_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
         break;
-    case SHIM_ROUTE_THERE:
-        found->search = SHIM_SEARCH_THERE;
+    case SHIM_ROUTE_REDIRECT:
+        found->search = SHIM_SEARCH_UNREDIRECTABLE; /* unless the caller redirects it */
         break;
-    case SHIM_ROUTE_NO_WAY:
-        found->search = SHIM_SEARCH_ELSEWHERE;
+    case SHIM_ROUTE_FORBIDDEN:
+        found->search = SHIM_SEARCH_UNREDIRECTABLE;
         break;
-    case SHIM_ROUTE_NOWHERE:
-        found->search = SHIM_SEARCH_DEAD;
+    case SHIM_ROUTE_NO_ADDRESS:
+        found->search = SHIM_SEARCH_UNREACHABLE;
         break;
     }
 }
 
-static void find_by_dns(const struct shim_host_settings *own, const struct dns_lookup *lookup,
-                        const struct shim_destination *destination, struct shim_found *found)
+static void find_by_dns(const struct shim_host_settings *host_settings,
+                        const struct dns_lookup *lookup, const struct shim_destination *destination,
+                        struct shim_found *found)
 {
     struct dns_lookup_report report = {0};
     uint64_t start_us = lookup->io->now_us();
-    const struct shim_policy_facts facts = {.mode = own->mode,
+    const struct shim_policy_facts facts = {.mode = host_settings->mode,
                                             .dns_protected = found->dns_protected,
                                             .ech_failed = destination->ech_failed};
     enum shim_patience patience =
         shim_policy_waits_for_records(&facts) ? SHIM_PATIENT : SHIM_IMPATIENT;
     found->answer =
-        shim_ahead_https(lookup, destination->host, destination->port, patience, &report);
+        shim_prefetch_https(lookup, destination->host, destination->port, patience, &report);
     memcpy(found->resolver, report.resolver, sizeof found->resolver);
     if (found->answer != NULL && found->answer->result == DNS_FOUND) {
-        find_route(own, lookup, destination, found);
+        find_route(host_settings, lookup, destination, found);
     } else {
         found->dns_reason = found->answer != NULL ? found->answer->reason : DNS_REASON_NO_MEMORY;
         found->search = found->answer != NULL && found->answer->result == DNS_NONE
@@ -139,7 +142,7 @@ static void find_by_dns(const struct shim_host_settings *own, const struct dns_l
 static void apply_kept(const struct dns_lookup *lookup, const struct shim_destination *destination,
                        struct shim_found *found)
 {
-    struct shim_kept_source source = {
+    struct shim_rejection_source source = {
         .host = destination->host,
         .port = destination->port,
         .endpoint = found->endpoint,
@@ -147,11 +150,11 @@ static void apply_kept(const struct dns_lookup *lookup, const struct shim_destin
     };
     uint8_t *retry_configs = NULL;
     size_t length = 0;
-    switch (shim_kept_get(&source, lookup->io->now_us(), &retry_configs, &length)) {
-    case SHIM_KEPT_DISABLED:
+    switch (shim_rejection_cache_get(&source, lookup->io->now_us(), &retry_configs, &length)) {
+    case SHIM_CACHED_DISABLED:
         found->search = SHIM_SEARCH_DISABLED;
         break;
-    case SHIM_KEPT_RETRY_CONFIGS:
+    case SHIM_CACHED_RETRY_CONFIGS:
         found->search = shim_found_replace(found, bytes_of(retry_configs, length));
         found->source = "retry_configs";
         break;
@@ -161,8 +164,8 @@ static void apply_kept(const struct dns_lookup *lookup, const struct shim_destin
     free(retry_configs);
 }
 
-void shim_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
-                         const struct shim_destination *destination, size_t endpoint)
+void shim_config_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
+                                const struct shim_destination *destination, size_t endpoint)
 {
     const struct dns_endpoint *one = &found->answer->endpoints[endpoint];
     (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", one->target,
@@ -174,18 +177,19 @@ void shim_search_arrived(struct shim_found *found, const struct dns_lookup *look
     }
 }
 
-void shim_search(const struct shim_host_settings *own, const struct dns_lookup *lookup,
-                 const struct shim_destination *destination, struct shim_found *found)
+void shim_config_search(const struct shim_host_settings *host_settings,
+                        const struct dns_lookup *lookup, const struct shim_destination *destination,
+                        struct shim_found *found)
 {
     *found = (struct shim_found){.source = "none"};
-    if (own->config_list_given) {
-        find_static(own, found);
+    if (host_settings->config_list_given) {
+        find_static(host_settings, found);
         if (found->search == SHIM_SEARCH_USABLE) {
             apply_kept(lookup, destination, found);
         }
         return;
     }
-    if (!own->resolver_usable) {
+    if (!host_settings->resolver_usable) {
         found->search = SHIM_SEARCH_BAD_SETTINGS;
         return;
     }
@@ -195,13 +199,13 @@ void shim_search(const struct shim_host_settings *own, const struct dns_lookup *
     } else if (destination->tunnel && !found->dns_protected) {
         found->search = SHIM_SEARCH_TUNNEL;
     } else {
-        find_by_dns(own, lookup, destination, found);
+        find_by_dns(host_settings, lookup, destination, found);
     }
 }
 
 void shim_found_free(struct shim_found *found)
 {
     free(found->ech_config_list);
-    dns_https_answer_free(found->answer);
+    dns_endpoints_free(found->answer);
     *found = (struct shim_found){0};
 }

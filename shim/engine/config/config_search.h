@@ -15,13 +15,13 @@ enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };
 
 /* What was found. Owned by the caller: shim_found_free. */
 struct shim_found {
-    enum shim_search search;
+    enum shim_config_search_result search;
     enum dns_reason dns_reason;        /* of a look-up that gave nothing */
     bool dns_protected;                /* whoever was asked cannot be impersonated */
     bool all_have_ech;                 /* RFC 9848, 5.1 */
     const char *source;                /* dns, static or none */
     char resolver[DNS_RESOLVER_ID];    /* who was asked; "" for nobody */
-    struct dns_https_answer *answer;   /* one reference; NULL if nothing was found */
+    struct dns_endpoints *answer;      /* one reference; NULL if nothing was found */
     struct shim_route route;           /* of the answer */
     char endpoint[SHIM_ENDPOINT_SIZE]; /* whose config it is, as "target:port" in lower case; "" for
                                           one that was set by hand */
@@ -33,7 +33,8 @@ struct shim_found {
 };
 
 /* Puts another list in the place of what was found, and chooses from it. */
-enum shim_search shim_found_replace(struct shim_found *found, struct bytes ech_config_list);
+enum shim_config_search_result shim_found_replace(struct shim_found *found,
+                                                  struct bytes ech_config_list);
 
 /* Whom the connection is for, and to whom it goes. */
 struct shim_destination {
@@ -46,15 +47,17 @@ struct shim_destination {
 
 /*
  * Looks for a suitable ECHConfig, and for where it leads; blocks at most as long as the settings
- * allow. `own` and `lookup` are the host's. Never fails: what goes wrong becomes
- * SHIM_SEARCH_FAILED. SHIM_SEARCH_THERE: one of the hops of the route has to be gone, and then
- * shim_search_arrived to be called.
+ * allow. Settings and `lookup` are the host's. Never fails: what goes wrong becomes
+ * SHIM_SEARCH_FAILED. Where found->route.kind is SHIM_ROUTE_REDIRECT, connect to one of the hops,
+ * then call shim_config_search_arrived; until then the config counts as one that cannot be reached
+ * (SHIM_SEARCH_UNREDIRECTABLE).
  */
-void shim_search(const struct shim_host_settings *own, const struct dns_lookup *lookup,
-                 const struct shim_destination *destination, struct shim_found *found);
+void shim_config_search(const struct shim_host_settings *host_settings,
+                        const struct dns_lookup *lookup, const struct shim_destination *destination,
+                        struct shim_found *found);
 /* The connection leads to this endpoint of the answer: its config is taken. Sets search. */
-void shim_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
-                         const struct shim_destination *destination, size_t endpoint);
+void shim_config_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
+                                const struct shim_destination *destination, size_t endpoint);
 void shim_found_free(struct shim_found *found);
 
 #endif

@@ -17,7 +17,7 @@ struct ahead {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ahead table[SHIM_AHEAD_MAX];
+static struct ahead table[SHIM_PREFETCH_MAX];
 
 static bool is_for(const struct ahead *one, const char *host, uint16_t port)
 {
@@ -29,7 +29,7 @@ static bool take(struct ahead *out, const char *host, uint16_t port)
     struct shim_hold hold;
     bool found = false;
     shim_lock(&lock, &hold);
-    for (size_t i = 0; i < SHIM_AHEAD_MAX && !found; i++) {
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX && !found; i++) {
         if (is_for(&table[i], host, port)) {
             *out = table[i];
             table[i].pending = NULL;
@@ -47,7 +47,7 @@ static void put(struct ahead *one)
     struct shim_hold hold;
     shim_lock(&lock, &hold);
     struct ahead *place = &table[0];
-    for (size_t i = 0; i < SHIM_AHEAD_MAX; i++) {
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
         if (is_for(&table[i], one->host, one->port)) {
             place = &table[i];
             break;
@@ -85,14 +85,14 @@ static bool take_at(struct ahead *out, size_t place)
 static void sweep(const struct dns_lookup *lookup)
 {
     uint64_t now_us = lookup->io->now_us();
-    for (size_t i = 0; i < SHIM_AHEAD_MAX; i++) {
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
         struct ahead one;
         if (!take_at(&one, i)) {
             continue;
         }
-        struct dns_https_answer *answer = dns_https_finish(one.pending, 0, NULL);
+        struct dns_endpoints *answer = dns_https_finish(one.pending, 0, NULL);
         if (answer != NULL) {
-            dns_https_answer_free(answer);
+            dns_endpoints_free(answer);
         } else if (now_us - one.begun_us > lookup->timeout_us) {
             dns_https_cancel(one.pending);
         } else {
@@ -117,27 +117,27 @@ static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uin
     return one->pending != NULL;
 }
 
-struct dns_https_answer *shim_ahead_peek(const struct dns_lookup *lookup, const char *host,
+struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *lookup, const char *host,
                                          uint16_t port, uint64_t wait_until_us)
 {
     struct ahead one;
     if (!take_or_begin(lookup, host, port, &one)) {
         return NULL;
     }
-    struct dns_https_answer *answer = dns_https_finish(one.pending, wait_until_us, NULL);
+    struct dns_endpoints *answer = dns_https_finish(one.pending, wait_until_us, NULL);
     if (answer == NULL) {
         put_back(&one);
     }
     return answer;
 }
 
-void shim_ahead_begin(const struct dns_lookup *lookup, const char *host, uint16_t port)
+void shim_prefetch_begin(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
     sweep(lookup);
-    dns_https_answer_free(shim_ahead_peek(lookup, host, port, 0));
+    dns_endpoints_free(shim_prefetch_peek(lookup, host, port, 0));
 }
 
-void shim_ahead_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port)
+void shim_prefetch_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
     struct ahead one;
     if (take(&one, host, port)) {
@@ -147,7 +147,7 @@ void shim_ahead_addresses_came(const struct dns_lookup *lookup, const char *host
     }
 }
 
-void shim_ahead_drop(const char *host, uint16_t port)
+void shim_prefetch_drop(const char *host, uint16_t port)
 {
     struct ahead one;
     if (take(&one, host, port)) {
@@ -161,13 +161,13 @@ static uint64_t saturated_sum(uint64_t a, uint64_t b)
 }
 
 /* The answer, or that there is none yet and the program goes on. */
-static struct dns_https_answer *wait_a_moment(const struct dns_lookup *lookup, struct ahead *one,
-                                              struct dns_lookup_report *report)
+static struct dns_endpoints *wait_a_moment(const struct dns_lookup *lookup, struct ahead *one,
+                                           struct dns_lookup_report *report)
 {
     uint64_t from_us = one->addresses_us != 0 ? one->addresses_us : lookup->io->now_us();
     uint64_t until_us = saturated_sum(from_us, dns_https_patience_us(one->pending));
     dns_https_hurry(one->pending);
-    struct dns_https_answer *answer = dns_https_finish(one->pending, until_us, report);
+    struct dns_endpoints *answer = dns_https_finish(one->pending, until_us, report);
     if (answer != NULL) {
         return answer;
     }
@@ -178,7 +178,7 @@ static struct dns_https_answer *wait_a_moment(const struct dns_lookup *lookup, s
     return dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
 }
 
-struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup, const char *host,
+struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup, const char *host,
                                           uint16_t port, enum shim_patience patience,
                                           struct dns_lookup_report *report)
 {
@@ -187,7 +187,7 @@ struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup, const
         return wait_a_moment(lookup, &one, report);
     }
     if (take(&one, host, port)) {
-        struct dns_https_answer *answer = dns_https_finish(one.pending, UINT64_MAX, report);
+        struct dns_endpoints *answer = dns_https_finish(one.pending, UINT64_MAX, report);
         if (answer != NULL) {
             return answer;
         }
@@ -197,14 +197,14 @@ struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup, const
     return dns_lookup_https(lookup, host, port, report);
 }
 
-void shim_ahead_before_fork(void)
+void shim_prefetch_before_fork(void)
 {
     pthread_mutex_lock(&lock);
 }
 
-void shim_ahead_leave(void)
+void shim_prefetch_leave(void)
 {
-    for (size_t i = 0; i < SHIM_AHEAD_MAX; i++) {
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
         if (table[i].pending != NULL) {
             dns_https_cancel(table[i].pending);
             table[i].pending = NULL;
@@ -212,7 +212,7 @@ void shim_ahead_leave(void)
     }
 }
 
-void shim_ahead_after_fork(void)
+void shim_prefetch_after_fork(void)
 {
     pthread_mutex_unlock(&lock);
 }

@@ -11,25 +11,25 @@
 #include "dns/lookup.h"
 
 enum {
-    SHIM_AHEAD_MAX = 8, /* look-ups in flight; over plain DNS each has a descriptor */
+    SHIM_PREFETCH_MAX = 8, /* look-ups in flight; over plain DNS each has a descriptor */
 };
 
 /* Begins the look-up, unless it is under way or the answer known. Never waits; keeps errno. */
-void shim_ahead_begin(const struct dns_lookup *lookup, const char *host, uint16_t port);
+void shim_prefetch_begin(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
 /* The program has its addresses: what is under way is hurried, and its patience counts from now. */
-void shim_ahead_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port);
+void shim_prefetch_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
 /*
  * The answer, if it is there by then (io's clock; 0: now). One reference, or NULL: the look-up goes
  * on.
  */
-ECH_MUST_USE struct dns_https_answer *shim_ahead_peek(const struct dns_lookup *lookup,
+ECH_MUST_USE struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *lookup,
                                                       const char *host, uint16_t port,
                                                       uint64_t wait_until_us);
 
 /* The program has no use for it. */
-void shim_ahead_drop(const char *host, uint16_t port);
+void shim_prefetch_drop(const char *host, uint16_t port);
 
 /* How long the program may be kept for the records of a name. */
 enum shim_patience {
@@ -41,14 +41,14 @@ enum shim_patience {
 
 /* dns_lookup_https, by what was begun ahead if there is something. Where patience ended the reason
  * is DNS_REASON_TIMEOUT. */
-ECH_MUST_USE struct dns_https_answer *shim_ahead_https(const struct dns_lookup *lookup,
+ECH_MUST_USE struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup,
                                                        const char *host, uint16_t port,
                                                        enum shim_patience patience,
                                                        struct dns_lookup_report *report);
 
 /* For pthread_atfork. The child leaves what its parent began, between the two. */
-void shim_ahead_before_fork(void);
-void shim_ahead_leave(void);
-void shim_ahead_after_fork(void);
+void shim_prefetch_before_fork(void);
+void shim_prefetch_leave(void);
+void shim_prefetch_after_fork(void);
 
 #endif

@@ -25,12 +25,12 @@ static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shim_table table;
 static size_t sweep_at; /* entries, at which those that are over are looked for */
 
-void shim_kept_before_fork(void)
+void shim_rejection_cache_before_fork(void)
 {
     pthread_mutex_lock(&lock);
 }
 
-void shim_kept_after_fork(void)
+void shim_rejection_cache_after_fork(void)
 {
     pthread_mutex_unlock(&lock);
 }
@@ -61,19 +61,19 @@ static void sweep(uint64_t now_us)
     }
 }
 
-static struct bytes endpoint_of(const struct shim_kept_source *source)
+static struct bytes endpoint_of(const struct shim_rejection_source *source)
 {
     return bytes_of(source->endpoint, strlen(source->endpoint));
 }
 
-static uint64_t hash_of(const struct shim_kept_source *source)
+static uint64_t hash_of(const struct shim_rejection_source *source)
 {
     uint64_t host = dns_host_hash(source->host, strlen(source->host));
     return shim_table_hash(host, &source->port, sizeof source->port);
 }
 
 /* Under the lock. */
-static struct kept *find(const struct shim_kept_source *source)
+static struct kept *find(const struct shim_rejection_source *source)
 {
     struct shim_table_node *node = shim_table_find(&table, hash_of(source));
     for (; node != NULL; node = shim_table_next(node)) {
@@ -88,7 +88,7 @@ static struct kept *find(const struct shim_kept_source *source)
 }
 
 /* NULL for want of memory, or of a name. */
-static struct kept *make(const struct shim_kept_source *source, struct bytes retry_configs,
+static struct kept *make(const struct shim_rejection_source *source, struct bytes retry_configs,
                          uint64_t until_us)
 {
     struct kept *one = calloc(1, sizeof *one);
@@ -111,8 +111,8 @@ static struct kept *make(const struct shim_kept_source *source, struct bytes ret
     return one;
 }
 
-void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
-                   uint64_t now_us, uint64_t lifetime_us)
+void shim_rejection_cache_put(const struct shim_rejection_source *source,
+                              struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us)
 {
     struct shim_hold hold;
     struct kept *fresh = make(source, retry_configs, now_us + lifetime_us);
@@ -129,11 +129,12 @@ void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_con
     shim_unlock(&lock, &hold);
 }
 
-enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us,
-                                  uint8_t **retry_configs, size_t *length)
+enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,
+                                                    uint64_t now_us, uint8_t **retry_configs,
+                                                    size_t *length)
 {
     struct shim_hold hold;
-    enum shim_kept_kind kind = SHIM_KEPT_NOTHING;
+    enum shim_cached_rejection kind = SHIM_CACHED_NOTHING;
     shim_lock(&lock, &hold);
     struct kept *one = find(source);
     if (one != NULL && one->until_us <= now_us) {
@@ -145,12 +146,12 @@ enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_
         struct bytes list = wr_view(&one->retry_configs);
         uint8_t *copy = list.len > 0 ? malloc(list.len) : NULL;
         if (list.len == 0) {
-            kind = SHIM_KEPT_DISABLED;
+            kind = SHIM_CACHED_DISABLED;
         } else if (copy != NULL) {
             memcpy(copy, list.data, list.len);
             *retry_configs = copy;
             *length = list.len;
-            kind = SHIM_KEPT_RETRY_CONFIGS;
+            kind = SHIM_CACHED_RETRY_CONFIGS;
         }
     }
     shim_unlock(&lock, &hold);

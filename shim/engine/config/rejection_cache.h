@@ -14,24 +14,26 @@
 #include "ech/wire.h"
 
 /* For whom, from which list, and for how long. */
-struct shim_kept_source {
+struct shim_rejection_source {
     const char *host;
     uint16_t port;
     const char *endpoint; /* that the list is for, as text; "" where it is for any */
     struct bytes ech_config_list;
 };
 
-enum shim_kept_kind { SHIM_KEPT_NOTHING, SHIM_KEPT_RETRY_CONFIGS, SHIM_KEPT_DISABLED };
+enum shim_cached_rejection { SHIM_CACHED_NOTHING, SHIM_CACHED_RETRY_CONFIGS, SHIM_CACHED_DISABLED };
 
 /* Notes retry_configs, or with an empty list that ECH is securely disabled. Times in microseconds,
  * monotonic. */
-void shim_kept_put(const struct shim_kept_source *source, struct bytes retry_configs,
-                   uint64_t now_us, uint64_t lifetime_us);
-/* What is known; with SHIM_KEPT_RETRY_CONFIGS *retry_configs is a copy, which the caller frees. */
-enum shim_kept_kind shim_kept_get(const struct shim_kept_source *source, uint64_t now_us,
-                                  uint8_t **retry_configs, size_t *length);
+void shim_rejection_cache_put(const struct shim_rejection_source *source,
+                              struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us);
+/* What is known; with SHIM_CACHED_RETRY_CONFIGS *retry_configs is a copy, which the caller frees.
+ */
+enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,
+                                                    uint64_t now_us, uint8_t **retry_configs,
+                                                    size_t *length);
 
-void shim_kept_before_fork(void);
-void shim_kept_after_fork(void);
+void shim_rejection_cache_before_fork(void);
+void shim_rejection_cache_after_fork(void);
 
 #endif

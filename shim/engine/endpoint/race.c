@@ -113,7 +113,7 @@ static size_t run(struct running *running, bool *here)
     }
 }
 
-int shim_race(const struct shim_race *race, size_t *winner)
+int shim_race_run(const struct shim_race *race, size_t *winner)
 {
     int saved = errno;
     bool here = false;

@@ -25,6 +25,6 @@ enum { SHIM_RACE_HERE = -2, SHIM_RACE_LOST = -1 };
  * began. The winner's socket, non-blocking and close-on-exec and the caller's; SHIM_RACE_HERE if
  * the winner needs none; SHIM_RACE_LOST with errno. *winner is its place among the hops.
  */
-int shim_race(const struct shim_race *race, size_t *winner);
+int shim_race_run(const struct shim_race *race, size_t *winner);
 
 #endif

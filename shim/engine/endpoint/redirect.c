@@ -16,21 +16,22 @@
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/state/state.h"
 
-static void close_fresh(struct shim_lead *lead)
+static void close_fresh(struct shim_redirect *redirect)
 {
-    if (lead->fresh >= 0) {
-        (void)shim_own_close(lead->fresh);
-        lead->fresh = -1;
+    if (redirect->fresh >= 0) {
+        (void)shim_own_close(redirect->fresh);
+        redirect->fresh = -1;
     }
 }
 
 /* The ways to one endpoint, out of a route to several. */
-static void note_hops(struct shim_lead *lead, const struct shim_route *route, size_t endpoint)
+static void note_hops(struct shim_redirect *redirect, const struct shim_route *route,
+                      size_t endpoint)
 {
-    lead->count = 0;
+    redirect->count = 0;
     for (size_t i = 0; i < route->count; i++) {
         if (route->hops[i].endpoint == endpoint && !route->hops[i].here) {
-            lead->hops[lead->count++] = route->hops[i];
+            redirect->hops[redirect->count++] = route->hops[i];
         }
     }
 }
@@ -49,43 +50,46 @@ static struct shim_race race_for(const struct shim_hop *hops, size_t count, int 
     };
 }
 
-enum shim_lead_result shim_lead(struct shim_lead *lead, const struct shim_route *route, int fd,
-                                int like, unsigned timeout_ms, size_t *endpoint)
+enum shim_redirect_result shim_redirect_begin(struct shim_redirect *redirect,
+                                              const struct shim_route *route, int fd, int like,
+                                              unsigned timeout_ms, size_t *endpoint)
 {
     struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};
     if (fd >= 0 && shim_reconnect_check(&old, 0) != SHIM_RECONNECT_DONE) {
-        return SHIM_LEAD_NO_WAY;
+        return SHIM_REDIRECT_IMPOSSIBLE;
     }
     struct shim_race race = race_for(route->hops, route->count, fd, like, timeout_ms);
     size_t winner;
-    int fresh = shim_race(&race, &winner);
+    int fresh = shim_race_run(&race, &winner);
     if (fresh == SHIM_RACE_LOST) {
-        return SHIM_LEAD_DEAD;
+        return SHIM_REDIRECT_UNREACHABLE;
     }
     *endpoint = route->hops[winner].endpoint;
     if (fresh == SHIM_RACE_HERE) {
         if (fd < 0) {
-            shim_lead_confirm(lead, route, *endpoint);
+            shim_redirect_confirm(redirect, route, *endpoint);
         }
-        return SHIM_LEAD_ARRIVED;
+        return SHIM_REDIRECT_ARRIVED;
     }
     if (fd >= 0 && shim_reconnect_put(&old, fresh) != SHIM_RECONNECT_DONE) {
-        return SHIM_LEAD_NO_WAY;
+        return SHIM_REDIRECT_IMPOSSIBLE;
     }
-    lead->peer = route->hops[winner].address;
-    lead->moved = true;
+    redirect->peer = route->hops[winner].address;
+    redirect->moved = true;
     if (fd < 0) {
-        lead->pending = true;
-        note_hops(lead, route, *endpoint);
-        lead->fresh = fresh;
+        redirect->pending = true;
+        note_hops(redirect, route, *endpoint);
+        redirect->fresh = fresh;
     }
-    return SHIM_LEAD_ARRIVED;
+    return SHIM_REDIRECT_ARRIVED;
 }
 
-void shim_lead_confirm(struct shim_lead *lead, const struct shim_route *route, size_t endpoint)
+void shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_route *route,
+                           size_t endpoint)
 {
-    note_hops(lead, route, endpoint);
-    lead->pending = lead->count > 0; /* without addresses there is nothing to compare with */
+    note_hops(redirect, route, endpoint);
+    redirect->pending =
+        redirect->count > 0; /* without addresses there is nothing to compare with */
 }
 
 /* ---- hellos that are waited for ---- */
@@ -97,19 +101,19 @@ struct awaited {
     struct shim_table_node node;
     enum awaited_state state;
     bool ended; /* nobody waits any more; the thread that is busy with it clears up */
-    struct shim_lead lead;
+    struct shim_redirect redirect;
     const char *failure;
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shim_table table;
 
-void shim_lead_before_fork(void)
+void shim_redirect_before_fork(void)
 {
     pthread_mutex_lock(&lock);
 }
 
-void shim_lead_after_fork(void)
+void shim_redirect_after_fork(void)
 {
     pthread_mutex_unlock(&lock);
 }
@@ -125,7 +129,7 @@ static struct awaited *find(const uint8_t random[32])
     struct shim_table_node *node = shim_table_find(&table, hash_of(random));
     for (; node != NULL; node = shim_table_next(node)) {
         struct awaited *one = (struct awaited *)node;
-        if (!one->ended && memcmp(one->lead.random, random, sizeof one->lead.random) == 0) {
+        if (!one->ended && memcmp(one->redirect.random, random, sizeof one->redirect.random) == 0) {
             return one;
         }
     }
@@ -134,38 +138,38 @@ static struct awaited *find(const uint8_t random[32])
 
 static void clear(struct awaited *one)
 {
-    close_fresh(&one->lead);
+    close_fresh(&one->redirect);
     shim_table_remove(&table, &one->node);
     free(one);
 }
 
-bool shim_lead_await(struct shim_lead *lead, const uint8_t random[32])
+bool shim_redirect_await(struct shim_redirect *redirect, const uint8_t random[32])
 {
     struct shim_hold hold;
-    if (lead->awaited) {
+    if (redirect->awaited) {
         return true;
     }
     struct awaited *one = calloc(1, sizeof *one);
     if (one == NULL) {
         return false;
     }
-    memcpy(lead->random, random, sizeof lead->random);
+    memcpy(redirect->random, random, sizeof redirect->random);
     one->state = AWAITED_OPEN;
-    one->lead = *lead;
-    lead->fresh = -1; /* the table's now */
-    lead->awaited = true;
+    one->redirect = *redirect;
+    redirect->fresh = -1; /* the table's now */
+    redirect->awaited = true;
     shim_lock(&lock, &hold);
     shim_table_add(&table, &one->node, hash_of(random));
     shim_unlock(&lock, &hold);
     return true;
 }
 
-void shim_lead_end(struct shim_lead *lead)
+void shim_redirect_end(struct shim_redirect *redirect)
 {
     struct shim_hold hold;
-    if (lead->awaited) {
+    if (redirect->awaited) {
         shim_lock(&lock, &hold);
-        struct awaited *one = find(lead->random);
+        struct awaited *one = find(redirect->random);
         if (one != NULL && one->state == AWAITED_BUSY) {
             one->ended = true;
         } else if (one != NULL) {
@@ -173,18 +177,18 @@ void shim_lead_end(struct shim_lead *lead)
         }
         shim_unlock(&lock, &hold);
     }
-    close_fresh(lead);
-    lead->pending = false;
-    lead->awaited = false;
+    close_fresh(redirect);
+    redirect->pending = false;
+    redirect->awaited = false;
 }
 
-const char *shim_lead_failure(const struct shim_lead *lead)
+const char *shim_redirect_failure(const struct shim_redirect *redirect)
 {
     struct shim_hold hold;
     const char *failure = NULL;
-    if (lead->awaited) {
+    if (redirect->awaited) {
         shim_lock(&lock, &hold);
-        const struct awaited *one = find(lead->random);
+        const struct awaited *one = find(redirect->random);
         failure = one != NULL ? one->failure : NULL;
         shim_unlock(&lock, &hold);
     }
@@ -193,7 +197,7 @@ const char *shim_lead_failure(const struct shim_lead *lead)
 
 /* ---- a hello is about to leave ---- */
 
-static bool leads_to(const struct shim_lead *lead, int fd)
+static bool leads_to(const struct shim_redirect *redirect, int fd)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     struct shim_address address;
@@ -204,8 +208,9 @@ static bool leads_to(const struct shim_lead *lead, int fd)
         return false;
     }
     uint16_t port = shim_address_port((const struct sockaddr *)&peer);
-    for (size_t i = 0; i < lead->count; i++) {
-        if (lead->hops[i].port == port && shim_address_equal(&lead->hops[i].address, &address)) {
+    for (size_t i = 0; i < redirect->count; i++) {
+        if (redirect->hops[i].port == port &&
+            shim_address_equal(&redirect->hops[i].address, &address)) {
             return true;
         }
     }
@@ -213,29 +218,29 @@ static bool leads_to(const struct shim_lead *lead, int fd)
 }
 
 /* The connection that was made already, or one made now. */
-static int take_fresh(struct shim_lead *lead, int fd)
+static int take_fresh(struct shim_redirect *redirect, int fd)
 {
-    if (lead->fresh >= 0) {
-        int fresh = lead->fresh;
-        lead->fresh = -1;
+    if (redirect->fresh >= 0) {
+        int fresh = redirect->fresh;
+        redirect->fresh = -1;
         return fresh;
     }
     struct shim_race race =
-        race_for(lead->hops, lead->count, fd, -1, shim_engine_state()->settings.timeout_ms);
+        race_for(redirect->hops, redirect->count, fd, -1, shim_engine_state()->settings.timeout_ms);
     size_t winner;
-    return shim_race(&race, &winner);
+    return shim_race_run(&race, &winner);
 }
 
 /* NULL, or why the hello must not leave. */
-static const char *arrange(struct shim_lead *lead, int fd)
+static const char *arrange(struct shim_redirect *redirect, int fd)
 {
-    if (leads_to(lead, fd)) {
+    if (leads_to(redirect, fd)) {
         return NULL;
     }
     struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};
     enum shim_reconnect way = shim_reconnect_check(&old, 0);
     if (way == SHIM_RECONNECT_DONE) {
-        int fresh = take_fresh(lead, fd);
+        int fresh = take_fresh(redirect, fd);
         way = fresh >= 0 ? shim_reconnect_put(&old, fresh) : SHIM_RECONNECT_FAILED;
     }
     return way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way);
@@ -246,7 +251,7 @@ static const char *arrange(struct shim_lead *lead, int fd)
 struct leaving {
     struct shim_work work;
     struct awaited *one;
-    struct shim_lead lead;
+    struct shim_redirect redirect;
     int fd;
     bool allowed;
 };
@@ -268,8 +273,8 @@ static void note_left(struct leaving *leaving, const char *failure)
 static void run(struct shim_work *work)
 {
     struct leaving *leaving = (struct leaving *)work;
-    const char *failure = arrange(&leaving->lead, leaving->fd);
-    close_fresh(&leaving->lead);
+    const char *failure = arrange(&leaving->redirect, leaving->fd);
+    close_fresh(&leaving->redirect);
     note_left(leaving, failure);
 }
 
@@ -277,7 +282,7 @@ static void drop(struct shim_work *work)
 {
     struct leaving *leaving = (struct leaving *)work;
     if (leaving->one != NULL) {
-        close_fresh(&leaving->lead);
+        close_fresh(&leaving->redirect);
         note_left(leaving, shim_reconnect_name(SHIM_RECONNECT_FAILED));
     }
     free(leaving);
@@ -294,9 +299,9 @@ static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allow
     *allowed = one == NULL || (one->state == AWAITED_LEFT && one->failure == NULL);
     if (open && leaving != NULL) {
         *leaving = (struct leaving){
-            .work = {.run = run, .drop = drop}, .one = one, .lead = one->lead, .fd = fd};
+            .work = {.run = run, .drop = drop}, .one = one, .redirect = one->redirect, .fd = fd};
         one->state = AWAITED_BUSY;
-        one->lead.fresh = -1; /* in our hand */
+        one->redirect.fresh = -1; /* in our hand */
     }
     shim_unlock(&lock, &hold);
     if (!open) {
@@ -306,7 +311,7 @@ static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allow
     return leaving;
 }
 
-bool shim_lead_hello_leaves(const uint8_t random[32], int fd)
+bool shim_redirect_hello_leaves(const uint8_t random[32], int fd)
 {
     int saved = errno;
     bool allowed;

@@ -32,7 +32,7 @@ static bool has_usable_config(const struct dns_endpoint *endpoint)
 }
 
 /* Those with a usable config; else, if all have ech, all. Returns whether any has ech. */
-static bool choose_candidates(const struct dns_https_answer *answer, struct candidates *chosen)
+static bool choose_candidates(const struct dns_endpoints *answer, struct candidates *chosen)
 {
     bool any = false;
     *chosen = (struct candidates){.usable = true};
@@ -274,15 +274,15 @@ void shim_route_find(const struct shim_route_facts *facts, struct shim_route *ro
         return;
     }
     if (is_here(&finding)) {
-        route->kind = SHIM_ROUTE_HERE;
+        route->kind = SHIM_ROUTE_IN_PLACE;
         return;
     }
     for (size_t i = 0; i < finding.candidates.count; i++) {
         add_candidate(&finding, i);
     }
     if (route->count > 0) {
-        route->kind = SHIM_ROUTE_THERE;
+        route->kind = SHIM_ROUTE_REDIRECT;
     } else {
-        route->kind = finding.limited ? SHIM_ROUTE_NO_WAY : SHIM_ROUTE_NOWHERE;
+        route->kind = finding.limited ? SHIM_ROUTE_FORBIDDEN : SHIM_ROUTE_NO_ADDRESS;
     }
 }

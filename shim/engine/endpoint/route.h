@@ -24,12 +24,12 @@ enum shim_route_kind {
     SHIM_ROUTE_UNUSABLE,  /* some have, with no config that can be used, and others have none: the
                              program's own connection is as good as any */
     SHIM_ROUTE_PRIVATE,   /* the peer has a private address, and not from this resolver */
-    SHIM_ROUTE_HERE,      /* hops[0].here: nothing to be done. Where that was told by addresses they
-                             follow */
-    SHIM_ROUTE_THERE,     /* the hops are to be tried in their order; one may be `here` */
-    SHIM_ROUTE_NO_WAY,  /* a connection cannot be led to any of them: through a tunnel, or past the
-                           limits of what a record may point at */
-    SHIM_ROUTE_NOWHERE, /* none of them has an address */
+    SHIM_ROUTE_IN_PLACE,  /* hops[0].here: nothing to be done. Where that was told by addresses they
+                         follow */
+    SHIM_ROUTE_REDIRECT,  /* the hops are to be tried in their order; one may be `here` */
+    SHIM_ROUTE_FORBIDDEN, /* a connection cannot be led to any of them: through a tunnel, or past
+                          the limits of what a record may point at */
+    SHIM_ROUTE_NO_ADDRESS, /* none of them has an address */
 };
 
 struct shim_route {
@@ -42,7 +42,7 @@ struct shim_route {
 
 /* What is known of a connection and its answer. All borrowed. */
 struct shim_route_facts {
-    const struct dns_https_answer *answer; /* of DNS_FOUND */
+    const struct dns_endpoints *answer; /* of DNS_FOUND */
     const char *host;
     uint16_t port;                   /* of the origin, host order */
     bool tunnel;                     /* a proxy connects, and nobody here knows to whom */

@@ -58,10 +58,11 @@ static bool is_numeric_or_passive(const struct addrinfo *hints)
 }
 
 /* Are records asked for at all? As shim/search has it. */
-static bool records_matter(const struct shim_host_settings *own)
+static bool records_matter(const struct shim_host_settings *host_settings)
 {
-    return (own->mode == SHIM_MODE_OPPORTUNISTIC || own->mode == SHIM_MODE_STRICT) &&
-           !own->config_list_given && own->resolver_usable;
+    return (host_settings->mode == SHIM_MODE_OPPORTUNISTIC ||
+            host_settings->mode == SHIM_MODE_STRICT) &&
+           !host_settings->config_list_given && host_settings->resolver_usable;
 }
 
 static struct prospect prospect_of(const char *node, const char *service,
@@ -70,15 +71,15 @@ static struct prospect prospect_of(const char *node, const char *service,
     const struct shim_settings *settings = &shim_engine_state()->settings;
     struct prospect prospect = {.host = node};
     struct dns_name qname;
-    struct shim_host_settings own;
-    shim_settings_of_host(settings, node, &own);
+    struct shim_host_settings host_settings;
+    shim_settings_of_host(settings, node, &host_settings);
     /* Another library may lead the connection through a proxy, and give the program an address that
      * nobody has: then this host's own network is not to be asked for the name. */
-    if (node == NULL || !records_matter(&own) || is_numeric_or_passive(hints) ||
+    if (node == NULL || !records_matter(&host_settings) || is_numeric_or_passive(hints) ||
         shim_engine_state()->stub->in_company()) {
         return prospect;
     }
-    prospect.lookup = shim_engine_lookup(&own);
+    prospect.lookup = shim_engine_lookup(&host_settings);
     uint16_t port = settings->ports[0];
     if (service != NULL && *service != '\0') {
         port = port_of_service(service);
@@ -118,9 +119,9 @@ struct ahead_work {
     const struct dns_lookup *lookup;
     uint16_t port;
     bool port_known;
-    struct dns_https_answer *answer; /* of AHEAD_PEEK */
-    bool come;                       /* of AHEAD_ADDRESSES */
-    struct addrinfo *addresses;      /* that came already, and are nobody's if the wait is left */
+    struct dns_endpoints *answer; /* of AHEAD_PEEK */
+    bool come;                    /* of AHEAD_ADDRESSES */
+    struct addrinfo *addresses;   /* that came already, and are nobody's if the wait is left */
     char host[];
 };
 
@@ -131,17 +132,17 @@ static void run_ahead(struct shim_work *work)
     uint64_t wait_us = ahead->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
     switch (ahead->what) {
     case AHEAD_BEGIN:
-        shim_ahead_begin(lookup, ahead->host, ahead->port);
+        shim_prefetch_begin(lookup, ahead->host, ahead->port);
         break;
     case AHEAD_PEEK:
-        shim_ahead_addresses_came(lookup, ahead->host, ahead->port);
-        ahead->answer = shim_ahead_peek(lookup, ahead->host, ahead->port, wait_us);
+        shim_prefetch_addresses_came(lookup, ahead->host, ahead->port);
+        ahead->answer = shim_prefetch_peek(lookup, ahead->host, ahead->port, wait_us);
         break;
     case AHEAD_ADDRESSES:
         ahead->come = dns_addresses_come(lookup, ahead->host);
         break;
     case AHEAD_DROP:
-        shim_ahead_drop(ahead->host, ahead->port);
+        shim_prefetch_drop(ahead->host, ahead->port);
         break;
     }
 }
@@ -149,7 +150,7 @@ static void run_ahead(struct shim_work *work)
 static void drop_ahead(struct shim_work *work)
 {
     struct ahead_work *ahead = (struct ahead_work *)work;
-    dns_https_answer_free(ahead->answer);
+    dns_endpoints_free(ahead->answer);
     if (ahead->addresses != NULL) {
         freeaddrinfo(ahead->addresses);
     }
@@ -158,15 +159,15 @@ static void drop_ahead(struct shim_work *work)
 
 /* Gives the answer of AHEAD_PEEK, or NULL; *come is of AHEAD_ADDRESSES, else it may be NULL. The
  * addresses that *came go with work that comes to nothing: then *came is NULL. Keeps errno. */
-static struct dns_https_answer *do_ahead(const struct prospect *prospect, enum ahead what,
-                                         bool *come, struct addrinfo **came)
+static struct dns_endpoints *do_ahead(const struct prospect *prospect, enum ahead what, bool *come,
+                                      struct addrinfo **came)
 {
     int saved = errno;
     size_t size = strlen(prospect->host) + 1;
     struct shim_hold hold;
     shim_hold_begin(&hold);
     struct ahead_work *ahead = malloc(sizeof *ahead + size);
-    struct dns_https_answer *answer = NULL;
+    struct dns_endpoints *answer = NULL;
     if (ahead != NULL) {
         *ahead = (struct ahead_work){.work = {.run = run_ahead, .drop = drop_ahead},
                                      .what = what,
@@ -226,7 +227,7 @@ static bool comes_soon(const struct prospect *prospect, const char *target)
 {
     const struct prospect other = {.host = target, .lookup = prospect->lookup};
     bool come = false;
-    dns_https_answer_free(do_ahead(&other, AHEAD_ADDRESSES, &come, NULL));
+    dns_endpoints_free(do_ahead(&other, AHEAD_ADDRESSES, &come, NULL));
     return come;
 }
 
@@ -235,7 +236,7 @@ static bool comes_soon(const struct prospect *prospect, const char *target)
  * the program asked. The canonical name stays that of the name. A target that cannot be resolved,
  * or not soon, is left out; if none can, nothing changes.
  */
-static void steer(const struct dns_https_answer *answer, const struct prospect *prospect,
+static void steer(const struct dns_endpoints *answer, const struct prospect *prospect,
                   const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
     const char *targets[SHIM_STEER_MAX];
@@ -294,14 +295,14 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
     struct addrinfo *list = error == 0 ? *result : NULL;
-    struct dns_https_answer *answer = do_ahead(prospect, AHEAD_PEEK, NULL, &list);
+    struct dns_endpoints *answer = do_ahead(prospect, AHEAD_PEEK, NULL, &list);
     if (error == 0 && list == NULL) {
         return EAI_MEMORY;
     }
     if (answer != NULL && prospect->port_known) {
         steer(answer, prospect, service, hints, &list);
     }
-    dns_https_answer_free(answer);
+    dns_endpoints_free(answer);
     if (list != NULL) {
         *result = list;
         error = 0;

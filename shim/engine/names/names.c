@@ -58,10 +58,10 @@ static bool is_of_this_network(const char *name)
  * one. */
 static bool stays_local(const char *name)
 {
-    struct shim_host_settings own;
-    shim_settings_of_host(&shim_engine_state()->settings, name, &own);
+    struct shim_host_settings host_settings;
+    shim_settings_of_host(&shim_engine_state()->settings, name, &host_settings);
     return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name) ||
-           !own.names_protected;
+           !host_settings.names_protected;
 }
 
 static bool add_address(struct shim_names_answer *answer, int family, const void *octets,
@@ -150,12 +150,12 @@ static enum shim_names_outcome outcome_of_reason(enum dns_result result, enum dn
 static enum shim_names_outcome ask_resolver(const char *name, int family,
                                             struct shim_names_answer *answer)
 {
-    struct shim_host_settings own;
-    shim_settings_of_host(&shim_engine_state()->settings, name, &own);
-    if (!own.resolver_usable) {
+    struct shim_host_settings host_settings;
+    shim_settings_of_host(&shim_engine_state()->settings, name, &host_settings);
+    if (!host_settings.resolver_usable) {
         return SHIM_NAMES_FAILED;
     }
-    struct dns_addresses *found = dns_lookup_addresses(shim_engine_lookup(&own), name,
+    struct dns_addresses *found = dns_lookup_addresses(shim_engine_lookup(&host_settings), name,
                                                        family != AF_INET6, family != AF_INET, NULL);
     if (found == NULL) {
         return SHIM_NAMES_OUT_OF_MEMORY;

@@ -23,7 +23,7 @@ static bool is_in(const char *const *targets, size_t count, const char *target)
     return false;
 }
 
-size_t shim_steer_targets(const struct dns_https_answer *answer, const char *host, uint16_t port,
+size_t shim_steer_targets(const struct dns_endpoints *answer, const char *host, uint16_t port,
                           const char *targets[SHIM_STEER_MAX])
 {
     size_t count = 0;

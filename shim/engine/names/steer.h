@@ -15,7 +15,7 @@ enum { SHIM_STEER_MAX = 8 };
  * is nothing to be changed. Endpoints of another port are not among them, for a list of addresses
  * has one port. The names belong to the answer.
  */
-ECH_MUST_USE size_t shim_steer_targets(const struct dns_https_answer *answer, const char *host,
+ECH_MUST_USE size_t shim_steer_targets(const struct dns_endpoints *answer, const char *host,
                                        uint16_t port, const char *targets[SHIM_STEER_MAX]);
 
 #endif

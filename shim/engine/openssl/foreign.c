@@ -51,15 +51,15 @@ static bool strict_allows(const struct foreign *foreign, SSL *ssl, const char *n
 bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect)
 {
     struct foreign foreign;
-    struct shim_host_settings own;
+    struct shim_host_settings host_settings;
     int saved = errno;
     if (!resolve(library, &foreign) || foreign.SSL_is_init_finished(ssl) != 0 ||
         (!connect && foreign.SSL_is_server(ssl) != 0)) {
         return true; /* what cannot be asked is left to the wire guard */
     }
     const char *name = foreign.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    shim_settings_of_host(&shim_engine_state()->settings, name != NULL ? name : "", &own);
-    bool allowed = own.mode != SHIM_MODE_STRICT ||
+    shim_settings_of_host(&shim_engine_state()->settings, name != NULL ? name : "", &host_settings);
+    bool allowed = host_settings.mode != SHIM_MODE_STRICT ||
                    shim_engine_state()->stub->own_ech(library, ssl) ||
                    strict_allows(&foreign, ssl, name);
     errno = saved;

@@ -92,17 +92,17 @@ static bool looks_like_an_attack(const struct shim_policy_facts *facts)
 }
 
 struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
-                                        enum shim_search search)
+                                        enum shim_config_search_result search)
 {
     switch (search) {
     case SHIM_SEARCH_USABLE:
         return (struct shim_decision){.action = SHIM_ACTION_OFFER};
     case SHIM_SEARCH_NO_RECORD:
         return without_ech(facts, told_by_dns(facts, "no_record"));
-    case SHIM_SEARCH_ELSEWHERE:
+    case SHIM_SEARCH_UNREDIRECTABLE:
         /* RFC 9848, 5.1: no direct connection then. */
         return facts->all_have_ech ? refuse("svcb_reliant") : without_ech(facts, "other_endpoint");
-    case SHIM_SEARCH_DEAD:
+    case SHIM_SEARCH_UNREACHABLE:
         /* RFC 9848, 8: who blocks the endpoints with ech must not gain a hello without. */
         return refuse("no_endpoint");
     case SHIM_SEARCH_DISABLED:
@@ -122,8 +122,6 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
         return without_ech(facts, "private_address");
     case SHIM_SEARCH_TUNNEL:
         return without_ech(facts, "tunnel");
-    case SHIM_SEARCH_THERE:
-        break;
     }
     return refuse("internal");
 }

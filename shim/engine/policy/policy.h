@@ -33,7 +33,7 @@ struct shim_policy_facts {
 };
 
 /* What the search for an ECHConfig gave. */
-enum shim_search {
+enum shim_config_search_result {
     SHIM_SEARCH_USABLE,       /* a suitable ECHConfig is at hand, for where the connection leads */
     SHIM_SEARCH_NO_RECORD,    /* the name has no HTTPS record, or none with ech */
     SHIM_SEARCH_UNUSABLE,     /* there are ECHConfigs, none of them suitable */
@@ -43,13 +43,12 @@ enum shim_search {
     SHIM_SEARCH_PRIVATE_NAME, /* not asked: the name means something in this network only */
     SHIM_SEARCH_PRIVATE_ADDRESS, /* the peer's address is private, and the resolver that gave the
                                     ECHConfig does not know it for this name */
-    SHIM_SEARCH_TUNNEL,    /* not asked: a proxy resolves this name, and the resolver here is one
-                              that others can listen to (RFC 9460, 3.2) */
-    SHIM_SEARCH_ELSEWHERE, /* ech is there, but for an endpoint to which this connection cannot be
-                              led, for a reason within this machine */
-    SHIM_SEARCH_DEAD,      /* the same, because no such endpoint answers: an attacker can do that */
-    SHIM_SEARCH_THERE, /* only between shim_search and shim_lead: a connection has to be made first
-                        */
+    SHIM_SEARCH_TUNNEL, /* not asked: a proxy resolves this name, and the resolver here is one
+                           that others can listen to (RFC 9460, 3.2) */
+    SHIM_SEARCH_UNREDIRECTABLE, /* ech is there, but for an endpoint to which this connection cannot
+                              be led, for a reason within this machine */
+    SHIM_SEARCH_UNREACHABLE, /* the same, because no such endpoint answers: an attacker can do that
+                              */
 };
 
 enum shim_action {
@@ -102,6 +101,6 @@ bool shim_policy_waits_for_records(const struct shim_policy_facts *facts);
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts);
 /* After the search that SHIM_ACTION_SEARCH asked for. */
 struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
-                                        enum shim_search search);
+                                        enum shim_config_search_result search);
 
 #endif

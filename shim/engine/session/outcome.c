@@ -53,7 +53,7 @@ static enum shim_watch watch_for(struct shim_session *session)
     if (!session->fd_hidden) {
         return SHIM_WATCH_NOT;
     }
-    return session->lead.pending ? SHIM_WATCH_LEAVES : SHIM_WATCH_SENT;
+    return session->redirect.pending ? SHIM_WATCH_LEAVES : SHIM_WATCH_SENT;
 }
 
 /* Nothing has left yet: what waits to is dropped. */
@@ -72,8 +72,8 @@ void shim_session_announce(struct shim_session *session)
     ech_exchange_facts(session->exchange, &facts);
     memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
     enum shim_watch watch = watch_for(session);
-    bool awaited =
-        watch != SHIM_WATCH_LEAVES || shim_lead_await(&session->lead, session->outer_random);
+    bool awaited = watch != SHIM_WATCH_LEAVES ||
+                   shim_redirect_await(&session->redirect, session->outer_random);
     session->announced =
         awaited && shim_engine_state()->stub->announce(session->outer_random, watch);
     if (watch == SHIM_WATCH_LEAVES && !session->announced) {
@@ -101,10 +101,10 @@ void shim_session_note_facts(struct shim_session *session)
  * be led there was refused, or a connection that was not waited for came to nothing. */
 static const char *reason_to_fail(const struct shim_session *session, const char *otherwise)
 {
-    if (shim_lead_failure(&session->lead) != NULL) {
+    if (shim_redirect_failure(&session->redirect) != NULL) {
         return session->found.all_have_ech ? "svcb_reliant" : "other_endpoint";
     }
-    return session->lead.moved && session->sent == 0 ? "no_endpoint" : otherwise;
+    return session->redirect.moved && session->sent == 0 ? "no_endpoint" : otherwise;
 }
 
 static void failed(struct shim_session *session)
@@ -202,7 +202,7 @@ static void end(struct shim_session *session)
         shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
         shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
     }
-    shim_lead_end(&session->lead);
+    shim_redirect_end(&session->redirect);
     ech_exchange_free(session->exchange);
     shim_verifier_free(session->verifier);
     shim_found_free(&session->found);

@@ -57,8 +57,8 @@ static enum ech_event receive_some(int fd, struct ech_exchange *exchange, uint64
 }
 
 /* Runs the exchange to its end. */
-static enum ech_event run(const struct shim_probe *probe, int fd, struct ech_exchange *exchange,
-                          uint64_t deadline_us)
+static enum ech_event run(const struct shim_rejection_probe *probe, int fd,
+                          struct ech_exchange *exchange, uint64_t deadline_us)
 {
     struct writer records;
     wr_init(&records, 0);
@@ -82,8 +82,8 @@ static enum ech_event run(const struct shim_probe *probe, int fd, struct ech_exc
     return event;
 }
 
-static enum shim_probe_result result_of(const struct ech_exchange *exchange, enum ech_event event,
-                                        struct writer *retry_configs)
+static enum shim_rejection_probe_result
+result_of(const struct ech_exchange *exchange, enum ech_event event, struct writer *retry_configs)
 {
     struct ech_rejection rejection;
     if (event == ECH_EVENT_ACCEPTED) {
@@ -100,11 +100,12 @@ static enum shim_probe_result result_of(const struct ech_exchange *exchange, enu
     return rejection.disabled ? SHIM_PROBE_DISABLED : SHIM_PROBE_RETRY_CONFIGS;
 }
 
-enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer *retry_configs)
+enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
+                                                          struct writer *retry_configs)
 {
     struct ech_exchange *exchange = NULL;
     struct ech_exchange_options options = probe->options;
-    enum shim_probe_result result = SHIM_PROBE_FAILED;
+    enum shim_rejection_probe_result result = SHIM_PROBE_FAILED;
     int saved = errno;
     wr_init(retry_configs, 0);
     options.key_share_rule = ECH_KEY_SHARE_OWN;

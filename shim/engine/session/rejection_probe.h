@@ -9,7 +9,7 @@
 #include "ech/exchange.h"
 #include "shim/engine/sockets/reconnect.h"
 
-enum shim_probe_result {
+enum shim_rejection_probe_result {
     SHIM_PROBE_RETRY_CONFIGS, /* authenticated: *retry_configs */
     SHIM_PROBE_DISABLED,      /* authenticated: ECH is securely disabled */
     SHIM_PROBE_ACCEPTED, /* this server takes the config (a fleet in two minds): worth one more try
@@ -17,7 +17,7 @@ enum shim_probe_result {
     SHIM_PROBE_FAILED,   /* nothing may be concluded */
 };
 
-struct shim_probe {
+struct shim_rejection_probe {
     /* The application's: the probe goes to its peer, with its options. */
     const struct shim_old_connection *old;
     struct bytes hello; /* of ech_exchange_probe_hello */
@@ -28,6 +28,7 @@ struct shim_probe {
 
 /* Blocks. What the server said is written to *retry_configs, which the caller frees (wr_free) in
  * any case. */
-enum shim_probe_result shim_probe(const struct shim_probe *probe, struct writer *retry_configs);
+enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
+                                                          struct writer *retry_configs);
 
 #endif

@@ -42,32 +42,36 @@ static struct shim_destination destination_of(struct shim_session *session,
 }
 
 /* Leads the connection to one of the endpoints, and takes that one's config. */
-static void lead(struct shim_session *session, const struct shim_session_facts *given,
-                 const struct shim_peer *peer, const struct shim_destination *destination)
+static void redirect_connection(struct shim_session *session,
+                                const struct shim_session_facts *given,
+                                const struct shim_peer *peer,
+                                const struct shim_destination *destination)
 {
     const struct shim_engine_state *state = shim_engine_state();
     struct shim_found *found = &session->found;
     size_t endpoint;
-    if (!found->route.usable && (session->fd_hidden || session->own.mode == SHIM_MODE_STRICT)) {
+    if (!found->route.usable &&
+        (session->fd_hidden || session->host_settings.mode == SHIM_MODE_STRICT)) {
         /* A hello without ECH tells nobody where it leaves; and in strict mode there is none. */
-        found->search = SHIM_SEARCH_ELSEWHERE;
+        found->search = SHIM_SEARCH_UNREDIRECTABLE;
         return;
     }
-    switch (shim_lead(&session->lead, &found->route, given->fd, peer->fd,
-                      state->settings.timeout_ms, &endpoint)) {
-    case SHIM_LEAD_ARRIVED:
-        shim_search_arrived(found, shim_engine_lookup(&session->own), destination, endpoint);
+    switch (shim_redirect_begin(&session->redirect, &found->route, given->fd, peer->fd,
+                                state->settings.timeout_ms, &endpoint)) {
+    case SHIM_REDIRECT_ARRIVED:
+        shim_config_search_arrived(found, shim_engine_lookup(&session->host_settings), destination,
+                                   endpoint);
         break;
-    case SHIM_LEAD_NO_WAY:
-        found->search = SHIM_SEARCH_ELSEWHERE;
+    case SHIM_REDIRECT_IMPOSSIBLE:
+        found->search = SHIM_SEARCH_UNREDIRECTABLE;
         break;
-    case SHIM_LEAD_DEAD:
-        found->search = SHIM_SEARCH_DEAD;
+    case SHIM_REDIRECT_UNREACHABLE:
+        found->search = SHIM_SEARCH_UNREACHABLE;
         break;
     }
-    if (session->lead.moved) {
+    if (session->redirect.moved) {
         session->socket = shim_socket_identity(given->fd);
-        (void)shim_address_write(&session->lead.peer, 0, &session->peer);
+        (void)shim_address_write(&session->redirect.peer, 0, &session->peer);
     }
 }
 
@@ -79,7 +83,8 @@ static void search(struct shim_session *session, const struct shim_session_facts
     if (shim_engine_state()->stub->locked()) {
         /* A config that was set by hand: nobody is asked for it. */
         const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
-        shim_search(&session->own, shim_engine_lookup(&session->own), &anywhere, found);
+        shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
+                           &anywhere, found);
         session->report.source = found->source;
         return;
     }
@@ -88,12 +93,13 @@ static void search(struct shim_session *session, const struct shim_session_facts
     if (destination.tunnel) {
         session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
     }
-    shim_search(&session->own, shim_engine_lookup(&session->own), &destination, found);
-    if (found->search == SHIM_SEARCH_THERE) {
-        lead(session, given, peer, &destination);
+    shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
+                       &destination, found);
+    if (found->route.kind == SHIM_ROUTE_REDIRECT) {
+        redirect_connection(session, given, peer, &destination);
     } else if (found->search == SHIM_SEARCH_USABLE && session->fd_hidden &&
-               found->route.kind == SHIM_ROUTE_HERE) {
-        shim_lead_confirm(&session->lead, &found->route, found->route.hops[0].endpoint);
+               found->route.kind == SHIM_ROUTE_IN_PLACE) {
+        shim_redirect_confirm(&session->redirect, &found->route, found->route.hops[0].endpoint);
     }
     session->report.source = found->source;
     session->report.resolver = found->resolver[0] != '\0' ? found->resolver : NULL;
@@ -124,15 +130,15 @@ static struct shim_decision decide(struct shim_session *session,
     }
 
     struct shim_policy_facts facts = {
-        .mode = session->own.mode,
+        .mode = session->host_settings.mode,
         .port_watched = peer.way.watched || shim_settings_watches(&state->settings, peer.port),
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
         .ech_failed = ech_failed(session),
-        .grease = session->own.grease,
+        .grease = session->host_settings.grease,
         .name = dns_name_kind(session->host) != DNS_NAME_NONE,
-        .locked_in = locked && !session->own.config_list_given,
+        .locked_in = locked && !session->host_settings.config_list_given,
     };
     struct shim_decision decision = shim_policy_begin(&facts);
     if (decision.action != SHIM_ACTION_SEARCH) {
@@ -145,8 +151,9 @@ static struct shim_decision decide(struct shim_session *session,
     facts.dns_protected = session->found.dns_protected;
     facts.dns_reason = session->found.dns_reason;
     decision = shim_policy_decide(&facts, session->found.search);
-    if (decision.action == SHIM_ACTION_REFUSE && (session->found.search == SHIM_SEARCH_DEAD ||
-                                                  session->found.search == SHIM_SEARCH_ELSEWHERE)) {
+    if (decision.action == SHIM_ACTION_REFUSE &&
+        (session->found.search == SHIM_SEARCH_UNREACHABLE ||
+         session->found.search == SHIM_SEARCH_UNREDIRECTABLE)) {
         /* Not even a hello was made, but a weaker one would be as welcome to an attacker. */
         shim_session_forbid_downgrade(session);
     }
@@ -210,16 +217,16 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     }
     atomic_init(&session->references, 1);
     memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
-    shim_settings_of_host(&shim_engine_state()->settings, session->host, &session->own);
+    shim_settings_of_host(&shim_engine_state()->settings, session->host, &session->host_settings);
     session->report = (struct shim_report){
         .library = facts->library,
         .host = session->host[0] != '\0' ? session->host : NULL,
-        .mode = session->own.mode,
+        .mode = session->host_settings.mode,
         .source = "none",
     };
     session->floor = facts->floor;
     session->reported = facts->reported;
-    session->lead = SHIM_LEAD_NONE;
+    session->redirect = SHIM_REDIRECT_NONE;
     wr_init(&session->grease, 0);
     return session;
 }

@@ -36,7 +36,7 @@ static void probe(const struct shim_session *session, const struct shim_old_conn
 {
     struct writer hello;
     wr_init(&hello, 0);
-    struct shim_probe request = {
+    struct shim_rejection_probe request = {
         .old = old,
         .choice = &session->found.choice,
         .options = session->options,
@@ -44,7 +44,8 @@ static void probe(const struct shim_session *session, const struct shim_old_conn
     };
     if (ech_exchange_probe_hello(session->exchange, &hello) == ECH_OK) {
         request.hello = wr_view(&hello);
-        enum shim_probe_result result = shim_probe(&request, &lesson->retry_configs);
+        enum shim_rejection_probe_result result =
+            shim_rejection_probe_run(&request, &lesson->retry_configs);
         lesson->known = result != SHIM_PROBE_FAILED;
         lesson->disabled = result == SHIM_PROBE_DISABLED;
         lesson->same_config = result == SHIM_PROBE_ACCEPTED;
@@ -62,7 +63,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
     ech_exchange_rejection(session->exchange, &rejection);
     if (rejection.probe) {
         lesson->known = false;
-        if (session->own.retry) {
+        if (session->host_settings.retry) {
             /* Nobody can go on with this handshake. */
             if (ours) {
                 shim_reconnect_end(old);
@@ -79,7 +80,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
 /* For the program's next attempt (RFC 9849, 6.1.8). */
 static void keep(const struct shim_session *session, const struct lesson *lesson)
 {
-    struct shim_kept_source source = {
+    struct shim_rejection_source source = {
         .host = session->host,
         .port = session->origin_port,
         .endpoint = session->found.endpoint,
@@ -88,8 +89,8 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
     };
     uint32_t seconds =
         session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
-    shim_kept_put(&source, wr_view(&lesson->retry_configs), shim_engine_state()->io->now_us(),
-                  (uint64_t)seconds * 1000000);
+    shim_rejection_cache_put(&source, wr_view(&lesson->retry_configs),
+                             shim_engine_state()->io->now_us(), (uint64_t)seconds * 1000000);
 }
 
 static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
@@ -165,8 +166,8 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
     learn(session, old, way == SHIM_RECONNECT_DONE, lesson);
     shim_session_note_facts(session);
     struct shim_policy_rejection facts = {
-        .mode = session->own.mode,
-        .retry = session->own.retry,
+        .mode = session->host_settings.mode,
+        .retry = session->host_settings.retry,
         .retries = session->report.retries,
         .authenticated = lesson->known,
         .disabled = lesson->disabled,
@@ -211,7 +212,7 @@ static void reconnect(struct shim_session *session, int fd)
         give_up(session, "locked_in", &lesson); /* no connection can be made any more */
         return;
     }
-    shim_lead_end(&session->lead);
+    shim_redirect_end(&session->redirect);
     find_descriptor(session, &fd);
     struct shim_old_connection old = {.fd = fd, .socket = session->socket};
     struct shim_rejection_decision decision = decide_rejected(session, &old, &lesson);

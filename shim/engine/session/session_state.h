@@ -22,8 +22,8 @@ struct shim_session {
     /* The work that follows a rejection, while it is under way; it may have been left. */
     _Atomic(struct shim_work *) rejected;
     struct shim_found found;
-    char host[DNS_HOST_SIZE];      /* in its normal form */
-    struct shim_host_settings own; /* of the host */
+    char host[DNS_HOST_SIZE];                /* in its normal form */
+    struct shim_host_settings host_settings; /* of the host */
     struct shim_decision decision;
     enum ech_padding_floor floor;
     struct writer grease; /* extension data; empty until the hello is made */
@@ -38,7 +38,7 @@ struct shim_session {
     uint64_t socket;              /* of the transport (socket_identity.h) */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* that the config was looked up for */
-    struct shim_lead lead;
+    struct shim_redirect redirect;
     bool hello_made;       /* with GREASE, or what became of that */
     bool wants_connection; /* after a rejection that is to be answered */
     bool reported;

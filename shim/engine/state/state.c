@@ -13,7 +13,7 @@ struct shim_engine_state *shim_engine_state_to_start(void)
     return &state;
 }
 
-const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *own)
+const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *host_settings)
 {
-    return &state.lookups[own->resolver];
+    return &state.lookups[host_settings->resolver];
 }
