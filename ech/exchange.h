@@ -32,6 +32,7 @@
 
 #include "ech/config.h"
 #include "ech/crypto.h"
+#include "ech/hello_sizes.h"
 #include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
@@ -78,21 +79,12 @@ enum ech_failure {
 };
 const char *ech_failure_name(enum ech_failure failure);
 
-/* EncodedClientHelloInner never gets shorter than the floor of its library, so that its length says
- * nothing. Octets. */
-enum ech_padding_floor {
-    ECH_FLOOR_NONE = 0, /* for test vectors */
-    ECH_FLOOR_OPENSSL = 192,
-    ECH_FLOOR_GNUTLS = 288,
-};
-
 /* One rule for key_share (see ech/outer.h); AUTO picks by size and groups. */
 enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_SHARED };
 
 struct ech_exchange_options {
     struct ech_random random;     /* must stay usable while the exchange lives */
-    enum ech_padding_floor floor; /* with shared key shares, and in second hellos, 128 takes the
-                                     place of any but NONE */
+    struct ech_hello_sizes sizes; /* of the TLS library; only the floor counts */
     enum ech_key_share_rule key_share_rule;
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
      * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */

@@ -8,13 +8,6 @@
 #include "ech/offer.h"
 #include "ech/server_hello.h"
 
-/*
- * Octets of an unpadded EncodedClientHelloInner without host name and PSK, as the libraries' hellos
- * give them (tests/unit/hellos.c): with them a long name or a ticket passes the floor in GREASE
- * where it would in real ECH.
- */
-enum { OPENSSL_OWN = 128, OPENSSL_SHARED = 88, GNUTLS_OWN = 220, GNUTLS_SHARED = 103 };
-
 size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite)
 {
     enum { EXTENSION_HEADER = 4, LIST_LENGTHS = 4, IDENTITY_LENGTH_AND_AGE = 6, BINDER_LENGTH = 1 };
@@ -28,11 +21,10 @@ size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite)
 
 static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share)
 {
-    bool gnutls = shape->floor == ECH_FLOOR_GNUTLS;
-    size_t length = gnutls ? GNUTLS_OWN : OPENSSL_OWN;
-    size_t floor = shape->floor;
+    size_t length = shape->sizes.own_key_share;
+    size_t floor = shape->sizes.floor;
     if (shared_key_share) {
-        length = gnutls ? GNUTLS_SHARED : OPENSSL_SHARED;
+        length = shape->sizes.shared_key_share;
         floor = ECH_FLOOR_SHARED;
     }
     /* RFC 9849, 6.1.3: maximum_name_length is the server's; 0 is what the largest one publishes. */

@@ -15,7 +15,7 @@
  * and is wanted before there is a hello to be measured.
  */
 struct ech_grease_shape {
-    enum ech_padding_floor floor; /* of the TLS library */
+    struct ech_hello_sizes sizes; /* of the TLS library */
     bool shared_key_share;        /* real ECH would compress key_share (ech/offer.h) */
     size_t name_length;           /* of the host name in server_name; 0: there is none */
     size_t pre_shared_key;        /* octets of that extension, header and all; 0: none is sent */

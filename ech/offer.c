@@ -55,8 +55,8 @@ static enum ech_status encode_inner(const struct ech_offer *offer,
                                     enum ech_outer_share share, struct writer *encoded)
 {
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
-                                  .floor = options->floor};
-    if (share != ECH_OUTER_SHARE_OWN && options->floor != ECH_FLOOR_NONE) {
+                                  .floor = options->sizes.floor};
+    if (share != ECH_OUTER_SHARE_OWN && options->sizes.floor != 0) {
         padding.floor = ECH_FLOOR_SHARED;
     }
     enum ech_status status =

@@ -18,6 +18,7 @@
 #include <sys/uio.h>
 
 #include "shim/common/conf.h"
+#include "shim/common/tls_libraries.h"
 
 enum { SHIM_ABI_VERSION = 7 };
 
@@ -28,8 +29,6 @@ enum shim_hook {
 #undef HOOK
     SHIM_HOOK_COUNT
 };
-
-enum shim_family { SHIM_FAMILY_LIBC, SHIM_FAMILY_OPENSSL, SHIM_FAMILY_GNUTLS };
 
 /*
  * One TLS library in the process. Two of one family are two of these. It lives until the process

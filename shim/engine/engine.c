@@ -25,8 +25,13 @@ static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
-static const struct shim_tls_adapter *const adapters[] = {&shim_openssl_adapter,
-                                                          &shim_gnutls_adapter};
+static const struct shim_tls_adapter *const adapters[] = {
+#define TLS_LIBRARY(family, name, ...) &shim_##name##_adapter,
+#define TLS_SONAME(...)
+#include "shim/common/tls_libraries.def"
+#undef TLS_LIBRARY
+#undef TLS_SONAME
+};
 enum { ADAPTERS = sizeof adapters / sizeof *adapters };
 
 /* ---- waiting for another thread ---- */

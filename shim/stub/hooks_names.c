@@ -22,7 +22,7 @@ static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
     (void)size;
     const char *slash = strrchr(info->dlpi_name, '/');
     const char *name = slash != NULL ? slash + 1 : info->dlpi_name;
-    *(bool *)found = strncmp(name, "libssl.so", 9) == 0 || strncmp(name, "libgnutls.so", 12) == 0;
+    *(bool *)found = shim_tls_soname_of(name) != NULL;
     return *(bool *)found ? 1 : 0;
 }
 

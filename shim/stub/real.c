@@ -253,16 +253,12 @@ bool stub_library_calls(const struct shim_library *library, const void *caller)
  */
 static bool is_library(enum shim_family family, const struct link_map *object)
 {
-    static const char *const openssl[] = {"SSL_CTX_new", "SSL_new", "SSL_connect", "SSL_write"};
-    static const char *const gnutls[] = {"gnutls_init", "gnutls_handshake", "gnutls_record_send",
-                                         "gnutls_global_init"};
-    const char *const *names = family == SHIM_FAMILY_OPENSSL ? openssl : gnutls;
     if (object == NULL || object->l_name[0] == '\0' ||
         stub_first_object(object) != stub_first_object(stub_object())) {
         return false;
     }
-    for (size_t i = 0; i < sizeof openssl / sizeof *openssl; i++) {
-        if (stub_symbol_of(object, names[i]) == NULL) {
+    for (size_t i = 0; i < SHIM_TLS_FUNCTIONS; i++) {
+        if (stub_symbol_of(object, shim_tls_libraries[family].functions[i]) == NULL) {
             return false;
         }
     }

@@ -9,6 +9,7 @@
 #include "tests/faults/faults.h"
 #include "tests/unit/exchange_rig.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/sizes.h"
 #include "tests/unit/tls13_server.h"
 
 enum { PIECE = 150, APP_DATA_SIZE = 8 };
@@ -268,7 +269,7 @@ static void run(const void *context)
     rig->source.state = 42;
     const struct ech_exchange_options options = {
         .random = faults_random(&rig->source),
-        .floor = ECH_FLOOR_OPENSSL,
+        .sizes = OPENSSL_SIZES,
         .key_share_rule = course->rule,
         .verifier = {verify_chain, verify_signature, NULL},
     };

@@ -12,6 +12,7 @@
 #include "shim/engine/settings/settings.h"
 #include "tests/faults/faults.h"
 #include "tests/unit/certificates.h"
+#include "tests/unit/sizes.h"
 
 /* ---- ech/ ---- */
 
@@ -44,7 +45,7 @@ static void config_and_seal(const void *context)
 
 static void grease(const void *context)
 {
-    const struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .name_length = 18};
+    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 18};
     struct test_random source = {.state = 6};
     struct ech_random random = faults_random(&source);
     struct writer w;

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ech/answer.h"
+#include "tests/unit/sizes.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -299,7 +300,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader input = rd_of(bytes_of(data, size));
     struct run run = {.random_state = 7};
     const struct ech_exchange_options options = {
-        .random = {.fill = fill, .context = &run.random_state}, .floor = ECH_FLOOR_OPENSSL};
+        .random = {.fill = fill, .context = &run.random_state}, .sizes = OPENSSL_SIZES};
     wr_init(&run.retry_request, 0);
     wr_init(&run.net, 0);
     wr_init(&run.other, 0);

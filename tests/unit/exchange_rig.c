@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/exchange_rig.h"
+#include "tests/unit/sizes.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -22,7 +23,7 @@ struct rig *rig_new_with(size_t step, const struct ech_exchange_options *options
 
 struct rig *rig_new(size_t step)
 {
-    const struct ech_exchange_options options = {.floor = ECH_FLOOR_OPENSSL,
+    const struct ech_exchange_options options = {.sizes = OPENSSL_SIZES,
                                                  .key_share_rule = ECH_KEY_SHARE_AUTO};
     return rig_new_with(step, &options, 0);
 }

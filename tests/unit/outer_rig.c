@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/outer_rig.h"
+#include "tests/unit/sizes.h"
 
 #include <criterion/criterion.h>
 #include <string.h>
@@ -35,7 +36,7 @@ void outer_rig_init(struct outer_rig *rig, struct bytes inner)
     struct writer w;
     *rig = (struct outer_rig){.source.state = 7};
     struct ech_exchange_options options = {.random = test_random(&rig->source),
-                                           .floor = ECH_FLOOR_OPENSSL,
+                                           .sizes = OPENSSL_SIZES,
                                            .key_share_rule = ECH_KEY_SHARE_OWN};
     test_server_init(&ech, 0);
     cr_assert_eq(ech_client_hello_parse(inner, &hello), ECH_OK);

@@ -5,6 +5,7 @@
 
 #include "tests/unit/exchange_rig.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/sizes.h"
 
 #define CCS BYTES(1)
 
@@ -192,10 +193,10 @@ Test(exchange, records_have_the_version_of_the_applications)
     rig_free(rig);
 }
 
-static size_t payload_of(struct bytes hello, enum ech_padding_floor floor,
+static size_t payload_of(struct bytes hello, struct ech_hello_sizes sizes,
                          enum ech_key_share_rule rule)
 {
-    const struct ech_exchange_options options = {.floor = floor, .key_share_rule = rule};
+    const struct ech_exchange_options options = {.sizes = sizes, .key_share_rule = rule};
     struct rig *rig = rig_new_with(0, &options, 0);
     struct ech_ech_client_hello ech;
     rig_app_hello(rig, hello, 0x0301);
@@ -213,13 +214,13 @@ static size_t payload_of(struct bytes hello, enum ech_padding_floor floor,
 
 Test(exchange, ech_34_ech_40_payload_lengths_of_the_floors)
 {
-    cr_assert_eq(payload_of(hello_openssl, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_AUTO), 192 + 16);
-    cr_assert_eq(payload_of(hello_openssl, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_SHARED), 128 + 16);
-    cr_assert_eq(payload_of(hello_gnutls, ECH_FLOOR_GNUTLS, ECH_KEY_SHARE_AUTO), 288 + 16);
-    cr_assert_eq(payload_of(hello_pq, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_AUTO), 128 + 16);
-    cr_assert_eq(payload_of(hello_openssl_ip, ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_AUTO), 192 + 16);
+    cr_assert_eq(payload_of(hello_openssl, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 192 + 16);
+    cr_assert_eq(payload_of(hello_openssl, OPENSSL_SIZES, ECH_KEY_SHARE_SHARED), 128 + 16);
+    cr_assert_eq(payload_of(hello_gnutls, GNUTLS_SIZES, ECH_KEY_SHARE_AUTO), 288 + 16);
+    cr_assert_eq(payload_of(hello_pq, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 128 + 16);
+    cr_assert_eq(payload_of(hello_openssl_ip, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 192 + 16);
     struct octets other = hello_with(hello_openssl, ECH_EXT_ALPN, BYTES(0, 4, 3, 'f', 'o', 'o'));
-    cr_assert_eq(payload_of(octets_view(&other), ECH_FLOOR_OPENSSL, ECH_KEY_SHARE_AUTO), 192 + 16);
+    cr_assert_eq(payload_of(octets_view(&other), OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 192 + 16);
     octets_free(&other);
 }
 

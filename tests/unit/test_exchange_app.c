@@ -5,6 +5,7 @@
 
 #include "tests/unit/exchange_rig.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/sizes.h"
 
 #define CCS BYTES(1)
 
@@ -149,8 +150,7 @@ Test(exchange_app, answers_at_other_times_do_nothing)
 
 static void offer_large(size_t octets, enum ech_key_share_rule rule, bool in_run, struct rig **out)
 {
-    const struct ech_exchange_options options = {.floor = ECH_FLOOR_OPENSSL,
-                                                 .key_share_rule = rule};
+    const struct ech_exchange_options options = {.sizes = OPENSSL_SIZES, .key_share_rule = rule};
     struct octets data = octets_new(octets);
     memset(data.data, 0x42, data.len);
     /* A GREASE extension is copied, so it can be compressed; an unknown one stays inside. */

@@ -6,10 +6,11 @@
 #include "ech/offer.h"
 #include "tests/unit/hello_tools.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/sizes.h"
 
 enum { SPREAD = 2000, HOST_NAME_LENGTH = 18 /* of the captured hellos */ };
 
-static const struct ech_grease_shape openssl_shape = {.floor = ECH_FLOOR_OPENSSL,
+static const struct ech_grease_shape openssl_shape = {.sizes = OPENSSL_SIZES,
                                                       .name_length = HOST_NAME_LENGTH};
 
 /* One GREASE extension; *w is the caller's to free. */
@@ -119,11 +120,11 @@ Test(grease, ech_99_enc_is_the_public_key_of_some_private_key)
 
 /* ---- ECH-100: the length is that of real ECH ---- */
 
-static size_t real_payload(struct bytes hello, enum ech_padding_floor floor)
+static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
 {
     struct test_server server;
     struct test_random source = {.state = 1};
-    const struct ech_exchange_options options = {.floor = floor, .random = test_random(&source)};
+    const struct ech_exchange_options options = {.sizes = sizes, .random = test_random(&source)};
     struct ech_offer offer;
     struct ech_client_hello inner;
     struct writer outer;
@@ -144,7 +145,7 @@ static size_t real_payload(struct bytes hello, enum ech_padding_floor floor)
 }
 
 /* What an adapter would say of the application that makes this hello. */
-static struct ech_grease_shape shape_of(struct bytes hello, enum ech_padding_floor floor)
+static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_sizes sizes)
 {
     struct ech_client_hello parsed;
     struct bytes host_name;
@@ -152,39 +153,39 @@ static struct ech_grease_shape shape_of(struct bytes hello, enum ech_padding_flo
     cr_assert_eq(ech_client_hello_server_name(&parsed, &host_name), ECH_OK);
     const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
     return (struct ech_grease_shape){
-        .floor = floor,
+        .sizes = sizes,
         .shared_key_share = !ech_own_key_shares_possible(&parsed),
         .name_length = host_name.len,
         .pre_shared_key = psk != NULL ? psk->raw.len : 0,
     };
 }
 
-static void check_length(struct bytes hello, enum ech_padding_floor floor)
+static void check_length(struct bytes hello, struct ech_hello_sizes sizes)
 {
-    struct ech_grease_shape shape = shape_of(hello, floor);
+    struct ech_grease_shape shape = shape_of(hello, sizes);
     struct test_random source = {.state = 3};
     struct writer w;
     struct ech_ech_client_hello ech = make(&shape, &source, &w);
-    cr_assert_eq(ech.payload.len, real_payload(hello, floor), "%zu octets, real ECH has %zu",
-                 ech.payload.len, real_payload(hello, floor));
+    cr_assert_eq(ech.payload.len, real_payload(hello, sizes), "%zu octets, real ECH has %zu",
+                 ech.payload.len, real_payload(hello, sizes));
     cr_assert_eq((ech.payload.len - ECH_AEAD_TAG) % 32, 0u);
     wr_free(&w);
 }
 
 Test(grease, ech_100_the_payload_is_as_long_as_that_of_real_ech)
 {
-    check_length(hello_openssl, ECH_FLOOR_OPENSSL);
-    check_length(hello_openssl_ip, ECH_FLOOR_OPENSSL);
-    check_length(hello_openssl_psk, ECH_FLOOR_OPENSSL);
-    check_length(hello_pq, ECH_FLOOR_OPENSSL);
-    check_length(hello_gnutls, ECH_FLOOR_GNUTLS);
+    check_length(hello_openssl, OPENSSL_SIZES);
+    check_length(hello_openssl_ip, OPENSSL_SIZES);
+    check_length(hello_openssl_psk, OPENSSL_SIZES);
+    check_length(hello_pq, OPENSSL_SIZES);
+    check_length(hello_gnutls, GNUTLS_SIZES);
 }
 
 Test(grease, ech_100_so_it_is_for_names_of_any_length)
 {
     for (size_t length = 1; length <= 253; length++) {
         struct octets hello = hello_named(hello_openssl, length);
-        check_length(octets_view(&hello), ECH_FLOOR_OPENSSL);
+        check_length(octets_view(&hello), OPENSSL_SIZES);
         octets_free(&hello);
     }
 }
@@ -207,11 +208,11 @@ Test(grease, ech_100_a_ticket_is_counted)
 
 Test(grease, ech_100_the_floors)
 {
-    struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .name_length = 15};
+    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 15};
     cr_assert_eq(ech_grease_inner_length(&shape), 192u);
     shape.shared_key_share = true;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
-    shape.floor = ECH_FLOOR_GNUTLS;
+    shape.sizes = GNUTLS_SIZES;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
     shape.shared_key_share = false;
     cr_assert_eq(ech_grease_inner_length(&shape), 288u);
@@ -219,9 +220,9 @@ Test(grease, ech_100_the_floors)
 
 Test(grease, ech_100_never_longer_than_servers_take)
 {
-    struct ech_grease_shape shape = {.floor = ECH_FLOOR_OPENSSL, .pre_shared_key = 1330};
+    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .pre_shared_key = 1330};
     size_t shared = ech_grease_inner_length(&(struct ech_grease_shape){
-        .floor = ECH_FLOOR_OPENSSL, .pre_shared_key = 1330, .shared_key_share = true});
+        .sizes = OPENSSL_SIZES, .pre_shared_key = 1330, .shared_key_share = true});
     cr_assert_eq(shared, 1440u);
     cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
     shape.pre_shared_key = 1380;

@@ -433,11 +433,14 @@ Test(image, preload_lists)
 
 Test(image, names_of_tls_libraries)
 {
-    cr_assert_str_eq(tls_library_named("libssl.so.3")->name, "OpenSSL 3");
-    cr_assert_str_eq(tls_library_named("libssl3.so")->name, "NSS");
-    cr_assert(tls_library_named("libgnutls.so.30")->hooked);
-    cr_assert_not(tls_library_named("libssl.so.1.0.0")->hooked);
-    cr_assert_null(tls_library_named("libc.so.6"));
+    struct tls_library library;
+    cr_assert(tls_library_named("libssl.so.3", &library));
+    cr_assert_str_eq(library.name, "OpenSSL 3");
+    cr_assert(tls_library_named("libssl3.so", &library));
+    cr_assert_str_eq(library.name, "NSS");
+    cr_assert(tls_library_named("libgnutls.so.30", &library) && library.hooked);
+    cr_assert(tls_library_named("libssl.so.1.0.0", &library) && !library.hooked);
+    cr_assert_not(tls_library_named("libc.so.6", &library));
     cr_assert_not_null(tls_hint("python3.11"));
     cr_assert_null(tls_hint("gitk"));
     cr_assert_null(tls_hint("show"));

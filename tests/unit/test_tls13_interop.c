@@ -20,6 +20,7 @@
 #include "tests/unit/certificates.h"
 #include "tests/unit/hello_tools.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/sizes.h"
 
 #define BORING "build/peers/ech_server"
 #define OPENSSL "/usr/bin/openssl"
@@ -168,7 +169,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     struct writer outer;
     struct writer records;
     const struct ech_exchange_options options = {
-        .random = real_random, .floor = ECH_FLOOR_OPENSSL, .key_share_rule = ECH_KEY_SHARE_OWN};
+        .random = real_random, .sizes = OPENSSL_SIZES, .key_share_rule = ECH_KEY_SHARE_OWN};
     cr_assert_eq(ech_config_list_select(list, NULL, &choice), ECH_OK);
     cr_assert_eq(ech_client_hello_parse(inner, &hello), ECH_OK);
     cr_assert_eq(shim_verifier_new(&verifier, ca_file), ECH_OK);

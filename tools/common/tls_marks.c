@@ -3,35 +3,32 @@
 
 #include <string.h>
 
+#include "shim/common/tls_libraries.h"
+
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-/* The first that fits counts. */
-static const struct tls_library libraries[] = {
-    {"libssl3.so", "NSS", false},
-    {"libssl.so.0", "BoringSSL", false},
-    {"libssl.so.1.0", "OpenSSL 1.0 (without TLS 1.3)", false},
-    {"libssl.so.1.1", "OpenSSL 1.1.1", true},
-    {"libssl.so.3", "OpenSSL 3", true},
-    {"libssl.so.4", "OpenSSL 4 or LibreSSL", false},
-    {"libssl.so.5", "LibreSSL", false},
-    {"libgnutls.so.30", "GnuTLS", true},
-    {"libgnutls.so.2", "GnuTLS 2 (without TLS 1.3)", false},
-    {"libmbedtls.so", "Mbed TLS", false},
-    {"libwolfssl.so", "wolfSSL", false},
-    {"libs2n.so", "s2n-tls", false},
-    {"libbotan-", "Botan", false},
-    {"libjvm.so", "Java (JSSE)", false},
+/* Beside those that the shim knows (shim/common/tls_libraries.def). The first that fits counts. */
+static const struct tls_library others[] = {
+    {"libssl3.so", "NSS", false},        {"libmbedtls.so", "Mbed TLS", false},
+    {"libwolfssl.so", "wolfSSL", false}, {"libs2n.so", "s2n-tls", false},
+    {"libbotan-", "Botan", false},       {"libjvm.so", "Java (JSSE)", false},
     {"libjli.so", "Java (JSSE)", false},
 };
 
-const struct tls_library *tls_library_named(const char *file)
+bool tls_library_named(const char *file, struct tls_library *library)
 {
-    for (size_t i = 0; i < COUNT(libraries); i++) {
-        if (strncmp(file, libraries[i].start, strlen(libraries[i].start)) == 0) {
-            return &libraries[i];
+    const struct shim_tls_soname *known = shim_tls_soname_of(file);
+    if (known != NULL) {
+        *library = (struct tls_library){known->start, known->what, known->hooked};
+        return true;
+    }
+    for (size_t i = 0; i < COUNT(others); i++) {
+        if (strncmp(file, others[i].start, strlen(others[i].start)) == 0) {
+            *library = others[i];
+            return true;
         }
     }
-    return NULL;
+    return false;
 }
 
 /* RFC 8446, 4.4.3: what a client of TLS 1.3 checks a signature over begins with this. */
@@ -93,11 +90,10 @@ void tls_marks_find(const uint8_t *octets, size_t length, tls_found *found, void
     }
     for (size_t i = 0; i < COUNT(opened); i++) {
         if (holds_name(octets, length, opened[i])) {
-            const struct tls_library *library = tls_library_named(opened[i]);
-            /* Without a version: whichever is there. */
-            const char *name = strncmp(opened[i], "libssl.so", 9) == 0 ? "OpenSSL" : "GnuTLS";
-            found(context, library != NULL ? library->name : name, opened[i],
-                  library == NULL || library->hooked);
+            struct tls_library library;
+            if (tls_library_named(opened[i], &library)) {
+                found(context, library.name, opened[i], library.hooked);
+            }
         }
     }
 }

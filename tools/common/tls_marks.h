@@ -16,8 +16,9 @@ struct tls_library {
     bool hooked; /* by the shim */
 };
 
-/* By the name of a library's file, without its folder; NULL if that is none. Static storage. */
-const struct tls_library *tls_library_named(const char *file);
+/* By the name of a library's file, without its folder; false if that is none. Its strings have
+ * static storage. */
+bool tls_library_named(const char *file, struct tls_library *library);
 
 /* For each TLS that the octets of an executable have inside, or open by name (dlopen: `file` is
  * what is opened, else NULL). */

@@ -87,11 +87,11 @@ static void add_mark(void *context, const char *name, const char *file, bool hoo
 static bool add_needed(void *context, const char *name)
 {
     const struct search *search = context;
-    const struct tls_library *library = tls_library_named(name);
-    if (library != NULL) {
-        add(search, library->name, name,
+    struct tls_library library;
+    if (tls_library_named(name, &library)) {
+        add(search, library.name, name,
             strcmp(search->file, search->own) == 0 ? "linked" : "through a library",
-            library->hooked);
+            library.hooked);
     }
     return true;
 }
@@ -100,8 +100,9 @@ static void search_file(struct search *search, const char *path)
 {
     struct view view;
     search->file = path;
+    struct tls_library library;
     /* What a TLS library has inside is known by its name. */
-    if (tls_library_named(base_name(path)) != NULL ||
+    if (tls_library_named(base_name(path), &library) ||
         strncmp(base_name(path), LIBRARY_NAME, strlen(LIBRARY_NAME)) == 0 ||
         !view_open(&view, path)) {
         return;

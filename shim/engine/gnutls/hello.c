@@ -165,13 +165,12 @@ int gnutls_decide(struct gnutls_connection *connection)
     int saved = errno;
     shim_hold_begin(&hold); /* one for all of it, as shim_section_run asks */
     struct shim_session_facts facts = {
-        .library = "gnutls",
+        .library = SHIM_FAMILY_GNUTLS,
         .server_name = connection->server_name,
         .fd = gnutls_transport_fd(connection),
         .quic = connection->quic,
         .library_supported = !connection->priorities_unknown,
         .tls13 = offers_tls13(connection),
-        .floor = ECH_FLOOR_GNUTLS,
     };
     int result = GNUTLS_E_SUCCESS;
     enum shim_action action = shim_session_begin(&connection->shim, &facts);

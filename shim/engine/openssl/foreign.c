@@ -35,7 +35,7 @@ static bool strict_allows(const struct foreign *foreign, SSL *ssl, const char *n
 {
     struct shim_session *session = NULL;
     struct shim_session_facts facts = {
-        .library = "openssl",
+        .library = SHIM_FAMILY_OPENSSL,
         .server_name = name,
         .fd = foreign->SSL_get_fd(ssl),
     };

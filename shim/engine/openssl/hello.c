@@ -90,14 +90,13 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection)
     const struct openssl *openssl = connection->openssl;
     SSL *ssl = connection->ssl;
     struct shim_session_facts facts = {
-        .library = "openssl",
+        .library = SHIM_FAMILY_OPENSSL,
         .server_name = connection->server_name,
         .fd = openssl->SSL_get_fd(ssl),
         .port = port_to_connect(openssl, ssl),
         .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
                 (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
         .library_supported = openssl_context_armed(openssl->SSL_get_SSL_CTX(ssl)),
-        .floor = ECH_FLOOR_OPENSSL,
     };
     facts.tls13 = !facts.quic && openssl_versions_restrict(connection);
     return facts;

@@ -73,7 +73,7 @@ static void *begin(void *context, struct bytes ech_config_list)
     /* The session's key shares are such as the engine can make: no probe is ever needed. */
     const struct ech_exchange_options options = {
         .random = {.fill = fill_random},
-        .floor = ECH_FLOOR_GNUTLS,
+        .sizes = shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes,
         .key_share_rule = ECH_KEY_SHARE_OWN,
         .verifier = {.verify_chain = verify_chain, .verify_signature = verify_signature},
     };

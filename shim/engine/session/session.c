@@ -191,7 +191,7 @@ static bool make_exchange(struct shim_session *session)
 {
     session->options = (struct ech_exchange_options){
         .random = {.fill = fill_random},
-        .floor = session->floor,
+        .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .verifier = {.verify_chain = verify_chain,
                      .verify_signature = verify_signature,
@@ -219,12 +219,12 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
     shim_settings_of_host(&shim_engine_state()->settings, session->host, &session->host_settings);
     session->report = (struct shim_report){
-        .library = facts->library,
+        .library = shim_tls_libraries[facts->library].name,
         .host = session->host[0] != '\0' ? session->host : NULL,
         .mode = session->host_settings.mode,
         .source = "none",
     };
-    session->floor = facts->floor;
+    session->sizes = shim_tls_libraries[facts->library].sizes;
     session->reported = facts->reported;
     session->redirect = SHIM_REDIRECT_NONE;
     wr_init(&session->grease, 0);
@@ -334,7 +334,7 @@ struct bytes shim_session_grease(struct shim_session *session, const struct ech_
         const struct ech_random random = {.fill = fill_random};
         struct ech_grease_shape whole = *shape;
         struct shim_hold hold;
-        whole.floor = session->floor;
+        whole.sizes = session->sizes;
         whole.name_length = strlen(session->host);
         shim_hold_begin(&hold);
         if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {

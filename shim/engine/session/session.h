@@ -9,13 +9,14 @@
 
 #include "ech/exchange.h"
 #include "ech/grease.h"
+#include "shim/common/tls_libraries.h"
 #include "shim/engine/policy/policy.h"
 
 struct shim_session;
 
 /* What an adapter can tell before the ClientHello is made. */
 struct shim_session_facts {
-    const char *library;     /* "openssl" or "gnutls": for the report */
+    enum shim_family library;
     const char *server_name; /* NULL or "": none is set. Copied. */
     int fd;                  /* of the transport; -1: hidden */
     uint16_t port;           /* that a transport not connected yet will connect to; 0: not known */
@@ -23,7 +24,6 @@ struct shim_session_facts {
     bool library_supported;
     bool reported; /* another call of the same handshake was refused, and that was reported */
     bool tls13;
-    enum ech_padding_floor floor;
 };
 
 /*
@@ -53,7 +53,7 @@ bool shim_session_may_grease(struct shim_session *session);
 /*
  * The extension data of GREASE ECH, for each hello of the handshake: made at the first call, which
  * is reported, and the same from then on (RFC 9849, 6.2.1). The adapter fills in what it knows of
- * the shape beside floor and name. Empty for want of memory or randomness: then the hello is the
+ * the shape beside sizes and name. Empty for want of memory or randomness: then the hello is the
  * application's own. Borrowed from the session.
  */
 struct bytes shim_session_grease(struct shim_session *session,

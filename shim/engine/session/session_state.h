@@ -25,8 +25,8 @@ struct shim_session {
     char host[DNS_HOST_SIZE];                /* in its normal form */
     struct shim_host_settings host_settings; /* of the host */
     struct shim_decision decision;
-    enum ech_padding_floor floor;
-    struct writer grease; /* extension data; empty until the hello is made */
+    struct ech_hello_sizes sizes; /* of the library */
+    struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_verifier *verifier; /* once a rejection was to be authenticated */

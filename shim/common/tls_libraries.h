@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What is known of each TLS library beside its code (shim/common/tls_libraries.def).
+ */
+#ifndef SHIM_COMMON_TLS_LIBRARIES_H
+#define SHIM_COMMON_TLS_LIBRARIES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "ech/hello_sizes.h"
+
+/* Of which library a hooked function is. */
+enum shim_family {
+    SHIM_FAMILY_LIBC,
+#define TLS_LIBRARY(family, ...) SHIM_FAMILY_##family,
+#define TLS_SONAME(...)
+#include "shim/common/tls_libraries.def"
+#undef TLS_LIBRARY
+#undef TLS_SONAME
+    SHIM_FAMILY_COUNT
+};
+
+enum { SHIM_TLS_FUNCTIONS = 4 };
+
+struct shim_tls_library {
+    const char *name; /* in the report */
+    struct ech_hello_sizes sizes;
+    const char *functions[SHIM_TLS_FUNCTIONS]; /* that every version of it defines */
+};
+
+/* By family; that of LIBC is empty. */
+extern const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT];
+
+struct shim_tls_soname {
+    enum shim_family family;
+    const char *start; /* of the file's name */
+    const char *what;  /* for people */
+    bool hooked;       /* the shim makes ECH with it */
+};
+
+/* By the name of a library's file, without its folder; NULL: none of these. Static storage.
+ * Async-signal-safe, and calls no function of libc: other preloads may be starting. */
+const struct shim_tls_soname *shim_tls_soname_of(const char *file);
+
+#endif
