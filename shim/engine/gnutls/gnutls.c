@@ -79,8 +79,7 @@ static bool is_over(const struct gnutls_connection *connection, int result)
         return result == GNUTLS_E_SUCCESS;
     case GNUTLS_STARTED:
         /* After ECH was disabled a second hello has to be like the first one. */
-        return connection->taken == 0 &&
-               ech_exchange_drained(shim_session_exchange(connection->shim)) &&
+        return connection->taken == 0 && shim_session_drained(connection->shim) &&
                (result == GNUTLS_E_SUCCESS || !shim_session_disabled(connection->shim));
     default:
         return false;
@@ -143,7 +142,7 @@ static int record_get_direction(struct shim_library *library, gnutls_session_t s
 {
     const struct gnutls_connection *connection = gnutls_ours(library, session);
     if (connection != NULL && connection->phase == GNUTLS_STARTED &&
-        ech_exchange_to_net(shim_session_exchange(connection->shim)).len > 0) {
+        shim_session_to_net(connection->shim).len > 0) {
         return 1;
     }
     return GNUTLS_REAL(library, gnutls_record_get_direction)(session);

@@ -133,8 +133,7 @@ static int transport_error(const struct gnutls_connection *connection)
 
 static bool transparent(const struct gnutls_connection *connection)
 {
-    return connection->phase != GNUTLS_STARTED ||
-           ech_exchange_drained(shim_session_exchange(connection->shim));
+    return connection->phase != GNUTLS_STARTED || shim_session_drained(connection->shim);
 }
 
 static ssize_t own_push(const struct gnutls_connection *connection, struct bytes out)
@@ -155,9 +154,8 @@ static ssize_t flush_to_net(struct gnutls_connection *connection)
 {
     gnutls_session_t session = connection->session;
     uint64_t serial = connection->serial;
-    struct ech_exchange *exchange = shim_session_exchange(connection->shim);
-    for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
-         out = ech_exchange_to_net(exchange)) {
+    for (struct bytes out = shim_session_to_net(connection->shim); out.len > 0;
+         out = shim_session_to_net(connection->shim)) {
         ssize_t written = own_push(connection, out);
         if (!gnutls_connection_stays(session, serial)) {
             return fail_unknown();
@@ -252,12 +250,11 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         return fail_unknown();
     }
     while (!transparent(connection)) {
-        struct ech_exchange *exchange = shim_session_exchange(connection->shim);
-        struct bytes ready = ech_exchange_to_app(exchange);
+        struct bytes ready = shim_session_to_app(connection->shim);
         if (ready.len > 0) {
             size_t octets = ready.len < size ? ready.len : size;
             memcpy(out, ready.data, octets);
-            ech_exchange_app_took(exchange, octets);
+            shim_session_app_took(connection->shim, octets);
             return (ssize_t)octets;
         }
         if (shim_session_wants_connection(connection->shim)) {
@@ -271,7 +268,7 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         if (transparent(connection)) {
             break; /* ECH is disabled, and the hello has just gone out */
         }
-        size_t wanted = ech_exchange_net_wanted(exchange);
+        size_t wanted = shim_session_net_wanted(connection->shim);
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */
         }
@@ -304,8 +301,8 @@ static int wrapped_pull_timeout(gnutls_transport_ptr_t pointer, unsigned millise
         return (int)fail_unknown();
     }
     if (!transparent(connection)) {
-        const struct ech_exchange *exchange = shim_session_exchange(connection->shim);
-        if (ech_exchange_to_app(exchange).len > 0 || ech_exchange_net_wanted(exchange) == 0) {
+        if (shim_session_to_app(connection->shim).len > 0 ||
+            shim_session_net_wanted(connection->shim) == 0) {
             return 1;
         }
     }

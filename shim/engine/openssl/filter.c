@@ -19,8 +19,7 @@ enum {
 /* Before the exchange is made and after it is drained the filter is not there. */
 static bool transparent(const struct openssl_connection *connection)
 {
-    return connection->session == NULL ||
-           ech_exchange_drained(shim_session_exchange(connection->session));
+    return connection->session == NULL || shim_session_drained(connection->session);
 }
 
 /* What the BIO below said about trying again becomes our own word. */
@@ -36,9 +35,8 @@ static void copy_retry(const struct openssl *openssl, BIO *bio, BIO *next)
 static int write_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
-    struct ech_exchange *exchange = shim_session_exchange(connection->session);
-    for (struct bytes out = ech_exchange_to_net(exchange); out.len > 0;
-         out = ech_exchange_to_net(exchange)) {
+    for (struct bytes out = shim_session_to_net(connection->session); out.len > 0;
+         out = shim_session_to_net(connection->session)) {
         int part = out.len < INT32_MAX ? (int)out.len : INT32_MAX;
         int written = openssl->BIO_write(next, out.data, part);
         if (written <= 0) {
@@ -60,7 +58,7 @@ static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
 {
     const struct openssl *openssl = connection->openssl;
     if (next == NULL) { /* the program has taken it away */
-        return ech_exchange_to_net(shim_session_exchange(connection->session)).len > 0 ? -1 : 1;
+        return shim_session_to_net(connection->session).len > 0 ? -1 : 1;
     }
     int written = write_to_net(connection, bio, next);
     if (written <= 0 || !connection->unflushed) {
@@ -168,11 +166,10 @@ static int filter_write(struct openssl_connection *connection, BIO *bio, const c
 /* Hands the application what the exchange holds for it. */
 static int take_for_app(struct openssl_connection *connection, char *out, int size)
 {
-    struct ech_exchange *exchange = shim_session_exchange(connection->session);
-    struct bytes ready = ech_exchange_to_app(exchange);
+    struct bytes ready = shim_session_to_app(connection->session);
     size_t octets = ready.len < (size_t)size ? ready.len : (size_t)size;
     memcpy(out, ready.data, octets);
-    ech_exchange_app_took(exchange, octets);
+    shim_session_app_took(connection->session, octets);
     return (int)octets;
 }
 
@@ -192,8 +189,7 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
     }
     openssl->BIO_clear_flags(bio, RETRY);
     while (!transparent(connection)) {
-        struct ech_exchange *exchange = shim_session_exchange(connection->session);
-        if (ech_exchange_to_app(exchange).len > 0) {
+        if (shim_session_to_app(connection->session).len > 0) {
             return take_for_app(connection, out, size);
         }
         if (shim_session_wants_connection(connection->session)) {
@@ -207,7 +203,7 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
         if (transparent(connection)) {
             break; /* ECH is disabled, and the hello has just gone out */
         }
-        size_t wanted = ech_exchange_net_wanted(exchange);
+        size_t wanted = shim_session_net_wanted(connection->session);
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */
         }
@@ -242,14 +238,10 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     case SET_KTLS:
         return 0; /* the kernel would count records from here on, past what the exchange holds */
     case BIO_CTRL_PENDING:
-        held = transparent(connection)
-                   ? 0
-                   : ech_exchange_to_app(shim_session_exchange(connection->session)).len;
+        held = transparent(connection) ? 0 : shim_session_to_app(connection->session).len;
         break;
     case BIO_CTRL_WPENDING:
-        held = transparent(connection)
-                   ? 0
-                   : ech_exchange_to_net(shim_session_exchange(connection->session)).len;
+        held = transparent(connection) ? 0 : shim_session_to_net(connection->session).len;
         break;
     default:
         break;

@@ -125,7 +125,7 @@ static bool is_over(const struct openssl_connection *connection)
         return connection->openssl->SSL_is_init_finished(connection->ssl) != 0;
     case OPENSSL_STARTED:
         return !connection->replacing && connection->taken == 0 &&
-               ech_exchange_drained(shim_session_exchange(connection->session));
+               shim_session_drained(connection->session);
     default:
         return false;
     }

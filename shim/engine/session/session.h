@@ -68,7 +68,7 @@ void shim_session_from_app(struct shim_session *session, struct bytes in);
 /* Octets from the network; all are taken. */
 void shim_session_from_net(struct shim_session *session, struct bytes in);
 void shim_session_net_closed(struct shim_session *session);
-/* Octets of ech_exchange_to_net went to the transport. */
+/* So many octets of shim_session_to_net went to the transport. */
 void shim_session_net_took(struct shim_session *session, size_t octets);
 /*
  * True after a rejection that is to be answered: the adapter calls shim_session_reconnect. It puts
@@ -78,8 +78,15 @@ void shim_session_net_took(struct shim_session *session, size_t octets);
  */
 bool shim_session_wants_connection(struct shim_session *session);
 void shim_session_reconnect(struct shim_session *session, int fd);
-/* For output, and questions about the state. */
-struct ech_exchange *shim_session_exchange(struct shim_session *session);
+/* What waits for the network, and for the TLS library; borrowed until the next call. */
+struct bytes shim_session_to_net(struct shim_session *session);
+struct bytes shim_session_to_app(struct shim_session *session);
+/* So many octets of shim_session_to_app went to the TLS library. */
+void shim_session_app_took(struct shim_session *session, size_t octets);
+/* How many octets of the network the exchange can use now; 0: none ever again. */
+size_t shim_session_net_wanted(struct shim_session *session);
+/* The exchange is over and nothing waits in it: it may be taken out of the way. */
+bool shim_session_drained(struct shim_session *session);
 /* The server's first answer was a HelloRetryRequest that the application has to answer. */
 bool shim_session_awaits_second_hello(const struct shim_session *session);
 /* ECH was securely disabled, and the hello went out in clear. */

@@ -99,10 +99,35 @@ void shim_session_net_closed(struct shim_session *session)
     shim_hold_end(&hold);
 }
 
-struct ech_exchange *shim_session_exchange(struct shim_session *session)
+/* ---- what the adapters ask ---- */
+
+struct bytes shim_session_to_net(struct shim_session *session)
 {
     shim_session_settle(session);
-    return session->exchange;
+    return ech_exchange_to_net(session->exchange);
+}
+
+struct bytes shim_session_to_app(struct shim_session *session)
+{
+    shim_session_settle(session);
+    return ech_exchange_to_app(session->exchange);
+}
+
+void shim_session_app_took(struct shim_session *session, size_t octets)
+{
+    ech_exchange_app_took(session->exchange, octets);
+}
+
+size_t shim_session_net_wanted(struct shim_session *session)
+{
+    shim_session_settle(session);
+    return ech_exchange_net_wanted(session->exchange);
+}
+
+bool shim_session_drained(struct shim_session *session)
+{
+    shim_session_settle(session);
+    return ech_exchange_drained(session->exchange);
 }
 
 bool shim_session_awaits_second_hello(const struct shim_session *session)
