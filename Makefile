@@ -149,44 +149,30 @@ clean:
 	rm -rf build
 	-find $${TMPDIR:-/tmp} -maxdepth 1 -name 'echshim-test.*' -user "$$(id -un)" -mmin +60 -exec rm -rf {} +
 
+# One screen: what users and contributors need daily. docs/testing.md has every target.
 .PHONY: help
 help:
-	@echo 'make                   the two libraries and the tools, in $(BUILD)'
-	@echo 'make demo              what an observer reads of wget and curl, without and with the shim'
-	@echo "make playground        a shell in that network: curl, echdig, echprobe against a server with ECH (RUN='COMMAND': only that)"
-	@echo 'make check             all tests; installs the packages they need, where missing (SETUP=: does not)'
-	@echo 'make check-unit        only the unit tests'
-	@echo 'make check-faults      the same code, in which each allocation in turn fails'
-	@echo 'make check-preload     only programs under the shim; PRELOAD_FILTER="programs/*" selects'
-	@echo 'make check-baseline    the same programs without the shim, and the instruments'
-	@echo 'make check-valgrind    only the clients under valgrind'
-	@echo 'make check-tools       only the tools; LAUNCHER_FILTER="report/*" selects of the launcher'
-	@echo 'make check-threads     eight threads under ThreadSanitizer'
-	@echo 'make check-pending     10,000 handshakes of one process that wait for answers (PENDING_HANDSHAKES)'
-	@echo 'make soak              10,000 handshakes of every outcome in one process (SOAK_HANDSHAKES)'
-	@echo 'make check-layers      includes and exported symbols'
-	@echo 'make check-conformance  that every row of the RFCs has its test (docs/conformance.md)'
-	@echo 'make check-install     installs into a temporary folder, uses it, and uninstalls'
-	@echo 'make interop           programs of this machine and of other Debian releases against real servers (docs/interop.md)'
-	@echo 'make suites            only those releases: roots in build/suites, by debootstrap, which needs root'
-	@echo 'make check-readme      types the commands of README.md in a Debian 12 with nothing but make; one of them is make check'
-	@echo 'make packages          Debian packages, built and tried for bookworm and trixie (docs/packages.md)'
-	@echo 'make check-packages    one release: SUITE=bookworm'
-	@echo 'make lint              formatting, clang-tidy, cppcheck, layers, exports, scripts, the words in the manual'
-	@echo 'make bench             what it costs, in ratios; BENCH_FILTER=bench/start selects (docs/benchmarks.md)'
-	@echo 'make bench-cache       of these, only the look-ups in the caches'
-	@echo 'make fuzz FUZZ_SECS=n  every fuzz target for n seconds (60)'
-	@echo 'make man               only the manual pages'
-	@echo 'make check-programs    real programs beside themselves without the shim; PROGRAMS_FILTER="wget* curl" selects'
-	@echo 'make matrix            all of them, as a table (docs/programs.md)'
-	@echo 'make drawings          the drawings in docs/, of their source; make demo-picture: a recording of make demo'
-	@echo 'make install           PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR); also: make uninstall'
-	@echo 'make clean'
+	@echo 'To use it:'
+	@echo '  make                 builds the libraries, the tools and the manual pages, in $(BUILD)'
+	@echo '  make install         PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR)'
+	@echo '  make uninstall       removes what make install installed'
+	@echo '  make packages        builds and tries Debian packages'
+	@echo '  make demo            shows what an observer reads of wget and curl, without the shim and with it'
+	@echo "  make playground      opens a shell in that network; RUN='echdig secret.example.org' runs one command"
 	@echo
-	@echo 'CC=clang               another compiler'
-	@echo 'SANITIZE=LIST          address,undefined or others; make SANITIZE=address,undefined check'
-	@echo 'WERROR=                warnings stay warnings'
-	@echo 'V=1                    whole command lines'
+	@echo 'To change it:'
+	@echo '  make check           runs all tests; first installs the packages that they need (SETUP=: does not)'
+	@echo "  make check-unit      runs the unit tests; build/unit-tests --filter 'config/*' runs some of them"
+	@echo "  make check-preload   runs programs under the shim; PRELOAD_FILTER='programs/*' selects"
+	@echo "  make check-tools     tests the tools; LAUNCHER_FILTER='report/*' selects among the launcher's tests"
+	@echo '  make lint            checks format, order of folders, circles, words, documents; runs clang-tidy, cppcheck'
+	@echo '  make fuzz            fuzzes every parser for FUZZ_SECS=60 seconds each'
+	@echo '  make bench           measures what the shim costs; BENCH_FILTER=bench/start selects'
+	@echo '  make drawings        draws the pictures in docs/ from docs/drawings'
+	@echo '  make clean           removes build/'
+	@echo
+	@echo 'CC=clang chooses the compiler, SANITIZE=address,undefined the sanitizers; WERROR= lets warnings pass; V=1 shows'
+	@echo 'whole commands. All other targets, and how the tests work: docs/testing.md'
 
 # Not what lies in the roots of other releases.
 -include $(shell find $(BUILD) -name suites -prune -o -name '*.d' -print 2>/dev/null)

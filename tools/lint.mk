@@ -33,7 +33,7 @@ lint-manuals: tools
 # What is made of something else, and kept in the tree.
 lint-docs:
 	tools/scripts/check-links
-	tools/scripts/fill-readme --check
+	tools/scripts/fill-documents --check
 	@for part in 1:accepted 2:rejected; do \
 	    tools/scripts/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
 	done; echo 'draw-sequence: the drawings are as docs/drawings has them'

@@ -55,9 +55,8 @@ docs/accepted.svg docs/rejected.svg: docs/drawings/handshakes.seq tools/scripts/
 demo-picture: demo-build
 	@mkdir -p $(BUILD)
 	tools/scripts/record-terminal 'make demo' docs/demo.svg $(BUILD)/demo.txt
-	{ printf '# The demonstration\n\nA run of `make demo`, as `make demo-picture` recorded it (also as a [picture](demo.svg)):\n\n```\n'; \
-	    cat $(BUILD)/demo.txt; echo '```'; } >docs/demo.md
-	tools/scripts/fill-readme
+	{ printf '# The demonstration\n\nThe output of `make demo`. `make demo-picture` recorded it, also as a [picture](demo.svg):\n\n```\n'; \
+	    sed '/^setup.sh: /d' $(BUILD)/demo.txt; echo '```'; } >docs/demo.md
 
 # ---- completions, of the same pages ----
 COMPLETED := $(patsubst docs/man/%.1.scd,%,$(wildcard docs/man/*.1.scd))

@@ -54,4 +54,4 @@ bench-docs: bench
 	   printf 'OpenSSL %s, ' "$$(pkg-config --modversion openssl)"; \
 	   printf 'GnuTLS %s. Ratios say more than times.\n' "$$(pkg-config --modversion gnutls)"; \
 	   for table in $(BENCH_RESULTS)/*.md; do echo; cat $$table; done; } > $(BENCH_DOC)
-	@tools/scripts/fill-readme
+	@tools/scripts/fill-documents

@@ -250,7 +250,7 @@ int main(int argc, char *argv[])
     free(report);
     printf(good ? "With the shim the observer of the connection reads " PUBLIC_NAME
                   ", and\n" INNER_NAME
-                  " nowhere. (The DNS question went in clear: docs/security.md.)\n"
+                  " nowhere. (The DNS question went in the clear: docs/security.md.)\n"
                 : "FAILED: not everything above is as it has to be.\n");
     world_end();
     return good ? 0 : 1;

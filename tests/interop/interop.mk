@@ -23,4 +23,4 @@ suites:
 interop: $(LIBS_BUILT) $(INTEROP) $(PRELOAD_TESTS) peers suites
 	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(PRELOAD_TESTS) $(abspath $(BUILD)/libechshim.so) $(SUITES) \
 	    $(INTEROP_RESULTS) $(INTEROP_DOC)
-	@tools/scripts/fill-readme
+	@tools/scripts/fill-documents

@@ -16,7 +16,6 @@ packages:
 	    $(MAKE) --no-print-directory check-packages SUITE=$${one%:*} ARCHITECTURE=$$architecture || status=1; \
 	done; exit $$status
 	tests/packages/write-doc.sh $(PACKAGES_DOC) $(addprefix $(PACKAGES)/,$(addsuffix /sizes,$(PACKAGE_SUITES) $(subst :,-,$(PACKAGE_OTHERS))))
-	@tools/scripts/fill-readme
 
 check-packages: SUITE ?= bookworm
 check-packages:

@@ -29,4 +29,4 @@ check-programs-few:
 matrix:
 	$(SETUP) build test programs
 	@status=0; $(MAKE) check-programs PROGRAMS_FILTER= || status=1; \
-	tests/programs/table.sh $(PROGRAM_RESULTS) docs/programs.md && tools/scripts/fill-readme && exit $$status
+	tests/programs/table.sh $(PROGRAM_RESULTS) docs/programs.md && tools/scripts/fill-documents && exit $$status

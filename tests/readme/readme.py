@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md as a test. readme.py script README FOLDER: writes FOLDER/driver.sh, which types the commands of README's ```sh fences
-in their order. readme.py judge README FOLDER: looks at what became of them. The rules, for whoever writes README:
+"""README.md and the documents with examples as a test. readme.py script DOCUMENT... FOLDER: writes FOLDER/driver.sh, which types the
+commands of the documents' ```sh fences in their order. readme.py judge DOCUMENT... FOLDER: looks at what became of them. The rules,
+for whoever writes these documents:
 
   * ```sh: one command a line, no prompt; a line may end in a backslash. All lines are typed into one shell, in the tree. Each has to
     end with exit status 0, or with what a comment at its end says: "# exit status 121".
@@ -8,6 +9,7 @@ in their order. readme.py judge README FOLDER: looks at what became of them. The
   * A fence without a word that follows a ```sh fence, with one paragraph between at most, is what these commands print: its lines stand
     in the output, in this order; "..." alone on a line is anything. Times, sizes, keys, versions and the
     like may differ.
+  * A fence without a word whose first line is "$ COMMAND" shows what that command printed when a ```sh fence before had it typed.
 """
 import pathlib
 import re
@@ -56,25 +58,39 @@ def commands_of(lines):
         yield line, int(status[1]) if status else 0
 
 
-def blocks_of(readme):
+def blocks_of(documents):
     blocks = []
+    for document in documents:
+        blocks_in(document, blocks)
+    typed = [command for block in blocks for command, _ in block.commands]
+    for words in COMMAND_WORDS:
+        if not any(words in command for command in typed):
+            sys.exit(f"readme: no ```sh fence has {words}: have the documents changed their marks?")
+    if not any(block.playground for block in blocks):
+        sys.exit("readme: no ```sh playground fence: have the documents changed their marks?")
+    return blocks
+
+
+def blocks_in(document, blocks):
     last = None
-    for word, lines, gap in fences(pathlib.Path(readme).read_text(encoding="utf-8")):
+    for word, lines, gap in fences(pathlib.Path(document).read_text(encoding="utf-8")):
         if word in ("sh", "sh playground"):
             last = Block(len(blocks) + 1, word != "sh")
             last.commands = list(commands_of(lines))
             blocks.append(last)
             continue
-        if word == "" and last is not None and gap <= 1 and not (lines and lines[0].startswith("$ ")):
+        if word == "" and lines and lines[0].startswith("$ "):
+            show_again(lines, blocks)
+        elif word == "" and last is not None and gap <= 1:
             last.shown = lines
         last = None
-    typed = [command for block in blocks for command, _ in block.commands]
-    for words in COMMAND_WORDS:
-        if not any(words in command for command in typed):
-            sys.exit(f"readme: no ```sh fence has {words}: has README changed its marks?")
-    if not any(block.playground for block in blocks):
-        sys.exit("readme: no ```sh playground fence: has README changed its marks?")
-    return blocks
+
+
+def show_again(lines, blocks):
+    """A fence that names the command that it shows."""
+    for block in blocks:
+        if lines[0][2:] in [command for command, _ in block.commands]:
+            block.shown = lines[1:]
 
 
 def typed(block, folder):
@@ -177,16 +193,16 @@ def judge(blocks, folder):
         absent = missing(block.shown, printed) if block.shown is not None else None
         if absent is not None:
             bad += 1
-            print(f"readme: not printed as README shows it, from this line on: {absent}\nprinted was:\n{printed[-6000:]}")
+            print(f"readme: not printed as it is shown, from this line on: {absent}\nprinted was:\n{printed[-6000:]}")
         elif block.shown is not None:
             good += 1
-    print(f"readme: {good} commands and outputs of README are as printed, {bad} are not")
+    print(f"readme: {good} commands and outputs are as the documents show them, {bad} are not")
     return bad == 0
 
 
 def main():
-    what, readme, folder = sys.argv[1], sys.argv[2], pathlib.Path(sys.argv[3])
-    blocks = blocks_of(readme)
+    what, documents, folder = sys.argv[1], sys.argv[2:-1], pathlib.Path(sys.argv[-1])
+    blocks = blocks_of(documents)
     if what == "script":
         write_script(blocks, folder)
     elif not judge(blocks, folder):

@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# readme.sh FOLDER: types README's commands, as printed, in a Debian 12 that has nothing but make, in a copy of this tree; see
+# readme.sh FOLDER: types the commands of README.md and docs/tools.md, as printed, in a Debian 12 that has nothing but make, in a copy of this tree; see
 # readme.py for the rules. FOLDER keeps that root for the next time (tools/scripts/suites.sh); the copy that is worked in is thrown away.
 set -eu
 folder=$1
 here=$(dirname "$0")
+documents='README.md docs/demo.md docs/tools.md'
 tools/scripts/suites.sh "$folder" bookworm fresh >"$folder/fresh.out" || {
     cat "$folder/fresh.out"
     exit 1
@@ -15,7 +16,8 @@ cat "$folder/fresh.out"
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
 trap 'exit 1' HUP INT TERM
-python3 "$here/readme.py" script README.md "$share"
+# shellcheck disable=SC2086 # the documents are words
+python3 "$here/readme.py" script $documents "$share"
 # What is in the repository and nothing else; where this is none, what is there but for what was built.
 if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files -z
@@ -35,4 +37,5 @@ if [ "$status" -eq 99 ]; then
     echo "readme: skipped: no copy of a root can be made here (overlayfs)"
     exit 0
 fi
-python3 "$here/readme.py" judge README.md "$share"
+# shellcheck disable=SC2086
+python3 "$here/readme.py" judge $documents "$share"
