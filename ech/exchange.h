@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One hello exchange of a client as a state machine without I/O (design: the application's TLS
- * library makes ClientHelloInner, this machine replaces it by ClientHelloOuter and decides from
- * ServerHello whether ECH was accepted).
+ * One hello exchange of a client as a state machine without I/O (docs/architecture.md, The
+ * idea): the application's TLS library makes ClientHelloInner, this machine replaces it by
+ * ClientHelloOuter and decides from ServerHello whether ECH was accepted.
  *
  * An adapter feeds it with what the TLS library writes (TLS records) and with what the network
  * delivers, and carries its output to the other side. The machine takes every octet it is given and

@@ -34,8 +34,9 @@ lint-manuals: tools
 lint-docs:
 	tools/scripts/check-links
 	tools/scripts/fill-documents --check
-	@for part in 1:accepted 2:rejected; do \
-	    tools/scripts/draw-sequence docs/drawings/handshakes.seq $${part%:*} | cmp - docs/$${part#*:}.svg || exit 1; \
+	@for part in handshakes:1:accepted handshakes:2:rejected house::house hello::hello; do \
+	    number=$${part#*:}; \
+	    tools/scripts/draw-sequence docs/drawings/$${part%%:*}.seq $${number%:*} | cmp - docs/$${part##*:}.svg || exit 1; \
 	done; echo 'draw-sequence: the drawings are as docs/drawings has them'
 
 lint-cppcheck:

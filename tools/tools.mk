@@ -48,9 +48,11 @@ $(BUILD)/man/%: docs/man/%.scd tools/scripts/make-manual $(wildcard README.md do
 
 # ---- pictures: of a text, and of a run ----
 .PHONY: drawings demo-picture
-drawings: docs/accepted.svg docs/rejected.svg
+drawings: docs/accepted.svg docs/rejected.svg docs/house.svg docs/hello.svg
 docs/accepted.svg docs/rejected.svg: docs/drawings/handshakes.seq tools/scripts/draw-sequence
 	tools/scripts/draw-sequence $< $(if $(findstring accepted,$@),1,2) >$@
+docs/house.svg docs/hello.svg: docs/%.svg: docs/drawings/%.seq tools/scripts/draw-sequence
+	tools/scripts/draw-sequence $< >$@
 
 demo-picture: demo-build
 	@mkdir -p $(BUILD)

@@ -98,9 +98,10 @@ struct shim_stub {
     size_t (*connections)(struct shim_connection *out, size_t max);
 
     /*
-     * The wire guard (design, 7a). announce: a ClientHello with this random may leave to a watched
-     * port, until withdraw. Announce it before its octets can leave, once for each hello. False if
-     * too many are pending; then strict mode lets no octet of the hello but its first 42 pass.
+     * The wire guard (docs/architecture.md). announce: a ClientHello with this random may leave to
+     * a watched port, until withdraw. Announce it before its octets can leave, once for each hello.
+     * False if too many are pending; then strict mode lets no octet of the hello but its first 42
+     * pass.
      */
     bool (*announce)(const uint8_t random[32], enum shim_watch watch);
     void (*withdraw)(const uint8_t random[32]);

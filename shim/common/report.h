@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The report: one JSON line, or one entry of the journal, for each handshake (design, section 9).
+ * The report: one JSON line, or one entry of the journal, for each handshake (docs/architecture.md,
+ * The report).
  */
 #ifndef SHIM_COMMON_REPORT_H
 #define SHIM_COMMON_REPORT_H

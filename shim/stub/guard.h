@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wire guard (design, 7a): no ClientHello but an announced one leaves to a watched port in
- * strict mode; in the other modes such a sight is reported, if anybody asked for reports. In every
- * mode a ClientHelloInner of ours stays in.
- * Everything here is async-signal-safe, for write and send are: no lock, no malloc, no loading. The
- * one exception is a hello of ours whose connection has to be led elsewhere (hello_leaves).
+ * The wire guard (docs/architecture.md): no ClientHello but an announced one leaves to a watched
+ * port in strict mode; in the other modes such a sight is reported, if anybody asked for reports.
+ * In every mode a ClientHelloInner of ours stays in. Everything here is async-signal-safe, for
+ * write and send are: no lock, no malloc, no loading. The one exception is a hello of ours whose
+ * connection has to be led elsewhere (hello_leaves).
  *
  * What is out of its reach stands in docs/security.md, all of it; so do the system calls that it
  * makes.

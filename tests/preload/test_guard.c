@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The wire guard (design, 7a) and the downgrade rule (design, 6): TLS that the shim has no hand in.
+/* The wire guard and the downgrade rule (docs/architecture.md): TLS that the shim has no hand in.
  * guard_client writes a hello by itself; openssl_static has its TLS library linked in. */
 #include "checks.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * To which endpoint of an answer a connection has to lead (RFC 9460, 3; RFC 9848, 3 and 5.1;
- * design, section 7). Pure but for the addresses, which are asked for only where they decide.
+ * docs/architecture.md, The way of a hello). Pure but for the addresses, which are asked for only
+ * where they decide.
  */
 #ifndef SHIM_ENGINE_ENDPOINT_ROUTE_H
 #define SHIM_ENGINE_ENDPOINT_ROUTE_H

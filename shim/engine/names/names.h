@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The program's own names (design, 7): what its getaddrinfo and gethostbyname are answered with
- * under an encrypted resolver, and what is asked ahead for its next TLS handshake.
+ * The program's own names (docs/architecture.md, The way of a name): what its getaddrinfo and
+ * gethostbyname are answered with under an encrypted resolver, and what is asked ahead for its next
+ * TLS handshake.
  *
  * The C library stays the one that resolves: /etc/hosts, numeric hosts, services, AI_* flags, the
  * order of RFC 6724, errors. Under an encrypted resolver only the place of its DNS client is taken,

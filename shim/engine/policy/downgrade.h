@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The downgrade rule (design, 6): programs answer a failed handshake by trying again with less, TLS
- * 1.2 or no server_name. Whoever can make ECH fail could have the name in the clear that way. So a
- * name for which an attempt with ECH failed, and was not securely disabled, gets no handshake
- * without ECH until the ECHConfig has expired; nor does its address one without server_name.
+ * The downgrade rule (docs/architecture.md): programs answer a failed handshake by trying again
+ * with less, TLS 1.2 or no server_name. Whoever can make ECH fail could have the name in the clear
+ * that way. So a name for which an attempt with ECH failed, and was not securely disabled, gets no
+ * handshake without ECH until the ECHConfig has expired; nor does its address one without
+ * server_name.
  */
 #ifndef SHIM_ENGINE_SESSION_DOWNGRADE_H
 #define SHIM_ENGINE_SESSION_DOWNGRADE_H

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The one place where it is decided what becomes of a connection (design, section 6). Pure: facts
- * in, decision out.
+ * The one place where it is decided what becomes of a connection (docs/architecture.md, Decisions).
+ * Pure: facts in, decision out.
  */
 #ifndef SHIM_ENGINE_SESSION_POLICY_H
 #define SHIM_ENGINE_SESSION_POLICY_H
