@@ -131,11 +131,11 @@ fi
     cat <<'END'
 # Interoperability
 
-Made by `make interop`: unmodified programs under the shim against BoringSSL, and against the servers of OpenSSL and NSS
-themselves (`s_server` and `selfserv`, out of a root of Debian sid). The server saw what the result says, and but for GREASE and
-what goes to a server that has disabled ECH the true name stood in no octet that went to it. Lengths of hellos are in octets; the
-last hello is what was on the wire. Configs are for X25519 with AES-128-GCM, those of NSS with ChaCha20-Poly1305, where nothing
-else is said. "Its own ECH" is the measure: a client of the servers' own kind, without the shim.
+`make interop` makes this page. It runs unmodified programs under the shim against BoringSSL, and against the servers of OpenSSL and NSS
+themselves (`s_server` and `selfserv`, from a root of Debian sid). The server confirms each result. The true name stood in no octet
+that went to the server, except with GREASE and after the server had disabled ECH. Lengths of hellos are in octets; the
+last hello is what was on the wire. Configs are for X25519 with AES-128-GCM, those of NSS with ChaCha20-Poly1305, unless the case says
+otherwise. "Its own ECH" is the measure: a client of the servers' own kind, without the shim.
 END
     for name in here $roots; do
         echo
