@@ -204,16 +204,18 @@ Test(bench, dns, .timeout = 900)
         }
         measure_drill(world, &drill);
     }
-    FILE *out = bench_table(
-        "dns.md", "Look-ups",
-        "HTTPS records of one name at unbound on the same machine, which answers from its own "
-        "data; "
-        "without our cache, over a connection that is there. One after the other, and eight under "
-        "way at the same time. kdig (knot-dnsutils) makes all of its look-ups in one process, "
-        "whose "
-        "start is taken off; drill (ldnsutils) one in each, start and all. CPU is the client's, "
-        "octets are those that go through its socket, padding and TLS included; kdig pads too, on "
-        "TLS and HTTPS.");
+    FILE *out = bench_table("dns.md", "Look-ups",
+                            "Look-ups of the HTTPS records of one name. unbound on the same "
+                            "machine answers from its own\n"
+                            "data. Our cache is off, and the connection is already there. One "
+                            "look-up after the other,\n"
+                            "and eight at the same time. kdig (knot-dnsutils) makes all look-ups "
+                            "in one process; the time\n"
+                            "of its start is subtracted. drill (ldnsutils) makes one in each "
+                            "process, start included. CPU\n"
+                            "is the client's. Octets are those of its socket, with padding and "
+                            "TLS; kdig pads, too, on\n"
+                            "TLS and HTTPS.");
     fprintf(out,
             "| Transport | Client | Look-ups a second | us each | CPU us each | Octets out, in |\n"
             "|---|---|---:|---:|---:|---:|\n");

@@ -74,9 +74,10 @@ Test(bench, handshake)
     struct world *world = world_start(&(struct world_options){.direct = true});
     FILE *out = bench_table(
         "1-handshake", "CPU of a handshake",
-        "Of the client process only, user and kernel, from connect() to close(), certificate\n"
-        "verified, record cached. Blocks of 100 handshakes in turn, 31 rounds, medians; quiet\n"
-        "added: between the best blocks of either kind.");
+        "This is the CPU time of the client process alone, user and kernel, from connect() to\n"
+        "close(). The client verifies the certificate; the record is cached. Blocks of 100 "
+        "handshakes\n"
+        "take turns, 31 rounds; medians. Quiet added: between the best blocks of each kind.");
     fprintf(out,
             "| library | kind                     |     us |  added | ratio | quiet added |\n"
             "| ------- | ------------------------ | -----: | -----: | ----: | ----------: |\n");
@@ -150,14 +151,15 @@ Test(bench, own_ech)
     double own = bench_quantile(&cpu[OWN_ECH], 0) - bench_quantile(&cpu[OWN_ECH - 1], 0);
     FILE *out = bench_table(
         "1b-own-ech", "Beside OpenSSL 4.0's own ECH",
-        "As above, all in turn in one run, on the same server. OpenSSL 4.0 and its libraries are\n"
-        "those of Debian's experimental, in a root of their own (`make suites`); the program "
-        "gives\n"
-        "it the ECHConfigList. The goal: the shim adds no more than OpenSSL 4.0 does to itself. "
-        "Most\n"
-        "of what it adds are three scalar multiplications by nettle: two for HPKE, one for the "
-        "key\n"
-        "share of the outer hello; GnuTLS offers a second share, on P-256.");
+        "Measured like the table above, all kinds taking turns in one run, on the same server.\n"
+        "OpenSSL 4.0 and its libraries come from Debian's experimental, in a root of their own "
+        "(`make\n"
+        "suites`); the program gives it the ECHConfigList. The goal: the shim adds no more than\n"
+        "OpenSSL 4.0 adds to itself. Most of what the shim adds are three scalar multiplications "
+        "by\n"
+        "nettle: two for HPKE, and one for the key share of the outer hello. GnuTLS offers a "
+        "second\n"
+        "share, on P-256.");
     fprintf(out, "| library  | kind            |     us |  added | ratio | quiet added |"
                  "         goal |        |\n"
                  "| -------- | --------------- | -----: | -----: | ----: | ----------: |"

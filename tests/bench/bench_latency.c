@@ -69,9 +69,10 @@ Test(bench, latency)
     FILE *out = bench_table(
         "6-latency", "Time to the first octet",
         "From the start of the program to the first octet of the page, and from there to a second\n"
-        "page by a new connection of the same process, whose record is cached. The system's\n"
-        "resolver. Behind relays that hold DNS (UDP) and the server's octets for 50 ms each way;\n"
-        "the TCP handshake itself is not delayed. With the shim: ECH accepted. 25 pairs in turn,\n"
+        "page. The second page comes over a new connection of the same process, and its record is\n"
+        "cached. The system's resolver answers. Relays delay DNS (UDP) and the server's octets by "
+        "50\n"
+        "ms each way, but not the TCP handshake. With the shim: ECH accepted. 25 pairs in turn,\n"
         "medians, and the quartiles of the pairs' ratios.");
     fprintf(out,
             "| program | record | without ms | with ms | ratio |      quartiles |         goal "
@@ -164,10 +165,12 @@ Test(bench, latency_doh)
         }
     }
     cr_assert_eq(world_report_count(world, "accepted"), 2u * ROUNDS);
-    FILE *out = bench_table(
-        "7-latency-doh", "Time to the first octet with DNS over HTTPS",
-        "As above, with DNS over HTTPS behind a relay of 50 ms each way, which counts the round\n"
-        "trips: TLS and questions. The client that is compared asks for addresses alone.");
+    FILE *out = bench_table("7-latency-doh", "Time to the first octet with DNS over HTTPS",
+                            "Measured like the table above, with DNS over HTTPS behind a relay of "
+                            "50 ms each way, which\n"
+                            "counts the round trips: TLS and questions. The client in the "
+                            "comparison asks for addresses\n"
+                            "alone.");
     fprintf(out, "| client              | first octet, ms | ratio | connections | round trips |   "
                  "      goal |        |\n| ------------------- | --------------: | ----: | "
                  "----------: | ----------: | -----------: | ------ |\n");

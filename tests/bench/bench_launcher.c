@@ -41,9 +41,10 @@ Test(bench, launcher)
             bench_add(&wall[way], spawn_us(commands[way], environment));
         }
     }
-    FILE *out = bench_table("2-launcher", "The launcher",
-                            "By posix_spawn, 300 turns; wall time in microseconds, medians. With "
-                            "`--strict` the dynamic loader rehearses first.");
+    FILE *out = bench_table(
+        "2-launcher", "The launcher",
+        "posix_spawn, 300 turns; wall time in microseconds, medians. With `--strict` the launcher\n"
+        "first asks the dynamic loader what it would load.");
     fprintf(out, "| command                 |    all |  added |          goal |        |\n"
                  "| ----------------------- | -----: | -----: | ------------: | ------ |\n");
     for (int way = 1; way < WAYS; way++) {

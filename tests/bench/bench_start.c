@@ -102,9 +102,9 @@ static void check_mappings(struct world *world, FILE *out)
 Test(bench, start)
 {
     struct world *world = world_start(&(struct world_options){.direct = true});
-    FILE *out = bench_table("2-start", "Programs without TLS",
-                            "`true` by posix_spawn, 500 pairs in turn; resident size of `cat`, 31 "
-                            "pairs; medians.");
+    FILE *out = bench_table(
+        "2-start", "Programs without TLS",
+        "`true` by posix_spawn, 500 pairs in turn; resident size of `cat`, 31 pairs; medians.");
     fprintf(out,
             "| figure                  | without |   with |  added |          goal |        |\n"
             "| ----------------------- | ------: | -----: | -----: | ------------: | ------ |\n");

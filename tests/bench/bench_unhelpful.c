@@ -179,15 +179,16 @@ Test(bench, unhelpful)
 {
     FILE *out = bench_table(
         "8-unhelpful", "Unhelpful networks",
-        "curl, six names of one server in one process, each by a connection of its own; in "
-        "milliseconds,\nthe first and the sixth of them and all six, with plain DNS in "
-        "`opportunistic`. "
-        "Medians of three runs, and one where something is dead. What each\nnetwork does is made "
-        "by relays between curl and a "
-        "resolver on the same machine. Behind a dead encrypted\nresolver nothing is resolved: "
-        "that is the time until curl fails. Where the records lead to a dead endpoint\nalone "
-        "nothing may be reached (RFC 9848, 5.1): there curl's own limit ends it, which is eight "
-        "seconds here.");
+        "curl gets six names of one server in one process, each over its own connection, with "
+        "plain\n"
+        "DNS in `opportunistic`. The times, in milliseconds, are those of the first name, of the\n"
+        "sixth, and of all six. Medians of three runs, or one run if something is dead. Relays\n"
+        "between curl and a resolver on the same machine play the networks. Behind a dead "
+        "encrypted\n"
+        "resolver no name resolves: that is the time until curl fails. If the records lead to a "
+        "dead\n"
+        "endpoint alone, curl may reach no other (RFC 9848, 5.1): curl's own limit ends it, here\n"
+        "eight seconds.");
     fprintf(out, "| The network | first, without | first, with | sixth, without | sixth, with | "
                  "all, without | all, with | ECH accepted |\n"
                  "|---|---:|---:|---:|---:|---:|---:|---:|\n");
