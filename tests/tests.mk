@@ -131,9 +131,12 @@ CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lssl -lcrypto
 
+# What OpenSSL's archives need beside themselves differs between releases (zlib and zstd in Debian 13).
+OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
+
 # A TLS library linked into the program, where no hook can see it.
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a -ldl
+	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
 
 $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
@@ -198,7 +201,7 @@ $(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
 
 # A program that has OpenSSL within itself and exports all of it.
 $(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a -ldl -Wl,-rpath,'$$ORIGIN'
+	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED) -Wl,-rpath,'$$ORIGIN'
 
 # Not fortified: its functions are those that fortification calls.
 $(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
