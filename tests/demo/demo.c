@@ -19,7 +19,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#define URL "https://" INNER_NAME "/"
+/* Both texts of a program end with it; what follows is known when the port is: add_port. */
+#define URL "https://" INNER_NAME
 #define PAGE "hello from " INNER_NAME
 
 static const struct {
@@ -52,6 +53,15 @@ void world_fail(const char *file, unsigned line, const char *format, ...)
     exit(1);
 }
 
+void world_absent(const char *why)
+{
+    fprintf(stderr,
+            "make playground needs a network of its own, and namespaces are forbidden here: %s\n"
+            "(make demo does without; in a container they need --privileged, or see unshare(1))\n",
+            why);
+    exit(1);
+}
+
 /* The last line of a file of JSON lines once it has `wanted` of them; NULL if that does not happen
  * within two seconds, for the server finishes after its client. */
 static json_t *last_line(const struct world *world, const char *file, unsigned wanted)
@@ -81,11 +91,23 @@ static const char *text_of(const json_t *line, const char *key)
     return text != NULL ? text : "-";
 }
 
+/* The usual port is not said. */
+static void add_port(const struct world *world, const char *text, char *out, size_t size)
+{
+    char port[16] = "";
+    if (world->port != HTTPS_PORT) {
+        snprintf(port, sizeof port, ":%u", world->port);
+    }
+    snprintf(out, size, "%s%s/", text, port);
+}
+
 static struct run run_program(struct world *world, size_t which, enum run_mode mode)
 {
     static unsigned runs;
     struct run run = {0};
-    struct run_result result = world_shell(world, mode, NULL, programs[which].command);
+    char command[256];
+    add_port(world, programs[which].command, command, sizeof command);
+    struct run_result result = world_shell(world, mode, NULL, command);
     run.page = result.exit_code == 0 && strstr(result.out, PAGE) != NULL;
     if (!run.page) {
         fprintf(stderr, "demo: %s: exit code %d\n%s%s", programs[which].name, result.exit_code,
@@ -210,7 +232,9 @@ static bool show_program(struct world *world, size_t which)
     struct run without = run_program(world, which, RUN_PLAIN);
     struct run with = run_program(world, which, RUN_SHIM);
     json_t *report = last_line(world, "report", (unsigned)which + 1);
-    printf("\n%s (%s)\n", programs[which].shown, programs[which].library);
+    char shown[128];
+    add_port(world, programs[which].shown, shown, sizeof shown);
+    printf("\n%s (%s)\n", shown, programs[which].library);
     show_sight(&without, &with);
     show_report(report);
     bool reported = strcmp(text_of(report, "outcome"), "accepted") == 0;
@@ -230,17 +254,39 @@ static int play(const char *command)
     return status;
 }
 
+static void introduce(const struct world *world)
+{
+    printf(
+        "A DNS server with an HTTPS record, a server that speaks ECH (BoringSSL), and between it\n"
+        "and the programs an observer: a relay that keeps every octet. ");
+    if (world->shared == NULL) {
+        printf("All in a network of its\nown. The programs are the distribution's, unchanged.\n");
+    } else {
+        printf("All on this machine's\nloopback, for namespaces are forbidden here (%s).\n"
+               "The programs are the distribution's, unchanged.\n",
+               world->shared);
+    }
+}
+
+static void conclude(const struct world *world, bool good)
+{
+    if (!good) {
+        printf("FAILED: not everything above is as it has to be.\n");
+        return;
+    }
+    printf("With the shim the observer of the connection reads " PUBLIC_NAME ", and\n" INNER_NAME
+           " nowhere. (The DNS question went %s: docs/security.md.)\n",
+           world->shared == NULL ? "in the clear" : "over TLS");
+}
+
 int main(int argc, char *argv[])
 {
     if (argc > 1 && strcmp(argv[1], "--playground") == 0) {
         return play(argv[2]);
     }
     bool good = true;
-    struct world *world = world_start(NULL);
-    printf(
-        "A DNS server with an HTTPS record, a server that speaks ECH (BoringSSL), and between it\n"
-        "and the programs an observer: a relay that keeps every octet. All in a network of its\n"
-        "own. The programs are the distribution's, unchanged.\n");
+    struct world *world = world_start(&(struct world_options){.may_share = true});
+    introduce(world);
     for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
         good = show_program(world, i) && good;
     }
@@ -248,10 +294,7 @@ int main(int argc, char *argv[])
     printf("\nA line of the report (ECHSHIM_REPORT) as it is:\n%.*s\n\n",
            (int)strcspn(report, "\n"), report);
     free(report);
-    printf(good ? "With the shim the observer of the connection reads " PUBLIC_NAME
-                  ", and\n" INNER_NAME
-                  " nowhere. (The DNS question went in the clear: docs/security.md.)\n"
-                : "FAILED: not everything above is as it has to be.\n");
+    conclude(world, good);
     world_end();
     return good ? 0 : 1;
 }

@@ -3,6 +3,7 @@
 
 #include "../dispositions.h"
 #include "require.h"
+#include "world_place.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -25,102 +26,6 @@
 #include <unistd.h>
 
 static struct world the_world;
-
-/* ---- namespaces ---- */
-
-static void write_file(const char *name, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void write_file(const char *name, const char *format, ...)
-{
-    FILE *out = fopen(name, "we");
-    require(out != NULL, "%s: %s", name, strerror(errno));
-    va_list arguments;
-    va_start(arguments, format);
-    vfprintf(out, format, arguments);
-    va_end(arguments);
-    require(fclose(out) == 0, "%s: %s", name, strerror(errno));
-}
-
-static void bind_to(const char *from, const char *to)
-{
-    require(mount(from, to, NULL, MS_BIND, NULL) == 0, "%s on %s: %s", from, to, strerror(errno));
-}
-
-/* A folder of ours under the same name in the other root. */
-static void bind_to_root(const char *root, const char *folder)
-{
-    char name[PATH_MAX];
-    snprintf(name, sizeof name, "%s%s", root, folder);
-    char *at = name + strlen(root) + 1;
-    do {
-        at = strchrnul(at, '/');
-        char kept = *at;
-        *at = '\0';
-        require(mkdir(name, 0755) == 0 || errno == EEXIST, "%s: %s", name, strerror(errno));
-        *at = kept;
-    } while (*at++ != '\0');
-    bind_to(folder, name);
-}
-
-/* What the root has of ours ends with the namespace. */
-void world_enter_root(const struct world *world, const char *root)
-{
-    char folder[PATH_MAX];
-    char proc[PATH_MAX];
-    require(realpath(".", folder) != NULL);
-    bind_to_root(root, folder);
-    snprintf(folder, sizeof folder, "%s", world->folder);
-    *strrchr(folder, '/') = '\0';
-    bind_to_root(root, folder);
-    bind_to_root(root, "/dev");
-    snprintf(proc, sizeof proc, "%s/proc", root);
-    require(mount("proc", proc, "proc", 0, NULL) == 0, "%s: %s", proc, strerror(errno));
-}
-
-/* Another release of the system, for the programs. */
-static void furnish_root(struct world *world)
-{
-    char name[PATH_MAX];
-    const char *root = getenv("ECHSHIM_TEST_CHROOT");
-    if (root == NULL) {
-        return;
-    }
-    require(realpath(root, name) != NULL && strlen(name) < sizeof world->root, "%s: %s", root,
-            strerror(errno));
-    snprintf(world->root, sizeof world->root, "%.255s", name);
-    world_enter_root(world, world->root);
-}
-
-static void enter_namespaces(void)
-{
-    /* Criterion's test processes have a second thread, so a user namespace cannot be made here. */
-    require(unshare(CLONE_NEWNET | CLONE_NEWNS) == 0,
-            "no namespaces: %s (without root run the tests under unshare -r, as make does)",
-            strerror(errno));
-    require(mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0, "%s", strerror(errno));
-    struct ifreq loopback = {.ifr_name = "lo"};
-    int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    require(ioctl(fd, SIOCGIFFLAGS, &loopback) == 0);
-    loopback.ifr_flags |= IFF_UP;
-    require(ioctl(fd, SIOCSIFFLAGS, &loopback) == 0, "lo: %s", strerror(errno));
-    close(fd);
-}
-
-static void replace_file(const struct world *world, const char *target, const char *text)
-{
-    char ours[256];
-    char theirs[PATH_MAX];
-    snprintf(ours, sizeof ours, "%s/%s", world->folder, strrchr(target, '/') + 1);
-    write_file(ours, "%s", text);
-    if (realpath(target, theirs) != NULL) {
-        bind_to(ours, theirs);
-    }
-    if (world->root[0] != '\0') {
-        snprintf(theirs, sizeof theirs, "%s%s", world->root, target);
-        bind_to(ours, theirs);
-    }
-}
 
 /* ---- peers ---- */
 
@@ -256,16 +161,20 @@ static void start_relay(struct world *world, const struct world_options *options
     char record[160];
     char delay[16];
     char listen[32] = RELAY_ADDRESS;
+    char line[64] = "";
     snprintf(program, sizeof program, "%s/../peers/relay", world->pki);
     snprintf(record, sizeof record, "%s/wire", world->folder);
     snprintf(delay, sizeof delay, "%u", options->delay_ms);
-    if (options->port != 0) {
+    if (world->shared != NULL) {
+        snprintf(listen, sizeof listen, "127.0.0.1:%u", place_usual_port());
+    } else if (options->port != 0) {
         snprintf(listen, sizeof listen, "127.0.0.1:%u", options->port);
     }
     mkdir(record, 0700);
     char *const argv[] = {program,    "--listen", listen,       "--to", world->server_address,
                           "--record", record,     "--delay-ms", delay,  NULL};
-    world_spawn(world, "relay", "listening ", argv);
+    spawn(world, "relay", "listening ", argv, line, sizeof line);
+    world->port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
 }
 
 /* The ECH server in front of unbound, and its relay. */
@@ -330,13 +239,28 @@ static void format_record(const struct world *world, const struct world_options 
 {
     char prefix[32] = "";
     *out = '\0';
-    if (options->port != 0) {
-        snprintf(prefix, sizeof prefix, "_%u._https.", options->port);
+    bool usual = world->port == HTTPS_PORT;
+    if (!usual) {
+        snprintf(prefix, sizeof prefix, "_%u._https.", world->port);
     }
     if (!options->no_https_record) {
         snprintf(out, size, "  local-data: '%s" INNER_NAME ". 60 IN HTTPS 1 %s %s ech=\"%s\"'\n",
-                 prefix, options->port != 0 ? INNER_NAME "." : ".",
-                 options->port != 0 ? "" : "alpn=\"http/1.1\"", world->configs);
+                 prefix, usual ? "." : INNER_NAME ".", usual ? "alpn=\"http/1.1\"" : "",
+                 world->configs);
+    }
+}
+
+/* Where unbound listens. */
+static void format_listeners(struct world *world, char *out, size_t size)
+{
+    if (world->shared != NULL) {
+        unsigned port = place_free_port();
+        snprintf(out, size, "  interface: 127.0.0.1@%u\n  tls-port: %u\n", port, port);
+        snprintf(world->resolver, sizeof world->resolver, "tls://127.0.0.1:%u#dns.example", port);
+    } else {
+        snprintf(out, size,
+                 "  interface: " DNS_ADDRESS "@53\n  interface: " DNS_ADDRESS "@853\n"
+                 "  interface: " DNS_ADDRESS "@443\n  tls-port: 853\n  https-port: 443\n");
     }
 }
 
@@ -346,6 +270,8 @@ static void start_dns(struct world *world, const struct world_options *options)
     char record[1200] = "";
     char zone[1400] = "";
     char resolver_record[1200];
+    char listeners[200];
+    format_listeners(world, listeners, sizeof listeners);
     format_resolver_record(world, options, resolver_record, sizeof resolver_record);
     format_record(world, options, record, sizeof record);
     if (options->dns_zone != NULL) {
@@ -355,24 +281,23 @@ static void start_dns(struct world *world, const struct world_options *options)
                  options->dns_zone, options->dns_zone, world->configs);
     }
     snprintf(config, sizeof config, "%s/unbound.conf", world->folder);
-    write_file(config,
-               "server:\n"
-               "  username: ''\n  chroot: ''\n  directory: '%s'\n  pidfile: ''\n"
-               "  use-syslog: no\n  logfile: ''\n  verbosity: 1\n  num-threads: 1\n"
-               "  interface: " DNS_ADDRESS "@53\n  interface: " DNS_ADDRESS "@853\n"
-               "  interface: " DNS_ADDRESS "@443\n  tls-port: 853\n  https-port: 443\n"
-               "  tls-service-key: '%s/resolver.key'\n  tls-service-pem: '%s/resolver.pem'\n"
-               "  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n"
-               "  module-config: 'iterator'\n  trust-anchor-signaling: no\n"
-               "  local-zone: '.' static\n"
-               "  local-data: '" INNER_NAME ". 60 IN A 127.0.0.1'\n"
-               "  local-data: '" PUBLIC_NAME ". 60 IN A 127.0.0.1'\n"
-               "  local-data: 'plain.example.org. 60 IN A 127.0.0.1'\n"
-               "  local-data: 'dns.example. 60 IN A " DNS_ADDRESS "'\n"
-               "%s%s%s%s"
-               "remote-control:\n  control-enable: no\n",
-               world->folder, world->pki, world->pki, record, resolver_record, zone,
-               options->dns_lines != NULL ? options->dns_lines : "");
+    place_write(config,
+                "server:\n"
+                "  username: ''\n  chroot: ''\n  directory: '%s'\n  pidfile: ''\n"
+                "  use-syslog: no\n  logfile: ''\n  verbosity: 1\n  num-threads: 1\n"
+                "%s"
+                "  tls-service-key: '%s/resolver.key'\n  tls-service-pem: '%s/resolver.pem'\n"
+                "  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n"
+                "  module-config: 'iterator'\n  trust-anchor-signaling: no\n"
+                "  local-zone: '.' static\n"
+                "  local-data: '" INNER_NAME ". 60 IN A 127.0.0.1'\n"
+                "  local-data: '" PUBLIC_NAME ". 60 IN A 127.0.0.1'\n"
+                "  local-data: 'plain.example.org. 60 IN A 127.0.0.1'\n"
+                "  local-data: 'dns.example. 60 IN A " DNS_ADDRESS "'\n"
+                "%s%s%s%s"
+                "remote-control:\n  control-enable: no\n",
+                world->folder, listeners, world->pki, world->pki, record, resolver_record, zone,
+                options->dns_lines != NULL ? options->dns_lines : "");
     /* Debian keeps it out of ordinary users' PATH. */
     const char *path = getenv("PATH");
     char wider[4096];
@@ -410,15 +335,22 @@ struct world *world_start(const struct world_options *options)
     struct world *world = &the_world;
     options = options != NULL ? options : &usual;
     find_what_was_built(world);
-    enter_namespaces();
+    const char *forbidden = place_enter();
+    if (forbidden != NULL && !options->may_share) {
+        world_absent(forbidden);
+    }
+    world->shared = forbidden;
+    world->port = options->port != 0 ? options->port : HTTPS_PORT;
+    snprintf(world->resolver, sizeof world->resolver, "system");
     const char *base = getenv("TMPDIR");
     snprintf(world->folder, sizeof world->folder, "%.90s/echshim-test.XXXXXX",
              base != NULL ? base : "/tmp");
     require(mkdtemp(world->folder) != NULL, "%s: %s", world->folder, strerror(errno));
-    furnish_root(world);
-    replace_file(world, "/etc/hosts", "127.0.0.1 localhost\n");
-    replace_file(world, "/etc/resolv.conf", "nameserver " DNS_ADDRESS "\noptions timeout:2\n");
-    replace_file(world, "/etc/nsswitch.conf", "passwd: files\ngroup: files\nhosts: files dns\n");
+    if (world->shared != NULL) {
+        place_furnish_shared(world);
+    } else {
+        place_furnish(world);
+    }
     (options->start_server != NULL ? options->start_server : start_server)(world, options);
     if (!options->direct) {
         start_relay(world, options);
@@ -454,10 +386,8 @@ void world_end(void)
         fprintf(stderr, "kept: %s\n", world->folder);
         return;
     }
-    /* Undone first: what is mounted cannot be removed. */
-    static const char *const replaced[] = {"/etc/hosts", "/etc/resolv.conf", "/etc/nsswitch.conf"};
-    for (size_t i = 0; i < sizeof replaced / sizeof *replaced; i++) {
-        umount2(replaced[i], MNT_DETACH);
+    if (world->shared == NULL) {
+        place_leave();
     }
     nftw(world->folder, remove_entry, 16, FTW_DEPTH | FTW_PHYS);
 }

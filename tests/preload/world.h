@@ -7,6 +7,8 @@
  * between program and server a relay that keeps every octet. Programs run in it with or without the
  * shim, under a time limit.
  *
+ * Where namespaces are forbidden a test is skipped, and the demonstration makes do without.
+ *
  * All functions fail by require.h when something cannot be done: in a test the running Criterion
  * test, in the demonstration all of it. One world per process; give world_end as .fini of the test
  * or suite. ECHSHIM_TEST_KEEP=1 keeps the folders.
@@ -21,7 +23,7 @@
 #define INNER_NAME "secret.example.org"
 #define PUBLIC_NAME "public.example"
 
-enum { WORLD_ARGUMENTS = 24, WORLD_CHILDREN = 8 };
+enum { WORLD_ARGUMENTS = 24, WORLD_CHILDREN = 8, HTTPS_PORT = 443 };
 
 struct world;
 
@@ -38,6 +40,9 @@ struct world_options {
     /* No HTTPS record in DNS. */
     bool no_https_record;
     bool tls12;
+    /* Where namespaces are forbidden the world is on this machine's loopback: see struct world,
+     * `shared`. */
+    bool may_share;
     /* No relay: the server itself is at RELAY_ADDRESS, and nothing is recorded. */
     bool direct;
     /* The relay listens on this port instead of 443, and the HTTPS record stands at _PORT._https
@@ -74,6 +79,14 @@ struct world {
     /* The published ECHConfigList, base64. */
     char configs[1024];
     char server_address[64];
+    /* NULL: a network of its own. Else why it has none: the relay and unbound (over TLS alone) are
+     * at free ports of 127.0.0.1, programs get their names without the shim by nss_wrapper and with
+     * it from unbound, and nothing of the machine's is changed. */
+    const char *shared;
+    /* The relay's. */
+    unsigned port;
+    /* ECHSHIM_RESOLVER of programs under the shim. */
+    char resolver[64];
     pid_t children[WORLD_CHILDREN];
     size_t child_count;
     unsigned runs;

@@ -84,10 +84,16 @@ static void make_environment(const struct world *world, enum run_mode mode, char
         put_format(environment, "ECHSHIM_REPORT=%s/report", world->folder);
         put_format(environment, "ECHSHIM_LOG_FILE=%s/shim.log", world->folder);
         put(environment, "ECHSHIM_LOG=debug");
-        put(environment, "ECHSHIM_RESOLVER=system");
+        put_format(environment, "ECHSHIM_RESOLVER=%s", world->resolver);
+        if (world->shared != NULL) {
+            put_format(environment, "ECHSHIM_PORTS=%u", world->port);
+        }
         put_format(environment, "ECHSHIM_CA_FILE=%s", world->ca);
         /* Every address here is a loopback one. */
         put(environment, "ECHSHIM_PRIVATE=on");
+    } else if (world->shared != NULL) {
+        put(environment, "LD_PRELOAD=libnss_wrapper.so");
+        put_format(environment, "NSS_WRAPPER_HOSTS=%s/hosts", world->folder);
     }
     for (size_t i = 0; extra != NULL && extra[i] != NULL; i++) {
         put(environment, extra[i]);

@@ -2,6 +2,7 @@
 /* resolv.conf: who the C library asks is who we ask. Each text is put in the place of the real
  * file, in a namespace of this process's own, and read by the C library too. */
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <net/if.h>
 #include <resolv.h>
 #include <sched.h>
@@ -12,6 +13,7 @@
 #include <unistd.h>
 
 #include "dns/resolver.h"
+#include "tests/own_mounts.h"
 
 static const char *const texts[] = {
     "",
@@ -78,8 +80,7 @@ static const char *const texts[] = {
 /* False: this machine lets nobody have a namespace. */
 static bool have_own_file(const char *path)
 {
-    bool own = unshare(CLONE_NEWNS) == 0 || unshare(CLONE_NEWUSER | CLONE_NEWNS) == 0;
-    return own && mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 &&
+    return (own_mounts() || (unshare(CLONE_NEWUSER) == 0 && own_mounts())) &&
            mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
 }
 
@@ -117,8 +118,9 @@ Test(resolver, resolv_conf_is_read_as_the_c_library_reads_it)
     cr_assert_eq(fchmod(fd, 0644), 0);
     (void)close(fd);
     if (!have_own_file(path)) {
+        int why = errno;
         (void)unlink(path);
-        cr_skip_test("no namespace to be had");
+        cr_skip_test("no namespace to be had: %s", strerror(why));
     }
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         struct __res_state state = {0};

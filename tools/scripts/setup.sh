@@ -8,13 +8,13 @@
 set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libinih-dev scdoc'
-test="$build libcriterion-dev libssl-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils gnutls-bin openssl wget wget2 curl
-      git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
+test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils
+      gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
       libtcmalloc-minimal4 eatmydata fakeroot python3-requests python3-socks ncat"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
-demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux"
+demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux libnss-wrapper"
 suites='debootstrap util-linux'
 # Real programs (tests/programs): all of them, and those that .ci/run takes.
 programs_few='aria2 libio-socket-ssl-perl lftp msmtp nginx-light ruby wget2'

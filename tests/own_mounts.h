@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A mount namespace of one's own, in which tests put files of theirs in the place of the machine's.
+ */
+#ifndef TESTS_OWN_MOUNTS_H
+#define TESTS_OWN_MOUNTS_H
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/mount.h>
+#include <unistd.h>
+
+/* In a chroot "/" is a folder of a mount whose own root lies further up, and only that one can be
+ * made private. A process whose root is below its current folder may climb as far as that. */
+static inline bool own_mounts_of_chroot(void)
+{
+    enum { LEVELS_MAX = 256 };
+    int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    int current = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+    bool private = false;
+    if (root >= 0 && current >= 0 && chdir("/") == 0 && chroot("etc") == 0) {
+        for (int level = 0; level < LEVELS_MAX && !private && chdir("..") == 0; level++) {
+            private = mount(NULL, ".", NULL, MS_REC | MS_PRIVATE, NULL) == 0;
+        }
+        private = fchdir(root) == 0 && chroot(".") == 0 && fchdir(current) == 0 && private;
+    }
+    if (root >= 0) {
+        (void)close(root);
+    }
+    if (current >= 0) {
+        (void)close(current);
+    }
+    return private;
+}
+
+/* The calling thread's, and that of what it starts. What is mounted there is seen nowhere else.
+ * False, with errno, where this is forbidden. */
+static inline bool own_mounts(void)
+{
+    return unshare(CLONE_NEWNS) == 0 && (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ||
+                                         (errno == EINVAL && own_mounts_of_chroot()));
+}
+
+#endif
