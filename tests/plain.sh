@@ -1,0 +1,92 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# plain.sh MAKE: make demo and parts of make check where there is less to be had than on a machine of one's own. Each place is made
+# here: one that may have no more namespaces, one of root without CAP_SYS_ADMIN (as Docker makes them), and a chroot, whose root
+# folder is no mount point. All that is needed has been built. Exit status 0: each does as it has to.
+set -eu
+make=$1
+base=${TMPDIR:-/tmp}
+folder=$(mktemp -d "$base/echshim-test.XXXXXX")
+trap 'rm -rf --one-file-system "$folder"' EXIT
+trap 'exit 1' HUP INT TERM
+failed=0
+
+fail() {
+    echo "plain: FAILED: $1" >&2
+    [ ! -s "$folder/out" ] || tail -n 40 "$folder/out" >&2
+    failed=1
+}
+
+# shellcheck disable=SC2016,SC2317 # all of it is for the inner shell; demo and left_out call it
+without_namespaces() {
+    unshare --user --map-root-user sh -euc '
+        for kind in user net mnt; do
+            echo 0 >"/proc/sys/user/max_${kind}_namespaces"
+        done
+        exec "$@"' without_namespaces "$@"
+}
+
+# Of user namespaces the limit speaks above; here there are still some, but root does not ask for them.
+# shellcheck disable=SC2317
+without_sys_admin() {
+    setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"
+}
+
+# The machine as it is, under a folder. Mounts are shared, as systemd has them: nothing of the tests' may be seen outside.
+# shellcheck disable=SC2016,SC2317
+in_chroot() {
+    unshare --mount --propagation private sh -euc '
+        root=$1 tree=$2 mounts=$3
+        shift 3
+        mount --make-rshared /
+        mkdir "$root"
+        for name in /*; do
+            if [ -L "$name" ]; then
+                cp -P "$name" "$root/"
+            elif [ -d "$name" ]; then
+                mkdir "$root$name"
+                mount --rbind "$name" "$root$name"
+            fi
+        done
+        cat /proc/self/mountinfo >"$mounts.before"
+        status=0
+        chroot "$root" sh -euc "cd \"\$1\"; shift; exec \"\$@\"" in_chroot "$tree" "$@" || status=$?
+        cat /proc/self/mountinfo >"$mounts.after"
+        exit "$status"' in_chroot "$folder/root" "$(realpath .)" "$folder/mounts" "$@"
+}
+
+# demo WORDS PLACE...: it does as it has to (its exit status), and says where it is.
+demo() {
+    words=$1
+    shift
+    if ! "$@" timeout -k 10 100 "$make" -s demo-run >"$folder/out" 2>&1; then
+        fail "make demo, $1"
+    elif ! tr '\n' ' ' <"$folder/out" | grep -q "$words"; then
+        fail "make demo, $1, does not say: $words"
+    else
+        echo "plain: make demo, $1: as it has to be"
+    fi
+}
+
+# What needs namespaces is left out, in one line, and is no failure.
+# shellcheck disable=SC2086 # parts are words
+left_out() {
+    if ! "$@" timeout -k 10 300 tests/parts.sh "$make" $PLAIN_PARTS >"$folder/out" 2>&1; then
+        fail "make check, $1"
+    elif [ "$(grep -c 'skipped: [0-9]* tests.*namespaces are forbidden' "$folder/out")" -ne 1 ] || grep -q 'no namespace to be had' "$folder/out"; then
+        fail "make check, $1: not one line for what was left out"
+    else
+        echo "plain: make check, $1: $(tail -n 1 "$folder/out")"
+    fi
+}
+
+demo "on this machine's loopback, for namespaces are forbidden" without_namespaces
+left_out without_namespaces
+if [ "$(id -u)" -eq 0 ] && unshare --mount --net true 2>/dev/null; then
+    demo "on this machine's loopback, for namespaces are forbidden" without_sys_admin
+    demo 'in a network of its own' in_chroot
+    cmp -s "$folder/mounts.before" "$folder/mounts.after" || fail "in_chroot: what the demonstration has mounted is seen outside"
+else
+    echo "plain: nobody but root can leave a capability or enter a chroot: not tried"
+fi
+exit "$failed"
