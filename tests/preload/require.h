@@ -8,7 +8,7 @@
 void world_fail(const char *file, unsigned line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
-/* There is no network of its own to be had, which is no failure: the tests skip the running one. */
+/* There is no network of its own to be had: make check leaves the test out. */
 void world_absent(const char *why) __attribute__((noreturn));
 
 /* require(condition) or require(condition, "format", ...); the format is a literal. */

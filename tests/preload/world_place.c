@@ -49,7 +49,7 @@ static void start_loopback(void)
 const char *place_enter(void)
 {
     if (!own_mounts() || unshare(CLONE_NEWNET) != 0) {
-        return errno == ENOSPC ? "there may be no more of them: /proc/sys/user" : strerror(errno);
+        return own_mounts_refusal(errno);
     }
     start_loopback();
     return NULL;

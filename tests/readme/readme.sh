@@ -1,17 +1,20 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# readme.sh FOLDER: types the commands of README.md and docs/tools.md, as printed, in a Debian 12 that has nothing but make, in a copy of this tree; see
-# readme.py for the rules. FOLDER keeps that root for the next time (tools/scripts/suites.sh); the copy that is worked in is thrown away.
+# readme.sh FOLDER SUITE: types the commands of README.md and docs/tools.md, as printed, in that release of Debian with nothing but make, in a copy of this
+# tree; see readme.py for the rules. FOLDER keeps that root for the next time (tools/scripts/suites.sh); the copy that is worked in
+# is thrown away. README_PARTS='PART...' are the parts of make check there (CHECK_PARTS in tests/tests.mk); all of them without.
+# README_FILTER='SUITE/TEST' selects tests of its part check-preload.
 set -eu
 folder=$1
+suite=$2
 here=$(dirname "$0")
 documents='README.md docs/demo.md docs/tools.md'
-tools/scripts/suites.sh "$folder" bookworm fresh >"$folder/fresh.out" || {
-    cat "$folder/fresh.out"
+tools/scripts/suites.sh "$folder" "$suite" fresh >"$folder/$suite-fresh.out" || {
+    cat "$folder/$suite-fresh.out"
     exit 1
 }
-cat "$folder/fresh.out"
-! grep -q '^suites: skipped: ' "$folder/fresh.out" || exit 0
+cat "$folder/$suite-fresh.out"
+! grep -q '^suites: skipped: ' "$folder/$suite-fresh.out" || exit 0
 
 share=$(mktemp -d)
 trap 'rm -rf "$share"' EXIT
@@ -29,10 +32,12 @@ set -eu
 mkdir /root/libechshim
 cd /root/libechshim
 tar -xf /share/tree.tar
+[ -z "$1" ] || export CHECK_PARTS="$1"
+[ -z "$2" ] || export PRELOAD_FILTER="$2"
 exec bash /share/driver.sh
 END
 status=0
-SHARE=$share tools/scripts/throwaway.sh "$folder/bookworm-fresh" "$share/inside" || status=$?
+SHARE=$share tools/scripts/throwaway.sh "$folder/$suite-fresh" "$share/inside" "${README_PARTS:-}" "${README_FILTER:-}" || status=$?
 if [ "$status" -eq 99 ]; then
     echo "readme: skipped: no copy of a root can be made here (overlayfs)"
     exit 0
