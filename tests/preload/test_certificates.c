@@ -80,6 +80,6 @@ FAILS(perl_wrong_host, "other", PERL, 1, "hostname verification failed");
 FAILS(perl_expired, "expired", PERL, 1, "certificate verify failed");
 FAILS(perl_stranger, "stranger", PERL, 1, "certificate verify failed");
 
-FAILS(git_wrong_host, "other", GIT, 128, "does not match target host name");
-FAILS(git_expired, "expired", GIT, 128, "server certificate verification failed");
-FAILS(git_stranger, "stranger", GIT, 128, "server certificate verification failed");
+FAILS(git_wrong_host, "other", GIT, 128, "does not match target host");
+FAILS(git_expired, "expired", GIT, 128, "verification failed");
+FAILS(git_stranger, "stranger", GIT, 128, "verification failed");

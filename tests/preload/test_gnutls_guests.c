@@ -4,6 +4,7 @@
  * does: its push function opens the connection with the first octets (TCP Fast Open), and then sets
  * another push function and pointer.
  */
+#include "../facts.h"
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -114,6 +115,5 @@ Test(gnutls_guests, wget2_by_valgrind)
     if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
         cr_skip_test("no valgrind here");
     }
-    check_accepted(&(struct world_options){.stale_config = true},
-                   "valgrind -q --error-exitcode=99 " WGET2("", URL), 1);
+    check_accepted(&(struct world_options){.stale_config = true}, FACT_VALGRIND WGET2("", URL), 1);
 }

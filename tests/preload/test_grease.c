@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* GREASE ECH (RFC 9849, 6.2), where DNS has no config: the programs work as they do without us, and
  * on the wire their hellos are like those of real ECH. */
+#include "../facts.h"
 #include "wire.h"
 
 #include <criterion/criterion.h>
@@ -31,8 +32,8 @@ TestSuite(grease_own, .fini = world_end, .timeout = 120);
 #define OWN_OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define OWN_GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
 
-/* Floor of the library for a key_share of its own, and the AEAD's tag. */
-enum { OPENSSL = 192 + 16, GNUTLS = 288 + 16, ANY = 0 };
+/* With the AEAD's tag. */
+enum { OPENSSL = FACT_OPENSSL_PAYLOAD + 16, GNUTLS = FACT_GNUTLS_PAYLOAD + 16, ANY = 0 };
 
 /* ---- what a GREASE connection is ---- */
 

@@ -19,7 +19,7 @@ TestSuite(limits, .fini = world_end, .timeout = 120);
     "import os, resource, socket, ssl, sys, threading, time, urllib.request as r\n"                \
     "def fetch(url='" URL "'):\n"                                                                  \
     "    try:\n"                                                                                   \
-    "        return r.urlopen(url).read().decode()\n"                                              \
+    "        return r.urlopen(url, context=ssl.create_default_context()).read().decode()\n"        \
     "    except OSError as e:\n"                                                                   \
     "        return 'failed ' + str(e)\n" text "END\n/usr/bin/python3 guest.py"
 
