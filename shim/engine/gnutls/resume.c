@@ -109,6 +109,7 @@ enum gnutls_session_data gnutls_session_data_kind(const struct gnutls *gnutls, c
     if (!usable) {
         return GNUTLS_SESSION_UNUSABLE;
     }
-    return early != unlimited || psk_of(gnutls, data, size, NULL) > 0 ? GNUTLS_SESSION_TLS13
-                                                                      : GNUTLS_SESSION_TLS12;
+    return (early > 0 && early != unlimited) || psk_of(gnutls, data, size, NULL) > 0
+               ? GNUTLS_SESSION_TLS13
+               : GNUTLS_SESSION_TLS12;
 }
