@@ -141,22 +141,6 @@ static void go_inside(struct section *section)
     own.current = before;
 }
 
-static void restore_mask(void *mask)
-{
-    (void)pthread_sigmask(SIG_SETMASK, mask, NULL);
-}
-
-static int wait_with_mask(struct pollfd *fds, nfds_t count, int milliseconds, sigset_t *mask)
-{
-    struct timespec timeout = {.tv_sec = milliseconds / 1000,
-                               .tv_nsec = (long)(milliseconds % 1000) * 1000000};
-    int result;
-    pthread_cleanup_push(restore_mask, mask);
-    result = ppoll(fds, count, milliseconds >= 0 ? &timeout : NULL, mask);
-    pthread_cleanup_pop(0);
-    return result;
-}
-
 static void call_with_mask(void (*call)(void *), void *context, sigset_t *mask)
 {
     sigset_t held;
@@ -175,6 +159,60 @@ static void list_remove(struct section *section)
         *at = section->next;
         own.count--;
     }
+}
+
+/* Takes one that was left to its end. */
+static void settle(struct section *section)
+{
+    list_remove(section);
+    section->turn++;
+    section->left = true;
+    if (section->request != NULL) {
+        section->request->result = -1;
+        section->request->failure = ECANCELED;
+    }
+    while (!section->done) {
+        go_inside(section);
+    }
+    section->work->drop(section->work);
+    section_give_back(section);
+}
+
+/* A wait that its thread may be cancelled in. */
+struct wait {
+    struct section *section;
+    uint64_t turn;
+    const sigset_t *mask; /* the program's */
+};
+
+/*
+ * The thread is cancelled, and what waits is taken to its end at once. At the thread's end it can
+ * be too late: other libraries may have given back by then what they keep for each thread
+ * (GnuTLS 3.8 its random numbers). Signals are still held back, as they were when the wait began.
+ */
+static void leave_wait(void *context)
+{
+    const struct wait *wait = context;
+    struct shim_hold hold;
+    if (wait->section->turn == wait->turn) {
+        shim_hold_begin(&hold);
+        settle(wait->section);
+        shim_hold_end(&hold);
+    }
+    (void)pthread_sigmask(SIG_SETMASK, wait->mask, NULL);
+}
+
+static int wait_with_mask(struct section *section, struct pollfd *fds, nfds_t count,
+                          int milliseconds, const sigset_t *mask)
+{
+    struct timespec timeout = {.tv_sec = milliseconds / 1000,
+                               .tv_nsec = (long)(milliseconds % 1000) * 1000000};
+    struct wait wait = {.section = section, .turn = section->turn, .mask = mask};
+    int result;
+    pthread_cleanup_push(leave_wait, &wait);
+    result = ppoll(fds, count, milliseconds >= 0 ? &timeout : NULL, mask);
+    pthread_cleanup_pop(0);
+    return result;
 }
 
 /*
@@ -196,7 +234,7 @@ static bool serve(struct section *section)
     const struct shim_hold *paused = shim_hold_pause();
     sigset_t mask = paused->mask;
     if (wanted.fds != NULL) {
-        wanted.result = wait_with_mask(fds, wanted.count, wanted.milliseconds, &mask);
+        wanted.result = wait_with_mask(section, fds, wanted.count, wanted.milliseconds, &mask);
         wanted.failure = errno;
     } else {
         call_with_mask(wanted.call, wanted.context, &mask);
@@ -213,23 +251,6 @@ static bool serve(struct section *section)
     request->result = wanted.result;
     request->failure = wanted.failure;
     return true;
-}
-
-/* Takes one that was left to its end. */
-static void settle(struct section *section)
-{
-    list_remove(section);
-    section->turn++;
-    section->left = true;
-    if (section->request != NULL) {
-        section->request->result = -1;
-        section->request->failure = ECANCELED;
-    }
-    while (!section->done) {
-        go_inside(section);
-    }
-    section->work->drop(section->work);
-    section_give_back(section);
 }
 
 /*

@@ -9,8 +9,8 @@
  * under the program's own signal mask and without any lock. If the program leaves the wait, only
  * the frames of the wait are gone. The work is still there, and is taken to its end later: each of
  * its waits fails at once with ECANCELED, and so it goes the way of every other failure and gives
- * all back. That happens when the thread next comes to us from a frame that is not below the wait
- * (shim/engine/base/frame.h), and at the thread's end.
+ * all back. That happens when the thread is cancelled in the wait, when it next comes to us from a
+ * frame that is not below the wait (shim/engine/base/frame.h), and at the thread's end.
  */
 #ifndef SHIM_ENGINE_BASE_SECTION_H
 #define SHIM_ENGINE_BASE_SECTION_H
