@@ -7,8 +7,8 @@
  * between program and server a relay that keeps every octet. Programs run in it with or without the
  * shim, under a time limit.
  *
- * Where namespaces are forbidden a test is left out (make check counts these), and the demonstration makes do
- * without.
+ * Where namespaces are forbidden a test is left out (make check counts these), and the
+ * demonstration makes do without.
  *
  * All functions fail by require.h when something cannot be done: in a test the running Criterion
  * test, in the demonstration all of it. One world per process; give world_end as .fini of the test
