@@ -118,6 +118,8 @@ def write_script(blocks, folder):
 
 
 CHANGING = (
+    # curl 7 and 8.
+    (r"\b(OpenSSL/\d\S*|TLS connect error): error:", "TLS error:"),
     (r"\x1b\[[0-9;]*m", ""),
     (r"\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?", "DATE"),
     (r"[A-Za-z0-9+/]{40,}=*", "BASE64"),
