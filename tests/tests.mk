@@ -263,7 +263,7 @@ LAUNCHER_PROGRAMS := build/launcher-programs
 # A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
 LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))
 
-$(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/preload/*.h)
+$(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS) -lutil
@@ -319,7 +319,7 @@ PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
               $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
 PRELOAD_RUN = $(PRELOAD_ENV) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
-$(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/preload/*.h)
+$(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 
@@ -410,7 +410,7 @@ DEMO := build/demo
 DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/world,.c _place.c _run.c) \
             $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/common/say.c
 
-$(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/preload/*.h ech/*.h)
+$(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/*.h tests/preload/*.h ech/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell pkg-config --cflags jansson) -o $@ $(DEMO_SRC) $(shell pkg-config --libs jansson)

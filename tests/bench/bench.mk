@@ -23,7 +23,7 @@ $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 	$(CLIENT_CC)
 
-$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
+$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs bench-dns bench-latency

@@ -10,7 +10,7 @@ INTEROP_RESULTS := build/interop
 INTEROP_SRC := $(wildcard tests/interop/*.c) $(WORLD_EXPECT_SRC)
 INTEROP_DOC := docs/interop.md
 
-$(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/preload/*.h)
+$(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 

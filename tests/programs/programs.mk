@@ -10,7 +10,7 @@ PROGRAMS_FILTER ?=
 # Those that .ci/run tries: every way that programs drive the two libraries, and quick ones. Group programs-few of setup.sh.
 PROGRAMS_FEW := apt aria2 curl git lftp msmtp nginx perl?LWP python3?urllib ruby?net* wget wget2
 
-$(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(wildcard tests/programs/*.h tests/preload/*.h)
+$(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(wildcard tests/programs/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
 	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
