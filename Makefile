@@ -91,6 +91,8 @@ endif
 $(BUILD)/libdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
+# A wait that is cancelled is cleaned up by the frames that are on the stack, not by a list that a jump would leave behind.
+$(BUILD)/shim/engine/base/section.o: CFLAGS_ALL += -fexceptions
 $(BUILD)/shim/stub/load_engine.o: $(BUILD)/libdir
 $(BUILD)/shim/stub/load_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 .PHONY: FORCE

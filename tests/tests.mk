@@ -327,7 +327,7 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/*.h tests/preload/*.h)
 # a child of a fork gets the locks of its allocator as another thread had them, and waits for ever (gcc 12);
 UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
 # so does a program that leaves malloc by a jump out of a signal handler;
-UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo
+UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo jumps/a_thread_that_ends_after_a_jump
 # the frames that a cancelled thread has left are still in use to it;
 UNSANITIZED += gnutls_jumps/thread_is_cancelled*
 # it calls dlopen itself, so that RUNPATH is its own, not the program's, and it refuses RTLD_DEEPBIND;

@@ -192,6 +192,7 @@ ATTACK(out_of_gnutls_handshake, "gnutls");
 ATTACK(out_of_a_callback, "callback-jumps");
 ATTACK(to_another_stack, "callback-swaps");
 ATTACK(a_thread_cancelled_in_getaddrinfo, "names-cancelled");
+ATTACK(a_thread_that_ends_after_a_jump, "names-left-and-exit");
 ATTACK(a_thread_cancelled_in_a_handshake, "openssl-cancelled");
 
 /* ---- what is lost, to the octet ---- */

@@ -326,6 +326,36 @@ static void names_cancelled(void)
     cancel_after_some_time(thread_asks, PTHREAD_CANCEL_DEFERRED);
 }
 
+static __attribute__((noinline)) void overwrite_stack(void)
+{
+    volatile char frames[STACK / 8];
+    for (size_t i = 0; i < sizeof frames; i++) {
+        frames[i] = 0x5a;
+    }
+}
+
+/* A jump leaves what the wait has pushed for a cancellation. Nothing may come back to it. */
+static void *thread_jumps_and_exits(void *alarms)
+{
+    (void)pthread_sigmask(SIG_UNBLOCK, alarms, NULL);
+    ask_name();
+    overwrite_stack();
+    pthread_exit(NULL);
+}
+
+static void names_left_and_exit(void)
+{
+    sigset_t alarms;
+    pthread_t thread;
+    (void)sigemptyset(&alarms);
+    (void)sigaddset(&alarms, SIGALRM);
+    (void)pthread_sigmask(SIG_BLOCK, &alarms, NULL);
+    if (pthread_create(&thread, NULL, thread_jumps_and_exits, &alarms) != 0 ||
+        pthread_join(thread, NULL) != 0) {
+        fail("no thread");
+    }
+}
+
 static void openssl_cancelled(void)
 {
     cancel_after_some_time(thread_connects, PTHREAD_CANCEL_DEFERRED);
@@ -346,6 +376,7 @@ static const struct {
     {"callback-jumps", callback_jumps},
     {"callback-swaps", callback_swaps},
     {"names-cancelled", names_cancelled},
+    {"names-left-and-exit", names_left_and_exit},
     {"openssl-cancelled", openssl_cancelled},
 };
 
