@@ -231,56 +231,83 @@ static bool comes_soon(const struct prospect *prospect, const char *target)
     return come;
 }
 
+/* The addresses of one target, or NULL: it has none, or they would not come soon. The trailing dot
+ * keeps the C library from trying the search domains. */
+static struct addrinfo *addresses_of_target(const struct prospect *prospect, const char *target,
+                                            const char *service, const struct addrinfo *wanted)
+{
+    char absolute[DNS_HOST_SIZE + 1];
+    struct addrinfo *found = NULL;
+    if (!comes_soon(prospect, target)) {
+        return NULL;
+    }
+    memcpy(mempcpy(absolute, target, strlen(target)), ".", 2);
+    bool resolved = shim_engine_state()->stub->getaddrinfo(absolute, service, wanted, &found) == 0;
+    return resolved ? found : NULL;
+}
+
+/* The program's hints, without the wish for a canonical name: that stays the name's own. */
+static struct addrinfo hints_for_targets(const struct addrinfo *hints)
+{
+    struct addrinfo wanted =
+        hints != NULL ? *hints : (struct addrinfo){.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
+    wanted.ai_flags &= ~(AI_CANONNAME | AI_IDN | AI_CANONIDN);
+    return wanted;
+}
+
+/* Chains the addresses of all targets, in their order. Where the name itself is a target, *own is
+ * chained in and becomes NULL. */
+static struct addrinfo *addresses_of_targets(const struct dns_endpoints *answer,
+                                             const struct prospect *prospect, const char *service,
+                                             const struct addrinfo *hints, struct addrinfo **own)
+{
+    const char *targets[SHIM_STEER_MAX]; /* NULL: the name itself */
+    size_t count = shim_steer_targets(answer, prospect->host, prospect->port, targets);
+    const struct addrinfo wanted = hints_for_targets(hints);
+    struct addrinfo *chain = NULL;
+    for (size_t i = 0; i < count; i++) {
+        struct addrinfo **end = end_of(&chain);
+        if (targets[i] == NULL) {
+            *end = *own;
+            *own = NULL;
+        } else {
+            *end = addresses_of_target(prospect, targets[i], service, &wanted);
+        }
+    }
+    return chain;
+}
+
+/* Takes the canonical name off the name's own addresses. Where there are none, makes it if the
+ * program asked for it. NULL: none. */
+static char *take_canonical_name(struct addrinfo *own, const char *host,
+                                 const struct addrinfo *hints)
+{
+    if (own != NULL) {
+        char *name = own->ai_canonname;
+        own->ai_canonname = NULL;
+        return name;
+    }
+    return hints != NULL && (hints->ai_flags & AI_CANONNAME) != 0 ? strdup(host) : NULL;
+}
+
 /*
- * In the place of *own (NULL: the name has none) the addresses of the targets, each asked for as
- * the program asked. The canonical name stays that of the name. A target that cannot be resolved,
- * or not soon, is left out; if none can, nothing changes.
+ * Replaces *result, the name's own addresses (NULL: it has none), by the addresses of the targets.
+ * A target that cannot be resolved soon is left out; if no target can, nothing changes.
  */
 static void steer(const struct dns_endpoints *answer, const struct prospect *prospect,
                   const char *service, const struct addrinfo *hints, struct addrinfo **result)
 {
-    const char *targets[SHIM_STEER_MAX];
-    size_t count = shim_steer_targets(answer, prospect->host, prospect->port, targets);
     struct addrinfo *own = *result;
-    struct addrinfo *steered = NULL;
-    struct addrinfo wanted =
-        hints != NULL ? *hints : (struct addrinfo){.ai_flags = AI_V4MAPPED | AI_ADDRCONFIG};
-    char *canonical = NULL;
-    if (own != NULL) {
-        canonical = own->ai_canonname;
-    } else if ((wanted.ai_flags & AI_CANONNAME) != 0) {
-        canonical = strdup(prospect->host);
-    }
-    wanted.ai_flags &= ~(AI_CANONNAME | AI_IDN | AI_CANONIDN);
-    for (size_t i = 0; i < count; i++) {
-        char absolute[DNS_HOST_SIZE + 1];
-        struct addrinfo *found = NULL;
-        if (targets[i] == NULL) {
-            *end_of(&steered) = own;
-            own = NULL;
-            continue;
-        }
-        if (!comes_soon(prospect, targets[i])) {
-            continue;
-        }
-        memcpy(mempcpy(absolute, targets[i], strlen(targets[i])), ".", 2);
-        if (shim_engine_state()->stub->getaddrinfo(absolute, service, &wanted, &found) == 0) {
-            *end_of(&steered) = found;
-        }
-    }
+    struct addrinfo *unused = own;
+    struct addrinfo *steered = addresses_of_targets(answer, prospect, service, hints, &unused);
     if (steered == NULL) {
-        if (own == NULL) {
-            free(canonical);
-        }
         return;
     }
-    if (*result != NULL) {
-        (*result)->ai_canonname = NULL;
-    }
+    char *canonical = take_canonical_name(own, prospect->host, hints);
     steered->ai_canonname = canonical;
     *result = steered;
-    if (own != NULL) {
-        freeaddrinfo(own);
+    if (unused != NULL) {
+        freeaddrinfo(unused);
     }
 }
 

@@ -242,23 +242,42 @@ static void decide_late(struct openssl_connection *connection)
     connection->deciding = false;
 }
 
-static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
-                               size_t *length)
+/* Is this the second hello of an exchange that offers ECH? */
+static bool continues_exchange(const struct openssl_connection *connection)
 {
-    if (connection->phase == OPENSSL_STARTED &&
-        shim_session_awaits_second_hello(connection->session)) {
-        /* It must go through the same exchange. */
-        return openssl_filter_installed(connection) ? add_to_second(connection, out, length) : -1;
-    }
-    if (connection->phase == OPENSSL_CLEAR ||
-        (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session))) {
-        return add_to_second(connection, out, length);
-    }
+    return connection->phase == OPENSSL_STARTED &&
+           shim_session_awaits_second_hello(connection->session);
+}
+
+/* Is this the second hello of a handshake in which the session no longer takes part? */
+static bool continues_without_exchange(const struct openssl_connection *connection)
+{
+    return connection->phase == OPENSSL_CLEAR ||
+           (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session));
+}
+
+/* Any other hello: decides about it, unless that was done before. */
+static int add_to_undecided(struct openssl_connection *connection, const unsigned char **out,
+                            size_t *length)
+{
     if (!repeats(connection) && !is_decided(connection)) {
         decide_late(connection);
     }
     connection->hello_made = true;
     return add_as_decided(connection, out, length);
+}
+
+static int add_to_client_hello(struct openssl_connection *connection, const unsigned char **out,
+                               size_t *length)
+{
+    if (continues_exchange(connection)) {
+        /* It must pass through the same filter as the first one. */
+        return openssl_filter_installed(connection) ? add_to_second(connection, out, length) : -1;
+    }
+    if (continues_without_exchange(connection)) {
+        return add_to_second(connection, out, length);
+    }
+    return add_to_undecided(connection, out, length);
 }
 
 int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,

@@ -286,23 +286,29 @@ static void drop_beginning(struct shim_work *work)
     free(work);
 }
 
-enum shim_action shim_session_begin(struct shim_session **out,
-                                    const struct shim_session_facts *facts)
+static struct beginning *beginning_new(const struct shim_session_facts *facts)
 {
-    int saved = errno;
-    enum shim_action action = SHIM_ACTION_REFUSE;
     struct beginning *beginning = calloc(1, sizeof *beginning);
-    *out = NULL;
     if (beginning == NULL) {
-        return action;
+        return NULL;
     }
     beginning->work = (struct shim_work){.run = run_beginning, .drop = drop_beginning};
-    beginning->action = action;
+    beginning->action = SHIM_ACTION_REFUSE;
     beginning->facts = *facts;
     (void)dns_host_normal(facts->server_name != NULL ? facts->server_name : "",
                           beginning->server_name);
     beginning->facts.server_name = beginning->server_name;
-    if (shim_section_run(&beginning->work)) {
+    return beginning;
+}
+
+enum shim_action shim_session_begin(struct shim_session **out,
+                                    const struct shim_session_facts *facts)
+{
+    int saved = errno;
+    enum shim_action action = SHIM_ACTION_REFUSE; /* where nothing could be decided */
+    struct beginning *beginning = beginning_new(facts);
+    *out = NULL;
+    if (beginning != NULL && shim_section_run(&beginning->work)) {
         *out = beginning->session;
         action = beginning->action;
         free(beginning);
