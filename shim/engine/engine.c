@@ -49,12 +49,12 @@ static void wait_at_word(void *context)
     const struct wait *wait = context;
     struct timespec timeout = {.tv_sec = (time_t)(wait->timeout_us / 1000000),
                                .tv_nsec = (long)(wait->timeout_us % 1000000) * 1000};
-    (void)shim_engine_state()->stub->futex(wait->word, FUTEX_WAIT_PRIVATE, wait->value, &timeout);
+    (void)shim_state()->stub->futex(wait->word, FUTEX_WAIT_PRIVATE, wait->value, &timeout);
 }
 
 static void wake(_Atomic uint32_t *word)
 {
-    (void)shim_engine_state()->stub->futex(word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
+    (void)shim_state()->stub->futex(word, FUTEX_WAKE_PRIVATE, INT32_MAX, NULL);
 }
 
 static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us)
@@ -89,7 +89,7 @@ static void start_cache(uint64_t seed)
 {
     dns_cache_init(&cache, seed);
     cache.network = dns_network_id;
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     if (settings->cache == NULL) {
         return;
     }
@@ -110,16 +110,16 @@ static void start_lookup(const struct shim_resolver_setting *setting, struct dns
         .io = &io,
         .cache = &cache,
         .health = &health,
-        .timeout_us = (uint64_t)shim_engine_state()->settings.timeout_ms * 1000,
+        .timeout_us = (uint64_t)shim_state()->settings.timeout_ms * 1000,
     };
     if (setting->usable && dns_resolver_is_protected(&setting->resolver)) {
-        lookup->channel = shim_resolver_channel(&setting->resolver, shim_engine_state()->stub, &io);
+        lookup->channel = shim_resolver_channel(&setting->resolver, shim_state()->stub, &io);
     }
 }
 
 static void for_each_channel(void (*act)(struct dns_channel *channel))
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     for (size_t i = 0; i < state->settings.resolver_count; i++) {
         if (state->lookups[i].channel != NULL) {
             act(state->lookups[i].channel);
@@ -180,7 +180,7 @@ __attribute__((visibility("default"))) const struct shim_engine *
 shim_engine_start(const struct shim_stub *stub)
 {
     const struct shim_settings_problems problems = {.tell = tell_problem};
-    struct shim_engine_state *state = shim_engine_state_to_start();
+    struct shim_engine_state *state = shim_state_to_start();
     uint64_t seed;
     if (stub->version != SHIM_ABI_VERSION || !shim_section_start() ||
         gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {

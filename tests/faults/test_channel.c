@@ -14,7 +14,7 @@ static struct tls_responder responder;
 static struct dns_io io;
 static struct test_random source;
 
-const struct shim_engine_state *shim_engine_state(void)
+const struct shim_engine_state *shim_state(void)
 {
     static const struct shim_stub stub = {.connect = connect, .send = send};
     static const struct shim_engine_state state = {.stub = &stub};

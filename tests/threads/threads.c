@@ -33,7 +33,7 @@ static void check(bool holds, const char *what, int line)
 
 _Atomic unsigned stub_guard_work;
 
-const struct shim_engine_state *shim_engine_state(void)
+const struct shim_engine_state *shim_state(void)
 {
     static const struct shim_stub stub = {.connect = connect, .send = send};
     static const struct shim_engine_state state = {.stub = &stub};

@@ -53,7 +53,7 @@ static enum responder_act answer(const struct dns_query *q, unsigned round, stru
 }
 
 /* The sockets are the engine's, as in a program under the shim. */
-const struct shim_engine_state *shim_engine_state(void)
+const struct shim_engine_state *shim_state(void)
 {
     static const struct shim_stub stub = {.connect = connect, .send = send};
     static const struct shim_engine_state state = {.stub = &stub};

@@ -165,14 +165,14 @@ static const struct shim_policy_rejection rotated = {
     .mode = SHIM_MODE_OPPORTUNISTIC, .retry = true, .authenticated = true, .usable_config = true};
 
 static void check_rejected(const struct shim_policy_rejection *rejection, enum shim_answer answer,
-                           const char *reason, bool keep)
+                           const char *reason, bool remember)
 {
     for (int strict = 0; strict < 2; strict++) {
         struct shim_policy_rejection facts = *rejection;
         facts.mode = strict == 1 ? SHIM_MODE_STRICT : facts.mode;
         struct shim_rejection_decision decision = shim_policy_rejected(&facts);
         cr_assert_eq(decision.answer, answer);
-        cr_assert_eq(decision.keep, keep);
+        cr_assert_eq(decision.remember, remember);
         cr_assert(reason == NULL ? decision.reason == NULL
                                  : decision.reason != NULL && strcmp(decision.reason, reason) == 0);
     }
@@ -198,7 +198,7 @@ Test(policy, ech_86_ech_88_securely_disabled)
         struct shim_rejection_decision decision = shim_policy_rejected(&facts);
         cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
         cr_assert_str_eq(decision.reason, "disabled");
-        cr_assert_not(decision.keep);
+        cr_assert_not(decision.remember);
     }
 }
 

@@ -261,10 +261,10 @@ static bool serve(struct section *section)
 static void settle_left(uintptr_t frame)
 {
     struct section *next;
-    for (struct section *one = own.outside; one != NULL; one = next) {
-        next = one->next;
-        if (shim_frame_is_over(one->frame, frame)) {
-            settle(one);
+    for (struct section *section = own.outside; section != NULL; section = next) {
+        next = section->next;
+        if (shim_frame_is_over(section->frame, frame)) {
+            settle(section);
         }
     }
     while (own.outside != NULL && own.count > LEFT_MAX) {
@@ -279,13 +279,13 @@ static void settle_left(uintptr_t frame)
 void shim_section_settle(const struct shim_work *work)
 {
     struct shim_hold hold;
-    struct section *one = own.current == NULL ? own.outside : NULL;
-    while (one != NULL && one->work != work) {
-        one = one->next;
+    struct section *section = own.current == NULL ? own.outside : NULL;
+    while (section != NULL && section->work != work) {
+        section = section->next;
     }
-    if (one != NULL) {
+    if (section != NULL) {
         shim_hold_begin(&hold);
-        settle(one);
+        settle(section);
         shim_hold_end(&hold);
     }
 }

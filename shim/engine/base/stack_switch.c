@@ -56,7 +56,7 @@ static bool make_context(struct shim_stack_place *place, void *stack, size_t siz
 #if OWN_SWITCH
 
 /* What a function has to keep, by the ABI of x86-64, in the order in which it is pushed last. */
-struct kept {
+struct saved_registers {
     uint32_t mxcsr;
     uint16_t x87;
     uint16_t unused;
@@ -140,23 +140,23 @@ bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
                      void (*entry)(void *argument), void *argument)
 {
     uintptr_t end = ((uintptr_t)stack + size) & ~(uintptr_t)15;
-    struct kept kept = {.returns_to = (void *)(uintptr_t)begin_stack,
-                        .r12 = argument,
-                        .r13 = (void *)(uintptr_t)entry};
+    struct saved_registers saved = {.returns_to = (void *)(uintptr_t)begin_stack,
+                                    .r12 = argument,
+                                    .r13 = (void *)(uintptr_t)entry};
     memset(place, 0, sizeof *place);
 #if ADDRESS_SANITIZER
     *place = (struct shim_stack_place){
         .stack = stack, .size = size, .entry = entry, .argument = argument};
-    kept.r12 = place;
-    kept.r13 = (void *)(uintptr_t)begin_told;
+    saved.r12 = place;
+    saved.r13 = (void *)(uintptr_t)begin_told;
 #endif
     if (has_shadow_stack()) {
         return make_context(place, stack, size, entry, argument);
     }
-    __asm__("stmxcsr %0\n\tfnstcw %1" : "=m"(kept.mxcsr), "=m"(kept.x87));
+    __asm__("stmxcsr %0\n\tfnstcw %1" : "=m"(saved.mxcsr), "=m"(saved.x87));
     /* The stack is aligned where begin_stack calls. */
-    place->top = (void *)(end - sizeof kept);
-    memcpy(place->top, &kept, sizeof kept);
+    place->top = (void *)(end - sizeof saved);
+    memcpy(place->top, &saved, sizeof saved);
     return true;
 }
 

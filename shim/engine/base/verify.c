@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/host_name.h"
 #include "ech/config.h"
 #include "ech/tls13_messages.h"
 
@@ -25,11 +26,6 @@ static gnutls_datum_t datum_of(struct bytes from)
 
 /* ---- names ---- */
 
-static uint8_t lower(uint8_t octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet - 'A' + 'a') : octet;
-}
-
 static bool equal_without_case(struct bytes a, struct bytes b)
 {
     struct reader x = rd_of(a);
@@ -37,7 +33,7 @@ static bool equal_without_case(struct bytes a, struct bytes b)
     uint8_t p;
     uint8_t q;
     while (rd_u8(&x, &p) && rd_u8(&y, &q)) {
-        if (lower(p) != lower(q)) {
+        if (dns_lower(p) != dns_lower(q)) {
             return false;
         }
     }

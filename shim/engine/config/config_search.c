@@ -48,10 +48,10 @@ static void resolve(void *context, const char *host, struct shim_addresses *addr
     route->lookup.timeout_us = route->deadline_us > now_us ? route->deadline_us - now_us : 0;
     struct dns_addresses *found = dns_lookup_addresses(&route->lookup, host, true, true, NULL);
     for (size_t i = 0; found != NULL && i < found->count; i++) {
-        struct shim_address one = found->list[i].family == AF_INET
-                                      ? shim_address_of_ipv4(found->list[i].octets)
-                                      : shim_address_of_ipv6(found->list[i].octets);
-        shim_addresses_add(addresses, &one);
+        struct shim_address address = found->list[i].family == AF_INET
+                                          ? shim_address_of_ipv4(found->list[i].octets)
+                                          : shim_address_of_ipv6(found->list[i].octets);
+        shim_addresses_add(addresses, &address);
     }
     dns_addresses_free(found);
 }
@@ -139,8 +139,8 @@ static void find_by_dns(const struct shim_host_settings *host_settings,
 }
 
 /* RFC 9849, 6.1.8: what the server itself said of this very list, a short while ago. */
-static void apply_kept(const struct dns_lookup *lookup, const struct shim_destination *destination,
-                       struct shim_found *found)
+static void apply_rejection(const struct dns_lookup *lookup,
+                            const struct shim_destination *destination, struct shim_found *found)
 {
     struct shim_rejection_source source = {
         .host = destination->host,
@@ -167,13 +167,13 @@ static void apply_kept(const struct dns_lookup *lookup, const struct shim_destin
 void shim_config_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
                                 const struct shim_destination *destination, size_t endpoint)
 {
-    const struct dns_endpoint *one = &found->answer->endpoints[endpoint];
-    (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", one->target,
-                   (unsigned)one->port);
-    found->search = shim_found_replace(found, one->ech_config_list);
+    const struct dns_endpoint *reached = &found->answer->endpoints[endpoint];
+    (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", reached->target,
+                   (unsigned)reached->port);
+    found->search = shim_found_replace(found, reached->ech_config_list);
     found->source = found->ech_config_list != NULL ? "dns" : "none";
     if (found->search == SHIM_SEARCH_USABLE) {
-        apply_kept(lookup, destination, found);
+        apply_rejection(lookup, destination, found);
     }
 }
 
@@ -185,7 +185,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
     if (host_settings->config_list_given) {
         find_static(host_settings, found);
         if (found->search == SHIM_SEARCH_USABLE) {
-            apply_kept(lookup, destination, found);
+            apply_rejection(lookup, destination, found);
         }
         return;
     }

@@ -8,7 +8,7 @@
 
 /* `pending` NULL: a free place. Whoever works on a look-up takes it out, so none is worked on under
  * the lock or twice at a time. */
-struct ahead {
+struct prefetch {
     struct dns_https_pending *pending;
     char host[DNS_HOST_SIZE];
     uint16_t port;
@@ -17,14 +17,15 @@ struct ahead {
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static struct ahead table[SHIM_PREFETCH_MAX];
+static struct prefetch table[SHIM_PREFETCH_MAX];
 
-static bool is_for(const struct ahead *one, const char *host, uint16_t port)
+static bool is_for(const struct prefetch *prefetch, const char *host, uint16_t port)
 {
-    return one->pending != NULL && one->port == port && dns_host_equal(one->host, host);
+    return prefetch->pending != NULL && prefetch->port == port &&
+           dns_host_equal(prefetch->host, host);
 }
 
-static bool take(struct ahead *out, const char *host, uint16_t port)
+static bool take(struct prefetch *out, const char *host, uint16_t port)
 {
     struct shim_hold hold;
     bool found = false;
@@ -42,13 +43,13 @@ static bool take(struct ahead *out, const char *host, uint16_t port)
 
 /* Puts it into the place of the oldest, or of another one for the same name; what was there comes
  * back in *one. */
-static void put(struct ahead *one)
+static void put(struct prefetch *prefetch)
 {
     struct shim_hold hold;
     shim_lock(&lock, &hold);
-    struct ahead *place = &table[0];
+    struct prefetch *place = &table[0];
     for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
-        if (is_for(&table[i], one->host, one->port)) {
+        if (is_for(&table[i], prefetch->host, prefetch->port)) {
             place = &table[i];
             break;
         }
@@ -57,21 +58,21 @@ static void put(struct ahead *one)
             place = &table[i];
         }
     }
-    struct ahead before = *place;
-    *place = *one;
-    *one = before;
+    struct prefetch before = *place;
+    *place = *prefetch;
+    *prefetch = before;
     shim_unlock(&lock, &hold);
 }
 
-static void put_back(struct ahead *one)
+static void put_back(struct prefetch *prefetch)
 {
-    put(one);
-    if (one->pending != NULL) {
-        dns_https_cancel(one->pending);
+    put(prefetch);
+    if (prefetch->pending != NULL) {
+        dns_https_cancel(prefetch->pending);
     }
 }
 
-static bool take_at(struct ahead *out, size_t place)
+static bool take_at(struct prefetch *out, size_t place)
 {
     struct shim_hold hold;
     shim_lock(&lock, &hold);
@@ -86,47 +87,47 @@ static void sweep(const struct dns_lookup *lookup)
 {
     uint64_t now_us = lookup->io->now_us();
     for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
-        struct ahead one;
-        if (!take_at(&one, i)) {
+        struct prefetch prefetch;
+        if (!take_at(&prefetch, i)) {
             continue;
         }
-        struct dns_endpoints *answer = dns_https_finish(one.pending, 0, NULL);
+        struct dns_endpoints *answer = dns_https_finish(prefetch.pending, 0, NULL);
         if (answer != NULL) {
             dns_endpoints_free(answer);
-        } else if (now_us - one.begun_us > lookup->timeout_us) {
-            dns_https_cancel(one.pending);
+        } else if (now_us - prefetch.begun_us > lookup->timeout_us) {
+            dns_https_cancel(prefetch.pending);
         } else {
-            put_back(&one);
+            put_back(&prefetch);
         }
     }
 }
 
 /* What is under way for this name, or a new look-up. */
 static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
-                          struct ahead *one)
+                          struct prefetch *prefetch)
 {
-    if (take(one, host, port)) {
+    if (take(prefetch, host, port)) {
         return true;
     }
-    if (strlen(host) >= sizeof one->host) {
+    if (strlen(host) >= sizeof prefetch->host) {
         return false;
     }
-    *one = (struct ahead){.port = port, .begun_us = lookup->io->now_us()};
-    memcpy(one->host, host, strlen(host) + 1);
-    one->pending = dns_https_begin(lookup, host, port);
-    return one->pending != NULL;
+    *prefetch = (struct prefetch){.port = port, .begun_us = lookup->io->now_us()};
+    memcpy(prefetch->host, host, strlen(host) + 1);
+    prefetch->pending = dns_https_begin(lookup, host, port);
+    return prefetch->pending != NULL;
 }
 
 struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *lookup, const char *host,
                                          uint16_t port, uint64_t wait_until_us)
 {
-    struct ahead one;
-    if (!take_or_begin(lookup, host, port, &one)) {
+    struct prefetch prefetch;
+    if (!take_or_begin(lookup, host, port, &prefetch)) {
         return NULL;
     }
-    struct dns_endpoints *answer = dns_https_finish(one.pending, wait_until_us, NULL);
+    struct dns_endpoints *answer = dns_https_finish(prefetch.pending, wait_until_us, NULL);
     if (answer == NULL) {
-        put_back(&one);
+        put_back(&prefetch);
     }
     return answer;
 }
@@ -139,19 +140,19 @@ void shim_prefetch_begin(const struct dns_lookup *lookup, const char *host, uint
 
 void shim_prefetch_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
-    struct ahead one;
-    if (take(&one, host, port)) {
-        one.addresses_us = lookup->io->now_us();
-        dns_https_hurry(one.pending);
-        put_back(&one);
+    struct prefetch prefetch;
+    if (take(&prefetch, host, port)) {
+        prefetch.addresses_us = lookup->io->now_us();
+        dns_https_hurry(prefetch.pending);
+        put_back(&prefetch);
     }
 }
 
 void shim_prefetch_drop(const char *host, uint16_t port)
 {
-    struct ahead one;
-    if (take(&one, host, port)) {
-        dns_https_cancel(one.pending);
+    struct prefetch prefetch;
+    if (take(&prefetch, host, port)) {
+        dns_https_cancel(prefetch.pending);
     }
 }
 
@@ -161,20 +162,21 @@ static uint64_t saturated_sum(uint64_t a, uint64_t b)
 }
 
 /* The answer, or that there is none yet and the program goes on. */
-static struct dns_endpoints *wait_a_moment(const struct dns_lookup *lookup, struct ahead *one,
+static struct dns_endpoints *wait_a_moment(const struct dns_lookup *lookup,
+                                           struct prefetch *prefetch,
                                            struct dns_lookup_report *report)
 {
-    uint64_t from_us = one->addresses_us != 0 ? one->addresses_us : lookup->io->now_us();
-    uint64_t until_us = saturated_sum(from_us, dns_https_patience_us(one->pending));
-    dns_https_hurry(one->pending);
-    struct dns_endpoints *answer = dns_https_finish(one->pending, until_us, report);
+    uint64_t from_us = prefetch->addresses_us != 0 ? prefetch->addresses_us : lookup->io->now_us();
+    uint64_t until_us = saturated_sum(from_us, dns_https_patience_us(prefetch->pending));
+    dns_https_hurry(prefetch->pending);
+    struct dns_endpoints *answer = dns_https_finish(prefetch->pending, until_us, report);
     if (answer != NULL) {
         return answer;
     }
-    if (one->addresses_us != 0) {
-        dns_https_note_silence(one->pending);
+    if (prefetch->addresses_us != 0) {
+        dns_https_note_silence(prefetch->pending);
     }
-    put_back(one);
+    put_back(prefetch);
     return dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
 }
 
@@ -182,17 +184,17 @@ struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup, const
                                           uint16_t port, enum shim_patience patience,
                                           struct dns_lookup_report *report)
 {
-    struct ahead one;
-    if (patience == SHIM_IMPATIENT && take_or_begin(lookup, host, port, &one)) {
-        return wait_a_moment(lookup, &one, report);
+    struct prefetch prefetch;
+    if (patience == SHIM_IMPATIENT && take_or_begin(lookup, host, port, &prefetch)) {
+        return wait_a_moment(lookup, &prefetch, report);
     }
-    if (take(&one, host, port)) {
-        struct dns_endpoints *answer = dns_https_finish(one.pending, UINT64_MAX, report);
+    if (take(&prefetch, host, port)) {
+        struct dns_endpoints *answer = dns_https_finish(prefetch.pending, UINT64_MAX, report);
         if (answer != NULL) {
             return answer;
         }
         /* The bound is the look-up's own, so this is one that could not be ended. */
-        dns_https_cancel(one.pending);
+        dns_https_cancel(prefetch.pending);
     }
     return dns_lookup_https(lookup, host, port, report);
 }

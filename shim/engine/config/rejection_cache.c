@@ -9,7 +9,7 @@
 #include "dns/host_name.h"
 #include "shim/engine/base/table.h"
 
-struct kept {
+struct rejection {
     struct shim_table_node node;
     char host[DNS_HOST_SIZE]; /* in its normal form */
     uint16_t port;
@@ -35,21 +35,21 @@ void shim_rejection_cache_after_fork(void)
     pthread_mutex_unlock(&lock);
 }
 
-static void forget(struct kept *one)
+static void forget(struct rejection *rejection)
 {
-    wr_free(&one->endpoint);
-    wr_free(&one->source);
-    wr_free(&one->retry_configs);
-    free(one);
+    wr_free(&rejection->endpoint);
+    wr_free(&rejection->source);
+    wr_free(&rejection->retry_configs);
+    free(rejection);
 }
 
 static bool is_over(struct shim_table_node *node, void *now_us)
 {
-    struct kept *one = (struct kept *)node;
-    if (one->until_us > *(const uint64_t *)now_us) {
+    struct rejection *rejection = (struct rejection *)node;
+    if (rejection->until_us > *(const uint64_t *)now_us) {
         return false;
     }
-    forget(one);
+    forget(rejection);
     return true;
 }
 
@@ -73,52 +73,53 @@ static uint64_t hash_of(const struct shim_rejection_source *source)
 }
 
 /* Under the lock. */
-static struct kept *find(const struct shim_rejection_source *source)
+static struct rejection *find(const struct shim_rejection_source *source)
 {
     struct shim_table_node *node = shim_table_find(&table, hash_of(source));
     for (; node != NULL; node = shim_table_next(node)) {
-        struct kept *one = (struct kept *)node;
-        if (one->port == source->port && dns_host_equal(one->host, source->host) &&
-            bytes_equal(wr_view(&one->endpoint), endpoint_of(source)) &&
-            bytes_equal(wr_view(&one->source), source->ech_config_list)) {
-            return one;
+        struct rejection *rejection = (struct rejection *)node;
+        if (rejection->port == source->port && dns_host_equal(rejection->host, source->host) &&
+            bytes_equal(wr_view(&rejection->endpoint), endpoint_of(source)) &&
+            bytes_equal(wr_view(&rejection->source), source->ech_config_list)) {
+            return rejection;
         }
     }
     return NULL;
 }
 
 /* NULL for want of memory, or of a name. */
-static struct kept *make(const struct shim_rejection_source *source, struct bytes retry_configs,
-                         uint64_t until_us)
+static struct rejection *make(const struct shim_rejection_source *source,
+                              struct bytes retry_configs, uint64_t until_us)
 {
-    struct kept *one = calloc(1, sizeof *one);
-    if (one == NULL) {
+    struct rejection *rejection = calloc(1, sizeof *rejection);
+    if (rejection == NULL) {
         return NULL;
     }
-    one->port = source->port;
-    one->until_us = until_us;
-    wr_init(&one->endpoint, 0);
-    wr_init(&one->source, 0);
-    wr_init(&one->retry_configs, 0);
-    wr_bytes(&one->endpoint, endpoint_of(source));
-    wr_bytes(&one->source, source->ech_config_list);
-    wr_bytes(&one->retry_configs, retry_configs);
-    if (!dns_host_normal(source->host, one->host) || wr_finish(&one->endpoint) != ECH_OK ||
-        wr_finish(&one->source) != ECH_OK || wr_finish(&one->retry_configs) != ECH_OK) {
-        forget(one);
+    rejection->port = source->port;
+    rejection->until_us = until_us;
+    wr_init(&rejection->endpoint, 0);
+    wr_init(&rejection->source, 0);
+    wr_init(&rejection->retry_configs, 0);
+    wr_bytes(&rejection->endpoint, endpoint_of(source));
+    wr_bytes(&rejection->source, source->ech_config_list);
+    wr_bytes(&rejection->retry_configs, retry_configs);
+    if (!dns_host_normal(source->host, rejection->host) ||
+        wr_finish(&rejection->endpoint) != ECH_OK || wr_finish(&rejection->source) != ECH_OK ||
+        wr_finish(&rejection->retry_configs) != ECH_OK) {
+        forget(rejection);
         return NULL;
     }
-    return one;
+    return rejection;
 }
 
 void shim_rejection_cache_put(const struct shim_rejection_source *source,
                               struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us)
 {
     struct shim_hold hold;
-    struct kept *fresh = make(source, retry_configs, now_us + lifetime_us);
+    struct rejection *fresh = make(source, retry_configs, now_us + lifetime_us);
     shim_lock(&lock, &hold);
     sweep(now_us);
-    struct kept *before = find(source);
+    struct rejection *before = find(source);
     if (before != NULL) {
         shim_table_remove(&table, &before->node);
         forget(before);
@@ -136,14 +137,14 @@ enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_
     struct shim_hold hold;
     enum shim_cached_rejection kind = SHIM_CACHED_NOTHING;
     shim_lock(&lock, &hold);
-    struct kept *one = find(source);
-    if (one != NULL && one->until_us <= now_us) {
-        shim_table_remove(&table, &one->node);
-        forget(one);
-        one = NULL;
+    struct rejection *rejection = find(source);
+    if (rejection != NULL && rejection->until_us <= now_us) {
+        shim_table_remove(&table, &rejection->node);
+        forget(rejection);
+        rejection = NULL;
     }
-    if (one != NULL) {
-        struct bytes list = wr_view(&one->retry_configs);
+    if (rejection != NULL) {
+        struct bytes list = wr_view(&rejection->retry_configs);
         uint8_t *copy = list.len > 0 ? malloc(list.len) : NULL;
         if (list.len == 0) {
             kind = SHIM_CACHED_DISABLED;

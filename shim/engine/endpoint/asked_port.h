@@ -4,8 +4,8 @@
  * to which port a handshake for that name will go where nothing else does: with TCP fast open a
  * program (wget2) writes its hello before there is a connection, from a function of its own.
  */
-#ifndef SHIM_ENGINE_NAMES_ASKED_PORT_H
-#define SHIM_ENGINE_NAMES_ASKED_PORT_H
+#ifndef SHIM_ENGINE_ENDPOINT_ASKED_PORT_H
+#define SHIM_ENGINE_ENDPOINT_ASKED_PORT_H
 
 #include <stdbool.h>
 #include <stdint.h>

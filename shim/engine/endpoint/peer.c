@@ -8,7 +8,7 @@
 #include "shim/engine/sockets/reconnect.h"
 #include "shim/engine/state/state.h"
 
-enum { HTTPS_PORT = 443, CANDIDATES = 64 };
+enum { CANDIDATES = 64 };
 
 static bool peer_of(int fd, struct shim_peer *peer)
 {
@@ -40,7 +40,7 @@ static bool is_being_made(const struct shim_connection *noted, const char *host,
     struct sockaddr_storage address;
     socklen_t length = sizeof address;
     if (getpeername(noted->fd, (struct sockaddr *)&address, &length) == 0 || errno != ENOTCONN ||
-        !shim_engine_state()->stub->way_of(noted->fd, host, &way) || !way.watched) {
+        !shim_state()->stub->way_of(noted->fd, host, &way) || !way.watched) {
         return false;
     }
     *peer = (struct shim_peer){
@@ -59,30 +59,30 @@ static bool is_local(int fd)
 
 static bool same_address(const struct shim_peer *a, const struct shim_peer *b)
 {
-    struct shim_address one;
-    struct shim_address other;
-    return shim_address_of((const struct sockaddr *)&a->address, &one) &&
-           shim_address_of((const struct sockaddr *)&b->address, &other) &&
-           shim_address_equal(&one, &other);
+    struct shim_address first;
+    struct shim_address second;
+    return shim_address_of((const struct sockaddr *)&a->address, &first) &&
+           shim_address_of((const struct sockaddr *)&b->address, &second) &&
+           shim_address_equal(&first, &second);
 }
 
 /* A connection to a watched port, of those on which a handshake can be about to begin. */
 static bool guess_watched(const struct shim_connection *noted, size_t count, struct shim_peer *peer)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     bool found = false;
     for (size_t i = 0; i < count; i++) {
-        struct shim_peer one = {.fd = -1};
-        (void)shim_engine_state()->stub->way_of(noted[i].fd, NULL, &one.way);
-        if ((!one.way.watched && !shim_settings_watches(settings, noted[i].port)) ||
-            !leads_to(&noted[i], &one)) {
+        struct shim_peer candidate = {.fd = -1};
+        (void)shim_state()->stub->way_of(noted[i].fd, NULL, &candidate.way);
+        if ((!candidate.way.watched && !shim_settings_watches(settings, noted[i].port)) ||
+            !leads_to(&noted[i], &candidate)) {
             continue;
         }
-        one.used = shim_reconnect_used(one.fd);
-        if (!found || (peer->used && !one.used)) {
-            *peer = one;
+        candidate.used = shim_reconnect_used(candidate.fd);
+        if (!found || (peer->used && !candidate.used)) {
+            *peer = candidate;
             found = true;
-        } else if (!one.used && !same_address(&one, peer)) {
+        } else if (!candidate.used && !same_address(&candidate, peer)) {
             peer->doubtful = true;
         }
     }
@@ -93,7 +93,7 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
 static bool find_tunnel(const char *host, struct shim_peer *peer)
 {
     struct shim_peer found = {.address = {.ss_family = AF_UNSPEC}, .used = true};
-    if (!shim_engine_state()->stub->way_of(-1, host, &found.way)) {
+    if (!shim_state()->stub->way_of(-1, host, &found.way)) {
         return false;
     }
     found.fd = found.way.fd;
@@ -107,8 +107,8 @@ static bool find_tunnel(const char *host, struct shim_peer *peer)
 static void find_noted(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     struct shim_connection noted[CANDIDATES];
-    size_t count = shim_engine_state()->stub->connections(noted, CANDIDATES);
-    uint16_t port = told_port != 0 ? told_port : HTTPS_PORT;
+    size_t count = shim_state()->stub->connections(noted, CANDIDATES);
+    uint16_t port = told_port != 0 ? told_port : SHIM_HTTPS_PORT;
     for (size_t i = 0; i < count; i++) {
         if (told_port == 0 && noted[i].fd == fd) {
             port = noted[i].port;
@@ -119,7 +119,7 @@ static void find_noted(int fd, uint16_t told_port, struct shim_peer *peer)
 
 void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     if (state->stub->locked()) {
         find_noted(fd, told_port, peer);
         return;

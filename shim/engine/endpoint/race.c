@@ -20,7 +20,7 @@ struct running {
 
 static uint64_t now_us(void)
 {
-    return shim_engine_state()->io->now_us();
+    return shim_state()->io->now_us();
 }
 
 /* Connected (true), or in the list of those that are being made, or failed. */

@@ -128,19 +128,20 @@ static struct awaited *find(const uint8_t random[32])
 {
     struct shim_table_node *node = shim_table_find(&table, hash_of(random));
     for (; node != NULL; node = shim_table_next(node)) {
-        struct awaited *one = (struct awaited *)node;
-        if (!one->ended && memcmp(one->redirect.random, random, sizeof one->redirect.random) == 0) {
-            return one;
+        struct awaited *awaited = (struct awaited *)node;
+        if (!awaited->ended &&
+            memcmp(awaited->redirect.random, random, sizeof awaited->redirect.random) == 0) {
+            return awaited;
         }
     }
     return NULL;
 }
 
-static void clear(struct awaited *one)
+static void clear(struct awaited *awaited)
 {
-    close_fresh(&one->redirect);
-    shim_table_remove(&table, &one->node);
-    free(one);
+    close_fresh(&awaited->redirect);
+    shim_table_remove(&table, &awaited->node);
+    free(awaited);
 }
 
 bool shim_redirect_await(struct shim_redirect *redirect, const uint8_t random[32])
@@ -149,17 +150,17 @@ bool shim_redirect_await(struct shim_redirect *redirect, const uint8_t random[32
     if (redirect->awaited) {
         return true;
     }
-    struct awaited *one = calloc(1, sizeof *one);
-    if (one == NULL) {
+    struct awaited *awaited = calloc(1, sizeof *awaited);
+    if (awaited == NULL) {
         return false;
     }
     memcpy(redirect->random, random, sizeof redirect->random);
-    one->state = AWAITED_OPEN;
-    one->redirect = *redirect;
+    awaited->state = AWAITED_OPEN;
+    awaited->redirect = *redirect;
     redirect->fresh = -1; /* the table's now */
     redirect->awaited = true;
     shim_lock(&lock, &hold);
-    shim_table_add(&table, &one->node, hash_of(random));
+    shim_table_add(&table, &awaited->node, hash_of(random));
     shim_unlock(&lock, &hold);
     return true;
 }
@@ -169,11 +170,11 @@ void shim_redirect_end(struct shim_redirect *redirect)
     struct shim_hold hold;
     if (redirect->awaited) {
         shim_lock(&lock, &hold);
-        struct awaited *one = find(redirect->random);
-        if (one != NULL && one->state == AWAITED_BUSY) {
-            one->ended = true;
-        } else if (one != NULL) {
-            clear(one);
+        struct awaited *awaited = find(redirect->random);
+        if (awaited != NULL && awaited->state == AWAITED_BUSY) {
+            awaited->ended = true;
+        } else if (awaited != NULL) {
+            clear(awaited);
         }
         shim_unlock(&lock, &hold);
     }
@@ -188,8 +189,8 @@ const char *shim_redirect_failure(const struct shim_redirect *redirect)
     const char *failure = NULL;
     if (redirect->awaited) {
         shim_lock(&lock, &hold);
-        const struct awaited *one = find(redirect->random);
-        failure = one != NULL ? one->failure : NULL;
+        const struct awaited *awaited = find(redirect->random);
+        failure = awaited != NULL ? awaited->failure : NULL;
         shim_unlock(&lock, &hold);
     }
     return failure;
@@ -226,7 +227,7 @@ static int take_fresh(struct shim_redirect *redirect, int fd)
         return fresh;
     }
     struct shim_race race =
-        race_for(redirect->hops, redirect->count, fd, -1, shim_engine_state()->settings.timeout_ms);
+        race_for(redirect->hops, redirect->count, fd, -1, shim_state()->settings.timeout_ms);
     size_t winner;
     return shim_race_run(&race, &winner);
 }
@@ -238,7 +239,7 @@ static const char *arrange(struct shim_redirect *redirect, int fd)
         return NULL;
     }
     struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};
-    enum shim_reconnect way = shim_reconnect_check(&old, 0);
+    enum shim_reconnect_result way = shim_reconnect_check(&old, 0);
     if (way == SHIM_RECONNECT_DONE) {
         int fresh = take_fresh(redirect, fd);
         way = fresh >= 0 ? shim_reconnect_put(&old, fresh) : SHIM_RECONNECT_FAILED;
@@ -250,7 +251,7 @@ static const char *arrange(struct shim_redirect *redirect, int fd)
  * (shim/engine/base/section.h). */
 struct leaving {
     struct shim_work work;
-    struct awaited *one;
+    struct awaited *awaited;
     struct shim_redirect redirect;
     int fd;
     bool allowed;
@@ -260,13 +261,13 @@ static void note_left(struct leaving *leaving, const char *failure)
 {
     struct shim_hold hold;
     shim_lock(&lock, &hold);
-    leaving->one->state = AWAITED_LEFT;
-    leaving->one->failure = failure;
-    if (leaving->one->ended) {
-        clear(leaving->one);
+    leaving->awaited->state = AWAITED_LEFT;
+    leaving->awaited->failure = failure;
+    if (leaving->awaited->ended) {
+        clear(leaving->awaited);
     }
     shim_unlock(&lock, &hold);
-    leaving->one = NULL;
+    leaving->awaited = NULL;
     leaving->allowed = failure == NULL;
 }
 
@@ -281,7 +282,7 @@ static void run(struct shim_work *work)
 static void drop(struct shim_work *work)
 {
     struct leaving *leaving = (struct leaving *)work;
-    if (leaving->one != NULL) {
+    if (leaving->awaited != NULL) {
         close_fresh(&leaving->redirect);
         note_left(leaving, shim_reconnect_name(SHIM_RECONNECT_FAILED));
     }
@@ -294,14 +295,16 @@ static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allow
     struct leaving *leaving = malloc(sizeof *leaving);
     struct shim_hold hold;
     shim_lock(&lock, &hold);
-    struct awaited *one = find(random);
-    bool open = one != NULL && one->state == AWAITED_OPEN;
-    *allowed = one == NULL || (one->state == AWAITED_LEFT && one->failure == NULL);
+    struct awaited *awaited = find(random);
+    bool open = awaited != NULL && awaited->state == AWAITED_OPEN;
+    *allowed = awaited == NULL || (awaited->state == AWAITED_LEFT && awaited->failure == NULL);
     if (open && leaving != NULL) {
-        *leaving = (struct leaving){
-            .work = {.run = run, .drop = drop}, .one = one, .redirect = one->redirect, .fd = fd};
-        one->state = AWAITED_BUSY;
-        one->redirect.fresh = -1; /* in our hand */
+        *leaving = (struct leaving){.work = {.run = run, .drop = drop},
+                                    .awaited = awaited,
+                                    .redirect = awaited->redirect,
+                                    .fd = fd};
+        awaited->state = AWAITED_BUSY;
+        awaited->redirect.fresh = -1; /* in our hand */
     }
     shim_unlock(&lock, &hold);
     if (!open) {

@@ -3,8 +3,9 @@
 
 #include "dns/host_name.h"
 #include "ech/config.h"
+#include "shim/engine/settings/settings.h"
 
-enum { CANDIDATES_MAX = 8, HTTPS_PORT = 443, FIRST_FREE_PORT = 1024 };
+enum { CANDIDATES_MAX = 8, FIRST_FREE_PORT = 1024 };
 
 /* The endpoints that count, as places in the answer. */
 struct candidates {
@@ -68,9 +69,9 @@ static void add_hints(struct shim_addresses *addresses, struct bytes hint, size_
     size_t count = hint.len / size;
     for (size_t i = 0; i < count; i++) {
         const uint8_t *octets = hint.data + (i + random) % count * size;
-        struct shim_address one =
+        struct shim_address address =
             size == 4 ? shim_address_of_ipv4(octets) : shim_address_of_ipv6(octets);
-        shim_addresses_add(addresses, &one);
+        shim_addresses_add(addresses, &address);
     }
 }
 
@@ -164,7 +165,7 @@ static bool may_go_to(struct finding *finding, const struct dns_endpoint *endpoi
                       const struct shim_address *address)
 {
     const struct shim_route_facts *facts = finding->facts;
-    bool port = endpoint->port == facts->port || endpoint->port == HTTPS_PORT ||
+    bool port = endpoint->port == facts->port || endpoint->port == SHIM_HTTPS_PORT ||
                 (endpoint->port >= FIRST_FREE_PORT && !https_port_is_restricted(endpoint->port));
     bool private =
         facts->private_allowed || finding->private_peer || !shim_address_is_private(address);

@@ -31,7 +31,7 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
         free(connection);
         return result;
     }
-    connection->session = *session;
+    connection->handle = *session;
     connection->gnutls = gnutls;
     connection->flags = flags;
     connection->quic = (flags & GNUTLS_DATAGRAM) != 0;
@@ -79,8 +79,8 @@ static bool is_over(const struct gnutls_connection *connection, int result)
         return result == GNUTLS_E_SUCCESS;
     case GNUTLS_STARTED:
         /* After ECH was disabled a second hello has to be like the first one. */
-        return connection->taken == 0 && shim_session_drained(connection->shim) &&
-               (result == GNUTLS_E_SUCCESS || !shim_session_disabled(connection->shim));
+        return connection->taken == 0 && shim_session_drained(connection->session) &&
+               (result == GNUTLS_E_SUCCESS || !shim_session_disabled(connection->session));
     default:
         return false;
     }
@@ -95,10 +95,10 @@ static void step_out(struct gnutls_connection *connection, int result)
     }
     if (over) {
         struct shim_hold hold;
-        struct shim_session *ended = connection->shim;
+        struct shim_session *ended = connection->session;
         shim_hold_begin(&hold);
         connection->phase = GNUTLS_DONE;
-        connection->shim = NULL;
+        connection->session = NULL;
         shim_session_free(ended);
         shim_hold_end(&hold);
     }
@@ -107,8 +107,7 @@ static void step_out(struct gnutls_connection *connection, int result)
 static int handshake(struct shim_library *library, gnutls_session_t session)
 {
     const struct gnutls *gnutls = gnutls_of(library);
-    if ((gnutls == NULL || !gnutls->supported) &&
-        shim_engine_state()->settings.mode == SHIM_MODE_STRICT) {
+    if ((gnutls == NULL || !gnutls->supported) && shim_state()->settings.mode == SHIM_MODE_STRICT) {
         return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init: programs do not look at its result */
     }
     struct gnutls_connection *connection = gnutls_ours(library, session);
@@ -142,7 +141,7 @@ static int record_get_direction(struct shim_library *library, gnutls_session_t s
 {
     const struct gnutls_connection *connection = gnutls_ours(library, session);
     if (connection != NULL && connection->phase == GNUTLS_STARTED &&
-        shim_session_to_net(connection->shim).len > 0) {
+        shim_session_to_net(connection->session).len > 0) {
         return 1;
     }
     return GNUTLS_REAL(library, gnutls_record_get_direction)(session);

@@ -94,7 +94,7 @@ struct gnutls_hello_events {
 
 /* One client session. */
 struct gnutls_connection {
-    gnutls_session_t session;
+    gnutls_session_t handle;
     const struct gnutls *gnutls;
     uint64_t serial;           /* no other connection ever had it */
     unsigned flags;            /* of gnutls_init */
@@ -118,7 +118,7 @@ struct gnutls_connection {
     int transport_errno;         /* of the last gnutls_transport_set_errno */
     enum gnutls_phase phase;
     const struct gnutls_hello_events *hello;
-    struct shim_session *shim;
+    struct shim_session *session;
     struct ech_grease_shape grease_shape;
     size_t taken; /* octets of a push that were taken before the transport said "later" */
 };

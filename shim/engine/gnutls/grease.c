@@ -11,10 +11,10 @@ enum { NO_EXTENSION = 0 };
 
 int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer_t buffer)
 {
-    if (!shim_session_may_grease(connection->shim)) {
+    if (!shim_session_may_grease(connection->session)) {
         return GNUTLS_E_INTERNAL_ERROR;
     }
-    struct bytes grease = shim_session_grease(connection->shim, &connection->grease_shape);
+    struct bytes grease = shim_session_grease(connection->session, &connection->grease_shape);
     if (grease.len == 0) {
         return NO_EXTENSION;
     }
@@ -28,7 +28,7 @@ int gnutls_grease_judge(const struct gnutls_connection *connection, struct bytes
 {
     /* By the flags of the extension it is one of two messages. */
     bool encrypted =
-        connection->gnutls->gnutls_ext_get_current_msg(connection->session) == GNUTLS_EXT_FLAG_EE;
+        connection->gnutls->gnutls_ext_get_current_msg(connection->handle) == GNUTLS_EXT_FLAG_EE;
     enum ech_status status = encrypted ? ech_grease_check_encrypted_extensions(answer)
                                        : ech_grease_check_retry_request(answer);
     /* The error that GnuTLS makes decode_error of. */
@@ -81,7 +81,7 @@ static void keep_order(const struct gnutls_connection *connection)
     const struct gnutls *gnutls = connection->gnutls;
     gnutls_priority_t in_order = gnutls_own_in_order(connection);
     if (in_order != NULL) {
-        (void)gnutls->gnutls_priority_set(connection->session, in_order);
+        (void)gnutls->gnutls_priority_set(connection->handle, in_order);
         gnutls->gnutls_priority_deinit(in_order);
     }
 }

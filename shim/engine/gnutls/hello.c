@@ -22,9 +22,9 @@ static int send_inner_marker(const struct gnutls_connection *connection, gnutls_
     static const unsigned char inner_marker[] = {1}; /* RFC 9849, 5 */
     gnutls_datum_t client = {0};
     gnutls_datum_t server = {0};
-    connection->gnutls->gnutls_session_get_random(connection->session, &client, &server);
-    if (connection->shim != NULL && client.size == CLIENT_RANDOM_SIZE) {
-        shim_session_made_inner(connection->shim, client.data);
+    connection->gnutls->gnutls_session_get_random(connection->handle, &client, &server);
+    if (connection->session != NULL && client.size == CLIENT_RANDOM_SIZE) {
+        shim_session_made_inner(connection->session, client.data);
     }
     return connection->gnutls->gnutls_buffer_append_data(buffer, inner_marker,
                                                          sizeof inner_marker) == GNUTLS_E_SUCCESS
@@ -83,7 +83,7 @@ bool gnutls_extension_add(struct gnutls_connection *connection)
     if (!connection->extension_ours) {
         connection->extension_ours =
             connection->gnutls->gnutls_session_ext_register(
-                connection->session, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO,
+                connection->handle, "encrypted_client_hello", ENCRYPTED_CLIENT_HELLO,
                 GNUTLS_EXT_TLS, judge_answer, send_extension, NULL, NULL, NULL,
                 MESSAGES) == GNUTLS_E_SUCCESS;
     }
@@ -106,7 +106,7 @@ static void pass(struct gnutls_connection *connection, enum gnutls_phase phase)
         connection->session_data_held = false;
         /* It was tried when it was set. */
         (void)connection->gnutls->gnutls_session_set_data(
-            connection->session, connection->session_data.data, connection->session_data.size);
+            connection->handle, connection->session_data.data, connection->session_data.size);
     }
 }
 
@@ -128,10 +128,10 @@ static void grease(struct gnutls_connection *connection, bool tls13)
  * network. */
 static int stand_between(struct gnutls_connection *connection, enum shim_action action)
 {
-    if (connection->shim == NULL || connection->quic ||
+    if (connection->session == NULL || connection->quic ||
         (action == SHIM_ACTION_OFFER && !arm(connection))) {
-        shim_session_free(connection->shim);
-        connection->shim = NULL;
+        shim_session_free(connection->session);
+        connection->session = NULL;
         return GNUTLS_E_INTERNAL_ERROR;
     }
     gnutls_transport_wrap(connection);
@@ -143,7 +143,7 @@ static int stand_between(struct gnutls_connection *connection, enum shim_action 
 static bool has_credentials(const struct gnutls_connection *connection)
 {
     const struct gnutls *gnutls = connection->gnutls;
-    gnutls_session_t session = connection->session;
+    gnutls_session_t session = connection->handle;
     return gnutls->gnutls_credentials_get(session, GNUTLS_CRD_CERTIFICATE, NULL) == 0 ||
            gnutls->gnutls_credentials_get(session, GNUTLS_CRD_PSK, NULL) == 0;
 }
@@ -173,7 +173,7 @@ int gnutls_decide(struct gnutls_connection *connection)
         .tls13 = offers_tls13(connection),
     };
     int result = GNUTLS_E_SUCCESS;
-    enum shim_action action = shim_session_begin(&connection->shim, &facts);
+    enum shim_action action = shim_session_begin(&connection->session, &facts);
     switch (action) {
     case SHIM_ACTION_OFFER:
     case SHIM_ACTION_REFUSE:
@@ -197,7 +197,7 @@ static void hello_built(struct gnutls_connection *connection)
 {
     gnutls_priority_t own = connection->narrow_late ? gnutls_own_in_order(connection) : NULL;
     if (own != NULL) {
-        (void)connection->gnutls->gnutls_priority_set(connection->session, own);
+        (void)connection->gnutls->gnutls_priority_set(connection->handle, own);
         connection->gnutls->gnutls_priority_deinit(own);
     }
 }
@@ -207,7 +207,7 @@ bool gnutls_narrow(const struct gnutls_connection *connection)
     gnutls_priority_t tls13_only = gnutls_tls13_only(connection);
     bool narrow = false;
     if (tls13_only != NULL) {
-        narrow = connection->gnutls->gnutls_priority_set(connection->session, tls13_only) ==
+        narrow = connection->gnutls->gnutls_priority_set(connection->handle, tls13_only) ==
                  GNUTLS_E_SUCCESS;
         connection->gnutls->gnutls_priority_deinit(tls13_only);
     }

@@ -18,7 +18,7 @@ static _Atomic uint64_t last_serial;
 
 static bool resolve(struct gnutls *gnutls)
 {
-    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_stub *stub = shim_state()->stub;
     void *handle = gnutls->library->handle;
 #define F(name)                                                                                    \
     gnutls->name = (__typeof__(&name))stub->dlsym(handle, #name);                                  \
@@ -61,12 +61,12 @@ struct gnutls_connection *gnutls_connection_find(gnutls_session_t session)
 bool gnutls_connection_add(struct gnutls_connection *connection)
 {
     /* One that was ended where we did not see it had this address before. */
-    struct gnutls_connection *stale = gnutls_connection_take(connection->session);
+    struct gnutls_connection *stale = gnutls_connection_take(connection->handle);
     const struct shim_object_entry entry = {.owner = connection->gnutls->library,
                                             .value = connection};
     gnutls_connection_free(stale);
     connection->serial = atomic_fetch_add(&last_serial, 1) + 1;
-    return shim_object_put(&sessions, connection->session, &entry);
+    return shim_object_put(&sessions, connection->handle, &entry);
 }
 
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session)
@@ -85,7 +85,7 @@ bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial)
 void gnutls_connection_free(struct gnutls_connection *connection)
 {
     if (connection != NULL) {
-        shim_session_free(connection->shim);
+        shim_session_free(connection->session);
         free(connection->priorities);
         if (connection->session_data.data != NULL) {
             ech_wipe(connection->session_data.data, connection->session_data.size);

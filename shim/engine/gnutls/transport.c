@@ -44,7 +44,7 @@ static ssize_t vec_push_with(gnutls_transport_ptr_t pointer, const giovec_t *par
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
     /* The application's octets, so the guard is to see them; by linkage it might be anybody's. */
-    return shim_engine_state()->stub->guarded_sendmsg(descriptor_of(pointer), &message, flags);
+    return shim_state()->stub->guarded_sendmsg(descriptor_of(pointer), &message, flags);
 }
 
 static ssize_t plain_vec_push(gnutls_transport_ptr_t pointer, const giovec_t *parts, int count)
@@ -82,7 +82,7 @@ void gnutls_transport_pointers(const struct gnutls_connection *connection,
         *receive = connection->own.receive;
         *send = connection->own.send;
     } else {
-        connection->gnutls->gnutls_transport_get_ptr2(connection->session, receive, send);
+        connection->gnutls->gnutls_transport_get_ptr2(connection->handle, receive, send);
     }
 }
 
@@ -109,7 +109,7 @@ static struct gnutls_connection *connection_of(gnutls_transport_ptr_t pointer)
  */
 static ssize_t fail_with(const struct gnutls_connection *connection, int error)
 {
-    connection->gnutls->gnutls_transport_set_errno(connection->session, error);
+    connection->gnutls->gnutls_transport_set_errno(connection->handle, error);
     errno = error;
     return -1;
 }
@@ -133,7 +133,7 @@ static int transport_error(const struct gnutls_connection *connection)
 
 static bool transparent(const struct gnutls_connection *connection)
 {
-    return connection->phase != GNUTLS_STARTED || shim_session_drained(connection->shim);
+    return connection->phase != GNUTLS_STARTED || shim_session_drained(connection->session);
 }
 
 static ssize_t own_push(const struct gnutls_connection *connection, struct bytes out)
@@ -152,10 +152,10 @@ static ssize_t own_push(const struct gnutls_connection *connection, struct bytes
  * connection may be gone. */
 static ssize_t flush_to_net(struct gnutls_connection *connection)
 {
-    gnutls_session_t session = connection->session;
+    gnutls_session_t session = connection->handle;
     uint64_t serial = connection->serial;
-    for (struct bytes out = shim_session_to_net(connection->shim); out.len > 0;
-         out = shim_session_to_net(connection->shim)) {
+    for (struct bytes out = shim_session_to_net(connection->session); out.len > 0;
+         out = shim_session_to_net(connection->session)) {
         ssize_t written = own_push(connection, out);
         if (!gnutls_connection_stays(session, serial)) {
             return fail_unknown();
@@ -167,7 +167,7 @@ static ssize_t flush_to_net(struct gnutls_connection *connection)
             return fail_with(connection, EAGAIN);
         }
         size_t octets = (size_t)written < out.len ? (size_t)written : out.len;
-        shim_session_net_took(connection->shim, octets);
+        shim_session_net_took(connection->session, octets);
     }
     return 1;
 }
@@ -199,7 +199,7 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
         const uint8_t *octets = data;
         size_t before = connection->taken;
         connection->taken = length;
-        shim_session_from_app(connection->shim, bytes_of(octets + before, length - before));
+        shim_session_from_app(connection->session, bytes_of(octets + before, length - before));
         connection->hello->built(connection);
     }
     ssize_t flushed = flush_to_net(connection);
@@ -215,7 +215,7 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
 static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted)
 {
     uint8_t chunk[CHUNK];
-    gnutls_session_t session = connection->session;
+    gnutls_session_t session = connection->handle;
     uint64_t serial = connection->serial;
     if (connection->own.pull == NULL) {
         return fail_with(connection, EBADF);
@@ -229,7 +229,7 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted
     }
     if (got > 0) {
         size_t octets = (size_t)got < sizeof chunk ? (size_t)got : sizeof chunk;
-        shim_session_from_net(connection->shim, bytes_of(chunk, octets));
+        shim_session_from_net(connection->session, bytes_of(chunk, octets));
         return 1;
     }
     int saved = errno;
@@ -237,7 +237,7 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted
     /* A function that says "again" by gnutls_transport_set_errno need not touch errno. */
     if (got == 0 ||
         (failure != EAGAIN && failure != EWOULDBLOCK && failure != EINTR && failure != 0)) {
-        shim_session_net_closed(connection->shim);
+        shim_session_net_closed(connection->session);
     }
     errno = saved;
     return got;
@@ -250,15 +250,15 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         return fail_unknown();
     }
     while (!transparent(connection)) {
-        struct bytes ready = shim_session_to_app(connection->shim);
+        struct bytes ready = shim_session_to_app(connection->session);
         if (ready.len > 0) {
             size_t octets = ready.len < size ? ready.len : size;
             memcpy(out, ready.data, octets);
-            shim_session_app_took(connection->shim, octets);
+            shim_session_app_took(connection->session, octets);
             return (ssize_t)octets;
         }
-        if (shim_session_wants_connection(connection->shim)) {
-            shim_session_reconnect(connection->shim, gnutls_transport_fd(connection));
+        if (shim_session_wants_connection(connection->session)) {
+            shim_session_reconnect(connection->session, gnutls_transport_fd(connection));
             continue;
         }
         ssize_t result = flush_to_net(connection);
@@ -268,7 +268,7 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         if (transparent(connection)) {
             break; /* ECH is disabled, and the hello has just gone out */
         }
-        size_t wanted = shim_session_net_wanted(connection->shim);
+        size_t wanted = shim_session_net_wanted(connection->session);
         if (wanted == 0) {
             return 0; /* failed, and the alert has been read: end of file */
         }
@@ -301,8 +301,8 @@ static int wrapped_pull_timeout(gnutls_transport_ptr_t pointer, unsigned millise
         return (int)fail_unknown();
     }
     if (!transparent(connection)) {
-        if (shim_session_to_app(connection->shim).len > 0 ||
-            shim_session_net_wanted(connection->shim) == 0) {
+        if (shim_session_to_app(connection->session).len > 0 ||
+            shim_session_net_wanted(connection->session) == 0) {
             return 1;
         }
     }
@@ -322,14 +322,14 @@ void gnutls_transport_wrap_waiting(const struct gnutls_connection *connection)
     const struct gnutls *gnutls = connection->gnutls;
     gnutls_pull_timeout_func own = waiting_function(connection);
     bool unfit = own == NULL || own == gnutls->gnutls_system_recv_timeout;
-    gnutls->gnutls_transport_set_pull_timeout_function(connection->session,
+    gnutls->gnutls_transport_set_pull_timeout_function(connection->handle,
                                                        unfit ? own : wrapped_pull_timeout);
 }
 
 void gnutls_transport_wrap_error_number(const struct gnutls_connection *connection)
 {
     if (connection->own.error_number != NULL) {
-        connection->gnutls->gnutls_transport_set_errno_function(connection->session,
+        connection->gnutls->gnutls_transport_set_errno_function(connection->handle,
                                                                 wrapped_error_number);
     }
 }
@@ -340,12 +340,12 @@ void gnutls_transport_wrap(struct gnutls_connection *connection)
     if (connection->wrapped) {
         return;
     }
-    gnutls->gnutls_transport_get_ptr2(connection->session, &connection->own.receive,
+    gnutls->gnutls_transport_get_ptr2(connection->handle, &connection->own.receive,
                                       &connection->own.send);
     connection->wrapped = true;
-    gnutls->gnutls_transport_set_ptr(connection->session, connection->session);
-    gnutls->gnutls_transport_set_push_function(connection->session, wrapped_push);
-    gnutls->gnutls_transport_set_pull_function(connection->session, wrapped_pull);
+    gnutls->gnutls_transport_set_ptr(connection->handle, connection->handle);
+    gnutls->gnutls_transport_set_push_function(connection->handle, wrapped_push);
+    gnutls->gnutls_transport_set_pull_function(connection->handle, wrapped_pull);
     gnutls_transport_wrap_waiting(connection);
     gnutls_transport_wrap_error_number(connection);
 }
@@ -358,16 +358,16 @@ void gnutls_transport_unwrap(struct gnutls_connection *connection)
         return;
     }
     connection->wrapped = false;
-    gnutls->gnutls_transport_set_ptr2(connection->session, own->receive, own->send);
+    gnutls->gnutls_transport_set_ptr2(connection->handle, own->receive, own->send);
     if (own->push != NULL) {
-        gnutls->gnutls_transport_set_push_function(connection->session, own->push);
+        gnutls->gnutls_transport_set_push_function(connection->handle, own->push);
     } else {
-        gnutls->gnutls_transport_set_vec_push_function(connection->session, own->vec_push);
+        gnutls->gnutls_transport_set_vec_push_function(connection->handle, own->vec_push);
     }
-    gnutls->gnutls_transport_set_pull_function(connection->session, own->pull);
-    gnutls->gnutls_transport_set_pull_timeout_function(connection->session,
+    gnutls->gnutls_transport_set_pull_function(connection->handle, own->pull);
+    gnutls->gnutls_transport_set_pull_timeout_function(connection->handle,
                                                        waiting_function(connection));
     if (own->error_number != NULL) {
-        gnutls->gnutls_transport_set_errno_function(connection->session, own->error_number);
+        gnutls->gnutls_transport_set_errno_function(connection->handle, own->error_number);
     }
 }

@@ -37,7 +37,7 @@ static uint16_t port_of_service(const char *service)
         return number <= UINT16_MAX ? (uint16_t)number : 0;
     }
     if (strcmp(service, "https") == 0) {
-        return 443;
+        return SHIM_HTTPS_PORT;
     }
     struct servent entry;
     struct servent *found = NULL;
@@ -68,7 +68,7 @@ static bool records_matter(const struct shim_host_settings *host_settings)
 static struct prospect prospect_of(const char *node, const char *service,
                                    const struct addrinfo *hints)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     struct prospect prospect = {.host = node};
     struct dns_name qname;
     struct shim_host_settings host_settings;
@@ -76,7 +76,7 @@ static struct prospect prospect_of(const char *node, const char *service,
     /* Another library may lead the connection through a proxy, and give the program an address that
      * nobody has: then this host's own network is not to be asked for the name. */
     if (node == NULL || !records_matter(&host_settings) || is_numeric_or_passive(hints) ||
-        shim_engine_state()->stub->in_company()) {
+        shim_state()->stub->in_company()) {
         return prospect;
     }
     prospect.lookup = shim_engine_lookup(&host_settings);
@@ -86,8 +86,8 @@ static struct prospect prospect_of(const char *node, const char *service,
         prospect.port_known = true;
     } else if (shim_proxy_of_environment(node, &port)) {
         prospect.port_known = true;
-    } else if (shim_settings_watches(settings, 443)) {
-        port = 443;
+    } else if (shim_settings_watches(settings, SHIM_HTTPS_PORT)) {
+        port = SHIM_HTTPS_PORT;
     }
     if (port != 0 && shim_settings_watches(settings, port) &&
         dns_name_of_origin(node, port, &qname) == ECH_OK) {
@@ -99,7 +99,7 @@ static struct prospect prospect_of(const char *node, const char *service,
 /* What a handshake for this name may have to go by (shim/engine/endpoint/asked_port.h). */
 static void note_port(const char *node, const char *service, const struct addrinfo *hints)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     if (node != NULL && service != NULL && *service != '\0' && !is_numeric_or_passive(hints)) {
         uint16_t port = port_of_service(service);
         if (port != 0 && shim_settings_watches(settings, port)) {
@@ -110,78 +110,78 @@ static void note_port(const char *node, const char *service, const struct addrin
 
 /* ---- what is asked ahead ---- */
 
-enum ahead { AHEAD_BEGIN, AHEAD_PEEK, AHEAD_ADDRESSES, AHEAD_DROP };
+enum task_kind { TASK_BEGIN_LOOKUP, TASK_PEEK_ANSWER, TASK_TRY_TARGET, TASK_DROP_LOOKUP };
 
 /* It may be waited for, and the wait be left (shim/engine/base/section.h). */
-struct ahead_work {
+struct task {
     struct shim_work work;
-    enum ahead what;
+    enum task_kind kind;
     const struct dns_lookup *lookup;
     uint16_t port;
     bool port_known;
-    struct dns_endpoints *answer; /* of AHEAD_PEEK */
-    bool come;                    /* of AHEAD_ADDRESSES */
+    struct dns_endpoints *answer; /* of TASK_PEEK_ANSWER */
+    bool answered;                /* of TASK_TRY_TARGET */
     struct addrinfo *addresses;   /* that came already, and are nobody's if the wait is left */
     char host[];
 };
 
-static void run_ahead(struct shim_work *work)
+static void run_task(struct shim_work *work)
 {
-    struct ahead_work *ahead = (struct ahead_work *)work;
-    const struct dns_lookup *lookup = ahead->lookup;
-    uint64_t wait_us = ahead->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
-    switch (ahead->what) {
-    case AHEAD_BEGIN:
-        shim_prefetch_begin(lookup, ahead->host, ahead->port);
+    struct task *task = (struct task *)work;
+    const struct dns_lookup *lookup = task->lookup;
+    uint64_t wait_us = task->port_known ? lookup->io->now_us() + RESOLUTION_DELAY_US : 0;
+    switch (task->kind) {
+    case TASK_BEGIN_LOOKUP:
+        shim_prefetch_begin(lookup, task->host, task->port);
         break;
-    case AHEAD_PEEK:
-        shim_prefetch_addresses_came(lookup, ahead->host, ahead->port);
-        ahead->answer = shim_prefetch_peek(lookup, ahead->host, ahead->port, wait_us);
+    case TASK_PEEK_ANSWER:
+        shim_prefetch_addresses_came(lookup, task->host, task->port);
+        task->answer = shim_prefetch_peek(lookup, task->host, task->port, wait_us);
         break;
-    case AHEAD_ADDRESSES:
-        ahead->come = dns_addresses_come(lookup, ahead->host);
+    case TASK_TRY_TARGET:
+        task->answered = dns_addresses_come(lookup, task->host);
         break;
-    case AHEAD_DROP:
-        shim_prefetch_drop(ahead->host, ahead->port);
+    case TASK_DROP_LOOKUP:
+        shim_prefetch_drop(task->host, task->port);
         break;
     }
 }
 
-static void drop_ahead(struct shim_work *work)
+static void drop_task(struct shim_work *work)
 {
-    struct ahead_work *ahead = (struct ahead_work *)work;
-    dns_endpoints_free(ahead->answer);
-    if (ahead->addresses != NULL) {
-        freeaddrinfo(ahead->addresses);
+    struct task *task = (struct task *)work;
+    dns_endpoints_free(task->answer);
+    if (task->addresses != NULL) {
+        freeaddrinfo(task->addresses);
     }
-    free(ahead);
+    free(task);
 }
 
-/* Gives the answer of AHEAD_PEEK, or NULL; *come is of AHEAD_ADDRESSES, else it may be NULL. The
- * addresses that *came go with work that comes to nothing: then *came is NULL. Keeps errno. */
-static struct dns_endpoints *do_ahead(const struct prospect *prospect, enum ahead what, bool *come,
-                                      struct addrinfo **came)
+/* Gives the answer of TASK_PEEK_ANSWER, or NULL; *come is of TASK_TRY_TARGET, else it may be NULL.
+ * The addresses that *came go with work that comes to nothing: then *came is NULL. Keeps errno. */
+static struct dns_endpoints *do_task(const struct prospect *prospect, enum task_kind kind,
+                                     bool *answered, struct addrinfo **came)
 {
     int saved = errno;
     size_t size = strlen(prospect->host) + 1;
     struct shim_hold hold;
     shim_hold_begin(&hold);
-    struct ahead_work *ahead = malloc(sizeof *ahead + size);
+    struct task *task = malloc(sizeof *task + size);
     struct dns_endpoints *answer = NULL;
-    if (ahead != NULL) {
-        *ahead = (struct ahead_work){.work = {.run = run_ahead, .drop = drop_ahead},
-                                     .what = what,
-                                     .lookup = prospect->lookup,
-                                     .port = prospect->port,
-                                     .port_known = prospect->port_known,
-                                     .addresses = came != NULL ? *came : NULL};
-        memcpy(ahead->host, prospect->host, size);
-        if (shim_section_run(&ahead->work)) {
-            answer = ahead->answer;
-            if (come != NULL) {
-                *come = ahead->come;
+    if (task != NULL) {
+        *task = (struct task){.work = {.run = run_task, .drop = drop_task},
+                              .kind = kind,
+                              .lookup = prospect->lookup,
+                              .port = prospect->port,
+                              .port_known = prospect->port_known,
+                              .addresses = came != NULL ? *came : NULL};
+        memcpy(task->host, prospect->host, size);
+        if (shim_section_run(&task->work)) {
+            answer = task->answer;
+            if (answered != NULL) {
+                *answered = task->answered;
             }
-            free(ahead);
+            free(task);
         } else if (came != NULL) {
             *came = NULL;
         }
@@ -194,7 +194,7 @@ static struct dns_endpoints *do_ahead(const struct prospect *prospect, enum ahea
 static void begin(const struct prospect *prospect)
 {
     if (prospect->port != 0) {
-        (void)do_ahead(prospect, AHEAD_BEGIN, NULL, NULL);
+        (void)do_task(prospect, TASK_BEGIN_LOOKUP, NULL, NULL);
     }
 }
 
@@ -223,12 +223,12 @@ static struct addrinfo **end_of(struct addrinfo **list)
 
 /* The C library waits for many seconds where a resolver drops a question for an address. The
  * connection can still be led to the target when its hello is made. */
-static bool comes_soon(const struct prospect *prospect, const char *target)
+static bool resolves_soon(const struct prospect *prospect, const char *target)
 {
     const struct prospect other = {.host = target, .lookup = prospect->lookup};
-    bool come = false;
-    dns_endpoints_free(do_ahead(&other, AHEAD_ADDRESSES, &come, NULL));
-    return come;
+    bool answered = false;
+    dns_endpoints_free(do_task(&other, TASK_TRY_TARGET, &answered, NULL));
+    return answered;
 }
 
 /* The addresses of one target, or NULL: it has none, or they would not come soon. The trailing dot
@@ -238,11 +238,11 @@ static struct addrinfo *addresses_of_target(const struct prospect *prospect, con
 {
     char absolute[DNS_HOST_SIZE + 1];
     struct addrinfo *found = NULL;
-    if (!comes_soon(prospect, target)) {
+    if (!resolves_soon(prospect, target)) {
         return NULL;
     }
     memcpy(mempcpy(absolute, target, strlen(target)), ".", 2);
-    bool resolved = shim_engine_state()->stub->getaddrinfo(absolute, service, wanted, &found) == 0;
+    bool resolved = shim_state()->stub->getaddrinfo(absolute, service, wanted, &found) == 0;
     return resolved ? found : NULL;
 }
 
@@ -322,7 +322,7 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
     struct addrinfo *list = error == 0 ? *result : NULL;
-    struct dns_endpoints *answer = do_ahead(prospect, AHEAD_PEEK, NULL, &list);
+    struct dns_endpoints *answer = do_task(prospect, TASK_PEEK_ANSWER, NULL, &list);
     if (error == 0 && list == NULL) {
         return EAI_MEMORY;
     }
@@ -343,14 +343,14 @@ static int numeric_only(const char *node, const char *service, const struct addr
 {
     struct addrinfo wanted = hints != NULL ? *hints : (struct addrinfo){.ai_flags = 0};
     wanted.ai_flags |= AI_NUMERICHOST;
-    int error = shim_engine_state()->stub->getaddrinfo(node, service, &wanted, result);
+    int error = shim_state()->stub->getaddrinfo(node, service, &wanted, result);
     return error == EAI_NONAME && node != NULL ? EAI_FAIL : error;
 }
 
 int shim_names_getaddrinfo(const char *node, const char *service, const struct addrinfo *hints,
                            struct addrinfo **result)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     if (shim_names_closed()) {
         return numeric_only(node, service, hints, result);
     }
@@ -365,7 +365,7 @@ int shim_names_getaddrinfo(const char *node, const char *service, const struct a
     if (error != 0) {
         bool for_good = shim_names_failed_for_good();
         if (prospect.port != 0 && !has_no_address(error)) {
-            (void)do_ahead(&prospect, AHEAD_DROP, NULL, NULL);
+            (void)do_task(&prospect, TASK_DROP_LOOKUP, NULL, NULL);
             prospect.port = 0;
         }
         error = for_good && error != EAI_SYSTEM && error != EAI_MEMORY ? EAI_FAIL : error;

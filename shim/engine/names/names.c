@@ -59,7 +59,7 @@ static bool is_of_this_network(const char *name)
 static bool stays_local(const char *name)
 {
     struct shim_host_settings host_settings;
-    shim_settings_of_host(&shim_engine_state()->settings, name, &host_settings);
+    shim_settings_of_host(&shim_state()->settings, name, &host_settings);
     return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name) ||
            !host_settings.names_protected;
 }
@@ -70,20 +70,21 @@ static bool add_address(struct shim_names_answer *answer, int family, const void
     if (answer->count >= SHIM_NAMES_ADDRESSES) {
         return false;
     }
-    struct shim_names_address *one = &answer->list[answer->count++];
-    *one = (struct shim_names_address){.family = family, .scope = scope};
-    memcpy(one->octets, octets, family == AF_INET ? 4 : 16);
+    struct shim_names_address *address = &answer->list[answer->count++];
+    *address = (struct shim_names_address){.family = family, .scope = scope};
+    memcpy(address->octets, octets, family == AF_INET ? 4 : 16);
     return true;
 }
 
 static void take_addrinfo(struct shim_names_answer *answer, const struct addrinfo *list)
 {
-    for (const struct addrinfo *one = list; one != NULL; one = one->ai_next) {
-        if (one->ai_family == AF_INET) {
-            const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)one->ai_addr;
+    for (const struct addrinfo *entry = list; entry != NULL; entry = entry->ai_next) {
+        if (entry->ai_family == AF_INET) {
+            const struct sockaddr_in *v4 = (const struct sockaddr_in *)(const void *)entry->ai_addr;
             (void)add_address(answer, AF_INET, &v4->sin_addr, 0);
-        } else if (one->ai_family == AF_INET6) {
-            const struct sockaddr_in6 *v6 = (const struct sockaddr_in6 *)(const void *)one->ai_addr;
+        } else if (entry->ai_family == AF_INET6) {
+            const struct sockaddr_in6 *v6 =
+                (const struct sockaddr_in6 *)(const void *)entry->ai_addr;
             (void)add_address(answer, AF_INET6, &v6->sin6_addr, v6->sin6_scope_id);
         }
     }
@@ -151,7 +152,7 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
                                             struct shim_names_answer *answer)
 {
     struct shim_host_settings host_settings;
-    shim_settings_of_host(&shim_engine_state()->settings, name, &host_settings);
+    shim_settings_of_host(&shim_state()->settings, name, &host_settings);
     if (!host_settings.resolver_usable) {
         return SHIM_NAMES_FAILED;
     }
@@ -308,7 +309,7 @@ static enum shim_names_outcome resolve_in_section(const char *name, int family,
                                                   struct shim_names_answer *answer)
 {
     int saved = errno;
-    if (shim_engine_state()->stub->locked()) {
+    if (shim_state()->stub->locked()) {
         return SHIM_NAMES_FAILED;
     }
     size_t size = strlen(name) + 1;
@@ -413,7 +414,7 @@ static bool load_module(void)
     const char *slash = strrchr(info.dli_fname, '/');
     int folder = slash != NULL ? (int)(slash - info.dli_fname) + 1 : 0;
     int length = snprintf(path, sizeof path, "%.*s" MODULE_NAME, folder, info.dli_fname);
-    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_stub *stub = shim_state()->stub;
     void *handle = length > 0 && (size_t)length < sizeof path
                        ? stub->dlopen(path, RTLD_NOW | RTLD_LOCAL)
                        : NULL;
@@ -443,7 +444,7 @@ static bool place_service(bool local_only)
 
 void shim_names_start(void)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     if (!settings->names_protected) {
         return;
     }

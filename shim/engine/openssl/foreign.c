@@ -21,7 +21,7 @@ struct foreign {
 static bool resolve(const struct shim_library *library, struct foreign *foreign)
 {
 #define RESOLVE(name)                                                                              \
-    foreign->name = (__typeof__(&name))shim_engine_state()->stub->dlsym(library->handle, #name)
+    foreign->name = (__typeof__(&name))shim_state()->stub->dlsym(library->handle, #name)
     RESOLVE(SSL_get_fd);
     RESOLVE(SSL_get_servername);
     RESOLVE(SSL_is_init_finished);
@@ -39,7 +39,7 @@ static bool strict_allows(const struct foreign *foreign, SSL *ssl, const char *n
         .server_name = name,
         .fd = foreign->SSL_get_fd(ssl),
     };
-    facts.reported = !shim_engine_state()->stub->first_refusal(ssl, facts.fd, name);
+    facts.reported = !shim_state()->stub->first_refusal(ssl, facts.fd, name);
     struct shim_hold hold;
     shim_hold_begin(&hold);
     enum shim_action action = shim_session_begin(&session, &facts);
@@ -58,10 +58,9 @@ bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect
         return true; /* what cannot be asked is left to the wire guard */
     }
     const char *name = foreign.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    shim_settings_of_host(&shim_engine_state()->settings, name != NULL ? name : "", &host_settings);
+    shim_settings_of_host(&shim_state()->settings, name != NULL ? name : "", &host_settings);
     bool allowed = host_settings.mode != SHIM_MODE_STRICT ||
-                   shim_engine_state()->stub->own_ech(library, ssl) ||
-                   strict_allows(&foreign, ssl, name);
+                   shim_state()->stub->own_ech(library, ssl) || strict_allows(&foreign, ssl, name);
     errno = saved;
     return allowed;
 }

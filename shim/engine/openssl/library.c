@@ -29,7 +29,7 @@ void openssl_after_fork(void)
 
 static bool resolve(struct openssl *openssl)
 {
-    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_stub *stub = shim_state()->stub;
     void *handle = openssl->library->handle;
     /* BoringSSL has many of the names with other meanings; this one is only its own. */
     if (stub->dlsym(handle, "SSL_CTX_set_grease_enabled") != NULL) {

@@ -6,8 +6,8 @@
  * handshake without ECH until the ECHConfig has expired; nor does its address one without
  * server_name.
  */
-#ifndef SHIM_ENGINE_SESSION_DOWNGRADE_H
-#define SHIM_ENGINE_SESSION_DOWNGRADE_H
+#ifndef SHIM_ENGINE_POLICY_DOWNGRADE_H
+#define SHIM_ENGINE_POLICY_DOWNGRADE_H
 
 #include <pthread.h>
 #include <stdbool.h>

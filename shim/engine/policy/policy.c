@@ -126,10 +126,10 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     return refuse("internal");
 }
 
-static struct shim_rejection_decision give_up(const char *reason, bool keep)
+static struct shim_rejection_decision give_up(const char *reason, bool remember)
 {
     return (struct shim_rejection_decision){
-        .answer = SHIM_ANSWER_GIVE_UP, .reason = reason, .keep = keep};
+        .answer = SHIM_ANSWER_GIVE_UP, .reason = reason, .remember = remember};
 }
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection)
@@ -149,7 +149,7 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         }
         /* Kept as well: this hello may fail for what makes it an inner one (a server that takes TLS
          * 1.2 alone, or no such extension), and then the program's next attempt is a normal one. */
-        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE, .keep = true};
+        return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE, .remember = true};
     }
     if (!rejection->usable_config) {
         /* The server has replaced ECH, not disabled it: neither is possible (RFC 9849, 6.1.6). */

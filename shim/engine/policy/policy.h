@@ -3,8 +3,8 @@
  * The one place where it is decided what becomes of a connection (docs/architecture.md, Decisions).
  * Pure: facts in, decision out.
  */
-#ifndef SHIM_ENGINE_SESSION_POLICY_H
-#define SHIM_ENGINE_SESSION_POLICY_H
+#ifndef SHIM_ENGINE_POLICY_POLICY_H
+#define SHIM_ENGINE_POLICY_POLICY_H
 
 #include <stdbool.h>
 
@@ -88,7 +88,8 @@ enum shim_answer {
 struct shim_rejection_decision {
     enum shim_answer answer;
     const char *reason; /* of SHIM_ANSWER_GIVE_UP */
-    bool keep; /* what the server said is for the application's next attempt (RFC 9849, 6.1.8) */
+    bool
+        remember; /* what the server said is for the application's next attempt (RFC 9849, 6.1.8) */
 };
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection);

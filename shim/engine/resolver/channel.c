@@ -41,8 +41,8 @@ static bool verify(void *context, const struct bytes *certificates, size_t count
 }
 
 /* The system's answer: our service leaves this name to it. */
-static int look_up(const char *restrict name, const char *restrict service,
-                   const struct addrinfo *restrict hints, struct addrinfo **restrict list)
+static int ask_system(const char *restrict name, const char *restrict service,
+                      const struct addrinfo *restrict hints, struct addrinfo **restrict list)
 {
     (void)service;
     return shim_names_ask_system(name, false, AF_UNSPEC, hints->ai_flags, list);
@@ -50,7 +50,7 @@ static int look_up(const char *restrict name, const char *restrict service,
 
 bool shim_resolver_channel_asks(const char *name)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     for (size_t i = 0; i < settings->resolver_count; i++) {
         if (settings->resolvers[i].resolver.secure.name == name) {
             return true;
@@ -69,7 +69,7 @@ struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
         .library = &library,
         .verifier = {.verify = verify},
         .ech = shim_resolver_ech(),
-        .getaddrinfo = look_up,
+        .getaddrinfo = ask_system,
         .freeaddrinfo = freeaddrinfo,
     };
     return dns_channel_new(resolver, io, &options);

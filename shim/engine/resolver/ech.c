@@ -5,10 +5,10 @@
  */
 #include "shim/engine/resolver/ech.h"
 
-#include <gnutls/crypto.h>
 #include <stdlib.h>
 
 #include "ech/exchange.h"
+#include "shim/engine/base/random.h"
 #include "shim/engine/config/config_search.h"
 #include "shim/engine/policy/policy.h"
 #include "shim/engine/resolver/verifier.h"
@@ -22,12 +22,6 @@ struct resolver_hello {
     enum shim_answer answer; /* of DNS_ECH_WANTS_CONNECTION */
     unsigned retries;
 };
-
-static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
-{
-    (void)context;
-    return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
-}
 
 static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
                                    struct bytes public_name)
@@ -72,7 +66,7 @@ static void *begin(void *context, struct bytes ech_config_list)
     struct resolver_hello *hello = calloc(1, sizeof *hello);
     /* The session's key shares are such as the engine can make: no probe is ever needed. */
     const struct ech_exchange_options options = {
-        .random = {.fill = fill_random},
+        .random = shim_random,
         .sizes = shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes,
         .key_share_rule = ECH_KEY_SHARE_OWN,
         .verifier = {.verify_chain = verify_chain, .verify_signature = verify_signature},
@@ -90,13 +84,13 @@ static void *begin(void *context, struct bytes ech_config_list)
 
 static void tell(const char *what)
 {
-    shim_log(&shim_engine_state()->settings, SHIM_LOG_INFO, "resolver: ECH %s", what);
+    shim_log(&shim_state()->settings, SHIM_LOG_INFO, "resolver: ECH %s", what);
 }
 
 /* RFC 9849, 6.1.6, by the policy that programs' connections follow. */
 static void rejected(struct resolver_hello *hello)
 {
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     struct ech_rejection rejection;
     ech_exchange_rejection(hello->exchange, &rejection);
     struct shim_policy_rejection facts = {

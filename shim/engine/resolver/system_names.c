@@ -21,8 +21,8 @@ struct question {
 static void ask(void *context)
 {
     struct question *question = context;
-    question->result = shim_engine_state()->stub->getaddrinfo(question->name, NULL,
-                                                              &question->hints, &question->list);
+    question->result =
+        shim_state()->stub->getaddrinfo(question->name, NULL, &question->hints, &question->list);
     question->failure = errno;
 }
 

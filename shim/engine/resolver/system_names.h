@@ -3,8 +3,8 @@
  * Names that the engine asks the C library for, from within a section: the call may wait, and the
  * program may leave it.
  */
-#ifndef SHIM_ENGINE_NAMES_SYSTEM_NAMES_H
-#define SHIM_ENGINE_NAMES_SYSTEM_NAMES_H
+#ifndef SHIM_ENGINE_RESOLVER_SYSTEM_NAMES_H
+#define SHIM_ENGINE_RESOLVER_SYSTEM_NAMES_H
 
 #include <netdb.h>
 #include <stdbool.h>

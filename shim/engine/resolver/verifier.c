@@ -16,10 +16,10 @@ struct shim_verifier *shim_resolver_verifier_take(void)
     static struct shim_verifier *verifier;
     static uint64_t again_us;
     pthread_mutex_lock(&verifier_lock);
-    uint64_t now_us = shim_engine_state()->io->now_us();
+    uint64_t now_us = shim_state()->io->now_us();
     /* What was wanting to read them, descriptors or memory, may be there later. */
     if (verifier == NULL && now_us >= again_us) {
-        const struct shim_settings *settings = &shim_engine_state()->settings;
+        const struct shim_settings *settings = &shim_state()->settings;
         again_us = now_us + RETRY_US;
         if (shim_verifier_new(&verifier, settings->ca_file) != ECH_OK) {
             shim_log(settings, SHIM_LOG_ERROR, "resolver: no trust anchors");

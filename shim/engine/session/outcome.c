@@ -19,10 +19,10 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
     session->reported = true;
     session->report.outcome = outcome;
     session->report.reason = reason;
-    if (shim_engine_state()->stub->locked()) {
+    if (shim_state()->stub->locked()) {
         return; /* nothing is written any more; not even the process's number is asked for */
     }
-    const struct shim_settings *settings = &shim_engine_state()->settings;
+    const struct shim_settings *settings = &shim_state()->settings;
     shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
              reason != NULL ? reason : "-");
     shim_report_append(settings, &session->report);
@@ -31,7 +31,7 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
 /* An attempt with ECH did not end well: nothing weaker may follow it. */
 void shim_session_forbid_downgrade(const struct shim_session *session)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     shim_downgrade_note(state->downgrade, session->host, shim_session_peer(session),
                         session->found.ttl, state->io->now_us());
 }
@@ -41,7 +41,7 @@ void shim_session_forbid_downgrade(const struct shim_session *session)
 void shim_session_withdraw(struct shim_session *session)
 {
     if (session->announced) {
-        shim_engine_state()->stub->withdraw(session->outer_random);
+        shim_state()->stub->withdraw(session->outer_random);
         session->announced = false;
     }
 }
@@ -74,8 +74,7 @@ void shim_session_announce(struct shim_session *session)
     enum shim_watch watch = watch_for(session);
     bool awaited = watch != SHIM_WATCH_LEAVES ||
                    shim_redirect_await(&session->redirect, session->outer_random);
-    session->announced =
-        awaited && shim_engine_state()->stub->announce(session->outer_random, watch);
+    session->announced = awaited && shim_state()->stub->announce(session->outer_random, watch);
     if (watch == SHIM_WATCH_LEAVES && !session->announced) {
         /* Too many are pending for the write to be seen: it could leave for the wrong endpoint. */
         shim_session_drop_hello(session);
@@ -93,7 +92,7 @@ void shim_session_note_facts(struct shim_session *session)
     session->report.hello_bytes_outer = facts.hello_bytes_outer;
     session->report.retries = facts.retries;
     if (session->offered_us != 0) {
-        session->report.hello_us = shim_engine_state()->io->now_us() - session->offered_us;
+        session->report.hello_us = shim_state()->io->now_us() - session->offered_us;
     }
 }
 
@@ -148,7 +147,7 @@ static void answer_need_config(struct shim_session *session)
         return;
     }
     shim_session_note_choice(session);
-    session->offered_us = shim_engine_state()->io->now_us();
+    session->offered_us = shim_state()->io->now_us();
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
     } else {
@@ -193,7 +192,7 @@ static void end(struct shim_session *session)
     shim_hold_begin(&hold);
     shim_session_withdraw(session);
     if (session->inner_made) {
-        shim_engine_state()->stub->withdraw(session->inner_random);
+        shim_state()->stub->withdraw(session->inner_random);
     }
     if (session->offered_us != 0 && !session->reported) {
         /* The application gave up, at its own time limit or at the end of a connection that its

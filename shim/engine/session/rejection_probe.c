@@ -13,7 +13,7 @@ enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
 static bool wait_for(int fd, short events, uint64_t deadline_us)
 {
     for (;;) {
-        uint64_t now = shim_engine_state()->io->now_us();
+        uint64_t now = shim_state()->io->now_us();
         if (now >= deadline_us) {
             return false;
         }
@@ -109,7 +109,7 @@ enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_reje
     int saved = errno;
     wr_init(retry_configs, 0);
     options.key_share_rule = ECH_KEY_SHARE_OWN;
-    uint64_t deadline_us = shim_engine_state()->io->now_us() + (uint64_t)probe->timeout_ms * 1000;
+    uint64_t deadline_us = shim_state()->io->now_us() + (uint64_t)probe->timeout_ms * 1000;
     int fd = shim_connect_like(probe->old, probe->timeout_ms);
     if (fd >= 0) {
         if (ech_exchange_new(&exchange, &options) == ECH_OK) {

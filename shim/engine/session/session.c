@@ -2,21 +2,15 @@
 #include "shim/engine/session/session_state.h"
 
 #include <errno.h>
-#include <gnutls/crypto.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "shim/common/hold.h"
 #include "shim/common/socket_identity.h"
+#include "shim/engine/base/random.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/endpoint/peer.h"
 #include "shim/engine/policy/downgrade.h"
-
-static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
-{
-    (void)context;
-    return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
-}
 
 /* ---- the decision ---- */
 
@@ -26,14 +20,13 @@ static struct shim_destination destination_of(struct shim_session *session,
                                               const struct shim_peer *peer,
                                               struct shim_address *address)
 {
-    enum { HTTPS_PORT = 443 };
     struct shim_destination destination = {.host = session->host, .port = peer->port};
     if (peer->way.tunnel) {
         destination.tunnel = true;
-        destination.port = peer->way.port != 0 ? peer->way.port : HTTPS_PORT;
+        destination.port = peer->way.port != 0 ? peer->way.port : SHIM_HTTPS_PORT;
     } else if (peer->used) {
         destination.tunnel = true;
-        destination.port = HTTPS_PORT;
+        destination.port = SHIM_HTTPS_PORT;
     } else if (!peer->doubtful && shim_address_of(shim_session_peer(session), address)) {
         destination.peer = address;
     }
@@ -47,7 +40,7 @@ static void redirect_connection(struct shim_session *session,
                                 const struct shim_peer *peer,
                                 const struct shim_destination *destination)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     struct shim_found *found = &session->found;
     size_t endpoint;
     if (!found->route.usable &&
@@ -80,7 +73,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
 {
     struct shim_found *found = &session->found;
     struct shim_address address;
-    if (shim_engine_state()->stub->locked()) {
+    if (shim_state()->stub->locked()) {
         /* A config that was set by hand: nobody is asked for it. */
         const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
         shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
@@ -108,7 +101,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
 
 static bool ech_failed(const struct shim_session *session)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     return shim_downgrade_forbids(state->downgrade, session->host, shim_session_peer(session),
                                   state->io->now_us());
 }
@@ -116,7 +109,7 @@ static bool ech_failed(const struct shim_session *session)
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given)
 {
-    const struct shim_engine_state *state = shim_engine_state();
+    const struct shim_engine_state *state = shim_state();
     struct shim_peer peer;
     shim_peer_find(given->fd, given->port, session->host, &peer);
     session->report.port = peer.way.port != 0 ? peer.way.port : peer.port;
@@ -165,11 +158,11 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
                                    struct bytes public_name)
 {
     struct shim_session *session = context;
-    if (session->verifier == NULL && shim_engine_state()->stub->locked()) {
+    if (session->verifier == NULL && shim_state()->stub->locked()) {
         return ECH_ALERT_UNKNOWN_CA; /* trust anchors are in files */
     }
     if (session->verifier == NULL &&
-        shim_verifier_new(&session->verifier, shim_engine_state()->settings.ca_file) != ECH_OK) {
+        shim_verifier_new(&session->verifier, shim_state()->settings.ca_file) != ECH_OK) {
         return ECH_ALERT_UNKNOWN_CA;
     }
     struct ech_tls13_verifier verifier = shim_verifier_callbacks(session->verifier);
@@ -190,7 +183,7 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
 static bool make_exchange(struct shim_session *session)
 {
     session->options = (struct ech_exchange_options){
-        .random = {.fill = fill_random},
+        .random = shim_random,
         .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .verifier = {.verify_chain = verify_chain,
@@ -217,7 +210,7 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     }
     atomic_init(&session->references, 1);
     memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
-    shim_settings_of_host(&shim_engine_state()->settings, session->host, &session->host_settings);
+    shim_settings_of_host(&shim_state()->settings, session->host, &session->host_settings);
     session->report = (struct shim_report){
         .library = shim_tls_libraries[facts->library].name,
         .host = session->host[0] != '\0' ? session->host : NULL,
@@ -235,8 +228,8 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
 static bool act(struct shim_session *session, const struct shim_session_facts *facts,
                 enum shim_action *action)
 {
-    const struct shim_stub *stub = shim_engine_state()->stub;
-    bool kept = false;
+    const struct shim_stub *stub = shim_state()->stub;
+    bool goes_on = false;
     switch (*action) {
     case SHIM_ACTION_PLAIN:
         shim_session_report(session, "plain", session->decision.reason);
@@ -244,20 +237,20 @@ static bool act(struct shim_session *session, const struct shim_session_facts *f
         break;
     case SHIM_ACTION_GREASE:
         stub->permit(facts->fd);
-        kept = true;
+        goes_on = true;
         break;
     case SHIM_ACTION_REFUSE:
         shim_session_report(session, "refused", session->decision.reason);
-        kept = make_exchange(session);
+        goes_on = make_exchange(session);
         break;
     case SHIM_ACTION_OFFER:
-        kept = make_exchange(session);
-        *action = kept ? SHIM_ACTION_OFFER : SHIM_ACTION_REFUSE;
+        goes_on = make_exchange(session);
+        *action = goes_on ? SHIM_ACTION_OFFER : SHIM_ACTION_REFUSE;
         break;
     default:
         break;
     }
-    return kept;
+    return goes_on;
 }
 
 static void run_beginning(struct shim_work *work)
@@ -337,13 +330,12 @@ struct bytes shim_session_grease(struct shim_session *session, const struct ech_
 {
     if (!session->hello_made) {
         session->hello_made = true;
-        const struct ech_random random = {.fill = fill_random};
         struct ech_grease_shape whole = *shape;
         struct shim_hold hold;
         whole.sizes = session->sizes;
         whole.name_length = strlen(session->host);
         shim_hold_begin(&hold);
-        if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {
+        if (ech_grease_make(&whole, &shim_random, &session->grease) == ECH_OK) {
             shim_session_report(session, "grease", session->decision.reason);
         } else {
             wr_free(&session->grease);

@@ -11,7 +11,7 @@
 
 void shim_session_made_inner(struct shim_session *session, const uint8_t random[32])
 {
-    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_stub *stub = shim_state()->stub;
     if (session->inner_made &&
         memcmp(session->inner_random, random, sizeof session->inner_random) != 0) {
         stub->withdraw(session->inner_random);

@@ -14,7 +14,7 @@
 #include "shim/engine/sockets/reconnect.h"
 
 /* Keys are changed about every hour: what is kept of a rejection lives no longer. */
-enum { KEPT_SECONDS_MAX = 3600 };
+enum { REMEMBERED_SECONDS_MAX = 3600 };
 
 bool shim_session_wants_connection(struct shim_session *session)
 {
@@ -40,7 +40,7 @@ static void probe(const struct shim_session *session, const struct shim_old_conn
         .old = old,
         .choice = &session->found.choice,
         .options = session->options,
-        .timeout_ms = shim_engine_state()->settings.timeout_ms,
+        .timeout_ms = shim_state()->settings.timeout_ms,
     };
     if (ech_exchange_probe_hello(session->exchange, &hello) == ECH_OK) {
         request.hello = wr_view(&hello);
@@ -78,7 +78,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
 }
 
 /* For the program's next attempt (RFC 9849, 6.1.8). */
-static void keep(const struct shim_session *session, const struct lesson *lesson)
+static void remember(const struct shim_session *session, const struct lesson *lesson)
 {
     struct shim_rejection_source source = {
         .host = session->host,
@@ -88,9 +88,9 @@ static void keep(const struct shim_session *session, const struct lesson *lesson
             bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
     };
     uint32_t seconds =
-        session->found.ttl < KEPT_SECONDS_MAX ? session->found.ttl : KEPT_SECONDS_MAX;
-    shim_rejection_cache_put(&source, wr_view(&lesson->retry_configs),
-                             shim_engine_state()->io->now_us(), (uint64_t)seconds * 1000000);
+        session->found.ttl < REMEMBERED_SECONDS_MAX ? session->found.ttl : REMEMBERED_SECONDS_MAX;
+    shim_rejection_cache_put(&source, wr_view(&lesson->retry_configs), shim_state()->io->now_us(),
+                             (uint64_t)seconds * 1000000);
 }
 
 static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
@@ -111,7 +111,7 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     if (answer == SHIM_ANSWER_DISABLE) {
         shim_session_withdraw(session);
         if (session->inner_made) {
-            (void)shim_engine_state()->stub->permit_hello(session->inner_random);
+            (void)shim_state()->stub->permit_hello(session->inner_random);
         }
         bool done = ech_exchange_disable(session->exchange) != ECH_EVENT_FAILED;
         shim_session_note_facts(session);
@@ -120,7 +120,7 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
         return;
     }
     shim_session_note_choice(session);
-    session->offered_us = shim_engine_state()->io->now_us();
+    session->offered_us = shim_state()->io->now_us();
     enum ech_event event = ech_exchange_retry(session->exchange, &session->found.choice);
     if (event != ECH_EVENT_FAILED) {
         shim_session_announce(session);
@@ -147,8 +147,7 @@ static void send_last_words(struct shim_session *session, int fd)
 {
     struct bytes out = ech_exchange_to_net(session->exchange);
     if (out.len > 0) {
-        ssize_t sent =
-            shim_engine_state()->stub->send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
+        ssize_t sent = shim_state()->stub->send(fd, out.data, out.len, MSG_DONTWAIT | MSG_NOSIGNAL);
         if (sent > 0) {
             ech_exchange_net_took(session->exchange, (size_t)sent);
         }
@@ -159,7 +158,7 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
                                                       struct shim_old_connection *old,
                                                       struct lesson *lesson)
 {
-    enum shim_reconnect way = shim_reconnect_check(old, session->sent);
+    enum shim_reconnect_result way = shim_reconnect_check(old, session->sent);
     if (way == SHIM_RECONNECT_DONE) {
         send_last_words(session, old->fd);
     }
@@ -179,8 +178,8 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
         shim_found_replace(&fresh, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
     shim_found_free(&fresh);
     struct shim_rejection_decision decision = shim_policy_rejected(&facts);
-    if (decision.keep) {
-        keep(session, lesson);
+    if (decision.remember) {
+        remember(session, lesson);
     }
     return decision;
 }
@@ -195,8 +194,7 @@ static void find_descriptor(struct shim_session *session, int *fd)
     if (!session->fd_hidden) {
         return;
     }
-    if (session->announced &&
-        shim_engine_state()->stub->descriptor_of(session->outer_random, &seen) &&
+    if (session->announced && shim_state()->stub->descriptor_of(session->outer_random, &seen) &&
         (*fd < 0 || *fd == seen)) {
         *fd = seen;
         session->socket = shim_socket_identity(seen);
@@ -208,7 +206,7 @@ static void find_descriptor(struct shim_session *session, int *fd)
 static void reconnect(struct shim_session *session, int fd)
 {
     struct lesson lesson = {.known = false};
-    if (shim_engine_state()->stub->locked()) {
+    if (shim_state()->stub->locked()) {
         give_up(session, "locked_in", &lesson); /* no connection can be made any more */
         return;
     }
@@ -217,7 +215,7 @@ static void reconnect(struct shim_session *session, int fd)
     struct shim_old_connection old = {.fd = fd, .socket = session->socket};
     struct shim_rejection_decision decision = decide_rejected(session, &old, &lesson);
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
-        enum shim_reconnect way = shim_reconnect(&old, shim_engine_state()->settings.timeout_ms);
+        enum shim_reconnect_result way = shim_reconnect(&old, shim_state()->settings.timeout_ms);
         if (way != SHIM_RECONNECT_DONE) {
             decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
                                                         .reason = shim_reconnect_name(way)};
@@ -241,7 +239,7 @@ static void reconnect(struct shim_session *session, int fd)
 
 /* ---- as work that may be left ---- */
 
-struct rejected {
+struct reconnecting {
     struct shim_work work;
     struct shim_session *session;
     int fd;
@@ -249,18 +247,18 @@ struct rejected {
 
 static void run(struct shim_work *work)
 {
-    struct rejected *rejected = (struct rejected *)work;
-    reconnect(rejected->session, rejected->fd);
-    atomic_store(&rejected->session->rejected, NULL);
+    struct reconnecting *reconnecting = (struct reconnecting *)work;
+    reconnect(reconnecting->session, reconnecting->fd);
+    atomic_store(&reconnecting->session->rejected, NULL);
 }
 
 /* The application may have freed the session meanwhile. */
 static void drop(struct shim_work *work)
 {
-    struct rejected *rejected = (struct rejected *)work;
-    atomic_store(&rejected->session->rejected, NULL);
-    shim_session_free(rejected->session);
-    free(rejected);
+    struct reconnecting *reconnecting = (struct reconnecting *)work;
+    atomic_store(&reconnecting->session->rejected, NULL);
+    shim_session_free(reconnecting->session);
+    free(reconnecting);
 }
 
 void shim_session_reconnect(struct shim_session *session, int fd)
@@ -268,18 +266,19 @@ void shim_session_reconnect(struct shim_session *session, int fd)
     int saved = errno;
     struct shim_hold hold;
     shim_hold_begin(&hold);
-    struct rejected *rejected = malloc(sizeof *rejected);
+    struct reconnecting *reconnecting = malloc(sizeof *reconnecting);
     session->wants_connection = false;
-    if (rejected == NULL) {
+    if (reconnecting == NULL) {
         (void)ech_exchange_give_up(session->exchange);
         shim_hold_end(&hold);
         return;
     }
-    *rejected = (struct rejected){.work = {.run = run, .drop = drop}, .session = session, .fd = fd};
+    *reconnecting =
+        (struct reconnecting){.work = {.run = run, .drop = drop}, .session = session, .fd = fd};
     atomic_fetch_add(&session->references, 1);
-    atomic_store(&session->rejected, &rejected->work);
-    if (shim_section_run(&rejected->work)) {
-        drop(&rejected->work);
+    atomic_store(&session->rejected, &reconnecting->work);
+    if (shim_section_run(&reconnecting->work)) {
+        drop(&reconnecting->work);
     } else {
         (void)ech_exchange_give_up(session->exchange);
     }

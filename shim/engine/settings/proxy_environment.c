@@ -5,12 +5,14 @@
 #include <string.h>
 #include <strings.h>
 
+#include "shim/engine/settings/settings.h"
+
 /* What programs take where a value says no port. */
 static uint16_t usual_port(const char *scheme, size_t length)
 {
-    enum { HTTP_PORT = 80, HTTPS_PORT = 443, SOCKS_PORT = 1080 };
+    enum { HTTP_PORT = 80, SOCKS_PORT = 1080 };
     if (length == 5 && strncasecmp(scheme, "https", length) == 0) {
-        return HTTPS_PORT;
+        return SHIM_HTTPS_PORT;
     }
     return length >= 5 && strncasecmp(scheme, "socks", 5) == 0 ? SOCKS_PORT : HTTP_PORT;
 }

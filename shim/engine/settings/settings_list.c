@@ -79,35 +79,35 @@ static struct shim_static_config *find(const struct shim_settings *settings, con
     struct shim_table_node *node =
         shim_table_find(&settings->static_configs, dns_host_hash(name, strlen(name)));
     for (; node != NULL; node = shim_table_next(node)) {
-        struct shim_static_config *one = (struct shim_static_config *)node;
-        if (dns_host_equal(one->name, name)) {
-            return one;
+        struct shim_static_config *config = (struct shim_static_config *)node;
+        if (dns_host_equal(config->name, name)) {
+            return config;
         }
     }
     return NULL;
 }
 
-static void add(struct shim_settings *settings, struct shim_static_config *one)
+static void add(struct shim_settings *settings, struct shim_static_config *config)
 {
-    if (one->name[0] == '\0') {
-        settings->for_all = one;
+    if (config->name[0] == '\0') {
+        settings->for_all = config;
     } else {
-        shim_table_add(&settings->static_configs, &one->node,
-                       dns_host_hash(one->name, strlen(one->name)));
+        shim_table_add(&settings->static_configs, &config->node,
+                       dns_host_hash(config->name, strlen(config->name)));
     }
 }
 
-static void drop(struct shim_static_config *one)
+static void drop(struct shim_static_config *config)
 {
-    if (one != NULL) {
-        free(one->ech_config_list);
-        free(one);
+    if (config != NULL) {
+        free(config->ech_config_list);
+        free(config);
     }
 }
 
-static struct bytes list_of(const struct shim_static_config *one)
+static struct bytes list_of(const struct shim_static_config *config)
 {
-    return bytes_of(one->ech_config_list, one->length);
+    return bytes_of(config->ech_config_list, config->length);
 }
 
 /* ECH_ERR_NOMEM; else *what is NULL or says what is wrong. */

@@ -8,7 +8,7 @@
 #include "shim/common/ports.h"
 #include "shim/common/protected_names.h"
 
-enum { DEFAULT_PORT = 443, PROBLEM_SIZE = 512 };
+enum { PROBLEM_SIZE = 512 };
 
 /* Values are quoted only as far as this: they may be long, and a config list is no reading matter.
  */
@@ -64,21 +64,22 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
             return ECH_OK;
         }
     }
-    struct shim_resolver_setting one = {.text = value,
-                                        .protects = shim_names_want_protection(value)};
+    struct shim_resolver_setting setting = {.text = value,
+                                            .protects = shim_names_want_protection(value)};
     struct shim_resolver_setting *grown =
         reallocarray(settings->resolvers, settings->resolver_count + 1, sizeof *grown);
     if (grown == NULL) {
         return ECH_ERR_NOMEM;
     }
     settings->resolvers = grown;
-    one.usable = dns_resolver_parse(value != NULL ? value : "system", &one.resolver) == ECH_OK;
-    if (!one.usable && entry != NULL) {
+    setting.usable =
+        dns_resolver_parse(value != NULL ? value : "system", &setting.resolver) == ECH_OK;
+    if (!setting.usable && entry != NULL) {
         shim_settings_problem(problems, entry, value, "nobody is asked");
     }
-    settings->names_protected = settings->names_protected || one.protects;
+    settings->names_protected = settings->names_protected || setting.protects;
     *index = settings->resolver_count++;
-    settings->resolvers[*index] = one;
+    settings->resolvers[*index] = setting;
     return ECH_OK;
 }
 
@@ -89,7 +90,7 @@ static bool add_port(void *context, uint16_t port)
         return true;
     }
     if (settings->port_count == SHIM_PORTS_MAX) {
-        if (port != DEFAULT_PORT) {
+        if (port != SHIM_HTTPS_PORT) {
             return false;
         }
         settings->port_count--; /* 443 follows where a list cannot be used to its end */

@@ -117,14 +117,13 @@ int shim_own_socket(int domain, int type, int protocol)
 
 int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
-    return is_ours(fd) ? shim_engine_state()->stub->connect(fd, address, length) : -1;
+    return is_ours(fd) ? shim_state()->stub->connect(fd, address, length) : -1;
 }
 
 /* MSG_DONTWAIT: even should another socket take its place between the question and the call. */
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags)
 {
-    return is_ours(fd) ? shim_engine_state()->stub->send(fd, data, length, flags | MSG_DONTWAIT)
-                       : -1;
+    return is_ours(fd) ? shim_state()->stub->send(fd, data, length, flags | MSG_DONTWAIT) : -1;
 }
 
 ssize_t shim_own_recv(int fd, void *out, size_t size, int flags)

@@ -21,7 +21,7 @@
 #include "shim/engine/sockets/socket_copy.h"
 #include "shim/engine/state/state.h"
 
-const char *shim_reconnect_name(enum shim_reconnect result)
+const char *shim_reconnect_name(enum shim_reconnect_result result)
 {
     switch (result) {
     case SHIM_RECONNECT_DONE:
@@ -83,14 +83,14 @@ static bool is_still(const struct shim_old_connection *old)
     return old->socket != SHIM_SOCKET_UNKNOWN && shim_socket_identity(old->fd) == old->socket;
 }
 
-enum shim_reconnect shim_reconnect_check(struct shim_old_connection *old, uint64_t sent)
+enum shim_reconnect_result shim_reconnect_check(struct shim_old_connection *old, uint64_t sent)
 {
     int fd = old->fd;
     int type = 0;
     socklen_t length = sizeof type;
     uint64_t counted;
     int saved = errno;
-    enum shim_reconnect result = SHIM_RECONNECT_DONE;
+    enum shim_reconnect_result result = SHIM_RECONNECT_DONE;
     old->peer_length = sizeof old->peer;
     if (getpeername(fd, (struct sockaddr *)&old->peer, &old->peer_length) != 0) {
         old->peer_length = 0;
@@ -186,7 +186,7 @@ bool shim_reconnect_used(int fd)
     return used;
 }
 
-enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, int fresh)
+enum shim_reconnect_result shim_reconnect_put(const struct shim_old_connection *old, int fresh)
 {
     int fd = old->fd;
     int saved = errno;
@@ -210,7 +210,8 @@ enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, in
     return replaced ? SHIM_RECONNECT_DONE : SHIM_RECONNECT_FAILED;
 }
 
-enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms)
+enum shim_reconnect_result shim_reconnect(const struct shim_old_connection *old,
+                                          unsigned timeout_ms)
 {
     int saved = errno;
     int status_flags = fcntl(old->fd, F_GETFL);

@@ -13,7 +13,7 @@
 
 #include "shim/engine/settings/settings.h"
 
-enum shim_reconnect {
+enum shim_reconnect_result {
     SHIM_RECONNECT_DONE, /* the descriptor is the new connection, made or (non-blocking) being made
                           */
     SHIM_RECONNECT_NO_WAY, /* not a TCP socket, or not known which, or another by now: nothing was
@@ -25,7 +25,7 @@ enum shim_reconnect {
     SHIM_RECONNECT_FAILED, /* the new connection could not be made: errno; nothing was changed */
 };
 /* A fixed word for the report. */
-const char *shim_reconnect_name(enum shim_reconnect result);
+const char *shim_reconnect_name(enum shim_reconnect_result result);
 
 /* The connection that is to be replaced. */
 struct shim_old_connection {
@@ -41,7 +41,7 @@ struct shim_old_connection {
  * Can the connection be made anew? `sent` is how many octets of it the hello exchange has sent: if
  * the kernel counts more, something went before.
  */
-enum shim_reconnect shim_reconnect_check(struct shim_old_connection *old, uint64_t sent);
+enum shim_reconnect_result shim_reconnect_check(struct shim_old_connection *old, uint64_t sent);
 
 /*
  * Tells the peer that the old connection is over, before it is replaced: a server may come to the
@@ -60,14 +60,15 @@ int shim_connect_like(const struct shim_old_connection *old, unsigned timeout_ms
  * SO_SNDTIMEO; a non-blocking one is replaced while it connects, and the application's own waiting
  * does the rest.
  */
-enum shim_reconnect shim_reconnect(const struct shim_old_connection *old, unsigned timeout_ms);
+enum shim_reconnect_result shim_reconnect(const struct shim_old_connection *old,
+                                          unsigned timeout_ms);
 
 /*
  * Puts a fresh connection of own_socket.h, which is then the descriptor's alone, in the place of
  * the one that a descriptor leads to. Closes `fresh` in any case. SHIM_RECONNECT_DONE, _NO_WAY or
  * _FAILED.
  */
-enum shim_reconnect shim_reconnect_put(const struct shim_old_connection *old, int fresh);
+enum shim_reconnect_result shim_reconnect_put(const struct shim_old_connection *old, int fresh);
 
 /* How long the application is ready to wait for a connection: SO_SNDTIMEO, or timeout_ms if that is
  * less or fd is -1. */

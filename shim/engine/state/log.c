@@ -39,7 +39,7 @@ void shim_log(const struct shim_settings *settings, enum shim_log_level level, c
         size_t length = strlen(line);
         line[length] = '\n';
         const struct iovec whole = part_of(line, length + 1);
-        shim_engine_state()->stub->log_line(&whole, 1);
+        shim_state()->stub->log_line(&whole, 1);
     }
     errno = saved;
 }
@@ -52,7 +52,7 @@ void shim_log_setting_problem(const char *text)
     if (length > 0) {
         const struct iovec whole =
             part_of(line, (size_t)length < sizeof line ? (size_t)length : sizeof line - 1);
-        (void)shim_engine_state()->stub->complain(&whole, 1);
+        (void)shim_state()->stub->complain(&whole, 1);
     }
     errno = saved;
 }
@@ -63,7 +63,7 @@ void shim_log_setting_problem(const char *text)
 static void send_to_journal(const struct shim_settings *settings, const char *entry, size_t length)
 {
     static atomic_bool said;
-    const struct shim_stub *stub = shim_engine_state()->stub;
+    const struct shim_stub *stub = shim_state()->stub;
     const struct shim_journal_calls real = {.sendmsg = stub->sendmsg, .write = stub->write};
     if (!stub->output_stopped() && shim_journal_send(SHIM_JOURNAL_SOCKET, &real, entry, length)) {
         return;
@@ -78,7 +78,7 @@ static void send_to_journal(const struct shim_settings *settings, const char *en
 static void append_line(const struct shim_settings *settings, const char *line, size_t length)
 {
     static atomic_bool said;
-    if (shim_engine_state()->stub->report_line(line, length)) {
+    if (shim_state()->stub->report_line(line, length)) {
         atomic_store(&said, false);
     } else if (!atomic_exchange(&said, true)) {
         shim_log(settings, SHIM_LOG_ERROR, "the report cannot be written: %s", strerror(errno));
@@ -96,8 +96,8 @@ void shim_report_append(const struct shim_settings *settings, const struct shim_
     struct shim_report_origin origin = {
         .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
         .pid = (int)getpid(),
-        .program = shim_engine_state()->stub->program(),
-        .lost = shim_engine_state()->stub->report_lost(),
+        .program = shim_state()->stub->program(),
+        .lost = shim_state()->stub->report_lost(),
     };
     struct shim_report_fields fields;
     shim_report_collect(&fields, report, &origin);

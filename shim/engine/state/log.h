@@ -3,8 +3,8 @@
  * Output into somebody else's process: only what was asked for. Host names are the secret that is
  * protected here: they are logged at level debug only.
  */
-#ifndef SHIM_ENGINE_BASE_LOG_H
-#define SHIM_ENGINE_BASE_LOG_H
+#ifndef SHIM_ENGINE_STATE_LOG_H
+#define SHIM_ENGINE_STATE_LOG_H
 
 #include "shim/common/report.h"
 #include "shim/engine/settings/settings.h"

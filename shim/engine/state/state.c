@@ -3,12 +3,12 @@
 
 static struct shim_engine_state state;
 
-const struct shim_engine_state *shim_engine_state(void)
+const struct shim_engine_state *shim_state(void)
 {
     return &state;
 }
 
-struct shim_engine_state *shim_engine_state_to_start(void)
+struct shim_engine_state *shim_state_to_start(void)
 {
     return &state;
 }

@@ -21,11 +21,11 @@ struct shim_engine_state {
 };
 
 /* Valid once the engine has started. */
-const struct shim_engine_state *shim_engine_state(void);
+const struct shim_engine_state *shim_state(void);
 /* How names are looked up for a host with these settings. */
 const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *host_settings);
 
 /* The same, for shim_engine_start to fill in. */
-struct shim_engine_state *shim_engine_state_to_start(void);
+struct shim_engine_state *shim_state_to_start(void);
 
 #endif

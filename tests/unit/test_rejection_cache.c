@@ -37,7 +37,7 @@ static void says(const struct shim_rejection_source *source, uint64_t now_us, co
     free(list);
 }
 
-Test(kept, ech_92_ech_93_bound_to_the_source)
+Test(rejection_cache, ech_92_ech_93_bound_to_the_source)
 {
     struct shim_rejection_source other = usual;
     shim_rejection_cache_put(&usual, LIST("configs"), 0, SECOND);
@@ -59,7 +59,7 @@ Test(kept, ech_92_ech_93_bound_to_the_source)
     cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another record of the same name");
 }
 
-Test(kept, ech_93_two_records_of_one_name_do_not_mix)
+Test(rejection_cache, ech_93_two_records_of_one_name_do_not_mix)
 {
     struct shim_rejection_source second = usual;
     second.ech_config_list = LIST("second list");
@@ -69,7 +69,7 @@ Test(kept, ech_93_two_records_of_one_name_do_not_mix)
     cr_assert_eq(kind_at(&second, 1), SHIM_CACHED_DISABLED);
 }
 
-Test(kept, ech_94_ends_with_its_time)
+Test(rejection_cache, ech_94_ends_with_its_time)
 {
     shim_rejection_cache_put(&usual, LIST("configs"), 5, SECOND);
     says(&usual, SECOND + 4, "configs");
@@ -80,7 +80,7 @@ Test(kept, ech_94_ends_with_its_time)
     cr_assert_eq(kind_at(&usual, 5), SHIM_CACHED_NOTHING);
 }
 
-Test(kept, the_last_word_counts)
+Test(rejection_cache, the_last_word_counts)
 {
     shim_rejection_cache_put(&usual, LIST("configs"), 0, SECOND);
     shim_rejection_cache_put(&usual, LIST(""), 1, SECOND);
@@ -89,7 +89,7 @@ Test(kept, the_last_word_counts)
     says(&usual, 3, "newer");
 }
 
-Test(kept, nothing_makes_room_before_its_time)
+Test(rejection_cache, nothing_makes_room_before_its_time)
 {
     enum { HOSTS = 5000 };
     char host[32];

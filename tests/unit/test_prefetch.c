@@ -55,7 +55,7 @@ static void setup(void)
         .resolver = &resolver, .io = &io, .cache = &cache, .timeout_us = SECOND / 2};
 }
 
-TestSuite(ahead, .init = setup);
+TestSuite(prefetch, .init = setup);
 
 static unsigned descriptors(void)
 {
@@ -75,7 +75,7 @@ static void expect_found(struct dns_endpoints *found)
     dns_endpoints_free(found);
 }
 
-Test(ahead, what_was_begun_is_taken_up)
+Test(prefetch, what_was_begun_is_taken_up)
 {
     struct dns_lookup_report report;
     shim_prefetch_begin(&lookup, "a.example", 443);
@@ -88,7 +88,7 @@ Test(ahead, what_was_begun_is_taken_up)
     cr_assert_eq(strncmp(report.resolver, "udp://127.0.0.1:", 16), 0);
 }
 
-Test(ahead, another_name_or_port_is_looked_up_by_itself)
+Test(prefetch, another_name_or_port_is_looked_up_by_itself)
 {
     shim_prefetch_begin(&lookup, "a.example", 443);
     expect_found(shim_prefetch_https(&lookup, "b.example", 443, SHIM_PATIENT, NULL));
@@ -98,7 +98,7 @@ Test(ahead, another_name_or_port_is_looked_up_by_itself)
     cr_assert_eq(server.count, 3u);
 }
 
-Test(ahead, twice_is_once)
+Test(prefetch, twice_is_once)
 {
     for (int i = 0; i < 10; i++) {
         shim_prefetch_begin(&lookup, "a.example", 443);
@@ -109,7 +109,7 @@ Test(ahead, twice_is_once)
     cr_assert_eq(server.count, 1u);
 }
 
-Test(ahead, peek_waits_no_longer_than_it_may)
+Test(prefetch, peek_waits_no_longer_than_it_may)
 {
     unsigned before = descriptors();
     uint64_t start = io.now_us();
@@ -144,7 +144,7 @@ static uint64_t wait_for(const char *name)
     return io.now_us() - start;
 }
 
-Test(ahead, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
+Test(prefetch, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
 {
     static const char *const names[] = {"silent1.example", "silent2.example", "silent3.example"};
     use_health();
@@ -159,7 +159,7 @@ Test(ahead, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
     cr_assert_geq(wait_for("silent5.example"), 250000);
 }
 
-Test(ahead, a_name_alone_makes_no_resolver_one_that_drops)
+Test(prefetch, a_name_alone_makes_no_resolver_one_that_drops)
 {
     use_health();
     for (unsigned i = 0; i < 4; i++) {
@@ -168,7 +168,7 @@ Test(ahead, a_name_alone_makes_no_resolver_one_that_drops)
 }
 
 /* Nobody knows then whether the network is there at all. */
-Test(ahead, names_without_addresses_do_not_count)
+Test(prefetch, names_without_addresses_do_not_count)
 {
     use_health();
     for (unsigned i = 0; i < 4; i++) {
@@ -180,7 +180,7 @@ Test(ahead, names_without_addresses_do_not_count)
 }
 
 /* The record has expired, and the resolver says nothing any more. */
-Test(ahead, a_name_that_had_records_is_waited_for)
+Test(prefetch, a_name_that_had_records_is_waited_for)
 {
     use_health();
     expect_found(shim_prefetch_https(&lookup, "once.example", 443, SHIM_IMPATIENT, NULL));
@@ -189,7 +189,7 @@ Test(ahead, a_name_that_had_records_is_waited_for)
     cr_assert_geq(waited, 2 * SECOND, "%lu", (unsigned long)waited);
 }
 
-Test(ahead, what_comes_later_is_there_for_the_next_connection)
+Test(prefetch, what_comes_later_is_there_for_the_next_connection)
 {
     use_health();
     shim_prefetch_begin(&lookup, "late.example", 443);
@@ -202,7 +202,7 @@ Test(ahead, what_comes_later_is_there_for_the_next_connection)
     expect_found(shim_prefetch_https(&lookup, "late.example", 443, SHIM_IMPATIENT, NULL));
 }
 
-Test(ahead, no_answer_is_told_within_the_bound)
+Test(prefetch, no_answer_is_told_within_the_bound)
 {
     shim_prefetch_begin(&lookup, "silent.example", 443);
     uint64_t start = io.now_us();
@@ -214,7 +214,7 @@ Test(ahead, no_answer_is_told_within_the_bound)
     dns_endpoints_free(found);
 }
 
-Test(ahead, what_nobody_takes_up_does_not_pile_up)
+Test(prefetch, what_nobody_takes_up_does_not_pile_up)
 {
     char name[32];
     unsigned before = descriptors();
@@ -235,7 +235,7 @@ Test(ahead, what_nobody_takes_up_does_not_pile_up)
     cr_assert_leq(descriptors(), before + 1);
 }
 
-Test(ahead, answers_that_have_come_keep_no_descriptor)
+Test(prefetch, answers_that_have_come_keep_no_descriptor)
 {
     char name[32];
     unsigned before = descriptors();
@@ -253,7 +253,7 @@ Test(ahead, answers_that_have_come_keep_no_descriptor)
     }
 }
 
-Test(ahead, what_is_no_name_of_the_dns_is_nothing)
+Test(prefetch, what_is_no_name_of_the_dns_is_nothing)
 {
     char name[400];
     unsigned before = descriptors();
@@ -286,7 +286,7 @@ static void *hurry(void *argument)
     return NULL;
 }
 
-Test(ahead, threads)
+Test(prefetch, threads)
 {
     pthread_t threads[THREADS];
     unsigned before = descriptors();
@@ -304,7 +304,7 @@ Test(ahead, threads)
     cr_assert_leq(descriptors(), before + 1);
 }
 
-Test(ahead, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
+Test(prefetch, the_child_of_a_fork_begins_with_none, .disabled = FORK_IS_UNSAFE)
 {
     unsigned before = descriptors();
     shim_prefetch_begin(&lookup, "silent.example", 443);

@@ -4,7 +4,7 @@
 
 #include "shim/engine/endpoint/asked_port.h"
 
-Test(asked, the_port_of_a_name)
+Test(asked_port, the_port_of_a_name)
 {
     uint16_t port;
     cr_assert_not(shim_asked_port("a.example", &port));
@@ -18,7 +18,7 @@ Test(asked, the_port_of_a_name)
 }
 
 /* Among many names some are forgotten, and none is taken for another. */
-Test(asked, many_names)
+Test(asked_port, many_names)
 {
     char name[32];
     uint16_t port;

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/engine/base/random.h"
+
+#include <gnutls/crypto.h>
+
+static enum ech_status fill(void *context, uint8_t *out, size_t len)
+{
+    (void)context;
+    return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
+}
+
+const struct ech_random shim_random = {.fill = fill};

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#ifndef SHIM_ENGINE_BASE_RANDOM_H
+#define SHIM_ENGINE_BASE_RANDOM_H
+
+#include "ech/crypto.h"
+
+/* GnuTLS's random octets for keys. */
+extern const struct ech_random shim_random;
+
+#endif
