@@ -24,12 +24,12 @@
 
 enum { PATH_SIZE = 4096, CONF_SIZE = 16384, LINE_SIZE = 1024 };
 
-/* Who answers for names that are not this machine's own. Constant after shim_names_start. */
+/* Where names are resolved that are not this machine's own. Constant after shim_names_start. */
 static enum {
-    NAMES_SYSTEM,  /* the C library as it is */
-    NAMES_SERVICE, /* our service */
-    NAMES_NOBODY,  /* the service cannot be loaded */
-    NAMES_CLOSED,  /* and the C library could not be told */
+    NAMES_SYSTEM,     /* by the C library alone */
+    NAMES_SERVICE,    /* our service */
+    NAMES_LOCAL_ONLY, /* nowhere: our service cannot be loaded */
+    NAMES_CLOSED,     /* nor can the C library be kept from asking the network */
 } names;
 
 static __thread bool failed_for_good __attribute__((tls_model("initial-exec")));
@@ -41,21 +41,21 @@ bool shim_names_closed(void)
 
 bool shim_names_failed_for_good(void)
 {
-    bool failed = failed_for_good || names == NAMES_NOBODY;
+    bool failed = failed_for_good || names == NAMES_LOCAL_ONLY;
     failed_for_good = false;
     return failed;
 }
 
 /* ---- one absolute name ---- */
 
-/* Names that mean something on this network only (RFC 7050, 8.2; RFC 9462, 6.5). */
+/* Names that have a meaning only on this network (RFC 7050, 8.2; RFC 9462, 6.5). */
 static bool is_of_this_network(const char *name)
 {
     return dns_host_equal(name, "ipv4only.arpa") || dns_host_equal(name, "resolver.arpa");
 }
 
-/* Names for the system's resolver: also those for which a configuration file names no encrypted
- * one. */
+/* Is this a name for the system's resolver? Also if a configuration file gives its host no
+ * encrypted one. */
 static bool stays_local(const char *name)
 {
     struct shim_host_settings host_settings;
@@ -113,8 +113,8 @@ static enum shim_names_outcome outcome_of_error(int error)
     }
 }
 
-/* By the C library once more, which passes us by for such a name (is_systems). The dot keeps it
- * from searching by itself. */
+/* Calls the C library again. Our service skips such a name (is_systems), so its DNS client asks.
+ * The dot at the end keeps the C library from searching. */
 static enum shim_names_outcome ask_system(const char *name, int family,
                                           struct shim_names_answer *answer)
 {
@@ -128,7 +128,7 @@ static enum shim_names_outcome ask_system(const char *name, int family,
     return outcome_of_error(error);
 }
 
-/* What an answer without addresses comes to. */
+/* The outcome of an answer without addresses. */
 static enum shim_names_outcome outcome_of_reason(enum dns_result result, enum dns_reason reason)
 {
     if (result == DNS_NONE) {
@@ -174,8 +174,8 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
 /* ---- one name as the program has it ---- */
 
 /*
- * A suffix of this network's own search list does not make a remote name local: when it is not
- * found, and much more when the resolver is out of reach, it would go out in clear.
+ * A suffix of this network's search list does not make a remote name local: if the candidate were
+ * asked for as a local name, the program's name would go out in the clear.
  */
 static enum shim_names_outcome ask(const char *candidate, bool name_is_local, int family,
                                    struct shim_names_answer *answer)
@@ -201,7 +201,7 @@ static enum shim_names_outcome search(const struct shim_names_rules *rules, cons
             shim_names_search_missed(&search, outcome);
             continue;
         }
-        /* Spelt as the program spells it. */
+        /* Spelt as the program spelt it. */
         bool same = answer->canonical[0] == '\0' || dns_host_equal(answer->canonical, candidate);
         memcpy(same ? answer->canonical : answer->alias, candidate, sizeof candidate);
         return outcome;
@@ -209,7 +209,7 @@ static enum shim_names_outcome search(const struct shim_names_rules *rules, cons
     return shim_names_search_verdict(&search);
 }
 
-/* The rules as the C library reads them: resolv.conf, LOCALDOMAIN, RES_OPTIONS. */
+/* The C library's own rules: resolv.conf, LOCALDOMAIN, RES_OPTIONS. */
 static enum shim_names_outcome resolve(const char *name, int family,
                                        struct shim_names_answer *answer)
 {
@@ -285,7 +285,8 @@ static enum nss_status too_small(int *error, int *h_error)
     return NSS_STATUS_TRYAGAIN;
 }
 
-/* One name to resolve. It may be waited for, and the wait be left (shim/engine/base/section.h). */
+/* One name to resolve. This may wait, and the program may leave that wait
+ * (shim/engine/base/section.h). */
 struct question {
     struct shim_work work;
     struct shim_names_answer answer;
@@ -334,9 +335,9 @@ static enum shim_names_outcome resolve_in_section(const char *name, int family,
 }
 
 /*
- * What the system's resolver is to be asked, and by the C library at once: the names that we ask it
- * for ourselves. They are told by themselves, not by who asks: local ones with the dot that keeps
- * the C library from searching (ask_system), and those of encrypted resolvers.
+ * Is this a name that we ask the C library for ourselves, and that the system's resolver has to
+ * answer? The name itself tells, not the caller: a local name has the dot at its end (ask_system),
+ * and an encrypted resolver's name is known by its pointer.
  */
 static bool is_systems(const char *name)
 {
@@ -363,7 +364,7 @@ static enum nss_status not_for_us(int *error, int *h_error)
 static enum nss_status give_tuples(const char *name, struct gaih_addrtuple **first, char *buffer,
                                    size_t size, int *error, int *h_error, int32_t *ttl)
 {
-    (void)ttl; /* nscd's */
+    (void)ttl; /* only nscd needs it */
     struct shim_names_answer answer;
     if (is_systems(name)) {
         return not_for_us(error, h_error);
@@ -403,7 +404,7 @@ static const struct shim_names_calls calls = {.tuples = give_tuples, .host = giv
 
 /* ---- the start ---- */
 
-/* It lies beside the engine. */
+/* The module is in the engine's folder. */
 static bool load_module(void)
 {
     Dl_info info;
@@ -454,5 +455,5 @@ void shim_names_start(void)
     }
     shim_log(settings, SHIM_LOG_ERROR, "names cannot be resolved: %s is not where the engine is",
              MODULE_NAME);
-    names = place_service(true) ? NAMES_NOBODY : NAMES_CLOSED;
+    names = place_service(true) ? NAMES_LOCAL_ONLY : NAMES_CLOSED;
 }
