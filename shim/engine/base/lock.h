@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A mutex of ours in a thread of the program: while it is held no signal handler of the program
- * runs there and the thread is not cancelled, so it is always given back. Every mutex in shim/ is
- * taken by these two but where a hold is there for another reason (sections, forks). Nothing is
- * waited for under one, and nothing of the program is called but its allocator.
+ * Our mutexes in a thread of the program. While the thread holds one, no signal handler of the
+ * program runs in it and it is not cancelled, so it always gives the mutex back. All mutexes of the
+ * engine are taken by these two functions, except where the caller holds signals back already
+ * (sections, forks). Under a mutex the thread never waits, and calls nothing of the program but its
+ * allocator.
  */
 #ifndef SHIM_ENGINE_BASE_LOCK_H
 #define SHIM_ENGINE_BASE_LOCK_H

@@ -7,13 +7,13 @@
 #include "shim/common/hold.h"
 
 struct shim_object_place {
-    _Atomic uintptr_t key; /* the object, or one of these two */
+    _Atomic uintptr_t key; /* the object's address, or one of these two */
     _Atomic(void *) owner;
     _Atomic(void *) value;
 };
 
 #define FREE ((uintptr_t)0)
-#define FILLING ((uintptr_t)1) /* for ever, if a handler jumped out of that */
+#define FILLING ((uintptr_t)1) /* stays so for ever if a handler jumps out of the filling */
 
 enum { FIRST_PLACES = 256, GROWTH_BITS = 2, WINDOW = 8 };
 
@@ -22,7 +22,7 @@ static size_t count_of(unsigned segment)
     return (size_t)FIRST_PLACES << (GROWTH_BITS * segment);
 }
 
-/* Fibonacci hashing: the upper bits depend on all of the address. */
+/* Fibonacci hashing: the upper bits depend on the whole address. */
 static size_t start_of(const void *object)
 {
     uint64_t mixed = (uint64_t)(uintptr_t)object * UINT64_C(0x9e3779b97f4a7c15);
@@ -70,7 +70,7 @@ static void entry_write(struct shim_object_place *place, const struct shim_objec
     atomic_store_explicit(&place->value, entry->value, memory_order_relaxed);
 }
 
-/* A new segment, or the one that somebody else made meanwhile. */
+/* A new segment, or the one that another thread made meanwhile. */
 static struct shim_object_place *grow(struct shim_object_table *table, unsigned segment)
 {
     struct shim_hold hold;
@@ -85,7 +85,7 @@ static struct shim_object_place *grow(struct shim_object_table *table, unsigned 
     return fresh;
 }
 
-/* A free place, which is FILLING from then on. */
+/* Takes a free place and marks it FILLING. */
 static struct shim_object_place *take(struct shim_object_table *table, const void *object)
 {
     for (unsigned i = 0; i < SHIM_OBJECT_SEGMENTS; i++) {

@@ -14,13 +14,13 @@
 #include "shim/engine/base/stack_switch.h"
 
 enum {
-    STACK_SIZE = 512 * 1024, /* of which 20 to 60 KiB are used; sanitizers take more */
-    SPARE_MAX = 8,           /* stacks that wait for work */
-    LEFT_MAX = 8,            /* of one thread that may have been left, or not */
+    STACK_SIZE = 512 * 1024, /* a section uses 20 to 60 KiB of it; sanitizers take more */
+    SPARE_MAX = 8,           /* unused stacks that are kept for later work */
+    LEFT_MAX = 8,            /* waiting sections that a thread may have at most */
     POLL_MAX = 32,
 };
 
-/* What a section wants done on the program's side. */
+/* What a section asks the program's side to do. */
 struct request {
     struct pollfd *fds; /* NULL: `call` */
     nfds_t count;
@@ -31,26 +31,26 @@ struct request {
     int failure;
 };
 
-/* A stack, with this at its upper end. It is used again and again; its memory stays what it is for
- * as long as its thread may come back from a wait of it. */
+/* A stack, with this struct at its upper end. Stacks are used again and again. A stack's memory is
+ * not given back while its thread may return to a wait in it. */
 struct section {
-    struct section *next; /* of the spare ones, or of those of a thread that are outside */
+    struct section *next; /* in the list of unused ones, or of the thread's waiting ones */
     struct shim_work *work;
     struct request *request;
-    struct shim_frame frame; /* that waits, on the program's stack */
-    uint64_t turn;           /* grows with each work */
+    struct shim_frame frame; /* of the wait, on the program's stack */
+    uint64_t turn;           /* counts the works that this stack has done */
     bool done;
-    bool left; /* nobody waits for the work */
+    bool left; /* no caller waits for the work any more */
     struct shim_stack_place inside;
     struct shim_stack_place program;
 };
 
 /* The sections of a thread. */
 static __thread struct {
-    struct section *current; /* whose stack this is; NULL: the program's */
-    struct section *outside; /* those that wait, newest first */
+    struct section *current; /* the section that runs now; NULL: the program's own stack does */
+    struct section *outside; /* the sections that wait, newest first */
     size_t count;
-    bool known; /* to the key, so that its end is told */
+    bool known; /* the key has a value, so the thread's end is told */
 } own;
 
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -71,7 +71,7 @@ static void *stack_of(struct section *section)
     return (void *)(end * page_size() - STACK_SIZE);
 }
 
-/* The first function of a stack, which never ends. */
+/* The first function of a stack. It never ends. */
 static void work_for_ever(void *context)
 {
     struct section *section = context;
@@ -92,7 +92,7 @@ static struct section *section_new(void)
     size_t room = (STACK_SIZE - sizeof(struct section)) & ~(size_t)63;
     struct section *section = (struct section *)(void *)(stack + room);
     memset(section, 0, sizeof *section);
-    /* Below it a page that nobody may touch. */
+    /* An unusable page below the stack catches an overflow. */
     if (mprotect(stack, page_size(), PROT_NONE) != 0 ||
         !shim_stack_make(&section->inside, stack + page_size(), room - page_size(), work_for_ever,
                          section)) {
@@ -131,7 +131,7 @@ static void section_give_back(struct section *section)
 
 /* ---- on the program's side ---- */
 
-/* Until it has something to be done outside, or has done all. */
+/* Runs the section until it asks for something, or has done its work. */
 static void go_inside(struct section *section)
 {
     struct section *before = own.current;
@@ -161,7 +161,7 @@ static void list_remove(struct section *section)
     }
 }
 
-/* Takes one that was left to its end. */
+/* Takes a section that was left to its end. */
 static void settle(struct section *section)
 {
     list_remove(section);
@@ -178,7 +178,7 @@ static void settle(struct section *section)
     section_give_back(section);
 }
 
-/* A wait that its thread may be cancelled in. */
+/* A wait in which the thread may be cancelled. */
 struct wait {
     struct section *section;
     uint64_t turn;
@@ -186,9 +186,9 @@ struct wait {
 };
 
 /*
- * The thread is cancelled, and what waits is taken to its end at once. At the thread's end it can
- * be too late: other libraries may have given back by then what they keep for each thread
- * (GnuTLS 3.8 its random numbers). Signals are still held back, as they were when the wait began.
+ * The thread is cancelled: takes the waiting work to its end at once. The thread's end may be too
+ * late, for other libraries may have freed what they keep for each thread by then (GnuTLS 3.8 its
+ * random numbers). Signals are still held back, as they were when the wait began.
  */
 static void leave_wait(void *context)
 {
@@ -216,8 +216,9 @@ static int wait_with_mask(struct section *section, struct pollfd *fds, nfds_t co
 }
 
 /*
- * Does what a section wants. It may never return. False: meanwhile the section has been taken to
- * its end, and is somebody else's by now; so nothing of it is touched before that is known.
+ * Does what a section asks for. The program may leave this call for good. False: meanwhile the
+ * section's work was ended and the section may belong to other work by now, so check that before
+ * touching it.
  */
 static bool serve(struct section *section)
 {
@@ -254,9 +255,9 @@ static bool serve(struct section *section)
 }
 
 /*
- * The sections of this thread that nobody waits for any more, seen from a frame of the program that
- * comes to us anew. One that this frame is below may still be waited for, by the program that a
- * signal handler has interrupted; but no thread keeps more than a few of those.
+ * Ends the sections of this thread that have no caller any more, as seen from a frame of the
+ * program that calls us anew. A section above that frame may still have one: a signal handler has
+ * interrupted the program. But a thread never keeps more than a few of those.
  */
 static void settle_left(uintptr_t frame)
 {
@@ -327,8 +328,7 @@ static bool drive(struct section *section, struct shim_work *work, uintptr_t fra
 bool shim_section_run(struct shim_work *work)
 {
     if (own.current != NULL || shim_hold_locked()) {
-        work->run(
-            work); /* of a program that has locked itself in nothing waits, nor maps a stack */
+        work->run(work); /* locked in (seccomp): no stack may be mapped */
         return true;
     }
     struct shim_hold hold;

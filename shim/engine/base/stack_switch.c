@@ -17,7 +17,7 @@
 #define ADDRESS_SANITIZER 0
 #endif
 
-/* The thread sanitizer has to see a switch; it knows swapcontext. */
+/* The thread sanitizer has to see each switch, and it knows only swapcontext. */
 #if defined(__x86_64__) && defined(__LP64__) && !defined(__SANITIZE_THREAD__) &&                   \
     !HAS_FEATURE(thread_sanitizer)
 #define OWN_SWITCH 1
@@ -37,7 +37,7 @@ static void enter_context(unsigned entry_high, unsigned entry_low, unsigned high
     ((void (*)(void *))(uintptr_t)entry)((void *)(uintptr_t)argument);
 }
 
-/* The arguments of makecontext are ints. */
+/* makecontext hands on only ints, so each pointer goes as two. */
 static bool make_context(struct shim_stack_place *place, void *stack, size_t size,
                          void (*entry)(void *), void *argument)
 {
@@ -55,7 +55,7 @@ static bool make_context(struct shim_stack_place *place, void *stack, size_t siz
 
 #if OWN_SWITCH
 
-/* What a function has to keep, by the ABI of x86-64, in the order in which it is pushed last. */
+/* The registers that a function has to preserve by the ABI of x86-64, the last pushed first. */
 struct saved_registers {
     uint32_t mxcsr;
     uint16_t x87;
@@ -64,7 +64,7 @@ struct saved_registers {
     void *returns_to;
 };
 
-/* Keeps the registers on this stack, and takes those that lie on the other. */
+/* Saves the registers on this stack, and restores those that were saved on the other. */
 __attribute__((naked, noinline)) static void switch_tops(void **from __attribute__((unused)),
                                                          void *to __attribute__((unused)))
 {
@@ -91,7 +91,7 @@ __attribute__((naked, noinline)) static void switch_tops(void **from __attribute
             "ret");
 }
 
-/* The first thing on a new stack: what to call is in registers. */
+/* The first code on a new stack: registers say what to call. */
 __attribute__((naked, noinline)) static void begin_stack(void)
 {
     __asm__("movq %r12, %rdi\n\t"
@@ -99,8 +99,8 @@ __attribute__((naked, noinline)) static void begin_stack(void)
             "ud2");
 }
 
-/* Where the processor keeps return addresses a second time, only the C library can switch. The
- * instruction does nothing on all others. */
+/* Some processors keep a second stack of return addresses, which only the C library can switch. On
+ * all others this instruction does nothing. */
 static bool has_shadow_stack(void)
 {
     uint64_t top = 0;
@@ -110,7 +110,7 @@ static bool has_shadow_stack(void)
 
 #if ADDRESS_SANITIZER
 
-/* The address sanitizer wants to be told of each switch, before and after it. */
+/* The address sanitizer has to be told of each switch, before and after it. */
 static void switch_told(struct shim_stack_place *from, struct shim_stack_place *to)
 {
     void *hidden = NULL;
@@ -154,7 +154,7 @@ bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
         return make_context(place, stack, size, entry, argument);
     }
     __asm__("stmxcsr %0\n\tfnstcw %1" : "=m"(saved.mxcsr), "=m"(saved.x87));
-    /* The stack is aligned where begin_stack calls. */
+    /* The stack has to be aligned when begin_stack makes its call. */
     place->top = (void *)(end - sizeof saved);
     memcpy(place->top, &saved, sizeof saved);
     return true;

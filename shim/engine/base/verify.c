@@ -17,7 +17,7 @@ struct shim_verifier {
     gnutls_x509_trust_list_t trust;
 };
 
-/* gnutls_datum_t has no const; what it is given for here is only read. */
+/* gnutls_datum_t has no const, but GnuTLS only reads these. */
 static gnutls_datum_t datum_of(struct bytes from)
 {
     return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)from.data,
@@ -40,7 +40,7 @@ static bool equal_without_case(struct bytes a, struct bytes b)
     return a.len == b.len;
 }
 
-/* Takes the left-most label and the dot after it. False if there is no dot. */
+/* Takes the left-most label and the dot after it. False if the name has no dot. */
 static bool take_label(struct reader *name, struct bytes *label)
 {
     struct bytes start = rd_rest(name);
@@ -70,9 +70,9 @@ bool shim_dns_id_matches(struct bytes presented, struct bytes reference)
            equal_without_case(rd_rest(&pattern), rd_rest(&name));
 }
 
-/* Whom a certificate has to be for. */
+/* The server that a certificate has to be for. */
 struct reference {
-    struct bytes name;    /* a host name as a DNS-ID; empty: */
+    struct bytes name;    /* a host name as a DNS-ID; empty: the address counts */
     struct bytes address; /* an address of 4 or 16 octets */
 };
 
@@ -94,8 +94,8 @@ static bool any_name_matches(gnutls_subject_alt_names_t names, const struct refe
 }
 
 /*
- * RFC 9525: what is known by a name has to have it as a DNS-ID, what is known by an address as an
- * IP-ID, and the common name says nothing.
+ * RFC 9525: a server known by a name needs it as a DNS-ID, a server known by an address as an
+ * IP-ID. The common name does not count.
  */
 static bool names_match(gnutls_x509_crt_t leaf, const struct reference *reference)
 {
@@ -118,7 +118,7 @@ static bool names_match(gnutls_x509_crt_t leaf, const struct reference *referenc
 
 /* ---- the chain ---- */
 
-/* The worst that is wrong with the path, in the order of what it depends on. */
+/* The worst fault of the path: each one is checked before those that depend on it. */
 static enum ech_alert alert_for(unsigned status)
 {
     static const struct {
@@ -142,7 +142,7 @@ static enum ech_alert alert_for(unsigned status)
     return status == 0 ? ECH_ALERT_NONE : ECH_ALERT_CERTIFICATE_UNKNOWN;
 }
 
-/* RFC 8446, 4.4.2.2: if there is a key usage, digitalSignature has to be in it. */
+/* RFC 8446, 4.4.2.2: a key usage extension has to include digitalSignature. */
 static bool may_sign(gnutls_x509_crt_t leaf)
 {
     unsigned usage;
@@ -173,7 +173,7 @@ static enum ech_alert verify_path(const struct shim_verifier *verifier, gnutls_x
     return alert;
 }
 
-/* ECH_ALERT_NONE and *certificate is the caller's to deinit, or the alert. */
+/* Gives ECH_ALERT_NONE, and the caller deinits *certificate; or gives the alert. */
 static enum ech_alert import(struct bytes der, gnutls_x509_crt_t *certificate)
 {
     gnutls_datum_t datum = datum_of(der);
@@ -208,7 +208,7 @@ static enum ech_alert verify_server(const struct shim_verifier *verifier,
     return alert;
 }
 
-/* RFC 9849, 6.1.7: public_name is never an address. */
+/* RFC 9849, 6.1.7: a public_name is never an address. */
 static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
                                    struct bytes public_name)
 {
@@ -227,7 +227,7 @@ bool shim_verifier_is_server(const struct shim_verifier *verifier, const struct 
 
 /* ---- signatures ---- */
 
-/* RFC 8446, 4.2.3: a scheme of TLS 1.3 names the kind of the key and, for ECDSA, its curve. */
+/* RFC 8446, 4.2.3: in TLS 1.3 a scheme fixes the kind of the key and, for ECDSA, its curve. */
 struct scheme {
     uint16_t id;
     gnutls_sign_algorithm_t algorithm;

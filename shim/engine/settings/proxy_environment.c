@@ -7,7 +7,7 @@
 
 #include "shim/engine/settings/settings.h"
 
-/* What programs take where a value says no port. */
+/* The port that programs take where a value has none. */
 static uint16_t usual_port(const char *scheme, size_t length)
 {
     enum { HTTP_PORT = 80, SOCKS_PORT = 1080 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The proxies that the environment names (https_proxy and its kin).
+ * The proxies that the environment names (https_proxy and the like).
  */
 #ifndef SHIM_ENGINE_SETTINGS_PROXY_ENVIRONMENT_H
 #define SHIM_ENGINE_SETTINGS_PROXY_ENVIRONMENT_H
@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Is the host one of them? Then *port is set to its port, host order. */
+/* Is the host one of them? Then *port gets its port, host order. */
 bool shim_proxy_of_environment(const char *host, uint16_t *port);
 
 /* The same for one value: "[scheme://][user[:password]@]host[:port][/...]". Pure. */

@@ -14,7 +14,7 @@
 
 enum { DEFAULT_TIMEOUT_MS = 2000, TIMEOUT_MAX_MS = 60000 };
 
-/* While everything is read. */
+/* What the parts share while the settings are read. */
 struct source {
     struct shim_settings *settings;
     const struct shim_conf *conf;
@@ -39,7 +39,7 @@ static void problem(const struct source *source, enum shim_conf_key key, const c
     }
 }
 
-/* A decimal number and nothing else, within bounds. */
+/* A decimal number within bounds, and nothing after it. */
 static bool parse_number(const char *text, unsigned long min, unsigned long max, unsigned long *out)
 {
     if (*text < '0' || *text > '9') {
@@ -54,9 +54,7 @@ static bool parse_number(const char *text, unsigned long min, unsigned long max,
     return true;
 }
 
-/* ---- what hosts have too ---- */
-
-/* ---- the others, one function each ---- */
+/* ---- the parts, one function each ---- */
 
 static enum ech_status parse_config_list(const struct source *source)
 {
@@ -65,7 +63,7 @@ static enum ech_status parse_config_list(const struct source *source)
                          : shim_settings_config_list(source->settings, source->problems, entry);
 }
 
-/* It becomes the first one. */
+/* The resolver for all hosts is the first in the list. */
 static enum ech_status parse_resolver(const struct source *source)
 {
     size_t index;
@@ -96,7 +94,8 @@ static enum ech_status parse_trust(const struct source *source)
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
-/* Programs change their folder, and the last link of a path that ends in '/' would be followed. */
+/* The path has to be absolute, for programs change their folder. And it loses each '/' at its end:
+ * with one, the system would follow a symbolic link. */
 static enum ech_status parse_cache(const struct source *source)
 {
     struct shim_settings *settings = source->settings;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the user asked for: the ECHSHIM_* variables and the configuration files (shim/common/conf.h)
- * with their meaning, constant from the start on. What stands here is for every host; for one of
- * them ask shim_settings_of_host.
+ * What the user asked for: the meaning of the ECHSHIM_* variables and of the configuration files
+ * (shim/common/conf.h). Constant after the start. These are the settings for every host; for a
+ * single host ask shim_settings_of_host.
  */
 #ifndef SHIM_ENGINE_SETTINGS_SETTINGS_H
 #define SHIM_ENGINE_SETTINGS_SETTINGS_H
@@ -21,50 +21,50 @@ enum { SHIM_PORTS_MAX = 64, SHIM_HTTPS_PORT = 443 };
 
 enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
 
-/* One name of ECHSHIM_CONFIG_LIST; shim/engine/settings/settings_list.c's. */
+/* An item of ECHSHIM_CONFIG_LIST; only shim/engine/settings/settings_list.c looks into it. */
 struct shim_static_config;
 
 struct shim_resolver_setting {
-    const char *text; /* borrowed from the conf; NULL: nobody says any */
+    const char *text; /* borrowed from the conf; NULL: not set */
     struct dns_resolver resolver;
-    bool usable;   /* false: the setting did not parse; then nobody is asked */
-    bool protects; /* the program's own names must not be asked for in clear */
+    bool usable;   /* false: the setting did not parse, so no resolver is asked */
+    bool protects; /* the program's own names must not be asked for in the clear */
 };
 
-/* What a section of a host says; shim/engine/settings/settings_host.c's. */
+/* A host's section; only shim/engine/settings/settings_host.c looks into it. */
 struct shim_host_value;
 
 struct shim_settings {
     const struct shim_conf *conf; /* borrowed */
     enum shim_mode mode;
     unsigned timeout_ms;            /* of one look-up */
-    uint16_t ports[SHIM_PORTS_MAX]; /* TLS is looked at on these, host order; those of hosts too */
+    uint16_t ports[SHIM_PORTS_MAX]; /* ports on which TLS is looked at, host order; also those of
+                                       single hosts */
     size_t port_count;
-    /* The first one is for every host that has none of its own. */
+    /* The first one serves every host that has none of its own. */
     struct shim_resolver_setting *resolvers;
     size_t resolver_count;
-    bool names_protected;    /* of the program, some or all must not be asked for in clear */
-    bool config_list_given;  /* then there is no DNS */
-    bool config_list_usable; /* false: an item without a name, or with one that cannot be read, is
-                                broken; then names without an item of their own are refused */
+    bool names_protected; /* some or all names of the program must not be asked for in the clear */
+    bool config_list_given;  /* then DNS is not asked for ECHConfigs */
+    bool config_list_usable; /* false: a broken item has no name, or no readable one. Then names
+                                without an item of their own are refused */
     bool retry;              /* the hidden retry after a rejection */
-    bool grease;             /* GREASE ECH where there is no config; mode grease always does it */
-    bool private;            /* ECH also where a private address did not come from the resolver that
-                                gave the ECHConfig */
+    bool grease;  /* GREASE ECH where there is no config; in mode grease it is always sent */
+    bool private; /* ECH also to a private address that did not come from the resolver that gave the
+                     ECHConfig */
     enum shim_log_level log_level;
-    int report_fd;                       /* of fd:N, else -1 */
-    bool report_journal;                 /* journald: to the journal of the system */
-    char *report;                        /* path, or NULL for none or where one of the two is set */
-    struct shim_table static_configs;    /* by name */
-    struct shim_static_config *for_all;  /* NULL: none */
-    struct shim_host_value *host_values; /* one for each entry of the conf, or NULL: no host has
-                                            settings of its own */
+    int report_fd;                       /* from fd:N, else -1 */
+    bool report_journal;                 /* journald: to the system's journal */
+    char *report;                        /* path; NULL: none, or one of the two above is set */
+    struct shim_table static_configs;    /* items of ECHSHIM_CONFIG_LIST by name */
+    struct shim_static_config *for_all;  /* the item without a name; NULL: none */
+    struct shim_host_value *host_values; /* one per entry of the conf; NULL: no host has any */
     char *ca_file;                       /* trust anchors for public_name; NULL: the system's */
-    char *cache; /* path of the folder of shared answers, absolute, no '/' at its end; NULL: none */
+    char *cache;    /* folder of the shared cache: absolute, no '/' at its end; NULL: none */
     char *log_file; /* NULL: standard error */
 };
 
-/* What holds for one host. */
+/* The settings that hold for one host. */
 struct shim_host_settings {
     enum shim_mode mode;
     bool retry;
@@ -72,23 +72,21 @@ struct shim_host_settings {
     bool private;
     bool config_list_given;
     bool config_list_usable;
-    struct bytes config_list; /* set by hand for it; empty: none. Borrowed from the settings. */
+    struct bytes config_list; /* set by hand for this host; empty: none. Borrowed. */
     size_t resolver;          /* index into settings->resolvers */
-    bool resolver_usable;     /* and what stands there of it */
+    bool resolver_usable;     /* that resolver is usable */
     bool names_protected;
 };
 
-/* Where problems are told; the text is a whole sentence without a newline, valid during the call.
- */
+/* Where problems go. The text is a whole sentence without a newline, valid during the call. */
 struct shim_settings_problems {
     void (*tell)(void *context, const char *text);
     void *context;
 };
 
 /*
- * Gives everything its meaning. Each value that is unknown is told and replaced by the safe choice.
- * The conf has to outlive the settings. ECH_ERR_NOMEM; the settings then are to be freed all the
- * same.
+ * Reads the settings out of the conf. Tells each value that it does not know, and takes the safe
+ * choice instead. The conf has to outlive the settings. ECH_ERR_NOMEM; free the settings even then.
  */
 ECH_MUST_USE enum ech_status shim_settings_parse(struct shim_settings *settings,
                                                  const struct shim_conf *conf,
@@ -97,7 +95,7 @@ void shim_settings_free(struct shim_settings *settings);
 
 /* Is TLS to this port looked at? */
 bool shim_settings_watches(const struct shim_settings *settings, uint16_t port);
-/* NULL or "": no host in particular. */
+/* The settings of a host. NULL or "": no host in particular. */
 void shim_settings_of_host(const struct shim_settings *settings, const char *host,
                            struct shim_host_settings *out);
 

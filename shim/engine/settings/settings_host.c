@@ -10,7 +10,7 @@ struct shim_host_value {
     enum shim_mode mode;
     bool on;
     size_t resolver;
-    uint8_t *ech_config_list; /* NULL: it could not be used */
+    uint8_t *ech_config_list; /* NULL: there is none, or it cannot be used */
     size_t length;            /* octets */
 };
 
@@ -55,7 +55,8 @@ enum ech_status shim_settings_hosts(struct shim_settings *settings,
 {
     const struct shim_conf *conf = settings->conf;
     enum ech_status status = ECH_OK;
-    bool counts[SHIM_CONF_KEYS]; /* asked once: there may be thousands of hosts */
+    bool counts[SHIM_CONF_KEYS]; /* whether any host sets the key, asked once: there may be
+                                    thousands of hosts */
     for (int key = 0; key < SHIM_CONF_KEYS; key++) {
         counts[key] = shim_conf_has_hosts(conf, (enum shim_conf_key)key);
     }
@@ -81,7 +82,7 @@ void shim_settings_hosts_free(struct shim_settings *settings)
     free(settings->host_values);
 }
 
-/* What a section says of this host; NULL: none has a say. */
+/* The value for this host, of the section that counts; NULL: no section sets it. */
 static const struct shim_host_value *value_of(const struct shim_settings *settings,
                                               enum shim_conf_key key, const char *host)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the sections of a configuration file say of single hosts. */
+/* What a configuration file sets for single hosts. */
 #ifndef SHIM_ENGINE_SETTINGS_SETTINGS_HOST_H
 #define SHIM_ENGINE_SETTINGS_SETTINGS_HOST_H
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ECHConfigLists by hand. What cannot be used makes no handshake weaker: a name whose item is
- * broken is refused, and where it cannot be told which name an item is for, all are that have none
- * of their own.
+ * ECHConfigLists that were set by hand. A broken item makes no handshake weaker: its name is
+ * refused. If its name cannot be read either, all names without an item of their own are refused.
  */
 #include <gnutls/gnutls.h>
 #include <stdio.h>
@@ -23,8 +22,8 @@ struct shim_static_config {
 
 enum { ITEM_MAX = 100, PROBLEM_SIZE = 256 };
 
-/* A checked ECHConfigList, to be freed. ECH_ERR_DECODE: not a list. ECH_ERR_NOMEM is not the
- * value's fault. */
+/* Gives a checked ECHConfigList, which the caller frees. ECH_ERR_DECODE: it is no list.
+ * ECH_ERR_NOMEM is not the value's fault. */
 static enum ech_status decode_base64(const char *base64, size_t base64_length, uint8_t **list,
                                      size_t *length)
 {
@@ -56,7 +55,7 @@ static enum ech_status decode_base64(const char *base64, size_t base64_length, u
     return status;
 }
 
-/* The item is quoted only in part: a config list is no reading matter. */
+/* Quotes only a part of the item: a config list is long and unreadable. */
 static void problem(const struct shim_settings_problems *problems,
                     const struct shim_conf_entry *entry, const struct shim_config_item *item,
                     const char *what, const char *then)
@@ -110,7 +109,7 @@ static struct bytes list_of(const struct shim_static_config *config)
     return bytes_of(config->ech_config_list, config->length);
 }
 
-/* ECH_ERR_NOMEM; else *what is NULL or says what is wrong. */
+/* ECH_ERR_NOMEM; else *what is NULL, or says what is wrong. */
 static enum ech_status decode(const struct shim_config_item *item, uint8_t **list, size_t *length,
                               const char **what)
 {

@@ -10,8 +10,7 @@
 
 enum { PROBLEM_SIZE = 512 };
 
-/* Values are quoted only as far as this: they may be long, and a config list is no reading matter.
- */
+/* Quotes no more of a value: values may be long, and a config list is unreadable. */
 enum { QUOTED_MAX = 80 };
 
 void shim_settings_problem(const struct shim_settings_problems *problems,
@@ -57,7 +56,7 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
                                        const struct shim_conf_entry *entry, size_t *index)
 {
     const char *value = entry != NULL ? entry->value : NULL;
-    /* One resolver has one connection, however many hosts name it. */
+    /* A resolver has one connection, however many hosts name it. */
     for (*index = 0; *index < settings->resolver_count; ++*index) {
         const char *text = settings->resolvers[*index].text;
         if (text != NULL && value != NULL && strcmp(text, value) == 0) {
@@ -93,7 +92,7 @@ static bool add_port(void *context, uint16_t port)
         if (port != SHIM_HTTPS_PORT) {
             return false;
         }
-        settings->port_count--; /* 443 follows where a list cannot be used to its end */
+        settings->port_count--; /* 443 takes the last place: it is added where a list is too long */
     }
     settings->ports[settings->port_count++] = port;
     return true;

@@ -59,7 +59,7 @@ void shim_log_setting_problem(const char *text)
 
 /* ---- the report's edge: clock, process, file, journal ---- */
 
-/* A journal that is not there, or behind, is so for every handshake: said once. */
+/* Where the journal is missing or too slow, it is so for every handshake: the log says it once. */
 static void send_to_journal(const struct shim_settings *settings, const char *entry, size_t length)
 {
     static atomic_bool said;
@@ -74,7 +74,7 @@ static void send_to_journal(const struct shim_settings *settings, const char *en
     }
 }
 
-/* Of several lines in a row that cannot be written the log tells once. */
+/* If several lines in a row cannot be written, the log says it once. */
 static void append_line(const struct shim_settings *settings, const char *line, size_t length)
 {
     static atomic_bool said;

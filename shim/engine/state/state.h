@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The engine's one state: settings, stub, cache. Constant after shim_engine_start but for the
- * cache and the table of failed attempts, which have their own locks.
+ * The engine's only state: settings, stub, look-ups. It is constant after shim_engine_start, but
+ * for the caches and the table of failed attempts, which have their own locks.
  */
 #ifndef SHIM_ENGINE_STATE_STATE_H
 #define SHIM_ENGINE_STATE_STATE_H
@@ -22,10 +22,10 @@ struct shim_engine_state {
 
 /* Valid once the engine has started. */
 const struct shim_engine_state *shim_state(void);
-/* How names are looked up for a host with these settings. */
+/* How to look up names for a host with these settings. */
 const struct dns_lookup *shim_engine_lookup(const struct shim_host_settings *host_settings);
 
-/* The same, for shim_engine_start to fill in. */
+/* The same object, for shim_engine_start to fill in. */
 struct shim_engine_state *shim_state_to_start(void);
 
 #endif
