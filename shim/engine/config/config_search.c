@@ -34,13 +34,13 @@ enum shim_config_search_result shim_found_replace(struct shim_found *found,
     }
 }
 
-/* Addresses for one route: all of them together keep the program no longer than one look-up may. */
+/* Looks up addresses for one route: together these look-ups take no longer than one may. */
 struct route_lookup {
     struct dns_lookup lookup;
     uint64_t deadline_us;
 };
 
-/* By the resolver that gives the ECHConfigs. */
+/* Asks the resolver that gives the ECHConfigs. */
 static void resolve(void *context, const char *host, struct shim_addresses *addresses)
 {
     struct route_lookup *route = context;
@@ -66,7 +66,7 @@ static void find_static(const struct shim_host_settings *host_settings, struct s
     }
 }
 
-/* What the endpoints of an answer are worth to this connection. */
+/* Finds where this connection has to go, and which config it gets. */
 static void find_route(const struct shim_host_settings *host_settings,
                        const struct dns_lookup *lookup, const struct shim_destination *destination,
                        struct shim_found *found)
@@ -84,7 +84,7 @@ static void find_route(const struct shim_host_settings *host_settings,
         .resolve = resolve,
         .context = &bounded,
     };
-    (void)lookup->io->random(&facts.random, sizeof facts.random); /* a poor one is no harm */
+    (void)lookup->io->random(&facts.random, sizeof facts.random); /* a poor number does no harm */
     found->all_have_ech = found->answer->all_have_ech;
     found->ttl = found->answer->ttl;
     shim_route_find(&facts, &found->route);
@@ -102,7 +102,7 @@ static void find_route(const struct shim_host_settings *host_settings,
         shim_config_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
         break;
     case SHIM_ROUTE_REDIRECT:
-        found->search = SHIM_SEARCH_UNREDIRECTABLE; /* unless the caller redirects it */
+        found->search = SHIM_SEARCH_UNREDIRECTABLE; /* until the caller redirects it */
         break;
     case SHIM_ROUTE_FORBIDDEN:
         found->search = SHIM_SEARCH_UNREDIRECTABLE;
@@ -138,7 +138,7 @@ static void find_by_dns(const struct shim_host_settings *host_settings,
     found->lookup_us = lookup->io->now_us() - start_us;
 }
 
-/* RFC 9849, 6.1.8: what the server itself said of this very list, a short while ago. */
+/* RFC 9849, 6.1.8: applies what the server itself said of this very list a short while ago. */
 static void apply_rejection(const struct dns_lookup *lookup,
                             const struct shim_destination *destination, struct shim_found *found)
 {

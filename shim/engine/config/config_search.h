@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where the ECHConfig of a name comes from: set by hand, or from its HTTPS records.
+ * Finds the ECHConfig of a name: one set by hand, or one of its HTTPS records.
  */
 #ifndef SHIM_ENGINE_CONFIG_CONFIG_SEARCH_H
 #define SHIM_ENGINE_CONFIG_CONFIG_SEARCH_H
@@ -13,30 +13,30 @@
 
 enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };
 
-/* What was found. Owned by the caller: shim_found_free. */
+/* What the search found. The caller owns it: shim_found_free. */
 struct shim_found {
     enum shim_config_search_result search;
-    enum dns_reason dns_reason;        /* of a look-up that gave nothing */
-    bool dns_protected;                /* whoever was asked cannot be impersonated */
+    enum dns_reason dns_reason;        /* why a look-up gave nothing */
+    bool dns_protected;                /* the resolver's answers are authenticated */
     bool all_have_ech;                 /* RFC 9848, 5.1 */
-    const char *source;                /* dns, static or none */
-    char resolver[DNS_RESOLVER_ID];    /* who was asked; "" for nobody */
+    const char *source;                /* "dns", "static" or "none" */
+    char resolver[DNS_RESOLVER_ID];    /* the resolver that was asked; "": none */
     struct dns_endpoints *answer;      /* one reference; NULL if nothing was found */
-    struct shim_route route;           /* of the answer */
-    char endpoint[SHIM_ENDPOINT_SIZE]; /* whose config it is, as "target:port" in lower case; "" for
-                                          one that was set by hand */
-    struct ech_config_choice choice;   /* of SHIM_SEARCH_USABLE; its octets are ech_config_list's */
+    struct shim_route route;           /* through the answer's endpoints */
+    char endpoint[SHIM_ENDPOINT_SIZE]; /* the config's endpoint, as "target:port" in lower case; ""
+                                          for a config set by hand */
+    struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */
     uint8_t *ech_config_list;
     size_t ech_config_list_length;
     uint64_t lookup_us;
-    uint32_t ttl; /* seconds, of the config */
+    uint32_t ttl; /* of the config, in seconds */
 };
 
-/* Puts another list in the place of what was found, and chooses from it. */
+/* Replaces the list that was found, and chooses a config from it. */
 enum shim_config_search_result shim_found_replace(struct shim_found *found,
                                                   struct bytes ech_config_list);
 
-/* Whom the connection is for, and to whom it goes. */
+/* The connection's origin and peer. */
 struct shim_destination {
     const char *host;                /* server_name */
     uint16_t port;                   /* of the origin, host order */
@@ -46,16 +46,16 @@ struct shim_destination {
 };
 
 /*
- * Looks for a suitable ECHConfig, and for where it leads; blocks at most as long as the settings
- * allow. Settings and `lookup` are the host's. Never fails: what goes wrong becomes
- * SHIM_SEARCH_FAILED. Where found->route.kind is SHIM_ROUTE_REDIRECT, connect to one of the hops,
- * then call shim_config_search_arrived; until then the config counts as one that cannot be reached
- * (SHIM_SEARCH_UNREDIRECTABLE).
+ * Searches for a suitable ECHConfig and its endpoint. Blocks at most as long as the settings allow.
+ * Settings and `lookup` are those of the host. Never fails: errors become SHIM_SEARCH_FAILED. If
+ * found->route.kind is SHIM_ROUTE_REDIRECT, connect to one of the hops, then call
+ * shim_config_search_arrived. Until then the search result is SHIM_SEARCH_UNREDIRECTABLE.
  */
 void shim_config_search(const struct shim_host_settings *host_settings,
                         const struct dns_lookup *lookup, const struct shim_destination *destination,
                         struct shim_found *found);
-/* The connection leads to this endpoint of the answer: its config is taken. Sets search. */
+/* The connection now goes to this endpoint of the answer: takes its config, and sets found->search.
+ * */
 void shim_config_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,
                                 const struct shim_destination *destination, size_t endpoint);
 void shim_found_free(struct shim_found *found);

@@ -6,14 +6,14 @@
 #include <pthread.h>
 #include <string.h>
 
-/* `pending` NULL: a free place. Whoever works on a look-up takes it out, so none is worked on under
- * the lock or twice at a time. */
+/* `pending` NULL: a free place. A thread takes a look-up out of the table to work on it, so it
+ * never works under the lock, and no two threads work on the same look-up. */
 struct prefetch {
     struct dns_https_pending *pending;
     char host[DNS_HOST_SIZE];
     uint16_t port;
     uint64_t begun_us;
-    uint64_t addresses_us; /* when the program had its addresses; 0: nobody has told */
+    uint64_t addresses_us; /* when the program had its addresses; 0: not yet */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -41,8 +41,7 @@ static bool take(struct prefetch *out, const char *host, uint16_t port)
     return found;
 }
 
-/* Puts it into the place of the oldest, or of another one for the same name; what was there comes
- * back in *one. */
+/* Replaces the entry of the same name, or the oldest. Gives the old entry back in *prefetch. */
 static void put(struct prefetch *prefetch)
 {
     struct shim_hold hold;
@@ -82,7 +81,8 @@ static bool take_at(struct prefetch *out, size_t place)
     return out->pending != NULL;
 }
 
-/* Whose answer has come goes into the cache; whose time is over goes. */
+/* Finishes the look-ups that have their answer, which the cache then holds. Cancels those that are
+ * too old. */
 static void sweep(const struct dns_lookup *lookup)
 {
     uint64_t now_us = lookup->io->now_us();
@@ -102,7 +102,7 @@ static void sweep(const struct dns_lookup *lookup)
     }
 }
 
-/* What is under way for this name, or a new look-up. */
+/* Takes the look-up in progress for this name, or begins one. */
 static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
                           struct prefetch *prefetch)
 {
@@ -161,7 +161,7 @@ static uint64_t saturated_sum(uint64_t a, uint64_t b)
     return b < UINT64_MAX - a ? a + b : UINT64_MAX;
 }
 
-/* The answer, or that there is none yet and the program goes on. */
+/* Gives the answer, or DNS_FAILED if it has not come within the program's patience. */
 static struct dns_endpoints *wait_a_moment(const struct dns_lookup *lookup,
                                            struct prefetch *prefetch,
                                            struct dns_lookup_report *report)
@@ -193,7 +193,7 @@ struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup, const
         if (answer != NULL) {
             return answer;
         }
-        /* The bound is the look-up's own, so this is one that could not be ended. */
+        /* A look-up ends by its own time limit. This one could not be ended: ask anew. */
         dns_https_cancel(prefetch.pending);
     }
     return dns_lookup_https(lookup, host, port, report);

@@ -16,14 +16,14 @@ struct rejection {
     struct writer endpoint;
     uint64_t until_us;
     struct writer source;
-    struct writer retry_configs; /* empty: disabled */
+    struct writer retry_configs; /* empty: ECH is disabled */
 };
 
 enum { SWEEP_FIRST = 64 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shim_table table;
-static size_t sweep_at; /* entries, at which those that are over are looked for */
+static size_t sweep_at; /* number of entries at which the table is cleared of expired ones */
 
 void shim_rejection_cache_before_fork(void)
 {
@@ -72,7 +72,7 @@ static uint64_t hash_of(const struct shim_rejection_source *source)
     return shim_table_hash(host, &source->port, sizeof source->port);
 }
 
-/* Under the lock. */
+/* Called under the lock. */
 static struct rejection *find(const struct shim_rejection_source *source)
 {
     struct shim_table_node *node = shim_table_find(&table, hash_of(source));
@@ -87,7 +87,7 @@ static struct rejection *find(const struct shim_rejection_source *source)
     return NULL;
 }
 
-/* NULL for want of memory, or of a name. */
+/* NULL: no memory, or the host is no name. */
 static struct rejection *make(const struct shim_rejection_source *source,
                               struct bytes retry_configs, uint64_t until_us)
 {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What an authenticated server said with a rejection, kept for the program's next attempt where no
- * retry could be made in place (RFC 9849, 6.1.8). Bound to the source of the ECHConfig: it serves
- * only where the same name and port yield the same ECHConfigList for the same endpoint again, and
- * no longer than that list may be used.
+ * What an authenticated server said when it rejected ECH, for the program's next attempt if no
+ * retry in place was possible (RFC 9849, 6.1.8). Bound to the source of the ECHConfig: an entry
+ * counts only if the same name and port yield the same ECHConfigList for the same endpoint again,
+ * and no longer than that list may be used.
  */
 #ifndef SHIM_ENGINE_CONFIG_REJECTION_CACHE_H
 #define SHIM_ENGINE_CONFIG_REJECTION_CACHE_H
@@ -13,22 +13,22 @@
 
 #include "ech/wire.h"
 
-/* For whom, from which list, and for how long. */
+/* The connection and the list that were rejected. */
 struct shim_rejection_source {
     const char *host;
     uint16_t port;
-    const char *endpoint; /* that the list is for, as text; "" where it is for any */
+    const char *endpoint; /* of the list, as text; "": the list is for any */
     struct bytes ech_config_list;
 };
 
 enum shim_cached_rejection { SHIM_CACHED_NOTHING, SHIM_CACHED_RETRY_CONFIGS, SHIM_CACHED_DISABLED };
 
-/* Notes retry_configs, or with an empty list that ECH is securely disabled. Times in microseconds,
- * monotonic. */
+/* Remembers retry_configs or, if the list is empty, that ECH is securely disabled. Times in
+ * microseconds, monotonic. */
 void shim_rejection_cache_put(const struct shim_rejection_source *source,
                               struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us);
-/* What is known; with SHIM_CACHED_RETRY_CONFIGS *retry_configs is a copy, which the caller frees.
- */
+/* Gives what is known. With SHIM_CACHED_RETRY_CONFIGS *retry_configs is a copy that the caller
+ * frees. */
 enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,
                                                     uint64_t now_us, uint8_t **retry_configs,
                                                     size_t *length);

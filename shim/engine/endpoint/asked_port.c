@@ -9,7 +9,7 @@
 
 enum { PLACES = 1024, PORT_BITS = 16 };
 
-/* The upper bits of the name's hash, and the port; 0: free. */
+/* Upper bits: the name's hash; lower 16 bits: the port. 0: free. */
 static _Atomic uint64_t places[PLACES];
 
 static uint64_t hash_of(const char *host)

@@ -22,7 +22,7 @@ static bool peer_of(int fd, struct shim_peer *peer)
     return peer->address.ss_family == AF_INET || peer->address.ss_family == AF_INET6;
 }
 
-/* Is a noted stream still what it was when it was noted? */
+/* Is a noted descriptor still the stream socket that was noted? */
 static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer)
 {
     int type = 0;
@@ -32,7 +32,7 @@ static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer
            (peer->fd = noted->fd) >= 0;
 }
 
-/* A connection to a watched port that is not there yet: the kernel knows no peer of it. */
+/* A connection to a watched port that is still being made, so the kernel knows no peer yet. */
 static bool is_being_made(const struct shim_connection *noted, const char *host,
                           struct shim_peer *peer)
 {
@@ -48,7 +48,7 @@ static bool is_being_made(const struct shim_connection *noted, const char *host,
     return true;
 }
 
-/* A socket that is plainly none of the Internet's: nothing is hidden, there just is no port. */
+/* A socket that is not of the Internet families has no port, and hides none. */
 static bool is_local(int fd)
 {
     int domain = AF_UNSPEC;
@@ -66,7 +66,7 @@ static bool same_address(const struct shim_peer *a, const struct shim_peer *b)
            shim_address_equal(&first, &second);
 }
 
-/* A connection to a watched port, of those on which a handshake can be about to begin. */
+/* Guesses the connection to a watched port on which a handshake is most likely to begin. */
 static bool guess_watched(const struct shim_connection *noted, size_t count, struct shim_peer *peer)
 {
     const struct shim_settings *settings = &shim_state()->settings;
@@ -89,7 +89,7 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
     return found;
 }
 
-/* The newest connection through a proxy to this host or, NULL, to a watched port. */
+/* The newest connection through a proxy, to this host or (NULL) to a watched port. */
 static bool find_tunnel(const char *host, struct shim_peer *peer)
 {
     struct shim_peer found = {.address = {.ss_family = AF_UNSPEC}, .used = true};
@@ -102,8 +102,8 @@ static bool find_tunnel(const char *host, struct shim_peer *peer)
     return true;
 }
 
-/* Of a program that has locked itself in: what `connect` was seen for counts, and the kernel is not
- * asked. Where nothing was seen it may be any port. */
+/* For a program that has locked itself in: believes the noted `connect` calls and does not ask the
+ * kernel. If none was noted, it may be any port. */
 static void find_noted(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     struct shim_connection noted[CANDIDATES];
@@ -127,7 +127,8 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
     if (fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) {
         return;
     }
-    /* Also of a datagram socket: DTLS to a port that is not watched is not our business. */
+    /* Asked for datagram sockets too: DTLS to a port that is not watched is none of our business.
+     * */
     struct shim_way way = {.fd = -1};
     if (fd >= 0) {
         (void)state->stub->way_of(fd, host, &way);
@@ -153,7 +154,7 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
     }
     bool found = guess_watched(noted, count, peer);
     if ((!found || peer->used) && fd < 0 && find_tunnel(NULL, peer)) {
-        return; /* what was used is a tunnel rather than a connection on which a handshake begins */
+        return; /* a used connection is more likely a tunnel than the start of a handshake */
     }
     if (found) {
         return;
@@ -170,11 +171,11 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
     }
     uint16_t port;
     if (fd < 0 && host != NULL && shim_asked_port(host, &port)) {
-        /* With fast open the hello makes the connection. */
+        /* With TCP fast open the hello itself makes the connection. */
         *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}, .port = port};
         return;
     }
-    /* Nothing says that it is ours: TLS within datagrams (OpenVPN), say, or over a pipe. If it goes
-     * to a watched port after all, the guard sees the hello there. */
+    /* Nothing says that this handshake concerns us: it may be TLS within datagrams (OpenVPN) or
+     * over a pipe. If the hello goes to a watched port after all, the guard sees it there. */
     *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}};
 }

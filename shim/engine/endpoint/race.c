@@ -7,15 +7,15 @@
 #include "shim/engine/sockets/socket_copy.h"
 #include "shim/engine/state/state.h"
 
-/* The attempts of a race: descriptors are -1 where there is none. */
+/* The attempts of a race. A descriptor is -1 where there is none. */
 struct running {
     const struct shim_race *race;
     struct pollfd attempts[SHIM_HOPS_MAX];
     size_t begun;
     size_t alive;
-    int failure; /* errno of the newest that failed */
+    int failure; /* errno of the attempt that failed last */
     uint64_t deadline_us;
-    uint64_t next_us; /* when the next one begins */
+    uint64_t next_us; /* when the next attempt begins */
 };
 
 static uint64_t now_us(void)
@@ -23,7 +23,7 @@ static uint64_t now_us(void)
     return shim_state()->io->now_us();
 }
 
-/* Connected (true), or in the list of those that are being made, or failed. */
+/* Begins the next attempt. True: it is connected. Else it is being made, or has failed. */
 static bool begin(struct running *running)
 {
     size_t place = running->begun++;
@@ -49,7 +49,7 @@ static bool begin(struct running *running)
     return false;
 }
 
-/* One of those that were being made is connected: its place, else their number. */
+/* Gives the place of the first attempt that is connected, or `begun` if none is. */
 static size_t look(struct running *running)
 {
     for (size_t i = 0; i < running->begun; i++) {
@@ -71,7 +71,7 @@ static size_t look(struct running *running)
     return running->begun;
 }
 
-/* Waits for news, until the next one is to begin; false when there is nothing more to wait for. */
+/* Waits until an attempt has news or the next is due. False: there is nothing left to wait for. */
 static bool wait_for_news(struct running *running)
 {
     uint64_t now = now_us();

@@ -24,7 +24,7 @@ static void close_fresh(struct shim_redirect *redirect)
     }
 }
 
-/* The ways to one endpoint, out of a route to several. */
+/* Takes the hops of one endpoint out of a route to several. */
 static void note_hops(struct shim_redirect *redirect, const struct shim_route *route,
                       size_t endpoint)
 {
@@ -96,11 +96,11 @@ void shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_rou
 
 enum awaited_state { AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
 
-/* The lock is not held while a connection is made: a busy entry is its thread's. */
+/* The thread that makes a connection does not hold the lock, but marks its entry as busy. */
 struct awaited {
     struct shim_table_node node;
     enum awaited_state state;
-    bool ended; /* nobody waits any more; the thread that is busy with it clears up */
+    bool ended; /* nobody waits any more; the busy thread frees the entry */
     struct shim_redirect redirect;
     const char *failure;
 };
@@ -123,7 +123,7 @@ static uint64_t hash_of(const uint8_t random[32])
     return shim_table_hash(SHIM_TABLE_HASH, random, 32);
 }
 
-/* Under the lock. */
+/* Called under the lock. */
 static struct awaited *find(const uint8_t random[32])
 {
     struct shim_table_node *node = shim_table_find(&table, hash_of(random));
@@ -157,7 +157,7 @@ bool shim_redirect_await(struct shim_redirect *redirect, const uint8_t random[32
     memcpy(redirect->random, random, sizeof redirect->random);
     awaited->state = AWAITED_OPEN;
     awaited->redirect = *redirect;
-    redirect->fresh = -1; /* the table's now */
+    redirect->fresh = -1; /* the table owns it now */
     redirect->awaited = true;
     shim_lock(&lock, &hold);
     shim_table_add(&table, &awaited->node, hash_of(random));
@@ -218,7 +218,7 @@ static bool leads_to(const struct shim_redirect *redirect, int fd)
     return false;
 }
 
-/* The connection that was made already, or one made now. */
+/* Gives the connection that was made before, or makes one now. */
 static int take_fresh(struct shim_redirect *redirect, int fd)
 {
     if (redirect->fresh >= 0) {
@@ -232,7 +232,7 @@ static int take_fresh(struct shim_redirect *redirect, int fd)
     return shim_race_run(&race, &winner);
 }
 
-/* NULL, or why the hello must not leave. */
+/* Puts the connection to the endpoint under fd. NULL, or why the hello must not leave. */
 static const char *arrange(struct shim_redirect *redirect, int fd)
 {
     if (leads_to(redirect, fd)) {
@@ -247,7 +247,7 @@ static const char *arrange(struct shim_redirect *redirect, int fd)
     return way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way);
 }
 
-/* One hello on its way. A connection may be waited for, and the wait be left
+/* A hello that is about to leave. It may wait for a connection, and the program may leave that wait
  * (shim/engine/base/section.h). */
 struct leaving {
     struct shim_work work;
@@ -289,7 +289,8 @@ static void drop(struct shim_work *work)
     free(leaving);
 }
 
-/* NULL: it need not be led, or for want of memory; then *allowed tells. */
+/* NULL: this hello needs no redirect, or there is no memory; *allowed tells whether it may leave.
+ * */
 static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allowed)
 {
     struct leaving *leaving = malloc(sizeof *leaving);
@@ -304,7 +305,7 @@ static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allow
                                     .redirect = awaited->redirect,
                                     .fd = fd};
         awaited->state = AWAITED_BUSY;
-        awaited->redirect.fresh = -1; /* in our hand */
+        awaited->redirect.fresh = -1; /* `leaving` owns it now */
     }
     shim_unlock(&lock, &hold);
     if (!open) {

@@ -7,22 +7,22 @@
 
 enum { CANDIDATES_MAX = 8, FIRST_FREE_PORT = 1024 };
 
-/* The endpoints that count, as places in the answer. */
+/* The endpoints that count, as indexes into the answer. */
 struct candidates {
     size_t list[CANDIDATES_MAX];
     size_t count;
     bool usable;
 };
 
-/* The finding of one route. */
+/* The state while a route is found. */
 struct finding {
     const struct shim_route_facts *facts;
     struct shim_route *route;
     struct candidates candidates;
     struct shim_addresses addresses[CANDIDATES_MAX];
     bool asked[CANDIDATES_MAX];
-    bool private_peer; /* and allowed */
-    bool limited;      /* something was left out because of a limit */
+    bool private_peer; /* the peer's address is private, and that is allowed */
+    bool limited;      /* a limit excluded something */
 };
 
 static bool has_usable_config(const struct dns_endpoint *endpoint)
@@ -32,7 +32,8 @@ static bool has_usable_config(const struct dns_endpoint *endpoint)
            ech_config_list_select(endpoint->ech_config_list, NULL, &choice) == ECH_OK;
 }
 
-/* Those with a usable config; else, if all have ech, all. Returns whether any has ech. */
+/* Chooses the endpoints with a usable config; if there is none and all have ech, all. Returns
+ * whether any has ech. */
 static bool choose_candidates(const struct dns_endpoints *answer, struct candidates *chosen)
 {
     bool any = false;
@@ -57,7 +58,7 @@ static const struct dns_endpoint *endpoint_of(const struct finding *finding, siz
     return &finding->facts->answer->endpoints[finding->candidates.list[candidate]];
 }
 
-/* Who resolves the origin's own name gets this endpoint's addresses. */
+/* Does resolving the origin's own name give this endpoint's addresses? */
 static bool is_origin(const struct finding *finding, const struct dns_endpoint *endpoint)
 {
     return endpoint->target_is_owner || dns_host_equal(endpoint->target, finding->facts->host);
@@ -75,7 +76,7 @@ static void add_hints(struct shim_addresses *addresses, struct bytes hint, size_
     }
 }
 
-/* The addresses of a candidate's target, asked for once. */
+/* The addresses of a candidate's target; asks only once. */
 static const struct shim_addresses *addresses_of(struct finding *finding, size_t candidate)
 {
     const struct shim_route_facts *facts = finding->facts;
@@ -92,8 +93,8 @@ static const struct shim_addresses *addresses_of(struct finding *finding, size_t
     return addresses;
 }
 
-/* A private address says nothing of who is behind it, unless it is the resolver's own word for this
- * name: then both come from the same view of the names. */
+/* A private address does not say who is behind it, unless the resolver itself gives it for this
+ * name: then address and records come from the same view of the names. */
 static bool is_foreign(struct finding *finding)
 {
     const struct shim_route_facts *facts = finding->facts;
@@ -123,7 +124,7 @@ static bool leads_here(struct finding *finding, size_t candidate, bool may_ask)
         return false;
     }
     if (facts->tunnel || is_origin(finding, endpoint)) {
-        /* A proxy resolves the origin's name by itself; to other names it cannot be led. */
+        /* A proxy resolves the origin's name by itself and cannot be given another. */
         return is_origin(finding, endpoint);
     }
     return may_ask && facts->peer != NULL &&
@@ -147,7 +148,7 @@ static void insert_hop(struct shim_route *route, size_t at, const struct shim_ho
     route->count++;
 }
 
-/* Before all of its own priority. */
+/* Puts the connection that stands before all hops of the same priority. */
 static void add_here(struct finding *finding, size_t candidate)
 {
     const struct dns_endpoint *endpoints = finding->facts->answer->endpoints;
@@ -173,7 +174,7 @@ static bool may_go_to(struct finding *finding, const struct dns_endpoint *endpoi
     return port && private;
 }
 
-/* Those of the family by which the program has connected come first, then the two take turns. */
+/* Begins with the family by which the program has connected; then the two families take turns. */
 static void add_there(struct finding *finding, size_t candidate,
                       const struct shim_addresses *addresses)
 {
@@ -201,7 +202,7 @@ static void add_there(struct finding *finding, size_t candidate,
     }
 }
 
-/* The way that is gone already, and behind it what it was known by. */
+/* Adds the connection that stands, and behind it the addresses that led to its endpoint. */
 static void add_gone(struct finding *finding, size_t candidate)
 {
     add_here(finding, candidate);
@@ -222,7 +223,7 @@ static void add_candidate(struct finding *finding, size_t candidate)
         return;
     }
     if (is_origin(finding, endpoint_of(finding, candidate)) && facts->peer != NULL) {
-        /* Another port of the host that the program has found alive. */
+        /* Another port of the host: the program has found this address alive. */
         struct shim_addresses peer = {.list = {*facts->peer}, .count = 1};
         add_there(finding, candidate, &peer);
         return;
@@ -233,7 +234,7 @@ static void add_candidate(struct finding *finding, size_t candidate)
     }
 }
 
-/* How many candidates have the priority of the first one. */
+/* How many candidates have the same priority as the first. */
 static size_t most_preferred(const struct finding *finding)
 {
     size_t count = 0;
@@ -244,8 +245,8 @@ static size_t most_preferred(const struct finding *finding)
     return count;
 }
 
-/* Nothing is to be done if the connection leads to one of the most preferred. What needs no
- * addresses is looked at first. */
+/* Is the connection already at one of the most preferred endpoints? First asks those that need no
+ * look-up of addresses. */
 static bool is_here(struct finding *finding)
 {
     size_t count = most_preferred(finding);

@@ -8,7 +8,7 @@
 
 #include "dns/host_name.h"
 
-/* A name in its normal form, or the octets of an address behind one of 0, which no name has. */
+/* A name in its normal form; or an octet of 0, which no name has, and the octets of an address. */
 struct key {
     const void *octets;
     size_t length;
@@ -19,7 +19,7 @@ struct entry {
     struct shim_table_node node;
     uint64_t until_us;
     size_t length;
-    char key[]; /* so many octets */
+    char key[]; /* of `length` octets */
 };
 
 enum { SWEEP_FIRST = 1024 };
@@ -31,7 +31,7 @@ static struct key key_of(const void *octets, size_t length)
                         .hash = shim_table_hash(SHIM_TABLE_HASH, octets, length)};
 }
 
-/* `octets` has room for one more than an address. */
+/* `octets` needs room for an address and one octet more. */
 static struct key key_of_address(const struct shim_address *address, char *octets)
 {
     octets[0] = '\0';
@@ -69,7 +69,7 @@ static void sweep(struct shim_downgrade *downgrade, uint64_t now_us)
     }
 }
 
-/* Under the lock. An entry never ends before its time, though a later failure has a shorter one. */
+/* Called under the lock. A later failure with a shorter lifetime does not shorten an entry's. */
 static void note(struct shim_downgrade *downgrade, const struct key *key, uint64_t until_us)
 {
     struct entry *entry = find(downgrade, key);
@@ -120,7 +120,7 @@ bool shim_downgrade_forbids(struct shim_downgrade *downgrade, const char *host,
     struct shim_address address;
     struct key key = {0};
     if (host != NULL && *host != '\0') {
-        /* One that does not fit is no name that ECH was tried for. */
+        /* ECH cannot have been tried for a name that is too long. */
         key = dns_host_normal(host, name) ? key_of(name, strlen(name)) : key;
     } else if (shim_address_of(peer, &address)) {
         key = key_of_address(&address, name);

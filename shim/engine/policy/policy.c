@@ -4,8 +4,8 @@
 #include <stddef.h>
 
 /*
- * RFC 9849, 6.2.1: GREASE is for a hello that could have had ECH, as far as the client is
- * concerned. Mode grease is asked for by name, so that the setting has no part in it.
+ * RFC 9849, 6.2.1: GREASE belongs into a hello that could have had ECH. Mode grease asks for it by
+ * name, so ECHSHIM_GREASE does not count there.
  */
 static bool greases(const struct shim_policy_facts *facts)
 {
@@ -14,8 +14,8 @@ static bool greases(const struct shim_policy_facts *facts)
     return wanted && !facts->quic && facts->library_supported && facts->tls13;
 }
 
-/* Without ECH a connection passes, but for strict mode, and where ECH failed before: then it would
- * be the weaker attempt that an attacker waits for. */
+/* Without ECH a connection passes, except in strict mode, or after a failure of ECH: that would be
+ * the weaker attempt that an attacker waits for. */
 static struct shim_decision without_ech(const struct shim_policy_facts *facts, const char *reason)
 {
     struct shim_decision decision = {.action = SHIM_ACTION_PLAIN, .reason = reason};
@@ -56,8 +56,8 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     return (struct shim_decision){.action = SHIM_ACTION_SEARCH};
 }
 
-/* Where nothing but ECH will do there is nothing to go on with; and who asks under encryption is
- * not told by silence that there are no records (RFC 9460, 3.1). */
+/* In strict mode, and after a failure, the program cannot go on without the records. Over an
+ * encrypted resolver silence does not mean that there are no records (RFC 9460, 3.1). */
 bool shim_policy_waits_for_records(const struct shim_policy_facts *facts)
 {
     return facts->mode == SHIM_MODE_STRICT || facts->dns_protected || facts->ech_failed;
@@ -68,16 +68,16 @@ static struct shim_decision refuse(const char *reason)
     return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = reason};
 }
 
-/* The look-up's own word for what it gave. */
+/* The look-up's own word for its result. */
 static const char *told_by_dns(const struct shim_policy_facts *facts, const char *otherwise)
 {
     return facts->dns_reason != DNS_REASON_OK ? dns_reason_name(facts->dns_reason) : otherwise;
 }
 
 /*
- * RFC 9460, 3.1 and RFC 9848, 8: where answers are protected, a look-up that fails is an attack or
- * looks like one, and the attempt is given up. A resolver's authentic word that it does not answer
- * such questions is neither.
+ * RFC 9460, 3.1 and RFC 9848, 8: where answers are authenticated, a failed look-up may be an
+ * attack, so the attempt is given up. But a resolver's authenticated refusal to answer such
+ * questions is no attack.
  */
 static bool looks_like_an_attack(const struct shim_policy_facts *facts)
 {
@@ -100,10 +100,11 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
     case SHIM_SEARCH_NO_RECORD:
         return without_ech(facts, told_by_dns(facts, "no_record"));
     case SHIM_SEARCH_UNREDIRECTABLE:
-        /* RFC 9848, 5.1: no direct connection then. */
+        /* RFC 9848, 5.1 forbids a direct connection then. */
         return facts->all_have_ech ? refuse("svcb_reliant") : without_ech(facts, "other_endpoint");
     case SHIM_SEARCH_UNREACHABLE:
-        /* RFC 9848, 8: who blocks the endpoints with ech must not gain a hello without. */
+        /* RFC 9848, 8: an attacker who blocks the endpoints with ech must not get a hello without
+         * it. */
         return refuse("no_endpoint");
     case SHIM_SEARCH_DISABLED:
         return without_ech(facts, "disabled");
@@ -114,7 +115,7 @@ struct shim_decision shim_policy_decide(const struct shim_policy_facts *facts,
                    ? refuse(told_by_dns(facts, "lookup_failed"))
                    : without_ech(facts, told_by_dns(facts, "lookup_failed"));
     case SHIM_SEARCH_BAD_SETTINGS:
-        /* Whoever set it wants ECH: a typing error must not cost the name. */
+        /* The user wants ECH: a typing error must not reveal the name. */
         return refuse("settings");
     case SHIM_SEARCH_PRIVATE_NAME:
         return without_ech(facts, "private_name");
@@ -147,16 +148,17 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         if (rejection->no_connection != NULL) {
             return give_up(rejection->no_connection, true);
         }
-        /* Kept as well: this hello may fail for what makes it an inner one (a server that takes TLS
-         * 1.2 alone, or no such extension), and then the program's next attempt is a normal one. */
+        /* Remembered too: this hello may fail because it is an inner one (the server takes only TLS
+         * 1.2, or no such extension). The program's next attempt is then a normal hello. */
         return (struct shim_rejection_decision){.answer = SHIM_ANSWER_DISABLE, .remember = true};
     }
     if (!rejection->usable_config) {
-        /* The server has replaced ECH, not disabled it: neither is possible (RFC 9849, 6.1.6). */
+        /* The server has replaced ECH, not disabled it: so neither a retry nor a connection without
+         * ECH is possible (RFC 9849, 6.1.6). */
         return give_up("no_usable_config", false);
     }
     if (rejection->retries > 0) {
-        /* RFC 9849, 6.1.6: a connection made for a retry config takes no other. */
+        /* RFC 9849, 6.1.6: a connection with retry_configs must not be retried again. */
         return give_up("rejected_again", false);
     }
     if (rejection->no_connection != NULL) {

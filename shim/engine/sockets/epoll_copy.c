@@ -14,7 +14,8 @@
 
 enum { PATH_SIZE = 64, LINE_SIZE = 256 };
 
-/* A word of the line, and the number after it, in that base. Moves on behind it. */
+/* Finds a word in the line and reads the number after it, in that base. Moves *at behind the
+ * number. */
 static bool take_number(const char **at, const char *word, int base, uint64_t *number)
 {
     const char *found = strstr(*at, word);
@@ -59,7 +60,8 @@ static bool is_epoll(int folder, const char *name)
     return length == (ssize_t)(sizeof kind - 1) && memcmp(target, kind, sizeof kind - 1) == 0;
 }
 
-/* What that set knows of the descriptor's own file: one number may stand there for several. */
+/* What the set knows of the descriptor's own file: the set may list one number for several files.
+ * */
 static bool find_in(int epoll_fd, int fd, uint64_t inode, struct epoll_line *found)
 {
     char path[PATH_SIZE];
@@ -90,7 +92,7 @@ void shim_epoll_take(int fd, struct epoll_registrations *registrations)
          entry != NULL && registrations->count < SHIM_EPOLL_MAX; entry = readdir(folder)) {
         int epoll_fd = shim_descriptor_named(entry->d_name);
         struct epoll_line line;
-        /* The kernel takes out what is this very file's, and nothing else. */
+        /* The kernel removes the registration of exactly this file, and no other. */
         if (epoll_fd >= 0 && is_epoll(dirfd(folder), entry->d_name) &&
             find_in(epoll_fd, fd, file.st_ino, &line) &&
             epoll_ctl(epoll_fd, EPOLL_CTL_DEL, fd, NULL) == 0) {

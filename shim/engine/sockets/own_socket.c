@@ -13,26 +13,27 @@
 #include "shim/engine/state/state.h"
 
 /*
- * HIGH: programs count on low numbers, which they get when they close a descriptor and open
- * another. Not above 63: a process begins with a table of 64, and where threads share it, making it
- * larger waits in the kernel until every CPU has been elsewhere (16 ms were seen).
+ * Ours start at 32: programs count on getting a low number back when they close a descriptor and
+ * open another. Not above 63: a process begins with a table of 64, and if threads share it, growing
+ * it waits in the kernel until every CPU has been elsewhere (16 ms were seen).
  */
 enum { HIGH = 32 };
 
-/* By number, in segments that are made when they are needed and stay. */
+/* By number, in segments that are made on demand and never freed. */
 enum { SEGMENT = 512, SEGMENTS = 8192 };
 
-/* A place belongs to the thread that opened the socket. */
+/* An entry belongs to the thread that opened the socket. */
 struct own {
     atomic_bool taken;
-    _Atomic pid_t process; /* a child that was made past pthread_atfork has a copy of it all */
+    _Atomic pid_t process; /* a child made without pthread_atfork (vfork, clone) inherits a copy of
+                              the table */
     _Atomic uint64_t socket;
 };
 
 static struct own first[SEGMENT];
 static struct own *_Atomic segments[SEGMENTS] = {first};
 
-/* The place of a number; NULL: there is none, or with `make` no memory for one. */
+/* The entry of a number. NULL: there is none or, with `make`, no memory for one. */
 static struct own *place_of(int fd, bool make)
 {
     size_t segment = fd >= 0 ? (size_t)fd / SEGMENT : SEGMENTS;
@@ -62,7 +63,7 @@ static bool is_same(const struct own *own, int fd)
     return own != NULL && shim_socket_identity(fd) == atomic_load(&own->socket);
 }
 
-/* errno EBADF if it is ours no more. */
+/* errno is EBADF if the descriptor is no longer ours. */
 static bool is_ours(int fd)
 {
     int saved = errno;
@@ -72,7 +73,7 @@ static bool is_ours(int fd)
     return ours;
 }
 
-/* An entry of the same number is one that was closed under us. */
+/* An old entry of the same number is of a socket that the program closed. */
 static bool note(int fd)
 {
     struct own *own = place_of(fd, true);
@@ -85,8 +86,8 @@ static bool note(int fd)
     return true;
 }
 
-/* A preload that makes sockets something else (socket_wrapper) need not know every way to duplicate
- * one. */
+/* A preload that turns sockets into something else (socket_wrapper) need not know every way to
+ * duplicate one. */
 static bool has_domain(int fd, int domain)
 {
     int found = -1;
@@ -120,7 +121,7 @@ int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length)
     return is_ours(fd) ? shim_state()->stub->connect(fd, address, length) : -1;
 }
 
-/* MSG_DONTWAIT: even should another socket take its place between the question and the call. */
+/* MSG_DONTWAIT: the call must not wait if another socket took this number after the check. */
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags)
 {
     return is_ours(fd) ? shim_state()->stub->send(fd, data, length, flags | MSG_DONTWAIT) : -1;
@@ -145,7 +146,7 @@ int shim_own_put_over(int fd, int over, int flags)
 {
     int result;
     do {
-        /* EBUSY: another thread opens a descriptor of that number at this moment (dup(2)). */
+        /* EBUSY: another thread is opening a descriptor of that number at this moment (dup(2)). */
         result = is_ours(fd) ? dup3(fd, over, flags) : -1;
     } while (result < 0 && (errno == EINTR || errno == EBUSY));
     return result < 0 ? -1 : 0;

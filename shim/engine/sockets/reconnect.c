@@ -38,8 +38,8 @@ const char *shim_reconnect_name(enum shim_reconnect_result result)
     return "unknown";
 }
 
-/* Another descriptor of this process that is the same socket: dup2 over one of them would part the
- * two. */
+/* Has this process another descriptor of the same socket? dup2 over one of them would part the two.
+ * */
 static bool shared_within_process(int fd)
 {
     struct stat own;
@@ -48,7 +48,7 @@ static bool shared_within_process(int fd)
         if (folder != NULL) {
             (void)closedir(folder);
         }
-        return true; /* not to be known: then it is not tried */
+        return true; /* cannot be known, so do not try */
     }
     bool shared = false;
     for (const struct dirent *entry = readdir(folder); entry != NULL; entry = readdir(folder)) {
@@ -64,7 +64,7 @@ static bool shared_within_process(int fd)
     return shared;
 }
 
-/* Octets that the application's connection has carried to the peer, each counted once. */
+/* How many octets the application's connection has carried to the peer, each counted once. */
 static bool octets_sent(int fd, uint64_t *sent)
 {
     struct tcp_info info = {0};
@@ -77,7 +77,7 @@ static bool octets_sent(int fd, uint64_t *sent)
     return true;
 }
 
-/* The application may have closed the connection that failed, and have another of that number. */
+/* The application may have closed the failed connection and opened another with its number. */
 static bool is_still(const struct shim_old_connection *old)
 {
     return old->socket != SHIM_SOCKET_UNKNOWN && shim_socket_identity(old->fd) == old->socket;
@@ -97,7 +97,7 @@ enum shim_reconnect_result shim_reconnect_check(struct shim_old_connection *old,
     }
     if (fd < 0 || !is_still(old) || getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0 ||
         type != SOCK_STREAM || !octets_sent(fd, &counted)) {
-        old->peer_length = 0; /* of whatever it is */
+        old->peer_length = 0; /* no connection that we could make again */
         result = SHIM_RECONNECT_NO_WAY;
     } else if (counted > sent) {
         result = SHIM_RECONNECT_USED;
@@ -144,7 +144,7 @@ unsigned shim_reconnect_bound(int fd, unsigned timeout_ms)
     return timeout_ms;
 }
 
-/* The new socket, connected or connecting; -1 with errno. */
+/* Gives the new socket, connected or connecting; -1 with errno. */
 static int connect_again(const struct shim_old_connection *old, int flags, unsigned timeout_ms)
 {
     if (old->peer_length == 0) {
@@ -220,6 +220,7 @@ enum shim_reconnect_result shim_reconnect(const struct shim_old_connection *old,
         return SHIM_RECONNECT_NO_WAY;
     }
     int fresh = connect_again(old, status_flags, timeout_ms);
-    /* It is asked once more whether it is still the same, for the connection took its time. */
+    /* Connecting took time, so shim_reconnect_put checks again that the descriptor is still the
+     * same. */
     return fresh >= 0 ? shim_reconnect_put(old, fresh) : SHIM_RECONNECT_FAILED;
 }

@@ -14,7 +14,8 @@
 
 #include "shim/common/address.h"
 
-/* What a kernel does not know, or a process may not set, stays as the kernel made it. */
+/* Where the kernel does not know an option, or forbids to set it, the new socket keeps the default.
+ * */
 static const struct {
     int level;
     int option;
@@ -71,8 +72,8 @@ static void copy_option(int from, int to, int level, int option)
     }
 }
 
-/* The kernel tells twice what was asked for, and a buffer that was set by hand no longer grows by
- * itself. */
+/* The kernel reports twice the size that was asked for. Copy only a size that was set by hand: such
+ * a buffer no longer grows by itself. */
 static void copy_buffer(int from, int to, int option)
 {
     int own = 0;
@@ -90,9 +91,8 @@ static void copy_buffer(int from, int to, int option)
 }
 
 /*
- * The local address: the same interface and address family rules hold for the retry, and a source
- * address that the application bound must stay. Whether it did cannot be asked, so it is always
- * kept; the port is always a new one.
+ * Binds the new socket to the same local address, with a new port. The kernel does not tell whether
+ * the application bound the address, so the copy always does.
  */
 static bool copy_local_address(int from, int to)
 {
@@ -119,8 +119,9 @@ static int family_of(int fd)
 }
 
 /*
- * The kernel does not tell whether a local address was bound or is its own choice. So it is asked
- * what it would choose for the same peer: another one than that was bound. No packet is sent.
+ * Has the application bound the local address? The kernel does not tell. So ask it which address it
+ * would choose for the same peer: if that is another one, the application bound its own. Sends no
+ * packet.
  */
 static bool local_address_chosen(int fd)
 {
@@ -151,7 +152,7 @@ static bool local_address_chosen(int fd)
     return chosen;
 }
 
-/* A socket of the family with everything but the local address. */
+/* A new socket of the family, with all options but the local address. */
 static int socket_with_options(int fd, int family)
 {
     int protocol = 0;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * There is no call for "all options of this socket": this is the list.
+ * Copies the options of a socket. No system call copies all of them, so the list is in
+ * socket_copy.c.
  */
 #ifndef SHIM_ENGINE_SOCKETS_SOCKET_COPY_H
 #define SHIM_ENGINE_SOCKETS_SOCKET_COPY_H
@@ -8,16 +9,15 @@
 #include <sys/socket.h>
 
 /*
- * A new socket of the same family and type as a connected one, with its options, its owner for
- * signals and its local address, for a connection to the same peer; non-blocking. One of
- * own_socket.h. -1 with errno.
+ * Makes a non-blocking socket of our own (own_socket.h) for a connection to the same peer. It has
+ * the family, type, options, signal owner and local address of a connected one. -1 with errno.
  */
 int shim_socket_like(int fd);
 
 /*
- * The same, for a connection to another address: of that address's family, and with the local
- * address only where the application seems to have chosen one, which then must be of that family.
- * fd -1: a socket as the kernel makes it.
+ * The same for a connection to another address, with that address's family. It takes over the local
+ * address only if the application seems to have chosen it; then the families must be equal. fd -1:
+ * a socket with the kernel's defaults.
  */
 int shim_socket_to(int fd, const struct sockaddr *to);
 
