@@ -42,8 +42,7 @@ struct wait {
     uint64_t timeout_us;
 };
 
-/* A word of the kernel's, unlike a condition variable, knows nothing of a waiter that never comes
- * back. */
+/* Not a condition variable: that would keep a record of a waiter that never comes back. */
 static void wait_at_word(void *context)
 {
     const struct wait *wait = context;
@@ -63,7 +62,7 @@ static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeou
     return shim_section_outside(wait_at_word, &wait);
 }
 
-/* By linkage these would be the stub's hooks. */
+/* Not by linkage, which would give the stub's hooks. */
 static const struct dns_io io = {
     .socket = shim_own_socket,
     .connect = shim_own_connect,
@@ -127,7 +126,7 @@ static void for_each_channel(void (*act)(struct dns_channel *channel))
     }
 }
 
-/* From before a fork to after it, for no handler may jump out while all locks are held. */
+/* Held from before a fork until after it: no handler may jump out while all locks are held. */
 static __thread struct shim_hold fork_hold;
 
 static void before_fork(void)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the engine has to know of one TLS library: a folder of its own, and this.
+ * What the engine knows of a TLS library: this struct. All else is in the library's own folder.
  */
 #ifndef SHIM_ENGINE_TLS_ADAPTER_H
 #define SHIM_ENGINE_TLS_ADAPTER_H
@@ -8,10 +8,10 @@
 #include "shim/common/abi.h"
 
 struct shim_tls_adapter {
-    /* Puts the library's calls into the table that the stub goes by. */
+    /* Puts the library's functions into the table that the stub calls. */
     void (*fill)(struct shim_engine *engine);
-    /* Takes its locks before a fork, and gives them back after it, in parent and child: else the
-     * child would inherit one that it can never release. */
+    /* Takes the adapter's locks before a fork, and gives them back after it in parent and child:
+     * else the child could inherit a lock that it can never release. */
     void (*before_fork)(void);
     void (*after_fork)(void);
 };

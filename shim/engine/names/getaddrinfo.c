@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What happens around the program's own resolving: the HTTPS query leaves before its queries do
- * (RFC 9460, 3), and where the answer is there in time the program is handed the addresses to which
- * the records lead.
+ * What happens around the program's own resolving. The HTTPS query leaves before its queries do
+ * (RFC 9460, 3). If the answer comes in time, the program gets the addresses that the records name.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -17,18 +16,18 @@
 #include "shim/engine/names/steer.h"
 #include "shim/engine/settings/proxy_environment.h"
 
-/* RFC 9460, 5.1, after RFC 8305, 3: so long do addresses wait for the records. */
+/* RFC 9460, 5.1, after RFC 8305, 3: how long addresses wait for the records. */
 enum { RESOLUTION_DELAY_US = 50000 };
 
 /* The TLS connection that a program may be about to make. */
 struct prospect {
     const char *host;
     const struct dns_lookup *lookup;
-    uint16_t port;   /* watched; 0: none */
-    bool port_known; /* it is the service's */
+    uint16_t port;   /* a watched port; 0: none */
+    bool port_known; /* it comes from the service or a proxy's setting, so it is no guess */
 };
 
-/* A decimal port, or a name of /etc/services; 0 for none. */
+/* A decimal port, or a name of /etc/services. 0: none. */
 static uint16_t port_of_service(const char *service)
 {
     char *end = NULL;
@@ -57,7 +56,7 @@ static bool is_numeric_or_passive(const struct addrinfo *hints)
                               hints->ai_family != AF_INET6));
 }
 
-/* Are records asked for at all? As shim/search has it. */
+/* Are records asked for at all? Same rule as shim_config_search. */
 static bool records_matter(const struct shim_host_settings *host_settings)
 {
     return (host_settings->mode == SHIM_MODE_OPPORTUNISTIC ||
@@ -73,8 +72,8 @@ static struct prospect prospect_of(const char *node, const char *service,
     struct dns_name qname;
     struct shim_host_settings host_settings;
     shim_settings_of_host(settings, node, &host_settings);
-    /* Another library may lead the connection through a proxy, and give the program an address that
-     * nobody has: then this host's own network is not to be asked for the name. */
+    /* With another library in the process, that library may use a proxy and give the program
+     * made-up addresses. Then this network must not be asked for the name. */
     if (node == NULL || !records_matter(&host_settings) || is_numeric_or_passive(hints) ||
         shim_state()->stub->in_company()) {
         return prospect;
@@ -96,7 +95,7 @@ static struct prospect prospect_of(const char *node, const char *service,
     return prospect;
 }
 
-/* What a handshake for this name may have to go by (shim/engine/endpoint/asked_port.h). */
+/* A later handshake for this name may need the port (shim/engine/endpoint/asked_port.h). */
 static void note_port(const char *node, const char *service, const struct addrinfo *hints)
 {
     const struct shim_settings *settings = &shim_state()->settings;
@@ -108,20 +107,20 @@ static void note_port(const char *node, const char *service, const struct addrin
     }
 }
 
-/* ---- what is asked ahead ---- */
+/* ---- the prefetched look-up ---- */
 
 enum task_kind { TASK_BEGIN_LOOKUP, TASK_PEEK_ANSWER, TASK_TRY_TARGET, TASK_DROP_LOOKUP };
 
-/* It may be waited for, and the wait be left (shim/engine/base/section.h). */
+/* A task may wait, and the program may leave that wait (shim/engine/base/section.h). */
 struct task {
     struct shim_work work;
     enum task_kind kind;
     const struct dns_lookup *lookup;
     uint16_t port;
     bool port_known;
-    struct dns_endpoints *answer; /* of TASK_PEEK_ANSWER */
-    bool answered;                /* of TASK_TRY_TARGET */
-    struct addrinfo *addresses;   /* that came already, and are nobody's if the wait is left */
+    struct dns_endpoints *answer; /* result of TASK_PEEK_ANSWER */
+    bool answered;                /* result of TASK_TRY_TARGET */
+    struct addrinfo *addresses;   /* the program's own; freed with the task if the program leaves */
     char host[];
 };
 
@@ -157,8 +156,9 @@ static void drop_task(struct shim_work *work)
     free(task);
 }
 
-/* Gives the answer of TASK_PEEK_ANSWER, or NULL; *come is of TASK_TRY_TARGET, else it may be NULL.
- * The addresses that *came go with work that comes to nothing: then *came is NULL. Keeps errno. */
+/* Gives the answer of TASK_PEEK_ANSWER, or NULL. `answered`, the result of TASK_TRY_TARGET, may be
+ * NULL for the others. If the program leaves the task, the addresses *came are freed with it and
+ * *came becomes NULL. Keeps errno. */
 static struct dns_endpoints *do_task(const struct prospect *prospect, enum task_kind kind,
                                      bool *answered, struct addrinfo **came)
 {
@@ -212,7 +212,7 @@ bool shim_names_asked(const char *node, const char *service, const struct addrin
 
 /* ---- the addresses of the endpoints ---- */
 
-/* The end of a chain. */
+/* The end of the chain. */
 static struct addrinfo **end_of(struct addrinfo **list)
 {
     while (*list != NULL) {
@@ -221,8 +221,9 @@ static struct addrinfo **end_of(struct addrinfo **list)
     return list;
 }
 
-/* The C library waits for many seconds where a resolver drops a question for an address. The
- * connection can still be led to the target when its hello is made. */
+/* Would the target's addresses come soon? If a resolver drops the question, the C library waits for
+ * many seconds. Without the addresses, the connection is redirected later, when its hello is made.
+ * */
 static bool resolves_soon(const struct prospect *prospect, const char *target)
 {
     const struct prospect other = {.host = target, .lookup = prospect->lookup};
@@ -311,13 +312,13 @@ static void steer(const struct dns_endpoints *answer, const struct prospect *pro
     }
 }
 
-/* The name is there, but has no address of its own, or none of this family. */
+/* The name exists, but has no address of its own, or none of this family. */
 static bool has_no_address(int error)
 {
     return error == EAI_NODATA || error == EAI_ADDRFAMILY;
 }
 
-/* Gives what getaddrinfo is to return. */
+/* Gives the result of getaddrinfo. */
 static int collect_and_steer(const struct prospect *prospect, const char *service,
                              const struct addrinfo *hints, int error, struct addrinfo **result)
 {
@@ -337,7 +338,7 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
     return error;
 }
 
-/* Where the C library could not be told whom to ask, it may ask nobody. */
+/* If the C library could not be kept from asking in the clear, it must not ask at all. */
 static int numeric_only(const char *node, const char *service, const struct addrinfo *hints,
                         struct addrinfo **result)
 {

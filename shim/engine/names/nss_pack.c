@@ -4,13 +4,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
-/* What is left of the caller's buffer. */
+/* The free part of the caller's buffer. */
 struct room {
     char *at;
     size_t left;
 };
 
-/* NULL if it does not fit. */
+/* NULL if there is no room. */
 static void *take(struct room *room, size_t size, size_t alignment)
 {
     size_t skip = (alignment - (uintptr_t)room->at % alignment) % alignment;
@@ -72,7 +72,7 @@ bool shim_names_pack_host(const struct shim_names_answer *answer, int family, st
     }
     char **aliases = take(&room, 2 * sizeof *aliases, _Alignof(char *));
     char **addresses = take(&room, (count + 1) * sizeof *addresses, _Alignof(char *));
-    /* Programs take them for struct in6_addr. */
+    /* Aligned, for programs read them as struct in6_addr. */
     char *octets = take(&room, count * length, _Alignof(uint32_t));
     char *name = take_text(&room, answer->canonical);
     if (aliases == NULL || addresses == NULL || octets == NULL || name == NULL) {

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* A string that grows within bounds. */
+/* A string of limited size. */
 struct line {
     char *text;
     size_t size;
@@ -39,7 +39,7 @@ static struct bytes skip_blanks(struct bytes text)
     return text;
 }
 
-/* Cuts off the front of *text what ends before `end`, which goes too. */
+/* Takes the front of *text, up to and including `end`; gives it without `end`. */
 static struct bytes cut(struct bytes *text, uint8_t end)
 {
     const uint8_t *at = text->len > 0 ? memchr(text->data, end, text->len) : NULL;
@@ -83,7 +83,7 @@ static struct bytes find_hosts(struct bytes conf)
     return found;
 }
 
-/* Takes the next service off the line, with the actions in brackets behind it. */
+/* Takes the next service off the line, with the actions in brackets that follow it. */
 static bool service_next(struct bytes *line, struct bytes *name, struct bytes *whole)
 {
     *line = skip_blanks(*line);
@@ -107,8 +107,8 @@ static bool service_next(struct bytes *line, struct bytes *name, struct bytes *w
 }
 
 /*
- * Files, names of this machine and of its containers, and mDNS of the kind that keeps to ".local".
- * Anything else may ask the network about any name.
+ * Services that do not ask the network about every name: files, names of this machine and its
+ * containers, and mDNS that only takes ".local".
  */
 static bool is_local(struct bytes service)
 {
@@ -135,7 +135,7 @@ static void add_services(struct line *out, struct bytes services, bool local)
 enum ech_status shim_names_services(struct bytes nsswitch_conf, bool local_only, char *line,
                                     size_t size)
 {
-    /* Whoever comes after us hears of a name only if we say that we are not there for it. */
+    /* The services after ours see a name only if ours says that it is unavailable. */
     static const char ours[] = SHIM_NAMES_SERVICE " [!UNAVAIL=return]";
     struct line out = {.text = line, .size = size, .full = size == 0};
     struct bytes services = find_hosts(nsswitch_conf);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The "hosts" line of nsswitch.conf with ourselves in it: what this machine knows by itself is
- * asked first, as before; then us; and only then whoever would ask the network, for the names that
- * we leave to them. Pure.
+ * Puts our service into the "hosts" line of nsswitch.conf. The services that know names by
+ * themselves come first, as before; then ours; then those that ask the network, for the names that
+ * ours leaves to them. Pure.
  */
 #ifndef SHIM_ENGINE_NAMES_NSSWITCH_H
 #define SHIM_ENGINE_NAMES_NSSWITCH_H
@@ -17,9 +17,9 @@
 #define SHIM_NAMES_SERVICE "echshim"
 
 /*
- * Writes the line (without "hosts:") as a string of `size` octets at most. `nsswitch_conf`: the
- * text of the file; without such a line "files dns" is meant, as glibc means it. `local_only`: none
- * of the services that would ask the network, nor us. ECH_ERR_SPACE.
+ * Writes the line (without "hosts:") as a string of at most `size` octets. `nsswitch_conf` is the
+ * text of the file; without such a line it counts as "files dns", as in glibc. `local_only`: leaves
+ * out ours and all that ask the network. ECH_ERR_SPACE.
  */
 ECH_MUST_USE enum ech_status shim_names_services(struct bytes nsswitch_conf, bool local_only,
                                                  char *line, size_t size);

@@ -27,7 +27,7 @@ void shim_names_search_start(struct shim_names_search *search, const struct shim
     }
 }
 
-/* False if it would be too long, or is no name at all. */
+/* False if the candidate is too long, or is no name. */
 static bool compose(char candidate[DNS_HOST_SIZE], const char *name, const char *suffix)
 {
     bool bare = *suffix == '\0';
@@ -36,7 +36,7 @@ static bool compose(char candidate[DNS_HOST_SIZE], const char *name, const char 
     if (length <= 0 || length > DNS_HOST_SIZE) {
         return false;
     }
-    /* One octet more than fits is good, if it is the dot that goes. */
+    /* A candidate may be one octet too long if that octet is the dot that is cut off. */
     const char *last = bare ? name : suffix;
     bool dot = last[strlen(last) - 1] == '.';
     if (length == DNS_HOST_SIZE && !dot) {
@@ -60,7 +60,7 @@ static bool suffix_next(struct shim_names_search *search, char candidate[DNS_HOS
             search->tried_bare = true;
         }
         if (!rules->search) {
-            search->next = count; /* the first one alone */
+            search->next = count; /* only this one */
         }
         if (compose(candidate, search->name, suffix)) {
             return true;
@@ -101,7 +101,7 @@ void shim_names_search_missed(struct shim_names_search *search, enum shim_names_
     search->last = outcome;
     if (search->step <= STEP_SUFFIXES && search->next == 0 && search->tried_bare) {
         search->bare = outcome;
-        return; /* whatever it was, the suffixes are tried */
+        return; /* whatever its outcome, the suffixes are tried */
     }
     switch (outcome) {
     case SHIM_NAMES_NO_DATA:
@@ -113,7 +113,7 @@ void shim_names_search_missed(struct shim_names_search *search, enum shim_names_
     case SHIM_NAMES_NO_NAME:
         break;
     default:
-        /* Who does not answer will not answer for another suffix. */
+        /* A server that does not answer will not answer for another suffix either. */
         search->next = search->rules->count;
         break;
     }

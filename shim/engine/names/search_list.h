@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The search list (resolv.conf(5): search, domain, ndots): which absolute names a name stands for,
- * in which order, and what to say when none of them is there. The rules are those of the C
- * library's res_search, so that a program finds the same host as without us. Pure.
+ * in which order, and what the result is if none exists. The rules are those of the C library's
+ * res_search, so that a program finds the same host as without us. Pure.
  */
 #ifndef SHIM_ENGINE_NAMES_SEARCH_LIST_H
 #define SHIM_ENGINE_NAMES_SEARCH_LIST_H
@@ -12,32 +12,32 @@
 
 #include "dns/name.h"
 
-/* What became of one candidate, or of all. */
+/* The outcome of one candidate, or of all. */
 enum shim_names_outcome {
     SHIM_NAMES_FOUND,
-    SHIM_NAMES_NO_NAME,   /* there is no such name */
-    SHIM_NAMES_NO_DATA,   /* it has no address of the kind that was asked for */
-    SHIM_NAMES_SERVFAIL,  /* a server could not say; the next candidate is tried all the same */
-    SHIM_NAMES_TRY_AGAIN, /* nobody answered: the search ends */
-    SHIM_NAMES_FAILED,    /* nor will anybody: the search ends */
+    SHIM_NAMES_NO_NAME,   /* the name does not exist */
+    SHIM_NAMES_NO_DATA,   /* it has no address of the family that was asked for */
+    SHIM_NAMES_SERVFAIL,  /* a server failed; the next candidate is tried */
+    SHIM_NAMES_TRY_AGAIN, /* no server answered: the search ends */
+    SHIM_NAMES_FAILED,    /* and none will: the search ends */
     SHIM_NAMES_OUT_OF_MEMORY,
 };
 
 struct shim_names_rules {
     const char *const *suffixes; /* borrowed; "" and "." are the root */
     size_t count;
-    unsigned ndots;      /* from so many dots on a name is first tried as it is */
-    bool search;         /* RES_DNSRCH: names with dots take the suffixes too, and all of them */
-    bool default_suffix; /* RES_DEFNAMES: names without a dot take them */
-    bool no_bare;        /* RES_NOTLDQUERY: a name without a dot is not asked for as it is */
+    unsigned ndots;      /* a name with at least so many dots is tried as it is first */
+    bool search;         /* RES_DNSRCH: names with dots are tried with all suffixes too */
+    bool default_suffix; /* RES_DEFNAMES: names without a dot are tried with the suffixes */
+    bool no_bare;        /* RES_NOTLDQUERY: a name without a dot is not tried as it is */
 };
 
-/* One search. The fields are shim/engine/names/search_list.c's. */
+/* One search. Only shim/engine/names/search_list.c uses the fields. */
 struct shim_names_search {
     const struct shim_names_rules *rules;
     const char *name;
     size_t dots;
-    size_t next; /* suffix */
+    size_t next; /* the next suffix */
     unsigned step;
     bool absolute;
     bool suffixes_apply;
@@ -45,25 +45,25 @@ struct shim_names_search {
     bool tried_bare;
     bool got_no_data;
     bool got_servfail;
-    enum shim_names_outcome bare; /* of the name as it is, tried first */
+    enum shim_names_outcome bare; /* of the name as it is, if that was tried first */
     enum shim_names_outcome last;
 };
 
-/* Both are borrowed as long as the search goes on. */
+/* Both are borrowed until the search ends. */
 void shim_names_search_start(struct shim_names_search *search, const struct shim_names_rules *rules,
                              const char *name);
 
 /*
- * The next absolute name, without its trailing dot; false if there is none left. What is too long
- * for the DNS is passed over.
+ * Gives the next absolute name, without its dot at the end; false if there is none left. Skips
+ * names that are too long for the DNS.
  */
 ECH_MUST_USE bool shim_names_search_next(struct shim_names_search *search,
                                          char candidate[DNS_HOST_SIZE]);
 
-/* The candidate that was given last is not there. */
+/* Tells the outcome of the last candidate, which was not found. */
 void shim_names_search_missed(struct shim_names_search *search, enum shim_names_outcome outcome);
 
-/* After the last candidate: what to say. */
+/* The outcome of the whole search, after the last candidate. */
 enum shim_names_outcome shim_names_search_verdict(const struct shim_names_search *search);
 
 #endif

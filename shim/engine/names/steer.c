@@ -5,7 +5,7 @@
 
 #include "dns/host_name.h"
 
-/* The name's own addresses are those of "." and of the name itself. */
+/* NULL, the name's own addresses, for the target "." and for the name itself. */
 static const char *target_of(const struct dns_endpoint *endpoint, const char *host)
 {
     bool own = endpoint->target_is_owner || dns_host_equal(endpoint->target, host);
@@ -41,9 +41,9 @@ size_t shim_steer_targets(const struct dns_endpoints *answer, const char *host, 
     }
     bool changes = count > 1 || (count == 1 && targets[0] != NULL);
     if (!any_ech || !changes) {
-        return 0; /* what does without ECH is not our affair */
+        return 0; /* endpoints without ECH are not our business */
     }
-    /* RFC 9848, 5.1: past endpoints that all have ech there is nothing to fall back to. */
+    /* RFC 9848, 5.1: if all endpoints have ech, do not fall back to the name's own addresses. */
     if (!answer->all_have_ech && count < SHIM_STEER_MAX && !is_in(targets, count, NULL)) {
         targets[count++] = NULL;
     }

@@ -10,7 +10,8 @@
 #include "shim/engine/state/state.h"
 
 static struct dns_tls_library library;
-/* By linkage these would be the stub's hooks; what is no hook tells where the library is. */
+/* By linkage we would get the stub's hooks. A function that is not hooked tells where the library
+ * is. */
 static bool library_fill(const struct shim_stub *stub)
 {
     Dl_info info;
@@ -40,7 +41,7 @@ static bool verify(void *context, const struct bytes *certificates, size_t count
     return good;
 }
 
-/* The system's answer: our service leaves this name to it. */
+/* Asks the system's resolver: our service leaves this name to it. */
 static int ask_system(const char *restrict name, const char *restrict service,
                       const struct addrinfo *restrict hints, struct addrinfo **restrict list)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ECH on the connections to an encrypted resolver: a hello exchange and what may follow a
- * rejection, for a session that waits for nobody.
+ * ECH on the connections to an encrypted resolver: a hello exchange, and what follows a rejection.
+ * Nothing here waits.
  */
 #include "shim/engine/resolver/ech.h"
 
@@ -19,7 +19,7 @@ struct resolver_hello {
     struct shim_found found;
     struct ech_exchange *exchange;
     enum dns_ech_state state;
-    enum shim_answer answer; /* of DNS_ECH_WANTS_CONNECTION */
+    enum shim_answer answer; /* for DNS_ECH_WANTS_CONNECTION */
     unsigned retries;
 };
 
@@ -64,7 +64,7 @@ static void *begin(void *context, struct bytes ech_config_list)
 {
     (void)context;
     struct resolver_hello *hello = calloc(1, sizeof *hello);
-    /* The session's key shares are such as the engine can make: no probe is ever needed. */
+    /* The engine can make the session's key shares by itself, so it never needs a probe. */
     const struct ech_exchange_options options = {
         .random = shim_random,
         .sizes = shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes,
@@ -87,7 +87,7 @@ static void tell(const char *what)
     shim_log(&shim_state()->settings, SHIM_LOG_INFO, "resolver: ECH %s", what);
 }
 
-/* RFC 9849, 6.1.6, by the policy that programs' connections follow. */
+/* RFC 9849, 6.1.6, by the same policy as programs' connections. */
 static void rejected(struct resolver_hello *hello)
 {
     const struct shim_settings *settings = &shim_state()->settings;

@@ -4,7 +4,7 @@
 
 #include "dns/encrypted/channel.h"
 
-/* Hello exchanges on the connections to an encrypted resolver, by the same rules as a program's
+/* Hello exchanges on the connections to an encrypted resolver, by the same policy as a program's
  * (shim/engine/policy/policy.h). */
 const struct dns_ech_functions *shim_resolver_ech(void);
 

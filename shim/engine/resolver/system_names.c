@@ -8,7 +8,7 @@
 #include "shim/engine/base/section.h"
 #include "shim/engine/state/state.h"
 
-/* It is left behind if the program leaves the call, for the C library reads from it. */
+/* Not freed if the program leaves the call: the C library may still use it. */
 struct question {
     struct addrinfo hints;
     const char *name;

@@ -6,7 +6,7 @@
 #include "shim/engine/state/log.h"
 #include "shim/engine/state/state.h"
 
-/* Whoever takes it has a channel's lock, and no fork happens while anybody has one. */
+/* The caller holds the lock of a channel, and a fork waits for all of those. */
 static pthread_mutex_t verifier_lock = PTHREAD_MUTEX_INITIALIZER;
 
 enum { RETRY_US = 1000000 };
@@ -17,7 +17,7 @@ struct shim_verifier *shim_resolver_verifier_take(void)
     static uint64_t again_us;
     pthread_mutex_lock(&verifier_lock);
     uint64_t now_us = shim_state()->io->now_us();
-    /* What was wanting to read them, descriptors or memory, may be there later. */
+    /* Descriptors or memory may have been missing: try again later. */
     if (verifier == NULL && now_us >= again_us) {
         const struct shim_settings *settings = &shim_state()->settings;
         again_us = now_us + RETRY_US;

@@ -5,9 +5,9 @@
 #include "shim/engine/base/verify.h"
 
 /*
- * Who authenticates public_name after a rejection, and the resolver itself. Reads the trust anchors
- * at the first call; NULL: there are none. All channels have the same one, each time for as long as
- * it is not given back, also where it is NULL.
+ * The verifier that authenticates the resolver itself, and its public_name after a rejection. Reads
+ * the trust anchors at the first call; NULL: there are none. All channels share it, one at a time:
+ * give it back in any case, even if it is NULL.
  */
 struct shim_verifier *shim_resolver_verifier_take(void);
 void shim_resolver_verifier_give_back(void);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What becomes of a session: what the exchange says is acted on, told to the wire guard and the
- * report, and remembered where nothing weaker may follow.
+ * The outcome of a session: acts on what the exchange says, tells it to the wire guard and the
+ * report, and remembers a failure after which no weaker attempt may follow.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -20,7 +20,7 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
     session->report.outcome = outcome;
     session->report.reason = reason;
     if (shim_state()->stub->locked()) {
-        return; /* nothing is written any more; not even the process's number is asked for */
+        return; /* nothing can be written any more, and even getpid may be forbidden */
     }
     const struct shim_settings *settings = &shim_state()->settings;
     shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
@@ -28,7 +28,7 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
     shim_report_append(settings, &session->report);
 }
 
-/* An attempt with ECH did not end well: nothing weaker may follow it. */
+/* An attempt with ECH failed: no weaker one may follow. */
 void shim_session_forbid_downgrade(const struct shim_session *session)
 {
     const struct shim_engine_state *state = shim_state();
@@ -46,8 +46,8 @@ void shim_session_withdraw(struct shim_session *session)
     }
 }
 
-/* Where the descriptor is hidden, the write of the hello tells it; and a connection that has to
- * lead somewhere else is led there then. */
+/* If the descriptor is hidden, the write of the hello reveals it. If the connection needs a
+ * redirect, it happens at that write. */
 static enum shim_watch watch_for(struct shim_session *session)
 {
     if (!session->fd_hidden) {
@@ -56,7 +56,7 @@ static enum shim_watch watch_for(struct shim_session *session)
     return session->redirect.pending ? SHIM_WATCH_LEAVES : SHIM_WATCH_SENT;
 }
 
-/* Nothing has left yet: what waits to is dropped. */
+/* Drops the hello that waits. No octet of it has left yet. */
 void shim_session_drop_hello(struct shim_session *session)
 {
     shim_session_report(session, "failed", "internal");
@@ -64,7 +64,7 @@ void shim_session_drop_hello(struct shim_session *session)
     shim_session_handle(session, ech_exchange_net_closed(session->exchange));
 }
 
-/* Before an octet of ClientHelloOuter can leave. A second hello has the same random. */
+/* Called before an octet of ClientHelloOuter can leave. A second hello has the same random. */
 void shim_session_announce(struct shim_session *session)
 {
     struct ech_exchange_facts facts;
@@ -76,7 +76,8 @@ void shim_session_announce(struct shim_session *session)
                    shim_redirect_await(&session->redirect, session->outer_random);
     session->announced = awaited && shim_state()->stub->announce(session->outer_random, watch);
     if (watch == SHIM_WATCH_LEAVES && !session->announced) {
-        /* Too many are pending for the write to be seen: it could leave for the wrong endpoint. */
+        /* The guard has no room to watch for this write, so the hello could leave for the wrong
+         * endpoint. */
         shim_session_drop_hello(session);
     }
 }
@@ -96,8 +97,8 @@ void shim_session_note_facts(struct shim_session *session)
     }
 }
 
-/* What went wrong on the way to the endpoint, if it was that: the write of a hello that could not
- * be led there was refused, or a connection that was not waited for came to nothing. */
+/* The reason of a failure, if the redirect caused it: the hello's write was refused, because its
+ * connection could not be redirected; or the new connection, which nobody waited for, failed. */
 static const char *reason_to_fail(const struct shim_session *session, const char *otherwise)
 {
     if (shim_redirect_failure(&session->redirect) != NULL) {
@@ -119,8 +120,8 @@ static void failed(struct shim_session *session)
                         reason_to_fail(session, ech_failure_name(failure)));
 }
 
-/* The config was looked up for one name; a hello for another must not be sealed under it (RFC
- * 9460, 9.4). */
+/* The config was looked up for one name: a hello for another must not be sealed with it (RFC 9460,
+ * 9.4). */
 static bool hello_is_for_host(const struct shim_session *session)
 {
     struct bytes server_name = ech_exchange_server_name(session->exchange);
@@ -195,10 +196,10 @@ static void end(struct shim_session *session)
         shim_state()->stub->withdraw(session->inner_random);
     }
     if (session->offered_us != 0 && !session->reported) {
-        /* The application gave up, at its own time limit or at the end of a connection that its
+        /* The application gave up: at its own time limit, or at an end of the connection that its
          * library does not see. */
         shim_session_note_facts(session);
-        shim_session_forbid_downgrade(session); /* whoever drops packets can bring that about */
+        shim_session_forbid_downgrade(session); /* an attacker can cause that by dropping packets */
         shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
     }
     shim_redirect_end(&session->redirect);

@@ -9,7 +9,7 @@
 
 enum { CHUNK = 4096, RECORD_VERSION = 0x0301 };
 
-/* Waits until the socket can do what is wanted; false when the time is over. */
+/* Waits until the socket is ready for `events`; false when the time is over. */
 static bool wait_for(int fd, short events, uint64_t deadline_us)
 {
     for (;;) {
@@ -74,11 +74,12 @@ static enum ech_event run(const struct shim_rejection_probe *probe, int fd,
         event = send_all(fd, exchange, deadline_us) ? receive_some(fd, exchange, deadline_us)
                                                     : ech_exchange_net_closed(exchange);
         if (event == ECH_EVENT_NONE && ech_exchange_to_app(exchange).len > 0) {
-            /* A HelloRetryRequest that accepts: nobody is there to answer, and nobody needs to. */
+            /* A HelloRetryRequest that accepts ECH. The probe does not answer it. */
             return ECH_EVENT_ACCEPTED;
         }
     }
-    (void)send_all(fd, exchange, deadline_us); /* the last words of an outer handshake */
+    (void)send_all(fd, exchange,
+                   deadline_us); /* sends the alert that may end the outer handshake */
     return event;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Asks a server that rejected ECH once more, on a connection of the engine's own (ech/probe.h):
- * what would it have said?
+ * Asks a server that rejected ECH once more what it has to say, on a connection of our own
+ * (ech/probe.h).
  */
 #ifndef SHIM_ENGINE_SESSION_REJECTION_PROBE_H
 #define SHIM_ENGINE_SESSION_REJECTION_PROBE_H
@@ -12,22 +12,22 @@
 enum shim_rejection_probe_result {
     SHIM_PROBE_RETRY_CONFIGS, /* authenticated: *retry_configs */
     SHIM_PROBE_DISABLED,      /* authenticated: ECH is securely disabled */
-    SHIM_PROBE_ACCEPTED, /* this server takes the config (a fleet in two minds): worth one more try
+    SHIM_PROBE_ACCEPTED, /* this server accepts the config (its fleet disagrees): worth one more try
                             with it */
-    SHIM_PROBE_FAILED,   /* nothing may be concluded */
+    SHIM_PROBE_FAILED,   /* nothing is proven */
 };
 
 struct shim_rejection_probe {
-    /* The application's: the probe goes to its peer, with its options. */
+    /* The application's connection: the probe goes to its peer, with its options. */
     const struct shim_old_connection *old;
-    struct bytes hello; /* of ech_exchange_probe_hello */
+    struct bytes hello; /* from ech_exchange_probe_hello */
     const struct ech_config_choice *choice;
     struct ech_exchange_options options;
     unsigned timeout_ms; /* bound on the whole probe */
 };
 
-/* Blocks. What the server said is written to *retry_configs, which the caller frees (wr_free) in
- * any case. */
+/* Blocks. Writes what the server said to *retry_configs, which the caller frees (wr_free) in any
+ * case. */
 enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
                                                           struct writer *retry_configs);
 

@@ -14,8 +14,9 @@
 
 /* ---- the decision ---- */
 
-/* Whom the connection is for. Through a proxy only what the proxy was asked for is known, or that
- * something went over the connection before; where no port is known the origin has HTTPS's own. */
+/* The origin and the peer of the connection. Through a proxy, only the port that the proxy was
+ * asked for is known. A connection that was used before counts as one through a proxy. An unknown
+ * port counts as HTTPS's own. */
 static struct shim_destination destination_of(struct shim_session *session,
                                               const struct shim_peer *peer,
                                               struct shim_address *address)
@@ -34,7 +35,7 @@ static struct shim_destination destination_of(struct shim_session *session,
     return destination;
 }
 
-/* Leads the connection to one of the endpoints, and takes that one's config. */
+/* Redirects the connection to one of the endpoints, and takes that endpoint's config. */
 static void redirect_connection(struct shim_session *session,
                                 const struct shim_session_facts *given,
                                 const struct shim_peer *peer,
@@ -45,7 +46,8 @@ static void redirect_connection(struct shim_session *session,
     size_t endpoint;
     if (!found->route.usable &&
         (session->fd_hidden || session->host_settings.mode == SHIM_MODE_STRICT)) {
-        /* A hello without ECH tells nobody where it leaves; and in strict mode there is none. */
+        /* A redirect for a hello without ECH needs the descriptor now: such a hello is not
+         * announced. In strict mode there is no such hello. */
         found->search = SHIM_SEARCH_UNREDIRECTABLE;
         return;
     }
@@ -74,7 +76,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
     struct shim_found *found = &session->found;
     struct shim_address address;
     if (shim_state()->stub->locked()) {
-        /* A config that was set by hand: nobody is asked for it. */
+        /* The config was set by hand, so no network is needed. */
         const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
         shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
                            &anywhere, found);
@@ -84,7 +86,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
     struct shim_destination destination = destination_of(session, peer, &address);
     destination.ech_failed = ech_failed;
     if (destination.tunnel) {
-        session->peer.ss_family = AF_UNSPEC; /* the proxy's, which many names have */
+        session->peer.ss_family = AF_UNSPEC; /* this would be the proxy, which many names share */
     }
     shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
                        &destination, found);
@@ -138,7 +140,7 @@ static struct shim_decision decide(struct shim_session *session,
         return decision;
     }
     search(session, given, &peer, facts.ech_failed);
-    /* The search takes its time, and another thread's attempt may have failed meanwhile. */
+    /* The search takes time, and another thread's attempt may have failed meanwhile. */
     facts.ech_failed = ech_failed(session);
     facts.all_have_ech = session->found.all_have_ech;
     facts.dns_protected = session->found.dns_protected;
@@ -147,19 +149,20 @@ static struct shim_decision decide(struct shim_session *session,
     if (decision.action == SHIM_ACTION_REFUSE &&
         (session->found.search == SHIM_SEARCH_UNREACHABLE ||
          session->found.search == SHIM_SEARCH_UNREDIRECTABLE)) {
-        /* Not even a hello was made, but a weaker one would be as welcome to an attacker. */
+        /* No hello was sent at all, but a weaker one would still serve an attacker. */
         shim_session_forbid_downgrade(session);
     }
     return decision;
 }
 
-/* Trust anchors take long to read, and few handshakes need them: only after a rejection. */
+/* Reads the trust anchors only now, after a rejection: that takes long, and few handshakes need
+ * them. */
 static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
                                    struct bytes public_name)
 {
     struct shim_session *session = context;
     if (session->verifier == NULL && shim_state()->stub->locked()) {
-        return ECH_ALERT_UNKNOWN_CA; /* trust anchors are in files */
+        return ECH_ALERT_UNKNOWN_CA; /* they are in files, which cannot be opened any more */
     }
     if (session->verifier == NULL &&
         shim_verifier_new(&session->verifier, shim_state()->settings.ca_file) != ECH_OK) {
@@ -193,11 +196,12 @@ static bool make_exchange(struct shim_session *session)
     return ech_exchange_new(&session->exchange, &session->options) == ECH_OK;
 }
 
-/* One decision. Records may be waited for, and the wait be left (shim/engine/base/section.h). */
+/* The work of one decision. It may wait for records, and the program may leave that wait
+ * (shim/engine/base/section.h). */
 struct beginning {
     struct shim_work work;
     struct shim_session_facts facts;
-    char server_name[DNS_HOST_SIZE]; /* one too long for the DNS is empty, which is no name */
+    char server_name[DNS_HOST_SIZE]; /* "" for a name too long for the DNS, which counts as none */
     struct shim_session *session;
     enum shim_action action;
 };
@@ -262,7 +266,7 @@ static void run_beginning(struct shim_work *work)
     }
     session->decision = decide(session, &beginning->facts);
     if (shim_section_is_left()) {
-        shim_session_free(session); /* there will be no such handshake */
+        shim_session_free(session); /* the handshake will not go on */
         return;
     }
     beginning->action = session->decision.action;
@@ -298,7 +302,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
                                     const struct shim_session_facts *facts)
 {
     int saved = errno;
-    enum shim_action action = SHIM_ACTION_REFUSE; /* where nothing could be decided */
+    enum shim_action action = SHIM_ACTION_REFUSE; /* if nothing can be decided */
     struct beginning *beginning = beginning_new(facts);
     *out = NULL;
     if (beginning != NULL && shim_section_run(&beginning->work)) {

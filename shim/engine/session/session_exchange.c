@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A session while its hello exchange runs: octets from the program's library and from the network
- * go to the exchange, and what it says of them is handled (outcome.c).
+ * A session while its hello exchange runs. Octets of the program's library and of the network go to
+ * the exchange; outcome.c acts on what it says.
  */
 #include <string.h>
 
@@ -18,7 +18,7 @@ void shim_session_made_inner(struct shim_session *session, const uint8_t random[
     }
     memcpy(session->inner_random, random, sizeof session->inner_random);
     session->inner_made = true;
-    /* Without a place for it the guard has the marker in the hello to go by. */
+    /* If the guard has no room for the random, it still recognizes the marker in the hello. */
     (void)stub->keep_in(random);
 }
 
@@ -31,14 +31,15 @@ void shim_session_net_took(struct shim_session *session, size_t octets)
 }
 
 /*
- * Octets for the exchange. On a stack of its own: a program's thread may have less than our
- * cryptography takes, or a chain of RSA certificates after a rejection. Nothing in it waits, so all
- * of it may lie on the program's stack.
+ * Octets for the exchange. It runs on a stack of its own: our cryptography, or a chain of RSA
+ * certificates after a rejection, may need more than a thread of the program has. This work never
+ * waits, so this struct may lie on the program's stack.
  */
 struct feeding {
     struct shim_work work;
     struct shim_session *session;
-    enum ech_event (*feed)(struct ech_exchange *exchange, struct bytes in); /* NULL: it has been */
+    enum ech_event (*feed)(struct ech_exchange *exchange,
+                           struct bytes in); /* NULL: the exchange has these octets already */
     struct bytes in;
     enum ech_event event;
 };
@@ -65,7 +66,7 @@ static void feed(struct feeding feeding)
     shim_hold_begin(&hold);
     shim_session_settle(session);
     if (!shim_section_run(&feeding.work)) {
-        shim_session_drop_hello(session); /* there is no memory */
+        shim_session_drop_hello(session); /* for want of memory */
     }
     shim_hold_end(&hold);
 }
@@ -80,7 +81,7 @@ void shim_session_from_net(struct shim_session *session, struct bytes in)
     struct feeding feeding = {.session = session, .feed = ech_exchange_from_net, .in = in};
     shim_session_settle(session);
     if (ech_exchange_net_gathers(session->exchange, in.len)) {
-        /* The header of a record: too little to go to another stack for. */
+        /* Only a part of a record's header: not worth a switch of stacks. */
         feeding.event = ech_exchange_from_net(session->exchange, in);
         if (feeding.event == ECH_EVENT_NONE) {
             return;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What follows when a server rejected ECH (RFC 9849, 6.1.6): learn what it has to say, ask the
- * policy, make a new connection.
+ * What follows when a server rejected ECH (RFC 9849, 6.1.6): learn what the server has to say, ask
+ * the policy, make a new connection.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "shim/engine/session/session_state.h"
 #include "shim/engine/sockets/reconnect.h"
 
-/* Keys are changed about every hour: what is kept of a rejection lives no longer. */
+/* Servers change their keys about every hour: a rejection is remembered no longer. */
 enum { REMEMBERED_SECONDS_MAX = 3600 };
 
 bool shim_session_wants_connection(struct shim_session *session)
@@ -22,15 +22,15 @@ bool shim_session_wants_connection(struct shim_session *session)
     return session->wants_connection;
 }
 
-/* What is known of a rejection, in the end. */
+/* All that is known of a rejection. */
 struct lesson {
-    bool known; /* else nobody could be authenticated */
+    bool known; /* false: the server could not be authenticated */
     bool disabled;
-    bool same_config; /* another server of the fleet takes the config that this one rejected */
+    bool same_config; /* another server of the fleet accepts the config that this one rejected */
     struct writer retry_configs;
 };
 
-/* Asks the server, by a probe, what the outer handshake could not tell. */
+/* Asks by a probe what the outer handshake could not find out. */
 static void probe(const struct shim_session *session, const struct shim_old_connection *old,
                   struct lesson *lesson)
 {
@@ -53,7 +53,7 @@ static void probe(const struct shim_session *session, const struct shim_old_conn
     wr_wipe(&hello);
 }
 
-/* `ours`: nobody else holds the old connection. */
+/* `ours`: no other descriptor shares the old connection. */
 static void learn(const struct shim_session *session, const struct shim_old_connection *old,
                   bool ours, struct lesson *lesson)
 {
@@ -64,7 +64,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
     if (rejection.probe) {
         lesson->known = false;
         if (session->host_settings.retry) {
-            /* Nobody can go on with this handshake. */
+            /* This handshake cannot go on. */
             if (ours) {
                 shim_reconnect_end(old);
             }
@@ -103,7 +103,7 @@ static void give_up(struct shim_session *session, const char *reason, const stru
     (void)ech_exchange_give_up(session->exchange);
 }
 
-/* On the new connection. */
+/* Goes on with the exchange, on the new connection. */
 static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
 {
     session->sent = 0;
@@ -128,10 +128,10 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     shim_session_handle(session, event);
 }
 
-/* Puts the retry_configs in the place of what was found. True if one of them can be used. */
+/* Replaces what was found by the retry_configs. True if one of them can be used. */
 static bool adopt(struct shim_session *session, struct lesson *lesson)
 {
-    /* The report's public_name lies in the list that goes; go_on notes the new one. */
+    /* public_name in the report points into the list that is replaced; go_on notes the new one. */
     session->report.has_config = false;
     bool usable =
         shim_found_replace(&session->found, wr_view(&lesson->retry_configs)) == SHIM_SEARCH_USABLE;
@@ -140,8 +140,8 @@ static bool adopt(struct shim_session *session, struct lesson *lesson)
 }
 
 /*
- * What the outer handshake had to say in the end: best effort, past the application's transport,
- * whose queue would carry it to the new connection.
+ * Sends what the outer handshake still has to say, if the socket takes it at once. Not by the
+ * application's transport: its buffer would carry the octets to the new connection.
  */
 static void send_last_words(struct shim_session *session, int fd)
 {
@@ -185,8 +185,8 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
 }
 
 /*
- * A transport whose descriptor was hidden at the start may show one by now (a connect BIO): it
- * counts if it is the one on which the guard saw the hello leave.
+ * A transport that hid its descriptor at the start may show one by now (a connect BIO). It counts
+ * only if the guard saw the hello leave there.
  */
 static void find_descriptor(struct shim_session *session, int *fd)
 {
@@ -252,7 +252,7 @@ static void run(struct shim_work *work)
     atomic_store(&reconnecting->session->rejected, NULL);
 }
 
-/* The application may have freed the session meanwhile. */
+/* The application may have freed the session by now. */
 static void drop(struct shim_work *work)
 {
     struct reconnecting *reconnecting = (struct reconnecting *)work;
