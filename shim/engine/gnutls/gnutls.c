@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The GnuTLS adapter: a client session from gnutls_init to gnutls_deinit, and its handshake. The
- * hooks keep nothing in the thread and count nothing: a call of the application's may never return
- * (a signal handler jumps out of it, another coroutine goes on), and may come from within one of
- * its functions that GnuTLS is calling. What is known is known by the session.
+ * hooks keep nothing in the thread, for a call of the application may never return: a signal
+ * handler jumps out of it, or another coroutine goes on. It may also come from a function of the
+ * application that GnuTLS is calling. So all state belongs to the session.
  */
 #include "shim/engine/gnutls/gnutls.h"
 #include "shim/engine/tls_adapter.h"
@@ -78,7 +78,8 @@ static bool is_over(const struct gnutls_connection *connection, int result)
     case GNUTLS_GREASE:
         return result == GNUTLS_E_SUCCESS;
     case GNUTLS_STARTED:
-        /* After ECH was disabled a second hello has to be like the first one. */
+        /* After ECH was disabled, a second hello has to match the first, so our settings stay until
+         * the end. */
         return connection->taken == 0 && shim_session_drained(connection->session) &&
                (result == GNUTLS_E_SUCCESS || !shim_session_disabled(connection->session));
     default:
@@ -86,7 +87,7 @@ static bool is_over(const struct gnutls_connection *connection, int result)
     }
 }
 
-/* Out of the data path, as far as nothing of ours is needed there. */
+/* Steps out of the data path, as soon as nothing of ours is needed there. */
 static void step_out(struct gnutls_connection *connection, int result)
 {
     bool over = is_over(connection, result);
@@ -108,7 +109,7 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
 {
     const struct gnutls *gnutls = gnutls_of(library);
     if ((gnutls == NULL || !gnutls->supported) && shim_state()->settings.mode == SHIM_MODE_STRICT) {
-        return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init: programs do not look at its result */
+        return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init, for programs ignore its result */
     }
     struct gnutls_connection *connection = gnutls_ours(library, session);
     if (connection == NULL || connection->phase == GNUTLS_DONE ||
@@ -124,7 +125,7 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     }
     result = GNUTLS_REAL(library, gnutls_handshake)(session);
     saved = errno;
-    /* The application's functions ran: they may have ended the session. */
+    /* Functions of the application have run, and may have ended the session. */
     connection = gnutls_connection_find(session);
     if (connection != NULL && connection->serial == serial) {
         step_out(connection, result);
@@ -134,8 +135,9 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
 }
 
 /*
- * A pull that has to push first (a retry on a connection that is still being made) ends in "later":
- * the application has to wait until it can write, or it waits for ever.
+ * A pull may have to push first (a retry whose connection is still being made) and end in "later".
+ * Then the application has to wait until it can write: if it waited to read, it would wait for
+ * ever.
  */
 static int record_get_direction(struct shim_library *library, gnutls_session_t session)
 {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GREASE ECH by an extension of the session: the hello is GnuTLS's own, and this extension the only
- * thing in it that is ours, but that the others keep their order as they do with real ECH.
+ * GREASE ECH by an extension of the session. The hello is GnuTLS's own. We only add this extension,
+ * and keep the others in order, as with real ECH.
  */
 #include "ech/grease.h"
 
@@ -26,18 +26,18 @@ int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer
 
 int gnutls_grease_judge(const struct gnutls_connection *connection, struct bytes answer)
 {
-    /* By the flags of the extension it is one of two messages. */
+    /* The extension's flags allow only two messages. */
     bool encrypted =
         connection->gnutls->gnutls_ext_get_current_msg(connection->handle) == GNUTLS_EXT_FLAG_EE;
     enum ech_status status = encrypted ? ech_grease_check_encrypted_extensions(answer)
                                        : ech_grease_check_retry_request(answer);
-    /* The error that GnuTLS makes decode_error of. */
+    /* GnuTLS sends the alert decode_error for this error. */
     return status == ECH_OK ? GNUTLS_E_SUCCESS : GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH;
 }
 
 /*
- * Which entries key_share will have: the first groups of different kinds, two unless the flags say
- * otherwise. The engine makes only those of elliptic curves itself.
+ * Guesses the entries of key_share: the first groups of different kinds, two unless the flags say
+ * otherwise. The engine itself makes only elliptic curve shares.
  */
 static bool shares_key_share(const struct gnutls_connection *connection, gnutls_priority_t priority)
 {
@@ -75,7 +75,7 @@ static bool shares_key_share(const struct gnutls_connection *connection, gnutls_
     return false;
 }
 
-/* Where it cannot be done the hello is still one that the application could have sent. */
+/* If this fails, the hello is still one that the application could have sent. */
 static void keep_order(const struct gnutls_connection *connection)
 {
     const struct gnutls *gnutls = connection->gnutls;

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What becomes of a hello, and the extension by which GnuTLS makes it a ClientHelloInner.
+ * Decides about a hello, and has the extension that makes it a ClientHelloInner.
  *
- * The decision is made for the settings that the hello will have. Between the call of
- * gnutls_handshake and the hello nobody can change them but the functions of extensions that the
- * application registered: they run before ours, which is registered last, and before those of
- * GnuTLS, server_name among them. Where there are such functions the decision is made in ours.
+ * The decision needs the settings that the hello will have. After the call of gnutls_handshake,
+ * only the functions of extensions that the application registered can change them. Those run
+ * before ours, which is registered last, and before GnuTLS's own such as server_name. So if there
+ * are such functions, ours makes the decision.
  */
 #include <errno.h>
 
@@ -53,7 +53,7 @@ static int send_extension(gnutls_session_t session, gnutls_buffer_t buffer)
     case GNUTLS_GREASE:
         return gnutls_grease_send(connection, buffer);
     default:
-        /* After the first handshake as well: a renegotiation of TLS 1.2 has no GREASE. */
+        /* Also after the first handshake: a renegotiation of TLS 1.2 has no GREASE. */
         return NO_EXTENSION;
     }
 }
@@ -67,8 +67,8 @@ static int judge_answer(gnutls_session_t session, const unsigned char *data, siz
     if (connection->phase == GNUTLS_GREASE) {
         return gnutls_grease_judge(connection, bytes_of(data, length));
     }
-    /* HelloRetryRequest's confirmation was checked by the exchange; in EncryptedExtensions an
-     * answer to an inner hello is unsolicited (RFC 9849, 5). */
+    /* The exchange has checked the confirmation in HelloRetryRequest. In EncryptedExtensions the
+     * server must not answer an inner hello (RFC 9849, 5). */
     return connection->gnutls->gnutls_ext_get_current_msg(session) == GNUTLS_EXT_FLAG_EE
                ? GNUTLS_E_RECEIVED_ILLEGAL_EXTENSION
                : GNUTLS_E_SUCCESS;
@@ -98,13 +98,13 @@ static bool arm(struct gnutls_connection *connection)
     return gnutls_narrow(connection) && gnutls_extension_add(connection);
 }
 
-/* The application's own handshake, with the session data that were held back. */
+/* Lets the application's own handshake pass, with the session data that were held back. */
 static void pass(struct gnutls_connection *connection, enum gnutls_phase phase)
 {
     connection->phase = phase;
     if (connection->session_data_held) {
         connection->session_data_held = false;
-        /* It was tried when it was set. */
+        /* This worked when the application set them. */
         (void)connection->gnutls->gnutls_session_set_data(
             connection->handle, connection->session_data.data, connection->session_data.size);
     }
@@ -124,8 +124,8 @@ static void grease(struct gnutls_connection *connection, bool tls13)
     }
 }
 
-/* From now on the application's hello goes to the exchange, and only what that makes of it to the
- * network. */
+/* Stands between: the application's hello goes to the exchange, and only the exchange's octets go
+ * to the network. */
 static int stand_between(struct gnutls_connection *connection, enum shim_action action)
 {
     if (connection->session == NULL || connection->quic ||
@@ -148,7 +148,8 @@ static bool has_credentials(const struct gnutls_connection *connection)
            gnutls->gnutls_credentials_get(session, GNUTLS_CRD_PSK, NULL) == 0;
 }
 
-/* Nothing of it is kept: the decision that comes next may wait, and the wait be left. */
+/* Keeps nothing of the priorities: the decision that follows may wait, and the program may leave
+ * that wait. */
 static bool offers_tls13(const struct gnutls_connection *connection)
 {
     gnutls_priority_t tls13_only =
@@ -163,7 +164,7 @@ int gnutls_decide(struct gnutls_connection *connection)
 {
     struct shim_hold hold;
     int saved = errno;
-    shim_hold_begin(&hold); /* one for all of it, as shim_section_run asks */
+    shim_hold_begin(&hold); /* one hold for all, which shim_section_run asks for */
     struct shim_session_facts facts = {
         .library = SHIM_FAMILY_GNUTLS,
         .server_name = connection->server_name,
@@ -187,11 +188,11 @@ int gnutls_decide(struct gnutls_connection *connection)
         break;
     }
     shim_hold_end(&hold);
-    errno = saved; /* the push function that comes next finds what it finds without us */
+    errno = saved; /* the push function that follows finds errno as it would without us */
     return result;
 }
 
-/* A second hello has to list the same cipher suites as the first (RFC 8446, 4.1.2), so it is begun
+/* A second hello has to list the same cipher suites as the first (RFC 8446, 4.1.2), so it begins
  * with the same priorities. */
 static void hello_built(struct gnutls_connection *connection)
 {

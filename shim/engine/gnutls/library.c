@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which libgnutls is this, and which client sessions does it have.
+ * Finds out which libgnutls this is, and which client sessions it has.
  */
 #include <pthread.h>
 #include <stdlib.h>
@@ -60,7 +60,7 @@ struct gnutls_connection *gnutls_connection_find(gnutls_session_t session)
 
 bool gnutls_connection_add(struct gnutls_connection *connection)
 {
-    /* One that was ended where we did not see it had this address before. */
+    /* A session that ended unseen had this address before. */
     struct gnutls_connection *stale = gnutls_connection_take(connection->handle);
     const struct shim_object_entry entry = {.owner = connection->gnutls->library,
                                             .value = connection};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Priorities. ClientHelloInner offers TLS 1.3 only (RFC 9849, 6.1), and GnuTLS tells nobody what
- * priorities a session has: so the strings are noted as they are set, and at the handshake set
+ * Priorities. ClientHelloInner offers only TLS 1.3 (RFC 9849, 6.1), but GnuTLS does not tell the
+ * priorities of a session. So we note the strings when they are set, and for the handshake set them
  * again with TLS 1.3 alone.
  */
 #include <stdio.h>
@@ -16,7 +16,7 @@ struct noted_cache {
     unsigned flags;
 };
 
-/* Values: what the caches were made of. */
+/* Values: the strings that the caches were made of. */
 static struct shim_object_table caches;
 
 static void noted_free(struct noted_cache *noted)
@@ -38,8 +38,8 @@ void gnutls_note_cache(gnutls_priority_t cache, const char *priorities, unsigned
     }
     if (noted == NULL || (priorities != NULL && noted->priorities == NULL) ||
         !shim_object_put(&caches, cache, &entry)) {
-        /* Not noted, so its sessions have unknown priorities: they get no ECH, and in strict mode
-         * no TLS. */
+        /* It could not be noted, so its sessions have unknown priorities: no ECH and, in strict
+         * mode, no TLS. */
         noted_free(noted);
     }
 }
@@ -59,7 +59,7 @@ bool gnutls_use_priorities(struct gnutls_connection *connection, const char *pri
     char *former = connection->priorities;
     connection->priorities_set = true;
     connection->priorities = copy;
-    free(former); /* now that no pointer is left that a handler's jump would keep */
+    free(former); /* freed only now, when a handler's jump can no longer leave a pointer to it */
     connection->priorities_flags = flags;
     connection->priorities_unknown = priorities != NULL && copy == NULL;
     return !connection->priorities_unknown;
@@ -77,7 +77,7 @@ void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t ca
     }
 }
 
-/* The application's string with something appended; for the default GnuTLS appends by itself. */
+/* The application's string with something appended. GnuTLS itself appends to its default. */
 static gnutls_priority_t narrowed(const struct gnutls_connection *connection, const char *appended)
 {
     const char *own = connection->priorities;
@@ -101,7 +101,7 @@ static gnutls_priority_t narrowed(const struct gnutls_connection *connection, co
     return cache;
 }
 
-/* The session's own priorities, made anew; NULL for want of memory. */
+/* Makes the session's own priorities again; NULL for want of memory. */
 static gnutls_priority_t own_priorities(const struct gnutls_connection *connection)
 {
     gnutls_priority_t own = NULL;
@@ -119,7 +119,7 @@ static bool holds_tls13(const struct gnutls_connection *connection)
     bool holds = false;
     if (connection->priorities != NULL &&
         strcasestr(connection->priorities, "%NO_EXTENSIONS") != NULL) {
-        return false; /* it lists TLS 1.3, but no hello without extensions can offer it */
+        return false; /* it lists TLS 1.3, but a hello without extensions cannot offer it */
     }
     gnutls_priority_t own = own_priorities(connection);
     if (own == NULL) {
@@ -139,8 +139,8 @@ gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection)
         return NULL;
     }
     /*
-     * Extensions that keep their order let more of them stand next to each other, and so be
-     * compressed; versions that shuffle know this word, older ones neither.
+     * Extensions in a fixed order leave more of them side by side, which can then be compressed.
+     * Versions that shuffle know this word; older ones do neither.
      */
     gnutls_priority_t cache = narrowed(connection, "-VERS-ALL:+VERS-TLS1.3:%NO_SHUFFLE_EXTENSIONS");
     return cache != NULL ? cache : narrowed(connection, "-VERS-ALL:+VERS-TLS1.3");

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Session data may be of TLS 1.2: then its id and ticket would stand in ClientHelloInner (RFC
- * 9849, 6.1 forbids) and the id in ClientHelloOuter, linking it to an earlier name in the clear. No
- * call tells the version of session data. They are tried on sessions that never reach a network:
- * what a ticket of TLS 1.3 says of early data can be asked for, and where that tells nothing the
- * session is made to write its hello.
+ * Session data may be of TLS 1.2. Then ClientHelloInner would hold their id and ticket, which RFC
+ * 9849, 6.1 forbids, and the id in ClientHelloOuter would link it to an earlier name in the clear.
+ * No call tells the version of session data. So we test them on sessions that never reach a
+ * network: one asks for the early data limit of a TLS 1.3 ticket, and if that tells nothing, one
+ * writes its hello.
  */
 #include <errno.h>
 
@@ -51,7 +51,7 @@ static gnutls_session_t scratch_session(const struct gnutls *gnutls, const void 
     return scratch;
 }
 
-/* priorities NULL: those of the library for TLS 1.3. */
+/* priorities NULL: the library's own for TLS 1.3. */
 static size_t psk_of(const struct gnutls *gnutls, const void *data, size_t size,
                      gnutls_priority_t priorities)
 {
@@ -83,7 +83,7 @@ static size_t psk_of(const struct gnutls *gnutls, const void *data, size_t size,
         gnutls->gnutls_certificate_free_credentials(credentials);
     }
     wr_wipe(&caught);
-    /* GnuTLS's fast open takes EAGAIN of long ago for its own. */
+    /* GnuTLS's fast open would take an old EAGAIN for its own. */
     errno = saved;
     return octets;
 }
@@ -98,7 +98,7 @@ size_t gnutls_session_data_psk(const struct gnutls_connection *connection,
 enum gnutls_session_data gnutls_session_data_kind(const struct gnutls *gnutls, const void *data,
                                                   size_t size)
 {
-    /* What a client session has until a ticket of TLS 1.3 says something else. */
+    /* The value of a client session until a TLS 1.3 ticket sets another. */
     const size_t unlimited = UINT32_MAX;
     bool usable;
     gnutls_session_t scratch = scratch_session(gnutls, data, size, &usable);

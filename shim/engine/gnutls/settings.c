@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the application sets for its hello, noted, for GnuTLS gives nothing of it back. The stub
- * lets the library's own calls of these functions pass.
+ * Notes what the application sets for its hello, for GnuTLS does not give it back. The stub lets
+ * the library's own calls of these functions pass.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -11,8 +11,8 @@
 
 /* ---- the server name ---- */
 
-/* As GnuTLS writes it, whatever type was given: an internationalized name in its form for the DNS.
- */
+/* Notes the name as GnuTLS writes it, whatever its type: an internationalized name in its DNS form.
+ * */
 static void note_name(struct gnutls_connection *connection, const void *name, size_t length)
 {
     const struct gnutls *gnutls = connection->gnutls;
@@ -21,7 +21,7 @@ static void note_name(struct gnutls_connection *connection, const void *name, si
     if (length == 0 || gnutls->gnutls_idna_map(name, (unsigned)length, &mapped, 0) < 0) {
         return;
     }
-    /* One that does not fit, or holds a NUL, is no DNS name. */
+    /* A name that does not fit, or holds a NUL, is no DNS name. */
     if (mapped.size < sizeof connection->server_name &&
         memchr(mapped.data, '\0', mapped.size) == NULL) {
         memcpy(connection->server_name, mapped.data, mapped.size);
@@ -84,7 +84,7 @@ static void priority_deinit(struct shim_library *library, gnutls_priority_t cach
     GNUTLS_REAL(library, gnutls_priority_deinit)(cache);
 }
 
-/* A hello that is made already may be followed by a second one. */
+/* A hello that is made already may be followed by a second one, which needs them too. */
 static void priorities_changed(const struct gnutls_connection *connection)
 {
     if (connection->phase == GNUTLS_STARTED && !connection->narrow_late) {
@@ -118,8 +118,8 @@ static int use_priorities(struct shim_library *library, gnutls_session_t session
 static int priority_set_direct(struct shim_library *library, gnutls_session_t session,
                                const char *priorities, const char **error)
 {
-    /* gnutls_set_default_priority jumps here, so that nobody can tell from the caller which of two
-     * libraries it is. */
+    /* gnutls_set_default_priority jumps here, so the caller does not tell which of two libraries it
+     * is. */
     const struct gnutls_connection *connection = gnutls_connection_find(session);
     if (connection != NULL) {
         library = connection->gnutls->library;
@@ -156,8 +156,8 @@ static void forget_session_data(struct gnutls_connection *connection)
 }
 
 /*
- * Data of TLS 1.3 go on at once: early data are written before the handshake, within the limit that
- * they tell. Others wait until it is decided whether they may be used.
+ * GnuTLS gets TLS 1.3 data at once: early data are written before the handshake, within the limit
+ * in these data. Other data wait for the decision whether they may be used.
  */
 static int session_set_data(struct shim_library *library, gnutls_session_t session,
                             const void *data, size_t size)
@@ -192,7 +192,7 @@ static void handshake_set_read_function(struct shim_library *library, gnutls_ses
 {
     struct gnutls_connection *connection = gnutls_ours(library, session);
     if (connection != NULL) {
-        connection->quic = true; /* nothing goes over a transport of records */
+        connection->quic = true; /* no octets go over a transport of records */
     }
     GNUTLS_REAL(library, gnutls_handshake_set_read_function)(session, read);
 }

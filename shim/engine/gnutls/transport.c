@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Push and pull functions that stand before the application's for the time of the hello exchange.
- * GnuTLS hands them the session as transport pointer, so whose handshake it is does not depend on
- * the thread or on the application's pointers, which several sessions may share. The application's
- * functions get its own pointers, may set others, may swap to another handshake, and need not
+ * Push and pull functions that stand before the application's during the hello exchange. GnuTLS
+ * gives them the session as transport pointer, so neither the thread nor the application's
+ * pointers, which sessions may share, have to tell whose handshake it is. The application's
+ * functions get its own pointers. They may set others, switch to another handshake, and never
  * return. No protocol here.
  */
 #include <errno.h>
@@ -30,8 +30,8 @@ static ssize_t plain_pull(gnutls_transport_ptr_t pointer, void *out, size_t size
 }
 
 /*
- * GnuTLS takes its own waiting function only together with its own pull function, and a pull
- * function that was replaced once cannot be given back.
+ * GnuTLS accepts its own waiting function only with its own pull function, and that cannot be set
+ * again once it was replaced. So this is a copy of it.
  */
 static int plain_pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
 {
@@ -43,7 +43,8 @@ static ssize_t vec_push_with(gnutls_transport_ptr_t pointer, const giovec_t *par
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
-    /* The application's octets, so the guard is to see them; by linkage it might be anybody's. */
+    /* These are the application's octets, so the guard has to see them. By linkage another function
+     * may answer. */
     return shim_state()->stub->guarded_sendmsg(descriptor_of(pointer), &message, flags);
 }
 
@@ -99,14 +100,14 @@ int gnutls_transport_fd(const struct gnutls_connection *connection)
 
 /* ---- the wrappers ---- */
 
-/* Whose transport function is called; NULL: of a session that is no more. */
+/* The connection of a transport function's call. NULL: the session does not exist any more. */
 static struct gnutls_connection *connection_of(gnutls_transport_ptr_t pointer)
 {
     return gnutls_connection_find(pointer);
 }
 
-/* An error of ours. The application may have a function that tells errors, so errno is not enough.
- */
+/* Sets an error of ours. errno is not enough, for the application may have a function that tells
+ * errors. */
 static ssize_t fail_with(const struct gnutls_connection *connection, int error)
 {
     connection->gnutls->gnutls_transport_set_errno(connection->handle, error);
@@ -120,7 +121,7 @@ static ssize_t fail_unknown(void)
     return -1;
 }
 
-/* What GnuTLS would take as the error of a transport function that has just failed. */
+/* The error that GnuTLS sees after a transport function has failed. */
 static int transport_error(const struct gnutls_connection *connection)
 {
     if (connection->transport_errno != 0) {
@@ -148,7 +149,7 @@ static ssize_t own_push(const struct gnutls_connection *connection, struct bytes
     return connection->own.vec_push(connection->own.send, &part, 1);
 }
 
-/* 1: everything went; else what the push function said, with its errno. After a failure the
+/* 1: everything was pushed; else the push function's result, with its errno. After a failure the
  * connection may be gone. */
 static ssize_t flush_to_net(struct gnutls_connection *connection)
 {
@@ -172,11 +173,12 @@ static ssize_t flush_to_net(struct gnutls_connection *connection)
     return 1;
 }
 
-/* A hello was built, and our extension was not asked for: it has none (%NO_EXTENSIONS). */
+/* A hello was built without asking for our extension: it has no extensions at all (%NO_EXTENSIONS).
+ * */
 static bool decide_late(struct gnutls_connection *connection)
 {
     if (connection->phase == GNUTLS_OPEN) {
-        connection->priorities_unknown = true; /* as far as ECH goes */
+        connection->priorities_unknown = true; /* they are of no use for ECH */
         return connection->hello->decide(connection) == GNUTLS_E_SUCCESS;
     }
     return true;
@@ -194,7 +196,7 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
     if (transparent(connection) && connection->taken == 0) {
         return own_push(connection, bytes_of(data, length));
     }
-    /* GnuTLS pushes the same octets again after -1: what was taken already is not taken twice. */
+    /* After -1 GnuTLS pushes the same octets again. Do not take them twice. */
     if (connection->taken < length) {
         const uint8_t *octets = data;
         size_t before = connection->taken;
@@ -210,8 +212,8 @@ static ssize_t wrapped_push(gnutls_transport_ptr_t pointer, const void *data, si
     return (ssize_t)length;
 }
 
-/* The peer end of the pull function: what the application's own one gives, fed to the exchange. Its
- * result, or 1 to go on. */
+/* Calls the application's pull function, and feeds the exchange. Returns 1 to go on, else the
+ * function's result. */
 static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted)
 {
     uint8_t chunk[CHUNK];
@@ -234,7 +236,7 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted
     }
     int saved = errno;
     int failure = got < 0 ? transport_error(connection) : 0;
-    /* A function that says "again" by gnutls_transport_set_errno need not touch errno. */
+    /* A function that says "again" by gnutls_transport_set_errno need not set errno. */
     if (got == 0 ||
         (failure != EAGAIN && failure != EWOULDBLOCK && failure != EINTR && failure != 0)) {
         shim_session_net_closed(connection->session);
@@ -270,7 +272,7 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         }
         size_t wanted = shim_session_net_wanted(connection->session);
         if (wanted == 0) {
-            return 0; /* failed, and the alert has been read: end of file */
+            return 0; /* failed, and the alert was read: end of file */
         }
         result = feed_from_net(connection, wanted);
         if (result <= 0) {
@@ -284,8 +286,9 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
 }
 
 /*
- * The waiting function that goes with the pull function. GnuTLS knows that its own does not go with
- * another's pull function, and tells the application so: it has to see that pair.
+ * The waiting function that fits the pull function. GnuTLS fails if an application combines its own
+ * pull function with GnuTLS's waiting function. GnuTLS has to see that pair, so the pair stays as
+ * it is.
  */
 static gnutls_pull_timeout_func waiting_function(const struct gnutls_connection *connection)
 {

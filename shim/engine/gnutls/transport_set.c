@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The hooks of the transport's functions and pointers. While our wrappers are in, what the
- * application sets is theirs to use, and what it asks for is its own.
+ * Hooks of the functions that set and read the transport. While our wrappers are in, they use what
+ * the application sets, and the application reads back its own.
  */
 #include <stdint.h>
 
 #include "shim/engine/gnutls/gnutls.h"
 #include "shim/engine/state/state.h"
 
-/* The connection, and where a function of it belongs; NULL: not ours. */
+/* The connection that has to note the application's function; NULL: not ours. */
 static struct gnutls_connection *with_own_function(struct shim_library *library,
                                                    gnutls_session_t session)
 {

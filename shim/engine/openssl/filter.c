@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The filter BIO: for the time of the hello exchange it stands between an SSL and the application's
- * BIO, and carries octets between the two and the exchange. No protocol here.
+ * The filter BIO. During the hello exchange it stands between an SSL and the application's BIO, and
+ * carries octets between the two and the exchange. No protocol here.
  */
 #include <errno.h>
 #include <string.h>
@@ -13,16 +13,16 @@
 enum {
     CHUNK = 1024,
     RETRY = BIO_FLAGS_RWS | BIO_FLAGS_SHOULD_RETRY,
-    SET_KTLS = 72, /* libssl's own: openssl/bio.h has it in a comment */
+    SET_KTLS = 72, /* libssl's own number, which openssl/bio.h gives only in a comment */
 };
 
-/* Before the exchange is made and after it is drained the filter is not there. */
+/* Before the exchange is made, and after it is drained, octets pass as if there were no filter. */
 static bool transparent(const struct openssl_connection *connection)
 {
     return connection->session == NULL || shim_session_drained(connection->session);
 }
 
-/* What the BIO below said about trying again becomes our own word. */
+/* Repeats what the BIO below said about trying again. */
 static void copy_retry(const struct openssl *openssl, BIO *bio, BIO *next)
 {
     openssl->BIO_clear_flags(bio, RETRY);
@@ -30,8 +30,8 @@ static void copy_retry(const struct openssl *openssl, BIO *bio, BIO *next)
     openssl->BIO_set_retry_reason(bio, openssl->BIO_get_retry_reason(next));
 }
 
-/* Hands what waits for the network to the BIO below. 1: all of it went; else what BIO_write said.
- */
+/* Writes what waits for the network to the BIO below. 1: everything was written; else the result of
+ * BIO_write. */
 static int write_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
@@ -50,14 +50,13 @@ static int write_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
 }
 
 /*
- * The same, and has the BIO below send it: one that gathers octets (BIO_f_buffer) would hold them
- * back. libssl flushes what it writes by itself, but it does not know of a retry's hello, or of how
- * an outer handshake ends.
+ * Like write_to_net, but also flushes the BIO below, which may gather octets (BIO_f_buffer). libssl
+ * flushes its own writes, but knows nothing of a retry's hello or of the end of an outer handshake.
  */
 static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
-    if (next == NULL) { /* the program has taken it away */
+    if (next == NULL) { /* the program has removed the BIO below */
         return shim_session_to_net(connection->session).len > 0 ? -1 : 1;
     }
     int written = write_to_net(connection, bio, next);
@@ -70,16 +69,16 @@ static int flush_to_net(struct openssl_connection *connection, BIO *bio, BIO *ne
         if (openssl->BIO_test_flags(next, BIO_FLAGS_SHOULD_RETRY) != 0) {
             return -1;
         }
-        /* A BIO that does not know the command has nothing to flush; if it has failed, reading
-         * from it tells. */
+        /* A BIO that does not know the command has nothing to flush. If it failed, the next read
+         * tells. */
     }
     connection->unflushed = false;
     return 1;
 }
 
-/* How many octets a BIO of the chain holds by itself, which it read before and has not given out.
- * Only of OpenSSL's own kinds: what others answer to the question cannot be trusted (curl's own BIO
- * calls itself a memory BIO, and reads a socket; others say 1 to every question). */
+/* How many octets a BIO of the chain itself has read and not given out. Asks only OpenSSL's own
+ * kinds, for others do not answer reliably: curl's BIO calls itself a memory BIO and reads a
+ * socket, others say 1 to every question. */
 static long held_octets(const struct openssl *openssl, BIO *bio)
 {
     long pending;
@@ -89,7 +88,7 @@ static long held_octets(const struct openssl *openssl, BIO *bio)
     case BIO_TYPE_BIO:
         return openssl->BIO_ctrl(bio, BIO_CTRL_PENDING, 0, NULL);
     case BIO_TYPE_BUFFER:
-        /* If it holds none it says what the BIO below does. */
+        /* A buffer BIO that is empty answers for the BIO below. */
         pending = openssl->BIO_ctrl(bio, BIO_CTRL_PENDING, 0, NULL);
         if (openssl->BIO_next(bio) != NULL) {
             below = openssl->BIO_ctrl(openssl->BIO_next(bio), BIO_CTRL_PENDING, 0, NULL);
@@ -100,8 +99,8 @@ static long held_octets(const struct openssl *openssl, BIO *bio)
     }
 }
 
-/* What the BIOs below have read of the old connection is stale. The lowest comes first, so that
- * none can pass its octets up. */
+/* Drops what the BIOs below have read from the old connection. The lowest comes first, so that no
+ * BIO reads the octets of another. */
 static void drop_stale(const struct openssl *openssl, BIO *bio)
 {
     if (bio == NULL) {
@@ -117,23 +116,24 @@ static void drop_stale(const struct openssl *openssl, BIO *bio)
     }
 }
 
-/* After a rejection the connection under the BIO below is a new one. */
+/* After a rejection: puts a new connection under the BIO below. */
 static void change_connection(struct openssl_connection *connection, BIO *next)
 {
     const struct openssl *openssl = connection->openssl;
     shim_session_reconnect(connection->session, openssl->SSL_get_fd(connection->ssl));
     if (connection->late && shim_session_disabled(connection->session)) {
-        /* The hello goes in clear, and a HelloRetryRequest to it does not come by us before libssl
-         * begins the second one: like the first (openssl_extension_parse says why). */
+        /* The hello goes out in the clear. libssl begins a second one before we see the
+         * HelloRetryRequest, so set now what the second has to list: the same as the first
+         * (openssl_extension_parse says why). */
         connection->versions = OPENSSL_VERSIONS_OWN;
     }
     drop_stale(openssl, next);
 }
 
 /*
- * The TLS library writes. The exchange takes everything at once; if the transport takes only a part
- * of what came of it, the same octets are asked for again, for libssl cannot be told "later" at a
- * flush.
+ * The TLS library writes. The exchange takes all octets at once. If the transport then takes only a
+ * part of the exchange's octets, this asks libssl to write the same octets again: at a flush libssl
+ * would not understand "later".
  */
 static int filter_write(struct openssl_connection *connection, BIO *bio, const char *data,
                         int length)
@@ -163,7 +163,7 @@ static int filter_write(struct openssl_connection *connection, BIO *bio, const c
     return length;
 }
 
-/* Hands the application what the exchange holds for it. */
+/* Hands the application octets that the exchange holds for it. */
 static int take_for_app(struct openssl_connection *connection, char *out, int size)
 {
     struct bytes ready = shim_session_to_app(connection->session);
@@ -173,7 +173,7 @@ static int take_for_app(struct openssl_connection *connection, char *out, int si
     return (int)octets;
 }
 
-/* Where to write from a read: the two directions may be two BIOs. */
+/* The BIO to write to during a read: the two directions may have two BIOs. */
 static BIO *write_side(const struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
@@ -205,7 +205,7 @@ static int filter_read(struct openssl_connection *connection, BIO *bio, char *ou
         }
         size_t wanted = shim_session_net_wanted(connection->session);
         if (wanted == 0) {
-            return 0; /* failed, and the alert has been read: end of file */
+            return 0; /* failed, and the alert was read: end of file */
         }
         uint8_t chunk[CHUNK];
         int got =
@@ -236,7 +236,8 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     case BIO_CTRL_DUP:
         return 0;
     case SET_KTLS:
-        return 0; /* the kernel would count records from here on, past what the exchange holds */
+        return 0; /* with kernel TLS the kernel would count records from here on, and miss those in
+                     the exchange */
     case BIO_CTRL_PENDING:
         held = transparent(connection) ? 0 : shim_session_to_app(connection->session).len;
         break;
@@ -264,13 +265,13 @@ static long filter_callback_ctrl(struct openssl_connection *connection, BIO *bio
 /* ---- the BIO method ---- */
 
 /*
- * Which BIOs are our filters: a table of our own. Neither the type of a BIO tells, for programs
- * take numbers for their own types that nobody gave them, nor is a callback told more than the BIO,
- * which only its own library can read.
+ * Our filter BIOs, by address. The type of a BIO does not tell, for programs use type numbers that
+ * were never given to them. And its data can only be read by its own library, which a callback is
+ * not told.
  */
 static struct shim_object_table filters;
 
-/* NULL if the BIO is none of ours. */
+/* NULL if the BIO is not ours. */
 static struct openssl_connection *connection_of(const BIO *bio)
 {
     struct shim_object_entry entry;
@@ -343,8 +344,8 @@ static BIO *filter_new(struct openssl_connection *connection, BIO *next)
     atomic_fetch_add(&connection->references, 1);
     connection->filters++;
     openssl->BIO_set_init(filter, 1);
-    /* Not BIO_push: it would leave a pointer to us in the application's BIO. The reference is ours.
-     */
+    /* Not by BIO_push, which would leave a pointer to us in the application's BIO. This reference
+     * is ours. */
     openssl->BIO_up_ref(next);
     openssl->BIO_set_next(filter, next);
     return filter;
@@ -427,7 +428,7 @@ void openssl_filter_remove(struct openssl_connection *connection)
     BIO *wbio = openssl->SSL_get_wbio(ssl);
     BIO *rbelow = connection_of(rbio) != NULL ? openssl->BIO_next(rbio) : NULL;
     BIO *wbelow = connection_of(wbio) != NULL ? openssl->BIO_next(wbio) : NULL;
-    /* The SSL's references first: freeing the filter frees its own. */
+    /* First the SSL's references, for freeing the filter frees its own. */
     if (rbelow != NULL) {
         openssl->BIO_up_ref(rbelow);
     }

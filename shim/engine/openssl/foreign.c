@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Libraries with the names of OpenSSL that are none that we know (BoringSSL, OpenSSL 4): nothing is
- * done to their handshakes, but strict mode refuses those that it would have to protect. The few
- * functions that are called have the same types in all of them.
+ * Libraries that use the names of OpenSSL but are not supported (BoringSSL, OpenSSL 4). We do not
+ * touch their handshakes, but strict mode refuses those that it would have to protect. The few
+ * functions called here have the same types in all of them.
  */
 #include <errno.h>
 
@@ -55,7 +55,7 @@ bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect
     int saved = errno;
     if (!resolve(library, &foreign) || foreign.SSL_is_init_finished(ssl) != 0 ||
         (!connect && foreign.SSL_is_server(ssl) != 0)) {
-        return true; /* what cannot be asked is left to the wire guard */
+        return true; /* if that is unknown, the wire guard decides */
     }
     const char *name = foreign.SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     shim_settings_of_host(&shim_state()->settings, name != NULL ? name : "", &host_settings);

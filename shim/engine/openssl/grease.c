@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GREASE ECH by the custom extension: the hello is libssl's own, and this extension the only thing
- * in it that is ours. The length of the payload is a good guess, not more: no call tells which
- * other extensions there will be, and each is two octets in ech_outer_extensions. Without a PSK the
- * floor covers that.
+ * GREASE ECH by the custom extension: the hello is libssl's own, with only this extension from us.
+ * The length of the payload is a good guess: no call tells which other extensions there will be,
+ * and each takes two octets in ech_outer_extensions. Without a PSK the minimum length covers that.
  */
 #include "ech/grease.h"
 
@@ -11,8 +10,8 @@
 
 enum { OPENSSL_3_5 = 0x30500000L, ALERT_DECODE_ERROR = 50 };
 
-/* The pre_shared_key extension of the session that is resumed: libssl has dropped by now what it
- * will not offer. */
+/* The size of the pre_shared_key extension for the resumed session. libssl has by now dropped a
+ * session that it will not offer. */
 static size_t pre_shared_key(const struct openssl *openssl, const SSL *ssl)
 {
     const SSL_SESSION *session = openssl->SSL_get_session(ssl);
@@ -34,10 +33,10 @@ int openssl_grease_add(struct openssl_connection *connection, const unsigned cha
     const struct openssl *openssl = connection->openssl;
     const struct ech_grease_shape shape = {
         /*
-         * Extensions of the application come first, so there is no key_share yet, and no call tells
-         * the groups of a client. Since OpenSSL 3.5 the default is a post-quantum share, which is
-         * shared; an application that chose other groups gets a payload of another length than with
-         * real ECH.
+         * The application's extensions come first, so there is no key_share yet, and no call tells
+         * the groups of a client. Since OpenSSL 3.5 the default is a post-quantum share, which real
+         * ECH would not repeat. With other groups, the payload is not as long as real ECH would
+         * make it.
          */
         .shared_key_share = openssl->OpenSSL_version_num() >= OPENSSL_3_5,
         .pre_shared_key = pre_shared_key(openssl, connection->ssl),

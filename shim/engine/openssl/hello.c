@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Making libssl's hello a ClientHelloInner: TLS 1.3 only and the marker, both by its public
- * interface.
+ * Makes libssl's hello a ClientHelloInner by libssl's public interface: TLS 1.3 only, and the
+ * marker.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -20,9 +20,9 @@ enum { ALERT_INTERNAL_ERROR = 80, ALERT_UNSUPPORTED_EXTENSION = 110 };
 /* ---- the padding extension ---- */
 
 /*
- * SSL_OP_TLSEXT_PADDING makes 512 octets of a hello of 256 to 511 (RFC 7685): in ClientHelloInner
- * it would be sealed, 200 octets of zeros, and around GREASE it would show that there is no
- * ClientHelloInner. With encrypted_client_hello a hello has no length that it was made for.
+ * SSL_OP_TLSEXT_PADDING pads a hello of 256 to 511 octets to 512 (RFC 7685). ClientHelloInner would
+ * be sealed with 200 octets of zeros, and a padded hello around GREASE would show that it has no
+ * ClientHelloInner. With encrypted_client_hello this padding has no purpose.
  */
 static void padding_stop(struct openssl_connection *connection)
 {
@@ -43,7 +43,7 @@ static void padding_restore(struct openssl_connection *connection)
 
 /* ---- the decision ---- */
 
-/* A connect BIO connects when the hello is written: its port is known before its peer is. */
+/* A connect BIO connects when the hello is written, so its port is known before its peer. */
 static uint16_t port_to_connect(const struct openssl *openssl, const SSL *ssl)
 {
     BIO *wbio = openssl->SSL_get_wbio(ssl);
@@ -61,7 +61,7 @@ void openssl_reset(struct openssl_connection *connection)
     openssl_versions_unwatch(connection);
     padding_restore(connection);
     if (session != NULL) {
-        shim_hold_begin(&hold); /* one for both */
+        shim_hold_begin(&hold); /* one hold for both */
         openssl_filter_remove(connection);
         connection->session = NULL;
         shim_session_free(session);
@@ -80,11 +80,11 @@ static const char *server_name_of(const struct openssl_connection *connection)
 {
     const char *name =
         connection->openssl->SSL_get_servername(connection->ssl, TLSEXT_NAMETYPE_host_name);
-    /* A name too long for the DNS is none. */
+    /* A name too long for the DNS counts as none. */
     return name != NULL && strlen(name) < sizeof connection->server_name ? name : "";
 }
 
-/* The session holds no pointer to the facts. */
+/* The session keeps no pointer to the facts. */
 static struct shim_session_facts facts_of(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
@@ -110,7 +110,7 @@ bool openssl_decide(struct openssl_connection *connection)
                    server_name_of(connection));
     struct shim_session_facts facts = facts_of(connection);
     struct shim_hold hold;
-    shim_hold_begin(&hold); /* one for both; it is no hindrance to what waits in the first */
+    shim_hold_begin(&hold); /* one hold for both; waits in the first still let signals through */
     enum shim_action action = shim_session_begin(&connection->session, &facts);
     bool goes_on = true;
     switch (action) {
@@ -118,7 +118,7 @@ bool openssl_decide(struct openssl_connection *connection)
     case SHIM_ACTION_REFUSE:
         connection->phase = OPENSSL_ARMED;
         padding_stop(connection);
-        /* Without the filter's help the call itself has to fail. */
+        /* Where the filter cannot make the handshake fail, the call itself has to. */
         goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
         break;
     case SHIM_ACTION_GREASE:
@@ -134,7 +134,7 @@ bool openssl_decide(struct openssl_connection *connection)
     if (!goes_on) {
         connection->phase = OPENSSL_FAILED;
     } else if (connection->phase == OPENSSL_ARMED) {
-        (void)openssl_filter_install(connection); /* asked again when the hello is made */
+        (void)openssl_filter_install(connection); /* tried again when the hello is made */
     }
     shim_hold_end(&hold);
     openssl->ERR_pop_to_mark();
@@ -170,7 +170,7 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
     return add_marker(connection, out, length);
 }
 
-/* The one after HelloRetryRequest. */
+/* The hello after a HelloRetryRequest. */
 static int add_to_second(struct openssl_connection *connection, const unsigned char **out,
                          size_t *length)
 {
@@ -180,7 +180,7 @@ static int add_to_second(struct openssl_connection *connection, const unsigned c
     return openssl_versions_watched(connection) ? add_marker(connection, out, length) : -1;
 }
 
-/* The application's own hello: its callback need not wait for the end of the handshake. */
+/* The application's own hello, so its own security callback comes back at once. */
 static int add_nothing(struct openssl_connection *connection)
 {
     openssl_versions_unwatch(connection);
@@ -203,8 +203,8 @@ static int add_as_decided(struct openssl_connection *connection, const unsigned 
     }
 }
 
-/* Is this the hello after a HelloRetryRequest to one without ECH? The random stays then (RFC 8446,
- * 4.1.2), and is new in every other. */
+/* Is this the second hello of a handshake without ECH? It repeats the random of the first (RFC
+ * 8446, 4.1.2). Any other hello has a new one. */
 static bool repeats(struct openssl_connection *connection)
 {
     unsigned char random[SSL3_RANDOM_SIZE] = {0};
@@ -214,7 +214,7 @@ static bool repeats(struct openssl_connection *connection)
     return same && (connection->phase == OPENSSL_PASS || connection->phase == OPENSSL_GREASE);
 }
 
-/* Was it decided for the hello that is being made, as it will be? */
+/* Was the decision made for this hello, with the settings it has now? */
 static bool is_decided(const struct openssl_connection *connection)
 {
     switch (connection->phase) {
@@ -230,7 +230,7 @@ static bool is_decided(const struct openssl_connection *connection)
     }
 }
 
-/* No hook saw the handshake start, or the settings were changed while the hello was being built. */
+/* Decides while the hello is built: no hook saw the handshake start, or settings changed since. */
 static void decide_late(struct openssl_connection *connection)
 {
     openssl_reset(connection);
@@ -286,8 +286,8 @@ int openssl_extension_add(SSL *ssl, unsigned int type, unsigned int context,
 {
     (void)type, (void)x, (void)chain_index;
     const struct openssl *openssl = argument;
-    /* A server sends nothing of ours; a renegotiation (TLS 1.2) belongs to a handshake that passed.
-     */
+    /* A server sends nothing of ours, and a renegotiation (TLS 1.2) follows a handshake without
+     * ECH. */
     if ((context & SSL_EXT_CLIENT_HELLO) == 0 || openssl->SSL_is_server(ssl) != 0 ||
         openssl->SSL_renegotiate_pending(ssl) != 0) {
         return 0;
@@ -317,13 +317,13 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
     }
     if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
         /*
-         * RFC 8446, 4.1.2: both hellos list the same. The first one was half made when its versions
-         * were restricted, so the second has to start like it.
+         * RFC 8446, 4.1.2: both hellos list the same. The first was half built when its versions
+         * were restricted, so the second has to begin like it.
          */
         connection->versions = OPENSSL_VERSIONS_OWN;
     }
     if ((context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0) {
-        /* RFC 9849, 5: an answer to the inner variant is unsolicited. */
+        /* RFC 9849, 5: the server must not answer the inner variant here. */
         *alert = ALERT_UNSUPPORTED_EXTENSION;
         return 0;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which libssl is this: the table of its functions.
+ * Finds out which libssl this is, and makes the table of its functions.
  */
 #include <stdlib.h>
 
@@ -31,7 +31,7 @@ static bool resolve(struct openssl *openssl)
 {
     const struct shim_stub *stub = shim_state()->stub;
     void *handle = openssl->library->handle;
-    /* BoringSSL has many of the names with other meanings; this one is only its own. */
+    /* BoringSSL has many of these names with other meanings. Only BoringSSL has this one. */
     if (stub->dlsym(handle, "SSL_CTX_set_grease_enabled") != NULL) {
         return false;
     }
@@ -47,22 +47,22 @@ static bool resolve(struct openssl *openssl)
     if (version < OPENSSL_1_1_1 || version == LIBRESSL) {
         return false;
     }
-    /* A library that does ECH by itself takes no custom extension of that number. */
+    /* A library with ECH of its own does not take a custom extension of that number. */
     return openssl->SSL_extension_supported(ENCRYPTED_CLIENT_HELLO) == 0;
 }
 
 /*
- * A failed handshake ends in an alert ech_required, for which OpenSSL has no text before 4.0.
- * Programs (m2crypto, davix) take it for granted that there is one. The words are OpenSSL 4.0's.
+ * A failed handshake ends in the alert ech_required. OpenSSL has no text for it before 4.0, and
+ * some programs (m2crypto, davix) rely on a text. These are the words of OpenSSL 4.0.
  */
 static void add_reason_text(struct openssl *openssl)
 {
     enum { ALERT_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121 };
-    /* The place of the library's number in an error code changed with 3.0. */
+    /* The library's number has had another place in error codes since 3.0. */
     unsigned shift = openssl->OpenSSL_version_num() < OPENSSL_3_0 ? 24 : 23;
     unsigned long code = (unsigned long)ERR_LIB_SSL << shift | ALERT_ECH_REQUIRED;
     if (openssl->ERR_reason_error_string(code) == NULL) {
-        /* OpenSSL keeps the pointer. Nothing unloads either library, so the table outlives it. */
+        /* OpenSSL keeps the pointer. Neither library is ever unloaded, so the table stays valid. */
         openssl->reason_text[0].error = ALERT_ECH_REQUIRED;
         openssl->reason_text[0].string = "tlsv13 alert ech required";
         (void)openssl->ERR_load_strings(ERR_LIB_SSL, openssl->reason_text);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What we know of each SSL and SSL_CTX: in tables of our own, found by address.
+ * What we know of each SSL and SSL_CTX, in our own tables by address.
  *
- * An ex_data index of ours has callbacks, by which OpenSSL tells when an object comes and goes,
- * whoever makes it and however it ends. The slot of that index is neither written nor read:
- * programs that count on more indexes than they asked for (Qt) have their own data in it.
+ * We ask OpenSSL for an ex_data index only for its callbacks: they tell when any object is made or
+ * freed. Its slot is never read or written: programs that use more indexes than they asked for (Qt)
+ * keep their own data there.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "shim/engine/openssl/openssl.h"
 #include "shim/engine/state/state.h"
 
-/* Values: SSL to its connection, or NULL before there is one; SSL_CTX to itself, once armed. */
+/* Values: for an SSL its connection, or NULL before there is one; for an armed SSL_CTX itself. */
 static struct shim_object_table ssls;
 static struct shim_object_table contexts;
 
@@ -37,8 +37,8 @@ static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, l
     (void)ptr, (void)data, (void)index, (void)number;
     const struct openssl *openssl = argument;
     const struct shim_object_entry entry = {.owner = openssl->library};
-    drop_connection(parent); /* of an SSL whose end was not told */
-    /* Without memory for it: it is added when its handshake begins. */
+    drop_connection(parent); /* of an SSL whose end we missed */
+    /* Without memory it is added when its handshake begins. */
     (void)!shim_object_put(&ssls, parent, &entry);
 }
 
@@ -58,7 +58,7 @@ static void context_ended(void *parent, void *ptr, CRYPTO_EX_DATA *data, int ind
 
 bool openssl_objects_notice(struct openssl *openssl)
 {
-    /* A context that comes is one that ended, if the table has it. */
+    /* If a new context is in the table, the entry is of an older one at the same address. */
     return openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL_CTX, 0, openssl, context_ended,
                                             NULL, context_ended) >= 0 &&
            openssl->CRYPTO_get_ex_new_index(CRYPTO_EX_INDEX_SSL, 0, openssl, ssl_made, NULL,
@@ -93,8 +93,8 @@ struct openssl_connection *openssl_connection_get(const SSL *ssl)
     return shim_object_get(&ssls, ssl, &entry) ? entry.value : NULL;
 }
 
-/* An SSL whose making was not told: this thread has a default OSSL_LIB_CTX of its own, and indexes
- * belong to one of these. */
+/* An SSL whose making we missed: this thread has its own default OSSL_LIB_CTX, and ex_data indexes
+ * belong to one of those. */
 static void notice_here_too(const struct openssl *openssl)
 {
     enum { MORE_MAX = 64 };

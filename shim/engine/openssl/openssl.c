@@ -28,8 +28,8 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
         if (openssl->default_security == NULL) {
             openssl->default_security = openssl->SSL_CTX_get_security_callback(ctx);
         }
-        /* SSL_CTX_new calls SSL_CTX_new_ex in some versions: the second time the extension is there
-         * already, and the context is known. */
+        /* In some versions SSL_CTX_new calls SSL_CTX_new_ex: the second time, the extension is
+         * there already and the context is in the table. */
         armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS,
                                                 openssl_extension_add, NULL, openssl,
                                                 openssl_extension_parse, openssl) == 1
@@ -43,9 +43,9 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
 }
 
 /*
- * A client's handshake is about to start. It is decided about when the hello is made, so that
- * whatever the application changes until then counts. Without memory nothing is watched, and the
- * extension, which needs some too, lets the handshake fail.
+ * A client's handshake is about to start. The decision comes when the hello is made, so that
+ * everything the application sets until then counts. Without memory there is nothing to watch, but
+ * then the extension has no memory either and fails the handshake.
  */
 static void watch(const struct openssl *openssl, SSL *ssl)
 {
@@ -53,7 +53,7 @@ static void watch(const struct openssl *openssl, SSL *ssl)
     struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
     if (connection != NULL) {
         if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
-            openssl_reset(connection); /* of an earlier handshake */
+            openssl_reset(connection); /* left from an earlier handshake */
         }
         (void)openssl_versions_watch(connection, openssl_decide);
     }
@@ -70,8 +70,8 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
     return covered ? connection : NULL;
 }
 
-/* libssl may have set another BIO where no hook saw it. No octet went past the filter: they go in
- * calls that come here first. False without memory. */
+/* Puts the filter over a BIO that libssl set where no hook saw it. No octet has passed the filter,
+ * for the calls that move octets come here first. False for want of memory. */
 static bool cover(const struct shim_library *library, const SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
@@ -101,8 +101,8 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
     return cover(library, ssl);
 }
 
-/* Out of the data path. A hello that went out in clear keeps its versions until the handshake is
- * over. */
+/* Steps out of the data path. A hello that went out in the clear keeps its versions until the
+ * handshake is over. */
 static void step_out(struct openssl_connection *connection)
 {
     int saved = errno;
@@ -131,7 +131,7 @@ static bool is_over(const struct openssl_connection *connection)
     }
 }
 
-/* The call ended before a hello was made (no side was set, no transport), or none may be made. */
+/* The call ended without a hello: no side or transport was set, or no hello may be made. */
 static bool came_to_nothing(const struct openssl_connection *connection)
 {
     return connection->phase == OPENSSL_FAILED ||
@@ -159,9 +159,9 @@ static BIO *visible_bio(struct shim_library *library, BIO *bio)
     return openssl != NULL ? openssl_filter_below(openssl, bio) : bio;
 }
 
-/* Around each call that sets a BIO, be it the application's or libssl's own: SSL_set_bio calls
- * SSL_set0_rbio, and a BIO_f_ssl that is pushed or popped calls SSL_set_bio. Between the two the
- * application's code may run, which frees its BIOs. */
+/* Called around each call that sets a BIO, from the application or libssl itself: SSL_set_bio calls
+ * SSL_set0_rbio, and pushing or popping a BIO_f_ssl calls SSL_set_bio. Between the two calls code
+ * of the application may run and free its BIOs. */
 static void bio_leaving(struct shim_library *library, SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
@@ -177,7 +177,7 @@ static void bio_replaced(struct shim_library *library, SSL *ssl)
     if (connection != NULL) {
         connection->replacing = false;
         if (!openssl_filter_installed(connection)) {
-            /* Without memory: it is tried again before the handshake goes on (cover). */
+            /* Without memory: cover tries again before the handshake goes on. */
             (void)openssl_filter_install(connection);
         }
     }

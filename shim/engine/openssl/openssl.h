@@ -16,7 +16,7 @@
 #include "shim/common/abi.h"
 #include "shim/engine/session/session.h"
 
-/* Functions without which a library is not one that we know; types are the headers' own. */
+/* A supported library has all of these functions. Their types come from OpenSSL's headers. */
 #define SHIM_OPENSSL_FUNCTIONS(F)                                                                  \
     F(BIO_callback_ctrl)                                                                           \
     F(BIO_clear_flags)                                                                             \
@@ -82,129 +82,128 @@
     F(SSL_set_options)                                                                             \
     F(SSL_set_security_callback)
 
-/* What SSL_set_security_callback takes. */
+/* The type that SSL_set_security_callback takes. */
 typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
                              int number, void *other, void *argument);
 
 struct openssl {
     struct shim_library *library;
-    bool supported; /* false: nothing below may be used */
+    bool supported; /* false: use nothing below */
     BIO_METHOD *filter_method;
-    openssl_security *default_security; /* of a context that nobody changed */
-    ERR_STRING_DATA reason_text[2];     /* that was added to the library's own; ends with zeros */
+    openssl_security *default_security; /* the callback of a context that has not been changed */
+    ERR_STRING_DATA reason_text[2];     /* our addition to the library's texts; ends with zeros */
 #define F(name) __typeof__(&name) name;
     SHIM_OPENSSL_FUNCTIONS(F)
 #undef F
     int (*SSL_is_quic)(const SSL *ssl); /* OpenSSL 3.2 and later, else NULL */
 };
 
-/* Where a handshake stands, as far as we are concerned. */
+/* How far a handshake has come, for us. */
 enum openssl_phase {
     OPENSSL_IDLE,    /* nothing decided */
     OPENSSL_PASS,    /* decided: the application's own hello */
     OPENSSL_GREASE,  /* decided: the application's own hello with GREASE ECH; session is set */
     OPENSSL_ARMED,   /* decided: ECH or refusal; session is set */
-    OPENSSL_STARTED, /* the filter is in, the hello is being made or gone */
-    OPENSSL_CLEAR, /* ECH was securely disabled: the hello went out in clear, the filter is out, and
-                      a second hello has to list what the first one did */
-    OPENSSL_FAILED, /* decided: no hello may be made */
-    OPENSSL_DONE,   /* the exchange was accepted and the filter is out, or GREASE is over */
+    OPENSSL_STARTED, /* the filter is in; the hello is being made, or has left */
+    OPENSSL_CLEAR,   /* ECH was securely disabled: the hello went out in the clear and the filter is
+                        out; a second hello has to list the same as the first */
+    OPENSSL_FAILED,  /* decided: no hello may be made */
+    OPENSSL_DONE,    /* the exchange was accepted and the filter is out, or GREASE is over */
 };
 
-/* What our security callback (versions.c) makes of the versions. */
+/* How our security callback (versions.c) changes the versions. */
 enum openssl_versions {
-    OPENSSL_VERSIONS_OWN,   /* the application's */
+    OPENSSL_VERSIONS_OWN,   /* not at all: as the application set them */
     OPENSSL_VERSIONS_TLS13, /* TLS 1.3 alone */
-    OPENSSL_VERSIONS_NONE,  /* none: the handshake is to fail */
+    OPENSSL_VERSIONS_NONE,  /* none, so the handshake fails */
 };
 
-/* One SSL. Shared by the table of SSLs and the filter BIOs, which OpenSSL frees in no order that we
- * know. */
+/* The state of one SSL. Shared by the table of SSLs and the filter BIOs, for OpenSSL frees them in
+ * any order. */
 struct openssl_connection {
     atomic_int references;
     const struct openssl *openssl;
-    SSL *ssl; /* NULL once it is being freed */
+    SSL *ssl; /* NULL once OpenSSL frees it */
     enum openssl_phase phase;
-    char server_name[DNS_HOST_SIZE]; /* that the decision was made for */
-    bool hello_made;                 /* the custom extension was asked for since the decision */
-    unsigned char random[SSL3_RANDOM_SIZE]; /* of the hello that it was asked for */
+    char server_name[DNS_HOST_SIZE]; /* the name that the decision was made for */
+    bool hello_made;                 /* libssl has asked for the extension since the decision */
+    unsigned char random[SSL3_RANDOM_SIZE]; /* of that hello */
     bool quic;
     struct shim_session *session;
-    int filters;    /* how many filter BIOs are alive: 0, 1 or 2 */
-    bool replacing; /* other BIOs are being put under the SSL, and the filter is out */
-    size_t taken;   /* octets of a write that were taken before the transport said "later" */
-    bool unflushed; /* octets of ours were written, and the transport was not flushed since */
-    openssl_security *security; /* the application's own, while ours is in its place; else NULL */
+    int filters;    /* number of living filter BIOs: 0, 1 or 2 */
+    bool replacing; /* other BIOs are being set, and the filter is out */
+    size_t taken;   /* octets of a write that the exchange took before the transport said "later" */
+    bool unflushed; /* our octets were written and the transport has not been flushed since */
+    openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
-    bool (*decide)(struct openssl_connection *connection); /* of openssl_versions_watch */
-    bool deciding;    /* the security callback is ours, and nothing else than the application's */
-    bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING is to be given back */
-    bool late;        /* the hello was half made when it was decided about */
+    bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */
+    bool deciding;    /* our security callback only hands on the application's answer */
+    bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING has to be set again */
+    bool late;        /* the decision was made while the hello was being built */
 };
 
 /* ---- library.c ---- */
 
-/* The table of a library, made at the first call; never NULL but for want of memory. Look at
- * `supported`. */
+/* The table of a library, made at the first call. Look at `supported`. NULL only for want of
+ * memory. */
 struct openssl *openssl_of(struct shim_library *library);
-/* The same, if it was made and the library is supported; else NULL. */
+/* The same table, if it exists and the library is supported; else NULL. */
 const struct openssl *openssl_supported(const struct shim_library *library);
-/* As in struct shim_tls_adapter. */
+/* See struct shim_tls_adapter. */
 void openssl_before_fork(void);
 void openssl_after_fork(void);
 
 /* ---- foreign.c ---- */
 
-/* May a call that may start a handshake be made, with a library that is not supported? If not, that
- * is reported. */
+/* For a library that is not supported: may a call that can start a handshake go on? If not, reports
+ * that. */
 bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect);
 
 /* ---- objects.c ---- */
 
-/* Has OpenSSL tell when an SSL or SSL_CTX comes and goes. False if it cannot. */
+/* Makes OpenSSL tell when an SSL or SSL_CTX is made or freed. False if it cannot. */
 bool openssl_objects_notice(struct openssl *openssl);
-/* Do handshakes on this context call our extension? Notes that they do; false for want of memory.
- */
+/* Will handshakes on this context call our extension? Remembers that they do. False for want of
+ * memory. */
 bool openssl_context_armed(const SSL_CTX *context);
 bool openssl_context_note(const struct openssl *openssl, const SSL_CTX *context);
 /* The connection that an SSL already has, or NULL. */
 struct openssl_connection *openssl_connection_get(const SSL *ssl);
-/* The same, made if need be; NULL for want of memory. */
+/* The same, but makes one if need be. NULL for want of memory. */
 struct openssl_connection *openssl_connection_need(const struct openssl *openssl, SSL *ssl);
 void openssl_connection_release(struct openssl_connection *connection);
-/* The library of an SSL that is alive, or NULL. */
+/* The library of a living SSL, or NULL. */
 struct shim_library *openssl_library_of(const SSL *ssl);
 
 /* ---- filter.c ---- */
 
-/* Makes the BIO_METHOD of a library; false for want of memory or of a BIO type. */
+/* Makes the BIO_METHOD of a library. False for want of memory or of a BIO type. */
 bool openssl_filter_init(struct openssl *openssl);
-/* Puts the filter between the SSL and its BIOs, as far as it has them: libssl can send nothing, or
- * read nothing, until the program sets the other one. False for want of memory: then nothing is
- * changed. */
+/* Puts the filter between the SSL and its BIOs. If one of the two BIOs is missing, libssl cannot
+ * write or read until the program sets it. False for want of memory: nothing is changed then. */
 bool openssl_filter_install(struct openssl_connection *connection);
-/* Is it over each BIO that the SSL has now? */
+/* Is the filter over each BIO that the SSL has now? */
 bool openssl_filter_installed(const struct openssl_connection *connection);
-/* Takes it out; the SSL has the application's BIOs again. */
+/* Takes the filter out, so that the SSL has the application's BIOs again. */
 void openssl_filter_remove(struct openssl_connection *connection);
-/* The BIO under one of our filters; any other BIO is returned as it is. */
+/* The BIO under a filter of ours. Returns any other BIO itself. */
 BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
 
 /* ---- versions.c ---- */
 
 /*
- * Puts our security callback in front of the application's. It calls `decide` when libssl
- * begins to build the ClientHello, after the last callback in which programs change settings; where
- * that is false no version is offered. False for a library that does not keep our callback.
+ * Puts our security callback before the application's. It calls `decide` when libssl begins to
+ * build the ClientHello, after the last callback in which programs change settings. If `decide`
+ * gives false, no version is offered. False for a library that does not keep our callback.
  */
 bool openssl_versions_watch(struct openssl_connection *connection,
                             bool (*decide)(struct openssl_connection *connection));
-/* Is it still there? The application may have set another, or another context. */
+/* Is our callback still there? The application may have set another one, or another context. */
 bool openssl_versions_watched(const struct openssl_connection *connection);
-/* Gives the application's callback back. */
+/* Puts the application's callback back. */
 void openssl_versions_unwatch(struct openssl_connection *connection);
-/* Restricts a watched SSL to TLS 1.3. False if it would not offer TLS 1.3: nothing is changed
- * then. */
+/* Restricts a watched SSL to TLS 1.3. False if it would not offer TLS 1.3: nothing is changed then.
+ * */
 bool openssl_versions_restrict(struct openssl_connection *connection);
 
 /* ---- the callbacks of the custom extension, hello.c ---- */
@@ -218,17 +217,17 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
 
 /* ---- grease.c ---- */
 
-/* Gives the GREASE extension for a hello, first or second; the same values as an add callback. */
+/* Gives the GREASE extension for a first or second hello. Returns what an add callback returns. */
 int openssl_grease_add(struct openssl_connection *connection, const unsigned char **out,
                        size_t *length);
-/* Judges what a server answers to it; the same values as a parse callback. */
+/* Judges the server's answer to it. Returns what a parse callback returns. */
 int openssl_grease_parse(unsigned context, struct bytes extension_data, int *alert);
 
 /* ---- hello.c ---- */
 
-/* Decides what becomes of a watched SSL whose hello is about to be made. False: it must fail. */
+/* Decides about a watched SSL whose hello is about to be made. False: the handshake must fail. */
 bool openssl_decide(struct openssl_connection *connection);
-/* Ends what was decided, and gives the SSL back as the application left it. */
+/* Undoes the decision, and leaves the SSL as the application set it. */
 void openssl_reset(struct openssl_connection *connection);
 
 #endif

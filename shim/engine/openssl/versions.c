@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The security callback that stands before the application's own while a hello is made. libssl asks
- * it of each version that it may offer, which tells two things:
+ * The security callback that stands before the application's while a hello is made. libssl calls it
+ * for each version that it may offer. We use that for two things:
  *
- * - when the ClientHello is about to be built. That is later than any callback in which a program
- *   may change the server name, the versions or the transport (Twisted sets the name in its info
- *   callback), and early enough for the hello to be made as was decided;
- * - which versions the hello lists. An inner hello offers TLS 1.3 alone. The application's own
- *   minimum and maximum stay what they are.
+ * - To learn that the ClientHello is about to be built. No callback in which a program changes
+ * server name, versions or transport comes later (Twisted sets the name in its info callback), and
+ * it is early enough to make the hello as decided.
+ *
+ * - To choose the versions that the hello lists. An inner hello offers only TLS 1.3. The
+ * application's own minimum and maximum stay as they are.
  */
 #include <errno.h>
 
@@ -32,7 +33,7 @@ static void ask_to_decide(struct openssl_connection *connection)
     errno = saved;
 }
 
-/* An SSL that has our callback and no state of ours is a copy (SSL_dup) of one that has. */
+/* If an SSL has our callback but no state of ours, SSL_dup copied it from one that has. */
 static openssl_security *callback_of_copy(const SSL *ssl)
 {
     const struct shim_library *library = openssl_library_of(ssl);
@@ -93,7 +94,7 @@ void openssl_versions_unwatch(struct openssl_connection *connection)
     connection->versions = OPENSSL_VERSIONS_OWN;
 }
 
-/* Would the hello list a suite of TLS 1.3, with settings as they are? */
+/* Would the hello list a cipher suite of TLS 1.3, with the present settings? */
 static bool offers_tls13(const struct openssl_connection *connection)
 {
     enum { TLS13_SUITES = 0x13 };
@@ -110,8 +111,8 @@ static bool offers_tls13(const struct openssl_connection *connection)
 
 bool openssl_versions_restrict(struct openssl_connection *connection)
 {
-    /* First without: a restriction to TLS 1.3 would switch it on where SSL_OP_NO_TLSv1_2 leaves a
-     * gap below it. */
+    /* First try without a restriction: that would switch TLS 1.3 on where SSL_OP_NO_TLSv1_2 leaves
+     * a gap below it. */
     bool offers = openssl_versions_watched(connection) && offers_tls13(connection);
     if (offers) {
         connection->versions = OPENSSL_VERSIONS_TLS13;
