@@ -23,7 +23,7 @@ static bool peer_of(int fd, struct shim_peer *peer)
 }
 
 /* Is a noted descriptor still the stream socket that was noted? */
-static bool leads_to(const struct shim_connection *noted, struct shim_peer *peer)
+static bool is_stream_to(const struct shim_connection *noted, struct shim_peer *peer)
 {
     int type = 0;
     socklen_t length = sizeof type;
@@ -75,7 +75,7 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
         struct shim_peer candidate = {.fd = -1};
         (void)shim_state()->stub->way_of(noted[i].fd, NULL, &candidate.way);
         if ((!candidate.way.watched && !shim_settings_watches(settings, noted[i].port)) ||
-            !leads_to(&noted[i], &candidate)) {
+            !is_stream_to(&noted[i], &candidate)) {
             continue;
         }
         candidate.used = shim_reconnect_used(candidate.fd);
@@ -165,7 +165,7 @@ void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_pe
         }
     }
     for (size_t i = 0; i < count; i++) {
-        if (leads_to(&noted[i], peer)) {
+        if (is_stream_to(&noted[i], peer)) {
             return;
         }
     }

@@ -198,7 +198,7 @@ const char *shim_redirect_failure(const struct shim_redirect *redirect)
 
 /* ---- a hello is about to leave ---- */
 
-static bool leads_to(const struct shim_redirect *redirect, int fd)
+static bool is_at_endpoint(const struct shim_redirect *redirect, int fd)
 {
     struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
     struct shim_address address;
@@ -235,7 +235,7 @@ static int take_fresh(struct shim_redirect *redirect, int fd)
 /* Puts the connection to the endpoint under fd. NULL, or why the hello must not leave. */
 static const char *arrange(struct shim_redirect *redirect, int fd)
 {
-    if (leads_to(redirect, fd)) {
+    if (is_at_endpoint(redirect, fd)) {
         return NULL;
     }
     struct shim_old_connection old = {.fd = fd, .socket = shim_socket_identity(fd)};

@@ -116,7 +116,7 @@ static bool is_foreign(struct finding *finding)
     return !shim_addresses_hold(&own, facts->peer);
 }
 
-static bool leads_here(struct finding *finding, size_t candidate, bool may_ask)
+static bool is_connected_to(struct finding *finding, size_t candidate, bool may_ask)
 {
     const struct shim_route_facts *facts = finding->facts;
     const struct dns_endpoint *endpoint = endpoint_of(finding, candidate);
@@ -149,7 +149,7 @@ static void insert_hop(struct shim_route *route, size_t at, const struct shim_ho
 }
 
 /* Puts the connection that stands before all hops of the same priority. */
-static void add_here(struct finding *finding, size_t candidate)
+static void add_in_place(struct finding *finding, size_t candidate)
 {
     const struct dns_endpoint *endpoints = finding->facts->answer->endpoints;
     struct shim_route *route = finding->route;
@@ -175,8 +175,8 @@ static bool may_go_to(struct finding *finding, const struct dns_endpoint *endpoi
 }
 
 /* Begins with the family by which the program has connected; then the two families take turns. */
-static void add_there(struct finding *finding, size_t candidate,
-                      const struct shim_addresses *addresses)
+static void add_hops(struct finding *finding, size_t candidate,
+                     const struct shim_addresses *addresses)
 {
     const struct dns_endpoint *endpoint = endpoint_of(finding, candidate);
     int family = finding->facts->peer != NULL ? shim_address_family(finding->facts->peer)
@@ -203,19 +203,19 @@ static void add_there(struct finding *finding, size_t candidate,
 }
 
 /* Adds the connection that stands, and behind it the addresses that led to its endpoint. */
-static void add_gone(struct finding *finding, size_t candidate)
+static void add_connected(struct finding *finding, size_t candidate)
 {
-    add_here(finding, candidate);
+    add_in_place(finding, candidate);
     if (!is_origin(finding, endpoint_of(finding, candidate))) {
-        add_there(finding, candidate, addresses_of(finding, candidate));
+        add_hops(finding, candidate, addresses_of(finding, candidate));
     }
 }
 
 static void add_candidate(struct finding *finding, size_t candidate)
 {
     const struct shim_route_facts *facts = finding->facts;
-    if (leads_here(finding, candidate, true)) {
-        add_gone(finding, candidate);
+    if (is_connected_to(finding, candidate, true)) {
+        add_connected(finding, candidate);
         return;
     }
     if (facts->tunnel) {
@@ -225,12 +225,12 @@ static void add_candidate(struct finding *finding, size_t candidate)
     if (is_origin(finding, endpoint_of(finding, candidate)) && facts->peer != NULL) {
         /* Another port of the host: the program has found this address alive. */
         struct shim_addresses peer = {.list = {*facts->peer}, .count = 1};
-        add_there(finding, candidate, &peer);
+        add_hops(finding, candidate, &peer);
         return;
     }
     const struct shim_addresses *addresses = addresses_of(finding, candidate);
     if (addresses->count > 0) {
-        add_there(finding, candidate, addresses);
+        add_hops(finding, candidate, addresses);
     }
 }
 
@@ -247,13 +247,13 @@ static size_t most_preferred(const struct finding *finding)
 
 /* Is the connection already at one of the most preferred endpoints? First asks those that need no
  * look-up of addresses. */
-static bool is_here(struct finding *finding)
+static bool is_in_place(struct finding *finding)
 {
     size_t count = most_preferred(finding);
     for (int may_ask = 0; may_ask < 2; may_ask++) {
         for (size_t i = 0; i < count; i++) {
-            if (leads_here(finding, i, may_ask == 1)) {
-                add_gone(finding, i);
+            if (is_connected_to(finding, i, may_ask == 1)) {
+                add_connected(finding, i);
                 return true;
             }
         }
@@ -275,7 +275,7 @@ void shim_route_find(const struct shim_route_facts *facts, struct shim_route *ro
         route->kind = SHIM_ROUTE_PRIVATE;
         return;
     }
-    if (is_here(&finding)) {
+    if (is_in_place(&finding)) {
         route->kind = SHIM_ROUTE_IN_PLACE;
         return;
     }
