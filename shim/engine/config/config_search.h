@@ -22,7 +22,7 @@ struct shim_found {
     const char *source;                /* "dns", "static" or "none" */
     char resolver[DNS_RESOLVER_ID];    /* the resolver that was asked; "": none */
     struct dns_endpoints *answer;      /* one reference; NULL if nothing was found */
-    struct shim_route route;           /* through the answer's endpoints */
+    struct shim_route route;           /* to an endpoint of the answer */
     char endpoint[SHIM_ENDPOINT_SIZE]; /* the config's endpoint, as "target:port" in lower case; ""
                                           for a config set by hand */
     struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */

@@ -26,7 +26,7 @@ enum shim_names_outcome {
 struct shim_names_rules {
     const char *const *suffixes; /* borrowed; "" and "." are the root */
     size_t count;
-    unsigned ndots;      /* a name with at least so many dots is tried as it is first */
+    unsigned ndots;      /* a name with at least this many dots is tried as it is first */
     bool search;         /* RES_DNSRCH: names with dots are tried with all suffixes too */
     bool default_suffix; /* RES_DEFNAMES: names without a dot are tried with the suffixes */
     bool no_bare;        /* RES_NOTLDQUERY: a name without a dot is not tried as it is */

@@ -68,7 +68,7 @@ static struct shim_decision refuse(const char *reason)
     return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = reason};
 }
 
-/* The look-up's own word for its result. */
+/* The reason that the look-up itself gave; otherwise the other word. */
 static const char *told_by_dns(const struct shim_policy_facts *facts, const char *otherwise)
 {
     return facts->dns_reason != DNS_REASON_OK ? dns_reason_name(facts->dns_reason) : otherwise;

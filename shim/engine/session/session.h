@@ -69,7 +69,7 @@ void shim_session_from_app(struct shim_session *session, struct bytes in);
 /* Takes octets from the network: always all. */
 void shim_session_from_net(struct shim_session *session, struct bytes in);
 void shim_session_net_closed(struct shim_session *session);
-/* The transport took so many octets of shim_session_to_net. */
+/* The transport took this many octets of shim_session_to_net. */
 void shim_session_net_took(struct shim_session *session, size_t octets);
 /*
  * True after a rejection to which a new connection is the answer: call shim_session_reconnect. It
@@ -82,7 +82,7 @@ void shim_session_reconnect(struct shim_session *session, int fd);
 /* Octets that wait for the network, or for the TLS library; borrowed until the next call. */
 struct bytes shim_session_to_net(struct shim_session *session);
 struct bytes shim_session_to_app(struct shim_session *session);
-/* The TLS library took so many octets of shim_session_to_app. */
+/* The TLS library took this many octets of shim_session_to_app. */
 void shim_session_app_took(struct shim_session *session, size_t octets);
 /* How many octets from the network the exchange can use now; 0: never any again. */
 size_t shim_session_net_wanted(struct shim_session *session);
