@@ -100,7 +100,7 @@ enum awaited_state { AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
 struct awaited {
     struct shim_table_node node;
     enum awaited_state state;
-    bool ended; /* nobody waits any more; the busy thread frees the entry */
+    bool ended; /* shim_redirect_end was called: the busy thread frees the entry */
     struct shim_redirect redirect;
     const char *failure;
 };

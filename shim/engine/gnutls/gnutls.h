@@ -94,7 +94,7 @@ struct gnutls_hello_events {
 
 /* The state of one client session. */
 struct gnutls_connection {
-    gnutls_session_t handle;
+    gnutls_session_t handle; /* GnuTLS's own session */
     const struct gnutls *gnutls;
     uint64_t serial;           /* differs from that of any other connection */
     unsigned flags;            /* of gnutls_init */

@@ -98,7 +98,7 @@ void shim_session_note_facts(struct shim_session *session)
 }
 
 /* The reason of a failure, if the redirect caused it: the hello's write was refused, because its
- * connection could not be redirected; or the new connection, which nobody waited for, failed. */
+ * connection could not be redirected; or the new connection, still being made then, failed. */
 static const char *reason_to_fail(const struct shim_session *session, const char *otherwise)
 {
     if (shim_redirect_failure(&session->redirect) != NULL) {
