@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The exported functions of GnuTLS (hooks_tls.c says what an exported function does).
+ * The exported functions of GnuTLS (hooks_openssl.c says what an exported function does).
  */
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"

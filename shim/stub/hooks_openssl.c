@@ -1,194 +1,251 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a hook of OpenSSL's says no. A program has to get what it gets of any failed handshake: an
- * entry in the error queue with a text, for many pass the text on unseen.
+ * The exported functions of OpenSSL. Each finds the real function, asks the engine, and calls the
+ * real function. They decide one thing only: without an engine, strict mode refuses.
  */
-#include <dlfcn.h>
-#include <errno.h>
-#include <openssl/err.h>
-#include <stdatomic.h>
-#include <time.h>
-
 #include "shim/stub/guard.h"
-#include "shim/stub/locked.h"
+#include "shim/stub/library.h"
 
-/* ---- each refusal is told once ---- */
+/* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
+ * agree. */
+struct ossl_dispatch_st;
+struct ssl_quic_method_st;
+SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
+                                     void *argument);
+SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method);
 
-/* Programs call again after a failure, if only to end the connection. Nobody tells when the SSL of
- * such a library ends, so one without a descriptor is taken for the same for a moment only. */
-bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
+/* ---- contexts ---- */
+
+/* The context is the application's in every mode: it may be for a server, or for ports that nobody
+ * watches. What must not be is refused when a handshake begins. */
+static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context)
 {
-    enum { REMEMBERED = 64, SAME_SECONDS = 1 };
-    static const uint64_t fnv_prime = 1099511628211;
-    static struct {
-        _Atomic uint64_t key;
-        _Atomic long time;
-    } told[REMEMBERED];
-    static atomic_uint next;
-    struct timespec now = {0};
-    (void)clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t socket = fd >= 0 ? stub_socket_of(fd) : 0;
-    uint64_t key = (uint64_t)(uintptr_t)ssl ^ socket << 1;
-    for (const char *at = name; at != NULL && *at != '\0'; at++) {
-        key = (key ^ (unsigned char)*at) * fnv_prime;
+    const struct shim_engine *engine = stub_engine();
+    if (engine != NULL && context != NULL) {
+        (void)engine->openssl_context(library, context);
     }
-    for (size_t i = 0; i < REMEMBERED; i++) {
-        if (atomic_load(&told[i].key) == key &&
-            (socket != 0 || now.tv_sec - atomic_load(&told[i].time) <= SAME_SECONDS)) {
-            return false;
-        }
-    }
-    size_t at = atomic_fetch_add(&next, 1) % REMEMBERED;
-    atomic_store(&told[at].time, now.tv_sec);
-    atomic_store(&told[at].key, key);
-    return true;
+    return context;
 }
 
-/* ---- without an engine ---- */
-
-static bool may_be_client(const struct shim_library *library, SSL *ssl, bool connect)
+static struct shim_library *library_of_method(enum shim_hook hook, const SSL_METHOD *method,
+                                              const void *caller)
 {
-    __typeof__(&SSL_is_server) is_server = STUB_FIND(library, SSL_is_server);
-    __typeof__(&SSL_is_init_finished) is_finished = STUB_FIND(library, SSL_is_init_finished);
-    bool serves = !connect && is_server != NULL && is_server(ssl) != 0;
-    return !serves && (is_finished == NULL || is_finished(ssl) == 0);
+    struct shim_library *library = stub_library_at(SHIM_FAMILY_OPENSSL, method);
+    return library != NULL && library->fn[hook] != NULL ? library
+                                                        : stub_library(hook, NULL, caller);
 }
 
-static const char *name_of(const struct shim_library *library, SSL *ssl)
+SHIM_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
 {
-    __typeof__(&SSL_get_servername) servername = STUB_FIND(library, SSL_get_servername);
-    return servername != NULL ? servername(ssl, TLSEXT_NAMETYPE_host_name) : NULL;
-}
-
-bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect)
-{
-    if (!stub_engine_missing() || !stub_strict_somewhere()) {
-        return false;
+    struct shim_library *library = library_of_method(SHIM_HOOK_SSL_CTX_new, method, CALLER);
+    if (library == NULL || REAL(library, SSL_CTX_new) == NULL) {
+        PASS_ON(SSL_CTX_new, NULL, method);
     }
-    int saved = errno;
-    const char *name = name_of(library, ssl);
-    __typeof__(&SSL_get_fd) get_fd = STUB_FIND(library, SSL_get_fd);
-    int fd = get_fd != NULL ? get_fd(ssl) : -1;
-    bool refuses = may_be_client(library, ssl, connect) &&
-                   (name != NULL ? stub_mode_of(name) : stub_mode()) == SHIM_MODE_STRICT &&
-                   stub_guard_watches(fd) && !stub_own_ech(library, ssl);
-    if (refuses && stub_openssl_first_refusal(ssl, fd, name)) {
-        struct stub_attempt attempt = {.fd = fd, .mode = SHIM_MODE_STRICT};
-        stub_tell(&attempt, true, STUB_SIGHT_NO_ENGINE);
-    }
-    errno = saved;
-    return refuses;
+    return hand_over_context(library, REAL(library, SSL_CTX_new)(method));
 }
 
-/* ---- the error queue ---- */
-
-enum {
-    /* RFC 9849: the alert ech_required, as BoringSSL and OpenSSL 4.0 number it. */
-    REASON_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121,
-    OPENSSL_4_ECH_REQUIRED = 424,
-    BORINGSSL_ERR_LIB_SSL = 16,
-};
-
-/* OpenSSL before 4.0 has a text for that only where the engine has added one, and 4.0 has a reason
- * of its own. */
-static int openssl_reason(const struct shim_library *library)
+SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
+                                    const SSL_METHOD *method)
 {
-    if (stub_real_dlsym(library->handle, "OSSL_ECHSTORE_new") != NULL) {
-        return OPENSSL_4_ECH_REQUIRED;
+    struct shim_library *library = library_of_method(SHIM_HOOK_SSL_CTX_new_ex, method, CALLER);
+    if (library == NULL || REAL(library, SSL_CTX_new_ex) == NULL) {
+        PASS_ON(SSL_CTX_new_ex, NULL, libctx, propq, method);
     }
-    __typeof__(&ERR_reason_error_string) text = STUB_FIND(library, ERR_reason_error_string);
-    /* Packed as in OpenSSL 3.0 and later, and as in 1.1.1. */
-    unsigned long code = (unsigned long)ERR_LIB_SSL << 23 | REASON_ECH_REQUIRED;
-    unsigned long code_of_111 = (unsigned long)ERR_LIB_SSL << 24 | REASON_ECH_REQUIRED;
-    bool has_text = text != NULL && (text(code) != NULL || text(code_of_111) != NULL);
-    return has_text ? REASON_ECH_REQUIRED : SSL_R_NO_PROTOCOLS_AVAILABLE;
+    return hand_over_context(library, REAL(library, SSL_CTX_new_ex)(libctx, propq, method));
 }
 
-static void put_error(const struct shim_library *library)
+/* ---- handshakes ---- */
+
+/* What may start a handshake. `failure` is what the function returns when it may not; then there is
+ * an entry in the error queue, and SSL_get_error says SSL_ERROR_SSL. */
+#define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                           \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL || REAL(library, name) == NULL) {                                          \
+        PASS_ON(name, failure, __VA_ARGS__);                                                       \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL ? !engine->openssl_before(library, ssl, by_connect)                         \
+                       : stub_openssl_must_refuse(library, ssl, by_connect)) {                     \
+        stub_openssl_refuse(library, ssl);                                                         \
+        return failure;                                                                            \
+    }                                                                                              \
+    stub_openssl_let(ssl);                                                                         \
+    int result = REAL(library, name)(__VA_ARGS__);                                                 \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_after(library, ssl);                                                       \
+    }                                                                                              \
+    return result
+
+SHIM_EXPORT int SSL_connect(SSL *ssl)
 {
-    __typeof__(&ERR_new) error_new = STUB_FIND(library, ERR_new);
-    __typeof__(&ERR_set_error) error_set = STUB_FIND(library, ERR_set_error);
-    /* A macro in OpenSSL 3.0; a function in 1.1.1 and in BoringSSL. */
-    void (*error_put)(int, int, int, const char *, int) =
-        (void (*)(int, int, int, const char *, int))stub_real_dlsym(library->handle,
-                                                                    "ERR_put_error");
-    if (error_new != NULL && error_set != NULL) {
-        error_new();
-        error_set(ERR_LIB_SSL, openssl_reason(library), NULL);
-    } else if (error_put != NULL) {
-        bool boringssl = stub_real_dlsym(library->handle, "SSL_CTX_set_grease_enabled") != NULL;
-        error_put(boringssl ? BORINGSSL_ERR_LIB_SSL : ERR_LIB_SSL, 0,
-                  boringssl ? REASON_ECH_REQUIRED : openssl_reason(library), "libechshim", 0);
-    }
+    STARTS_HANDSHAKE(SSL_connect, true, -1, ssl);
 }
 
-/* OpenSSL 4.0 does not look into the error queue: it keeps in the SSL how its last call ended, and
- * it saw none. The SSL of which this thread was last told no; the next call on it ends that. */
-static __thread const SSL *refused __attribute__((tls_model("initial-exec")));
-
-void stub_openssl_let(const SSL *ssl)
+SHIM_EXPORT int SSL_do_handshake(SSL *ssl)
 {
-    if (refused == ssl) {
-        refused = NULL;
-    }
+    STARTS_HANDSHAKE(SSL_do_handshake, false, -1, ssl);
 }
 
-/* Is the newest entry in the queue one that put_error has made? */
-static bool entry_is_ours(const struct shim_library *library)
+SHIM_EXPORT int SSL_read(SSL *ssl, void *buffer, int octets)
 {
-    __typeof__(&ERR_peek_last_error) peek = STUB_FIND(library, ERR_peek_last_error);
-    unsigned long code = peek != NULL ? peek() : 0;
-    return code != 0 && ERR_GET_LIB(code) == ERR_LIB_SSL &&
-           ERR_GET_REASON(code) == openssl_reason(library);
+    STARTS_HANDSHAKE(SSL_read, false, -1, ssl, buffer, octets);
+}
+
+SHIM_EXPORT int SSL_read_ex(SSL *ssl, void *buffer, size_t octets, size_t *read)
+{
+    STARTS_HANDSHAKE(SSL_read_ex, false, 0, ssl, buffer, octets, read);
+}
+
+SHIM_EXPORT int SSL_peek(SSL *ssl, void *buffer, int octets)
+{
+    STARTS_HANDSHAKE(SSL_peek, false, -1, ssl, buffer, octets);
+}
+
+SHIM_EXPORT int SSL_peek_ex(SSL *ssl, void *buffer, size_t octets, size_t *read)
+{
+    STARTS_HANDSHAKE(SSL_peek_ex, false, 0, ssl, buffer, octets, read);
+}
+
+SHIM_EXPORT int SSL_write(SSL *ssl, const void *buffer, int octets)
+{
+    stub_tunnel_inside_tls(ssl, buffer, octets > 0 ? (size_t)octets : 0);
+    STARTS_HANDSHAKE(SSL_write, false, -1, ssl, buffer, octets);
+}
+
+SHIM_EXPORT int SSL_write_ex(SSL *ssl, const void *buffer, size_t octets, size_t *written)
+{
+    stub_tunnel_inside_tls(ssl, buffer, octets);
+    STARTS_HANDSHAKE(SSL_write_ex, false, 0, ssl, buffer, octets, written);
+}
+
+SHIM_EXPORT int SSL_write_early_data(SSL *ssl, const void *buffer, size_t octets, size_t *written)
+{
+    STARTS_HANDSHAKE(SSL_write_early_data, false, 0, ssl, buffer, octets, written);
 }
 
 SHIM_EXPORT int SSL_get_error(const SSL *ssl, int result)
 {
-    const void *caller = __builtin_return_address(0);
-    struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_error, ssl, caller);
-    __typeof__(&SSL_get_error) real =
-        library != NULL ? (__typeof__(&SSL_get_error))library->fn[SHIM_HOOK_SSL_get_error]
-                        : (__typeof__(&SSL_get_error))stub_bound(SHIM_HOOK_SSL_get_error, caller);
-    int error = real != NULL ? real(ssl, result) : SSL_ERROR_SSL;
-    if (error != SSL_ERROR_SYSCALL || library == NULL || ssl == NULL) {
-        return error;
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_error, ssl, CALLER);
+    if (library == NULL || REAL(library, SSL_get_error) == NULL) {
+        PASS_ON(SSL_get_error, SSL_ERROR_SSL, ssl, result);
     }
-    if (ssl != refused) {
-        return entry_is_ours(library) ? SSL_ERROR_SSL : error;
-    }
-    /* Another SSL may have come to the same address since: ours has left an entry in the queue. */
-    __typeof__(&ERR_peek_error) peek = STUB_FIND(library, ERR_peek_error);
-    return peek != NULL && peek() != 0 ? SSL_ERROR_SSL : error;
+    int error = REAL(library, SSL_get_error)(ssl, result);
+    bool ours =
+        error == SSL_ERROR_SYSCALL && ssl != NULL && stub_openssl_refused_last(library, ssl);
+    return ours ? SSL_ERROR_SSL : error;
 }
 
-static void leave_entry(const struct shim_library *library)
+/* ---- BIOs ---- */
+
+static BIO *visible(struct shim_library *library, BIO *bio)
 {
-    __typeof__(&ERR_add_error_data) add_data = STUB_FIND(library, ERR_add_error_data);
-    put_error(library);
-    if (add_data != NULL) {
-        add_data(1, "refused by libechshim");
-    }
-    /* What a name was not found in is nothing for the application's dlerror. */
-    (void)dlerror();
+    const struct shim_engine *engine = stub_engine_if_loaded();
+    return engine != NULL && bio != NULL ? engine->openssl_visible_bio(library, bio) : bio;
 }
 
-void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)
+SHIM_EXPORT BIO *SSL_get_rbio(const SSL *ssl)
 {
-    leave_entry(library);
-    refused = ssl;
-    errno = ECONNABORTED;
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_rbio, ssl, CALLER);
+    if (library == NULL) {
+        PASS_ON(SSL_get_rbio, NULL, ssl);
+    }
+    return visible(library, REAL(library, SSL_get_rbio)(ssl));
 }
 
-void stub_openssl_write_refused(const void *caller)
+SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
 {
-    int saved = errno;
-    struct shim_library *library =
-        stub_locked() ? NULL : stub_library(SHIM_HOOK_SSL_get_error, NULL, caller);
-    /* Is it libcrypto that writes? Whoever else does has no queue. */
-    __typeof__(&ERR_new) error_new = library != NULL ? STUB_FIND(library, ERR_new) : NULL;
-    if (error_new != NULL && stub_object_at((const void *)(uintptr_t)error_new) != NULL &&
-        stub_object_at((const void *)(uintptr_t)error_new) == stub_object_at(caller)) {
-        leave_entry(library);
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_get_wbio, ssl, CALLER);
+    if (library == NULL) {
+        PASS_ON(SSL_get_wbio, NULL, ssl);
     }
-    errno = saved;
+    return visible(library, REAL(library, SSL_get_wbio)(ssl));
+}
+
+#define REPLACES_BIO(name, ...)                                                                    \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL) {                                                                         \
+        PASS_ON(name, , __VA_ARGS__);                                                              \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_bio_leaving(library, ssl);                                                 \
+    }                                                                                              \
+    REAL(library, name)(__VA_ARGS__);                                                              \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_bio_replaced(library, ssl);                                                \
+    }
+
+/* A BIO_f_ssl that is pushed takes the filter for another BIO than the one below it, and hands over
+ * a reference for what is there already: it goes back. */
+static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
+{
+    struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);
+    if (library == NULL || !stub_library_calls(library, caller)) {
+        return false;
+    }
+    BIO *actual = REAL(library, SSL_get_rbio)(ssl);
+    __typeof__(&BIO_free) release = STUB_FIND(library, BIO_free);
+    if (rbio != wbio || rbio == actual || rbio != visible(library, actual) || release == NULL ||
+        wbio != visible(library, REAL(library, SSL_get_wbio)(ssl))) {
+        return false;
+    }
+    (void)release(rbio);
+    return true;
+}
+
+SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio)
+{
+    if (!drop_pushed_again(ssl, rbio, wbio, CALLER)) {
+        REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)
+    }
+}
+
+SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio){REPLACES_BIO(SSL_set0_rbio, ssl, rbio)}
+
+SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, ssl, wbio)}
+
+/* These make a BIO within the library, where no hook sees it, or one that is told nothing: wrk sets
+ * its descriptor anew before each SSL_connect of one handshake. */
+#define REPLACES_DESCRIPTOR(name)                                                                  \
+    SHIM_EXPORT int name(SSL *ssl, int fd)                                                         \
+    {                                                                                              \
+        struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                \
+        const struct shim_engine *engine = stub_engine_if_loaded();                                \
+        if (library == NULL) {                                                                     \
+            return 0;                                                                              \
+        }                                                                                          \
+        if (engine != NULL) {                                                                      \
+            engine->openssl_bio_leaving(library, ssl);                                             \
+        }                                                                                          \
+        int result = REAL(library, name)(ssl, fd);                                                 \
+        if (engine != NULL) {                                                                      \
+            engine->openssl_bio_replaced(library, ssl);                                            \
+        }                                                                                          \
+        return result;                                                                             \
+    }
+
+REPLACES_DESCRIPTOR(SSL_set_fd) REPLACES_DESCRIPTOR(SSL_set_rfd) REPLACES_DESCRIPTOR(SSL_set_wfd)
+
+/* ---- QUIC ---- */
+
+#define BECOMES_QUIC(name, ...)                                                                    \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
+    if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
+        PASS_ON(name, 0, __VA_ARGS__);                                                             \
+    }                                                                                              \
+    const struct shim_engine *engine = stub_engine_if_loaded();                                    \
+    if (engine != NULL) {                                                                          \
+        engine->openssl_quic(library, ssl);                                                        \
+    }                                                                                              \
+    return REAL(library, name)(__VA_ARGS__)
+
+    SHIM_EXPORT
+    int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch, void *argument)
+{
+    BECOMES_QUIC(SSL_set_quic_tls_cbs, ssl, dispatch, argument);
+}
+
+SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method)
+{
+    BECOMES_QUIC(SSL_set_quic_method, ssl, method);
 }

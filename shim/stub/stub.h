@@ -158,7 +158,7 @@ bool stub_connection_port(int fd, uint16_t *port);
  * report or a log. */
 const char *stub_program(void);
 
-/* ---- hooks_openssl.c: refusals without an engine, and how OpenSSL tells of one ---- */
+/* ---- refusals_openssl.c: refusals without an engine, and how OpenSSL tells of one ---- */
 
 /* Must a call that may start a handshake fail, since there is no engine? Tells of it if so. */
 bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect);
@@ -171,8 +171,11 @@ void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl);
 /* The guard has refused a write of this caller. If it is libcrypto, within a handshake that no hook
  * saw begin, the reason goes into its error queue. Keeps errno. */
 void stub_openssl_write_refused(const void *caller);
-/* A call on this SSL is the library's own: what it says of errors holds. */
+/* The library makes the next call on this SSL itself, so its own word on errors holds again. */
 void stub_openssl_let(const SSL *ssl);
+/* Did the last call of this thread on this SSL fail because stub_openssl_refuse or
+ * stub_openssl_write_refused left an entry in the error queue? */
+bool stub_openssl_refused_last(const struct shim_library *library, const SSL *ssl);
 
 /* ---- hooks_own_ech.c ---- */
 
