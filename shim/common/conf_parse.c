@@ -228,55 +228,85 @@ static void check_answered(struct feed *feed)
     feed->expects = false;
 }
 
-static char *next_line(char *out, int size, void *stream)
+/* The rest of a line that was too long goes on with the value: it is indented. */
+static void give_rest(struct feed *feed, char *out, size_t room)
 {
-    struct feed *feed = stream;
-    size_t room = (size_t)size;
-    check_answered(feed);
-    if (feed->status != ECH_OK || (feed->rest == NULL && feed->at == feed->end)) {
-        return NULL;
-    }
-    if (feed->rest != NULL) {
-        out[0] = ' ';
-        feed->indented = true;
-        hand_over(feed, out + 1, room - 1, feed->rest, feed->rest_end);
-        return out;
-    }
-    const char *from = feed->at;
-    const char *to = memchr(from, '\n', (size_t)(feed->end - from));
-    feed->at = to != NULL ? to + 1 : feed->end;
-    to = to != NULL ? to : feed->end;
+    out[0] = ' ';
+    feed->indented = true;
+    hand_over(feed, out + 1, room - 1, feed->rest, feed->rest_end);
+}
+
+/* The next line of the file, without its end. */
+static void cut_line(struct feed *feed, const char **from, const char **to)
+{
+    *from = feed->at;
+    *to = memchr(*from, '\n', (size_t)(feed->end - *from));
+    feed->at = *to != NULL ? *to + 1 : feed->end;
+    *to = *to != NULL ? *to : feed->end;
     feed->line++;
-    const char *first = from;
-    trim(&first, &to);
-    memcpy(out, "\n", sizeof "\n");
-    if (first == to || *first == ';' || *first == '#') {
-        return out;
-    }
-    if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
-        problem(feed, "there is an octet 0 in this line");
-        feed->bad = feed->bad || *first == '['; /* nor is what follows the section's before it */
-        return out;
-    }
-    if (*first == '[' && first == from) {
-        take_header(feed, from, to);
-        return out;
-    }
-    feed->indented = first > from;
-    if (feed->indented && feed->appended == 0) {
-        problem(feed, "an indented line goes on with the value before it, and there is none");
-        return out;
-    }
+}
+
+/* A line of a value: inih gets the key as it is, and of the value what fits. */
+static void give_value(struct feed *feed, char *out, size_t room, const char *from, const char *to)
+{
     feed->expects = true;
     to = without_comment(from, to);
     size_t key = feed->indented ? 1 : key_length(from, to);
     if (key >= room / 2) {
-        return out; /* no key of ours is so long */
+        return; /* no key of ours is so long */
     }
     memcpy(out, from, key);
     from += key;
     trim(&from, &to);
     hand_over(feed, out + key, room - key, from, to);
+}
+
+/* Makes of one line what inih gets. It gets an empty line for all that we take ourselves. */
+static void give_line(struct feed *feed, char *out, size_t room)
+{
+    const char *from;
+    const char *to;
+    cut_line(feed, &from, &to);
+    const char *first = from;
+    trim(&first, &to);
+    memcpy(out, "\n", sizeof "\n");
+    if (first == to || *first == ';' || *first == '#') {
+        return;
+    }
+    if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
+        problem(feed, "there is an octet 0 in this line");
+        /* If it was a header, the keys that follow do not belong to the section before it. */
+        feed->bad = feed->bad || *first == '[';
+        return;
+    }
+    if (*first == '[' && first == from) {
+        take_header(feed, from, to);
+        return;
+    }
+    feed->indented = first > from;
+    if (feed->indented && feed->appended == 0) {
+        problem(feed, "an indented line goes on with the value before it, and there is none");
+        return;
+    }
+    give_value(feed, out, room, from, to);
+}
+
+/* inih's reader: writes a line to `out`; NULL at the end. */
+static char *next_line(char *out, int size, void *stream)
+{
+    struct feed *feed = stream;
+    check_answered(feed);
+    if (feed->status != ECH_OK) {
+        return NULL;
+    }
+    if (feed->rest != NULL) {
+        give_rest(feed, out, (size_t)size);
+        return out;
+    }
+    if (feed->at == feed->end) {
+        return NULL;
+    }
+    give_line(feed, out, (size_t)size);
     return out;
 }
 

@@ -321,7 +321,32 @@ static bool is_own_ech(struct stub_attempt *attempt)
            shim_own_ech_has(config_id, name);
 }
 
-static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
+/* Finds out by what the hello is judged: ours, the program's own ECH, or the mode of its host. */
+static void classify(struct stub_attempt *attempt, unsigned rules, enum stub_known known)
+{
+    attempt->announced = known == STUB_KNOWN_ANNOUNCED;
+    if (!attempt->announced && (rules & STUB_GUARD_BY_NAME) != 0) {
+        attempt->mode = mode_of_hello(attempt);
+    }
+    attempt->own_ech = known == STUB_KNOWN_NOT && is_own_ech(attempt);
+}
+
+static bool breaks_strict(const struct stub_attempt *attempt, unsigned rules)
+{
+    bool may_go = attempt->announced || attempt->own_ech;
+    return !may_go && (rules & STUB_GUARD_STRICT) != 0 && attempt->mode == SHIM_MODE_STRICT;
+}
+
+/* Keeps what stub_guard_sent reports and goes on with, once the octets are out. */
+static void keep_sight(struct stub_attempt *attempt, unsigned rules, enum stub_known known)
+{
+    bool reported = (rules & STUB_GUARD_TELL) != 0 || attempt->own_ech;
+    attempt->sighted = known == STUB_KNOWN_NOT && reported && attempt->mode != SHIM_MODE_OFF;
+    attempt->length = (uint16_t)stub_attempt_copy(attempt, attempt->sight.at, attempt->octets,
+                                                  sizeof attempt->octets);
+}
+
+static bool hello_allowed(struct stub_attempt *attempt, unsigned rules)
 {
     enum shim_watch watch = SHIM_WATCH_NOT;
     enum stub_known known =
@@ -329,27 +354,43 @@ static bool hello_allowed(struct stub_attempt *attempt, unsigned work)
     if (must_stay_in(attempt, known)) {
         return refuse_stream(attempt, STUB_SIGHT_INNER);
     }
-    attempt->announced = known == STUB_KNOWN_ANNOUNCED;
-    if (!attempt->announced && (work & STUB_GUARD_BY_NAME) != 0) {
-        attempt->mode = mode_of_hello(attempt);
-    }
-    attempt->own_ech = known == STUB_KNOWN_NOT && is_own_ech(attempt);
-    if (!attempt->announced && !attempt->own_ech && (work & STUB_GUARD_STRICT) != 0 &&
-        attempt->mode == SHIM_MODE_STRICT) {
+    classify(attempt, rules, known);
+    if (breaks_strict(attempt, rules)) {
         return refuse_stream(attempt, STUB_SIGHT_HELLO);
     }
     if (watch == SHIM_WATCH_LEAVES && !may_leave(attempt)) {
         return false;
     }
-    bool told_of = (work & STUB_GUARD_TELL) != 0 || attempt->own_ech;
-    attempt->sighted = known == STUB_KNOWN_NOT && told_of && attempt->mode != SHIM_MODE_OFF;
-    attempt->length = (uint16_t)stub_attempt_copy(attempt, attempt->sight.at, attempt->octets,
-                                                  sizeof attempt->octets);
+    keep_sight(attempt, rules, known);
     return true;
 }
 
-/* To ports that are not watched no rule holds, unless a hello of ours is sought: HTTPS records name
- * such ports, and an inner one must go nowhere. */
+/* Does the write begin a hello? A request to a proxy may look like the beginning of one, which
+ * would hide the real hello behind it. */
+static bool begins_hello(const struct stub_attempt *attempt)
+{
+    switch (attempt->sight.hello) {
+    case SHIM_HELLO_NONE:
+        return false;
+    case SHIM_HELLO_MORE:
+        return !attempt->for_proxy;
+    case SHIM_HELLO_IS:
+        break;
+    }
+    return true;
+}
+
+/* The part of the guard's work that holds for the port of this hello; 0: none. On a port that is
+ * not watched the rules of the modes do not hold. A hello of ours is looked for even there: HTTPS
+ * records name such ports, and a ClientHelloInner must go nowhere. */
+static unsigned rules_for(struct stub_attempt *attempt, unsigned work)
+{
+    if (goes_to_watched(attempt, work)) {
+        return work;
+    }
+    return work >= STUB_GUARD_WATCHER ? work & ~(unsigned)STUB_GUARD_MODES : 0;
+}
+
 static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
 {
     if (stub_follow_recall(attempt)) {
@@ -359,19 +400,16 @@ static bool stream_allowed(struct stub_attempt *attempt, unsigned work)
         return true;
     }
     look(attempt, work);
-    /* A request may look like the beginning of a hello, which would hide the real one behind it. */
-    if (attempt->sight.hello == SHIM_HELLO_NONE ||
-        (attempt->sight.hello == SHIM_HELLO_MORE && attempt->for_proxy)) {
+    if (!begins_hello(attempt)) {
         return true;
     }
-    bool of_interest = goes_to_watched(attempt, work);
-    if (!of_interest && work < STUB_GUARD_WATCHER) {
+    unsigned rules = rules_for(attempt, work);
+    if (rules == 0) {
         return true;
     }
-    unsigned rules = of_interest ? work : work & ~(unsigned)STUB_GUARD_MODES;
     stub_attempt_identify(attempt);
-    return attempt->sight.hello == SHIM_HELLO_MORE ? follow(attempt, rules)
-                                                   : hello_allowed(attempt, rules);
+    bool whole = attempt->sight.hello == SHIM_HELLO_IS;
+    return whole ? hello_allowed(attempt, rules) : follow(attempt, rules);
 }
 
 static bool refuse_datagram(struct stub_attempt *attempt, enum stub_sight what)
@@ -444,20 +482,40 @@ static bool decide(struct stub_attempt *attempt, unsigned work)
     }
 }
 
+/* What the guard has to do, once the settings are read. */
+static unsigned work_now(void)
+{
+    unsigned work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
+    if ((work & STUB_GUARD_SETTLE) == 0) {
+        return work;
+    }
+    settle();
+    work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
+    return work & ~(unsigned)STUB_GUARD_SETTLE;
+}
+
+/* Is there nothing to do for this write? If only proxies may be asked, most connections are of no
+ * interest. */
+static bool has_no_work(const struct stub_attempt *attempt, unsigned work)
+{
+    if (work == STUB_GUARD_TUNNEL) {
+        return !stub_tunnel_awaited(attempt->fd) && !stub_progress_any();
+    }
+    return work == 0;
+}
+
+/* The kernel takes no write of so many parts. */
+static bool kernel_refuses(const struct stub_attempt *attempt)
+{
+    return attempt->count > IOV_MAX;
+}
+
+/* The engine's own octets do not come by here: it has the real functions (struct shim_stub). */
 bool stub_guard_allows(struct stub_attempt *attempt)
 {
-    /* The engine's own octets do not come by here: it has the real functions (struct shim_stub). */
     int saved = errno;
-    unsigned work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
-    if ((work & STUB_GUARD_SETTLE) != 0) {
-        settle();
-        work = atomic_load_explicit(&stub_guard_work, memory_order_acquire);
-        work &= ~(unsigned)STUB_GUARD_SETTLE;
-    }
-    /* Of more parts than that the kernel takes none. */
-    bool idle = work == 0 || (work == STUB_GUARD_TUNNEL && !stub_tunnel_awaited(attempt->fd) &&
-                              !stub_progress_any());
-    bool allowed = idle || attempt->count > IOV_MAX || decide(attempt, work);
+    unsigned work = work_now();
+    bool allowed = has_no_work(attempt, work) || kernel_refuses(attempt) || decide(attempt, work);
     if (allowed) {
         errno = saved;
     }
