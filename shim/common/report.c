@@ -6,43 +6,32 @@
 
 /* ---- the fields ---- */
 
-static struct shim_field *add(struct shim_report_fields *out, const char *name)
+static const struct shim_field nothing = {.kind = SHIM_FIELD_NONE};
+
+static struct shim_field octets(struct bytes text)
 {
-    struct shim_field *field = &out->field[out->count++];
-    *field = (struct shim_field){.name = name, .kind = SHIM_FIELD_NONE};
-    return field;
+    return (struct shim_field){.kind = SHIM_FIELD_TEXT, .text = text};
 }
 
-static void add_octets(struct shim_report_fields *out, const char *name, bool known,
-                       struct bytes octets)
+/* NULL: nothing. */
+static struct shim_field word(const char *text)
 {
-    struct shim_field *field = add(out, name);
-    if (known) {
-        field->kind = SHIM_FIELD_TEXT;
-        field->text = octets;
-    }
+    return text != NULL ? octets(bytes_of(text, strlen(text))) : nothing;
 }
 
-static void add_word(struct shim_report_fields *out, const char *name, const char *value)
+static struct shim_field number(uint64_t value)
 {
-    add_octets(out, name, value != NULL, bytes_of(value, value != NULL ? strlen(value) : 0));
+    return (struct shim_field){.kind = SHIM_FIELD_NUMBER, .number = value};
 }
 
-/* `known`: there is such a number. */
-static void add_number(struct shim_report_fields *out, const char *name, bool known, uint64_t value)
+static struct shim_field number_unless_zero(uint64_t value)
 {
-    struct shim_field *field = add(out, name);
-    if (known) {
-        field->kind = SHIM_FIELD_NUMBER;
-        field->number = value;
-    }
+    return value != 0 ? number(value) : nothing;
 }
 
-static void add_truth(struct shim_report_fields *out, const char *name, bool value)
+static struct shim_field truth(bool value)
 {
-    struct shim_field *field = add(out, name);
-    field->kind = SHIM_FIELD_TRUTH;
-    field->number = value ? 1 : 0;
+    return (struct shim_field){.kind = SHIM_FIELD_TRUTH, .number = value ? 1 : 0};
 }
 
 /* With leading zeros up to `digits`. */
@@ -104,34 +93,13 @@ static void put_time(char *at, uint64_t time_ms)
 void shim_report_collect(struct shim_report_fields *out, const struct shim_report *report,
                          const struct shim_report_origin *origin)
 {
-    bool has_config = report->has_config;
-    out->count = 0;
     put_time(out->time, origin->time_ms);
-    add_word(out, "time", out->time);
-    add_number(out, "pid", true, (uint64_t)origin->pid);
-    add_word(out, "program", origin->program);
-    add_word(out, "library", report->library);
-    add_word(out, "host", report->host);
-    add_number(out, "port", report->port != 0, (uint64_t)report->port);
-    add_word(out, "mode", shim_mode_name(report->mode));
-    add_word(out, "outcome", report->outcome);
-    add_word(out, "reason", report->reason);
-    add_word(out, "source", report->source);
-    add_word(out, "resolver", report->resolver);
-    add_octets(out, "public_name", has_config, report->public_name);
-    add_number(out, "config_id", has_config, report->config_id);
-    add_number(out, "kem", has_config, report->suite.kem_id);
-    add_number(out, "kdf", has_config, report->suite.kdf_id);
-    add_number(out, "aead", has_config, report->suite.aead_id);
-    add_truth(out, "hello_retry_request", report->hello_retry_request);
-    add_number(out, "retries", true, report->retries);
-    add_number(out, "hello_bytes_inner", report->hello_bytes_inner != 0, report->hello_bytes_inner);
-    add_number(out, "hello_bytes_outer", report->hello_bytes_outer != 0, report->hello_bytes_outer);
-    add_number(out, "lookup_us", true, report->lookup_us);
-    add_number(out, "hello_us", true, report->hello_us);
-    if (origin->lost != 0) {
-        add_number(out, "lost", true, origin->lost);
-    }
+#define FIELD(name_of_field, value)                                                                \
+    out->field[SHIM_REPORT_##name_of_field] = (value);                                             \
+    out->field[SHIM_REPORT_##name_of_field].name = #name_of_field;
+#include "shim/common/report_fields.def"
+#undef FIELD
+    out->count = origin->lost != 0 ? SHIM_REPORT_FIELDS : SHIM_REPORT_lost;
 }
 
 /* ---- printing ---- */

@@ -54,8 +54,15 @@ struct shim_field {
     uint64_t number;   /* of NUMBER; of TRUTH 0 or 1 */
 };
 
+/* Every field, in the order of the report. */
+enum shim_report_field {
+#define FIELD(name, value) SHIM_REPORT_##name,
+#include "shim/common/report_fields.def"
+#undef FIELD
+    SHIM_REPORT_FIELDS
+};
+
 enum {
-    SHIM_REPORT_FIELDS = 22, /* and "lost", where lines were */
     SHIM_REPORT_MAX = 16384, /* octets of a report, however it is written */
     SHIM_TIME_SIZE = 40,
     SHIM_DECIMAL_MAX = 20
@@ -63,8 +70,8 @@ enum {
 
 /* Where its own text is used, it may not be moved. */
 struct shim_report_fields {
-    struct shim_field field[SHIM_REPORT_FIELDS + 1];
-    size_t count;
+    struct shim_field field[SHIM_REPORT_FIELDS]; /* by enum shim_report_field */
+    size_t count;                                /* without SHIM_REPORT_lost if no line was */
     char time[SHIM_TIME_SIZE];
 };
 
