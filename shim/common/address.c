@@ -76,20 +76,20 @@ bool shim_address_equal(const struct shim_address *a, const struct shim_address 
     return memcmp(a->octets, b->octets, sizeof a->octets) == 0;
 }
 
-bool shim_addresses_hold(const struct shim_addresses *addresses, const struct shim_address *one)
+bool shim_addresses_hold(const struct shim_addresses *addresses, const struct shim_address *address)
 {
     for (size_t i = 0; i < addresses->count; i++) {
-        if (shim_address_equal(&addresses->list[i], one)) {
+        if (shim_address_equal(&addresses->list[i], address)) {
             return true;
         }
     }
     return false;
 }
 
-void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *one)
+void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *address)
 {
-    if (addresses->count < SHIM_ADDRESSES_MAX && !shim_addresses_hold(addresses, one)) {
-        addresses->list[addresses->count++] = *one;
+    if (addresses->count < SHIM_ADDRESSES_MAX && !shim_addresses_hold(addresses, address)) {
+        addresses->list[addresses->count++] = *address;
     }
 }
 

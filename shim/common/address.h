@@ -36,9 +36,10 @@ socklen_t shim_address_write(const struct shim_address *address, uint16_t port,
                              struct sockaddr_storage *to);
 
 bool shim_address_equal(const struct shim_address *a, const struct shim_address *b);
-bool shim_addresses_hold(const struct shim_addresses *addresses, const struct shim_address *one);
+bool shim_addresses_hold(const struct shim_addresses *addresses,
+                         const struct shim_address *address);
 /* Adds one that is not there yet; what does not fit is left out. */
-void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *one);
+void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *address);
 
 /*
  * Does the address mean another host in another network? Loopback, link-local, RFC 1918, unique

@@ -182,14 +182,14 @@ const struct shim_conf_entry *shim_conf_winner(const struct shim_conf *conf, enu
     static const struct shim_conf_entry safe = {.key = SHIM_CONF_MODE, .value = strict};
     const struct shim_conf_entry *best = NULL;
     for (size_t i = 0; i < conf->entry_count; i++) {
-        const struct shim_conf_entry *one = &conf->entries[i];
-        if (one->key != key || !applies(one->section, host)) {
+        const struct shim_conf_entry *entry = &conf->entries[i];
+        if (entry->key != key || !applies(entry->section, host)) {
             continue;
         }
-        if (best == NULL || rank_of(one) > rank_of(best) ||
-            (rank_of(one) == rank_of(best) &&
-             specialty_of(one->section) >= specialty_of(best->section))) {
-            best = one;
+        if (best == NULL || rank_of(entry) > rank_of(best) ||
+            (rank_of(entry) == rank_of(best) &&
+             specialty_of(entry->section) >= specialty_of(best->section))) {
+            best = entry;
         }
     }
     if (key == SHIM_CONF_MODE && conf->broken && (best == NULL || rank_of(best) == RANK_FILE)) {
@@ -206,9 +206,9 @@ bool shim_conf_has_hosts(const struct shim_conf *conf, enum shim_conf_key key)
         least = RANK_LOCKED;
     }
     for (size_t i = 0; i < conf->entry_count; i++) {
-        const struct shim_conf_entry *one = &conf->entries[i];
-        if (one->key == key && one->section != NULL && one->section->kind == SHIM_CONF_HOST &&
-            rank_of(one) >= least) {
+        const struct shim_conf_entry *entry = &conf->entries[i];
+        if (entry->key == key && entry->section != NULL && entry->section->kind == SHIM_CONF_HOST &&
+            rank_of(entry) >= least) {
             return true;
         }
     }

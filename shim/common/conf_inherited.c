@@ -155,11 +155,11 @@ static void hand_hosts(struct handed *handed, const struct shim_conf *conf, cons
                        uid_t user)
 {
     for (size_t i = 0; i < conf->entry_count && !is_set_by_environment(conf); i++) {
-        const struct shim_conf_entry *one = &conf->entries[i];
-        if (one->key == SHIM_CONF_MODE && one->section != NULL &&
-            one->section->kind == SHIM_CONF_HOST && strcmp(one->section->file, file) == 0 &&
-            is_strict(one)) {
-            hand_pattern(handed, user, one->section->pattern);
+        const struct shim_conf_entry *entry = &conf->entries[i];
+        if (entry->key == SHIM_CONF_MODE && entry->section != NULL &&
+            entry->section->kind == SHIM_CONF_HOST && strcmp(entry->section->file, file) == 0 &&
+            is_strict(entry)) {
+            hand_pattern(handed, user, entry->section->pattern);
         }
     }
 }

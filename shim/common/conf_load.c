@@ -261,8 +261,8 @@ static enum ech_status make_absolute(struct shim_conf *conf)
 {
     char folder[PATH_MAX];
     for (size_t i = 0; i < conf->entry_count; i++) {
-        struct shim_conf_entry *one = &conf->entries[i];
-        if (!shim_conf_is_path(one->key, one->value) || one->value[0] == '/') {
+        struct shim_conf_entry *entry = &conf->entries[i];
+        if (!shim_conf_is_path(entry->key, entry->value) || entry->value[0] == '/') {
             continue;
         }
         if (getcwd(folder, sizeof folder) == NULL || folder[0] != '/') {
@@ -270,15 +270,15 @@ static enum ech_status make_absolute(struct shim_conf *conf)
              */
             (void)snprintf(folder, sizeof folder, "/dev/null");
         }
-        size_t size = strlen(folder) + strlen(one->value) + 2;
+        size_t size = strlen(folder) + strlen(entry->value) + 2;
         char *whole = malloc(size);
         if (whole == NULL) {
             conf->broken = true;
             return ECH_ERR_NOMEM;
         }
-        (void)snprintf(whole, size, "%s/%s", strcmp(folder, "/") != 0 ? folder : "", one->value);
-        free(one->value);
-        one->value = whole;
+        (void)snprintf(whole, size, "%s/%s", strcmp(folder, "/") != 0 ? folder : "", entry->value);
+        free(entry->value);
+        entry->value = whole;
     }
     return ECH_OK;
 }

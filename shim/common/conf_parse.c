@@ -417,12 +417,12 @@ static void keep_locked(struct shim_conf *conf, size_t first)
 static void check_paths(struct shim_conf *conf, size_t first)
 {
     for (size_t i = first; i < conf->entry_count; i++) {
-        struct shim_conf_entry *one = &conf->entries[i];
-        if (shim_conf_is_path(one->key, one->value) && one->value[0] != '/') {
+        struct shim_conf_entry *entry = &conf->entries[i];
+        if (shim_conf_is_path(entry->key, entry->value) && entry->value[0] != '/') {
             char text[PROBLEM_SIZE];
             (void)snprintf(text, sizeof text, "%s: \"%.*s\" is not an absolute path",
-                           shim_conf_key_name(one->key), QUOTED_MAX, one->value);
-            shim_conf_problem(conf, one->section->file, one->line, text);
+                           shim_conf_key_name(entry->key), QUOTED_MAX, entry->value);
+            shim_conf_problem(conf, entry->section->file, entry->line, text);
         }
     }
 }

@@ -80,14 +80,14 @@ size_t stub_connections(struct shim_connection *out, size_t max)
         if (word == 0) {
             continue;
         }
-        struct shim_connection one = {
+        struct shim_connection noted = {
             .fd = fd,
             .port = (uint16_t)(word >> SEQUENCE_BITS),
             .sequence = (uint32_t)word & ((1U << SEQUENCE_BITS) - 1),
         };
         /* Insertion by falling sequence; what does not fit is the oldest. */
         size_t at = count;
-        while (at > 0 && out[at - 1].sequence < one.sequence) {
+        while (at > 0 && out[at - 1].sequence < noted.sequence) {
             at--;
         }
         if (at >= max) {
@@ -97,7 +97,7 @@ size_t stub_connections(struct shim_connection *out, size_t max)
         for (size_t j = count - 1; j > at; j--) {
             out[j] = out[j - 1];
         }
-        out[at] = one;
+        out[at] = noted;
     }
     return count;
 }

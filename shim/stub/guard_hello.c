@@ -387,10 +387,10 @@ bool shim_hello_question_name(const struct shim_hello_source *source, bool strea
         }
     }
     skip(&cursor, 4);
-    bool one = take(&cursor, 2) == 1;
+    bool single = take(&cursor, 2) == 1;
     skip(&cursor, DNS_HEADER - 6);
     size_t length = 0;
-    for (size_t label = take(&cursor, 1); one && !cursor.bad; label = take(&cursor, 1)) {
+    for (size_t label = take(&cursor, 1); single && !cursor.bad; label = take(&cursor, 1)) {
         if (label == 0) {
             name[length > 0 ? length - 1 : 0] = '\0';
             return length > 0;

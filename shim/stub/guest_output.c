@@ -63,10 +63,10 @@ static bool was_pending(const struct quiet *quiet, int signal)
 static void swallow(int signal)
 {
     static const struct timespec at_once;
-    sigset_t one;
-    (void)sigemptyset(&one);
-    (void)sigaddset(&one, signal);
-    (void)sigtimedwait(&one, NULL, &at_once);
+    sigset_t raised;
+    (void)sigemptyset(&raised);
+    (void)sigaddset(&raised, signal);
+    (void)sigtimedwait(&raised, NULL, &at_once);
 }
 
 static void end_quiet(const struct quiet *quiet)

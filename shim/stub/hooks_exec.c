@@ -221,7 +221,7 @@ SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
     va_list list;                                                                                  \
     size_t count = 1;                                                                              \
     va_start(list, first);                                                                         \
-    for (const char *one = first; one != NULL; one = va_arg(list, const char *)) {                 \
+    for (const char *next = first; next != NULL; next = va_arg(list, const char *)) {              \
         count++;                                                                                   \
     }                                                                                              \
     va_end(list);                                                                                  \

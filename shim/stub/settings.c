@@ -49,9 +49,9 @@ static void see_each(const struct shim_conf *conf, enum shim_conf_key key,
     see(context, shim_conf_value(conf, key, NULL));
     size_t count = shim_conf_has_hosts(conf, key) ? conf->entry_count : 0;
     for (size_t i = 0; i < count; i++) {
-        const struct shim_conf_entry *one = &conf->entries[i];
-        if (one->key == key && one->section != NULL && one->section->kind == SHIM_CONF_HOST) {
-            see(context, one->value);
+        const struct shim_conf_entry *entry = &conf->entries[i];
+        if (entry->key == key && entry->section != NULL && entry->section->kind == SHIM_CONF_HOST) {
+            see(context, entry->value);
         }
     }
 }
