@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Other libraries between the program and the C library: what they make of a connection or of a
- * name is not known before the connection is there (proxychains, torsocks, graftcp).
+ * Looks for other libraries between the program and the C library (proxychains, torsocks, graftcp).
+ * They may lead a connection or a name elsewhere, so we know its end only when the connection is
+ * there.
  */
 #include <dlfcn.h>
 #include <stdatomic.h>
@@ -10,7 +11,7 @@
 
 #include "shim/stub/stub.h"
 
-/* They look on, and lead nothing elsewhere. */
+/* A sanitizer looks on, and leads nothing elsewhere. */
 static bool is_sanitizer(const char *path)
 {
     static const char *const names[] = {"libclang_rt.", "libasan.", "libtsan.", "libubsan."};
@@ -40,7 +41,7 @@ static bool find_company(void)
     Dl_info libc = {.dli_fbase = NULL};
     Dl_info program = {.dli_fbase = NULL};
     bool found = false;
-    /* A function that nobody would redirect, and the program's own headers. */
+    /* A function of libc that no other library replaces, and the program's own headers. */
     (void)dladdr(stub_real_dlsym(RTLD_NEXT, "gnu_get_libc_version"), &libc);
     (void)dladdr((const void *)getauxval(AT_PHDR), &program);
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {

@@ -13,8 +13,9 @@
 enum { FIRST_COUNT = 256 };
 
 /*
- * The descriptor leads to it no more: it was closed, or a duplicate holds it. The second is then
- * not known, and has carried octets already: in strict mode such a connection counts as watched.
+ * Has the descriptor left the connection? Either the program closed the connection, or a duplicate
+ * still holds it. We may forget it in both cases. A forgotten connection that lives on has carried
+ * octets that we do not know, and strict mode treats such a connection as watched.
  */
 static bool is_left(const void *place, uint64_t key)
 {
@@ -139,8 +140,8 @@ void stub_connection_note_target(struct stub_connection *connection,
                                               (watched ? STUB_CONNECTION_WATCHED : 0U));
 }
 
-/* Looks for another descriptor of it: proxychains makes its connections under one that it closes.
- */
+/* Looks for another descriptor of the connection: proxychains closes the one that it connected
+ * with. */
 static bool find_descriptor(struct stub_connection *connection, uint64_t key)
 {
     enum { USUAL_LIMIT = 1024, SEARCHED_MAX = 65536 };
@@ -159,7 +160,7 @@ static bool find_descriptor(struct stub_connection *connection, uint64_t key)
     return false;
 }
 
-/* One that is not is no tunnel any more. */
+/* A tunnel that is closed is a tunnel no longer. */
 static bool is_open(struct stub_connection *connection)
 {
     uint64_t key = atomic_load_explicit(&connection->place.key, memory_order_acquire);

@@ -12,13 +12,12 @@
 /* ---- where `connect` was seen to lead ---- */
 
 /*
- * Only a hint for transports that hide their descriptor: a reader asks getpeername before it
- * believes one. One 64-bit word an entry (descriptor 24 bits, port 16, sequence 24); the last one
- * of each descriptor.
+ * A hint for transports that hide their descriptor. Readers ask getpeername before they believe it.
+ * Each descriptor has one 64-bit word: port (16 bits) and sequence (24 bits) of its last connect.
  */
 enum { FD_BITS = 24, PORT_BITS = 16, SEQUENCE_BITS = 24, NOTES = 4096 };
 
-/* One word for each descriptor, in chunks that are mapped when they are needed. */
+/* The words, in chunks. A chunk is mapped when it is first needed. */
 static _Atomic uint64_t first_notes[NOTES];
 static _Atomic(_Atomic uint64_t *) notes[(1 << FD_BITS) / NOTES] = {first_notes};
 static _Atomic int last_noted = -1; /* the highest descriptor */
@@ -73,7 +72,7 @@ size_t stub_connections(struct shim_connection *out, size_t max)
 {
     size_t count = 0;
     int last = atomic_load_explicit(&last_noted, memory_order_acquire);
-    /* Numbers mostly rise with time: the newest come first. */
+    /* Newer connections mostly have higher numbers, so begin at the highest. */
     for (int fd = last; fd >= 0; fd--) {
         const _Atomic uint64_t *note = note_of(fd, false);
         uint64_t word = note != NULL ? atomic_load_explicit(note, memory_order_acquire) : 0;
@@ -85,7 +84,7 @@ size_t stub_connections(struct shim_connection *out, size_t max)
             .port = (uint16_t)(word >> SEQUENCE_BITS),
             .sequence = (uint32_t)word & ((1U << SEQUENCE_BITS) - 1),
         };
-        /* Insertion by falling sequence; what does not fit is the oldest. */
+        /* Inserts by falling sequence. If there is no room, the oldest is left out. */
         size_t at = count;
         while (at > 0 && out[at - 1].sequence < noted.sequence) {
             at--;
@@ -138,14 +137,14 @@ bool stub_connection_begins(int fd, uint64_t *socket)
     int saved = errno;
     bool stream = !stub_off() && (stub_locked() || is_stream(fd));
     if (stream) {
-        /* Another library may talk to a proxy before it returns from its connect. */
+        /* Ask now: another library may talk to a proxy before it returns from its connect. */
         *socket = stub_socket_of(fd);
         struct stub_connection *connection = stub_connection_open(*socket, fd);
         if (connection != NULL) {
             stub_mark_set(fd, STUB_MARK_READ);
         }
         if (connection != NULL && stub_locked()) {
-            stub_connection_renew(connection, fd); /* its identity is no more than the number */
+            stub_connection_renew(connection, fd); /* the number alone is the identity */
         }
         atomic_fetch_or_explicit(&stub_guard_work, STUB_GUARD_TUNNEL, memory_order_release);
     }
@@ -162,7 +161,7 @@ void stub_connection_begun(int fd, uint64_t socket, const struct sockaddr *addre
     }
     int saved = errno;
     if (!stub_known_alone()) {
-        socket = stub_socket_of(fd); /* another library may have put another connection there */
+        socket = stub_socket_of(fd); /* another library may have replaced the connection */
     }
     struct stub_connection *connection = stub_connection_open(socket, fd);
     if (connection != NULL) {

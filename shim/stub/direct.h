@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hooks in two forms. The exported one leads on to the next function of its name, which may be
- * another preload's. The direct one does the same work and leads on to libc's own: dlsym hands it
- * out to whoever asks libc's handle, so that another preload, or what belongs to one, never comes
- * back to itself.
+ * Hooks in two forms. Both do the same work. The exported form then calls the next function of its
+ * name, which may be another preload's. The direct form calls libc's own. If a library asks libc's
+ * handle for the function, our dlsym gives it the direct form. So another preload never gets back
+ * to itself.
  */
 #ifndef SHIM_STUB_DIRECT_H
 #define SHIM_STUB_DIRECT_H
@@ -28,7 +28,7 @@
         return on_##name((__typeof__(&name))stub_libc_own(SHIM_HOOK_##name), __VA_ARGS__);         \
     }
 
-/* All that have a direct form. */
+/* All hooks that have a direct form. */
 #define STUB_DIRECT_HOOKS(X)                                                                       \
     X(connect)                                                                                     \
     X(write)                                                                                       \

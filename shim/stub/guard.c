@@ -16,14 +16,14 @@
 enum { PLAIN_DNS_PORT = 53 };
 
 /*
- * Reads the settings. The constructor does it for nearly every process; a write before that (of
- * another library's constructor) does it itself.
+ * Reads the settings. In nearly every process the constructor calls it. If another library's
+ * constructor writes before, that write calls it.
  */
 static void settle(void)
 {
     unsigned mode = 0;
     if (!stub_settings_known()) {
-        return; /* a write of what we read them with: it cannot be judged yet */
+        return; /* we are reading the settings, and this write is a part of that */
     }
     bool told = stub_tell_settle();
     stub_ports_settle();
@@ -38,7 +38,7 @@ static void settle(void)
     atomic_fetch_and_explicit(&stub_guard_work, ~(unsigned)STUB_GUARD_SETTLE, memory_order_release);
 }
 
-/* Finds the real functions now: a signal handler should not have to. */
+/* Finds the real functions now, so that no signal handler has to. */
 __attribute__((constructor)) static void settle_early(void)
 {
     static const enum shim_hook writes[] = {
@@ -69,8 +69,8 @@ static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *
     return false;
 }
 
-/* The kind of socket; -1: none. Of a program that has locked itself in all that is known is whether
- * it gives an address. */
+/* The kind of socket; -1: no socket. If the program has locked itself in, we may not ask the
+ * kernel, and guess: a write with an address is a datagram. */
 static int type_of(struct stub_attempt *attempt)
 {
     int type = 0;
@@ -80,7 +80,7 @@ static int type_of(struct stub_attempt *attempt)
                                                                                 : SOCK_STREAM;
     }
     if (stub_mark_of(attempt->fd) == STUB_MARK_READ) {
-        /* Its identity is asked for anyhow; and only streams have a place among connections. */
+        /* The identity is needed later anyway. Only streams are in the table of connections. */
         stub_attempt_identify(attempt);
         if (attempt->socket != SHIM_SOCKET_UNKNOWN &&
             stub_connection_find(attempt->socket, attempt->fd) != NULL) {
@@ -100,8 +100,8 @@ static bool peer_port(int fd, uint16_t *port)
     if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
         return port_of((const struct sockaddr *)&peer, length, port);
     }
-    /* TCP_FASTOPEN_CONNECT: connect has returned, the peer is known to nobody yet, and the first
-     * write goes out with the SYN. */
+    /* TCP_FASTOPEN_CONNECT: connect has returned, the kernel knows no peer yet, and the first write
+     * goes out with the SYN. */
     return errno == ENOTCONN && stub_connection_port(fd, port);
 }
 
@@ -121,7 +121,7 @@ static bool find_port(struct stub_attempt *attempt)
 {
     socklen_t length = attempt->address_length;
     socklen_t looked_at = sizeof(struct sockaddr_in6);
-    /* A stream socket takes an address for fast open only, and else ignores it. */
+    /* A stream socket uses an address for fast open only; otherwise it ignores it. */
     bool addressed = attempt->address != NULL &&
                      (attempt->type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
     if (!addressed) {
@@ -131,7 +131,8 @@ static bool find_port(struct stub_attempt *attempt)
            port_of(attempt->address, length, &attempt->port);
 }
 
-/* The port that the program or a request to a proxy has asked for is what is told. */
+/* Is the port watched that the program or a request to a proxy asked for? Reports name this
+ * port. */
 static bool asked_port_is_watched(struct stub_attempt *attempt)
 {
     struct shim_way way;
@@ -149,9 +150,9 @@ static bool connection_is_watched(struct stub_attempt *attempt, bool by_peer)
 }
 
 /*
- * Does the write go to a port of interest? With a watcher alone all are: its hello may go anywhere.
- * Where a program has locked itself in and its connect was not seen, a whole hello may go there
- * too.
+ * Does the write go to a port of interest? If the guard only watches for hellos of ours, every
+ * port is, because that hello may go anywhere. If a program has locked itself in and we did not see
+ * its connect, the port of a whole hello counts as watched too.
  */
 static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
 {
@@ -163,7 +164,7 @@ static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
     return attempt->type == SOCK_STREAM ? connection_is_watched(attempt, by_peer) : by_peer;
 }
 
-/* A program that asks the DNS by itself (c-ares) would ask in the clear. */
+/* A program that asks the DNS itself (c-ares) asks in the clear. */
 static bool goes_to_plain_dns(struct stub_attempt *attempt)
 {
     return (attempt->type == SOCK_STREAM || attempt->type == SOCK_DGRAM) && find_port(attempt) &&
@@ -172,7 +173,8 @@ static bool goes_to_plain_dns(struct stub_attempt *attempt)
 
 /* ---- whom it is for ---- */
 
-/* What cannot be known to be for another host is for the strict one. */
+/* A hello whose name cannot be read may be for a strict host, so it counts as strict if any host
+ * is. */
 static enum shim_mode mode_of_hello(struct stub_attempt *attempt)
 {
     char name[SHIM_HELLO_NAME_SIZE];
@@ -191,14 +193,16 @@ static enum shim_mode mode_of_hello(struct stub_attempt *attempt)
 
 bool stub_question_is_protected(const char *name)
 {
-    /* Labels of a service stand in front of the host's (RFC 2782): _https._tcp.www.example.org. */
+    /* Skips the labels of a service in front of the host's name (RFC 2782):
+     * _https._tcp.www.example.org. */
     for (const char *dot; *name == '_' && (dot = strchr(name, '.')) != NULL;) {
         name = dot + 1;
     }
     return stub_mode_of(name) == SHIM_MODE_STRICT && stub_name_is_protected(name);
 }
 
-/* A question for a name that is strict, and to be resolved under encryption. */
+/* Does the write ask for a strict name that must be resolved under encryption? A question that
+ * cannot be read counts as one. */
 static bool is_protected_question(struct stub_attempt *attempt)
 {
     char name[SHIM_HELLO_NAME_SIZE];
@@ -211,7 +215,8 @@ static bool is_protected_question(struct stub_attempt *attempt)
 
 /* ---- requests to proxies ---- */
 
-/* In strict mode on connections that `connect` was not seen for, too. */
+/* Looks for requests to proxies. In strict mode also on connections whose connect we did not
+ * see. */
 static void read_requests(struct stub_attempt *attempt, unsigned work)
 {
     if ((work & (STUB_GUARD_TUNNEL | STUB_GUARD_STRICT)) == 0) {
@@ -226,7 +231,8 @@ static void read_requests(struct stub_attempt *attempt, unsigned work)
 
 /* ---- the decision ---- */
 
-/* Once for a socket; that an inner hello was stopped also where its beginning was told of. */
+/* Reports a sight once for each socket. A stopped inner hello is reported even if an earlier report
+ * told of its beginning. */
 static void tell(struct stub_attempt *attempt, bool refused, enum stub_sight what)
 {
     if (stub_tell_once(what == STUB_SIGHT_INNER ? ~attempt->socket : attempt->socket)) {
@@ -237,7 +243,7 @@ static void tell(struct stub_attempt *attempt, bool refused, enum stub_sight wha
     }
 }
 
-/* By shutdown, never by close: the descriptor stays the application's. */
+/* Ends the connection by shutdown, never by close: the descriptor stays the application's. */
 static bool refuse_stream(struct stub_attempt *attempt, enum stub_sight what)
 {
     if (attempt->tracked) {
@@ -252,14 +258,14 @@ static bool refuse_stream(struct stub_attempt *attempt, enum stub_sight what)
 }
 
 /*
- * An announced hello whose connection is still to be led to its endpoint. Afterwards the descriptor
- * may be another socket.
+ * Moves the connection of an announced hello to its endpoint, just before the hello leaves.
+ * Afterwards the descriptor may be another socket.
  */
 static bool may_leave(struct stub_attempt *attempt)
 {
     const struct shim_engine *engine = stub_locked() ? NULL : stub_engine_if_loaded();
-    /* What went before the hello in this write (a request to a proxy) would not hold on another
-     * connection. */
+    /* If something else precedes the hello in this write (a request to a proxy), it belongs to this
+     * connection and cannot move to another. */
     if (engine == NULL || attempt->sight.at > attempt->before ||
         !engine->hello_leaves(attempt->sight.random, attempt->fd)) {
         if (!stub_locked()) {
@@ -273,8 +279,8 @@ static bool may_leave(struct stub_attempt *attempt)
 }
 
 /*
- * Behind octets that are no TLS records (a request to a proxy, STARTTLS) a hello is looked for only
- * where a rule for hellos holds: that takes a look at all of the write.
+ * Looks for a hello. It may follow octets that are no TLS records (a request to a proxy, STARTTLS).
+ * To find it there means to read the whole write, so that is done only if a rule on hellos holds.
  */
 static void look(struct stub_attempt *attempt, unsigned work)
 {
@@ -292,15 +298,16 @@ static void look(struct stub_attempt *attempt, unsigned work)
     }
 }
 
-/* A hello whose random is not known yet: it says nothing so far. Follows it; one that cannot be
- * followed is refused in strict mode. */
+/* The random of this hello is not there yet, so follows it into later writes. If it cannot be
+ * followed, strict mode refuses it. */
 static bool follow(struct stub_attempt *attempt, unsigned work)
 {
     return stub_follow_begin(attempt) || (work & STUB_GUARD_STRICT) == 0 ||
            refuse_stream(attempt, STUB_SIGHT_HELLO);
 }
 
-/* A hello that must stay in, in every mode: that it is here can only be a fault of ours. */
+/* Is it a ClientHelloInner of ours? No mode lets it leave. Only a fault of ours can bring it
+ * here. */
 static bool must_stay_in(struct stub_attempt *attempt, enum stub_known known)
 {
     bool foreign = known == STUB_KNOWN_NOT && !attempt->sight.old;
@@ -308,8 +315,8 @@ static bool must_stay_in(struct stub_attempt *attempt, enum stub_known known)
     return known == STUB_KNOWN_INNER || (foreign && stub_follow_shows_inner(attempt));
 }
 
-/* An outer hello of the program's own ECH: it names nobody but the public name of a config that the
- * program was seen to give to its library. GREASE looks alike, and has the true name there. */
+/* Is it a ClientHelloOuter of the program's own ECH? Its name must be the public name of a config
+ * that we saw the program give to its library. GREASE looks alike, but carries the true name. */
 static bool is_own_ech(struct stub_attempt *attempt)
 {
     const struct shim_hello_source source = {stub_attempt_octets, attempt};
@@ -321,7 +328,8 @@ static bool is_own_ech(struct stub_attempt *attempt)
            shim_own_ech_has(config_id, name);
 }
 
-/* Finds out by what the hello is judged: ours, the program's own ECH, or the mode of its host. */
+/* Finds out what the hello is: ours, of the program's own ECH, or another, which the mode of its
+ * host judges. */
 static void classify(struct stub_attempt *attempt, unsigned rules, enum stub_known known)
 {
     attempt->announced = known == STUB_KNOWN_ANNOUNCED;
@@ -337,7 +345,7 @@ static bool breaks_strict(const struct stub_attempt *attempt, unsigned rules)
     return !may_go && (rules & STUB_GUARD_STRICT) != 0 && attempt->mode == SHIM_MODE_STRICT;
 }
 
-/* Keeps what stub_guard_sent reports and goes on with, once the octets are out. */
+/* Keeps what stub_guard_sent needs once the octets are out. */
 static void keep_sight(struct stub_attempt *attempt, unsigned rules, enum stub_known known)
 {
     bool reported = (rules & STUB_GUARD_TELL) != 0 || attempt->own_ech;
@@ -417,7 +425,7 @@ static bool refuse_datagram(struct stub_attempt *attempt, enum stub_sight what)
     if (!stub_locked()) {
         tell(attempt, true, what);
     }
-    errno = EPERM; /* what a packet filter says; QUIC clients go over to TCP */
+    errno = EPERM; /* as if by a packet filter: QUIC clients then use TCP */
     return false;
 }
 
@@ -428,7 +436,7 @@ static bool refuse_plain_dns(struct stub_attempt *attempt)
                                         : refuse_datagram(attempt, STUB_SIGHT_NAMES);
 }
 
-/* A hello that a SOCKS5 proxy is to pass on to a watched port. */
+/* Does the datagram carry a hello that a SOCKS5 proxy shall pass on to a watched port? */
 static bool is_for_proxy(struct stub_attempt *attempt)
 {
     uint8_t octets[SHIM_PROXY_DATAGRAM_HEADER_MAX + SHIM_HELLO_DATAGRAM];
@@ -465,7 +473,7 @@ static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 static bool decide(struct stub_attempt *attempt, unsigned work)
 {
     attempt->type = type_of(attempt);
-    /* Where the name of the host is not seen, as in QUIC, the strictest of all counts. */
+    /* The name of the host may stay hidden, as in QUIC. Then the strictest mode of all counts. */
     attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();
     read_requests(attempt, work);
     if ((work & STUB_GUARD_NAMES) != 0 && goes_to_plain_dns(attempt) &&
@@ -478,7 +486,7 @@ static bool decide(struct stub_attempt *attempt, unsigned work)
     case SOCK_DGRAM:
         return datagram_allowed(attempt, work);
     default:
-        return true; /* programs test memory by writing whatever a pointer leads to into a pipe */
+        return true; /* programs test a pointer by writing what it leads to into a pipe */
     }
 }
 
@@ -494,8 +502,8 @@ static unsigned work_now(void)
     return work & ~(unsigned)STUB_GUARD_SETTLE;
 }
 
-/* Is there nothing to do for this write? If only proxies may be asked, most connections are of no
- * interest. */
+/* Is there nothing to do for this write? Without modes and hellos to watch, only requests to
+ * proxies and hellos begun earlier matter. */
 static bool has_no_work(const struct stub_attempt *attempt, unsigned work)
 {
     if (work == STUB_GUARD_TUNNEL) {
@@ -510,7 +518,7 @@ static bool kernel_refuses(const struct stub_attempt *attempt)
     return attempt->count > IOV_MAX;
 }
 
-/* The engine's own octets do not come by here: it has the real functions (struct shim_stub). */
+/* The engine's own octets do not pass here: it calls the real functions (struct shim_stub). */
 bool stub_guard_allows(struct stub_attempt *attempt)
 {
     int saved = errno;

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hellos that a program cuts into several writes: they are followed until their random is out, and
- * those that are not ours until it is known whether they have the marker of an inner one.
+ * Follows hellos that a program cuts into several writes, until their random is out. A hello that
+ * is not ours is followed further, until we know whether it has the marker of a ClientHelloInner.
  */
 #include "shim/stub/guard.h"
 
 /* ---- the marker of an inner hello ---- */
 
-/* Reads on in a hello that is not ours, up to `end`. */
+/* Reads on, up to `end`, in a hello that is not ours. */
 static enum shim_inner read_inner(struct stub_attempt *attempt, struct shim_inner_reader *reader,
                                   size_t end)
 {
@@ -15,7 +15,8 @@ static enum shim_inner read_inner(struct stub_attempt *attempt, struct shim_inne
     return shim_inner_read_source(reader, &source, attempt->inner_from, end, &attempt->inner_end);
 }
 
-/* Of all that this write has; where it ends before the hello does, more is sought. */
+/* Does the marker stand in this write? If the write ends before the hello does, later writes are
+ * read too. */
 static bool goes_on_as_inner(struct stub_attempt *attempt)
 {
     struct shim_inner_reader reader = attempt->inner;
@@ -29,7 +30,7 @@ bool stub_follow_shows_inner(struct stub_attempt *attempt)
     attempt->inner = (struct shim_inner_reader){0};
     attempt->inner_from = attempt->sight.at;
     if (attempt->sight.at < attempt->before) {
-        /* What earlier writes sent is read now: it is not kept. */
+        /* Reads what earlier writes sent now, because it is not kept. */
         if (read_inner(attempt, &attempt->inner, attempt->before) != SHIM_INNER_MORE) {
             return false;
         }
@@ -38,7 +39,7 @@ bool stub_follow_shows_inner(struct stub_attempt *attempt)
     return goes_on_as_inner(attempt);
 }
 
-/* Where the reader stands behind the octets that were sent. */
+/* Keeps the reader as it stands after the octets that were sent. */
 static void keep_reader(struct stub_attempt *attempt, size_t sent)
 {
     bool goes_on =
@@ -109,8 +110,8 @@ bool stub_follow_begin(struct stub_attempt *attempt)
         attempt->tracked = stub_progress_open(attempt->socket);
     }
     if (fits && attempt->tracked) {
-        /* A handler may jump out of the call when the octets have gone: so they count as sent until
-         * the call has said what was. */
+        /* A signal handler may jump out of the call after the octets have gone. So they count as
+         * sent until the call returns and says how many were. */
         stub_progress_set(attempt->socket, attempt->octets, attempt->length);
     }
     return fits && attempt->tracked;

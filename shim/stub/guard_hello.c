@@ -18,7 +18,8 @@ enum {
     ALERT_SIZE = 2,
     MESSAGE_HEADER = 4,
     RANDOM_AT = MESSAGE_HEADER + 2,
-    BEGINNING = RANDOM_AT + SHIM_HELLO_RANDOM_SIZE, /* of a hello: all before its session id */
+    BEGINNING =
+        RANDOM_AT + SHIM_HELLO_RANDOM_SIZE, /* of a hello: all octets before its session id */
 };
 
 static bool octet_at(const struct shim_hello_source *source, size_t at, uint8_t *octet)
@@ -32,7 +33,7 @@ static bool octet_at(const struct shim_hello_source *source, size_t at, uint8_t 
     return true;
 }
 
-/* Up to `max` octets from `at` on; how many there are. */
+/* Copies up to `max` octets from `at` on; returns how many. */
 static size_t copy(const struct shim_hello_source *source, size_t at, uint8_t *out, size_t max)
 {
     size_t have = 0;
@@ -48,7 +49,7 @@ static size_t copy(const struct shim_hello_source *source, size_t at, uint8_t *o
 
 /* ---- is it a hello? ---- */
 
-/* At a border of records any server's tolerance counts; elsewhere a hello is an ordinary one. */
+/* At a border of records: whatever any server accepts. Elsewhere: an ordinary hello only. */
 enum shape { SHAPE_ANY, SHAPE_ORDINARY };
 
 static size_t length_of(const uint8_t *message)
@@ -57,10 +58,10 @@ static size_t length_of(const uint8_t *message)
 }
 
 /*
- * Can these first octets of a handshake message (1 to BEGINNING) be a hello's? `size`: of the
- * record that it begins in. An encrypted handshake record of TLS 1.2 is as good as random, and
- * looks like a part of a longer hello: so such a part has to be an ordinary one, unless it is
- * shorter than any encrypted record.
+ * Can these first octets of a handshake message (1 to BEGINNING) be a hello's? `size` is that of
+ * its first record. An encrypted handshake record of TLS 1.2 looks random, so it may look like the
+ * first part of a longer hello. Such a part must look ordinary, unless it is shorter than any
+ * encrypted record.
  */
 static bool begins_hello(const uint8_t *message, size_t length, size_t size, enum shape shape)
 {
@@ -84,8 +85,8 @@ static bool begins_hello(const uint8_t *message, size_t length, size_t size, enu
            (length <= VERSION + 1 || message[VERSION + 1] <= VERSION_MINOR_MAX);
 }
 
-/* Can these octets (1 to RECORD_HEADER) begin a record in which a hello begins or goes on? `begun`:
- * some of it is there already. */
+/* Can these octets (1 to RECORD_HEADER) begin a record in which a hello begins, or goes on
+ * (`begun`)? */
 static bool begins_record(const uint8_t *header, size_t length, enum shape shape, bool begun)
 {
     bool between = begun && header[0] == ALERT;
@@ -144,7 +145,7 @@ static void judge(const struct shim_hello_source *source, size_t at, enum shape 
 
 /*
  * RFC 5246, E.2: a length with the first bit set, the type, a version of TLS, the lengths of
- * cipher_specs, session_id and challenge. Only the first octets of all can be one.
+ * cipher_specs, session_id and challenge. Only the first octets of a connection can be one.
  */
 static void judge_old(const struct shim_hello_source *source, struct shim_hello_sight *sight)
 {
@@ -170,8 +171,9 @@ static void judge_old(const struct shim_hello_source *source, struct shim_hello_
     }
 }
 
-/* The size of the record that begins at `at`; 0 if none plainly does. Of an unusual version only
- * what may stand before a hello is plain; and only application data may end in a later write. */
+/* The size of the record that begins at `at`; 0 if that is no clear record. With an unusual
+ * version only records that may precede a hello are clear. Only application data may end in a
+ * later write. */
 static size_t record_at(const struct shim_hello_source *source, size_t at)
 {
     uint8_t header[RECORD_HEADER];
@@ -189,7 +191,7 @@ static size_t record_at(const struct shim_hello_source *source, size_t at)
     return plain ? size : 0;
 }
 
-/* The next octet from `at` on that may begin a hello; false if there is none. */
+/* Moves to the next octet that may begin a hello; false if there is none. */
 static bool next_candidate(const struct shim_hello_source *source, size_t *at)
 {
     const uint8_t *octets;
@@ -233,11 +235,11 @@ void shim_hello_scan(const struct shim_hello_source *source, size_t at,
 
 /* ---- what stands in it ---- */
 
-/* Reads on through what is in records, or is not. `bad` once something was not there. */
+/* Reads octets, across records or without them. `bad`: something was missing. */
 struct cursor {
     const struct shim_hello_source *source;
     size_t at;
-    size_t left; /* of what is read: SIZE_MAX if that is not known */
+    size_t left; /* in the current record; SIZE_MAX: not known */
     size_t record_left;
     bool in_records;
     bool bad;
@@ -289,7 +291,7 @@ static void skip(struct cursor *cursor, size_t octets)
     }
 }
 
-/* Each octet of a name; control characters and NULs are in none. */
+/* Takes a name. Names have no control characters and no NULs. */
 static bool take_name(struct cursor *cursor, size_t length, char *name, size_t room)
 {
     if (length == 0 || length >= room) {
@@ -306,8 +308,8 @@ static bool take_name(struct cursor *cursor, size_t length, char *name, size_t r
     return !cursor->bad;
 }
 
-/* Goes to the extensions of the hello at `at`. False: it cannot be read so far, or has none, and
- * then is not bad. */
+/* Goes to the extensions of the hello at `at`. False: it has none, or the cursor is bad because the
+ * hello cannot be read that far. */
 static bool find_extensions(struct cursor *cursor, const struct shim_hello_source *source,
                             size_t at)
 {
@@ -326,7 +328,8 @@ static bool find_extensions(struct cursor *cursor, const struct shim_hello_sourc
     return !cursor->bad;
 }
 
-/* Goes on to the extension of this type: its length, at its contents. False: there is none. */
+/* Goes on to the contents of the extension of this type, and gives their length. False: there is
+ * none. */
 static bool find_extension(struct cursor *cursor, size_t type, size_t *length)
 {
     while (!cursor->bad && cursor->left > 0) {

@@ -10,7 +10,7 @@ enum {
     INNER = 1,
 };
 
-/* The numbers of a hello, in their order. */
+/* The numbers in a hello, in their order. */
 enum step {
     STEP_MESSAGE,
     STEP_LENGTH,
@@ -30,7 +30,7 @@ static const uint8_t octets_of_step[STEPS] = {
     [STEP_EXTENSION] = 2, [STEP_EXTENSION_LENGTH] = 2, [STEP_MARKER] = 1,
 };
 
-/* One number of the hello is whole. */
+/* Uses a number of the hello that is whole now. */
 static enum shim_inner take_number(struct shim_inner_reader *reader)
 {
     enum { VERSION_AND_RANDOM = 2 + SHIM_HELLO_RANDOM_SIZE };
@@ -67,7 +67,7 @@ static enum shim_inner take_number(struct shim_inner_reader *reader)
     return reader->skip <= reader->left ? SHIM_INNER_MORE : SHIM_INNER_NOT;
 }
 
-/* Reads what stands in a record: at least one octet, or what is passed over. How many: *taken. */
+/* Reads contents of a record, or skips them; *taken is how many octets, at least one. */
 static enum shim_inner read_contents(struct shim_inner_reader *reader, const uint8_t *octets,
                                      size_t length, size_t *taken)
 {
@@ -90,7 +90,7 @@ static enum shim_inner read_contents(struct shim_inner_reader *reader, const uin
     return inner == SHIM_INNER_MORE && over ? SHIM_INNER_NOT : inner;
 }
 
-/* One octet of a record's header. False: the hello does not go on in this record. */
+/* Reads one octet of a record's header. False: the hello does not go on in this record. */
 static bool read_header(struct shim_inner_reader *reader, uint8_t octet)
 {
     if (reader->header == 0) {
@@ -101,7 +101,7 @@ static bool read_header(struct shim_inner_reader *reader, uint8_t octet)
     return reader->record_type == HANDSHAKE || reader->record_type == ALERT;
 }
 
-/* Reads octets that lie together; how many: *read. */
+/* Reads octets that lie together; *read is how many. */
 static enum shim_inner read_run(struct shim_inner_reader *reader, const uint8_t *octets,
                                 size_t length, size_t *read)
 {

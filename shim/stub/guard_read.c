@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The octets of a write, as the guard reads them. The kernel answers a bad pointer with EFAULT, and
- * we may not answer it with SIGSEGV: so the kernel is asked for each page before it is read.
+ * The octets of a write, as the guard reads them. The kernel answers a bad pointer with EFAULT, so
+ * we must not crash on one. We ask the kernel about each page before we read it.
  */
 #include <errno.h>
 #include <limits.h>
@@ -14,11 +14,11 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
-/* The smallest page of any machine: a larger one is asked for more often than it had to be. */
+/* The smallest page of any machine. On machines with larger pages we ask more often than needed. */
 #define PAGE ((uintptr_t)4096)
 
-/* valgrind judges every octet that a system call is given, and would blame the program for ours. It
- * sees a bad pointer by itself. */
+/* valgrind checks every octet that a system call gets, and would blame the program for our
+ * question. It finds bad pointers itself. */
 static bool judged_by_valgrind;
 
 __attribute__((constructor)) static void look_for_valgrind(void)
@@ -28,22 +28,22 @@ __attribute__((constructor)) static void look_for_valgrind(void)
 }
 
 /*
- * rt_sigprocmask reads a set of signals before it looks at what to do with it: EINVAL says that the
- * octets could be read, EFAULT that they could not, and nothing is changed. Programs make this call
- * all the time, so filters let it pass. Where a program has locked itself in even this is not
- * asked.
+ * Asks by rt_sigprocmask with an operation that does not exist. The kernel reads the set of signals
+ * first: EINVAL says that it could, EFAULT that it could not. Nothing changes. Programs make this
+ * call all the time, so seccomp filters let it pass. In a program that has locked itself in we do
+ * not ask at all.
  */
 static bool can_be_read(uintptr_t at, size_t length)
 {
     enum { NO_SUCH_WAY = -1, SET_SIZE = _NSIG / CHAR_BIT };
     __typeof__(&syscall) real = (__typeof__(&syscall))stub_libc(SHIM_HOOK_syscall);
     if (at < PAGE) {
-        return false; /* nothing lies there, and NULL would be no set */
+        return false; /* nothing lies there, and the call takes NULL for no set */
     }
     if (judged_by_valgrind || stub_locked() || real == NULL) {
         return true;
     }
-    /* The set lies in one page, and in what is to be read, where that is long enough. */
+    /* Puts the set into one page, and within what is to be read if that is long enough. */
     uintptr_t end = (at & ~(PAGE - 1)) + PAGE;
     uintptr_t set = length < SET_SIZE && at + SET_SIZE > end ? end - SET_SIZE : at;
     return real(SYS_rt_sigprocmask, NO_SUCH_WAY, set, NULL, (size_t)SET_SIZE) == 0 ||
@@ -82,8 +82,8 @@ static const struct iovec *part_at(struct stub_attempt *attempt, size_t i)
     return &attempt->parts[i];
 }
 
-/* How many of these octets, of one page, can be read: all or none. The page that was asked for last
- * is known. */
+/* How many of these octets, which lie in one page, can be read: all or none. The answer for the
+ * last page is remembered. */
 static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_t length)
 {
     uintptr_t page = (uintptr_t)octets & ~(PAGE - 1);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How the guard tells what it saw: a report and a line of the log, each by one system call, with
- * what was found out at the start. The engine is not asked: it may not be loaded, and a write is no
- * place to load it. It may also come from a signal handler, on a small stack.
+ * The guard reports what it saw: one report and one line of the log, each by one system call. It
+ * uses what the constructor read, and does not ask the engine. The engine may not be loaded, and a
+ * write is no place to load it: it may come from a signal handler, on a small stack.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -20,17 +20,16 @@
 enum { PROGRAM_SIZE = 1024 };
 
 static bool logged;        /* a log is asked for, at whatever level */
-static bool sights_logged; /* else failures alone */
+static bool sights_logged; /* outside these, failures alone */
 static char program[PROGRAM_SIZE];
 
-/* Where it is filled in twice at the same time, the octets are the same. */
+/* Two threads may fill this in at the same time: they write the same octets. */
 static void set_log(const char *level)
 {
     static const char *const levels[] = {"error", "warn", "info", "debug"};
     for (size_t i = 0; level != NULL && i < sizeof levels / sizeof *levels; i++) {
         if (strcmp(level, levels[i]) == 0) {
-            /* A hello that passed is a fact for "info", like every other outcome in shim/session.
-             */
+            /* A hello that passed is logged at "info", as are the outcomes of sessions. */
             logged = true;
             sights_logged = i >= 2;
         }
@@ -80,7 +79,7 @@ static void log_line(const char *level, const char *what, const char *outcome, c
     stub_log_line(parts, sizeof parts / sizeof *parts);
 }
 
-/* A journal that is not there is so for every sight: said once. */
+/* A missing journal is said once, not for each sight. */
 static void send_to_journal(const char *entry, size_t length, const struct shim_report *report)
 {
     static atomic_bool said;
@@ -124,7 +123,7 @@ static void tell_report(const struct shim_report *report)
     (void)munmap(text, SHIM_REPORT_MAX);
 }
 
-/* The word of the report for it. */
+/* Sets the report's reason for this sight. */
 static void set_reason(struct shim_report *report, enum stub_sight what)
 {
     switch (what) {
@@ -153,7 +152,7 @@ void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight
 {
     int saved = errno;
     if (stub_locked()) {
-        return; /* to tell takes system calls */
+        return; /* to report takes system calls */
     }
     struct shim_report report = {.port = attempt->port, .mode = attempt->mode, .source = "none"};
     report.outcome = refused ? "refused" : "plain";

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The guard's memory: it grows, is lock-free, and safe in signal handlers and over fork. Sockets
- * are known by the kernel's cookie, so duplicates of a descriptor are one and a reused descriptor
- * is another.
+ * The guard's memory. It grows, takes no lock, and is safe in signal handlers and over fork. The
+ * key of a socket is the kernel's cookie, so duplicates of a descriptor share one entry, and a
+ * reused descriptor gets a new one.
  */
 #include <errno.h>
 #include <string.h>
@@ -66,14 +66,13 @@ static struct known *find_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
     return stub_table_find(&randoms, words.first, same_rest, &words);
 }
 
-/* Is such a hello to be looked for in every write, whatever the mode? */
+/* Must every write be searched for such a hello, in every mode? */
 static bool is_sought(enum stub_known what, enum shim_watch watch)
 {
     return what == STUB_KNOWN_INNER || watch != SHIM_WATCH_NOT;
 }
 
-/* Raised before the place is there, so that no look at the work can find the one without the other.
- */
+/* Raises the work before it fills the place. So whoever finds the place also finds the work. */
 static bool make_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum stub_known what,
                        enum shim_watch watch)
 {
@@ -102,7 +101,7 @@ bool stub_announce(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum shim_watch
 
 bool stub_keep_in(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 {
-    /* The second inner hello has the random of the first. */
+    /* After HelloRetryRequest the second inner hello has the random of the first. */
     return find_known(random) != NULL || make_known(random, STUB_KNOWN_INNER, SHIM_WATCH_NOT);
 }
 
@@ -168,9 +167,8 @@ bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
 enum { FIRST_PROGRESS = 32, STALE_SECONDS = 60, IS_READER = 0x8000 };
 _Static_assert(sizeof(struct shim_inner_reader) <= SHIM_HELLO_FOLLOWED, "a reader fits");
 
-/* One socket is written by one thread at a time, or its stream makes no sense anyway; the octets
- * are atomic only so that a program which does not keep to that gets no worse than such a stream.
- */
+/* Only one thread at a time writes to a socket, or its stream makes no sense anyway. The octets are
+ * atomic so that a program which breaks this rule gets nothing worse than such a stream. */
 struct progress {
     struct stub_place place; /* the key is the socket */
     _Atomic uint16_t length; /* and IS_READER */
@@ -178,8 +176,8 @@ struct progress {
 };
 
 static struct progress first_progress[FIRST_PROGRESS];
-/* Nobody tells us of a socket that was closed in the middle: the place of one that has been silent
- * for long may be taken. */
+/* We do not see when a socket is closed in the middle of a hello. The place of a socket that was
+ * silent for long may be taken. */
 static struct stub_table progress = STUB_TABLE_INIT(first_progress, STALE_SECONDS);
 static atomic_uint progress_count;
 
@@ -272,11 +270,11 @@ void stub_progress_close(uint64_t socket)
 
 enum { TOLD_MAX = 256 };
 
-/* A ring: what falls out of it could only be told of twice. */
+/* A ring. If a socket falls out of it, the worst is a second report. */
 static _Atomic uint64_t told[TOLD_MAX];
 static atomic_uint told_next;
-/* Hellos that were permitted on a socket not known; each lets one sight go untold. Nothing but
- * reports depends on it. */
+/* Counts hellos that were permitted on a socket we do not know. Each suppresses one report, and
+ * does nothing else. */
 static atomic_uint permitted;
 
 static bool was_told(uint64_t socket)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Through proxies: what a program asks them for, read from what it writes, and where its
- * connections lead. Lock-free and safe in signal handlers, like all of the guard.
+ * Reads what a program asks proxies for, in what it writes, and knows where its connections lead.
+ * Takes no lock and is safe in signal handlers, like all of the guard.
  */
 #include <errno.h>
 #include <linux/tcp.h>
@@ -18,7 +18,7 @@
 
 /* ---- requests that leave inside TLS, for a proxy that is itself reached by TLS ---- */
 
-/* What this thread is about to write by its TLS library: the next write of octets carries it. */
+/* What this thread is about to write by its TLS library. Its next write carries it, encrypted. */
 struct inside_tls {
     const void *session;
     struct shim_proxy_reader reader;
@@ -74,7 +74,8 @@ static void carry_inside(struct stub_attempt *attempt)
 
 /* ---- requests that are written ---- */
 
-/* Octets that the connection has carried to its peer; -1: it is no TCP, or not to be known. */
+/* Octets that the connection has carried to its peer; -1: it is no TCP, or the kernel does not
+ * say. */
 static int64_t octets_carried(int fd)
 {
     struct tcp_info info = {0};
@@ -138,14 +139,14 @@ static bool begins_connect(struct stub_attempt *attempt)
     return strcasecmp(begun, method) == 0;
 }
 
-/* A connection that `connect` was not seen for, and that has carried nothing yet. */
+/* Opens a place for a connection whose connect we did not see, if it has carried nothing yet. */
 static struct stub_connection *open_unknown(const struct stub_attempt *attempt)
 {
     return octets_carried(attempt->fd) == 0 ? stub_connection_open(attempt->socket, attempt->fd)
                                             : NULL;
 }
 
-/* Reads `limit` octets at most; true where something else than a request follows. */
+/* Reads at most `limit` octets; true if something follows that is no request. */
 static bool read_requests(struct stub_attempt *attempt, struct shim_proxy_reader *reader,
                           size_t limit)
 {
@@ -200,8 +201,8 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
     }
     struct shim_proxy_reader reader = stub_connection_reader(attempt->connection);
     if (is_over(attempt->connection)) {
-        /* CONNECT that begins a write counts all the same: the proxy may have been asked for
-         * something else before. */
+        /* A CONNECT at the beginning of a write still counts: the program may have asked the proxy
+         * for something else before. */
         stub_mark_set(attempt->fd, STUB_MARK_OVER);
         reader = (struct shim_proxy_reader){.phase = 0};
         if (!begins_connect(attempt)) {
@@ -234,7 +235,7 @@ void stub_tunnel_sent(struct stub_attempt *attempt, ssize_t result)
 
 /* ---- where a connection leads ---- */
 
-/* Does it lead to another peer than `connect` was asked for? */
+/* Does the connection lead to another peer than the one that `connect` was asked for? */
 static bool is_redirected(const struct stub_connection *connection, int fd, struct shim_way *way)
 {
     socklen_t length = sizeof way->peer;
@@ -249,7 +250,7 @@ static bool is_redirected(const struct stub_connection *connection, int fd, stru
            (asked != 0 && asked != stub_address_hash(address, length));
 }
 
-/* Has it carried what was not seen? */
+/* Has the connection carried octets that we did not see? */
 static bool is_unseen(const struct stub_connection *connection, int fd, struct shim_way *way)
 {
     if (connection != NULL && (atomic_load_explicit(&connection->flags, memory_order_acquire) &

@@ -8,7 +8,7 @@
 
 _Atomic unsigned stub_guard_work = STUB_GUARD_SETTLE;
 
-/* One bit a port: set and never cleared, so that it may be filled twice at the same time. */
+/* One bit a port. Bits are never cleared, so two threads may fill it at the same time. */
 static _Atomic uint64_t watched[(UINT16_MAX + 1) / 64];
 
 static bool watch_port(void *context, uint16_t port)
@@ -20,7 +20,7 @@ static bool watch_port(void *context, uint16_t port)
 
 static void see_ports(void *context, const char *list)
 {
-    /* A part that cannot be read is a problem that the engine tells of. */
+    /* The engine reports a part of the list that cannot be read. */
     (void)shim_ports_parse(list, watch_port, context);
 }
 
