@@ -15,7 +15,7 @@
 #define SHIM_REPORT_TO_JOURNAL "journald"
 #define SHIM_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
-/* libc's own: by linkage they would be the stub's hooks. */
+/* libc's own functions. By linkage we would call the stub's hooks. */
 struct shim_journal_calls {
     ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
     ssize_t (*write)(int fd, const void *data, size_t length);

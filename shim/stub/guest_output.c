@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Programs count on low numbers, which they get when they close a descriptor and open another. */
+/* Programs expect low numbers: they close a descriptor, open another, and rely on its number. */
 enum { HIGH = 32 };
 
 static struct shim_output_identity identity_of(const struct stat *status)
@@ -34,8 +34,8 @@ void shim_output_to_descriptor(struct shim_output *output, int fd)
 /* ---- signals ---- */
 
 /*
- * A write may raise SIGPIPE or SIGXFSZ, which would be the program's death. All signals are held
- * meanwhile, so that no handler jumps away from an open descriptor either.
+ * A write may raise SIGPIPE or SIGXFSZ, which would kill the program. All signals are blocked
+ * meanwhile. So no handler can jump away from a descriptor that is open, either.
  */
 struct quiet {
     sigset_t before;
@@ -50,7 +50,7 @@ static void be_quiet(struct quiet *quiet)
     (void)pthread_sigmask(SIG_SETMASK, &all, &quiet->before);
 }
 
-/* Was it pending before the write? If the program does not block it, it cannot have been. */
+/* Was the signal pending before the write? Only a signal that the program blocks can be. */
 static bool was_pending(const struct quiet *quiet, int signal)
 {
     sigset_t pending;
@@ -59,7 +59,7 @@ static bool was_pending(const struct quiet *quiet, int signal)
            sigismember(&pending, signal) == 1;
 }
 
-/* The signal that our own write raised goes no further. */
+/* Takes back the signal that our own write raised. */
 static void swallow(int signal)
 {
     static const struct timespec at_once;
@@ -79,7 +79,7 @@ static void end_quiet(const struct quiet *quiet)
 static ssize_t write_quietly(const struct quiet *quiet, const struct shim_output_calls *real,
                              int fd, const struct iovec *parts, int count)
 {
-    /* Both are asked for now: after the write nobody could tell whose the signal is. */
+    /* Ask now: after the write a pending signal may be the program's or ours. */
     bool pipe_pending = was_pending(quiet, SIGPIPE);
     bool size_pending = was_pending(quiet, SIGXFSZ);
     ssize_t written = real->writev(fd, parts, count);
@@ -135,9 +135,9 @@ static void name_descriptor(char *out, int fd)
 }
 
 /*
- * A pipe or a terminal, whose reader may be behind. O_NONBLOCK belongs to the open file, which
- * others share: so it is opened anew. Where that cannot be (no /proc, another user's pipe), a look
- * at the room has to do; between the look and the write another writer may take it.
+ * Writes to a pipe or a terminal without waiting for its reader. O_NONBLOCK belongs to the open
+ * file, which others share, so this opens it anew. If that is impossible (no /proc, another user's
+ * pipe), it asks poll for room. Another writer may take that room before our write.
  */
 static ssize_t put_without_waiting(const struct line *line, int fd)
 {
@@ -171,7 +171,8 @@ static ssize_t put_by_type(const struct line *line, int fd, mode_t type)
     return type == S_IFIFO || type == S_IFCHR ? put_without_waiting(line, fd) : put(line, fd);
 }
 
-/* On a duplicate, which nobody exchanges between the question whether it is ours and the write. */
+/* Writes on a duplicate. The program cannot replace that between our check of the file and the
+ * write. */
 static ssize_t put_on_descriptor(const struct shim_output *output, const struct line *line)
 {
     struct stat now;
@@ -198,8 +199,8 @@ static ssize_t put_on_descriptor(const struct shim_output *output, const struct 
     return written;
 }
 
-/* The disk is full, or the limit reached: takes the begun line back if nothing has come behind it.
- */
+/* The disk is full, or a limit is reached: removes the begun line again, unless more has been
+ * written after it. */
 static bool take_back(int fd, size_t written)
 {
     struct stat now;

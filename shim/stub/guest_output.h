@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Lines into somebody else's process: a report or a log, by path or by a descriptor of the
- * program's. A line never blocks the program, never raises a signal in it, and never gets into a
- * descriptor that has become another file since. What cannot be written at once is dropped and
+ * Writes the lines of a report or a log from within the program, by path or by a descriptor of the
+ * program. A line never blocks the program, never raises a signal in it, and never gets into a
+ * descriptor that has become another file. A line that cannot be written at once is dropped and
  * counted. Async-signal-safe: no lock, no memory.
  *
  * The system calls of one line, all of which ordinary programs make themselves:
- *   always      rt_sigprocmask (twice), writev or, for sockets, sendmsg, close
- *   path        openat
- *   descriptor  fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
- *   failures    rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
+ *   always rt_sigprocmask (twice), writev or, for sockets, sendmsg, close
+ *   path openat
+ *   descriptor fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
+ *   failures rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
  */
 #ifndef SHIM_STUB_GUEST_OUTPUT_H
 #define SHIM_STUB_GUEST_OUTPUT_H
@@ -25,13 +25,13 @@
 struct shim_output {
     const char *path; /* borrowed; NULL: to the descriptor */
     int fd;           /* -1 with path NULL: nowhere */
-    bool known;       /* what the descriptor was is known, and stands here */
+    bool known;       /* the file behind the descriptor is known, and stands here */
     struct shim_output_identity {
         dev_t device;
         ino_t inode;
         mode_t type;
     } identity;
-    atomic_bool cut;   /* a line was written in part: the next one begins on a line of its own */
+    atomic_bool cut;   /* a line was written in part, so the next write begins with a newline */
     atomic_ulong lost; /* lines that could not be written, or not whole */
 };
 
@@ -40,7 +40,7 @@ struct shim_output {
         .fd = -1                                                                                   \
     }
 
-/* libc's own: by linkage they would be the stub's hooks. */
+/* libc's own functions. By linkage we would call the stub's hooks. */
 struct shim_output_calls {
     ssize_t (*writev)(int fd, const struct iovec *parts, int count);
     ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);
@@ -48,7 +48,7 @@ struct shim_output_calls {
 
 enum { SHIM_OUTPUT_PARTS = 15 };
 
-/* Notes what the descriptor is now; from then on lines go to that file, pipe or socket alone. */
+/* Notes which file, pipe or socket the descriptor is now. From then on lines go only there. */
 void shim_output_to_descriptor(struct shim_output *output, int fd);
 
 /*

@@ -17,8 +17,8 @@
 #include "shim/stub/hooks_resolv.h"
 #include "shim/stub/hooks_write.h"
 
-/* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
- * agree. */
+/* OpenSSL 3.5 declares the first, BoringSSL and quictls the second. The types are theirs, so that
+ * their headers agree. */
 struct ossl_dispatch_st;
 struct ssl_quic_method_st;
 SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,

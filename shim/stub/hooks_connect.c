@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* connect: where the program's connections lead. */
+/* Notes where the program's connections lead. */
 #include <errno.h>
 #include <sys/socket.h>
 

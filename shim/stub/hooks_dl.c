@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The loader's functions. A program that takes SSL_connect out of a handle would pass a preload by,
- * in silence and in the clear. One that opens a library with RTLD_DEEPBIND would bind past it, and
- * one that gives a library a namespace of its own gives it a libc that no hook sees. All four look
- * at their caller's address (RTLD_NEXT, RUNPATH), so the real ones are reached by a jump that
- * leaves the caller's frame on top (thunks.h).
+ * The loader's functions. A program that takes SSL_connect from a handle would bypass a preload,
+ * silently and in the clear. A library opened with RTLD_DEEPBIND would bind past it. A library in a
+ * namespace of its own has a libc that no hook sees. All four functions look at their caller's
+ * address (RTLD_NEXT, RUNPATH). So we reach the real ones by a jump that keeps the caller's frame
+ * on top (thunks.h).
  */
 #include <dlfcn.h>
 
@@ -29,7 +29,7 @@ static enum shim_hook hook_of_name(const char *name)
 
 /* ---- dlsym ---- */
 
-/* A look-up, and what it was found to be without us. */
+/* A look-up by the program, and its answer without us. */
 struct look_up {
     enum shim_hook hook;
     const char *version; /* NULL: dlsym */
@@ -37,8 +37,8 @@ struct look_up {
     const void *caller;
 };
 
-/* As the caller would be answered, were it not for us: by another preload's dlsym, if there is one.
- * Not for RTLD_NEXT, which depends on who calls. */
+/* The answer that the caller would get without us, from another preload's dlsym if there is one.
+ * Not for RTLD_NEXT, which depends on the caller. */
 static void *ask(const struct look_up *asked)
 {
     const char *name = stub_hook_name(asked->hook);
@@ -50,7 +50,7 @@ static void *ask(const struct look_up *asked)
     return next != NULL ? next(asked->handle, name) : NULL;
 }
 
-/* What another namespace answers: its own stub's function, if there is one. */
+/* The answer of another namespace: the function of its own stub, if it has one. */
 static void *ask_namespace(const struct look_up *asked, const struct link_map *object)
 {
     const struct link_map *first = stub_first_object(object);
@@ -62,8 +62,9 @@ static void *ask_namespace(const struct look_up *asked, const struct link_map *o
 }
 
 /*
- * libc's function, or the next preload's: the hook that leads on to exactly that one. So whoever
- * asked gets what it asked for, with the guard in front, and no circle of preloads can come about.
+ * `real` is libc's function, or the next preload's. Returns the form of the hook that calls exactly
+ * this function. So the caller gets what it asked for, with the guard in front, and preloads cannot
+ * call each other in a circle.
  */
 static void *hook_for_libc(enum shim_hook hook, void *real, const struct link_map *object)
 {
@@ -87,22 +88,22 @@ static void *replacement(const struct look_up *asked)
     if (stub_hook_family(asked->hook) == SHIM_FAMILY_LIBC) {
         return hook_for_libc(asked->hook, real, object);
     }
-    /* A function of that name in what is no TLS library is its own affair. */
+    /* A function of that name in another kind of library is none of ours. */
     return stub_library_at(stub_hook_family(asked->hook), real) != NULL
                ? stub_hook_address(asked->hook)
                : NULL;
 }
 
 /*
- * RTLD_NEXT is what interposers ask with, and the loader's answer is right for them: ours, if they
- * stand before us. It is past us only for what came by dlopen, which has a list of its own; if that
- * has no function of this name itself, the answer is the one that its handle gives.
+ * Does the loader's answer to RTLD_NEXT miss us? Interposers ask with RTLD_NEXT. If they stand
+ * before us, they get our function. But a library that came by dlopen has a search list of its own,
+ * without us. If the library has no function of this name itself, we answer as for its handle.
  */
 static bool asks_past_us(struct look_up *asked)
 {
     const struct link_map *object = stub_object_at(asked->caller);
     if (asked->version != NULL) {
-        /* Our functions have no version: the loader goes past them to the one that has. */
+        /* Our functions have no version, so the loader passes them over for one that has. */
         asked->handle = RTLD_DEFAULT;
         return true;
     }
@@ -113,7 +114,7 @@ static bool asks_past_us(struct look_up *asked)
         stub_symbol_of(object, stub_hook_name(asked->hook)) != NULL) {
         return false;
     }
-    asked->handle = (void *)(uintptr_t)object; /* what a handle is in glibc */
+    asked->handle = (void *)(uintptr_t)object; /* in glibc this is what a handle is */
     return true;
 }
 
@@ -130,13 +131,14 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {
         return NULL;
     }
-    /* Another preload, to which our own function leads on, asks for the real one. */
+    /* The caller may be another preload that our own function calls: it wants the real function. */
     const struct link_map *object = stub_object_at(caller);
     if (object != NULL && stub_calls_back(object, asked.hook)) {
         return NULL;
     }
-    /* Only now, and not for libc's, of which each hook asks again: a preload that has just begun to
-     * start asks above and for these, and reading takes much of a libc that it may stand before. */
+    /* Read the settings only now, and never for a function of libc, whose hook reads them when it
+     * is called. A preload that is just starting asks for those. To read settings uses much of
+     * libc, and the preload may have hooks on it that are not ready. */
     bool is_libcs = stub_hook_family(asked.hook) == SHIM_FAMILY_LIBC;
     return (is_libcs ? stub_known_off() : stub_off()) ? NULL : replacement(&asked);
 }
@@ -174,9 +176,9 @@ void *stub_on_dlopen(struct stub_call *call)
 /* ---- dlmopen ---- */
 
 /*
- * A namespace has a C library of its own, which no hook of this stub sees. What is loaded first
- * into it stands in front of all that comes later, as LD_PRELOAD does here: so it is a copy of the
- * stub. False: it cannot be loaded.
+ * Makes a namespace that begins with a copy of the stub. A namespace has a C library of its own,
+ * which no hook of this stub sees. The first object in it stands before all later ones, as
+ * LD_PRELOAD does here. False: the copy cannot be loaded.
  */
 static bool make_namespace(Lmid_t *made)
 {
@@ -187,13 +189,13 @@ static bool make_namespace(Lmid_t *made)
     }
     void *copy = real(LM_ID_NEWLM, path, RTLD_NOW | RTLD_LOCAL);
     if (copy == NULL) {
-        (void)dlerror(); /* that was no call of the program's */
+        (void)dlerror(); /* the program did not make that call */
         return false;
     }
     return dlinfo(copy, RTLD_DI_LMID, made) == 0;
 }
 
-/* A name that no file has: the real function fails, and its message says why. */
+/* Gives the real function a name that no file has. It fails, and its message says why. */
 static void refuse_namespace(struct stub_call *call)
 {
     static const char why[] =

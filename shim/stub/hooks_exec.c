@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What this process executes. For the launcher: it wants to be told of a program that the shim will
- * not be in, and in strict mode that program is not run. And what the user's own file said of
- * strict mode is handed on, for the program may run as another user. Otherwise each of these is the
- * real function. All of them may run between fork (or vfork) and exec: no memory, no lock, and
- * nothing written that a parent would see, but errno.
+ * Hooks on exec and its kin. The launcher wants to know of a program that will not have the shim;
+ * in strict mode that program is not run. The hooks also hand on what the user's own file says of
+ * strict mode, because the program may run as another user. Otherwise each is the real function.
+ * All of them may run between fork (or vfork) and exec. So they take no memory and no lock, and
+ * write nothing that a parent would see, except errno.
  *
- * Out of reach: system calls made without libc, and what a program without the stub executes.
+ * They do not see system calls made without libc, nor what a program without the stub executes.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -29,7 +29,7 @@
         return failure;                                                                            \
     }
 
-/* Why the shim will not be in a program that is started with this environment; NULL: it will. */
+/* Why a program that starts with this environment will not have the shim; NULL: it will. */
 static const char *environment_problem(char *const environment[], enum stub_follow follow)
 {
     if (!shim_preloadable_preloads(environment, STUB_LIBRARY_NAME)) {
@@ -43,7 +43,7 @@ static const char *environment_problem(char *const environment[], enum stub_foll
     return NULL;
 }
 
-/* A library for the other word size is there if the launcher wrote $LIB for the folder. */
+/* The stub for the other word size is there if the launcher wrote $LIB into the path. */
 static bool has_other_library(const struct shim_executable *image, char *const environment[])
 {
     struct shim_executable own;
@@ -63,7 +63,7 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     }
     bool strict = follow == STUB_FOLLOW_STRICT;
     if (stub_locked()) {
-        /* To look at the file, or to tell of it, takes system calls that may end the program. */
+        /* Looking at the file, and reporting it, takes system calls that may end the program. */
         errno = strict ? EPERM : errno;
         return !strict;
     }
@@ -92,7 +92,7 @@ static bool allows(const char *path, char *const argv[], char *const environment
     return allows_at(AT_FDCWD, path, 0, argv, environment);
 }
 
-/* The file that execvp would take: the first one in PATH that may be executed. */
+/* Finds the file that execvp would take: the first in PATH that may be executed. */
 static bool search(const char *name, char out[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -137,7 +137,7 @@ static bool allows_search(const char *name, char *const argv[], char *const envi
 
 /* ---- what is handed on (shim/common/conf_inherited.c) ---- */
 
-/* Programs that use environ as it is have the variable there. */
+/* Sets the variable for programs that pass environ on as it is. */
 __attribute__((constructor)) static void hand_on(void)
 {
     int saved = errno;
@@ -216,7 +216,8 @@ SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
                : -1;
 }
 
-/* The three with a list of arguments: counted, laid out on the stack, and handed on as an array. */
+/* For the three functions with a list of arguments: counts them, and makes an array on the
+ * stack. */
 #define ARGUMENTS_FROM(first)                                                                      \
     va_list list;                                                                                  \
     size_t count = 1;                                                                              \
@@ -276,8 +277,8 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
                : EPERM;
 }
 
-/* libc starts the shell by a call of its own that no hook sees, with the environment of the moment.
- */
+/* libc starts the shell by an internal call that no hook sees, with the environment as it is
+ * then. */
 SHIM_EXPORT int system(const char *command)
 {
     REAL_OR(system, -1)

@@ -5,7 +5,7 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 
-/* The engine calls the real function; without one we do. */
+/* The engine calls the real function; without an engine we call it. */
 #define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                            \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
@@ -19,7 +19,7 @@
 
 #define GNUTLS_HOOK(name, missing, ...) GNUTLS_HOOK_IF(true, name, missing, __VA_ARGS__)
 
-/* On Debian the library comes by here for calls of its own, which are none of the application's. */
+/* On Debian the library's own calls pass here too. They are not the application's. */
 #define GNUTLS_OUTER_HOOK(name, missing, ...)                                                      \
     GNUTLS_HOOK_IF(!stub_library_calls(library, CALLER), name, missing, __VA_ARGS__)
 
@@ -36,7 +36,7 @@ SHIM_EXPORT void gnutls_deinit(gnutls_session_t session)
     GNUTLS_OUTER_HOOK(gnutls_deinit, , session);
 }
 
-/* Here and not in gnutls_init, whose result programs (wget) do not look at. */
+/* Refuse here, not in gnutls_init: some programs (wget) ignore the result of that. */
 SHIM_EXPORT int gnutls_handshake(gnutls_session_t session)
 {
     if (stub_must_refuse()) {
@@ -52,8 +52,8 @@ SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_n
                       name_length);
 }
 
-/* A priority cache may be made before the first session: it decides about TLS 1.3, so the engine
- * has to see it. */
+/* A program may make a priority cache before its first session. The cache decides about TLS 1.3, so
+ * the engine must see it. */
 SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *priorities,
                                      const char **error_position)
 {
@@ -99,7 +99,7 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
                       add_prio, err_pos, flags);
 }
 
-/* A proxy that is reached by TLS is asked inside of it. */
+/* Requests to a proxy that is reached by TLS travel inside that TLS. */
 #define GNUTLS_SENDS(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
@@ -124,7 +124,7 @@ SHIM_EXPORT int gnutls_record_get_direction(gnutls_session_t session)
     GNUTLS_HOOK(gnutls_record_get_direction, GNUTLS_E_UNIMPLEMENTED_FEATURE, session);
 }
 
-/* Its functions run while a hello is built, and may set what the hello will have. */
+/* The extension's functions run while the hello is built, and may still change it. */
 SHIM_EXPORT int gnutls_session_ext_register(gnutls_session_t session, const char *name, int id,
                                             gnutls_ext_parse_type_t parse_point,
                                             gnutls_ext_recv_func recv_func,

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The stub's own memory. The program's allocator may be what calls a hook, in its first malloc and
- * under its lock, so nothing in the stub may ask it. These functions have the names of the C
- * library and are hidden: the stub's own calls, and those of the inih within it, come here, and
- * nobody else's. Lock-free and async-signal-safe. What is small is never given back, for the stub
- * keeps nearly all that it takes.
+ * The stub's own memory. The program's allocator may itself call a hook, in its first malloc and
+ * under its lock, so the stub must never use it. These functions have the C library's names and are
+ * hidden. Only calls of the stub, and of inih within it, get here. Lock-free and async-signal-safe.
+ * Small blocks are never given back, because the stub keeps nearly all that it takes.
  */
 #include <errno.h>
 #include <stdalign.h>
@@ -29,7 +28,7 @@ struct block {
     alignas(max_align_t) unsigned char octets[];
 };
 
-/* Enough for what most processes need: no system call then. */
+/* Enough for most processes, without a system call. */
 static union {
     struct block block;
     alignas(max_align_t) unsigned char all[sizeof(struct block) + FIRST_SIZE];
@@ -117,7 +116,7 @@ HIDDEN void *reallocarray(void *old, size_t count, size_t size)
     if (old != NULL && whole <= had) {
         return old;
     }
-    /* Half as much again, for what grows does so often. */
+    /* Half as much again: a block that grows mostly grows again. */
     void *memory = malloc(old != NULL ? whole + whole / 2 : whole);
     if (memory != NULL && old != NULL) {
         memcpy(memory, old, had);
@@ -131,7 +130,7 @@ HIDDEN void *realloc(void *old, size_t size)
     return reallocarray(old, 1, size);
 }
 
-/* Memory comes from the kernel or from .bss and is used once: it is zero. */
+/* Memory comes from the kernel or from .bss and is used only once, so it is zero. */
 HIDDEN void *calloc(size_t count, size_t size)
 {
     return reallocarray(NULL, count, size);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The functions that resolve names of hosts. The engine is loaded for them if names are to be asked
- * for under encryption, or if the process has a TLS library, whose next handshake will want the
- * records of the name; else each is one check and a call.
+ * The functions that resolve names of hosts. They load the engine if names must be resolved under
+ * encryption, or if the process has a TLS library: its next handshake will need the records of the
+ * name. Otherwise each function is one check and a call.
  */
 #include <errno.h>
 #include <link.h>
@@ -26,7 +26,7 @@ static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
     return *(bool *)found ? 1 : 0;
 }
 
-/* Once there is one it is taken to stay. */
+/* A TLS library that was found once is assumed to stay. */
 static bool tls_is_mapped(void)
 {
     static atomic_bool seen;
@@ -40,14 +40,14 @@ static bool tls_is_mapped(void)
 
 /* ---- without an engine ---- */
 
-/* What of the C library's services asks nobody outside. */
+/* Uses only those services of the C library that send no question over the network. */
 static void keep_to_files(void)
 {
     (void)__nss_configure_lookup("hosts", "files");
 }
 
-/* The engine that has a part in this call; NULL: none has. *refuse: the name must not be resolved
- * but by what this machine knows. */
+/* The engine, if it has a part in this call; else NULL. *refuse: only local files may resolve the
+ * name. */
 static const struct shim_engine *engine_for_names(bool *refuse)
 {
     static struct stub_once once = STUB_ONCE_INIT;
@@ -57,8 +57,8 @@ static const struct shim_engine *engine_for_names(bool *refuse)
     }
     bool protected = stub_names_protected();
     if (stub_locked()) {
-        /* No questions of ours any more; and where names may not be asked for in the clear, none.
-         */
+        /* We can ask no more questions. If names must not go out in the clear, the C library asks
+         * none either. */
         *refuse = protected;
         if (protected && stub_engine_if_loaded() == NULL) {
             stub_once(&once, keep_to_files);
@@ -98,7 +98,7 @@ STUB_HOOK(int, getaddrinfo,
            struct addrinfo **result),
           node, service, hints, result)
 
-/* Its threads are the C library's, and resolve by what the engine has put into place. */
+/* The C library's own threads resolve here, by the service that the engine has installed. */
 static int on_getaddrinfo_a(__typeof__(&getaddrinfo_a) real, int mode, struct gaicb **list,
                             int count, struct sigevent *event)
 {
@@ -117,7 +117,7 @@ static int on_getaddrinfo_a(__typeof__(&getaddrinfo_a) real, int mode, struct ga
 STUB_HOOK(int, getaddrinfo_a, (int mode, struct gaicb **list, int count, struct sigevent *event),
           mode, list, count, event)
 
-/* False: the function fails with what is in h_errno. */
+/* False: the function must fail; h_errno says why. */
 static bool may_ask(const char *name)
 {
     bool refuse;

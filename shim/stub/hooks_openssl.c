@@ -6,8 +6,8 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 
-/* Declared by OpenSSL 3.5, and by BoringSSL and quictls; in their types, or these headers would not
- * agree. */
+/* OpenSSL 3.5 declares the first, BoringSSL and quictls the second. The types are theirs, so that
+ * their headers agree. */
 struct ossl_dispatch_st;
 struct ssl_quic_method_st;
 SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
@@ -16,8 +16,8 @@ SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *m
 
 /* ---- contexts ---- */
 
-/* The context is the application's in every mode: it may be for a server, or for ports that nobody
- * watches. What must not be is refused when a handshake begins. */
+/* The application gets its context in every mode: it may be for a server, or for ports that are not
+ * watched. A refusal comes only when a handshake begins. */
 static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context)
 {
     const struct shim_engine *engine = stub_engine();
@@ -56,8 +56,8 @@ SHIM_EXPORT SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq,
 
 /* ---- handshakes ---- */
 
-/* What may start a handshake. `failure` is what the function returns when it may not; then there is
- * an entry in the error queue, and SSL_get_error says SSL_ERROR_SSL. */
+/* The body of a function that may start a handshake. If the handshake is refused, the function
+ * returns `failure`, an entry is in the error queue, and SSL_get_error says SSL_ERROR_SSL. */
 #define STARTS_HANDSHAKE(name, by_connect, failure, ...)                                           \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                    \
     if (library == NULL || REAL(library, name) == NULL) {                                          \
@@ -175,8 +175,9 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
         engine->openssl_bio_replaced(library, ssl);                                                \
     }
 
-/* A BIO_f_ssl that is pushed takes the filter for another BIO than the one below it, and hands over
- * a reference for what is there already: it goes back. */
+/* Someone pushes a BIO_f_ssl: it does not recognise our filter, takes it for a new BIO, and
+ * hands over a second reference to the BIO below. Releases that reference; false: this is no
+ * such case. */
 static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);
@@ -204,8 +205,8 @@ SHIM_EXPORT void SSL_set0_rbio(SSL *ssl, BIO *rbio){REPLACES_BIO(SSL_set0_rbio, 
 
 SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, ssl, wbio)}
 
-/* These make a BIO within the library, where no hook sees it, or one that is told nothing: wrk sets
- * its descriptor anew before each SSL_connect of one handshake. */
+/* These functions make a BIO within the library, where no hook sees it. The descriptor may stay the
+ * same: wrk sets it anew before each SSL_connect of one handshake. */
 #define REPLACES_DESCRIPTOR(name)                                                                  \
     SHIM_EXPORT int name(SSL *ssl, int fd)                                                         \
     {                                                                                              \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The calls by which programs give ECHConfigs to their TLS library: BoringSSL's, OpenSSL 4.0's, and
- * NSS's, whose functions for ECH are asked for by name.
+ * The calls by which programs give ECHConfigs to their TLS library: of BoringSSL, of OpenSSL 4.0,
+ * and of NSS, where a program asks for the ECH functions by name.
  */
 #include "shim/stub/hooks_own_ech.h"
 
@@ -18,15 +18,15 @@
 
 /* ---- OpenSSL 4.0 ---- */
 
-/* It takes lists in binary and in base64, from files and from memory: so it is asked what it has.
- */
+/* A store takes lists in binary and in base64, from files and from memory. So we ask it what it
+ * holds. */
 typedef struct ossl_echstore_st *get1_store(const SSL *ssl);
 typedef void free_store(struct ossl_echstore_st *store);
 typedef int write_pem(struct ossl_echstore_st *store, int index, BIO *out);
 
 #define FIND_AS(library, type, name) ((type *)stub_real_dlsym((library)->handle, name))
 
-/* What stands between the lines "BEGIN ECHCONFIG" and "END ECHCONFIG" (RFC 9934). */
+/* Notes what stands between the lines "BEGIN ECHCONFIG" and "END ECHCONFIG" (RFC 9934). */
 static void note_pem(const struct shim_library *library, BIO *pem)
 {
     __typeof__(&PEM_read_bio) read_pem = STUB_FIND(library, PEM_read_bio);
@@ -70,7 +70,7 @@ static void note_store(const struct shim_library *library, struct ossl_echstore_
     pop_to_mark();
 }
 
-/* The store of an SSL, its own or its context's. False: it has none, or its library knows no
+/* Notes the store of an SSL, which may be its context's. False: it has none, or its library has no
  * stores. */
 static bool note_ssl(const struct shim_library *library, const SSL *ssl)
 {
@@ -89,7 +89,7 @@ static bool knows_stores(const struct shim_library *library)
 {
     bool known = stub_real_dlsym(library->handle, "SSL_get1_echstore") != NULL;
     if (!known) {
-        (void)dlerror(); /* the look-up was no call of the program's */
+        (void)dlerror(); /* the program did not make the look-up */
     }
     return known;
 }
@@ -102,7 +102,7 @@ bool stub_own_ech(const struct shim_library *library, const SSL *ssl)
     return own;
 }
 
-/* `note` is done once the library has taken what it was given. */
+/* `note` runs once the library has accepted what the program gave it. */
 #define SETS_CONFIGS(name, note, ...)                                                              \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, SSL_OF_##name, CALLER);          \
     __typeof__(&name) real = library != NULL                                                       \
@@ -162,7 +162,7 @@ SHIM_EXPORT void *SSL_GetExperimentalAPI(const char *name)
     __typeof__(&SSL_GetExperimentalAPI) real =
         (__typeof__(&SSL_GetExperimentalAPI))stub_libc(SHIM_HOOK_SSL_GetExperimentalAPI);
     if (real == NULL) {
-        /* NSS came by dlopen, and is in nobody's search order but its user's. */
+        /* NSS came by dlopen, so only the library that opened it has it in its search order. */
         __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
         void *handle =
             real_dlopen != NULL ? real_dlopen("libssl3.so", RTLD_LAZY | RTLD_NOLOAD) : NULL;

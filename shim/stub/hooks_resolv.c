@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * res_query and its kin, by which programs ask the DNS through the C library: apt for SRV records,
- * mail servers for MX. What they send goes from within the C library to port 53, past the guard's
- * hooks. So the rule of the guard is applied to the call: in strict mode beside an encrypted
- * resolver it fails, and nothing is sent.
+ * res_query and its kin: programs use them to ask the DNS (apt for SRV records, mail servers for
+ * MX). The C library then sends to port 53 internally, past the guard's hooks. So the guard's rule
+ * applies to the call: in strict mode with an encrypted resolver the call fails, and nothing is
+ * sent.
  */
 #include "shim/stub/hooks_resolv.h"
 
@@ -20,8 +20,8 @@
 
 enum { DNS_PORT = 53 };
 
-/* Since glibc 2.34 the names of before are there for the dynamic linker alone, and mean the same
- * functions. Before, these are in another library, which may have come with whoever calls them. */
+/* Since glibc 2.34 the old names exist for the dynamic linker only, and mean the same functions.
+ * Before, these functions are in another library, which may have come with the caller. */
 static void *real_function(enum shim_hook hook)
 {
     const char *name = stub_hook_name(hook);
@@ -71,7 +71,7 @@ static bool may_send(const unsigned char *question, int length)
     return may_ask(shim_hello_question_name(&source, false, name) ? name : NULL);
 }
 
-/* Nothing that a program could try again: NO_RECOVERY. */
+/* NO_RECOVERY: a program should not try again. */
 static int fail(res_state state)
 {
     if (state != NULL) {
@@ -82,7 +82,7 @@ static int fail(res_state state)
     return -1;
 }
 
-/* The whole of a hook: `allowed` decides, `call` is what is handed on. */
+/* The body of a hook: makes `call` if `allowed`. */
 #define RESOLVE(name, state, allowed, ...)                                                         \
     {                                                                                              \
         __typeof__(&name) real = (__typeof__(&name))real_function(SHIM_HOOK_##name);               \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The C library's own DNS client: names that its header declares in some releases only, and that
- * are macros in others. Those with __res_ are what programs were linked with before glibc 2.34. */
+/* The C library's own DNS client. Its header declares some of these names in some releases only,
+ * and makes them macros in others. Programs linked before glibc 2.34 use the names with __res_. */
 #ifndef SHIM_STUB_HOOKS_RESOLV_H
 #define SHIM_STUB_HOOKS_RESOLV_H
 

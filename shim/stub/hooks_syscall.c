@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * syscall and prctl: by the one programs go round libc's other functions, and by both they lock
- * themselves in (libseccomp too).
+ * syscall and prctl. Programs use syscall to bypass libc's other functions, and both to lock
+ * themselves in (libseccomp does).
  */
 #include <fcntl.h>
 #include <linux/seccomp.h>
@@ -17,7 +17,8 @@
 
 /* ---- the program locks itself in ---- */
 
-/* Set before the call: behind it there may be no way back. Where it fails all is as it was. */
+/* Sets the lock before the call, because afterwards no system call may be possible. Undoes it if
+ * the call fails. */
 #define LOCKING(call)                                                                              \
     bool before = atomic_exchange(&stub_locked_state, true);                                       \
     __typeof__(call) result = (call);                                                              \
@@ -46,7 +47,8 @@ SHIM_EXPORT int prctl(int option, ...)
 
 /* ---- syscall ---- */
 
-/* As libc has it, for six arguments: what a caller did not give is never looked at. */
+/* libc's syscall with six arguments. The kernel does not look at those that the caller did not
+ * give. */
 typedef long raw_call(long number, long a, long b, long c, long d, long e, long f);
 
 static const void *pointer(long value)
@@ -61,8 +63,8 @@ static long locking_call(raw_call *real, long number, long a, long b, long c, lo
     LOCKING(real(number, a, b, c, d, e, 0));
 }
 
-/* The calls that write to a socket, lead one somewhere, or lock the program in, are as good as
- * libc's own functions: another preload may be asking for its next one by them. */
+/* Is it a call that writes to a socket, connects one, or locks the program in? These count like
+ * libc's own functions. */
 static bool is_ours(long number)
 {
     switch (number) {
@@ -88,7 +90,7 @@ static bool is_ours(long number)
     }
 }
 
-/* libc's function for a call; SHIM_HOOK_COUNT: none that is hooked. */
+/* The hooked function of libc that makes this call; SHIM_HOOK_COUNT: none. */
 static enum shim_hook function_of(long number)
 {
     switch (number) {
@@ -116,8 +118,8 @@ static enum shim_hook function_of(long number)
 }
 
 /*
- * Another preload, to which our own function leads on, makes the call itself. What it carries has
- * been judged where it came by us, and what the engine sends is not to be judged at all.
+ * Does the call come from another preload that our own function has called? The guard has judged
+ * those octets already, and it never judges what the engine sends.
  */
 static bool comes_from_us(long number, const void *caller)
 {
@@ -127,7 +129,7 @@ static bool comes_from_us(long number, const void *caller)
 }
 
 #ifdef SYS_socketcall
-/* The one system call for sockets of older kernels (socketcall(2)). */
+/* socketcall(2): the single system call for sockets on older kernels. */
 static long socket_call(raw_call *real, long call, const long *given)
 {
     enum { SEND = 9, SENDTO = 11, SENDMSG = 16, SENDMMSG = 20, ARGUMENTS = 6 };
@@ -193,8 +195,8 @@ static long call_of_ours(raw_call *real, long number, long a, long b, long c, lo
     default:
         break;
     }
-    /* io_uring: nobody sees what is written through it. As on a kernel without it, in strict mode.
-     */
+    /* io_uring writes where no hook can look. Strict mode answers as a kernel without io_uring
+     * does. */
     if (stub_strict_somewhere()) {
         errno = ENOSYS;
         return -1;
@@ -203,8 +205,9 @@ static long call_of_ours(raw_call *real, long number, long a, long b, long c, lo
 }
 
 /*
- * Under another name, for its prototype has no fixed arguments. The calls that are none of ours are
- * made by a jump, so a call that returns twice, or on another stack, does what it did.
+ * The hook on syscall has another name here, because the prototype of syscall is variadic. Calls
+ * that are none of ours are made by a jump. So a call that returns twice, or on another stack,
+ * works as before.
  */
 SHIM_EXPORT long stub_syscall(long number, long a, long b, long c, long d, long e,
                               long f) __asm__("syscall");

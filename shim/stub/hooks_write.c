@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The ways to write octets of the program's memory to a socket. Where the guard has nothing to do
- * each is one relaxed load and a call; results, errno and interruptions are the real function's.
+ * The functions that write octets from memory to a socket. If the guard has nothing to do, each is
+ * one relaxed load and a call. Results, errno and interruptions are those of the real function.
  */
 #include <errno.h>
 #include <unistd.h>
 
 #include "shim/stub/hooks_write.h"
 
-/* OpenSSL writes by it where no hook may have seen that a handshake begins (BIO_f_ssl). */
+/* OpenSSL writes by it, and no hook may have seen the handshake begin (BIO_f_ssl). */
 static ssize_t write_for(const void *caller, __typeof__(&write) real, int fd, const void *data,
                          size_t length)
 {
@@ -125,8 +125,8 @@ ssize_t stub_guarded_sendmsg(int fd, const struct msghdr *message, int flags)
 }
 
 /*
- * Message by message, each after its own decision: the kernel's own call does the same and, like
- * this one, tells an error only if nothing was sent.
+ * Sends message by message, each after its own decision. The kernel does the same and, like this,
+ * reports an error only if nothing was sent.
  */
 static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
                        unsigned int count, int flags)
@@ -153,7 +153,7 @@ static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
         }
         sent++;
         if (attempt.tracked) {
-            break; /* the next message may be refused, and then the call has to say so */
+            break; /* the guard may refuse the next message, and the call must say so */
         }
     }
     return sent > 0 || count == 0 ? (int)sent : -1;
@@ -162,7 +162,7 @@ static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
 STUB_HOOK(int, sendmmsg, (int fd, struct mmsghdr *messages, unsigned int count, int flags), fd,
           messages, count, flags)
 
-/* The position -1 makes it writev with flags (writev(2)); any other is none that a socket has. */
+/* Position -1 makes it writev with flags (writev(2)). Sockets have no other position. */
 static ssize_t on_pwritev2(__typeof__(&pwritev2) real, int fd, const struct iovec *parts, int count,
                            off_t position, int flags)
 {
@@ -193,7 +193,7 @@ STUB_HOOK(ssize_t, pwritev64v2,
           (int fd, const struct iovec *parts, int count, off64_t position, int flags), fd, parts,
           count, position, flags)
 
-/* libc has these names too, for its own functions. */
+/* libc's own functions have these names too. */
 SHIM_EXPORT ssize_t __write(int fd, const void *data, size_t length)
 {
     return stub_direct_write(fd, data, length);

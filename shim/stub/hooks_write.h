@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the hooks on ways to write share, and names that libc has but no header declares. */
+/* What the hooks on writing share, and names of libc that no header declares. */
 #ifndef SHIM_STUB_HOOKS_WRITE_H
 #define SHIM_STUB_HOOKS_WRITE_H
 
@@ -19,14 +19,14 @@ SHIM_EXPORT int __connect(int fd, const struct sockaddr *address, socklen_t leng
         return -1;                                                                                 \
     }
 
-/* A libc without the function. */
+/* Fails if this libc has no such function. */
 #define MUST_BE_THERE(real)                                                                        \
     if ((real) == NULL) {                                                                          \
         errno = ENOSYS;                                                                            \
         return -1;                                                                                 \
     }
 
-/* The real call, if the guard lets it be. */
+/* Makes the real call, if the guard allows it. */
 #define GUARDED(attempt, call)                                                                     \
     if (!stub_guard_allows(attempt)) {                                                             \
         return -1;                                                                                 \

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Ways to write to a socket that are not one call with octets in memory: asynchronous writes, files
- * and pipes. Where the guard has nothing to do each is one relaxed load and a call.
+ * Other functions that write to a socket: asynchronously, from files, from pipes. If the guard has
+ * nothing to do, each is one relaxed load and a call.
  */
 #include <aio.h>
 #include <fcntl.h>
@@ -24,7 +24,7 @@ static bool aio_allowed(int fd, volatile void *octets, size_t length)
     return true;
 }
 
-/* Both have the same members; which of them are of 64 bits no matter here. */
+/* For struct aiocb and struct aiocb64, which have the same members. */
 #define ALLOWED(block) aio_allowed((block)->aio_fildes, (block)->aio_buf, (block)->aio_nbytes)
 
 SHIM_EXPORT int aio_write(struct aiocb *block)
@@ -39,7 +39,7 @@ SHIM_EXPORT int aio_write64(struct aiocb64 *block)
     return stub_guard_idle() || ALLOWED(block) ? real(block) : -1;
 }
 
-/* One that must not be takes all of the call with it: nothing is sent then. */
+/* If the guard refuses one write of the list, the whole call fails and sends nothing. */
 #define ALL_ALLOWED(list, count)                                                                   \
     for (int i = 0; !stub_guard_idle() && i < (count); i++) {                                      \
         if ((list)[i] != NULL && (list)[i]->aio_lio_opcode == LIO_WRITE && !ALLOWED((list)[i])) {  \
@@ -64,10 +64,10 @@ SHIM_EXPORT int lio_listio64(int mode, struct aiocb64 *const list[], int count,
 
 /* ---- files and pipes ---- */
 
-/* That much of a file or a pipe is looked at. */
+/* The guard looks at so many octets of a file or a pipe. */
 enum { LOOKED_AT = 4096 };
 
-/* Is anything to be looked at? */
+/* Is there anything to look at? */
 static bool is_stream(int fd)
 {
     int type = 0;
@@ -78,7 +78,7 @@ static bool is_stream(int fd)
     return stream;
 }
 
-/* One call that sends what stands in a file. `seen`: how many octets of it could be read. */
+/* Makes one call that sends from a file. `seen`: how many octets of the file could be read. */
 #define GUARDED_FILE(call)                                                                         \
     char octets[LOOKED_AT];                                                                        \
     int saved = errno;                                                                             \
@@ -122,9 +122,9 @@ STUB_HOOK(ssize_t, sendfile64, (int out, int in, off64_t *position, size_t count
           position, count)
 
 /*
- * What stands in a pipe can be seen by way of a second one (tee). No more than was seen is sent by
- * the call, which may always be short. Returns how much that is, or what the call has to return: -1
- * with errno, and 0 at the end of the pipe. *seen: octets of it in `octets`.
+ * Copies what stands in a pipe into a second one (tee), and reads it there. The call then sends no
+ * more than was read: splice may always be short. Returns how much that is, or what the call must
+ * return: -1 with errno, or 0 at the end of the pipe. *seen: how many octets are in `octets`.
  */
 static ssize_t look_into_pipe(int in, size_t count, unsigned flags, char octets[LOOKED_AT],
                               size_t *seen)
@@ -149,7 +149,7 @@ static ssize_t on_splice(__typeof__(&splice) real, int in, off64_t *in_position,
     MUST_BE_THERE(real);
     char octets[LOOKED_AT];
     size_t seen = 0;
-    /* Of two positions one belongs to a pipe, which has none, and a socket has none either. */
+    /* Neither pipes nor sockets have positions, so a call with both positions is not for us. */
     if (stub_guard_idle() || stub_locked() || in_position != NULL || out_position != NULL ||
         count == 0 || !is_stream(out)) {
         return real(in, in_position, out, out_position, count, flags);

@@ -27,7 +27,7 @@ static struct iovec part_of(const char *text, size_t length)
     return (struct iovec){.iov_base = (void *)(uintptr_t)text, .iov_len = length};
 }
 
-/* Digits up to ':'; moves on behind it. */
+/* Reads digits up to ':', and moves past it. */
 static bool read_number(const char **text, uint64_t *out)
 {
     const char *at = *text;
@@ -45,9 +45,9 @@ static bool read_number(const char **text, uint64_t *out)
     return true;
 }
 
-/* The descriptor is closed at once: the program never sees it. If it is not the launcher's socket
- * (a program without the stub was in between, and closed it), it is somebody else's and left alone.
- */
+/* Proves to the launcher that the stub lives, and closes the descriptor before the program can see
+ * it. If the descriptor is not the launcher's socket, it is left alone: a program without the stub
+ * was in between, and closed that socket. */
 static void prove(const char *text)
 {
     uint64_t fd;
@@ -68,7 +68,7 @@ static void prove(const char *text)
                                    .msg_iovlen = sizeof parts / sizeof *parts};
     __typeof__(&sendmsg) real = (__typeof__(&sendmsg))stub_libc(SHIM_HOOK_sendmsg);
     if (real != NULL) {
-        /* Whoever launched may have gone: no signal, and no waiting. */
+        /* The launcher may have gone: raise no signal, and do not wait. */
         (void)real((int)fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
     }
     (void)close((int)fd);
@@ -76,7 +76,7 @@ static void prove(const char *text)
 
 __attribute__((constructor)) static void launched(void)
 {
-    /* Between fork and exec nothing may be looked up any more. */
+    /* Look them up now: between fork and exec we must not. */
     for (int hook = SHIM_HOOK_execve; hook <= SHIM_HOOK_posix_spawnp; hook++) {
         (void)stub_libc((enum shim_hook)hook);
     }
@@ -88,7 +88,7 @@ __attribute__((constructor)) static void launched(void)
     char *colon = strchr(value, ':');
     if (colon != NULL) {
         prove(colon + 1);
-        *colon = '\0'; /* it is for this process alone */
+        *colon = '\0'; /* the rest is for this process alone */
     }
     if (strcmp(value, "strict") == 0) {
         atomic_store_explicit(&follow, STUB_FOLLOW_STRICT, memory_order_relaxed);

@@ -18,8 +18,8 @@ enum stub_follow { STUB_FOLLOW_NO, STUB_FOLLOW_WARN, STUB_FOLLOW_STRICT };
 /* Async-signal-safe. NO before our constructor ran. */
 enum stub_follow stub_follow(void);
 
-/* One line on standard error, by one call: what is executed, and why the shim will not be in it.
- * Async-signal-safe; keeps errno. */
+/* Writes one line on standard error, by one call: what is executed, and why it will not have the
+ * shim. Async-signal-safe; keeps errno. */
 void stub_tell_unreached(const char *path, const char *why, bool refused);
 
 #endif

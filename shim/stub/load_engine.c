@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Loading the engine, once, when the first TLS client appears.
+ * Loads the engine, once, when the first TLS client appears.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -28,7 +28,7 @@ enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
     }                                                                                              \
     return real(__VA_ARGS__)
 
-/* Where other preloads lead the program's connections, the engine's go too. */
+/* If other preloads redirect the program's connections, they redirect the engine's too. */
 static int call_real_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     __typeof__(&connect) real = (__typeof__(&connect))stub_libc_front(SHIM_HOOK_connect);
@@ -107,8 +107,8 @@ static struct shim_stub offer = {
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);
 
-/* One write, for the host's standard error is not ours to interleave with. The first attempt tells;
- * those that follow would say the same. */
+/* By one write, so that the line stays whole among the program's own. Only the first attempt writes
+ * it; later ones would say the same. */
 static void say_once(const char *why)
 {
     static atomic_bool said;
@@ -132,7 +132,7 @@ static void say_once(const char *why)
     }
 }
 
-/* The engine beside the stub; NULL with the reason. */
+/* Opens the engine beside the stub; NULL with the reason. */
 static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_size)
 {
     const char *path = stub_engine_path();
@@ -153,8 +153,8 @@ static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_
     return handle;
 }
 
-/* The engine lies next to the stub; where it does not, in the folder of the installation. Never in
- * what another root shows under these names. */
+/* The engine lies beside the stub, or else in the folder of the installation. If the program has
+ * changed its root, these names may be somebody else's files: then it is not loaded. */
 static void *open_engine(char *why, size_t why_size)
 {
     __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
@@ -168,12 +168,10 @@ static void *open_engine(char *why, size_t why_size)
                : real_dlopen(SHIM_LIBDIR "/" STUB_ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
 }
 
-/* What was wanting (descriptors, memory) may be there later. Until then TLS goes on as the mode
- * says.
- */
+/* Missing descriptors or memory may be there later. Until then TLS goes on as the mode says. */
 enum { RETRY_SECONDS = 1 };
 
-static atomic_llong retry_at; /* monotonic, in seconds; 0: it has not failed */
+static atomic_llong retry_at; /* monotonic, in seconds; 0: no attempt has failed */
 
 static long long seconds_now(void)
 {
@@ -182,8 +180,8 @@ static long long seconds_now(void)
     return (long long)now.tv_sec + 1; /* never 0 */
 }
 
-/* True for one thread, once the time has come. A program that has locked itself in must not be made
- * to open files. */
+/* True for one thread, once the time has come. We must not open files in a program that has locked
+ * itself in. */
 static bool may_retry(void)
 {
     long long at = atomic_load(&retry_at);
@@ -196,7 +194,7 @@ static void load_engine(void)
     char why[WHY_SIZE] = "";
     int saved = errno;
     struct stub_inside entered;
-    stub_enter(&entered); /* constructors of the engine's libraries may call what we hook */
+    stub_enter(&entered); /* constructors of the engine's libraries may call hooked functions */
     void *handle = open_engine(why, sizeof why);
     const struct shim_engine *engine = NULL;
     if (handle != NULL) {
@@ -208,7 +206,7 @@ static void load_engine(void)
             (void)snprintf(why, sizeof why, "it does not belong to this stub, or cannot start");
         }
     }
-    (void)stub_in_company(); /* `connect` asks, and must not look */
+    (void)stub_in_company(); /* look now: `connect` asks later, and must not look */
     stub_leave(&entered);
     if (engine == NULL) {
         say_once(why);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Programs that lock themselves in with seccomp. From then on a system call that they do not make
- * themselves may end the process, so the guard makes none: it goes by the octets of a write and by
+ * Programs that lock themselves in with seccomp. From then on a system call that the program does
+ * not make itself may end it. So the guard makes none: it judges by the octets of a write, and by
  * what it knows already.
  *
- * A filter that was there when the program began (of a container, of systemd) is not taken for such
- * a lock: it is made for any program, and nobody can ask the kernel what it would say.
+ * A filter that was there when the program began (of a container, of systemd) does not count as
+ * such a lock. It is made for any program, and the kernel does not say what it would allow.
  */
 #ifndef SHIM_STUB_LOCKED_H
 #define SHIM_STUB_LOCKED_H
@@ -21,7 +21,7 @@ static inline bool stub_locked(void)
     return atomic_load_explicit(&stub_locked_state, memory_order_relaxed);
 }
 
-/* The same, for those who need an address. */
+/* The same, as a function that has an address. */
 bool stub_locked_now(void);
 
 #endif

@@ -28,7 +28,7 @@ void stub_mark_set(int fd, enum stub_mark mark)
     }
     _Atomic uint8_t *chunk = atomic_load_explicit(&marks[fd / MARKS], memory_order_acquire);
     if (chunk == NULL && stub_locked()) {
-        return; /* no memory may be asked for */
+        return; /* we may not ask for memory */
     }
     if (chunk == NULL) {
         _Atomic uint8_t *fresh =

@@ -17,7 +17,7 @@ static struct shim_output standard_error = SHIM_OUTPUT_NOWHERE;
 static bool to_journal;
 static atomic_bool stopped;
 
-/* Where a function here is run twice at the same time, it writes the same octets. */
+/* Two threads may run this at the same time: they write the same octets. */
 static void set_report(const char *value)
 {
     if (value == NULL || *value == '\0') {
@@ -36,7 +36,7 @@ static void set_report(const char *value)
     int fd = 0;
     for (const char *digit = value + 3; *digit != '\0'; digit++) {
         if (*digit < '0' || *digit > '9' || fd > (INT_MAX - 9) / 10) {
-            return; /* the engine tells that it is no descriptor */
+            return; /* the engine reports that it is no descriptor */
         }
         fd = fd * 10 + (*digit - '0');
     }
@@ -48,7 +48,7 @@ static void set_report(const char *value)
 void stub_output_settle(void)
 {
     const char *file = stub_setting(SHIM_CONF_LOG_FILE);
-    /* No signal handler may look for them. */
+    /* Look them up now: a signal handler must not. */
     (void)stub_libc(SHIM_HOOK_writev);
     (void)stub_libc(SHIM_HOOK_sendmsg);
     shim_output_to_descriptor(&standard_error, STDERR_FILENO);

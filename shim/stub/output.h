@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Where the process tells what it does: report, log and standard error, for the stub and the engine
- * alike (shim/stub/guest_output.h). Everything here is async-signal-safe once the settings were
- * read.
+ * Report, log and standard error of this process, for the stub and the engine alike
+ * (shim/stub/guest_output.h). Everything here is async-signal-safe once the settings were read.
  */
 #ifndef SHIM_STUB_OUTPUT_H
 #define SHIM_STUB_OUTPUT_H
@@ -24,13 +23,13 @@ bool stub_report_to_journal(void);
 bool stub_report_line(const void *octets, size_t length);
 /* Lines of the report that this process could not write so far. */
 unsigned long stub_report_lost(void);
-/* A report went another way, the journal's, and did not arrive: counts it. */
+/* Counts a report that was sent to the journal and did not arrive. */
 void stub_report_count_lost(void);
 
 /* A line of the log, whatever its level; to ECHSHIM_LOG_FILE or standard error. */
 void stub_log_line(const struct iovec *parts, int count);
-/* A line that nobody asked for, on standard error: settings that cannot be used, no engine. False:
- * it could not be written. */
+/* Writes a complaint on standard error, even if no log is asked for: settings that cannot be used,
+ * no engine. False: it could not be written. */
 bool stub_complain(const struct iovec *parts, int count);
 
 /*

@@ -61,7 +61,7 @@ static bool take_line(const char *line, uintptr_t address, char out[PATH_MAX])
     return true;
 }
 
-/* The kernel knows a file by an absolute path, whatever it was called when it was loaded. */
+/* The kernel knows the file by its absolute path, whatever name it was loaded by. */
 static bool find_in_maps(char out[PATH_MAX])
 {
     char text[PATH_MAX + 256];
@@ -116,7 +116,8 @@ static void find_place(struct place *place)
     place->root = identity_of("/");
 }
 
-/* Nobody waits: where it is filled in twice at the same time, the octets are the same. */
+/* Two threads may fill this in at the same time: they write the same octets, so none has to
+ * wait. */
 static const struct place *place(void)
 {
     static struct place the_place;

@@ -7,7 +7,7 @@ enum phase {
     HTTP_BEFORE, /* blanks in front of the target */
     HTTP_TARGET,
     HTTP_LINE,       /* the rest of a line */
-    HTTP_LINE_BEGUN, /* at the beginning of the next one; an empty one ends the request */
+    HTTP_LINE_BEGUN, /* at the beginning of the next line; an empty line ends the request */
     SOCKS4_COMMAND,
     SOCKS4_PORT,
     SOCKS4_ADDRESS,
@@ -34,9 +34,9 @@ enum phase {
 /* Of an HTTP target, and of a SOCKS4 address. */
 enum {
     IN_PORT = 1,   /* behind a colon */
-    BAD_PORT = 2,  /* with something that is no digit */
-    DIGITS = 4,    /* with a digit at least */
-    BRACKETS = 8,  /* within those of an IPv6 address */
+    BAD_PORT = 2,  /* the port has something that is no digit */
+    DIGITS = 4,    /* the port has a digit */
+    BRACKETS = 8,  /* within the brackets of an IPv6 address */
     SLASH = 16,    /* the first one behind "scheme:" */
     PATH = 32,     /* behind host and port */
     DOTTED = 64,   /* the last octet was a dot */
@@ -54,7 +54,7 @@ enum {
 
 static const char method[] = "connect";
 
-/* FNV-1a, of which a hash of 0 is kept free. */
+/* FNV-1a, but no host has the hash 0. */
 static const uint64_t hash_of_nothing = UINT64_C(0xcbf29ce484222325);
 
 static uint8_t lower(uint8_t c)
@@ -119,7 +119,7 @@ uint64_t shim_proxy_host_hash(const char *host)
 
 /* ---- CONNECT ---- */
 
-/* host:port, with what servers that are not strict take: a scheme, a user, a path. */
+/* Reads host:port. Like lenient servers it accepts a scheme, a user and a path. */
 static void target_octet(struct shim_proxy_reader *reader, uint8_t octet)
 {
     bool slash = (reader->flags & SLASH) != 0;
@@ -203,7 +203,7 @@ static enum shim_proxy_event read_http(struct shim_proxy_reader *reader, uint8_t
         if (octet == '\n') {
             *reader = (struct shim_proxy_reader){.phase = START};
         } else if (octet == TLS_HANDSHAKE) {
-            reader->phase = OVER; /* no name of a field; a program that leaves out the empty line */
+            reader->phase = OVER; /* this is no field's name: the program left out the empty line */
             return SHIM_PROXY_OVER;
         } else if (octet != '\r') {
             reader->phase = HTTP_LINE;
@@ -241,7 +241,7 @@ static enum shim_proxy_event socks_end(struct shim_proxy_reader *reader, uint64_
     return SHIM_PROXY_TARGET;
 }
 
-/* It speaks to a proxy in a way that is not known here. */
+/* The program speaks to a proxy in a way that we do not know. */
 static enum shim_proxy_event socks_unread(struct shim_proxy_reader *reader)
 {
     reader->phase = OVER;

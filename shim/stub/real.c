@@ -381,7 +381,7 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
 void *stub_bound(enum shim_hook hook, const void *caller)
 {
     void *found = symbol_for_caller(hook, caller);
-    (void)dlerror(); /* the look-up was no call of the program's */
+    (void)dlerror(); /* the program did not make the look-up */
     return found;
 }
 

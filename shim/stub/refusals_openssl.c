@@ -14,8 +14,9 @@
 
 /* ---- each refusal is told once ---- */
 
-/* Programs call again after a failure, if only to end the connection. Nobody tells when the SSL of
- * such a library ends, so one without a descriptor is taken for the same for a moment only. */
+/* Programs call again after a failure, if only to end the connection. We do not see when an SSL of
+ * such a library is freed. So without a descriptor, the same address counts as the same SSL only
+ * for a moment. */
 bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
 {
     enum { REMEMBERED = 64, SAME_SECONDS = 1 };
@@ -89,8 +90,8 @@ enum {
     BORINGSSL_ERR_LIB_SSL = 16,
 };
 
-/* OpenSSL before 4.0 has a text for that only where the engine has added one, and 4.0 has a reason
- * of its own. */
+/* OpenSSL 4.0 has a reason of its own for this. Earlier versions have a text for it only if the
+ * engine has added one. */
 static int openssl_reason(const struct shim_library *library)
 {
     if (stub_real_dlsym(library->handle, "OSSL_ECHSTORE_new") != NULL) {
@@ -122,8 +123,9 @@ static void put_error(const struct shim_library *library)
     }
 }
 
-/* OpenSSL 4.0 does not look into the error queue: it keeps in the SSL how its last call ended, and
- * it saw none. The SSL of which this thread was last told no; the next call on it ends that. */
+/* The SSL that this thread was last refused a handshake on, until the next call on it. OpenSSL 4.0
+ * does not look into the error queue: it keeps in the SSL how the last call ended, and it did not
+ * see the refused one. */
 static __thread const SSL *refused __attribute__((tls_model("initial-exec")));
 
 void stub_openssl_let(const SSL *ssl)
@@ -133,7 +135,7 @@ void stub_openssl_let(const SSL *ssl)
     }
 }
 
-/* Is the newest entry in the queue one that put_error has made? */
+/* Did put_error make the newest entry in the queue? */
 static bool entry_is_ours(const struct shim_library *library)
 {
     __typeof__(&ERR_peek_last_error) peek = STUB_FIND(library, ERR_peek_last_error);
@@ -159,7 +161,7 @@ static void leave_entry(const struct shim_library *library)
     if (add_data != NULL) {
         add_data(1, "refused by libechshim");
     }
-    /* What a name was not found in is nothing for the application's dlerror. */
+    /* The application's dlerror must not tell of our look-ups. */
     (void)dlerror();
 }
 
@@ -175,7 +177,7 @@ void stub_openssl_write_refused(const void *caller)
     int saved = errno;
     struct shim_library *library =
         stub_locked() ? NULL : stub_library(SHIM_HOOK_SSL_get_error, NULL, caller);
-    /* Is it libcrypto that writes? Whoever else does has no queue. */
+    /* Is it libcrypto that writes? No other caller has an error queue. */
     __typeof__(&ERR_new) error_new = library != NULL ? STUB_FIND(library, ERR_new) : NULL;
     if (error_new != NULL && stub_object_at((const void *)(uintptr_t)error_new) != NULL &&
         stub_object_at((const void *)(uintptr_t)error_new) == stub_object_at(caller)) {
