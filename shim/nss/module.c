@@ -9,7 +9,7 @@
 
 static _Atomic(const struct shim_names_calls *) attached;
 
-/* What the C library looks for; no header declares it. */
+/* The C library looks for this function; no header declares it. */
 EXPORT enum nss_status _nss_echshim_gethostbyname4_r(const char *name,
                                                      struct gaih_addrtuple **first, char *buffer,
                                                      size_t size, int *error, int *h_error,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * libnss_echshim.so.2: the C library calls a service of its Name Service Switch by fixed names in a
- * library of a fixed name. This one has nothing but those names; the engine loads it from beside
- * itself and answers.
+ * library of a fixed name. This library has only those names. The engine loads it from its own
+ * folder, and gives the answers.
  */
 #ifndef SHIM_NSS_MODULE_H
 #define SHIM_NSS_MODULE_H
@@ -20,7 +20,7 @@ struct shim_names_calls {
                             size_t size, int *error, int *h_error, int32_t *ttl, char **canonical);
 };
 
-/* Who answers from now on; without one the service is not available. `calls` is kept. */
+/* Sets who answers from now on; before, the service is not available. Keeps the pointer `calls`. */
 void shim_names_attach(const struct shim_names_calls *calls);
 typedef void shim_names_attach_function(const struct shim_names_calls *calls);
 

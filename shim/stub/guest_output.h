@@ -6,10 +6,10 @@
  * counted. Async-signal-safe: no lock, no memory.
  *
  * The system calls of one line, all of which ordinary programs make themselves:
- *   always rt_sigprocmask (twice), writev or, for sockets, sendmsg, close
- *   path openat
- *   descriptor fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
- *   failures rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
+ *   always      rt_sigprocmask (twice), writev or, for sockets, sendmsg, close
+ *   path        openat
+ *   descriptor  fcntl, newfstatat; for pipes and terminals openat of /proc/self/fd, else poll
+ *   failures    rt_sigpending, rt_sigtimedwait, lseek, newfstatat, ftruncate
  */
 #ifndef SHIM_STUB_GUEST_OUTPUT_H
 #define SHIM_STUB_GUEST_OUTPUT_H

@@ -136,9 +136,9 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     if (object != NULL && stub_calls_back(object, asked.hook)) {
         return NULL;
     }
-    /* Read the settings only now, and never for a function of libc, whose hook reads them when it
-     * is called. A preload that is just starting asks for those. To read settings uses much of
-     * libc, and the preload may have hooks on it that are not ready. */
+    /* Read the settings only here, and never for a function of libc: its hook reads them when it is
+     * called. A preload that is just starting asks for functions of libc. Reading the settings uses
+     * much of libc, which that preload may have replaced without being ready. */
     bool is_libcs = stub_hook_family(asked.hook) == SHIM_FAMILY_LIBC;
     return (is_libcs ? stub_known_off() : stub_off()) ? NULL : replacement(&asked);
 }

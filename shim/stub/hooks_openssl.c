@@ -175,9 +175,9 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
         engine->openssl_bio_replaced(library, ssl);                                                \
     }
 
-/* Someone pushes a BIO_f_ssl: it does not recognise our filter, takes it for a new BIO, and
- * hands over a second reference to the BIO below. Releases that reference; false: this is no
- * such case. */
+/* A BIO_f_ssl that is pushed takes our filter for another BIO than the one below it. So it hands
+ * over a second reference to the BIO that is there already. Releases that reference. False: the
+ * call is no such case. */
 static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);

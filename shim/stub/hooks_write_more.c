@@ -149,7 +149,7 @@ static ssize_t on_splice(__typeof__(&splice) real, int in, off64_t *in_position,
     MUST_BE_THERE(real);
     char octets[LOOKED_AT];
     size_t seen = 0;
-    /* Neither pipes nor sockets have positions, so a call with both positions is not for us. */
+    /* With a position the call is no splice from a pipe to a socket: neither has positions. */
     if (stub_guard_idle() || stub_locked() || in_position != NULL || out_position != NULL ||
         count == 0 || !is_stream(out)) {
         return real(in, in_position, out, out_position, count, flags);

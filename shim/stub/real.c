@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Finding the function that a caller would have got without us. RTLD_NEXT is not enough: a libssl
- * that came by dlopen(RTLD_LOCAL) is in nobody's search order but its user's, and a process may
- * hold two of them.
+ * Finds the function that a caller would have got without us. RTLD_NEXT is not enough: a libssl
+ * that came by dlopen(RTLD_LOCAL) is in the search order of its user alone, and a process may have
+ * two of them.
  */
 #include <dlfcn.h>
 #include <link.h>
@@ -43,9 +43,9 @@ typedef void *dlsym_function(void *handle, const char *name);
 /* ---- the objects that the program started with ---- */
 
 /*
- * Their list begins with the program; what is preloaded follows it, and then what they need, in the
- * order in which the loader searches. They are never unloaded, so walking over them takes no lock.
- * What dlopen brings comes at the end.
+ * The loader's list begins with the program. The preloads follow, then what these need, in the
+ * order of the loader's search. These objects are never unloaded, so walking over them takes no
+ * lock. Objects that dlopen brings come at the end.
  */
 const struct link_map *stub_object(void)
 {
@@ -81,7 +81,7 @@ static bool is_named(const struct link_map *object, const char *name)
     return stub_text_begins(stub_base_name(object->l_name), name);
 }
 
-/* The C library had more files than one before glibc 2.34. */
+/* Before glibc 2.34 the C library had several files. */
 bool stub_is_c_library(const struct link_map *object)
 {
     return is_named(object, "libc.so.") || is_named(object, "libpthread.so.") ||
@@ -120,7 +120,7 @@ bool stub_calls_back(const struct link_map *object, enum shim_hook hook)
     return false;
 }
 
-/* The C library's own function, wherever it stands in the list. */
+/* Finds the C library's own function, wherever the library stands in the list. */
 static void *find_in_c_library(const char *name)
 {
     const struct link_map *at = stub_first_object(stub_object());
@@ -163,7 +163,8 @@ void *stub_libc(enum shim_hook hook)
     return remembered(&found[hook], find_next, hook_names[hook]);
 }
 
-/* Among the preloads before us; the program's own function of that name may be anything. */
+/* Finds the function among the preloads before us. The program's own function of that name may be
+ * anything, so it is left out. */
 static void *find_front(const char *name)
 {
     const struct link_map *at = stub_first_object(stub_object());
@@ -200,22 +201,23 @@ static void *real_dlopen(const char *file, int flags)
 
 /* ---- the libraries of the process ---- */
 
-/* A list that only grows, by compare-and-swap at its end: there is no lock that a fork could hold.
- */
+/* A list that only grows, by compare-and-swap at its end. So there is no lock that a fork could
+ * leave locked. */
 struct known_library {
     struct shim_library library;
     _Atomic(struct known_library *) next;
 };
 static _Atomic(struct known_library *) libraries;
 
-/* A program that has its TLS library within itself calls it from the same mapping. */
+/* Does the file hold a TLS library and nothing else? A program that contains its TLS library calls
+ * it from the same mapping. */
 static bool is_library_alone(const char *path)
 {
     const char *name = stub_base_name(path);
     return stub_text_begins(name, "libssl") || stub_text_begins(name, "libgnutls");
 }
 
-/* context: a library, of which `base` is known. */
+/* context: a library with its `base` set. */
 static int find_end(struct dl_phdr_info *info, size_t size, void *context)
 {
     struct shim_library *library = context;
@@ -246,10 +248,9 @@ bool stub_library_calls(const struct shim_library *library, const void *caller)
 }
 
 /*
- * Is this object a TLS library of the family, and in our reach? One that has some of the functions
- * wraps another library (and is for somebody else to call). The program itself has no handle of its
- * own, and calls its own functions past any hook. What another namespace holds is the affair of the
- * stub there.
+ * Is this object a TLS library of the family, and in our reach? An object with only some of the
+ * functions wraps another library. The program itself has no handle, and calls its own functions
+ * past any hook. In another namespace the stub of that namespace takes care.
  */
 static bool is_library(enum shim_family family, const struct link_map *object)
 {
@@ -313,7 +314,7 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
             }
         }
         if (seen->library.base == info.dli_fbase && seen->library.family == family) {
-            /* A second handle only keeps loaded what stays loaded anyway. */
+            /* The second handle does no harm: the library stays loaded anyway. */
             free(fresh);
             return &seen->library;
         }
@@ -322,8 +323,8 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
 }
 
 /*
- * The only library of a family, or the only one that we do not know (`foreign`); NULL if there is
- * none, or if *several.
+ * The only library of a family, or the only one in it that we do not know (`foreign`). NULL: there
+ * is none, or there are *several.
  */
 static struct shim_library *only_library(enum shim_family family, bool foreign, bool *several)
 {
@@ -350,8 +351,8 @@ struct call_site {
     struct shim_library *library;
 };
 
-/* An interposer that stands before us finds its own function in its handle: it wants the next one.
- */
+/* Is the object an interposer that stands before us? It finds its own function in its handle, but
+ * wants the next one. */
 static bool is_interposer(enum shim_hook hook, const struct link_map *object, const void *symbol)
 {
     return stub_object_at(symbol) == object &&
@@ -386,8 +387,8 @@ void *stub_bound(enum shim_hook hook, const void *caller)
 }
 
 /*
- * An interposer after us, or a library that wraps another one, is passed over: what we know, and
- * the adapters hook, is the TLS library itself. One that came by dlopen has no interposer in front.
+ * Skips interposers after us, and libraries that wrap another: the adapters work on the TLS library
+ * itself. A library that came by dlopen has no interposer in front.
  */
 static struct shim_library *library_for_caller(enum shim_hook hook, const void *caller)
 {
@@ -406,8 +407,7 @@ static struct shim_library *library_for_caller(enum shim_hook hook, const void *
 
 static struct shim_library *library_of_caller(enum shim_hook hook, const void *caller)
 {
-    /* Entries are immutable, published once, and bounded by the table; a full table costs time, not
-     * correctness. */
+    /* Entries are published once and never change. A full table costs time, not correctness. */
     static _Atomic(struct call_site *) sites[CALL_SITES];
     size_t start = ((uintptr_t)caller / 4 * 31 + (size_t)hook) % CALL_SITES;
     for (size_t i = 0; i < CALL_SITES; i++) {
@@ -448,8 +448,8 @@ struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const voi
     }
     library = library_of_caller(hook, caller);
     if (several && ssl != NULL && (library == NULL || !library->foreign)) {
-        /* Every SSL of a library that we know is known; a caller that used dlsym is bound to none.
-         */
+        /* The engine knows the library of each SSL that it has seen. A caller that used dlsym is
+         * bound to no library. */
         bool many;
         struct shim_library *foreign = only_library(stub_hook_family(hook), true, &many);
         library = foreign != NULL ? foreign : library;

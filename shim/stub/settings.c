@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The settings, read once and handed to the engine too, so that both go by the same. The
- * constructor does it for nearly every process; what comes before that (another library's
- * constructor, an allocator's first call) does it itself. It may come under any lock, and again
- * while it reads: so nothing waits here. Each thread that finds no settings reads them, and the
- * first one's count; memory is the stub's own.
+ * Reads the settings once, for the stub and the engine. In nearly every process the constructor
+ * does it. A hook that is called earlier (by another library's constructor, by an allocator's first
+ * call) does it itself. That call may come under any lock, and even while the settings are being
+ * read. So nothing waits here: each thread that finds no settings reads them, and those of the
+ * first thread count. The memory is the stub's own.
  */
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -17,10 +17,10 @@ struct settings {
     bool modes_differ;
     bool strict_somewhere;
     bool on_somewhere;
-    bool first; /* the next mode is that of every host that has none of its own */
+    bool first; /* the next mode is that of all hosts without their own */
 };
 
-/* What counts if there is no memory for them, and for what comes by while they are read. */
+/* The settings that count if there is no memory, and while the settings are being read. */
 static struct settings unread = {.conf.broken = true,
                                  .base_mode = SHIM_MODE_STRICT,
                                  .strict_somewhere = true,
@@ -34,7 +34,7 @@ static void see_mode(void *context, const char *word)
 {
     struct settings *settings = context;
     enum shim_mode mode;
-    /* An unknown word gives strict here and is reported by the engine, with the other settings. */
+    /* An unknown word means strict. The engine reports it with the other settings. */
     (void)shim_mode_parse(word, &mode);
     settings->base_mode = settings->first ? mode : settings->base_mode;
     settings->first = false;
@@ -65,8 +65,8 @@ static struct settings *load(void)
     fresh->first = true;
     struct stub_inside entered;
     stub_enter(&entered);
-    reading = true; /* what we call may be another preload's, which writes a log */
-    /* What there is no memory for makes the mode strict. */
+    reading = true; /* functions that we call may be another preload's, and may write a log */
+    /* If there is too little memory for the settings, the mode is strict. */
     fresh->conf.broken = shim_conf_load(&fresh->conf, NULL) != ECH_OK || fresh->conf.broken;
     see_each(&fresh->conf, SHIM_CONF_MODE, see_mode, fresh);
     reading = false;

@@ -16,19 +16,20 @@ struct tables {
     const ElfW(Sym) * symbols;
     const char *strings;
     size_t strings_size;
-    uint32_t count;           /* of symbols, or a bound of it */
+    uint32_t count;           /* number of symbols, or more */
     const uint32_t *hash;     /* DT_HASH, or NULL */
     const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
     const ElfW(Versym) * versions;
 };
 
-/* The loader has made most of these addresses absolute; not in objects whose table is read-only. */
+/* The loader has made these addresses absolute, except in objects whose table is read-only. */
 static const void *address_in(const struct link_map *object, ElfW(Addr) value)
 {
     return (const void *)(value < object->l_addr ? value + object->l_addr : value);
 }
 
-/* Only the old table says it. Linkers put the strings right behind the symbols. */
+/* Only the old hash table has the number. Without it: linkers put the strings right after the
+ * symbols. */
 static uint32_t count_symbols(const struct tables *tables)
 {
     uintptr_t symbols = (uintptr_t)tables->symbols;
@@ -127,7 +128,7 @@ static uint32_t find_by_hash(const struct tables *tables, const char *name)
     const uint32_t *buckets = tables->hash + 2;
     const uint32_t *chain = buckets + bucket_count;
     uint32_t index = bucket_count > 0 ? buckets[hash % bucket_count] : 0;
-    /* No longer than a chain of all symbols: one that is damaged may lead in a circle. */
+    /* Stop after as many steps as there are symbols: a damaged chain may be a circle. */
     for (uint32_t steps = 0; index != 0 && index < tables->count && steps < tables->count;
          steps++) {
         if (defines(tables, index, name)) {

@@ -68,7 +68,7 @@ static bool may_be_taken(const struct stub_table *table, struct stub_place *plac
             (table->is_left != NULL && table->is_left(place, owner)));
 }
 
-/* `used`: those that have an owner, or had one. */
+/* `used`: also takes places that have an owner, or had one. */
 static struct stub_place *take_of(const struct stub_table *table, unsigned number,
                                   unsigned char *segment, uint64_t key, bool used)
 {
@@ -95,7 +95,7 @@ static struct stub_place *take_in(const struct stub_table *table, unsigned numbe
     return place != NULL ? place : take_of(table, number, segment, key, true);
 }
 
-/* Maps a segment, or takes the one that somebody else mapped meanwhile. */
+/* Maps a segment, or takes the one that another thread mapped meanwhile. */
 static unsigned char *grow(struct stub_table *table, unsigned number)
 {
     size_t size = count_of(table, number) * table->place_size;

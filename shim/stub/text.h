@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Comparing names where libc's functions may not be called: a hook may run while another preload
- * that has strcmp and its kin replaced (a sanitizer) is still being started.
+ * Compares names without libc's functions. A hook may run while another preload that replaces
+ * strcmp and its kin (a sanitizer) is still starting.
  */
 #ifndef SHIM_STUB_TEXT_H
 #define SHIM_STUB_TEXT_H
@@ -27,7 +27,7 @@ static inline bool stub_text_equal(const char *a, const char *b)
     return *a == *b;
 }
 
-/* The same, where no more than `size` octets of the first one may be read. */
+/* The same, but reads at most `size` octets of the first name. */
 static inline bool stub_text_equal_within(const char *a, size_t size, const char *b)
 {
     size_t at = 0;
@@ -37,7 +37,7 @@ static inline bool stub_text_equal_within(const char *a, size_t size, const char
     return at < size && a[at] == b[at];
 }
 
-/* What stands behind the last slash. */
+/* The part after the last slash. */
 static inline const char *stub_base_name(const char *path)
 {
     const char *name = path;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Hooks that end in a jump: STUB_THUNK(name, count) exports a function of so many arguments (three
- * at most, of the size of a register), which asks stub_on_NAME. What that returns is the result;
- * after NULL the thunk jumps to call->target with call->arguments, and the caller's own return
- * address on top of the stack.
+ * Hooks that end in a jump. STUB_THUNK(name, count) exports a function of `count` arguments (at
+ * most three, each as large as a register). It calls stub_on_NAME and returns its result. If that
+ * is NULL, the thunk jumps to call->target with call->arguments, and the caller's own return
+ * address is on top of the stack.
  */
 #ifndef SHIM_STUB_THUNKS_H
 #define SHIM_STUB_THUNKS_H
@@ -24,7 +24,7 @@ STUB_ON void *stub_on_dlmopen(struct stub_call *call);
 
 #if defined(__x86_64__)
 
-/* The call finds the stack aligned to 16 octets. */
+/* Aligns the stack to 16 octets for the call. */
 #define STUB_THUNK(name, count)                                                                    \
     __asm__(".text\n"                                                                              \
             ".globl " #name "\n"                                                                   \
@@ -89,7 +89,8 @@ STUB_ON void *stub_on_dlmopen(struct stub_call *call);
 
 #elif defined(__i386__)
 
-/* Arguments are on the stack, and a callee's to change; the call finds it aligned to 16 octets. */
+/* Arguments are on the stack, and the callee may change them. Aligns the stack to 16 octets for the
+ * call. */
 #define STUB_THUNK(name, count)                                                                    \
     __asm__(".text\n"                                                                              \
             ".globl " #name "\n"                                                                   \
