@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What stands between the stub (libechshim.so, in the global symbol scope, libc only) and the
+ * The interface between the stub (libechshim.so, in the global symbol scope, libc only) and the
  * engine (libechshim-engine.so, loaded RTLD_LOCAL): two structs of function pointers with one
- * version number. Both come from one build; the version guards against an engine of another release
- * lying beside the stub.
+ * version number. Both come from one build. The version guards against an engine of another release
+ * beside the stub.
  */
 #ifndef SHIM_COMMON_ABI_H
 #define SHIM_COMMON_ABI_H
@@ -31,47 +31,46 @@ enum shim_hook {
 };
 
 /*
- * One TLS library in the process. Two of one family are two of these. It lives until the process
- * ends, and `handle` keeps the library from being unloaded, so that no pointer taken from it can
- * dangle.
+ * One TLS library in the process. Two libraries of one family have two of these. It lives until the
+ * process ends, and `handle` keeps the library from being unloaded, so that no pointer taken from
+ * it can dangle.
  */
 struct shim_library {
     enum shim_family family;
     const void *base;          /* load address: its identity */
-    const void *end;           /* behind its last octet; base if others' code is there too */
+    const void *end;           /* behind its last octet; base if other code lies there too */
     void *handle;              /* of dlopen(RTLD_NOLOAD) */
-    void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL where this version has none
-                                */
-    bool foreign;              /* told by the engine: it has the names, but is none that we know */
+    void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL: this version has none */
+    bool foreign;              /* set by the engine: it has the names, but we do not know it */
     void *engine_data; /* the engine's own table of the library's functions; set once, under the
                           engine's lock */
 };
 
-/* A descriptor that `connect` was seen on. It may have been closed or reused since: ask getpeername
- * before trusting it. */
+/* A descriptor on which we saw `connect`. It may be closed or reused since: ask getpeername before
+ * you trust it. */
 struct shim_connection {
     int fd;
     uint16_t port;     /* host order */
-    uint32_t sequence; /* grows with each connect; tells the newest */
+    uint32_t sequence; /* grows with each connect; the highest is the newest */
 };
 
-/* Where a connection leads, beyond what its peer tells. */
+/* Where a connection leads, beyond its peer. */
 struct shim_way {
-    int fd;        /* of the connection */
-    bool tunnel;   /* through a proxy: one was asked, or the peer is not that of `connect` */
-    bool watched;  /* a port that `connect` or a proxy was asked for is watched, or may be */
-    uint16_t port; /* the last one that was asked for; 0: none was, or it could not be read */
-    /* What the kernel was asked for on the way, so that it need not be asked again. */
+    int fd;       /* of the connection */
+    bool tunnel;  /* through a proxy: the program asked one, or the peer is not that of `connect` */
+    bool watched; /* `connect` or a proxy was asked for a port that is watched, or may be */
+    uint16_t port; /* the last port asked for; 0: none, or it could not be read */
+    /* Answers of the kernel, so that each is asked for only once. */
     uint64_t socket;              /* its identity (shim/common/socket_identity.h); 0: not asked */
     struct sockaddr_storage peer; /* ss_family AF_UNSPEC: not asked, or there is none yet */
     enum { SHIM_CARRIED_UNASKED, SHIM_CARRIED_NOTHING, SHIM_CARRIED_OCTETS } carried; /* to it */
 };
 
-/* What else an announced hello is of interest for. */
+/* What the guard does for an announced hello, besides letting it leave. */
 enum shim_watch {
     SHIM_WATCH_NOT,
     SHIM_WATCH_SENT,   /* note where it goes, for descriptor_of */
-    SHIM_WATCH_LEAVES, /* that too, and hello_leaves is asked before an octet goes out */
+    SHIM_WATCH_LEAVES, /* the same, and call hello_leaves before an octet goes out */
 };
 
 /* What the stub offers to the engine. */
@@ -93,43 +92,42 @@ struct shim_stub {
                        struct addrinfo **result);
     /* sendmsg behind the wire guard: for octets of the application that the engine carries. */
     ssize_t (*guarded_sendmsg)(int fd, const struct msghdr *message, int flags);
-    /* The noted descriptors of stream sockets, newest first; returns how many were written.
-     * Lock-free. */
+    /* Writes the noted descriptors of stream sockets, newest first; returns how many. Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);
 
     /*
      * The wire guard (docs/architecture.md). announce: a ClientHello with this random may leave to
      * a watched port, until withdraw. Announce it before its octets can leave, once for each hello.
-     * False if too many are pending; then strict mode lets no octet of the hello but its first 42
-     * pass.
+     * False: too many are pending. Then strict mode stops the hello after its first 42 octets at
+     * the latest.
      */
     bool (*announce)(const uint8_t random[32], enum shim_watch watch);
     void (*withdraw)(const uint8_t random[32]);
-    /* The descriptor on which an announced and watched hello was sent; false while it was not, or
-     * if the descriptor does not lead to that socket any more. */
+    /* The descriptor on which an announced and watched hello was sent. False: it was not sent yet,
+     * or the descriptor does not lead to that socket any more. */
     bool (*descriptor_of)(const uint8_t random[32], int *fd);
-    /* Where the connection under a descriptor leads or, where that is hidden (-1), the newest one
-     * for which a proxy was asked for this host (NULL: for a watched port); false: there is none.
-     */
+    /* Where the connection under a descriptor leads. If the descriptor is hidden (-1): the newest
+     * connection on which a proxy was asked for this host (NULL: for a watched port). False: there
+     * is none. */
     bool (*way_of)(int fd, const char *host, struct shim_way *way);
     /* Is there another library between the program and the C library's connect or getaddrinfo? Then
-     * nothing is known of a connection before it is there. Takes the loader's lock, once. */
+     * we know nothing of a connection before it is there. Takes the loader's lock, once. */
     bool (*in_company)(void);
-    /* A hello that is not announced will go out on purpose (never in strict mode): it was reported
-     * already. fd -1: on a socket not known. */
+    /* A hello that is not announced goes out on purpose (never in strict mode), and was reported
+     * already. fd -1: the socket is not known. */
     void (*permit)(int fd);
-    /* A library has made a ClientHelloInner with this random: until withdraw no mode lets it go out
-     * in the clear. False: there is no memory for it. */
+    /* A library has made a ClientHelloInner with this random. Until withdraw, no mode lets it go
+     * out in the clear. False: there is no memory. */
     bool (*keep_in)(const uint8_t random[32]);
-    /* Has the program locked itself in (seccomp)? From then on a system call that it does not make
-     * itself may end it: nothing is looked up, opened or connected any more. */
+    /* Has the program locked itself in (seccomp)? From then on a system call that the program does
+     * not make itself may end it. So we look up, open and connect nothing any more. */
     bool (*locked)(void);
-    /* That hello may go out: ECH was securely disabled. Until withdraw. */
+    /* That hello may go out until withdraw: ECH was securely disabled. */
     bool (*permit_hello)(const uint8_t random[32]);
 
     /*
      * Report, log and standard error (shim/stub/output.h): one line each, by one call. They never
-     * block, raise no signal, and write to nothing but what was asked for at the start.
+     * block, raise no signal, and write only to what was asked for at the start.
      */
     bool (*report_line)(const void *octets, size_t length);
     unsigned long (*report_lost)(void);
@@ -139,54 +137,55 @@ struct shim_stub {
     bool (*output_stopped)(void);
     /* The path of the executable, or NULL. */
     const char *(*program)(void);
-    /* Has the program given ECHConfigs of its own for this SSL, of a library that is not supported?
-     * The wire guard judges its hello then. */
+    /* Has the program given its own ECHConfigs for this SSL, of a library that is not supported?
+     * Then the wire guard judges the hello. */
     bool (*own_ech)(const struct shim_library *library, const SSL *ssl);
     /* Is this the first refusal of a handshake of this SSL, of a library that is not supported? */
     bool (*first_refusal)(const SSL *ssl, int fd, const char *name);
 };
 
-/* What the engine offers to the stub. Every function leaves errno as it was unless it says so. */
+/* What the engine offers to the stub. Every function keeps errno unless its comment says
+ * otherwise. */
 struct shim_engine {
     uint32_t version;
 
-    /* getaddrinfo, whole: it calls the real function itself and returns what the application shall
-     * see. */
+    /* The whole of getaddrinfo: calls the real function itself, and returns what the application
+     * shall see. */
     int (*getaddrinfo)(const char *node, const char *service, const struct addrinfo *hints,
                        struct addrinfo **result);
-    /* Another function is about to resolve a host's name; service and hints may be NULL. False: it
-     * must fail instead. */
+    /* Another function is about to resolve a host's name; service and hints may be NULL. False: the
+     * function must fail. */
     bool (*name_asked)(const char *node, const char *service, const struct addrinfo *hints);
 
     /*
      * A hello that was announced with SHIM_WATCH_LEAVES is about to be written to this descriptor,
-     * which may lead somewhere else afterwards. False: it must not be. May wait, and take locks:
+     * which may lead somewhere else afterwards. False: do not write it. May wait, and take locks:
      * programs do not start a handshake in a signal handler.
      */
     bool (*hello_leaves)(const uint8_t random[32], int fd);
 
     /*
-     * A context was made. True if handshakes on it are in our hand; false if they cannot be (the
-     * library is no OpenSSL that we know, no memory); then nothing of ours is on the context.
+     * A context was made. True: we control handshakes on it. False: we cannot (an unknown library,
+     * no memory), and the context is unchanged.
      */
     bool (*openssl_context)(struct shim_library *library, SSL_CTX *context);
-    /* The library that made this SSL, or NULL if it is not known. Asked only where a process has
-     * two of them. */
+    /* The library that made this SSL; NULL: not known. Asked only if a process has two of them. */
     struct shim_library *(*openssl_library_of)(const SSL *ssl);
-    /* A call that may start a handshake is about to be made. False: it must fail instead, and that
-     * was reported. `connect`: by SSL_connect. */
+    /* The program makes a call that may start a handshake. False: the call must fail, and that was
+     * reported. `connect`: the call is SSL_connect. */
     bool (*openssl_before)(struct shim_library *library, SSL *ssl, bool connect);
-    /* It returned; clears up after a finished exchange. */
+    /* The call returned: cleans up after a finished exchange. */
     void (*openssl_after)(struct shim_library *library, SSL *ssl);
-    /* What SSL_get_rbio or SSL_get_wbio should show: the application's BIO, never our filter. */
+    /* The BIO that SSL_get_rbio or SSL_get_wbio should return: the application's, never our
+     * filter. */
     BIO *(*openssl_visible_bio)(struct shim_library *library, BIO *bio);
-    /* The application is about to put other BIOs under the SSL, and has done so. */
+    /* The application is about to give the SSL other BIOs; it has done so. */
     void (*openssl_bio_leaving)(struct shim_library *library, SSL *ssl);
     void (*openssl_bio_replaced)(struct shim_library *library, SSL *ssl);
     /* The SSL will speak QUIC: not ours. */
     void (*openssl_quic)(struct shim_library *library, SSL *ssl);
 
-    /* The hooks of GnuTLS, whole: each calls the real function itself and returns what the
+    /* The whole hooks of GnuTLS: each calls the real function itself, and returns what the
      * application shall see. */
     int (*gnutls_init)(struct shim_library *library, gnutls_session_t *session, unsigned int flags);
     void (*gnutls_deinit)(struct shim_library *library, gnutls_session_t session);
@@ -253,8 +252,8 @@ struct shim_engine {
 };
 
 /*
- * The engine's one export. NULL if the versions differ or it cannot start; the stub must outlive
- * it. Called again, a second later at the earliest, until it has started.
+ * The engine's only export. NULL: the versions differ, or it cannot start. The stub must outlive
+ * it. Until it has started, the stub calls it again, a second later at the earliest.
  */
 const struct shim_engine *shim_engine_start(const struct shim_stub *stub);
 

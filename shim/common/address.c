@@ -93,7 +93,7 @@ void shim_addresses_add(struct shim_addresses *addresses, const struct shim_addr
     }
 }
 
-/* A block of addresses: the first `bits` of them all. */
+/* A block of addresses, which share their first `bits`. */
 struct block {
     uint8_t prefix[16];
     unsigned bits;

@@ -17,7 +17,7 @@ struct shim_address {
 
 enum { SHIM_ADDRESSES_MAX = 16 };
 
-/* The first so many of a host's. */
+/* A host's addresses, at most the first SHIM_ADDRESSES_MAX. */
 struct shim_addresses {
     struct shim_address list[SHIM_ADDRESSES_MAX];
     size_t count;
@@ -25,11 +25,11 @@ struct shim_addresses {
 
 struct shim_address shim_address_of_ipv4(const uint8_t octets[4]);
 struct shim_address shim_address_of_ipv6(const uint8_t octets[16]);
-/* False if it is none: NULL, or of another family. */
+/* False: it is no internet address (NULL, or of another family). */
 bool shim_address_of(const struct sockaddr *from, struct shim_address *address);
-/* The port of a socket address of one of the two families, host order; 0 for others. */
+/* The port of an internet socket address, in host order; 0 for other families. */
 uint16_t shim_address_port(const struct sockaddr *from);
-/* AF_INET, also for one that came as a mapped one, or AF_INET6. */
+/* AF_INET, also if the address came mapped into IPv6, or AF_INET6. */
 int shim_address_family(const struct shim_address *address);
 /* Writes a socket address; returns its length. The port is in host order. */
 socklen_t shim_address_write(const struct shim_address *address, uint16_t port,
@@ -38,13 +38,13 @@ socklen_t shim_address_write(const struct shim_address *address, uint16_t port,
 bool shim_address_equal(const struct shim_address *a, const struct shim_address *b);
 bool shim_addresses_hold(const struct shim_addresses *addresses,
                          const struct shim_address *address);
-/* Adds one that is not there yet; what does not fit is left out. */
+/* Adds an address that is not there yet. If there is no room, it is left out. */
 void shim_addresses_add(struct shim_addresses *addresses, const struct shim_address *address);
 
 /*
- * Does the address mean another host in another network? Loopback, link-local, RFC 1918, unique
- * local (RFC 4193), site-local, shared by carriers (RFC 6598), and those that a connect takes for
- * this host (0.0.0.0/8, ::).
+ * Does the address mean different hosts in different networks? True for loopback, link-local, RFC
+ * 1918, unique local (RFC 4193), site-local, shared by carriers (RFC 6598), and for addresses that
+ * connect takes for this host (0.0.0.0/8, ::).
  */
 bool shim_address_is_private(const struct shim_address *address);
 

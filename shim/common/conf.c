@@ -127,13 +127,13 @@ bool shim_conf_host_matches(const char *pattern, const char *host)
     if (pattern[0] != '*') {
         return dns_host_equal_octets(pattern, strlen(pattern), host, length);
     }
-    /* "*" or "*.suffix": the dot is part of what has to be there, and so is something before it. */
+    /* "*" or "*.suffix". The host must end in the dot and the suffix, with something before. */
     size_t suffix = strlen(pattern + 1);
     return length > suffix &&
            dns_host_equal_octets(pattern + 1, suffix, host + length - suffix, suffix);
 }
 
-/* How special a section is; 0 is the least. A DNS name has 253 characters at most. */
+/* How special a section is; 0 is the least. DNS names have at most 253 characters. */
 static unsigned specialty_of(const struct shim_conf_section *section)
 {
     static const unsigned of_host = 1U << 20;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A program that changes its user can no longer read the file of the user that it was. What that
- * file said of strict mode is handed on to what the program executes, by a variable of the
- * environment: "ECHSHIM_INHERITED=UID:PATTERN,UID:PATTERN", where a pattern is that of a [host]
- * section, or "*" for all hosts. Who still is that user reads the file, and passes its items over.
+ * A program that changes its user can no longer read the first user's file. So the program hands on
+ * what that file said of strict mode to what it executes, by a variable:
+ * "ECHSHIM_INHERITED=UID:PATTERN,UID:PATTERN". A pattern is that of a [host] section, or "*" for
+ * all hosts. A process that still has this user reads the file, and skips the user's items.
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,7 +13,7 @@
 #include "shim/common/mode.h"
 
 #define PREFIX SHIM_CONF_INHERITED "="
-/* Strict for all hosts, whoever reads it: no user has this number. */
+/* Strict for all hosts and for every reader: no user has this number. */
 #define EVERYBODY "4294967295:*"
 
 enum { ITEM_MAX = 300, INHERITED_MAX = 8192 };
@@ -45,7 +45,7 @@ static bool make_room(struct shim_conf *conf)
     return true;
 }
 
-/* Strict for the hosts of a pattern, as a section would say it. */
+/* Makes the hosts of a pattern strict, as a section would. */
 static bool add_strict(struct shim_conf *conf, const char *pattern, size_t length)
 {
     if (!make_room(conf)) {
@@ -71,7 +71,7 @@ static bool add_strict(struct shim_conf *conf, const char *pattern, size_t lengt
     return true;
 }
 
-/* One item; false for what is none: then nobody knows for whom it is strict. */
+/* Takes one item; false: it is malformed, so it is not clear which host is strict. */
 static bool take_item(struct shim_conf *conf, const char *item, size_t length, uid_t user)
 {
     char *end = NULL;
@@ -100,7 +100,7 @@ enum ech_status shim_conf_inherit(struct shim_conf *conf, const char *text, uid_
 
 /* ---- handing on ---- */
 
-/* The variable in the making. */
+/* The variable while it is made. */
 struct handed {
     char text[INHERITED_MAX];
     size_t length;
@@ -140,7 +140,7 @@ static bool is_set_by_environment(const struct shim_conf *conf)
     return false;
 }
 
-/* Is the mode where no host is known strict by this file's word, or since it could not be
+/* Does this file make the mode strict for no particular host, or could the file not be
  * understood? */
 static bool is_strict_by(const struct shim_conf *conf, const char *file, bool broken)
 {
@@ -164,7 +164,7 @@ static void hand_hosts(struct handed *handed, const struct shim_conf *conf, cons
     }
 }
 
-/* What came from others goes on as it came. */
+/* Hands on what came from other users, unchanged. */
 static void hand_inherited(struct handed *handed, const char *text, uid_t user)
 {
     while (text != NULL && *text != '\0') {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which configuration files there are, and which of their programs this process is.
+ * Finds the configuration files, and which of their program sections are for this process.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +25,7 @@ static bool others_may_write(const struct stat *status)
     return (status->st_mode & S_IWOTH) != 0;
 }
 
-/* Whose word a file is; false after a problem. */
+/* How far a file is trusted; false after a problem. */
 static bool judge(struct shim_conf *conf, const char *path, const struct stat *status)
 {
     if (!S_ISREG(status->st_mode)) {
@@ -65,9 +65,9 @@ static char *read_all(int fd, size_t size, size_t *length)
 }
 
 /*
- * Does the path lead through a folder that we may not search, and that is not our own? A process
- * that has changed its user has the HOME of the user that it was, and services have homes that are
- * hidden from them (systemd's ProtectHome): what lies there is not for us.
+ * Does the path lead through a folder of another user that we may not search? A process that
+ * changed its user still has the first user's HOME. Services have homes that are hidden from them
+ * (systemd's ProtectHome). What lies there is not for us.
  */
 static bool is_in_a_foreign_folder(const char *path)
 {
@@ -86,20 +86,20 @@ static bool is_in_a_foreign_folder(const char *path)
     return false;
 }
 
-/* Nobody has put a file there, as far as this process is concerned. */
+/* For this process there is no file. */
 static bool is_missing(const char *path, int error)
 {
     return error == ENOENT || error == ENOTDIR || (error == EACCES && is_in_a_foreign_folder(path));
 }
 
-/* How a file is to be treated that cannot be opened. */
+/* May the file be missing? */
 enum presence { MAY_BE_MISSING, MUST_BE_THERE };
 
 static enum ech_status add_path(struct shim_conf *conf, const char *path, enum presence presence,
                                 enum shim_conf_trust trust)
 {
     struct stat status;
-    /* A pipe must not have us wait for its writer. */
+    /* O_NONBLOCK: if it is a pipe, do not wait for a writer. */
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     if (fd < 0) {
         int error = errno;
@@ -119,7 +119,7 @@ static enum ech_status add_path(struct shim_conf *conf, const char *path, enum p
         } else if (length != (size_t)status.st_size) {
             shim_conf_problem(conf, path, 0, "changed while it was read");
         } else {
-            /* A lock of somebody else's is told as a problem. */
+            /* Only root's file may lock. In another one a lock is reported as a problem. */
             if (trust == SHIM_CONF_SYSTEM && !may_lock(&status)) {
                 trust = SHIM_CONF_USER;
             }
@@ -139,7 +139,8 @@ static bool users_file(char out[PATH_MAX])
     const char *folder = secure_getenv("XDG_CONFIG_HOME");
     const char *home = secure_getenv("HOME");
     int length = -1;
-    if (folder != NULL && *folder == '/') { /* a relative one is to be ignored, says its rule */
+    if (folder != NULL &&
+        *folder == '/') { /* the XDG specification says to ignore a relative one */
         length = snprintf(out, PATH_MAX, "%s/echshim/echshim.conf", folder);
     } else if (home != NULL && *home == '/') {
         length = snprintf(out, PATH_MAX, "%s/.config/echshim/echshim.conf", home);
@@ -162,13 +163,13 @@ static bool is_program(const struct program *program, const char *pattern)
         const char *slash = strrchr(program->path, '/');
         return fnmatch(pattern, slash != NULL ? slash + 1 : program->path, 0) == 0;
     }
-    /* The same file under another name, as /usr/bin/vi is. */
+    /* Or the pattern names the same file differently, as /usr/bin/vi does. */
     return fnmatch(pattern, program->path, FNM_PATHNAME) == 0 ||
            (program->inode != 0 && stat(pattern, &status) == 0 &&
             status.st_dev == program->device && status.st_ino == program->inode);
 }
 
-/* Notes a program that is so many steps away. */
+/* Notes a program that is `closeness` near. */
 static void note_program(struct shim_conf *conf, const struct program *program, unsigned distance)
 {
     for (size_t i = 0; i < conf->section_count; i++) {
@@ -193,8 +194,8 @@ static bool look_at(struct program *program, const char *link)
     return length > 0;
 }
 
-/* The parent of a process, by /proc/PID/stat, where it stands behind the program's name, which may
- * hold anything; 0: not known. */
+/* The parent of a process; 0: not known. In /proc/PID/stat it follows the program's name, which may
+ * hold any character. */
 static pid_t parent_of(pid_t pid)
 {
     char path[64];
@@ -255,8 +256,8 @@ static const char *from_environment(void *context, const char *variable)
     return secure_getenv(variable);
 }
 
-/* A path in the environment is meant from the folder that the program begins in, which it may leave
- * before the path is used. In files all are absolute. */
+/* A path in the environment is relative to the folder that the program begins in. The program may
+ * leave that folder before we use the path. In files all paths are absolute. */
 static enum ech_status make_absolute(struct shim_conf *conf)
 {
     char folder[PATH_MAX];
@@ -266,8 +267,8 @@ static enum ech_status make_absolute(struct shim_conf *conf)
             continue;
         }
         if (getcwd(folder, sizeof folder) == NULL || folder[0] != '/') {
-            /* It is gone, or out of reach: below what is no folder nothing is found later either.
-             */
+            /* The folder is gone or out of reach. Below /dev/null, which is no folder, nothing will
+             * be found later either. */
             (void)snprintf(folder, sizeof folder, "/dev/null");
         }
         size_t size = strlen(folder) + strlen(entry->value) + 2;

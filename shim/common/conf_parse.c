@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The text of a configuration file. inih takes lines apart; it cuts names of sections and long
- * lines without a word, so it is fed with lines that it can take: sections under numbers, and long
- * values as lines with continuations, which it has.
+ * Parses the text of a configuration file. inih takes the lines apart. But it silently cuts long
+ * lines and long names of sections, so it gets only lines that it can take. We parse the headers of
+ * sections ourselves, and give it a long value as a line with continuations.
  */
 #include <ini.h>
 #include <stdio.h>
@@ -20,12 +20,12 @@ struct feed {
     const char *at;
     const char *end;
     unsigned line;
-    const char *rest; /* of a line that was too long, up to rest_end */
+    const char *rest; /* what is left of a line that was too long, up to rest_end */
     const char *rest_end;
     int section;     /* index into conf->sections; NO_SECTION: before the first one, or a bad one */
-    bool bad;        /* a section that nobody knows, which was told */
-    bool expects;    /* the line that inih was given has to come to a key */
-    bool indented;   /* it goes on with the value of the one before */
+    bool bad;        /* in a section that cannot be used, which was reported */
+    bool expects;    /* inih was given a line that must be a key */
+    bool indented;   /* the line continues the value before it */
     size_t appended; /* 1 + index of the entry that a continuation belongs to; 0: none */
     enum ech_status status;
 };
@@ -39,7 +39,7 @@ static void problem_with(struct feed *feed, const char *format, const char *what
 {
     char text[PROBLEM_SIZE];
     int quoted = length < QUOTED_MAX ? (int)length : QUOTED_MAX;
-    /* The formats are those of this file, each with one "%.*s". */
+    /* All formats are in this file, and have one "%.*s" each. */
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     (void)snprintf(text, sizeof text, format, quoted, what);
@@ -64,7 +64,7 @@ static void trim(const char **from, const char **to)
     }
 }
 
-/* inih's own rule of a comment behind a value. */
+/* Cuts off a comment behind a value, by the rule of inih. */
 static const char *without_comment(const char *from, const char *to)
 {
     for (const char *c = from; c + 1 < to; c++) {
@@ -75,7 +75,7 @@ static const char *without_comment(const char *from, const char *to)
     return to;
 }
 
-/* A name of labels, perhaps behind "*.", or "*". */
+/* A host's name, also after "*.", or "*" alone. */
 static bool is_host_pattern(const char *pattern)
 {
     const char *name = pattern[0] == '*' && pattern[1] == '.' ? pattern + 2 : pattern;
@@ -111,8 +111,8 @@ static bool check_pattern(struct feed *feed, struct shim_conf_section *section)
     return true;
 }
 
-/* default, host "PATTERN", program "PATTERN"; false after a problem. Takes no pattern that is not
- * whole. */
+/* Takes default, host "PATTERN" or program "PATTERN"; false after a problem. It never cuts a
+ * pattern. */
 static bool parse_header(struct feed *feed, const char *from, const char *to,
                          struct shim_conf_section *section)
 {
@@ -148,7 +148,7 @@ static bool parse_header(struct feed *feed, const char *from, const char *to,
     return false;
 }
 
-/* A line that begins with '['. */
+/* Takes a line that begins with '['. */
 static void take_header(struct feed *feed, const char *from, const char *to)
 {
     feed->section = NO_SECTION;
@@ -189,7 +189,7 @@ static void take_header(struct feed *feed, const char *from, const char *to)
 
 /* ---- lines, as inih asks for them ---- */
 
-/* Of a key with its '='; 0: there is none. */
+/* The length of a key with its '='; 0: there is none. */
 static size_t key_length(const char *from, const char *to)
 {
     for (const char *c = from; c < to; c++) {
@@ -200,7 +200,7 @@ static size_t key_length(const char *from, const char *to)
     return 0;
 }
 
-/* Copies what fits, with an end of line. What is left becomes a continuation, which must not look
+/* Copies as much as fits, and ends the line. The rest becomes a continuation, which must not look
  * like a comment. */
 static void hand_over(struct feed *feed, char *out, size_t room, const char *from, const char *to)
 {
@@ -246,7 +246,7 @@ static void cut_line(struct feed *feed, const char **from, const char **to)
     feed->line++;
 }
 
-/* A line of a value: inih gets the key as it is, and of the value what fits. */
+/* Gives inih a line with a value: the whole key, and as much of the value as fits. */
 static void give_value(struct feed *feed, char *out, size_t room, const char *from, const char *to)
 {
     feed->expects = true;
@@ -261,7 +261,7 @@ static void give_value(struct feed *feed, char *out, size_t room, const char *fr
     hand_over(feed, out + key, room - key, from, to);
 }
 
-/* Makes of one line what inih gets. It gets an empty line for all that we take ourselves. */
+/* Gives inih the next line of the file, or an empty line if we take that line ourselves. */
 static void give_line(struct feed *feed, char *out, size_t room)
 {
     const char *from;
@@ -360,7 +360,7 @@ static void add_entry(struct feed *feed, enum shim_conf_key key, const char *val
     feed->appended = conf->entry_count;
 }
 
-/* inih's handler; its result would only end in a line number that we know better. */
+/* inih's handler. inih makes a line number of its result, which we do not need. */
 static int take_key(void *user, const char *number, const char *name, const char *value)
 {
     struct feed *feed = user;
@@ -399,7 +399,7 @@ static int take_key(void *user, const char *number, const char *name, const char
 
 /* ---- the whole ---- */
 
-/* What is not locked does not count. */
+/* Drops the entries that are not locked. */
 static void keep_locked(struct shim_conf *conf, size_t first)
 {
     size_t kept = first;
@@ -413,7 +413,7 @@ static void keep_locked(struct shim_conf *conf, size_t first)
     conf->entry_count = kept;
 }
 
-/* A program's own folder is nothing that whoever writes a file could mean. */
+/* Relative paths in a file would depend on the folder of each program: they are a problem. */
 static void check_paths(struct shim_conf *conf, size_t first)
 {
     for (size_t i = first; i < conf->entry_count; i++) {

@@ -26,14 +26,14 @@ static bool begins(const char *text, size_t length, const char *with)
     return length >= strlen(with) && memcmp(text, with, strlen(with)) == 0;
 }
 
-/* The query name of another port (RFC 9460, 2.3) is the name of no host. */
+/* The query name for another port (RFC 9460, 2.3) is no host's name. */
 static bool is_query_name(const char *name)
 {
     size_t digits = name[0] == '_' ? strspn(name + 1, "0123456789") : 0;
     return digits > 0 && strncmp(name + 1 + digits, "._https.", strlen("._https.")) == 0;
 }
 
-/* NULL: it is the name of a host, written to `out`. */
+/* NULL: it is a host's name, which is now in `out`. */
 static const char *read_name(const char *text, size_t length, char out[DNS_HOST_SIZE])
 {
     char name[DNS_HOST_SIZE + 1];
@@ -86,8 +86,8 @@ static const char *look_at_base64(const char *text, size_t length)
                                         : NULL;
 }
 
-/* Base64 may end in '='. In NAME=BASE64 the first one ends the name: no name is Base64 up to its
- * own padding, and what has a dot in it is no Base64. */
+/* Where the name ends in NAME=BASE64: at the first '='. Base64 may end in '=' too, but then nothing
+ * follows, and Base64 has no dot. */
 static const char *end_of_name(const struct shim_config_item *item)
 {
     const char *equals = memchr(item->text, '=', item->length);

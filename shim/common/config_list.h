@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ECHConfigLists by hand, as text: "BASE64" for every name, or "NAME=BASE64" items,
- * comma-separated. For the settings and for the tools, so that both say the same. What the Base64
- * holds is the caller's affair. Pure.
+ * ECHConfigLists given by the user as text: "BASE64" for every name, or "NAME=BASE64" items,
+ * comma-separated. The settings and the tools share this, so that both say the same. The caller
+ * decodes the Base64. Pure.
  */
 #ifndef SHIM_COMMON_CONFIG_LIST_H
 #define SHIM_COMMON_CONFIG_LIST_H
@@ -13,13 +13,12 @@
 #include "dns/host_name.h"
 
 struct shim_config_item {
-    const char *text; /* without blanks around it; borrowed, as is the next */
+    const char *text; /* without blanks around it; borrowed, like base64 */
     size_t length;
     const char *base64;
     size_t base64_length;
     char name[DNS_HOST_SIZE]; /* in its normal form; "": for every name, or not known */
-    /* Why the item can match nothing, or holds no Base64; NULL: nothing is wrong so far. Static
-     * storage. */
+    /* Why the item matches no name, or has no Base64; NULL: no problem so far. Static storage. */
     const char *problem;
 };
 

@@ -6,10 +6,10 @@
 #include <stdbool.h>
 #include <string.h>
 
-/* More program headers, notes and dynamic entries than any linker makes. */
+/* No linker makes so many program headers, notes and dynamic entries. */
 enum { HEADERS_MAX = 256, NOTES_MAX = 64, ENTRIES_MAX = 512 };
 
-/* The fields that are needed, at their places in the two classes (System V ABI, "ELF header" and
+/* The places of the fields that we need, in the two classes (System V ABI, "ELF header" and
  * "Program header"). */
 struct layout {
     size_t header;         /* octets of the ELF header */
@@ -93,7 +93,7 @@ static bool read_segment(const struct elf *elf, uint64_t index, struct segment *
     return true;
 }
 
-/* The kernel wants a NUL at the end, and so do we. */
+/* Like the kernel, wants a NUL at the end. */
 static enum shim_executable_kind parse_interpreter(const struct elf *elf,
                                                    const struct segment *segment)
 {
@@ -107,7 +107,7 @@ static enum shim_executable_kind parse_interpreter(const struct elf *elf,
     return SHIM_EXECUTABLE_DYNAMIC;
 }
 
-/* Go's linker leaves a note of the owner "Go" in every program. */
+/* Go's linker puts a note with the owner "Go" into every program. */
 static bool has_note_of_go(const struct elf *elf, const struct segment *segment)
 {
     struct {
@@ -130,7 +130,7 @@ static bool has_note_of_go(const struct elf *elf, const struct segment *segment)
     return false;
 }
 
-/* From an address in memory to the place in the file. */
+/* Finds the place in the file of an address in memory. */
 static bool place_of(const struct elf *elf, uint64_t address, uint64_t *place)
 {
     struct segment segment;
@@ -156,7 +156,7 @@ static bool is_name_of_loader(const char *name)
     return false;
 }
 
-/* glibc's loader says who it is by its DT_SONAME. */
+/* DT_SONAME tells glibc's loader. */
 static bool is_loader(const struct elf *elf, const struct segment *dynamic)
 {
     size_t width = elf->layout->address;
@@ -243,7 +243,7 @@ static size_t skip_blanks(const char *line, size_t at)
     return at;
 }
 
-/* The kernel (fs/binfmt_script.c) takes the first word, and what follows it as one argument. */
+/* Like the kernel (fs/binfmt_script.c), takes the first word, and the rest as one argument. */
 static void parse_script(struct shim_executable *image, const char *text, size_t length)
 {
     char line[SHIM_EXECUTABLE_LINE];
@@ -281,8 +281,7 @@ void shim_executable_parse(struct shim_executable *image, shim_executable_read *
     }
 }
 
-/* The ELF header of what this code was linked into, by the linker's grace: right on every machine.
- */
+/* The linker's name for the ELF header of this very library or program. */
 extern const ElfW(Ehdr) __ehdr_start /* NOLINT(bugprone-reserved-identifier) */
     __attribute__((visibility("hidden")));
 

@@ -4,7 +4,8 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* Set only while signals are blocked and nothing can be cancelled, so no jump leaves it behind. */
+/* Set only while signals are blocked and the thread cannot be cancelled, so no jump can leave it
+ * set. */
 static __thread const struct shim_hold *outermost __attribute__((tls_model("initial-exec")));
 
 static bool (*is_locked)(void);
@@ -19,7 +20,8 @@ bool shim_hold_locked(void)
     return is_locked != NULL && is_locked();
 }
 
-/* What a fault of the program's own raises at once, or its end: these are no interruptions. */
+/* All signals, except those that a fault or the end of the program raises: these do not
+ * interrupt. */
 static void all_that_interrupt(sigset_t *set)
 {
     static const int faults[] = {SIGSEGV, SIGBUS, SIGILL, SIGFPE, SIGTRAP, SIGSYS, SIGABRT};
@@ -45,7 +47,7 @@ void shim_hold_begin(struct shim_hold *hold)
     outermost = hold;
 }
 
-/* The mask comes last: a handler may run, and jump, in that very call. */
+/* Restores the mask last: in that call a handler may run, and jump. */
 void shim_hold_end(const struct shim_hold *hold)
 {
     if (!hold->nested) {

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * While code of ours has something half done that others would find in a thread of the program, the
- * program's signal handlers are held back and the thread is not cancelled: a handler may jump out
- * (siglongjmp), and then a lock would stay locked, a chain of BIOs half linked. Each takes two
- * system calls, so there is none where a jump does no harm: tables without locks
- * (shim/engine/base/object_table.h), a field that is set by one store. Holding back is for moments.
- * Where something is waited for, the program's own mask holds (shim/engine/base/section.h).
+ * Holds back the program's signal handlers, and the cancellation of its thread, while our code has
+ * something half done. A handler may jump out (siglongjmp). Then a lock would stay locked, or a
+ * chain of BIOs half linked. Each hold takes two system calls. So there is none if a jump does no
+ * harm: for tables without locks (shim/engine/base/object_table.h), for a field that one store
+ * sets. A hold lasts for a moment. While we wait, the program's own mask holds
+ * (shim/engine/base/section.h).
  */
 #ifndef SHIM_COMMON_HOLD_H
 #define SHIM_COMMON_HOLD_H
@@ -16,25 +16,25 @@
 struct shim_hold {
     sigset_t mask; /* the program's */
     int cancel;    /* the program's */
-    bool nested;   /* within another one, which does it all */
-    bool locked;   /* the program has locked itself in: its mask stays what it is */
+    bool nested;   /* within another hold, which does the work */
+    bool locked;   /* the program has locked itself in: its mask does not change */
 };
 
-/* How to know that (struct shim_stub). Once, at the start; never where nothing was set. */
+/* Sets how to ask whether the program has locked itself in (struct shim_stub). Called once, at the
+ * start. Without it the answer is no. */
 void shim_hold_start(bool (*locked)(void));
-/* Has it? */
+/* Has the program locked itself in? */
 bool shim_hold_locked(void);
 
-/* Both are async-signal-safe and keep errno. Holds nest; the object is the caller's, on its stack.
- */
+/* Both are async-signal-safe and keep errno. Holds nest. The caller keeps the object on its
+ * stack. */
 void shim_hold_begin(struct shim_hold *hold);
 void shim_hold_end(const struct shim_hold *hold);
 
 /*
- * For a wait within a hold: from here on the thread may be cancelled, and the program's code may
- * run as soon as the caller unblocks the signals, which it does with the mask that it is given (of
- * ppoll). It may be that shim_hold_resume is never reached. Gives NULL, and does nothing, outside a
- * hold.
+ * Begins a wait within a hold. From here on the thread may be cancelled. The caller waits with the
+ * mask of the hold that this returns (ppoll), so the program's handlers may run. They may jump out,
+ * so shim_hold_resume may never be reached. Outside a hold it does nothing and returns NULL.
  */
 const struct shim_hold *shim_hold_pause(void);
 void shim_hold_resume(const struct shim_hold *paused);

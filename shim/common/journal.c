@@ -18,7 +18,7 @@ static bool send_message(int fd, const struct shim_journal_calls *real,
     return sent >= 0;
 }
 
-/* -1 with errno. The journal takes none that could change under it. */
+/* -1 with errno. Sealed, because the journal refuses a file that may still change. */
 static int sealed_copy(const struct shim_journal_calls *real, const char *entry, size_t length)
 {
     int fd = memfd_create("libechshim-journal", MFD_CLOEXEC | MFD_ALLOW_SEALING);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The system's journal, by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL): one datagram
- * an entry, without libsystemd, which would bring compression and cryptography of its own into
- * every program.
+ * Writes to the system's journal by its native protocol (systemd.io/JOURNAL_NATIVE_PROTOCOL), one
+ * datagram for each entry. Not by libsystemd, which would bring its own compression and
+ * cryptography into every program.
  */
 #ifndef SHIM_COMMON_JOURNAL_H
 #define SHIM_COMMON_JOURNAL_H
@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <sys/socket.h>
 
-/* The value of ECHSHIM_REPORT; a file of that name is ./journald. */
+/* The value of ECHSHIM_REPORT. To name a file so, write ./journald. */
 #define SHIM_REPORT_TO_JOURNAL "journald"
 #define SHIM_JOURNAL_SOCKET "/run/systemd/journal/socket"
 
@@ -22,9 +22,9 @@ struct shim_journal_calls {
 };
 
 /*
- * Sends an entry to the socket of that path, what is too large for a datagram as a sealed memfd.
+ * Sends an entry to the socket of that path; an entry too large for a datagram as a sealed memfd.
  * Never waits, never raises SIGPIPE, and leaves no descriptor; async-signal-safe on Linux. False
- * with errno: ENOENT or ECONNREFUSED where nobody listens, EAGAIN where the listener is behind.
+ * with errno: ENOENT or ECONNREFUSED if there is no listener, EAGAIN if it is behind.
  */
 bool shim_journal_send(const char *path, const struct shim_journal_calls *real, const void *entry,
                        size_t length);

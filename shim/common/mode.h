@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ECHSHIM_MODE, read by the stub (is there anything to do? must we refuse without an engine?) and
- * by the engine alike.
+ * Reads ECHSHIM_MODE, for the stub and the engine.
  */
 #ifndef SHIM_COMMON_MODE_H
 #define SHIM_COMMON_MODE_H

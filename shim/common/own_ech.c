@@ -14,7 +14,7 @@ struct own_config {
     char public_name[UINT8_MAX + 1];
 };
 
-/* Only added to: programs have few configs, and a hello may be written in any thread. */
+/* A list that only grows: programs have few configs, and any thread may write a hello. */
 static _Atomic(struct own_config *) configs;
 
 struct cursor {
@@ -23,7 +23,7 @@ struct cursor {
     bool bad;
 };
 
-/* A number of so many octets; the next ones are read from behind it. */
+/* Takes a number of so many octets. */
 static size_t take(struct cursor *cursor, size_t octets)
 {
     size_t number = 0;
@@ -40,7 +40,7 @@ static size_t take(struct cursor *cursor, size_t octets)
     return number;
 }
 
-/* The octets of a vector whose length stands in so many octets. */
+/* Takes a vector; its length has so many octets. */
 static struct cursor take_vector(struct cursor *cursor, size_t octets)
 {
     size_t length = take(cursor, octets);

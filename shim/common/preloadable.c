@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum {
-    CHAIN_MAX = 5,         /* files in a chain of interpreters; the kernel gives up at the sixth */
+    CHAIN_MAX = 5,         /* files in a chain of interpreters: the kernel refuses the sixth */
     MOUNT_NOSUID = 0x0002, /* ST_NOSUID of f_flags */
 };
 
@@ -36,8 +36,8 @@ static size_t read_file(void *context, uint64_t offset, void *out, size_t length
 }
 
 /*
- * The kernel asks for secure execution (AT_SECURE) where the effective user or group after the exec
- * is not the real one (cap_bprm_creds_from_file); also where it was so before.
+ * The kernel asks for secure execution (AT_SECURE) if the effective user or group after the exec is
+ * not the real one (cap_bprm_creds_from_file), even if it was so before.
  */
 static bool changes_user(int fd, const struct stat *file)
 {
@@ -55,13 +55,13 @@ static bool changes_user(int fd, const struct stat *file)
     return user != getuid() || group != getgid();
 }
 
-/* For root they mean nothing to the loader. */
+/* For root, capabilities do not mean secure execution. */
 static bool gains_capabilities(int fd)
 {
     return getuid() != 0 && fgetxattr(fd, "security.capability", NULL, 0) > 0;
 }
 
-/* The loaders of musl are named so on every architecture. */
+/* musl's loaders have such names on every architecture. */
 static bool is_other_libc(const char *loader)
 {
     const char *slash = strrchr(loader, '/');
@@ -103,7 +103,7 @@ static enum shim_preloadable reach_of_elf(const struct shim_executable *image, i
 
 static int open_at(int folder, const char *path, int flags)
 {
-    /* A FIFO or a device must not make us wait. */
+    /* O_NONBLOCK: do not wait for a FIFO or a device. */
     int how = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
     if (path[0] == '\0' && (flags & AT_EMPTY_PATH) != 0) {
         char link[sizeof "/proc/self/fd/" + 12] = "/proc/self/fd/";
@@ -169,7 +169,7 @@ enum shim_preloadable shim_preloadable_loaded(const char *path, struct shim_exec
     default:
         break;
     }
-    /* What is no program, the loader itself will refuse. */
+    /* The loader itself refuses what is no program. */
     return reach == SHIM_PRELOADABLE_SCRIPT || reach == SHIM_PRELOADABLE_FORMAT ||
                    reach == SHIM_PRELOADABLE_LOADER
                ? SHIM_PRELOADABLE_MISSING

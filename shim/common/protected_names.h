@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What ECHSHIM_RESOLVER says of the program's own names. Pure; the stub asks it for every process.
+ * What ECHSHIM_RESOLVER says about the program's own names. Pure; the stub asks in every process.
  */
 #ifndef SHIM_COMMON_PROTECTED_NAMES_H
 #define SHIM_COMMON_PROTECTED_NAMES_H
@@ -8,8 +8,9 @@
 #include <stdbool.h>
 
 /*
- * Must names not be asked for in clear? True for tls:// and https://, and for whatever is neither
- * `system`, udp:// nor tcp://: it may be one of the two, misspelt. NULL and "" are `system`.
+ * Must names not go out in the clear? False only for `system`, udp:// and tcp://. True for tls://
+ * and https://, and for any other value, which may be a misspelt one of these. NULL and "" mean
+ * `system`.
  */
 bool shim_names_want_protection(const char *resolver);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Async-signal-safe, for the stub's guard: no memory is asked for, and gmtime_r may take a lock. */
+/* Async-signal-safe, for the stub's guard: it asks for no memory, and does not call gmtime_r, which
+ * may take a lock. */
 #include "shim/common/report.h"
 
 #include <string.h>
@@ -104,7 +105,7 @@ void shim_report_collect(struct shim_report_fields *out, const struct shim_repor
 
 /* ---- printing ---- */
 
-/* Once something did not fit nothing more is written. */
+/* Writes to `out`. Once something did not fit, it writes nothing more. */
 struct printer {
     char *out;
     size_t size;
@@ -187,8 +188,8 @@ size_t shim_report_json(const struct shim_report_fields *fields, char *out, size
 
 /* ---- for the journal ---- */
 
-/* In one line if it is one and plain, else with its length in front (systemd.io, "Native Journal
- * Protocol"): no octet of a value can begin another field. */
+/* Writes a plain line as it is, and any other text after its length (systemd.io, "Native Journal
+ * Protocol"). So no octet of a value can begin another field. */
 static void put_entry_text(struct printer *to, struct bytes text)
 {
     bool plain = true;
@@ -213,7 +214,7 @@ static void put_entry_name(struct printer *to, const char *name)
     }
 }
 
-/* What is not there has no field. */
+/* A field without a value is left out. */
 static void put_entry_field(struct printer *to, const struct shim_field *field)
 {
     if (field->kind == SHIM_FIELD_NONE) {
@@ -233,7 +234,7 @@ static void put_entry_field(struct printer *to, const struct shim_field *field)
     put_octet(to, '\n');
 }
 
-/* Empty where there is none. */
+/* The text of a field; empty if it has none. */
 static struct bytes text_of(const struct shim_report_fields *fields, const char *name)
 {
     for (size_t i = 0; i < fields->count; i++) {
@@ -249,7 +250,7 @@ static bool is_word(struct bytes text, const char *word)
     return text.len == strlen(word) && memcmp(text.data, word, text.len) == 0;
 }
 
-/* For people: what a terminal would act on is not in it. */
+/* For people to read: without octets that a terminal would act on. */
 static void put_shown(struct printer *to, struct bytes text)
 {
     for (size_t i = 0; i < text.len; i++) {
@@ -290,8 +291,8 @@ static void put_message(struct printer *to, const struct shim_report_fields *fie
     put_octet(to, '\n');
 }
 
-/* Of syslog (RFC 5424, 6.2.1): ECH is informational (6), a name in clear a notice (5), a connection
- * that was not made a warning (4). */
+/* The priority of syslog (RFC 5424, 6.2.1): ECH is informational (6), a name in the clear a notice
+ * (5), a refused connection a warning (4). */
 static char priority_of(struct bytes outcome)
 {
     if (is_word(outcome, "accepted")) {

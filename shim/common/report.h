@@ -36,12 +36,12 @@ struct shim_report {
     uint64_t hello_us;  /* microseconds from ClientHelloOuter to the judged ServerHello */
 };
 
-/* Who reports, and when; arguments, so that the line can be tested. */
+/* Who reports, and when. These are arguments, so that tests can set them. */
 struct shim_report_origin {
     uint64_t time_ms; /* since 1970, UTC */
     int pid;
     const char *program; /* path of the executable */
-    unsigned long lost;  /* lines of this process that could not be written before */
+    unsigned long lost;  /* earlier lines of this process that could not be written */
 };
 
 enum shim_field_kind { SHIM_FIELD_NONE, SHIM_FIELD_TEXT, SHIM_FIELD_NUMBER, SHIM_FIELD_TRUTH };
@@ -68,10 +68,10 @@ enum {
     SHIM_DECIMAL_MAX = 20
 };
 
-/* Where its own text is used, it may not be moved. */
+/* Do not copy it: the field "time" points into it. */
 struct shim_report_fields {
     struct shim_field field[SHIM_REPORT_FIELDS]; /* by enum shim_report_field */
-    size_t count;                                /* without SHIM_REPORT_lost if no line was */
+    size_t count;                                /* without SHIM_REPORT_lost if no line was lost */
     char time[SHIM_TIME_SIZE];
 };
 
@@ -88,7 +88,7 @@ void shim_report_collect(struct shim_report_fields *out, const struct shim_repor
 size_t shim_report_json(const struct shim_report_fields *fields, char *out, size_t size);
 size_t shim_report_journal(const struct shim_report_fields *fields, char *out, size_t size);
 
-/* By this the journal knows an entry of ours; it never changes (journalctl MESSAGE_ID=...). */
+/* The journal knows our entries by this; it never changes (journalctl MESSAGE_ID=...). */
 #define SHIM_REPORT_MESSAGE_ID "4575195f3aa7426aaea9b4c9635aebf5"
 
 /* Writes a number in decimal and gives the length, at most SHIM_DECIMAL_MAX. */

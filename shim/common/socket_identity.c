@@ -12,7 +12,7 @@ uint64_t shim_socket_identity(int fd)
     if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 && cookie != 0) {
         return cookie;
     }
-    /* A kernel without cookies; an inode number may come again, but not while it is in use. */
+    /* For a kernel without cookies. An inode number may come again, but not while it is in use. */
     return fstat(fd, &status) == 0 && status.st_ino != 0 ? (uint64_t)status.st_ino
                                                          : SHIM_SOCKET_UNKNOWN;
 }

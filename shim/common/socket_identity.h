@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Which socket a descriptor is: a number is soon used again by the program around us.
+ * Which socket a descriptor is. The number alone does not tell, because the program soon uses it
+ * again.
  */
 #ifndef SHIM_COMMON_SOCKET_IDENTITY_H
 #define SHIM_COMMON_SOCKET_IDENTITY_H
 
 #include <stdint.h>
 
-/* What no socket has: it is not known which one this is. */
+/* No socket has this identity: it means that the socket is not known. */
 #define SHIM_SOCKET_UNKNOWN UINT64_MAX
 
-/* The same for every descriptor of one socket, and for no other one (SO_COOKIE); never 0. May
- * change errno. */
+/* All descriptors of one socket have the same identity, and no other socket has it (SO_COOKIE).
+ * Never 0. May change errno. */
 uint64_t shim_socket_identity(int fd);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What is known of each TLS library beside its code (shim/common/tls_libraries.def).
+ * What we know of each TLS library, as data (shim/common/tls_libraries.def).
  */
 #ifndef SHIM_COMMON_TLS_LIBRARIES_H
 #define SHIM_COMMON_TLS_LIBRARIES_H
@@ -10,7 +10,7 @@
 
 #include "ech/hello_sizes.h"
 
-/* Of which library a hooked function is. */
+/* The library that a hooked function belongs to. */
 enum shim_family {
     SHIM_FAMILY_LIBC,
 #define TLS_LIBRARY(family, ...) SHIM_FAMILY_##family,
@@ -29,7 +29,7 @@ struct shim_tls_library {
     const char *functions[SHIM_TLS_FUNCTIONS]; /* that every version of it defines */
 };
 
-/* By family; that of LIBC is empty. */
+/* Indexed by family; the entry of LIBC is empty. */
 extern const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT];
 
 struct shim_tls_soname {
@@ -39,7 +39,7 @@ struct shim_tls_soname {
     bool hooked;       /* the shim makes ECH with it */
 };
 
-/* By the name of a library's file, without its folder; NULL: none of these. Static storage.
+/* Finds a library by the name of its file, without the folder; NULL: none of these. Static storage.
  * Async-signal-safe, and calls no function of libc: other preloads may be starting. */
 const struct shim_tls_soname *shim_tls_soname_of(const char *file);
 
