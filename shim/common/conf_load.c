@@ -169,7 +169,7 @@ static bool is_program(const struct program *program, const char *pattern)
             status.st_dev == program->device && status.st_ino == program->inode);
 }
 
-/* Notes a program that is `closeness` near. */
+/* Notes a program that started this process, `distance` steps away (0: this process). */
 static void note_program(struct shim_conf *conf, const struct program *program, unsigned distance)
 {
     for (size_t i = 0; i < conf->section_count; i++) {

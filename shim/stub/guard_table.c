@@ -270,7 +270,7 @@ void stub_progress_close(uint64_t socket)
 
 enum { TOLD_MAX = 256 };
 
-/* A ring. If a socket falls out of it, the worst is a second report. */
+/* The sockets with a report, in a ring. If one falls out, the worst is a second report. */
 static _Atomic uint64_t told[TOLD_MAX];
 static atomic_uint told_next;
 /* Counts hellos that were permitted on a socket we do not know. Each suppresses one report, and

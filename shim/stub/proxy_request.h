@@ -31,7 +31,7 @@ struct shim_proxy_reader {
 /* What one more octet meant. */
 enum shim_proxy_event {
     SHIM_PROXY_MORE,   /* it belongs to a request, as far as we know */
-    SHIM_PROXY_TARGET, /* it completes a request, which has named its target */
+    SHIM_PROXY_TARGET, /* the same, and the target of the request is known now */
     SHIM_PROXY_OVER,   /* it belongs to no request, and no later octet is for a proxy */
     SHIM_PROXY_UNREAD, /* the same, but a request was begun that cannot be read: the connection may
                           lead anywhere */
