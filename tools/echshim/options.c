@@ -158,35 +158,40 @@ enum {
     OPTION_VERSION,
 };
 
-enum {
-    MODE = SHIM_CONF_MODE,
-    PORTS = SHIM_CONF_PORTS,
-    RESOLVER = SHIM_CONF_RESOLVER,
-    CONFIG_LIST = SHIM_CONF_CONFIG_LIST,
-    RETRY = SHIM_CONF_RETRY,
-    GREASE = SHIM_CONF_GREASE,
-    PRIVATE = SHIM_CONF_PRIVATE,
-    CA_FILE = SHIM_CONF_CA_FILE,
-    TIMEOUT = SHIM_CONF_TIMEOUT_MS,
-    CACHE = SHIM_CONF_CACHE,
-    LOG = SHIM_CONF_LOG,
-    LOG_FILE = SHIM_CONF_LOG_FILE,
-    REPORT = SHIM_CONF_REPORT,
-    CONF, /* no key of a file, but a variable all the same */
-};
+/* A row for each key of a file, and the last for a variable that is no such key: its check, and
+ * whether its value is made an absolute path, for the program may change its folder. */
+#define SETTINGS(ROW)                                                                              \
+    ROW(SHIM_CONF_MODE, check_mode, false)                                                         \
+    ROW(SHIM_CONF_PORTS, check_ports, false)                                                       \
+    ROW(SHIM_CONF_RESOLVER, check_resolver, false)                                                 \
+    ROW(SHIM_CONF_CONFIG_LIST, check_configs, false)                                               \
+    ROW(SHIM_CONF_RETRY, check_switch, false)                                                      \
+    ROW(SHIM_CONF_GREASE, check_switch, false)                                                     \
+    ROW(SHIM_CONF_PRIVATE, check_switch, false)                                                    \
+    ROW(SHIM_CONF_CA_FILE, check_readable, true)                                                   \
+    ROW(SHIM_CONF_TIMEOUT_MS, check_timeout, false)                                                \
+    ROW(SHIM_CONF_CACHE, check_folder, true)                                                       \
+    ROW(SHIM_CONF_LOG, check_log, false)                                                           \
+    ROW(SHIM_CONF_LOG_FILE, check_path, true)                                                      \
+    ROW(SHIM_CONF_REPORT, check_path, true)                                                        \
+    ROW(CONF, check_readable, true)
+
+enum { CONF = SHIM_CONF_KEYS };
 
 static const struct setting {
     check *check;
-    bool path; /* made absolute, for the program may change its folder */
+    bool path;
 } settings[] = {
-    [MODE] = {check_mode, false},         [PORTS] = {check_ports, false},
-    [RESOLVER] = {check_resolver, false}, [CONFIG_LIST] = {check_configs, false},
-    [RETRY] = {check_switch, false},      [GREASE] = {check_switch, false},
-    [CA_FILE] = {check_readable, true},   [TIMEOUT] = {check_timeout, false},
-    [PRIVATE] = {check_switch, false},    [CACHE] = {check_folder, true},
-    [LOG] = {check_log, false},           [LOG_FILE] = {check_path, true},
-    [REPORT] = {check_path, true},        [CONF] = {check_readable, true},
+#define ROW_OF(key, check, path) [key] = {check, path},
+    SETTINGS(ROW_OF)
+#undef ROW_OF
 };
+
+/* The compiler rejects a row that comes twice, so the right number of rows is one for each. */
+#define COUNT(key, check, path) +1
+_Static_assert(0 SETTINGS(COUNT) == SHIM_CONF_KEYS + 1,
+               "each key of shim/common/conf.h needs a row in SETTINGS");
+#undef COUNT
 
 const char *options_check(enum shim_conf_key key, const char *value)
 {
@@ -194,22 +199,22 @@ const char *options_check(enum shim_conf_key key, const char *value)
 }
 
 static const struct option long_options[] = {
-    {"mode", required_argument, NULL, OPTION_SETTING + MODE},
+    {"mode", required_argument, NULL, OPTION_SETTING + SHIM_CONF_MODE},
     {"strict", no_argument, NULL, OPTION_STRICT},
     {"grease", no_argument, NULL, OPTION_GREASE},
     {"off", no_argument, NULL, OPTION_OFF},
-    {"ports", required_argument, NULL, OPTION_SETTING + PORTS},
-    {"resolver", required_argument, NULL, OPTION_SETTING + RESOLVER},
-    {"config-list", required_argument, NULL, OPTION_SETTING + CONFIG_LIST},
-    {"retry", required_argument, NULL, OPTION_SETTING + RETRY},
+    {"ports", required_argument, NULL, OPTION_SETTING + SHIM_CONF_PORTS},
+    {"resolver", required_argument, NULL, OPTION_SETTING + SHIM_CONF_RESOLVER},
+    {"config-list", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CONFIG_LIST},
+    {"retry", required_argument, NULL, OPTION_SETTING + SHIM_CONF_RETRY},
     {"no-retry", no_argument, NULL, OPTION_NO_RETRY},
     {"no-grease", no_argument, NULL, OPTION_NO_GREASE},
-    {"ca-file", required_argument, NULL, OPTION_SETTING + CA_FILE},
-    {"timeout", required_argument, NULL, OPTION_SETTING + TIMEOUT},
+    {"ca-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CA_FILE},
+    {"timeout", required_argument, NULL, OPTION_SETTING + SHIM_CONF_TIMEOUT_MS},
     {"private", optional_argument, NULL, OPTION_PRIVATE},
-    {"cache", required_argument, NULL, OPTION_SETTING + CACHE},
-    {"log", required_argument, NULL, OPTION_SETTING + LOG},
-    {"log-file", required_argument, NULL, OPTION_SETTING + LOG_FILE},
+    {"cache", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CACHE},
+    {"log", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG},
+    {"log-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG_FILE},
     {"conf", required_argument, NULL, OPTION_SETTING + CONF},
     {"report", optional_argument, NULL, OPTION_REPORT},
     {"json", no_argument, NULL, OPTION_JSON},
@@ -224,9 +229,9 @@ static const struct option long_options[] = {
 
 static const char *option_name(int option)
 {
-    for (const struct option *one = long_options; one->name != NULL; one++) {
-        if (one->val == option) {
-            return one->name;
+    for (const struct option *entry = long_options; entry->name != NULL; entry++) {
+        if (entry->val == option) {
+            return entry->name;
         }
     }
     return "";
@@ -236,7 +241,7 @@ static int set_variable(const struct setting *setting, const char *value)
 {
     char absolute[2 * PATH_MAX];
     if (setting->path && value[0] != '/' && strncmp(value, "fd:", 3) != 0 &&
-        !(setting == &settings[REPORT] && strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0)) {
+        !(setting == &settings[SHIM_CONF_REPORT] && strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0)) {
         char folder[PATH_MAX];
         if (getcwd(folder, sizeof folder) == NULL) {
             say(ECHSHIM, "the current folder has no name: %s", strerror(errno));
@@ -270,20 +275,20 @@ static int take(struct options *options, int option, const char *value)
 {
     switch (option) {
     case OPTION_STRICT:
-        return set(MODE, "strict", option);
+        return set(SHIM_CONF_MODE, "strict", option);
     case OPTION_GREASE:
-        return set(MODE, "grease", option);
+        return set(SHIM_CONF_MODE, "grease", option);
     case OPTION_OFF:
-        return set(MODE, "off", option);
+        return set(SHIM_CONF_MODE, "off", option);
     case OPTION_NO_RETRY:
-        return set(RETRY, "off", option);
+        return set(SHIM_CONF_RETRY, "off", option);
     case OPTION_NO_GREASE:
-        return set(GREASE, "off", option);
+        return set(SHIM_CONF_GREASE, "off", option);
     case OPTION_PRIVATE:
-        return set(PRIVATE, value != NULL ? value : "on", option);
+        return set(SHIM_CONF_PRIVATE, value != NULL ? value : "on", option);
     case OPTION_REPORT:
         options->table = options->table || value == NULL;
-        return value != NULL ? set(REPORT, value, option) : 0;
+        return value != NULL ? set(SHIM_CONF_REPORT, value, option) : 0;
     case OPTION_JSON:
         options->json = true;
         return 0;
