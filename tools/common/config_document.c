@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "tools/common/code_points.h"
+#include "tools/common/json_fields.h"
 
 /* Columns of the text up to the values: the longest label and a blank. */
 enum { LABEL_WIDTH = 20 };
@@ -42,7 +43,7 @@ json_t *base64_document(struct bytes octets)
     return document;
 }
 
-const char *config_verdict_sentence(const char *verdict)
+static const char *verdict_sentence(const char *verdict)
 {
     static const struct {
         const char *word;
@@ -110,7 +111,7 @@ static json_t *public_name_text(struct bytes name)
     return json_stringn(text, at);
 }
 
-static json_t *one_config(const struct ech_config *config, bool *found)
+static json_t *config_entry(const struct ech_config *config, bool *found)
 {
     struct ech_hpke_suite suite;
     enum ech_config_verdict verdict = ech_config_check(config, NULL, &suite);
@@ -142,7 +143,7 @@ json_t *config_document(struct bytes ech_config_list)
     struct ech_config config;
     bool found = false;
     while (ech_config_list_next(&configs, &config)) {
-        json_array_append_new(array, one_config(&config, &found));
+        json_array_append_new(array, config_entry(&config, &found));
     }
     return array;
 }
@@ -158,17 +159,6 @@ int config_document_chosen(const json_t *configs)
 }
 
 /* ---- the text ---- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static int number_of(const json_t *object, const char *key)
-{
-    return (int)json_integer_value(json_object_get(object, key));
-}
 
 static void label(FILE *out, int indent, const char *name)
 {
@@ -232,7 +222,7 @@ void config_document_print(FILE *out, const json_t *configs, int indent)
     json_array_foreach(configs, i, config)
     {
         const char *verdict = text_of(config, "verdict");
-        const char *sentence = config_verdict_sentence(verdict);
+        const char *sentence = verdict_sentence(verdict);
         if (json_is_true(json_object_get(config, "chosen"))) {
             sentence = "chosen";
         } else if (*sentence == '\0') {

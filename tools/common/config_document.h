@@ -24,9 +24,6 @@ int config_document_chosen(const json_t *configs);
 /* Writes the array, each line after `indent` blanks. */
 void config_document_print(FILE *out, const json_t *configs, int indent);
 
-/* A whole sentence for a verdict (ech_config_verdict_name); "" for a word that is none. */
-const char *config_verdict_sentence(const char *verdict);
-
 /* Octets as text: lower-case hexadecimal, and Base64 (RFC 4648, 4). */
 json_t *hex_document(struct bytes octets);
 json_t *base64_document(struct bytes octets);

@@ -7,6 +7,7 @@
 #include "ech/config.h"
 #include "tools/common/code_points.h"
 #include "tools/common/config_document.h"
+#include "tools/common/json_fields.h"
 #include "tools/common/record_text.h"
 
 /* ---- what was seen on the way ---- */
@@ -113,7 +114,7 @@ static json_t *alpn_ids(struct bytes alpn)
     return array;
 }
 
-static json_t *one_endpoint(const struct dns_endpoint *endpoint)
+static json_t *endpoint_document(const struct dns_endpoint *endpoint)
 {
     json_t *object = json_pack(
         "{s:s,s:i,s:i,s:o,s:o,s:o}", "target", endpoint->target, "port", endpoint->port, "priority",
@@ -169,7 +170,7 @@ json_t *lookup_document(const struct dns_lookup *lookup, const char *host, uint1
                                  "reason", dns_reason_name(answer->reason), "steps", steps);
     json_t *endpoints = json_array();
     for (size_t i = 0; i < answer->count; i++) {
-        json_array_append_new(endpoints, one_endpoint(&answer->endpoints[i]));
+        json_array_append_new(endpoints, endpoint_document(&answer->endpoints[i]));
     }
     choose(document, endpoints);
     json_object_set_new(document, "endpoints", endpoints);
@@ -196,17 +197,6 @@ enum lookup_summary lookup_document_summary(const json_t *document)
 }
 
 /* ---- the text ---- */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static int number_of(const json_t *object, const char *key)
-{
-    return (int)json_integer_value(json_object_get(object, key));
-}
 
 static const char *record_sentence(const char *verdict)
 {

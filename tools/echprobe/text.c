@@ -4,20 +4,10 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "tools/common/json_fields.h"
 #include "tools/echprobe/reason_table.h"
 
 enum { EVENT_INDENT = 13 }; /* where what happened stands behind its time */
-
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
-static int number_of(const json_t *object, const char *key)
-{
-    return (int)json_integer_value(json_object_get(object, key));
-}
 
 static bool is(const json_t *event, const char *name)
 {

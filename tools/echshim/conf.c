@@ -58,18 +58,18 @@ static size_t check_values(const struct shim_conf *conf)
 {
     size_t problems = 0;
     for (size_t i = 0; i < conf->entry_count; i++) {
-        const struct shim_conf_entry *one = &conf->entries[i];
-        const char *problem = options_check(one->key, one->value);
+        const struct shim_conf_entry *entry = &conf->entries[i];
+        const char *problem = options_check(entry->key, entry->value);
         if (problem == NULL) {
             continue;
         }
         problems++;
-        if (one->section == NULL) {
-            say(ECHSHIM, "%s: cannot use \"%.80s\": %s", shim_conf_variable(one->key), one->value,
-                problem);
+        if (entry->section == NULL) {
+            say(ECHSHIM, "%s: cannot use \"%.80s\": %s", shim_conf_variable(entry->key),
+                entry->value, problem);
         } else {
-            say(ECHSHIM, "%s:%u: %s: cannot use \"%.80s\": %s", one->section->file, one->line,
-                shim_conf_key_name(one->key), one->value, problem);
+            say(ECHSHIM, "%s:%u: %s: cannot use \"%.80s\": %s", entry->section->file, entry->line,
+                shim_conf_key_name(entry->key), entry->value, problem);
         }
     }
     return problems;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "tools/common/elf_needed.h"
+#include "tools/common/json_fields.h"
 #include "tools/common/tls_marks.h"
 #include "tools/echshim/echshim.h"
 
@@ -64,11 +65,11 @@ static void add(const struct search *search, const char *name, const char *libra
                 bool hooked)
 {
     size_t i;
-    json_t *one;
-    json_array_foreach(search->tls, i, one)
+    json_t *entry;
+    json_array_foreach(search->tls, i, entry)
     {
-        const char *known = json_string_value(json_object_get(one, "library"));
-        if (strcmp(json_string_value(json_object_get(one, "tls")), name) == 0 &&
+        const char *known = json_string_value(json_object_get(entry, "library"));
+        if (strcmp(json_string_value(json_object_get(entry, "tls")), name) == 0 &&
             (known == NULL || library == NULL || strcmp(known, library) == 0)) {
             return;
         }
@@ -198,14 +199,14 @@ static json_t *wrapper_document(const struct program *program)
 static const char *expectation(const json_t *tls, const char *obstacle, const char *hint)
 {
     size_t i;
-    json_t *one;
+    json_t *entry;
     size_t hooked = 0;
     if (obstacle != NULL) {
         return "impossible";
     }
-    json_array_foreach(tls, i, one)
+    json_array_foreach(tls, i, entry)
     {
-        hooked += json_is_true(json_object_get(one, "hooked")) ? 1 : 0;
+        hooked += json_is_true(json_object_get(entry, "hooked")) ? 1 : 0;
     }
     if (json_array_size(tls) == 0) {
         return hint != NULL ? "depends" : "nothing";
@@ -259,12 +260,6 @@ static json_t *inspect_document(const struct program *program)
 
 /* ---- as text ---- */
 
-static const char *text_of(const json_t *object, const char *key)
-{
-    const char *text = json_string_value(json_object_get(object, key));
-    return text != NULL ? text : "";
-}
-
 /* A line with its label; what files say is made harmless for the terminal. */
 static void print_line(const char *label, const char *text, const char *color)
 {
@@ -280,17 +275,17 @@ static void print_tls(const json_t *tls, bool color)
                                           {"dlopen", "opened by name"},
                                           {"inside", "inside"}};
     size_t i;
-    json_t *one;
-    json_array_foreach(tls, i, one)
+    json_t *entry;
+    json_array_foreach(tls, i, entry)
     {
         char line[2 * PATH_MAX];
-        bool hooked = json_is_true(json_object_get(one, "hooked"));
-        const char *library = text_of(one, "library");
-        const char *how = text_of(one, "how");
+        bool hooked = json_is_true(json_object_get(entry, "hooked"));
+        const char *library = text_of(entry, "library");
+        const char *how = text_of(entry, "how");
         for (size_t way = 0; way < sizeof ways / sizeof *ways; way++) {
             how = strcmp(how, ways[way][0]) == 0 ? ways[way][1] : how;
         }
-        (void)snprintf(line, sizeof line, "%s%s%s: %s (%s), %s", text_of(one, "tls"),
+        (void)snprintf(line, sizeof line, "%s%s%s: %s (%s), %s", text_of(entry, "tls"),
                        *library != '\0' ? ", " : "", library, how, text_of(one, "file"),
                        hooked ? "hooked" : "not hooked");
         print_line("TLS", line, !color ? "" : hooked ? "\033[32m" : "\033[31m");
@@ -301,19 +296,20 @@ static void print_text(const json_t *document, bool color)
 {
     char line[2 * PATH_MAX];
     size_t i;
-    json_t *one;
+    json_t *file;
+    json_t *run;
     const char *obstacle = text_of(document, "obstacle");
     print_line("program", text_of(document, "program"), "");
-    json_array_foreach(json_object_get(document, "files"), i, one)
+    json_array_foreach(json_object_get(document, "files"), i, file)
     {
-        const char *interpreter = text_of(one, "interpreter");
-        (void)snprintf(line, sizeof line, "%s: %s%s%s", text_of(one, "path"), text_of(one, "kind"),
-                       *interpreter != '\0' ? ", " : "", interpreter);
+        const char *interpreter = text_of(file, "interpreter");
+        (void)snprintf(line, sizeof line, "%s: %s%s%s", text_of(file, "path"),
+                       text_of(file, "kind"), *interpreter != '\0' ? ", " : "", interpreter);
         print_line("file", line, "");
     }
-    json_array_foreach(json_object_get(document, "runs"), i, one)
+    json_array_foreach(json_object_get(document, "runs"), i, run)
     {
-        print_line("runs", json_string_value(one), "");
+        print_line("runs", json_string_value(run), "");
     }
     (void)snprintf(line, sizeof line, "%s%s", *obstacle != '\0' ? "cannot work: " : "works",
                    obstacle);

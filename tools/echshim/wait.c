@@ -242,13 +242,13 @@ static void take_default(int signal)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
     struct sigaction before;
-    sigset_t one;
+    sigset_t only;
     sigset_t mask;
-    (void)sigemptyset(&one);
-    (void)sigaddset(&one, signal);
+    (void)sigemptyset(&only);
+    (void)sigaddset(&only, signal);
     (void)sigaction(signal, &usual, &before);
     (void)raise(signal);
-    (void)sigprocmask(SIG_UNBLOCK, &one, &mask);
+    (void)sigprocmask(SIG_UNBLOCK, &only, &mask);
     (void)sigprocmask(SIG_SETMASK, &mask, NULL);
     (void)sigaction(signal, &before, NULL);
 }
