@@ -268,18 +268,11 @@ void dns_cache_init(struct dns_cache *cache, uint64_t seed)
     (void)pthread_mutex_init(&cache->lock, NULL);
 }
 
-void dns_cache_flush(struct dns_cache *cache)
+void dns_cache_free(struct dns_cache *cache)
 {
-    (void)pthread_mutex_lock(&cache->lock);
     while (cache->oldest != NULL) {
         drop(cache, cache->oldest);
     }
-    (void)pthread_mutex_unlock(&cache->lock);
-}
-
-void dns_cache_free(struct dns_cache *cache)
-{
-    dns_cache_flush(cache);
     free(cache->buckets);
     cache->buckets = NULL;
     (void)pthread_mutex_destroy(&cache->lock);

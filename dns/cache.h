@@ -52,9 +52,7 @@ struct dns_cache {
 
 /* seed is a random number. */
 void dns_cache_init(struct dns_cache *cache, uint64_t seed);
-/* Forgets everything that is in memory. */
-void dns_cache_flush(struct dns_cache *cache);
-/* Flushes, and ends the use of the object. */
+/* Forgets everything that is in memory; dns_cache_init makes the object usable again. */
 void dns_cache_free(struct dns_cache *cache);
 
 /*

@@ -18,7 +18,4 @@ enum ech_status {
     ECH_ERR_SPACE,       /* a bound of ours or of a length field was passed */
 };
 
-/* A fixed lower-case word for the log ("decode", "illegal", ...). Never NULL, static storage. */
-const char *ech_status_name(enum ech_status status);
-
 #endif

@@ -8,27 +8,6 @@
 /* The certificates, once more in the clear, and all the rest. */
 enum { TRANSCRIPT_MAX = 1 << 19 };
 
-const char *ech_tls13_failure_name(enum ech_tls13_failure failure)
-{
-    switch (failure) {
-    case ECH_TLS13_FAILURE_NONE:
-        return "none";
-    case ECH_TLS13_FAILURE_ALERT:
-        return "outer_alert";
-    case ECH_TLS13_FAILURE_PROTOCOL:
-        return "outer_protocol";
-    case ECH_TLS13_FAILURE_CERTIFICATE:
-        return "outer_certificate";
-    case ECH_TLS13_FAILURE_GROUP:
-        return "outer_group";
-    case ECH_TLS13_FAILURE_CLOSED:
-        return "outer_closed";
-    case ECH_TLS13_FAILURE_INTERNAL:
-        return "internal";
-    }
-    return "unknown";
-}
-
 /* ---- life ---- */
 
 /* All secrets and all that only the handshake needs. */

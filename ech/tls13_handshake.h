@@ -57,8 +57,6 @@ enum ech_tls13_failure {
     ECH_TLS13_FAILURE_CLOSED,      /* ech_tls13_closed */
     ECH_TLS13_FAILURE_INTERNAL,    /* memory, randomness, cryptography */
 };
-/* Fixed words for the report ("outer_certificate", ...). */
-const char *ech_tls13_failure_name(enum ech_tls13_failure failure);
 
 struct ech_tls13;
 

@@ -198,8 +198,9 @@ static void finished(struct fuzz *fuzz)
             ech_tls13_verify_data(ECH_HASH_SHA256, fuzz->secrets.server, hash, verify_data) ==
                 ECH_OK);
     wr_u8(&w, ECH_HANDSHAKE_FINISHED);
-    wr_u24(&w, 32);
+    struct wr_mark length = wr_open(&w, 3);
     wr_bytes(&w, bytes_of(verify_data, 32));
+    wr_close(&w, length);
     put_record(fuzz, ECH_RECORD_HANDSHAKE, wr_view(&w));
     wr_free(&w);
 }

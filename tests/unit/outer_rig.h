@@ -32,6 +32,8 @@ void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options)
 /* Carries octets until neither side has any. */
 void outer_rig_run(struct outer_rig *rig);
 struct ech_tls13_facts outer_rig_facts(const struct outer_rig *rig);
+/* For the messages of tests. */
+const char *outer_rig_failure_name(enum ech_tls13_failure failure);
 
 /* All of it, with the octets in pieces of all, 1 and 7: failed so, and the server was told so. */
 void outer_rig_fails(struct bytes inner, const struct tls13_options *options,

@@ -384,7 +384,9 @@ Test(cache_folder, the_last_seconds_are_not_made_longer)
     cache.folder = &rig_folder;
     dns_cache_put(&cache, "r", &rig_question, answer, 0);
     dns_endpoints_free(answer);
-    dns_cache_flush(&cache);
+    dns_cache_free(&cache);
+    dns_cache_init(&cache, 1);
+    cache.folder = &rig_folder;
     rig_time += 57;
     answer = dns_cache_get(&cache, "r", &rig_question, 57 * SECOND);
     cr_assert_not_null(answer);

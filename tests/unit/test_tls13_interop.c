@@ -20,6 +20,7 @@
 #include "tests/unit/certificates.h"
 #include "tests/unit/hello_tools.h"
 #include "tests/unit/hellos.h"
+#include "tests/unit/outer_rig.h"
 #include "tests/unit/sizes.h"
 
 #define BORING "build/peers/ech_server"
@@ -247,7 +248,7 @@ static void check_boring(const char *certificate, const char *groups, bool no_ec
                                      : no_ech ? ECH_TLS13_DISABLED
                                               : ECH_TLS13_RETRY_CONFIGS;
     cr_assert_eq(facts.verdict, verdict, "%s %s: %s, alert %d, server's %d", certificate, groups,
-                 ech_tls13_failure_name(facts.failure), facts.alert, facts.server_alert);
+                 outer_rig_failure_name(facts.failure), facts.alert, facts.server_alert);
     cr_assert_eq(facts.hello_retry_request, strcmp(groups, "X25519") != 0);
     assert_octets(facts.retry_configs,
                   verdict == ECH_TLS13_RETRY_CONFIGS ? octets_view(&expected) : bytes_of(NULL, 0),
@@ -348,7 +349,7 @@ static void check_openssl(const struct test_certificate_options *kind, const cha
         outer_handshake(port, octets_view(&inner), octets_view(&ech.list), in_folder("ca.pem"));
     struct ech_tls13_facts facts = facts_of(handshake);
     cr_assert_eq(facts.verdict, ECH_TLS13_DISABLED, "%s %s: %s, alert %d, server's %d", suite,
-                 groups, ech_tls13_failure_name(facts.failure), facts.alert, facts.server_alert);
+                 groups, outer_rig_failure_name(facts.failure), facts.alert, facts.server_alert);
     cr_assert_eq(facts.hello_retry_request, strcmp(groups, "X25519") != 0);
     cr_assert(wrote("alert number 121"), "the server has not read ech_required"); /* ECH-79 */
     ech_tls13_free(handshake);
