@@ -143,17 +143,6 @@ static bool authority_parse(const char *text, struct dns_server *server)
 
 /* ---- encrypted resolvers ---- */
 
-/* Of ASCII, whatever the locale. */
-static char lower(char c)
-{
-    static const char upper[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-    const char *at = c != '\0' ? strchr(upper, c) : NULL;
-    if (at == NULL) {
-        return c;
-    }
-    return "abcdefghijklmnopqrstuvwxyz"[at - upper];
-}
-
 static bool is_letter_or_digit(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -172,7 +161,7 @@ static bool host_name_check(char *name)
         name[--len] = '\0';
     }
     for (size_t i = 0; i < len; i++) {
-        char c = lower(name[i]);
+        char c = (char)dns_lower((uint8_t)name[i]);
         name[i] = c;
         if (c == '.') {
             if (label == 0 || name[i - 1] == '-') {
@@ -252,7 +241,7 @@ static bool path_check(const char *path)
 {
     static const char others[] = "/?-._~!$&'()*+,;=:@%";
     for (; *path != '\0'; path++) {
-        if (!is_letter_or_digit(lower(*path)) && strchr(others, *path) == NULL) {
+        if (!is_letter_or_digit((char)dns_lower((uint8_t)*path)) && strchr(others, *path) == NULL) {
             return false;
         }
     }
@@ -388,9 +377,9 @@ void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID])
     size_t len = 0;
     id[0] = '\0';
     for (size_t i = 0; i < servers->count; i++) {
-        char one[DNS_SERVER_ID];
-        server_id(&servers->server[i], one);
-        int wrote = snprintf(id + len, DNS_RESOLVER_ID - len, "%s%s", i > 0 ? "," : "", one);
+        char text[DNS_SERVER_ID];
+        server_id(&servers->server[i], text);
+        int wrote = snprintf(id + len, DNS_RESOLVER_ID - len, "%s%s", i > 0 ? "," : "", text);
         len += (size_t)wrote;
     }
 }

@@ -31,9 +31,9 @@ static struct dns_health_server *find_server(struct dns_resolver_health *health,
                                              const struct dns_server *server)
 {
     for (size_t i = 0; i < DNS_HEALTH_SERVERS; i++) {
-        struct dns_health_server *one = &health->servers[i];
-        if (one->until_us != 0 && same_address(&one->address, &server->address)) {
-            return one;
+        struct dns_health_server *entry = &health->servers[i];
+        if (entry->until_us != 0 && same_address(&entry->address, &server->address)) {
+            return entry;
         }
     }
     return NULL;
@@ -68,9 +68,9 @@ static struct dns_health_resolver *find_resolver(struct dns_resolver_health *hea
                                                  uint64_t network)
 {
     for (size_t i = 0; i < DNS_HEALTH_RESOLVERS; i++) {
-        struct dns_health_resolver *one = &health->resolvers[i];
-        if (one->id[0] != '\0' && one->network == network && strcmp(one->id, id) == 0) {
-            return one;
+        struct dns_health_resolver *entry = &health->resolvers[i];
+        if (entry->id[0] != '\0' && entry->network == network && strcmp(entry->id, id) == 0) {
+            return entry;
         }
     }
     return NULL;

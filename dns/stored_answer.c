@@ -166,9 +166,9 @@ static bool read_reason(struct reader *r, enum dns_reason *reason)
     if (!rd_vec8(r, &word)) {
         return false;
     }
-    for (enum dns_reason one = DNS_REASON_OK; one <= DNS_REASON_NO_RANDOM; one++) {
-        if (bytes_equal(rd_rest(&word), text(dns_reason_name(one)))) {
-            *reason = one;
+    for (enum dns_reason known = DNS_REASON_OK; known <= DNS_REASON_NO_RANDOM; known++) {
+        if (bytes_equal(rd_rest(&word), text(dns_reason_name(known)))) {
+            *reason = known;
             return true;
         }
     }

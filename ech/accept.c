@@ -79,21 +79,6 @@ enum ech_status ech_hrr_accept_confirmation(const struct ech_client_hello *clien
                    sizeof parts / sizeof parts[0], out);
 }
 
-/* The expected value comes from a secret, the inner random: time does not depend on where they
- * differ. */
-static bool same_confirmation(struct bytes got, struct bytes expected)
-{
-    struct reader a = rd_of(got);
-    struct reader b = rd_of(expected);
-    uint8_t differences = 0;
-    uint8_t x;
-    uint8_t y;
-    while (rd_u8(&a, &x) && rd_u8(&b, &y)) {
-        differences |= (uint8_t)(x ^ y);
-    }
-    return differences == 0;
-}
-
 enum ech_status ech_accept_check(const struct ech_accept_transcript *transcript,
                                  const struct ech_server_hello *message, bool *accepted)
 {
@@ -109,7 +94,8 @@ enum ech_status ech_accept_check(const struct ech_accept_transcript *transcript,
         status = ech_accept_confirmation(transcript, message, expected);
     }
     if (status == ECH_OK) {
-        *accepted = same_confirmation(message->confirmation, bytes_of(expected, sizeof expected));
+        /* The expected value comes from a secret, the inner random. */
+        *accepted = bytes_equal_secret(message->confirmation, bytes_of(expected, sizeof expected));
     }
     ech_wipe(expected, sizeof expected);
     return status;

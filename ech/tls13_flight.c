@@ -80,20 +80,6 @@ static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
 
 /* ---- the end ---- */
 
-/* Time does not depend on where they differ. */
-static bool same_secret(struct bytes got, struct bytes expected)
-{
-    struct reader a = rd_of(got);
-    struct reader b = rd_of(expected);
-    uint8_t differences = 0;
-    uint8_t x;
-    uint8_t y;
-    while (rd_u8(&a, &x) && rd_u8(&b, &y)) {
-        differences |= (uint8_t)(x ^ y);
-    }
-    return got.len == expected.len && differences == 0;
-}
-
 static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
 {
     uint8_t transcript_hash[ECH_HASH_MAX];
@@ -113,7 +99,8 @@ static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_tls13
     if (status != ECH_OK) {
         return ech_tls13_check(x, status);
     }
-    return same_secret(received->body, verify_data) ? ECH_ALERT_NONE : ECH_ALERT_DECRYPT_ERROR;
+    return bytes_equal_secret(received->body, verify_data) ? ECH_ALERT_NONE
+                                                           : ECH_ALERT_DECRYPT_ERROR;
 }
 
 /* Sends a handshake message and keeps it in the transcript. */

@@ -5,14 +5,6 @@
 
 /* ---- the second ClientHelloOuter ---- */
 
-static void write_extension(struct writer *w, uint16_t type, struct bytes data)
-{
-    wr_u16(w, type);
-    struct wr_mark mark = wr_open(w, 2);
-    wr_bytes(w, data);
-    wr_close(w, mark);
-}
-
 static void write_share(struct writer *w, uint16_t group, struct bytes public_key)
 {
     wr_u16(w, ECH_EXT_KEY_SHARE);
@@ -39,7 +31,7 @@ static void write_extensions(const struct ech_client_hello *first,
     for (size_t i = 0; i < first->extension_count; i++) {
         const struct ech_extension *extension = &first->extensions[i];
         if (extension->type == ECH_EXT_PRE_SHARED_KEY && cookie_due) {
-            write_extension(w, ECH_EXT_COOKIE, retry->cookie);
+            ech_extension_write(w, ECH_EXT_COOKIE, retry->cookie);
             cookie_due = false;
         }
         if (extension->type == ECH_EXT_KEY_SHARE && retry->has_group) {
@@ -49,7 +41,7 @@ static void write_extensions(const struct ech_client_hello *first,
         }
     }
     if (cookie_due) {
-        write_extension(w, ECH_EXT_COOKIE, retry->cookie);
+        ech_extension_write(w, ECH_EXT_COOKIE, retry->cookie);
     }
 }
 

@@ -11,6 +11,18 @@ bool bytes_equal(struct bytes a, struct bytes b)
     return a.len == b.len && (a.len == 0 || memcmp(a.data, b.data, a.len) == 0);
 }
 
+bool bytes_equal_secret(struct bytes a, struct bytes b)
+{
+    uint8_t differences = 0;
+    if (a.len != b.len) {
+        return false;
+    }
+    for (size_t i = 0; i < a.len; i++) {
+        differences |= (uint8_t)(a.data[i] ^ b.data[i]);
+    }
+    return differences == 0;
+}
+
 bool rd_bytes(struct reader *r, size_t len, struct bytes *out)
 {
     if (r->len < len) {
@@ -172,11 +184,6 @@ void wr_u8(struct writer *w, uint8_t v)
 void wr_u16(struct writer *w, uint16_t v)
 {
     wr_number(w, 2, v);
-}
-
-void wr_u24(struct writer *w, uint32_t v)
-{
-    wr_number(w, 3, v);
 }
 
 void wr_u32(struct writer *w, uint32_t v)

@@ -26,6 +26,8 @@ static inline struct bytes bytes_of(const void *data, size_t len)
 
 /* Same length, same octets. Not for secrets: time depends on the contents. */
 ECH_MUST_USE bool bytes_equal(struct bytes a, struct bytes b);
+/* The same for secrets: time depends on the lengths alone. */
+ECH_MUST_USE bool bytes_equal_secret(struct bytes a, struct bytes b);
 
 /* ---- reader ---- */
 
@@ -90,7 +92,6 @@ struct wr_mark {
 void wr_init(struct writer *w, size_t max);
 void wr_u8(struct writer *w, uint8_t v);
 void wr_u16(struct writer *w, uint16_t v);
-void wr_u24(struct writer *w, uint32_t v);
 void wr_u32(struct writer *w, uint32_t v);
 void wr_bytes(struct writer *w, struct bytes from);
 void wr_zeros(struct writer *w, size_t len);

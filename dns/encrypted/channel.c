@@ -309,10 +309,10 @@ void dns_channel_after_fork_child(struct dns_channel *channel)
     channel->leader = 0;
     channel->waiting = 0;
     dns_connection_clear(channel);
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == DNS_TICKET_SENT || one->state == DNS_TICKET_RETURNED) {
-            one->state = DNS_TICKET_QUEUED;
-            one->tries = 0;
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = ticket->next) {
+        if (ticket->state == DNS_TICKET_SENT || ticket->state == DNS_TICKET_RETURNED) {
+            ticket->state = DNS_TICKET_QUEUED;
+            ticket->tries = 0;
         }
     }
     /* A ticket is for one connection, and that is the parent's. */

@@ -219,22 +219,23 @@ static bool submit_all(struct dns_channel *channel)
 {
     struct dns_framing *framing = channel->connection.framing;
     size_t flight = 0;
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        flight += one->state == DNS_TICKET_SENT ? 1 : 0;
+    for (const struct dns_ticket *ticket = channel->tickets; ticket != NULL;
+         ticket = ticket->next) {
+        flight += ticket->state == DNS_TICKET_SENT ? 1 : 0;
     }
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_QUEUED) {
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = ticket->next) {
+        if (ticket->state != DNS_TICKET_QUEUED) {
             continue;
         }
         if (flight++ >= DNS_FLIGHT_MAX || !framing->has_room(framing)) {
             break;
         }
-        if (!framing->submit(framing, one)) {
+        if (!framing->submit(framing, ticket)) {
             return false;
         }
-        one->state = DNS_TICKET_SENT;
-        one->tries++;
-        one->sent_us = channel->io->now_us();
+        ticket->state = DNS_TICKET_SENT;
+        ticket->tries++;
+        ticket->sent_us = channel->io->now_us();
     }
     return true;
 }
@@ -393,8 +394,9 @@ static uint64_t doubt_us(const struct dns_channel *channel, const struct dns_tic
 void dns_connection_check(struct dns_channel *channel)
 {
     uint64_t now_us = channel->io->now_us();
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        uint64_t doubt = doubt_us(channel, one);
+    for (const struct dns_ticket *ticket = channel->tickets; ticket != NULL;
+         ticket = ticket->next) {
+        uint64_t doubt = doubt_us(channel, ticket);
         if (doubt != 0 && now_us >= doubt) {
             dns_connection_drop(channel, DNS_REASON_TIMEOUT);
             dns_connection_step(channel);
@@ -424,8 +426,9 @@ bool dns_connection_wants(const struct dns_channel *channel, struct pollfd *want
         events = POLLIN | POLLOUT;
     }
     sooner(until_us, connection->leave_us);
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        sooner(until_us, doubt_us(channel, one));
+    for (const struct dns_ticket *ticket = channel->tickets; ticket != NULL;
+         ticket = ticket->next) {
+        sooner(until_us, doubt_us(channel, ticket));
     }
     *wanted = (struct pollfd){.fd = connection->fd, .events = events};
     return connection->fd >= 0;

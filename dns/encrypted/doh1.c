@@ -9,11 +9,10 @@
 
 #include "dns/encrypted/doh.h"
 #include "dns/encrypted/http1.h"
+#include "dns/encrypted/stream_framing.h"
 
 struct doh1 {
-    struct dns_framing framing;
-    struct writer out;
-    struct writer in;
+    struct dns_stream_framing stream;
     bool busy;                 /* a request is on its way */
     struct dns_ticket *ticket; /* whose; NULL: of one that went away */
 };
@@ -39,11 +38,11 @@ static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
                        "Content-Type: application/dns-message\r\n"
                        "Content-Length: %zu\r\n\r\n",
                        server->path, authority, query.len);
-    wr_bytes(&doh1->out, bytes_of(head, (size_t)len));
-    wr_bytes(&doh1->out, query);
+    wr_bytes(&doh1->stream.out, bytes_of(head, (size_t)len));
+    wr_bytes(&doh1->stream.out, query);
     doh1->busy = true;
     doh1->ticket = ticket;
-    return wr_finish(&doh1->out) == ECH_OK;
+    return wr_finish(&doh1->stream.out) == ECH_OK;
 }
 
 static void forget(struct dns_framing *framing, struct dns_ticket *ticket)
@@ -58,23 +57,25 @@ static enum dns_reason response_take(struct doh1 *doh1, bool is_end)
     struct http_response response;
     struct writer body;
     size_t used;
-    if (doh1->in.len == 0) {
+    if (doh1->stream.in.len == 0) {
         return DNS_REASON_OK;
     }
     if (!doh1->busy) {
         return DNS_REASON_HTTP_ANSWER; /* to nothing */
     }
     wr_init(&body, DNS_MESSAGE_MAX);
-    enum http1_result result = http1_parse(wr_view(&doh1->in), is_end, &response, &body, &used);
+    enum http1_result result =
+        http1_parse(wr_view(&doh1->stream.in), is_end, &response, &body, &used);
     enum dns_reason reason = DNS_REASON_OK;
     if (result != HTTP1_PARTIAL) {
         struct dns_ticket *ticket = doh1->ticket;
         bool bad = result == HTTP1_BAD;
         doh1->busy = false;
         doh1->ticket = NULL;
-        wr_consume(&doh1->in, used);
+        wr_consume(&doh1->stream.in, used);
         if (ticket != NULL) {
-            dns_doh_answer(doh1->framing.channel, ticket, bad ? NULL : &response, wr_view(&body));
+            dns_doh_answer(doh1->stream.framing.channel, ticket, bad ? NULL : &response,
+                           wr_view(&body));
         }
         if (bad) {
             reason = DNS_REASON_HTTP_ANSWER;
@@ -89,29 +90,14 @@ static enum dns_reason response_take(struct doh1 *doh1, bool is_end)
 static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
 {
     struct doh1 *doh1 = (struct doh1 *)framing;
-    wr_bytes(&doh1->in, in);
-    return wr_finish(&doh1->in) == ECH_OK ? response_take(doh1, false) : DNS_REASON_HTTP_ANSWER;
+    wr_bytes(&doh1->stream.in, in);
+    return wr_finish(&doh1->stream.in) == ECH_OK ? response_take(doh1, false)
+                                                 : DNS_REASON_HTTP_ANSWER;
 }
 
 static void ended(struct dns_framing *framing)
 {
     (void)response_take((struct doh1 *)framing, true);
-}
-
-static enum dns_reason flush(struct dns_framing *framing, struct writer *out)
-{
-    struct doh1 *doh1 = (struct doh1 *)framing;
-    wr_bytes(out, wr_view(&doh1->out));
-    wr_consume(&doh1->out, doh1->out.len);
-    return wr_finish(out) == ECH_OK ? DNS_REASON_OK : DNS_REASON_NO_MEMORY;
-}
-
-static void doh1_free(struct dns_framing *framing)
-{
-    struct doh1 *doh1 = (struct doh1 *)framing;
-    wr_free(&doh1->out);
-    wr_free(&doh1->in);
-    free(doh1);
 }
 
 struct dns_framing *dns_framing_http1(struct dns_channel *channel)
@@ -120,17 +106,17 @@ struct dns_framing *dns_framing_http1(struct dns_channel *channel)
     if (doh1 == NULL) {
         return NULL;
     }
-    doh1->framing = (struct dns_framing){
+    doh1->stream.framing = (struct dns_framing){
         .channel = channel,
         .has_room = has_room,
         .submit = submit,
         .forget = forget,
         .receive = receive,
         .ended = ended,
-        .flush = flush,
-        .free = doh1_free,
+        .flush = dns_stream_flush,
+        .free = dns_stream_free,
     };
-    wr_init(&doh1->out, 0);
-    wr_init(&doh1->in, 0);
-    return &doh1->framing;
+    wr_init(&doh1->stream.out, 0);
+    wr_init(&doh1->stream.in, 0);
+    return &doh1->stream.framing;
 }

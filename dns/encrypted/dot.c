@@ -5,13 +5,7 @@
  */
 #include <stdlib.h>
 
-#include "dns/encrypted/channel_state.h"
-
-struct dot {
-    struct dns_framing framing;
-    struct writer out;
-    struct writer in; /* what came of a message that is not whole */
-};
+#include "dns/encrypted/stream_framing.h"
 
 static bool has_room(const struct dns_framing *framing)
 {
@@ -21,8 +15,9 @@ static bool has_room(const struct dns_framing *framing)
 
 static bool id_is_used(const struct dns_channel *channel, uint16_t id)
 {
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == DNS_TICKET_SENT && one->wire_id == id) {
+    for (const struct dns_ticket *ticket = channel->tickets; ticket != NULL;
+         ticket = ticket->next) {
+        if (ticket->state == DNS_TICKET_SENT && ticket->wire_id == id) {
             return true;
         }
     }
@@ -31,7 +26,7 @@ static bool id_is_used(const struct dns_channel *channel, uint16_t id)
 
 static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
 {
-    struct dot *dot = (struct dot *)framing;
+    struct dns_stream_framing *dot = (struct dns_stream_framing *)framing;
     uint16_t id;
     do {
         if (!framing->channel->io->random(&id, sizeof id)) {
@@ -57,10 +52,10 @@ static void message_received(struct dns_channel *channel, struct bytes message)
     if (!dns_message_id(message, &id)) {
         return;
     }
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == DNS_TICKET_SENT && one->wire_id == id &&
-            dns_message_answers(message, wr_view(&one->query))) {
-            dns_ticket_done(channel, one, DNS_REASON_OK, message);
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = ticket->next) {
+        if (ticket->state == DNS_TICKET_SENT && ticket->wire_id == id &&
+            dns_message_answers(message, wr_view(&ticket->query))) {
+            dns_ticket_done(channel, ticket, DNS_REASON_OK, message);
             return;
         }
     }
@@ -68,7 +63,7 @@ static void message_received(struct dns_channel *channel, struct bytes message)
 
 static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
 {
-    struct dot *dot = (struct dot *)framing;
+    struct dns_stream_framing *dot = (struct dns_stream_framing *)framing;
     wr_bytes(&dot->in, in);
     if (wr_finish(&dot->in) != ECH_OK) {
         return DNS_REASON_NO_MEMORY;
@@ -91,25 +86,9 @@ static void ended(struct dns_framing *framing)
     (void)framing; /* a message that is not whole is none */
 }
 
-static enum dns_reason flush(struct dns_framing *framing, struct writer *out)
-{
-    struct dot *dot = (struct dot *)framing;
-    wr_bytes(out, wr_view(&dot->out));
-    wr_consume(&dot->out, dot->out.len);
-    return wr_finish(out) == ECH_OK ? DNS_REASON_OK : DNS_REASON_NO_MEMORY;
-}
-
-static void dot_free(struct dns_framing *framing)
-{
-    struct dot *dot = (struct dot *)framing;
-    wr_free(&dot->out);
-    wr_free(&dot->in);
-    free(dot);
-}
-
 struct dns_framing *dns_framing_dot(struct dns_channel *channel)
 {
-    struct dot *dot = calloc(1, sizeof *dot);
+    struct dns_stream_framing *dot = calloc(1, sizeof *dot);
     if (dot == NULL) {
         return NULL;
     }
@@ -120,8 +99,8 @@ struct dns_framing *dns_framing_dot(struct dns_channel *channel)
         .forget = forget,
         .receive = receive,
         .ended = ended,
-        .flush = flush,
-        .free = dot_free,
+        .flush = dns_stream_flush,
+        .free = dns_stream_free,
     };
     wr_init(&dot->out, 0);
     wr_init(&dot->in, 0);

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "dns/host_name.h"
+
 enum { INTERIM_MAX = 8, DIGITS_MAX = 9 };
 
 /* How the body of a response is framed (RFC 9112, 6.3). */
@@ -13,18 +15,13 @@ struct framing {
     bool bad;
 };
 
-static uint8_t lower(uint8_t octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet - 'A' + 'a') : octet;
-}
-
 /* `text` is in lower case. */
 static bool is(struct bytes value, const char *text)
 {
     struct reader r = rd_of(value);
     uint8_t octet;
     for (; *text != '\0' && rd_u8(&r, &octet); text++) {
-        if (lower(octet) != (uint8_t)*text) {
+        if (dns_lower(octet) != (uint8_t)*text) {
             return false;
         }
     }
@@ -101,7 +98,7 @@ static bool number_parse(struct bytes text, unsigned base, uint32_t *out)
         return false;
     }
     while (rd_u8(&r, &octet)) {
-        const char *at = octet != 0 ? strchr(digits, lower(octet)) : NULL;
+        const char *at = octet != 0 ? strchr(digits, dns_lower(octet)) : NULL;
         if (at == NULL || at - digits >= (ptrdiff_t)base) {
             return false;
         }

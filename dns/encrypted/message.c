@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/encrypted/message.h"
 
+#include "dns/host_name.h"
+
 enum {
     FLAG_QR = 0x8000,
     FLAG_TC = 0x0200,
@@ -161,11 +163,6 @@ bool dns_message_id(struct bytes message, uint16_t *id)
     return message.len >= DNS_HEADER_SIZE && rd_u16(&r, id);
 }
 
-static uint8_t lower(uint8_t octet)
-{
-    return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet - 'A' + 'a') : octet;
-}
-
 /* The letters of names have no case (RFC 4343); types and classes have no octet in which that would
  * matter but where they are the same. */
 static bool equal_question(struct bytes a, struct bytes b)
@@ -176,7 +173,7 @@ static bool equal_question(struct bytes a, struct bytes b)
     uint8_t p;
     uint8_t q;
     while (x.len > TYPE_AND_CLASS && rd_u8(&x, &p) && rd_u8(&y, &q)) {
-        if (lower(p) != lower(q)) {
+        if (dns_lower(p) != dns_lower(q)) {
             return false;
         }
     }

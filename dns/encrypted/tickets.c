@@ -92,19 +92,19 @@ void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enu
 void dns_tickets_free_own(struct dns_channel *channel)
 {
     struct dns_ticket *next;
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = next) {
-        next = one->next;
-        if (one->learn != NULL && one->state == DNS_TICKET_DONE) {
-            dns_ticket_end(channel, one);
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = next) {
+        next = ticket->next;
+        if (ticket->learn != NULL && ticket->state == DNS_TICKET_DONE) {
+            dns_ticket_end(channel, ticket);
         }
     }
 }
 
 void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason)
 {
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_DONE) {
-            dns_ticket_done(channel, one, reason, (struct bytes){0});
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = ticket->next) {
+        if (ticket->state != DNS_TICKET_DONE) {
+            dns_ticket_done(channel, ticket, reason, (struct bytes){0});
         }
     }
 }
@@ -112,23 +112,24 @@ void dns_tickets_fail(struct dns_channel *channel, enum dns_reason reason)
 void dns_tickets_requeue(struct dns_channel *channel, enum dns_reason reason)
 {
     bool counts = !channel->connection.proven || reason == DNS_REASON_TIMEOUT;
-    for (struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state != DNS_TICKET_SENT && one->state != DNS_TICKET_RETURNED) {
+    for (struct dns_ticket *ticket = channel->tickets; ticket != NULL; ticket = ticket->next) {
+        if (ticket->state != DNS_TICKET_SENT && ticket->state != DNS_TICKET_RETURNED) {
             continue;
         }
-        one->tries -= counts ? 0 : 1;
-        if (one->tries >= DNS_TRIES_MAX) {
-            dns_ticket_done(channel, one, reason, (struct bytes){0});
+        ticket->tries -= counts ? 0 : 1;
+        if (ticket->tries >= DNS_TRIES_MAX) {
+            dns_ticket_done(channel, ticket, reason, (struct bytes){0});
         } else {
-            one->state = DNS_TICKET_QUEUED;
+            ticket->state = DNS_TICKET_QUEUED;
         }
     }
 }
 
 bool dns_tickets_any(const struct dns_channel *channel, enum dns_ticket_state state)
 {
-    for (const struct dns_ticket *one = channel->tickets; one != NULL; one = one->next) {
-        if (one->state == state) {
+    for (const struct dns_ticket *ticket = channel->tickets; ticket != NULL;
+         ticket = ticket->next) {
+        if (ticket->state == state) {
             return true;
         }
     }
