@@ -71,7 +71,7 @@ struct dns_endpoints *dns_answer_new(enum dns_result result, enum dns_reason rea
     return answer;
 }
 
-/* Copies into the answer's octets, which have room for all. */
+/* Copies into the answer's octets, which were made large enough. */
 static struct bytes keep(uint8_t *octets, size_t *used, struct bytes from)
 {
     if (from.len == 0) {
@@ -128,7 +128,7 @@ static bool all_have_ech(const struct https_rr *records, size_t count)
     return count > 0;
 }
 
-/* Adds the endpoint of one record; one whose name no resolver interface could take is left out. */
+/* Adds the endpoint of one record. Leaves it out if no resolver interface could take its name. */
 static void add_record(struct dns_endpoints *answer, size_t *used, const struct https_rr *rr,
                        const struct dns_answer_origin *origin, uint64_t *shuffle)
 {

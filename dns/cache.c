@@ -23,7 +23,7 @@ struct dns_cache_entry {
     uint8_t rest[]; /* of the key: qname, and resolver_id with its NUL */
 };
 
-/* FNV-1a from a secret start: a table of answers needs no more. */
+/* FNV-1a from a secret start: good enough for a table of answers. */
 static uint64_t hash_octets(uint64_t hash, struct bytes octets)
 {
     for (size_t i = 0; i < octets.len; i++) {
@@ -110,7 +110,7 @@ static void list_add(struct dns_cache *cache, struct dns_cache_entry *entry)
 
 /* ---- entries; the lock is held ---- */
 
-/* All at once, so that no look-up ever pays for a table that grows. */
+/* Allocated all at once, so that no look-up has to wait while a table grows. */
 static bool have_buckets(struct dns_cache *cache)
 {
     size_t count = 1;
@@ -180,7 +180,7 @@ static struct dns_endpoints *get_from_memory(struct dns_cache *cache,
     (void)pthread_mutex_lock(&cache->lock);
     struct dns_cache_entry *entry = find(cache, hash, key);
     if (entry != NULL && now_us >= entry->expires_us) {
-        /* That there were records stays known: dns_cache_had_records. */
+        /* The entry stays without its answer, for dns_cache_had_records. */
         if (entry->answer->result != DNS_FOUND) {
             drop(cache, entry);
         }
@@ -213,8 +213,8 @@ static void put_in_memory(struct dns_cache *cache, const struct dns_cache_key *k
 }
 
 /*
- * Where we are, looked at again if `fresh` or if that was a while ago. A put wants it fresh: only
- * after the query has left may the address of the router on the link be known.
+ * The network we are in, read again if `fresh` or if the last reading is old. A put needs it fresh:
+ * the router's link-layer address may become known only when the query leaves.
  */
 static bool network_now(struct dns_cache *cache, bool fresh, uint64_t now_us, uint64_t *id)
 {
@@ -288,7 +288,7 @@ struct dns_endpoints *dns_cache_get(struct dns_cache *cache, const char *resolve
         return answer;
     }
     answer = dns_cache_folder_get(cache->folder, &key);
-    /* What has less than the least time left would live longer in memory. */
+    /* Memory keeps answers for a minimum time; this one has less left than that. */
     if (answer != NULL && answer->ttl >= DNS_CACHE_TTL_MIN) {
         put_in_memory(cache, &key, answer, now_us);
     }

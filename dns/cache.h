@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Answers kept for their time to live: in the memory of one process, and behind that, if there is
- * one, in a folder that processes share (dns/cache_folder.h). Keyed by where we are, who was asked
- * and what, so that an answer that one network gave is not used in another (RFC 9460, 12). Time
- * comes as an argument.
+ * Keeps answers for their time to live: in the memory of one process and, if there is one, in a
+ * folder that processes share (dns/cache_folder.h). The key is the network, the resolver and the
+ * question, so that an answer from one network is not used in another (RFC 9460, 12). Time comes as
+ * an argument.
  */
 #ifndef DNS_CACHE_H
 #define DNS_CACHE_H
@@ -18,35 +18,35 @@
 
 enum {
     DNS_CACHE_ENTRIES = 4096,
-    /* Memory of all answers together, for each entry that there may be. One endpoint with an
-       ECHConfigList of usual size, and its key, have some 1,300. */
+    /* The bound on memory, for each possible entry. A usual answer (one endpoint with an
+     * ECHConfigList) and its key take about 1,300 octets. */
     DNS_CACHE_OCTETS_EACH = 2048,
 };
 
 struct dns_cache_entry;
 struct dns_cache_folder;
 
-/* Owned by the caller. The three on top may be set after dns_cache_init and before the first use;
- * the others are dns/cache.c's. */
+/* Owned by the caller. The caller may set the first three fields after dns_cache_init and before
+ * the first use; the others belong to dns/cache.c. */
 struct dns_cache {
     size_t entries_max;                    /* DNS_CACHE_ENTRIES */
     const struct dns_cache_folder *folder; /* borrowed; NULL: nothing is shared */
     /*
-     * Which network we are in: dns_network_id; NULL counts as always the same one. Where it cannot
-     * tell, the process goes by the resolver alone, and nothing is shared.
+     * Says which network we are in: dns_network_id; NULL: always the same one. If it cannot say,
+     * the key is the resolver and the question alone, and nothing is shared.
      */
     bool (*network)(uint64_t *id);
 
     pthread_mutex_t lock;
-    uint64_t seed;                    /* of the hash, so that nobody outside can fill one bucket */
+    uint64_t seed;                    /* of the hash, so that an outsider cannot fill one bucket */
     struct dns_cache_entry **buckets; /* a power of two, no less than entries_max; NULL: none yet */
     size_t bucket_mask;
-    struct dns_cache_entry *newest; /* the oldest use leaves first when a bound is reached */
+    struct dns_cache_entry *newest; /* at a bound the least recently used is dropped */
     struct dns_cache_entry *oldest;
     size_t count;
     size_t octets;
     uint64_t network_id;
-    uint64_t network_until_us; /* as long as that is not looked at again */
+    uint64_t network_until_us; /* until then it is not read again */
     bool network_known;
 };
 
@@ -57,7 +57,7 @@ void dns_cache_free(struct dns_cache *cache);
 
 /*
  * A new reference (dns_endpoints_free) to a live answer, or NULL. resolver_id is a string of
- * dns_servers_id. What comes out of the folder has as its ttl what is left of it.
+ * dns_servers_id. The ttl of an answer from the folder is the time that is left.
  */
 ECH_MUST_USE struct dns_endpoints *dns_cache_get(struct dns_cache *cache, const char *resolver_id,
                                                  const struct dns_question *question,
@@ -72,16 +72,16 @@ void dns_cache_put(struct dns_cache *cache, const char *resolver_id,
                    const struct dns_question *question, struct dns_endpoints *answer,
                    uint64_t now_us);
 
-/* Has this process seen records of this name (DNS_FOUND), though they may have expired since? What
- * had to make room is forgotten. */
+/* Has this process seen records of this name (DNS_FOUND), perhaps expired by now? Entries that had
+ * to make room are forgotten. */
 ECH_MUST_USE bool dns_cache_had_records(struct dns_cache *cache, const char *resolver_id,
                                         const struct dns_question *question, uint64_t now_us);
 
 /* The network that this process is in, as dns_network_id tells it; 0 where it cannot. */
 uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us);
 
-/* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps what
- * was known. */
+/* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps the
+ * entries. */
 void dns_cache_before_fork(struct dns_cache *cache);
 void dns_cache_after_fork(struct dns_cache *cache);
 

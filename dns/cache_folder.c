@@ -15,13 +15,13 @@
 
 #include "dns/cache.h"
 
-#define SWEPT "swept" /* a file whose time of modification is that of the last sweep */
+#define SWEPT "swept" /* this file's time of modification is the time of the last sweep */
 #define TEMPORARY "new."
 
 enum {
     NAME_SIZE = 32,
-    SWEEP_MAX = 4 * DNS_FOLDER_SETS * DNS_FOLDER_WAYS, /* names looked at, whatever lies there */
-    TEMPORARY_S = 600, /* nobody takes longer to write; then its writer has died */
+    SWEEP_MAX = 4 * DNS_FOLDER_SETS * DNS_FOLDER_WAYS, /* bound on the names that are looked at */
+    TEMPORARY_S = 600, /* writing never takes this long: the writer has died */
     OTHERS = S_IRWXG | S_IRWXO,
     OPEN_FLAGS = O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY,
 };
@@ -70,7 +70,7 @@ static const char *folder_problem(int dir)
                                           : NULL;
 }
 
-/* The folder, which is ours alone; -1: there is none. */
+/* Opens the folder, which must be ours alone; -1: there is none. */
 static int folder_open(const struct dns_cache_folder *folder, bool make, const char **problem)
 {
     int dir = open_folder(folder->path);
@@ -100,7 +100,8 @@ const char *dns_cache_folder_problem(const struct dns_cache_folder *folder)
 
 /* ---- one file ---- */
 
-/* Removes what is ours; the folder being ours, that it is another file by now does no harm. */
+/* Removes a file of ours. It may be another file by now; that does no harm, since the folder is
+ * ours alone. */
 static void discard(int dir, const char *name)
 {
     struct stat status;
@@ -114,8 +115,8 @@ enum slot_state {
     SLOT_EMPTY,
     SLOT_SAME,    /* a live answer for the key */
     SLOT_OTHER,   /* one for another key */
-    SLOT_BAD,     /* ours, and good for nothing */
-    SLOT_FOREIGN, /* not to be touched; or it could not be seen what it is */
+    SLOT_BAD,     /* ours, but not usable */
+    SLOT_FOREIGN, /* not ours to touch, or we cannot tell what it is */
 };
 
 struct slot {
@@ -138,9 +139,8 @@ static enum slot_state state_of_failure(int error)
     }
 }
 
-/* Whether it is a file as we write them; SLOT_SAME stands for yes. One that has no name any more
- * was replaced since it was opened: whole, and by no means a reason to remove what has the name
- * now. */
+/* Is it a file as we write them? SLOT_SAME: yes. A file without a name was replaced after we opened
+ * it. It is still whole, and the file that has the name now must not be removed because of it. */
 static enum slot_state state_of_file(const struct stat *status)
 {
     if (!S_ISREG(status->st_mode) || status->st_uid != geteuid()) {
@@ -168,7 +168,7 @@ static bool read_whole(int fd, uint8_t *out, size_t len)
     return true;
 }
 
-/* An answer from the future, or for longer than any answer lives: clocks have jumped. */
+/* The answer is from the future, or would live longer than any answer may: a clock has jumped. */
 static bool is_live(const struct dns_stored *stored, uint64_t now_s)
 {
     uint64_t max = stored->answer != NULL && stored->answer->result != DNS_FOUND
@@ -283,7 +283,7 @@ struct dns_endpoints *dns_cache_folder_get(const struct dns_cache_folder *folder
 
 /* ---- putting ---- */
 
-/* The lower, the rather an answer is put there; the slot's own answer is not needed. */
+/* The slot with the lowest rank gets the new answer. */
 static uint64_t rank_of(const struct slot *slot)
 {
     switch (slot->state) {
@@ -327,14 +327,14 @@ static void set_time(int fd, uint64_t time_s)
     (void)futimens(fd, times);
 }
 
-/* More than the host may write would be its death by SIGXFSZ. */
+/* Writing more than the program's limit would kill it by SIGXFSZ. */
 static bool may_write(size_t len)
 {
     struct rlimit limit;
     return getrlimit(RLIMIT_FSIZE, &limit) == 0 && len <= limit.rlim_cur;
 }
 
-/* Not write(), which by linkage is the hook of the library that loaded us. */
+/* Not write(): that name is a hook of the library that loaded us. */
 static bool write_file(int fd, struct bytes octets)
 {
     return pwrite(fd, octets.data, octets.len, 0) == (ssize_t)octets.len;
@@ -411,7 +411,7 @@ static void sweep_one(int dir, const char *name, uint64_t now_s)
     }
 }
 
-/* False: another one has just begun, or it could not be noted. */
+/* False: another process has just begun, or this one could not note that it does. */
 static bool note_sweep(int dir, uint64_t now_s)
 {
     uint64_t last_s = time_of(dir, SWEPT);

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Answers in a folder that the processes of one user share (ECHSHIM_CACHE). There are no locks:
- * an entry is a file, written whole under another name and then renamed, and what is read may be
- * anything (dns/stored_answer.h).
+ * Answers in a folder that the processes of one user share (ECHSHIM_CACHE). There are no locks: an
+ * entry is a file, written whole under another name and then renamed. A reader trusts nothing that
+ * it finds (dns/stored_answer.h).
  *
- * A key has a set of files to be in, by its digest: "000.0" to "3ff.3". So the number of files is
- * bounded without counting them, and no name of a host is the name of a file. A new answer takes
- * the place of the older one, of a file that is good for nothing, or of the answer that would
- * expire first. The time of modification of a file is when its answer expires: about once an hour
- * somebody who puts an answer looks at that of every file, so that what nobody asks for any more
- * goes too.
+ * The digest of a key chooses the set of files that it may be in: "000.0" to "3ff.3". So the number
+ * of files is bounded without counting them, and no file is named after a host. A new answer
+ * replaces the older one, an unusable file, or the answer that would expire first. A file's time of
+ * modification is when its answer expires. About once an hour a process that puts an answer looks
+ * at every file and removes those that have expired.
  *
  * The folder must be ours alone: owned by the effective user, no symbolic link, without rights for
- * others. So must be each file, which has mode 0600. What belongs to somebody else is neither read
- * nor removed. The path is opened anew for each call; no descriptor outlives it.
+ * others. So must be each file, which has mode 0600. Files of other users are neither read nor
+ * removed. Each call opens the path anew; no descriptor outlives the call.
  */
 #ifndef DNS_CACHE_FOLDER_H
 #define DNS_CACHE_FOLDER_H
@@ -31,7 +30,7 @@ enum {
     DNS_FOLDER_SWEEP_S = 3600, /* between two looks at every file */
 };
 
-/* Constant once made; may serve many threads. */
+/* Constant once made; many threads may use it. */
 struct dns_cache_folder {
     const char *path;                      /* absolute, borrowed */
     uint64_t (*now_s)(void);               /* seconds since 1970 */
@@ -42,16 +41,16 @@ struct dns_cache_folder {
 void dns_cache_folder_init(struct dns_cache_folder *folder, const char *path,
                            bool (*random)(void *out, size_t len));
 
-/* Makes the folder if its parent is there. NULL: it can be used; else why not, half a sentence in
- * static storage. errno is kept, as by the two others. */
+/* Makes the folder if its parent is there. NULL: it can be used; else why not, as half a sentence
+ * in static storage. Keeps errno, as the two functions below do. */
 ECH_MUST_USE const char *dns_cache_folder_problem(const struct dns_cache_folder *folder);
 
-/* A new reference to a live answer, whose ttl is what is left of it, or NULL. */
+/* A new reference to a live answer, or NULL. Its ttl is the time that is left. */
 ECH_MUST_USE struct dns_endpoints *dns_cache_folder_get(const struct dns_cache_folder *folder,
                                                         const struct dns_cache_key *key);
 
-/* Keeps the answer, which is no DNS_FAILED, for dns_endpoints_lifetime; or does not, if anything
- * is in the way. */
+/* Keeps the answer, which must not be DNS_FAILED, for dns_endpoints_lifetime. If anything fails,
+ * the answer is not kept. */
 void dns_cache_folder_put(const struct dns_cache_folder *folder, const struct dns_cache_key *key,
                           struct dns_endpoints *answer);
 

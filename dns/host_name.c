@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-/* "a.." is no name, and must not become one. */
+/* "a.." is not a name, and must not become one. */
 static size_t without_dot(const char *host, size_t length)
 {
     bool dot = length > 0 && host[length - 1] == '.' && (length == 1 || host[length - 2] != '.');

@@ -14,13 +14,13 @@ enum {
     DNS_HOST_SIZE = 254, /* octets of a host name as text with its NUL: 253 is the longest */
 };
 
-/* ASCII without case. */
+/* The octet in lower case, by ASCII alone. */
 static inline uint8_t dns_lower(uint8_t octet)
 {
     return octet >= 'A' && octet <= 'Z' ? (uint8_t)(octet - 'A' + 'a') : octet;
 }
 
-/* Octets of the name without the dot at its end. */
+/* The length of the name without a dot at its end. */
 size_t dns_host_length(const char *host);
 
 /* Do both spell the same name? */

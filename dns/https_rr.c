@@ -53,7 +53,7 @@ static bool port_read(struct bytes value, struct https_rr *rr)
     return rr->has_port;
 }
 
-/* Takes one parameter; false if its value has not the format of its key. Unknown keys are ignored
+/* Takes one parameter; false if its value does not have its key's format. Unknown keys are ignored
  * (RFC 9460, 2.4.3). */
 static bool take_param(uint16_t key, struct bytes value, struct https_rr *rr)
 {
@@ -110,8 +110,7 @@ static bool key_present(struct reader params, uint16_t wanted)
     return false;
 }
 
-/* Consistency (RFC 9460, 2.4.3, 7.1.1, 8), and then whether every mandatory key is one that we
- * know. */
+/* Consistency (RFC 9460, 2.4.3, 7.1.1, 8), and then: do we know every mandatory key? */
 static enum https_rr_verdict judge(struct reader params, const struct https_rr *rr)
 {
     if (rr->no_default_alpn && rr->alpn.len == 0) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * RDATA of HTTPS records (RFC 9460, 2.2 and 7; RFC 9848, 3). Pure and strict. Records come off the
- * wire only, so the presentation form of RFC 9460, 2.1 is not read here.
+ * RDATA of HTTPS records (RFC 9460, 2.2 and 7; RFC 9848, 3). Pure and strict. Records come from the
+ * wire only: the presentation form of RFC 9460, 2.1 is not read here.
  */
 #ifndef DNS_HTTPS_RR_H
 #define DNS_HTTPS_RR_H
@@ -44,23 +44,23 @@ struct https_rr {
 };
 
 /*
- * Parses the whole RDATA. *rr holds something only after HTTPS_RR_OK. Of AliasMode only the framing
- * of the parameters is looked at, for their contents MUST be ignored (2.4.2).
+ * Parses the whole RDATA. *rr holds something only after HTTPS_RR_OK. In AliasMode only the framing
+ * of the parameters is checked: their contents MUST be ignored (2.4.2).
  */
 ECH_MUST_USE enum https_rr_verdict https_rr_parse(struct bytes rdata, struct https_rr *rr);
 
 /*
  * RFC 9460, 7.1.2: whether the record's ALPN set (alpn, and http/1.1 unless no-default-alpn) has a
- * protocol for TLS over TCP. Ids that are defined for QUIC only (h3, h3-NN, hq-NN, doq) are not;
- * every other id counts, for programs bring their own.
+ * protocol for TLS over TCP. Ids that are defined for QUIC only (h3, h3-NN, hq-NN, doq) do not
+ * count. Every other id does, since programs have ids of their own.
  */
 ECH_MUST_USE bool https_rr_usable_over_tcp(const struct https_rr *rr);
 
 /*
- * RFC 9460, 9 and 12: whether a port is another protocol's, so that a hostile record cannot make us
- * talk to internal services: those that the Fetch standard of the WHATWG calls bad (2.9, port
- * blocking). The authority's own port is none of a record's doing. A record that leads there stays
- * one of the set: it is an endpoint that cannot be reached, and no reason to do without ECH.
+ * RFC 9460, 9 and 12: does this port belong to another protocol? A hostile record must not make us
+ * talk to internal services. The list is the bad ports of the WHATWG's Fetch standard (2.9, port
+ * blocking). The check is for ports from records, not for the authority's own. A record with such a
+ * port stays in the set as an endpoint that cannot be reached; it is no reason to do without ECH.
  */
 ECH_MUST_USE bool https_port_is_restricted(uint16_t port);
 

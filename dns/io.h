@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a look-up needs of the system, as a table: the process that hosts us interposes connect,
- * send and the like, so the caller brings the real ones.
+ * The system calls that a look-up needs, as a table. In a program under the shim connect, send and
+ * the like are hooks, so the caller gives us the real functions.
  */
 #ifndef DNS_IO_H
 #define DNS_IO_H
@@ -16,35 +16,36 @@
 #include "ech/status.h"
 
 /*
- * Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking. One
- * of a look-up under way outlives calls, in a process that may close every descriptor that it does
- * not know of and is given the number again, or forks: so who hosts us lets a call on a socket that
- * is no more what was opened, or is not of this process, fail with EBADF
- * (shim/engine/sockets/own_socket.h).
+ * Signatures and errors are those of POSIX. Sockets are opened close-on-exec and non-blocking. A
+ * pending look-up keeps its socket between calls. Meanwhile the program may fork, or close the
+ * descriptor and reuse its number. So the engine's functions fail with EBADF for a socket that is
+ * not ours any more or not this process's (shim/engine/sockets/own_socket.h).
  */
 struct dns_io {
     int (*socket)(int domain, int type, int protocol);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t len);
     ssize_t (*send)(int fd, const void *data, size_t len, int flags);
     ssize_t (*recv)(int fd, void *data, size_t len, int flags);
-    /* ECANCELED: nobody waits for what this is for any more; it is to come to an end at once. */
+    /* ECANCELED: the caller has given up waiting; end at once. */
     int (*poll)(struct pollfd *fds, nfds_t count, int timeout_ms);
-    /* Waits while *word is `value`, so long at most, or less. False: as ECANCELED. */
+    /* Waits while *word is `value`, for at most this time; it may return early. False: as
+     * ECANCELED. */
     bool (*wait)(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us);
     /* Wakes all who wait at a word. */
     void (*wake)(_Atomic uint32_t *word);
     int (*close)(int fd);
-    /* A monotonic clock, in microseconds; time in suspend counts, for answers grow old in it. */
+    /* A monotonic clock, in microseconds. It counts time in suspend, since answers expire then too.
+     */
     uint64_t (*now_us)(void);
-    /* Fills with unpredictable octets; false if there are none to be had. */
+    /* Fills with unpredictable octets; false if there are none. */
     bool (*random)(void *out, size_t len);
 };
 
-/* The two that are the same for everybody. */
+/* The two that are the same for every caller. */
 uint64_t dns_io_now_us(void);
 ECH_MUST_USE bool dns_io_random(void *out, size_t len);
 
-/* The libc of this program, by linkage: for tests and tools. */
+/* The C library's functions, by linkage: for tests and tools. */
 extern const struct dns_io dns_io_libc;
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file of its own: what is preloaded brings other calls, and must not import these. */
+/* A file of its own: the engine has other functions and must not import these. */
 #include <linux/futex.h>
 #include <sys/syscall.h>
 #include <time.h>
@@ -7,8 +7,7 @@
 
 #include "dns/io.h"
 
-/* A word of the kernel's, unlike a condition variable, knows nothing of a waiter that never comes
- * back. */
+/* A futex, unlike a condition variable, keeps no state about a waiter that never comes back. */
 static bool libc_wait(_Atomic uint32_t *word, uint32_t value, uint64_t timeout_us)
 {
     struct timespec timeout = {.tv_sec = (time_t)(timeout_us / 1000000),

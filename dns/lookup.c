@@ -12,7 +12,7 @@
 struct dns_https_pending {
     struct dns_resolution_source source;
     struct dns_resolution resolution;
-    uint64_t left_us;  /* of the look-up's bound */
+    uint64_t left_us;  /* what is left of timeout_us */
     uint64_t spent_us; /* by its caller */
 };
 
@@ -73,7 +73,7 @@ struct dns_endpoints *dns_https_finish(struct dns_https_pending *pending, uint64
     return answer;
 }
 
-/* ---- how long a program is kept ---- */
+/* ---- how long the program waits ---- */
 
 void dns_https_hurry(struct dns_https_pending *pending)
 {

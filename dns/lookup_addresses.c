@@ -21,7 +21,7 @@ static size_t size_of(size_t family)
     return family == A ? 4 : 16;
 }
 
-/* The addresses of an answer; empty if it has none or was not asked for. */
+/* The addresses of an answer; empty if it has none or nothing was asked. */
 static struct bytes octets_of(const struct address_lookup *l, size_t family)
 {
     const struct dns_endpoints *answer = l->answer[family];
@@ -31,8 +31,8 @@ static struct bytes octets_of(const struct address_lookup *l, size_t family)
     return family == A ? answer->endpoints[0].ipv4hint : answer->endpoints[0].ipv6hint;
 }
 
-/* Of several answers without addresses: a failure before all else, for then there may be some; of
- * the rest one that there is no such name. */
+/* Chooses among answers without addresses: a failure comes first, since there may be addresses
+ * after all; then "there is no such name". */
 static bool tells_more(const struct dns_endpoints *answer, const struct dns_addresses *than)
 {
     if (answer->result != than->result) {
@@ -107,7 +107,8 @@ static struct dns_addresses *merge_all(const struct address_lookup *l)
     return addresses;
 }
 
-/* RFC 8305, 3: so long does a caller in a hurry wait for the other family, once one is there. */
+/* How long a caller in a hurry waits for the second family once the first is there (RFC 8305, 3).
+ */
 enum { RESOLUTION_DELAY_US = 50000 };
 
 static bool has_addresses(const struct dns_resolution *resolution)
@@ -116,7 +117,7 @@ static bool has_addresses(const struct dns_resolution *resolution)
            resolution->answer->result == DNS_FOUND;
 }
 
-/* Until both are there or, where somebody is in a hurry, one and a moment has passed. */
+/* Waits for both answers. A caller in a hurry waits only a moment for the second. */
 static void run(struct address_lookup *l, uint64_t deadline_us)
 {
     const struct dns_lookup *lookup = &l->source.lookup;
@@ -130,7 +131,7 @@ static void run(struct address_lookup *l, uint64_t deadline_us)
     (void)!dns_resolution_run(l->wanted, FAMILIES, deadline_us, deadline_us);
 }
 
-/* Asks both; then answer[] has what was asked for. False: no memory. */
+/* Asks for both families and fills in answer[]. False: no memory. */
 static bool resolve(struct address_lookup *l, const struct dns_name *qname, const bool *wanted,
                     uint64_t deadline_us)
 {
@@ -155,7 +156,7 @@ static bool resolve(struct address_lookup *l, const struct dns_name *qname, cons
     return begun;
 }
 
-/* ---- names whose addresses do not come ---- */
+/* ---- names that get no addresses ---- */
 
 static uint64_t network_of(const struct dns_lookup *lookup)
 {
@@ -180,7 +181,7 @@ static void note_addresses(const struct dns_resolution_source *source, const str
     }
 }
 
-/* A name that was silent a while ago keeps nobody who is in a hurry for long. */
+/* A caller in a hurry does not wait again for a name that was silent a while ago. */
 static uint64_t bound_of(const struct dns_resolution_source *source, const struct dns_name *qname)
 {
     uint64_t timeout_us = source->lookup.timeout_us;

@@ -47,7 +47,7 @@ enum ech_status dns_query_encode(const struct dns_question *question, uint16_t i
     uint8_t *wire = NULL;
     size_t len = 0;
     ldns_rdf *name = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, qname->len, qname->octets);
-    /* The packet owns the name from here on. */
+    /* From here on the packet owns the name. */
     ldns_pkt *query = name == NULL ? NULL
                                    : ldns_pkt_query_new(name, (ldns_rr_type)question->type,
                                                         LDNS_RR_CLASS_IN, LDNS_RD);
@@ -69,8 +69,8 @@ enum ech_status dns_query_encode(const struct dns_question *question, uint16_t i
 }
 
 /*
- * A name that may be compressed, at the reader's place in the message. ldns follows the pointers,
- * of which it bounds the number, and gives a name of at most 255 octets.
+ * Reads a name, perhaps compressed, at the reader's place in the message. ldns follows the
+ * compression pointers, bounds their number, and returns at most 255 octets.
  */
 static enum ech_status name_expand(struct bytes message, struct reader *r, struct dns_name *name)
 {
@@ -104,7 +104,7 @@ static bool question_read(struct bytes message, struct reader *r, struct dns_que
            rd_u16(r, class);
 }
 
-/* Nothing but a header, which says that the server could not read the query. */
+/* Is the message a bare header that says the server could not read the query? */
 static bool is_bare_error(struct bytes message, const struct header *header)
 {
     unsigned rcode = header->flags & MASK_RCODE;
@@ -155,8 +155,9 @@ static uint32_t ttl_min(uint32_t a, uint32_t b)
 }
 
 /*
- * A cursor at the RDATA of a record in which names may be compressed. It goes on to the end of the
- * message, as pointers count from its start; *after is what must be left when the RDATA is read.
+ * A cursor at the RDATA of a record in which names may be compressed. It reaches to the end of the
+ * message, because pointers count from the message's start. *after: how many octets must be left
+ * after the RDATA.
  */
 static struct reader rdata_reader(struct bytes message, const struct record *record, size_t *after)
 {
@@ -211,7 +212,7 @@ static enum ech_status take(const struct record *records, size_t count, uint16_t
             return ECH_ERR_DECODE;
         }
         if (answer->rdata_count == DNS_RDATA_MAX) {
-            /* Some addresses are as good as all of them; of HTTPS records each may matter. */
+            /* A part of the addresses will do; each HTTPS record may matter. */
             return is_address(type) ? ECH_OK : ECH_ERR_SPACE;
         }
         answer->rdata[answer->rdata_count++] = record->rdata;
@@ -231,7 +232,7 @@ static const struct record *find_cname(const struct record *records, size_t coun
     return NULL;
 }
 
-/* RFC 9460, 2.4.2: CNAMEs are followed as normal. Those that a DNAME brought look no different. */
+/* RFC 9460, 2.4.2: CNAMEs are followed as usual. Those made from a DNAME look the same. */
 static enum ech_status follow(struct bytes message, const struct record *records, size_t count,
                               uint16_t type, struct dns_answer *answer)
 {
@@ -255,7 +256,7 @@ static enum ech_status follow(struct bytes message, const struct record *records
     return status;
 }
 
-/* Reads records of one section, and keeps those of class IN at the end of what is kept. */
+/* Reads the records of one section and appends those of class IN. */
 static enum ech_status section_read(struct bytes message, struct reader *r, size_t count,
                                     struct record *records, size_t *kept)
 {
@@ -318,7 +319,7 @@ static enum ech_status additional_section(struct bytes message, struct reader *r
     return status;
 }
 
-/* The header and the question, which the caller has compared; a bare error has none. */
+/* Reads the header and the question, which was compared. A bare error has no question. */
 static enum ech_status begin_read(struct reader *r, struct bytes message, struct header *header)
 {
     struct dns_question asked;

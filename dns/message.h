@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * DNS messages (RFC 1035, 4): our queries for types A, AAAA and HTTPS, and what of an answer
- * matters to them. ldns builds the query and expands the names of answers. The records are walked
- * here, for ldns would expand a compressed TargetName that RFC 9460, 2.2 forbids, and would refuse
- * a whole message for one record that is of no interest.
+ * DNS messages (RFC 1035, 4): our queries for types A, AAAA and HTTPS, and the parts of an answer
+ * that they need. ldns builds the query and expands the names of answers. This code walks the
+ * records itself: ldns would expand a compressed TargetName, which RFC 9460, 2.2 forbids, and would
+ * refuse a whole message because of one bad record that we do not need.
  */
 #ifndef DNS_MESSAGE_H
 #define DNS_MESSAGE_H
@@ -18,8 +18,8 @@ enum {
     DNS_TYPE_A = 1,
     DNS_TYPE_AAAA = 28,
     DNS_TYPE_HTTPS = 65,
-    DNS_UDP_SIZE = 1232,  /* what our EDNS(0) says: fits any path without fragments */
-    DNS_QUERY_SIZE = 288, /* no query is longer: header, question, OPT */
+    DNS_UDP_SIZE = 1232,  /* UDP size that our EDNS(0) offers: fits any path without fragments */
+    DNS_QUERY_SIZE = 288, /* the longest query: header, question, OPT */
     DNS_MESSAGE_MAX = 65535,
     DNS_RECORD_MAX = 512, /* records of one answer, all sections */
     DNS_RDATA_MAX = 128,  /* records of one RRset */
@@ -61,11 +61,11 @@ struct dns_answer {
     struct bytes rdata[DNS_RDATA_MAX]; /* of the type asked for, at owner; borrowed from the message
                                         */
     size_t rdata_count;
-    uint32_t ttl;          /* seconds: least of the CNAMEs and those records; 0 if there was none */
-    bool has_soa;          /* the authority section tells that there is nothing (RFC 2308, 2) */
+    uint32_t ttl; /* seconds: the least TTL of the CNAMEs and those records; 0: there are none */
+    bool has_soa; /* the authority section has an SOA: there is no such record (RFC 2308, 2) */
     uint32_t negative_ttl; /* seconds, of that SOA (RFC 2308, 5) */
     bool has_opt;          /* the server speaks EDNS */
-    bool has_additional;   /* there is more than OPT in the additional section */
+    bool has_additional;   /* the additional section holds more than OPT */
     struct bytes message;  /* borrowed */
 };
 
@@ -79,17 +79,17 @@ ECH_MUST_USE bool dns_answer_matches(struct bytes message, const struct dns_ques
 
 /*
  * Reads a message for which dns_answer_matches was true. ECH_ERR_DECODE: the message does not
- * parse. ECH_ERR_SPACE: more records than our bounds. ECH_ERR_NOMEM. RDATA is not looked into, but
- * for the length of addresses; of those past the bound none is taken.
+ * parse. ECH_ERR_SPACE: more records than our bounds. ECH_ERR_NOMEM. Of RDATA only the length of
+ * addresses is checked. Addresses past the bound are left out.
  */
 ECH_MUST_USE enum ech_status dns_answer_parse(struct bytes message,
                                               const struct dns_question *question,
                                               struct dns_answer *answer);
 
 /*
- * What else the message of an answer brings along, in its answer and additional sections, for
- * another question (RFC 9460, 4.2 and 5.2). found->rdata_count is 0 if there is nothing; `found`
- * may be `answer`. Statuses are those of dns_answer_parse.
+ * Finds the answer to another question in the answer and additional sections of the same message
+ * (RFC 9460, 4.2 and 5.2). found->rdata_count is 0 if there is none; `found` may be `answer`.
+ * Statuses are those of dns_answer_parse.
  */
 ECH_MUST_USE enum ech_status dns_answer_includes(const struct dns_answer *answer,
                                                  const struct dns_question *question,

@@ -9,7 +9,7 @@ static bool is_digit(uint8_t c)
     return c >= '0' && c <= '9';
 }
 
-/* The underscore is in no host name of RFC 1123, but in many that are in use. */
+/* RFC 1123 allows no underscore in host names, but many names in use have one. */
 static bool is_host_octet(uint8_t c)
 {
     return (c >= 'a' && c <= 'z') || is_digit(c) || c == '-' || c == '_';
@@ -78,8 +78,8 @@ static bool is_host_label(struct bytes label)
     return true;
 }
 
-/* Decimal, or 0x and hexadecimal: so ends what programs take for an IPv4 address. No top-level
- * domain is such a number. */
+/* Decimal, or 0x and hexadecimal. Programs take a name that ends in such a number for an IPv4
+ * address. No top-level domain is one. */
 static bool is_number(struct bytes label)
 {
     size_t i = 0;
@@ -98,12 +98,12 @@ static bool label_is(struct bytes label, const char *word)
     return dns_host_equal_octets((const char *)label.data, label.len, word, strlen(word));
 }
 
-/* Of RFC 6761, 6762, 7686 and 9476, of ICANN, and of RFC 6762, appendix G. */
+/* From RFC 6761, 6762, 7686 and 9476, from ICANN, and from RFC 6762, appendix G. */
 static const char *const private_names[] = {
     "localhost", "test",    "invalid", "local", "onion", "alt",        "internal",
     "intranet",  "private", "corp",    "home",  "lan",   "localdomain"};
 
-/* RFC 8375 beside them. (RFC 6761 says of "example" that nothing is special about it.) */
+/* Also from RFC 8375. ("example" is not here: RFC 6761 lets clients treat it as any name.) */
 static bool is_private(struct bytes last, struct bytes before_last)
 {
     for (size_t i = 0; i < sizeof private_names / sizeof *private_names; i++) {
@@ -114,7 +114,7 @@ static bool is_private(struct bytes last, struct bytes before_last)
     return label_is(last, "arpa") && label_is(before_last, "home");
 }
 
-/* One label of a host name at *at, and the dot behind it. */
+/* Takes one label of a host name at *at, and the dot after it. */
 static struct bytes take_host_label(const char **at)
 {
     struct bytes label = bytes_of(*at, strcspn(*at, "."));
@@ -143,7 +143,7 @@ enum dns_name_kind dns_name_kind(const char *host)
     return labels < 2 || is_private(label, before) ? DNS_NAME_PRIVATE : DNS_NAME_GLOBAL;
 }
 
-/* Appends a host, of which dns_name_kind knows that it is one, and the root. */
+/* Appends a host name, which dns_name_kind has checked, and the root. */
 static enum ech_status add_host(struct dns_name *name, const char *host)
 {
     for (const char *at = host; *at != '\0';) {

@@ -37,42 +37,42 @@ ECH_MUST_USE bool dns_name_is_root(const struct dns_name *name);
 
 /*
  * Reads an uncompressed name (RFC 9460, 2.2) and lower-cases it. ECH_ERR_DECODE: cut short, longer
- * than 255 octets, or with a compression pointer; then the reader stands where it stood.
+ * than 255 octets, or with a compression pointer; then the reader has not moved.
  */
 ECH_MUST_USE enum ech_status dns_name_read(struct reader *r, struct dns_name *name);
 
 /* What a host name is to a client of the DNS. */
 enum dns_name_kind {
-    DNS_NAME_NONE,    /* none at all: an IP literal, or octets that no host name has */
-    DNS_NAME_PRIVATE, /* of one label, or under a name that is not of the global DNS or whose
-                         queries must not be sent into it: localhost, test, invalid (RFC 6761),
-                         local (RFC 6762), home.arpa (RFC 8375), onion (RFC 7686), alt (RFC 9476),
-                         internal (ICANN), and those of RFC 6762, appendix G: intranet, private,
-                         corp, home, lan, localdomain. What it means is this network's affair. */
+    DNS_NAME_NONE,    /* no host name: an IP literal, or it has forbidden octets */
+    DNS_NAME_PRIVATE, /* one label, or under a name that the global DNS does not have or must not be
+                         asked for: localhost, test, invalid (RFC 6761), local (RFC 6762), home.arpa
+                         (RFC 8375), onion (RFC 7686), alt (RFC 9476), internal (ICANN), and those
+                         of RFC 6762, appendix G: intranet, private, corp, home, lan, localdomain.
+                         Only the local network can say what it means. */
     DNS_NAME_GLOBAL,
 };
 
-/* Letters, digits, hyphens and underscores in labels of 1 to 63 octets, the last one no number; one
- * trailing dot is taken. The length of the whole is not looked at. */
+/* Letters, digits, hyphens and underscores in labels of 1 to 63 octets, the last one not a number;
+ * one trailing dot is allowed. The total length is not checked. */
 ECH_MUST_USE enum dns_name_kind dns_name_kind(const char *host);
 
 /*
  * The QNAME of the HTTPS query of an origin (RFC 9460, 2.3 and 9.1): the host for port 443, else
- * _PORT._https.HOST. ECH_ERR_UNSUPPORTED: no query is to be sent for this host (RFC 9460, 3), for
- * it is not DNS_NAME_GLOBAL. ECH_ERR_SPACE: with the prefix it is too long for the DNS.
+ * _PORT._https.HOST. ECH_ERR_UNSUPPORTED: no query may be sent for this host (RFC 9460, 3): it is
+ * not DNS_NAME_GLOBAL. ECH_ERR_SPACE: with the prefix it is too long for the DNS.
  */
 ECH_MUST_USE enum ech_status dns_name_of_origin(const char *host, uint16_t port,
                                                 struct dns_name *name);
 
 /*
- * The QNAME for the addresses of a host name, which counts as absolute. Whether a private name may
- * be asked for is the caller's affair. ECH_ERR_UNSUPPORTED: it is DNS_NAME_NONE. ECH_ERR_SPACE.
+ * The QNAME for the addresses of a host name, taken as absolute. The caller decides whether it may
+ * ask for a private name. ECH_ERR_UNSUPPORTED: it is DNS_NAME_NONE. ECH_ERR_SPACE.
  */
 ECH_MUST_USE enum ech_status dns_name_of_host(const char *host, struct dns_name *name);
 
 /*
- * Writes the name as text without a trailing dot. False if it holds other octets than a host name
- * may (then no resolver interface of the system could take it) or if it is the root.
+ * Writes the name as text without a trailing dot. False if it is the root, or has octets that a
+ * host name may not have: no resolver interface of the system could take it.
  */
 ECH_MUST_USE bool dns_name_to_host(const struct dns_name *name, char host[DNS_HOST_SIZE]);
 

@@ -13,19 +13,19 @@
 #include "ech/wire.h"
 
 enum {
-    LINES_MAX = 4096, /* of one file: of a router's full table the default routes come first */
+    LINES_MAX = 4096, /* of one file; a router with a full table lists its default routes first */
     LINE_SIZE = 256,
     FIELDS_MAX = 12,
     ROUTERS_MAX = 8,
     HEXADECIMAL = 16,
     IPV6_HEX = 32,
     IPV6_LINK_BITS = 64,
-    IPV6_DEFAULT_BITS = 3, /* 2000::/3 is all there is */
+    IPV6_DEFAULT_BITS = 3, /* 2000::/3 is all of the global address space */
     ARP_COMPLETE = 2,
 };
 
 struct network {
-    uint64_t sum; /* so that the order of lines is of no account */
+    uint64_t sum; /* so that the order of lines does not matter */
     struct {
         char device[IF_NAMESIZE];
         uint32_t address; /* in network order */
@@ -33,7 +33,7 @@ struct network {
     size_t router_count;
 };
 
-/* The words of a line, which it takes apart; NULL where there are no more. */
+/* The next word of a line, which is cut up in place; NULL: no more. */
 struct fields {
     char *at[FIELDS_MAX];
 };
@@ -50,7 +50,7 @@ static struct fields split(char *line)
     return fields;
 }
 
-/* Hexadecimal digits to the end of the word. */
+/* A word of hexadecimal digits alone. */
 static bool number(const char *word, uint32_t *value)
 {
     if (word == NULL || *word == '\0' || strspn(word, "0123456789abcdefABCDEFx") != strlen(word)) {
@@ -119,7 +119,7 @@ static void arp_line(struct network *network, char *line)
 
 /*
  * Destination Bits Source Bits NextHop Metric RefCnt Use Flags Iface. The router's address is often
- * fe80::1, and what it has on the link is not told here, so the links' own prefixes count too.
+ * fe80::1, and its link-layer address is not in this file. So the links' own prefixes count too.
  */
 static void ipv6_line(struct network *network, char *line)
 {

@@ -29,7 +29,7 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup
     } else if (servers->count > 0) {
         dns_plain_begin(&asking->plain, lookup->io, servers, question, lookup->health, deadline_us);
     } else {
-        asking->failure = DNS_REASON_NO_MEMORY; /* for the channel that ought to be there */
+        asking->failure = DNS_REASON_NO_MEMORY; /* the channel could not be made */
     }
 }
 
@@ -46,7 +46,7 @@ static enum dns_reason channel_parse(struct dns_asking *asking, struct bytes mes
     if (message.len > sizeof x->message) {
         return DNS_REASON_MALFORMED_ANSWER;
     }
-    /* The answer borrows from there. */
+    /* The answer borrows from x->message. */
     memcpy(x->message, message.data, message.len);
     struct bytes kept = bytes_of(x->message, message.len);
     if (!dns_answer_matches(kept, asking->question, 0)) {
@@ -125,7 +125,7 @@ bool dns_asking_wait(struct dns_asking *const *askings, size_t count, uint64_t u
     uint64_t now = io->now_us();
     uint64_t left_ms = now >= until_us ? 0 : (until_us - now + 999) / 1000;
     int ready = io->poll(fds, used, left_ms > INT32_MAX ? INT32_MAX : (int)left_ms);
-    /* EBADF: the drive will see it, and ask again. */
+    /* EBADF: dns_asking_drive will see it and ask again. */
     return ready >= 0 || errno == EINTR || errno == EBADF;
 }
 

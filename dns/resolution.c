@@ -6,7 +6,7 @@
 
 #include "dns/svcb_select.h"
 
-enum { ADDITIONAL_MAX = 8 }; /* endpoints whose addresses are looked for in the answer */
+enum { ADDITIONAL_MAX = 8 }; /* endpoints to look for addresses in the answer for */
 
 /* ---- what an answer means ---- */
 
@@ -15,7 +15,7 @@ static void lower_ttl(struct dns_resolution *r, uint32_t ttl)
     r->ttl = ttl < r->ttl ? ttl : r->ttl;
 }
 
-/* Goes on at another name; false if that is one too many. */
+/* Goes on at another name; false if the limit of names is reached. */
 static bool hop(struct dns_resolution *r, const struct dns_name *to)
 {
     r->question.qname = *to;
@@ -48,8 +48,8 @@ static struct dns_endpoints *end_found(const struct dns_resolution *r,
 }
 
 /*
- * Nothing to be used at the final QNAME. RFC 9460, 3: whether SVCB resolution was successful or
- * not, after an alias its target is an endpoint.
+ * The final QNAME has nothing that can be used. After an alias its target is an endpoint all the
+ * same (RFC 9460, 3: whether or not SVCB resolution was successful).
  */
 static struct dns_endpoints *end_none(const struct dns_resolution *r, enum dns_reason reason)
 {
@@ -77,7 +77,7 @@ static struct dns_endpoints *judge_empty(struct dns_resolution *r, const struct 
     return end_none(r, seen->rcode == DNS_RCODE_NXDOMAIN ? DNS_REASON_NXDOMAIN : DNS_REASON_NODATA);
 }
 
-/* Addresses of the first endpoints that came along (RFC 9460, 5.2). */
+/* Addresses of the first endpoints, where the answer has them (RFC 9460, 5.2). */
 struct additional {
     uint8_t octets[ADDITIONAL_MAX][2][16 * DNS_RDATA_MAX];
 };
@@ -92,7 +92,7 @@ static struct bytes join(uint8_t *octets, const struct dns_answer *answer)
     return bytes_of(octets, len);
 }
 
-/* RFC 9460, 7.3: who has A and AAAA of the TargetName ignores the hints. */
+/* RFC 9460, 7.3: a client that has A and AAAA of the TargetName ignores the hints. */
 static void replace_hints(struct dns_resolution *r, struct https_rr *endpoint,
                           uint8_t octets[2][16 * DNS_RDATA_MAX])
 {
@@ -114,7 +114,7 @@ static struct dns_endpoints *judge_endpoints(struct dns_resolution *r,
 {
     struct additional *additional = NULL;
     if (r->asking.x->answer.has_additional) {
-        /* Without memory the hints stay. */
+        /* If there is no memory, the hints stay. */
         additional = malloc(sizeof *additional);
     }
     for (size_t i = 0; i < choice->count && i < ADDITIONAL_MAX && additional != NULL; i++) {
@@ -134,8 +134,8 @@ static struct dns_endpoints *judge_choice(struct dns_resolution *r,
     case SVCB_CHOICE_ALIAS:
         r->alias_followed = true;
         *again = hop(r, &choice->alias);
-        /* RFC 9460, 3.1: past the limit it is as if there were no record, so the alias's target is
-         * no endpoint either. */
+        /* RFC 9460, 3.1: past the limit everything is as if there were no record. So the alias's
+         * target is no endpoint either. */
         return *again ? NULL : end(r, DNS_NONE, DNS_REASON_ALIAS_LIMIT);
     case SVCB_CHOICE_NO_SERVICE:
         return end(r, DNS_NONE, DNS_REASON_NO_SERVICE);
@@ -168,7 +168,7 @@ static struct dns_endpoints *judge_https(struct dns_resolution *r, const struct 
     return answer;
 }
 
-/* The endpoint is the owner, which may be no name that the system's interfaces take. */
+/* The endpoint is the owner. The system's interfaces may not accept its name. */
 static struct dns_endpoints *judge_addresses(struct dns_resolution *r,
                                              const struct dns_answer *seen)
 {
@@ -183,7 +183,8 @@ static struct dns_endpoints *judge_addresses(struct dns_resolution *r,
     return end(r, DNS_NONE, DNS_REASON_MALFORMED_RECORD);
 }
 
-/* What an answer means; *again: the question is another one now. NULL otherwise: no memory. */
+/* Judges an answer. *again: the question has changed and must be asked. NULL otherwise: no memory.
+ */
 static struct dns_endpoints *judge_one(struct dns_resolution *r, bool *again)
 {
     const struct dns_answer *seen = &r->asking.x->answer;
@@ -201,14 +202,14 @@ static struct dns_endpoints *judge_one(struct dns_resolution *r, bool *again)
                                               : judge_addresses(r, seen);
 }
 
-/* RFC 9460, 5.2: whether the answer brings along the answer to the question that it led to. */
+/* RFC 9460, 5.2: does the same message also answer the question that it led to? */
 static bool is_included(struct dns_resolution *r)
 {
     struct dns_answer *seen = &r->asking.x->answer;
     return dns_answer_includes(seen, &r->question, seen) == ECH_OK && seen->rdata_count > 0;
 }
 
-/* *again: the question is to be asked. */
+/* *again: the question must be asked. */
 static struct dns_endpoints *judge(struct dns_resolution *r, bool *again)
 {
     struct dns_endpoints *answer = NULL;
@@ -264,7 +265,7 @@ static void tell(const struct dns_resolution *r, enum dns_reason reason)
     }
 }
 
-/* Silence and a network that is away say nothing of the resolver. */
+/* Silence, or a network that is down, says nothing about the resolver. */
 static bool is_its_word(enum dns_reason reason)
 {
     return reason != DNS_REASON_TIMEOUT && reason != DNS_REASON_NETWORK &&
@@ -282,7 +283,7 @@ static void note_answer(const struct dns_resolution *r, enum dns_reason reason)
     }
 }
 
-/* Goes on as far as that goes without waiting. */
+/* Does what can be done without waiting. */
 static void go_on(struct dns_resolution *r, uint64_t deadline_us)
 {
     bool again = true;
@@ -347,7 +348,7 @@ bool dns_resolution_begin(struct dns_resolution *resolution,
     return true;
 }
 
-/* Goes on with all; those that are still asking are listed. */
+/* Goes on with all, and lists those that still wait for an answer. */
 static size_t go_on_all(struct dns_resolution *const *resolutions, size_t count,
                         uint64_t deadline_us, struct dns_asking **pending)
 {
@@ -364,7 +365,7 @@ static size_t go_on_all(struct dns_resolution *const *resolutions, size_t count,
     return used;
 }
 
-/* Until no more than `left` are without an answer. */
+/* Goes on until at most `left` have no answer. */
 static bool run(struct dns_resolution *const *resolutions, size_t count, size_t left,
                 uint64_t until_us, uint64_t deadline_us)
 {

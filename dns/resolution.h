@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One resolution, from a question over CNAMEs and aliases (RFC 9460, 3) to its answer: for HTTPS
- * records the endpoints, for addresses one endpoint that is the canonical name, with the addresses
- * as its hint. So the cache keeps one kind of answer. The parts of dns/lookup.h are made of these.
+ * The middle rung of dns/lookup.h: follows one question over CNAMEs and aliases (RFC 9460, 3) to
+ * its answer. For HTTPS records that is the endpoints. For addresses it is one endpoint, the
+ * canonical name, with the addresses as its hint: so the cache keeps one kind of answer.
  */
 #ifndef DNS_RESOLUTION_H
 #define DNS_RESOLUTION_H
@@ -17,38 +17,38 @@ struct dns_resolution_source {
     char resolver[DNS_RESOLVER_ID];
 };
 
-/* Its fields are dns/resolution.c's. */
+/* Only dns/resolution.c uses the fields. */
 struct dns_resolution {
     const struct dns_resolution_source *source;
     struct dns_question asked;    /* by the caller */
-    struct dns_question question; /* under way: where the aliases have led so far */
+    struct dns_question question; /* the one to ask now: where the aliases have led so far */
     uint16_t port;                /* the authority's */
     unsigned hops;
     bool alias_followed;
     bool hurried;
     uint64_t shuffle; /* for the order of hints */
-    uint32_t ttl;     /* least of all that was seen */
+    uint32_t ttl;     /* the least of all records so far */
     struct dns_asking asking;
     bool is_asking;
     bool cached;
-    struct dns_endpoints *answer;    /* once it is there, until it is taken */
-    struct dns_endpoints *no_memory; /* what is told when there is none left */
+    struct dns_endpoints *answer;    /* once there is one, until it is taken */
+    struct dns_endpoints *no_memory; /* made in advance, for the case that there is no memory */
 };
 
-/* The servers of now, and their id. */
+/* Fills in the servers as they are now, and their id. */
 void dns_resolution_source_make(struct dns_resolution_source *source,
                                 const struct dns_lookup *lookup);
 
-/* Finds the answer in the cache or sends the first question. False: no memory, and nothing to be
- * freed. The source is borrowed; dns_resolution_end. */
+/* Finds the answer in the cache or sends the first question. False: no memory, and nothing to free.
+ * The source is borrowed until dns_resolution_end. */
 ECH_MUST_USE bool dns_resolution_begin(struct dns_resolution *resolution,
                                        const struct dns_resolution_source *source,
                                        const struct dns_question *question, uint16_t port,
                                        uint64_t deadline_us);
 
 /*
- * Goes on with the resolutions (NULL ones are skipped) until all have their answer or until_us, and
- * at deadline_us ends those that have none. True if all have it.
+ * Works on the resolutions (NULL ones are skipped), waiting if need be, until all have their answer
+ * or until_us. At deadline_us it ends those that have none. True if all have an answer.
  */
 ECH_MUST_USE bool dns_resolution_run(struct dns_resolution *const *resolutions, size_t count,
                                      uint64_t until_us, uint64_t deadline_us);
@@ -59,10 +59,10 @@ ECH_MUST_USE bool dns_resolution_run_to_next(struct dns_resolution *const *resol
 /* See dns_https_hurry. */
 void dns_resolution_hurry(struct dns_resolution *resolution);
 
-/* Hands out the reference to the answer, which is there. */
+/* Hands out the reference to the answer. There must be one. */
 ECH_MUST_USE struct dns_endpoints *dns_resolution_take(struct dns_resolution *resolution);
 
-/* Frees what it has and was not taken. */
+/* Frees everything, and the answer if it was not taken. */
 void dns_resolution_end(struct dns_resolution *resolution);
 
 #endif

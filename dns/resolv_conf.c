@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * resolv.conf, read as glibc reads it: who asks somebody else than the program does would tell
- * names to a stranger.
+ * resolv.conf, read as glibc reads it. If we read it differently, we would ask other servers than
+ * the program does, and tell its names to a stranger.
  */
 #include <arpa/inet.h>
 #include <limits.h>
@@ -15,7 +15,7 @@ enum { DNS_PORT = 53 };
 
 /*
  * An address as glibc's resolv.conf takes it: IPv4 in every form of inet_aton ("127.53" is
- * 127.0.0.53), but with nothing behind it.
+ * 127.0.0.53), but nothing may follow it.
  */
 static bool conf_v4_parse(const char *text, struct dns_server *server)
 {
@@ -44,8 +44,8 @@ static bool scope_number(const char *text, unsigned *scope)
     return end != NULL && *end == '\0' && number <= UINT32_MAX;
 }
 
-/* IPv6 with a scope that glibc takes for 0 where it says nothing to it: a name of an interface
- * counts for addresses of one link alone, a number for all. */
+/* An IPv6 address with a scope. As in glibc, an interface name counts only for link-local addresses
+ * and a number for all; any other scope is 0. */
 static bool conf_v6_parse(char *text, struct dns_server *server)
 {
     struct sockaddr_in6 v6 = {.sin6_family = AF_INET6, .sin6_port = htons(DNS_PORT)};
@@ -76,7 +76,7 @@ static void add_server(struct dns_servers *servers, char *address)
     }
 }
 
-/* What stands behind an option, as atoi has it, within 1 and max. */
+/* The number after an option, as atoi reads it, brought within 1 and max. */
 static unsigned option_value(const char *text, long max)
 {
     long value = strtol(text, NULL, 10);
@@ -100,8 +100,7 @@ static void add_option(struct dns_servers *servers, const char *option, bool *tc
     }
 }
 
-/* The words behind a keyword, which begins the line and has a blank behind it; NULL: it is another
- * line. */
+/* What follows a keyword at the start of the line and a blank; NULL: another kind of line. */
 static char *words_behind(char *line, const char *keyword)
 {
     size_t length = strlen(keyword);
@@ -123,7 +122,7 @@ static void line_parse(char *line, struct dns_servers *servers, bool *tcp_only)
         }
         return;
     }
-    /* Not cut into words: "timeout: 3" is 3 to atoi. */
+    /* Not cut into words: atoi reads "timeout: 3" as 3. */
     const char *option = words_behind(line, "options");
     while (option != NULL && *option != '\0') {
         option += strspn(option, blanks);
@@ -132,8 +131,8 @@ static void line_parse(char *line, struct dns_servers *servers, bool *tcp_only)
     }
 }
 
-/* Takes the next line out of the text, as a string; one that is too long for any meaning of ours
- * comes cut. */
+/* Takes the next line out of the text, as a string. A line longer than any that matters here is
+ * cut. */
 static bool line_next(struct reader *text, char *line, size_t size)
 {
     if (rd_done(text)) {

@@ -80,7 +80,7 @@ static bool address_v4_parse(const char *text, uint16_t port, struct dns_server 
     return true;
 }
 
-/* Takes what stands before the first of `ends`, or all of it, if it is not empty and fits. */
+/* Takes the text before the first of `ends`, or all of it. False if it is empty or too long. */
 static bool part_take(const char **text, const char *ends, char *out, size_t size)
 {
     size_t len = strcspn(*text, ends);
@@ -93,7 +93,7 @@ static bool part_take(const char **text, const char *ends, char *out, size_t siz
     return true;
 }
 
-/* An address, IPv6 in brackets, up to what cannot belong to it. The port is 0. */
+/* Takes an address, IPv6 in brackets, and stops after it. The port is 0. */
 static bool address_take(const char **text, struct dns_server *server)
 {
     char host[ADDRESS_TEXT];
@@ -150,7 +150,7 @@ static bool is_letter_or_digit(char c)
 
 /*
  * A host name in lower case, in place: labels of letters, digits, hyphens and underscores, the last
- * one no number (it would be an address, written in some way); a dot at the end is dropped.
+ * one not a number (that would be an address in some notation). A dot at the end is dropped.
  */
 static bool host_name_check(char *name)
 {
@@ -202,7 +202,7 @@ static void address_format(const union dns_socket_address *address, char *out, s
     (void)snprintf(out, size, "[%s%s]", text, scope);
 }
 
-/* Two settings have one id only if they are the same; so one that does not fit is refused. */
+/* Different settings must have different ids, so a setting that does not fit is refused. */
 static bool id_format(struct dns_secure_server *secure, bool https)
 {
     char address[ADDRESS_TEXT + 2] = "";
@@ -236,7 +236,7 @@ static bool tls_parse(const char *text, struct dns_secure_server *secure)
     return id_format(secure, false);
 }
 
-/* The characters of a path and a query (RFC 3986, 3.3 and 3.4), as they stand. */
+/* The characters of a path and a query (RFC 3986, 3.3 and 3.4), unchanged. */
 static bool path_check(const char *path)
 {
     static const char others[] = "/?-._~!$&'()*+,;=:@%";
@@ -339,7 +339,7 @@ enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *res
     return authority_parse(setting + 6, &resolver->fixed.server[0]) ? ECH_OK : ECH_ERR_DECODE;
 }
 
-/* ---- the servers of now ---- */
+/* ---- the servers as they are now ---- */
 
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers)

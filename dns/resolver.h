@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Which servers are asked: the setting ECHSHIM_RESOLVER, and resolv.conf behind `system`.
- */
+/* Which servers are asked: the setting ECHSHIM_RESOLVER, and resolv.conf for the value `system`. */
 #ifndef DNS_RESOLVER_H
 #define DNS_RESOLVER_H
 
@@ -19,7 +17,7 @@ enum {
     DNS_SERVER_MAX = 3, /* like glibc's MAXNS */
     DNS_SERVER_ID = 96, /* octets of one server as text with its NUL */
     DNS_RESOLVER_ID = 3 * DNS_SERVER_ID,
-    /* Of one try at one server, in microseconds, and rounds: where nobody says otherwise. */
+    /* Defaults: microseconds for one try at one server, and rounds through all servers. */
     DNS_TRY_US = 5000000,
     DNS_ATTEMPTS = 2,
     DNS_PATH_SIZE = 192, /* octets of the path of an https:// resolver with its NUL */
@@ -37,7 +35,7 @@ struct dns_server {
     bool tcp_only;
 };
 
-/* Plain DNS servers in the order in which they are asked, and how long. */
+/* Plain DNS servers in the order in which they are asked, and how long each gets. */
 struct dns_servers {
     struct dns_server server[DNS_SERVER_MAX];
     size_t count;
@@ -53,15 +51,14 @@ enum dns_resolver_kind {
 };
 
 /*
- * Whom the connection of an encrypted resolver is for. Its certificate is checked for the name that
- * was configured, or for the address if there is none, whatever a look-up said (RFC 8310, 7; RFC
- * 8484, 9).
+ * An encrypted resolver. Its certificate is checked for the configured name, or for the address if
+ * there is no name, whatever a look-up said (RFC 8310, 7; RFC 8484, 9).
  */
 struct dns_secure_server {
     char name[DNS_HOST_SIZE]; /* lower-case, without a trailing dot; "": the address counts */
     uint16_t port;            /* host order */
     union dns_socket_address address;
-    socklen_t address_len;    /* 0: the name is to be looked up by the system */
+    socklen_t address_len;    /* 0: the system looks up the name */
     char path[DNS_PATH_SIZE]; /* of https://, with its slash */
     char id[DNS_RESOLVER_ID]; /* the setting in full, for the report and as a part of cache keys */
 };
@@ -84,8 +81,7 @@ struct dns_resolver {
  */
 ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *resolver);
 
-/* Are questions and answers encrypted on their way, and the resolver authenticated (RFC 9460, 3.1)?
- */
+/* Is the connection to the resolver encrypted and authenticated (RFC 9460, 3.1)? */
 ECH_MUST_USE bool dns_resolver_is_protected(const struct dns_resolver *resolver);
 
 /*
@@ -98,9 +94,8 @@ void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
 
 /*
  * The plain servers of this resolver now; none for an encrypted one. `resolv_conf` is the path of
- * the file that `system` reads
- * ("/etc/resolv.conf"); one that cannot be read counts as empty. It is read again each time, for
- * networks change.
+ * the file that `system` reads ("/etc/resolv.conf"); a file that cannot be read counts as empty. It
+ * is read again each time, because networks change.
  */
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers);

@@ -76,7 +76,7 @@ static struct dns_health_resolver *find_resolver(struct dns_resolver_health *hea
     return NULL;
 }
 
-/* FNV-1a. Who brings about a collision has the resolver counted on one name more. */
+/* FNV-1a. A collision made on purpose does little harm: one name is not counted. */
 static uint64_t hash_more(uint64_t hash, struct bytes octets)
 {
     for (size_t i = 0; i < octets.len; i++) {

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What one process has seen plain DNS servers do, so that what a server cannot do costs time once
- * and not for each name: servers that do not take EDNS, and resolvers (or gateways before them)
- * that drop questions for HTTPS records. It is forgotten after five minutes, and never shared with
- * other processes. Bounded: what falls out is learned again. Time comes as an argument.
+ * What one process has learned about plain DNS servers, so that a server's fault costs time once
+ * and not for each name. It knows servers that fail with EDNS, and resolvers (or gateways before
+ * them) that drop questions for HTTPS records. It forgets after five minutes, and shares nothing
+ * with other processes. Its size is bounded: what falls out is learned again. Time comes as an
+ * argument.
  */
 #ifndef DNS_RESOLVER_HEALTH_H
 #define DNS_RESOLVER_HEALTH_H
@@ -19,22 +20,22 @@ enum {
     DNS_HEALTH_SERVERS = 16,
     DNS_HEALTH_RESOLVERS = 8,
     DNS_HEALTH_SILENT = 64, /* names */
-    /* So many names must have had their addresses, but no answer about their HTTPS records, before
-     * a resolver counts as one that drops such questions: a lost datagram is one name. */
+    /* A resolver counts as one that drops questions for HTTPS records after this many names got
+     * their addresses but no answer to such a question. One name may be a lost datagram. */
     DNS_HEALTH_NAMES = 3,
-    /* Microseconds. How long a program that has its addresses is kept for the HTTPS records. */
+    /* Microseconds. How long a program that has its addresses waits for the HTTPS records. */
     DNS_HEALTH_WAIT_US = 250000,
     DNS_HEALTH_WAIT_DROPPED_US = 50000,
     DNS_HEALTH_KEPT_US = 300000000,
 };
 
-/* A server that was seen to fail at a question with EDNS and to answer one without. */
+/* A server that failed at a question with EDNS and answered the same one without. */
 struct dns_health_server {
     union dns_socket_address address;
     uint64_t until_us; /* 0: a free place */
 };
 
-/* The servers of a look-up in one network. */
+/* The servers of a look-up, in one network. */
 struct dns_health_resolver {
     char id[DNS_RESOLVER_ID]; /* dns_servers_id; "": a free place */
     uint64_t network;
@@ -44,13 +45,13 @@ struct dns_health_resolver {
     uint64_t drops_until_us;
 };
 
-/* A name of which an address family was asked for, and nothing came. */
+/* A name that got no answer for one of its address families. */
 struct dns_health_silent {
     uint64_t name; /* a hash, with that of resolver and network */
     uint64_t until_us;
 };
 
-/* A process has one. The fields are dns/resolver_health.c's. */
+/* Each process has one. Only dns/resolver_health.c uses the fields. */
 struct dns_resolver_health {
     pthread_mutex_t lock;
     struct dns_health_server servers[DNS_HEALTH_SERVERS];
@@ -68,17 +69,18 @@ struct dns_resolver_health {
 
 /* ---- EDNS (RFC 6891, 6.2.2) ---- */
 
-/* Is a question to this server to go without EDNS? */
+/* Should a question to this server go without EDNS? */
 bool dns_health_lacks_edns(struct dns_resolver_health *health, const struct dns_server *server,
                            uint64_t now_us);
-/* It answered a question without EDNS, and not the same one with it. */
+/* The server answered a question without EDNS, but not the same one with it. */
 void dns_health_note_no_edns(struct dns_resolver_health *health, const struct dns_server *server,
                              uint64_t now_us);
 
 /* ---- questions for HTTPS records that get no answer ---- */
 
-/* How long, in microseconds from the moment when the program has its addresses, the HTTPS records
- * of a name may keep it: DNS_HEALTH_WAIT_US, or less where the resolver is known to drop. */
+/* How long, in microseconds from the moment when the program has its addresses, the program may
+ * wait for a name's HTTPS records: DNS_HEALTH_WAIT_US, or less if the resolver is known to drop
+ * such questions. */
 uint64_t dns_health_wait_us(struct dns_resolver_health *health, const char *resolver_id,
                             uint64_t network, uint64_t now_us);
 /* The addresses of this name came, and nothing about its HTTPS records. */
@@ -88,12 +90,12 @@ void dns_health_note_silence(struct dns_resolver_health *health, const char *res
 void dns_health_note_answer(struct dns_resolver_health *health, const char *resolver_id,
                             uint64_t network);
 
-/* ---- addresses that do not come ---- */
+/* ---- names that get no addresses ---- */
 
-/* Was a question for an address of this name left without an answer, of late? */
+/* Did a question for an address of this name get no answer a short while ago? */
 bool dns_health_is_silent(struct dns_resolver_health *health, const char *resolver_id,
                           uint64_t network, const struct dns_name *qname, uint64_t now_us);
-/* It was, or all questions were answered. */
+/* Notes that it got none, or that all questions were answered. */
 void dns_health_note_addresses(struct dns_resolver_health *health, const char *resolver_id,
                                uint64_t network, const struct dns_name *qname, bool answered,
                                uint64_t now_us);

@@ -14,7 +14,7 @@ enum {
     ALIAS_FOLLOWED = 2,
     TARGET_IS_OWNER = 1,
     NO_DEFAULT_ALPN = 2,
-    ENDPOINTS_MAX = DNS_RDATA_MAX + 1, /* with the one that stands for an alias's target */
+    ENDPOINTS_MAX = DNS_RDATA_MAX + 1, /* including the one for an alias's target */
 };
 
 _Static_assert(DNS_STORED_DIGEST == LDNS_SHA256_DIGEST_LENGTH, "the digest is SHA-256");
@@ -52,7 +52,7 @@ static struct bytes text(const char *string)
 
 static void digest_of(struct bytes octets, uint8_t digest[DNS_STORED_DIGEST])
 {
-    /* Never more than DNS_STORED_MAX. */
+    /* At most DNS_STORED_MAX. */
     (void)ldns_sha256(octets.data, (unsigned)octets.len, digest);
 }
 
@@ -66,7 +66,7 @@ static void write_key(struct writer *w, const struct dns_cache_key *key)
     wr_u16(w, key->question->type);
 }
 
-/* A host name as text, as dns_name_to_host gave it, back into labels. */
+/* Turns a host name as text (by dns_name_to_host) back into labels. */
 static void write_target(struct writer *w, const char *host)
 {
     while (*host != '\0') {
@@ -216,7 +216,7 @@ static bool read_endpoint(struct reader *r, struct dns_endpoint *endpoint)
             ech_config_list_check(endpoint->ech_config_list) == ECH_OK);
 }
 
-/* The endpoints point into a copy, which is the answer's. */
+/* The answer owns a copy of the octets, and its endpoints point into it. */
 static enum ech_status read_endpoints(struct bytes octets, size_t count,
                                       struct dns_endpoints *answer)
 {
@@ -271,7 +271,7 @@ static enum ech_status read_answer(struct reader *r, struct dns_endpoints **out)
     return ECH_OK;
 }
 
-/* Everything but the digest, which is right. */
+/* Reads everything after the digest was found right. */
 static enum ech_status read_whole(struct reader *r, const struct dns_cache_key *key,
                                   struct dns_stored *stored)
 {

@@ -30,29 +30,29 @@ enum {
     DNS_STORED_DIGEST = 32, /* octets */
 };
 
-/* What an answer is kept under. All borrowed. */
+/* The key of an answer. All borrowed. */
 struct dns_cache_key {
     uint64_t network;        /* dns_network_id */
     const char *resolver_id; /* dns_servers_id */
     const struct dns_question *question;
 };
 
-/* What was read. Times are seconds since 1970. */
+/* A stored answer. Times are seconds since 1970. */
 struct dns_stored {
     uint64_t stored_s;
     uint64_t expires_s;
     struct dns_endpoints *answer; /* one reference, owned; NULL: kept under another key */
 };
 
-/* Appends the answer, which is no DNS_FAILED. ECH_ERR_NOMEM, ECH_ERR_SPACE: more than
- * DNS_STORED_MAX, or than the writer may hold. */
+/* Appends the answer, which must not be DNS_FAILED. ECH_ERR_NOMEM, ECH_ERR_SPACE: more than
+ * DNS_STORED_MAX, or than the writer's bound. */
 ECH_MUST_USE enum ech_status dns_stored_encode(struct writer *w, const struct dns_cache_key *key,
                                                const struct dns_stored *stored);
 
 /*
- * Reads octets of dns_stored_encode; the answer only if its key is this one. Its ttl is
- * expires_s - stored_s; whether the times make sense is for the caller to say. ECH_ERR_UNSUPPORTED:
- * another version; ECH_ERR_DECODE: anything else that is not as it was written; ECH_ERR_NOMEM.
+ * Reads octets of dns_stored_encode; the answer only if its key is this one. Its ttl is expires_s -
+ * stored_s; the caller checks whether the times make sense. ECH_ERR_UNSUPPORTED: another version;
+ * ECH_ERR_DECODE: any other damage; ECH_ERR_NOMEM.
  */
 ECH_MUST_USE enum ech_status dns_stored_parse(struct bytes octets, const struct dns_cache_key *key,
                                               struct dns_stored *stored);

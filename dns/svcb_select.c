@@ -31,7 +31,7 @@ static int compare(const void *left, const void *right)
     return (a->random > b->random) - (a->random < b->random);
 }
 
-/* Whether this client can go where the record leads. */
+/* Can this client use the endpoint of the record? */
 static bool is_usable(const struct https_rr *rr)
 {
     return https_rr_usable_over_tcp(rr) && target_reachable(rr);
@@ -85,7 +85,7 @@ enum ech_status svcb_select(const struct bytes *rdata, size_t count, const uint3
                             struct svcb_choice *choice)
 {
     *choice = (struct svcb_choice){.kind = SVCB_CHOICE_MALFORMED};
-    /* One to spare: a record is parsed in place before it is known to stay. */
+    /* One more than needed: a record is parsed in place before we know whether it stays. */
     struct candidate *kept = calloc(count + 1, sizeof *kept);
     if (kept == NULL) {
         return ECH_ERR_NOMEM;

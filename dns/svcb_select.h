@@ -10,8 +10,7 @@
 #include "dns/message.h"
 
 enum svcb_choice_kind {
-    SVCB_CHOICE_ENDPOINTS,  /* ServiceMode: `endpoints`, in the order in which they are to be tried
-                             */
+    SVCB_CHOICE_ENDPOINTS,  /* ServiceMode: `endpoints`, in the order in which to try them */
     SVCB_CHOICE_ALIAS,      /* AliasMode: ask again at `alias` */
     SVCB_CHOICE_NO_SERVICE, /* AliasMode with ".": clients SHOULD ignore it (RFC 9460, 2.5.1 and 12)
                              */

@@ -7,20 +7,20 @@
 enum {
     LEAST_TRY_US = 500000,
     RESEND_US = 400000,
-    /* Of a question in a hurry: a caller waits for some 250 ms, and an answer that takes 150 ms is
-     * not to be given up. */
+    /* For a question in a hurry: its caller waits about 250 ms, and an answer that takes 150 ms
+     * must still be taken. */
     HURRIED_RESEND_US = 100000,
     HURRIED_TRY_US = 160000,
     LOST_MAX = 8,     /* sockets that may be closed under us before we give up */
-    STRAYS_MAX = 256, /* messages that do not match and are read though the time is over: what may
-                         lie before the answer in a socket's buffer */
+    STRAYS_MAX = 256, /* how many wrong messages are read after the deadline: they may lie before
+                         the answer in the socket's buffer */
 };
 
-/* What one step led to. */
+/* The result of one step. */
 enum step {
-    STEP_WAIT, /* nothing to be done now */
-    STEP_ON,   /* the stage is another one */
-    STEP_LOST, /* the socket is no more ours */
+    STEP_WAIT, /* nothing can be done now */
+    STEP_ON,   /* the stage has changed */
+    STEP_LOST, /* the socket is not ours any more */
     STEP_ENDED /* the try is over, with a reason */
 };
 
@@ -75,7 +75,7 @@ static enum step go_on(struct dns_plain *p, enum dns_plain_stage stage)
     return STEP_ON;
 }
 
-/* With the id of this try. */
+/* The query with the id of this try. */
 static bool query_make(struct dns_plain *p, enum dns_edns edns)
 {
     struct writer w;
@@ -103,7 +103,7 @@ static enum step udp_send(struct dns_plain *p, enum dns_reason *reason)
     return go_on(p, DNS_PLAIN_UDP_RECEIVE);
 }
 
-/* What has become of it a later answer tells, or none. */
+/* Errors do not matter here: an answer comes, or does not. */
 static void udp_send_again(struct dns_plain *p)
 {
     p->resend_us = UINT64_MAX;
@@ -113,8 +113,8 @@ static void udp_send_again(struct dns_plain *p)
     }
 }
 
-/* Reads until a message answers the query; the socket is connected, so the kernel checks where it
- * comes from. */
+/* Reads until a message answers the query. The socket is connected, so the kernel checks the
+ * sender. */
 static enum step udp_receive(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
     ssize_t got = p->io->recv(p->fd, x->message, sizeof x->message, 0);
@@ -147,7 +147,7 @@ static enum step tcp_send(struct dns_plain *p, enum dns_reason *reason)
     return go_on(p, DNS_PLAIN_TCP_RECEIVE);
 }
 
-/* How many octets there are to be: the length, and the message once the length is known. */
+/* How many octets to read: the length and, once that is known, the message. */
 static size_t tcp_wanted(const struct dns_plain *p, const struct dns_exchange *x)
 {
     struct reader r = rd_of(bytes_of(x->message, p->done));
@@ -173,7 +173,7 @@ static enum step tcp_receive(struct dns_plain *p, struct dns_exchange *x, enum d
         return ended(reason, DNS_REASON_MALFORMED_ANSWER);
     }
     enum dns_reason parsed = parse(p, message, x);
-    /* There is no larger transport to go to. */
+    /* TCP has no limit to be cut at. */
     bool cut = parsed == DNS_REASON_OK && x->answer.truncated;
     return ended(reason, cut ? DNS_REASON_MALFORMED_ANSWER : parsed);
 }
@@ -206,7 +206,7 @@ static bool takes_edns(const struct dns_plain *p)
            (p->health == NULL || !dns_health_lacks_edns(p->health, server_of(p), p->io->now_us()));
 }
 
-/* A query in a socket of its own, with an id of its own, to the server of this try. */
+/* Sends a query with a new id from a new socket to the server of this try. */
 static enum dns_reason open_socket(struct dns_plain *p, bool tcp)
 {
     const struct dns_server *server = server_of(p);
@@ -225,7 +225,7 @@ static enum dns_reason open_socket(struct dns_plain *p, bool tcp)
     if (p->fd < 0) {
         return DNS_REASON_NETWORK;
     }
-    /* Whether a TCP connection comes about, the first send will tell. */
+    /* If a TCP connection fails, the first send will tell. */
     if (p->io->connect(p->fd, &server->address.any, server->address_len) != 0 &&
         !(tcp && is_transient(errno))) {
         return DNS_REASON_NETWORK;
@@ -253,8 +253,8 @@ static uint64_t try_deadline(const struct dns_plain *p, uint64_t now)
     return now + (share > left ? left : share);
 }
 
-/* A failed try. Silence may be a lost datagram; whatever else a server said or did, it would say
- * again. */
+/* Notes a failed try. After silence the server may be asked again (a datagram may be lost); after
+ * any other failure it would only fail again. */
 static void failed(struct dns_plain *p, enum dns_reason reason)
 {
     close_socket(p);
@@ -263,7 +263,7 @@ static void failed(struct dns_plain *p, enum dns_reason reason)
     p->stage = DNS_PLAIN_IDLE;
 }
 
-/* Begins the next try, at a server that has not settled it; false if there is none, or no time. */
+/* Begins the next try, at a server that may still answer; false if there is none, or no time. */
 static bool next_try(struct dns_plain *p)
 {
     while (p->stage == DNS_PLAIN_IDLE) {
@@ -311,7 +311,7 @@ static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reas
     if (taken != STEP_LOST) {
         return taken;
     }
-    /* Closed by the program, or left behind by a fork: the same try again. */
+    /* The program closed the socket, or a fork left it behind: repeats the same try. */
     *reason = p->lost++ < LOST_MAX ? open_socket(p, is_tcp(p)) : DNS_REASON_NETWORK;
     return *reason == DNS_REASON_OK ? STEP_ON : STEP_ENDED;
 }
@@ -322,8 +322,8 @@ static bool is_over(const struct dns_plain *p)
     return now >= p->try_deadline_us || now >= p->deadline_us;
 }
 
-/* Steps until there is nothing to be done without waiting; without an x nothing is received.
- * Whoever floods us with messages that do not match does not keep us here. */
+/* Does all steps that need no waiting; if x is NULL, nothing is received. The number of steps is
+ * bounded, so that a flood of wrong messages cannot keep us here. */
 static enum step steps(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
     enum step last = STEP_ON;
@@ -350,8 +350,8 @@ enum dns_reason dns_reason_of_rcode(const struct dns_answer *answer)
     }
 }
 
-/* RFC 6891, 6.2.2 and 7: does an error say that the server does not take EDNS? One that speaks it
- * says so by an OPT record of its own. */
+/* RFC 6891, 6.2.2 and 7: does this error mean that the server does not know EDNS? A server that
+ * knows it answers with an OPT record. */
 static bool refuses_edns(const struct dns_plain *p, const struct dns_answer *answer)
 {
     if (!p->edns) {
@@ -371,7 +371,7 @@ static void remember_edns(struct dns_plain *p, const struct dns_answer *answer)
     }
 }
 
-/* The end of a try. True if it is the end of all: with an answer that counts. */
+/* Ends a try. True if the question is over, with an answer that counts. */
 static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns_reason reason)
 {
     if (reason == DNS_REASON_OK && !x->answer.truncated && refuses_edns(p, &x->answer)) {
@@ -380,7 +380,7 @@ static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns
             return false;
         }
     }
-    /* Cut, by the server (TC) or by something on the way: TCP. */
+    /* The message was cut, by the server (TC) or on the way: use TCP. */
     bool cut =
         reason == DNS_REASON_MALFORMED_ANSWER || (reason == DNS_REASON_OK && x->answer.truncated);
     if (cut && !is_tcp(p)) {

@@ -7,13 +7,12 @@
 #include "dns/encrypted/channel_state.h"
 
 /*
- * The longest wait at the socket at a time. Another thread that queued a question while the socket
- * was full, or made another connection, is not seen by who waits there.
+ * The longest single wait at the socket. The waiting thread does not notice if another thread
+ * queues a question while the socket is full, or makes another connection.
  */
 enum { WAIT_AT_MOST_MS = 100 };
 
-/* After that a leader that has not come back is taken for one that never will; it does no harm if
- * it does. */
+/* After this time a silent leader is given up. If it comes back after all, it does no harm. */
 enum { LEADER_LATE_US = 50000, ADDRESSES_US = 500000 };
 
 /* ---- the system's addresses ---- */
@@ -35,7 +34,7 @@ static void addresses_take(struct dns_channel *channel, const struct addrinfo *l
     }
 }
 
-/* By whoever waits, as all waiting: without the lock. False: nobody waits any more. */
+/* Called by the waiting thread, without the lock. False: the caller has given up waiting. */
 static bool addresses_find(struct dns_channel *channel)
 {
     static const struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG};
@@ -69,8 +68,8 @@ static void pump(struct dns_channel *channel)
     dns_tickets_free_own(channel);
 }
 
-/* One wait of the thread that leads, at the socket, without the lock. False: nobody waits for what
- * it waits for any more. */
+/* One wait of the leading thread, at the socket, without the lock. False: the caller has given up
+ * waiting. */
 static bool wait_at_socket(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
 {
     struct pollfd wanted;
@@ -82,13 +81,13 @@ static bool wait_at_socket(struct dns_channel *channel, uint64_t now_us, uint64_
     int timeout_ms = left_ms > WAIT_AT_MOST_MS ? WAIT_AT_MOST_MS : (int)left_ms;
     channel->heard_by_us = now_us + (uint64_t)timeout_ms * 1000 + LEADER_LATE_US;
     pthread_mutex_unlock(&channel->lock);
-    /* What is wrong with the socket, its next use will tell. */
+    /* The next use of the socket will tell what is wrong with it. */
     bool here = channel->io->poll(&wanted, 1, timeout_ms) >= 0 || errno != ECANCELED;
     pthread_mutex_lock(&channel->lock);
     return here;
 }
 
-/* One wait of a thread that does not. */
+/* One wait of a thread that does not lead. */
 static bool wait_for_leader(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
 {
     uint64_t until_us = channel->heard_by_us < wait_until_us ? channel->heard_by_us : wait_until_us;
@@ -116,14 +115,16 @@ static bool is_led(const struct dns_channel *channel, uint64_t now_us)
     return channel->leader != 0 && now_us < channel->heard_by_us;
 }
 
-/* Leads the others for as long as they are not led by somebody else. */
+/* One round of leading: looks up the addresses, or waits at the socket. False: the caller has given
+ * up waiting. */
 static bool lead_once(struct dns_channel *channel, uint64_t now_us, uint64_t wait_until_us)
 {
     return channel->address_count == 0 ? addresses_find(channel)
                                        : wait_at_socket(channel, now_us, wait_until_us);
 }
 
-/* Until one of the tickets is done, or the time is there. False: nobody waits for them any more. */
+/* Waits until one of the tickets is done, or until the given time. False: the caller has given up
+ * waiting. */
 static bool wait_for_any(struct dns_channel *channel, struct dns_ticket *const *tickets,
                          size_t count, uint64_t wait_until_us)
 {
@@ -151,15 +152,15 @@ static bool wait_for_any(struct dns_channel *channel, struct dns_ticket *const *
     }
     if (self != 0 && channel->leader == self) {
         channel->leader = 0;
-        dns_tickets_tell(channel); /* somebody else has to */
+        dns_tickets_tell(channel); /* another thread has to lead */
     }
     return here;
 }
 
 /* ---- the interface ---- */
 
-/* Whoever hosts us sees to it that no thread leaves (a jump, a cancellation) while it has the lock,
- * and that one that leaves a wait is brought back to end it. */
+/* The engine makes sure that no thread leaves (by a jump or a cancellation) while it holds the
+ * lock, and that the wait of a thread that leaves is ended. */
 struct entry {
     int saved_errno;
 };
@@ -191,7 +192,7 @@ enum dns_reason dns_channel_ask(struct dns_channel *channel, struct bytes query,
     return reason;
 }
 
-/* A connection that was no use in all that time is none the next time either. */
+/* A connection that gave no answer in all that time would give none the next time. */
 static void give_up(struct dns_channel *channel, const struct dns_ticket *ticket)
 {
     const struct dns_connection *connection = &channel->connection;
@@ -284,7 +285,7 @@ void dns_channel_free(struct dns_channel *channel)
     }
     dns_connection_clear(channel);
     while (channel->tickets != NULL) {
-        dns_ticket_end(channel, channel->tickets); /* own ones: all others have ended */
+        dns_ticket_end(channel, channel->tickets); /* the channel's own: all others have ended */
     }
     dns_own_record_free(channel);
     gnutls_free(channel->session.data);
@@ -315,7 +316,7 @@ void dns_channel_after_fork_child(struct dns_channel *channel)
             ticket->tries = 0;
         }
     }
-    /* A ticket is for one connection, and that is the parent's. */
+    /* A session ticket is for one connection, and that is the parent's. */
     gnutls_free(channel->session.data);
     channel->session = (gnutls_datum_t){0};
 }

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * One connection to the resolver, from connect to its end. Nothing waits here.
- */
+/* One connection to the resolver, from connect to its end. Nothing in this file waits. */
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -11,11 +9,11 @@
 #include "dns/encrypted/channel_state.h"
 
 enum {
-    STEPS_MAX = 16,          /* of one call, so that no server can keep us busy */
+    STEPS_MAX = 16,          /* bound on one call, so that no server can keep us busy */
     READS_MAX = 64,          /* likewise */
     CHUNK = 16384,           /* a TLS record */
-    TRY_ADDRESS_US = 500000, /* where there is another address */
-    LEAVE_US = 500000,       /* how long a server that leaves is waited for */
+    TRY_ADDRESS_US = 500000, /* if there is another address */
+    LEAVE_US = 500000,       /* how long to wait for a server that leaves */
 };
 
 /* ---- ends ---- */
@@ -41,14 +39,14 @@ void dns_connection_drop(struct dns_channel *channel, enum dns_reason reason)
     dns_connection_clear(channel);
 }
 
-/* No connection could be made: nobody is helped by trying at once again. */
+/* No connection could be made. Trying again at once would not help. */
 static void fail(struct dns_channel *channel, enum dns_reason reason)
 {
     dns_connection_clear(channel);
     dns_tickets_fail(channel, reason);
     channel->failures = 0;
     if (channel->resolver->secure.address_len == 0) {
-        channel->address_count = 0; /* the system may know better by now */
+        channel->address_count = 0; /* the system may know other addresses by now */
         channel->current = 0;
     }
 }
@@ -89,7 +87,7 @@ static bool connect_begin(struct dns_channel *channel)
     return true;
 }
 
-/* An address as the certificate would have it. */
+/* An address as it stands in a certificate. */
 static struct bytes octets_of(const union dns_socket_address *address)
 {
     return address->any.sa_family == AF_INET
@@ -113,13 +111,13 @@ static bool tls_begin(struct dns_channel *channel)
         .session = channel->session,
     };
     connection->tls = dns_tls_new(&options);
-    /* A ticket is good for one connection (RFC 8446, C.4). */
+    /* A session ticket is used for one connection only (RFC 8446, C.4). */
     gnutls_free(channel->session.data);
     channel->session = (gnutls_datum_t){0};
     return connection->tls != NULL;
 }
 
-/* What to do next: again, or nothing but waiting. */
+/* After a step: the next one at once, or nothing but waiting. */
 enum step { STEP_AGAIN, STEP_WAIT };
 
 static enum step step_none(struct dns_channel *channel)
@@ -136,7 +134,7 @@ static enum step step_none(struct dns_channel *channel)
 static enum step step_connecting(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
-    /* Nothing is sent; it only tells whether something could be. */
+    /* Sends nothing: it only tells whether the socket is connected. */
     if (channel->io->send(connection->fd, "", 0, MSG_NOSIGNAL) < 0) {
         bool pending = errno == EAGAIN || errno == EINTR;
         bool in_time =
@@ -171,7 +169,8 @@ static bool framing_begin(struct dns_channel *channel)
     return connection->framing != NULL;
 }
 
-/* ECH was rejected, and goes on over a new connection to the same address (RFC 9849, 6.1.6). */
+/* ECH was rejected: the exchange goes on over a new connection to the same address (RFC 9849,
+ * 6.1.6). */
 static enum step connect_again(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
@@ -240,7 +239,7 @@ static bool submit_all(struct dns_channel *channel)
     return true;
 }
 
-/* DNS_REASON_OK: all that could be sent is. */
+/* DNS_REASON_OK: everything that could be sent was sent. */
 static enum dns_reason send_all(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
@@ -272,8 +271,8 @@ static enum dns_reason send_all(struct dns_channel *channel)
 }
 
 /*
- * A server that does not switch off Nagle's algorithm keeps the next small answer back until this
- * one is acknowledged, and the kernel, with nothing to send, takes 40 ms for that.
+ * If a server uses Nagle's algorithm, it holds the next small answer back until we acknowledge this
+ * one, and the kernel delays that by 40 ms when there is nothing to send.
  */
 static void acknowledge(const struct dns_channel *channel)
 {
@@ -296,7 +295,8 @@ static enum dns_reason receive_all(struct dns_channel *channel)
         case DNS_TLS_DONE:
             connection->received_us = channel->io->now_us();
             if (channel->session.size == 0) {
-                /* Now, for GnuTLS forgets it when the connection ends in disorder. */
+                /* Now, because GnuTLS forgets the session if the connection ends without
+                 * close_notify. */
                 dns_tls_session(connection->tls, &channel->session);
             }
             reason = connection->framing->receive(connection->framing, bytes_of(in, got));
@@ -318,8 +318,8 @@ static enum dns_reason receive_all(struct dns_channel *channel)
     return reason;
 }
 
-/* A server that leaves still answers what it took (RFC 9113, 6.8); for a moment that is waited for.
- * True: it is of no more use. */
+/* A server that leaves still answers what it took (RFC 9113, 6.8): we wait for that a moment. True:
+ * give the connection up. */
 static bool has_left(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
@@ -334,8 +334,8 @@ static bool has_left(struct dns_channel *channel)
 }
 
 /*
- * Reading comes first: a connection that was closed while it was not looked at is found out before
- * anything is sent on it.
+ * Reading comes first: if the connection was closed in the meantime, we notice before we send
+ * anything on it.
  */
 static enum step step_open(struct dns_channel *channel)
 {
@@ -376,8 +376,8 @@ void dns_connection_step(struct dns_channel *channel)
 /* ---- waiting ---- */
 
 /*
- * When a question is to be asked elsewhere: where nothing at all has come since it was sent over a
- * connection that had worked before, for half of its time. 0: never.
+ * When to give the connection up for this question: after half of the question's time, if the
+ * connection had worked before and nothing at all has come since the question was sent. 0: never.
  */
 static uint64_t doubt_us(const struct dns_channel *channel, const struct dns_ticket *ticket)
 {

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- what is common to both versions ---- */
+/* ---- common to both versions of HTTP ---- */
 
 void dns_doh_authority(const struct dns_secure_server *server, char out[DNS_AUTHORITY_SIZE])
 {
@@ -38,14 +38,14 @@ void dns_doh_answer(struct dns_channel *channel, struct dns_ticket *ticket,
         return;
     }
     if (response->status < 200 || response->status > 299) {
-        /* A redirect is not followed: whom to ask was configured (RFC 8484, 3). */
+        /* Redirects are not followed: the user configured whom to ask (RFC 8484, 3). */
         dns_ticket_done(channel, ticket, DNS_REASON_HTTP_STATUS, none);
     } else if (!response->is_dns_message) {
         dns_ticket_done(channel, ticket, DNS_REASON_HTTP_ANSWER, none);
     } else if (response->age == 0) {
         dns_ticket_done(channel, ticket, DNS_REASON_OK, body);
     } else {
-        /* RFC 8484, 5.1: it has lain in a cache so long. */
+        /* RFC 8484, 5.1: the answer's age in HTTP caches is taken off its TTLs. */
         struct writer aged;
         wr_init(&aged, DNS_MESSAGE_MAX);
         enum ech_status status = dns_message_age(body, response->age, &aged);
@@ -60,14 +60,14 @@ void dns_doh_answer(struct dns_channel *channel, struct dns_ticket *ticket,
 
 /* ---- HTTP/2 (RFC 9113), by nghttp2 ---- */
 
-/* A request, and what came of its response; the user data of its HTTP/2 stream. */
+/* A request and what has come of its response: the user data of an HTTP/2 stream. */
 struct stream {
     struct stream *next;
     int32_t id;
-    struct dns_ticket *ticket; /* NULL: went away */
+    struct dns_ticket *ticket; /* NULL: it was dropped */
     struct http_response response;
     struct writer body;
-    struct reader query; /* what is still to be sent of it, borrowed from the ticket */
+    struct reader query; /* the rest that must be sent, borrowed from the ticket */
     bool whole;          /* END_STREAM came */
     bool broken;
 };
@@ -105,8 +105,8 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
         return 0;
     }
     if (bytes_equal(field, bytes_of(":status", 7))) {
-        /* nghttp2 has seen to it that it is three digits, and comes first; after an interim one
-         * there is another. */
+        /* nghttp2 has checked that it has three digits and comes first. After an interim status
+         * another one follows. */
         char digits[4] = "";
         memcpy(digits, value, value_len < 3 ? value_len : 3);
         stream->response = (struct http_response){.status = (unsigned)strtoul(digits, NULL, 10)};
@@ -160,7 +160,8 @@ static int on_stream_close(nghttp2_session *session, int32_t id, uint32_t error,
             dns_doh_answer(doh2->framing.channel, ticket, &stream->response,
                            wr_view(&stream->body));
         } else if (error == NGHTTP2_REFUSED_STREAM) {
-            /* RFC 9113, 8.7 and 6.8: it was not looked at, and may be asked again; elsewhere. */
+            /* RFC 9113, 8.7 and 6.8: the server did not process it, so it may be asked again on
+             * another connection. */
             doh2->framing.leaves = true;
             ticket->state = DNS_TICKET_RETURNED;
         } else {
@@ -187,7 +188,7 @@ static ssize_t read_query(nghttp2_session *session, int32_t id, uint8_t *out, si
     return (ssize_t)octets;
 }
 
-/* nghttp2 counts what was submitted too, and holds back what the server's limit forbids. */
+/* nghttp2 also counts submitted requests, and holds back those over the server's limit. */
 static bool has_room(const struct dns_framing *framing)
 {
     const struct doh2 *doh2 = (const struct doh2 *)framing;
@@ -238,7 +239,7 @@ static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
     return true;
 }
 
-/* nghttp2 knows streams only once their request has left. */
+/* nghttp2 knows a stream only once its request was sent. */
 static void forget(struct dns_framing *framing, struct dns_ticket *ticket)
 {
     struct doh2 *doh2 = (struct doh2 *)framing;
@@ -267,7 +268,7 @@ static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
 
 static void ended(struct dns_framing *framing)
 {
-    (void)framing; /* a response that is not whole is none */
+    (void)framing; /* an incomplete response counts as none */
 }
 
 static enum dns_reason flush(struct dns_framing *framing, struct writer *out)
@@ -281,7 +282,7 @@ static enum dns_reason flush(struct dns_framing *framing, struct writer *out)
             return len == NGHTTP2_ERR_NOMEM ? DNS_REASON_NO_MEMORY : DNS_REASON_HTTP_ANSWER;
         }
         if (len == 0) {
-            /* Our own last words, to a server that broke the rules, have been sent. */
+            /* The server broke the rules, and our last frame to it was sent. */
             bool over = out->len == 0 && nghttp2_session_want_read(doh2->session) == 0 &&
                         nghttp2_session_want_write(doh2->session) == 0;
             return over ? DNS_REASON_HTTP_ANSWER : DNS_REASON_OK;

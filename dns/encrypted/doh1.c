@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * DNS over HTTPS by HTTP/1.1, where a server speaks nothing better: one POST at a time, for answers
- * come in order there, on a connection that is kept (RFC 8484, 5.2).
+ * DNS over HTTPS by HTTP/1.1, for servers without HTTP/2. One POST at a time, since answers come in
+ * order, on a connection that is kept (RFC 8484, 5.2).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,8 +13,8 @@
 
 struct doh1 {
     struct dns_stream_framing stream;
-    bool busy;                 /* a request is on its way */
-    struct dns_ticket *ticket; /* whose; NULL: of one that went away */
+    bool busy;                 /* a request has no response yet */
+    struct dns_ticket *ticket; /* the request's ticket; NULL: it was dropped */
 };
 
 static bool has_room(const struct dns_framing *framing)
@@ -51,7 +51,7 @@ static void forget(struct dns_framing *framing, struct dns_ticket *ticket)
     doh1->ticket = doh1->ticket == ticket ? NULL : doh1->ticket;
 }
 
-/* One response at most, for there is one request at most. */
+/* At most one response, because there is at most one request. */
 static enum dns_reason response_take(struct doh1 *doh1, bool is_end)
 {
     struct http_response response;
@@ -61,7 +61,7 @@ static enum dns_reason response_take(struct doh1 *doh1, bool is_end)
         return DNS_REASON_OK;
     }
     if (!doh1->busy) {
-        return DNS_REASON_HTTP_ANSWER; /* to nothing */
+        return DNS_REASON_HTTP_ANSWER; /* it answers no request */
     }
     wr_init(&body, DNS_MESSAGE_MAX);
     enum http1_result result =

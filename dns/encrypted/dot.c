@@ -42,10 +42,11 @@ static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
 
 static void forget(struct dns_framing *framing, struct dns_ticket *ticket)
 {
-    (void)framing, (void)ticket; /* its answer will find nobody */
+    (void)framing, (void)ticket; /* its answer will match no ticket */
 }
 
-/* RFC 7766, 7: by id, and by the question. What answers nothing that was asked is dropped. */
+/* RFC 7766, 7: answers are matched by id and by question. An answer to no question of ours is
+ * dropped. */
 static void message_received(struct dns_channel *channel, struct bytes message)
 {
     uint16_t id;
@@ -73,7 +74,7 @@ static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
     struct reader message;
     while (rd_vec16(&r, &message)) {
         if (message.len < DNS_HEADER_SIZE) {
-            return DNS_REASON_MALFORMED_ANSWER; /* whoever says that is out of step */
+            return DNS_REASON_MALFORMED_ANSWER; /* the server's lengths are out of step */
         }
         message_received(framing->channel, rd_rest(&message));
     }
@@ -83,7 +84,7 @@ static enum dns_reason receive(struct dns_framing *framing, struct bytes in)
 
 static void ended(struct dns_framing *framing)
 {
-    (void)framing; /* a message that is not whole is none */
+    (void)framing; /* an incomplete message counts as none */
 }
 
 struct dns_framing *dns_framing_dot(struct dns_channel *channel)

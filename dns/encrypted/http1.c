@@ -50,7 +50,7 @@ static struct bytes trimmed(struct bytes value)
     return bytes_of(rest.data, len);
 }
 
-/* Takes what stands before the octet, which is taken too; all of it if there is none. False at the
+/* Takes the octets before this one, and this one too; everything if it does not occur. False at the
  * end. */
 static bool part_take(struct reader *r, uint8_t end, struct bytes *part)
 {
@@ -69,7 +69,7 @@ static bool part_take(struct reader *r, uint8_t end, struct bytes *part)
     return true;
 }
 
-/* A line that ends in CRLF, or in LF alone (RFC 9112, 2.2). False if it is not whole. */
+/* A line that ends in CRLF, or in LF alone (RFC 9112, 2.2). False if its end is missing. */
 static bool line_take(struct reader *r, struct bytes *line)
 {
     struct reader at = *r;
@@ -110,7 +110,7 @@ static bool number_parse(struct bytes text, unsigned base, uint32_t *out)
 
 /* ---- fields ---- */
 
-/* A word of a list with commas. */
+/* Does a list with commas hold this word? */
 static bool list_has(struct bytes list, const char *word)
 {
     struct reader r = rd_of(list);
@@ -131,7 +131,7 @@ void http_field(struct http_response *response, struct bytes name, struct bytes 
         response->is_dns_message =
             part_take(&r, ';', &type) && is(trimmed(type), "application/dns-message");
     } else if (is(name, "age")) {
-        /* Nothing that can be read is no age; more digits than we take is a very old answer. */
+        /* An unreadable value counts as no age; more digits than we read, as a very old answer. */
         uint32_t age;
         struct bytes text = trimmed(value);
         if (number_parse(text, 10, &age)) {
@@ -149,7 +149,7 @@ static void framing_field(struct framing *framing, struct bytes name, struct byt
     uint32_t length;
     if (is(name, "content-length")) {
         bool good = number_parse(value, 10, &length);
-        /* RFC 9112, 6.3: lengths that differ cannot be recovered from. */
+        /* RFC 9112, 6.3: lengths that differ are an error without recovery. */
         framing->bad = framing->bad || !good || (framing->has_length && framing->length != length);
         framing->has_length = true;
         framing->length = good ? length : 0;
@@ -159,7 +159,7 @@ static void framing_field(struct framing *framing, struct bytes name, struct byt
     }
 }
 
-/* HTTP/1.x, a blank, three digits, and a reason that nobody reads. */
+/* HTTP/1.x, a blank, three digits, and a reason, which is ignored. */
 static bool status_parse(struct bytes line, struct http_response *response)
 {
     struct reader r = rd_of(line);
@@ -242,7 +242,7 @@ static enum http1_result chunks_parse(struct reader *r, struct writer *body)
 {
     struct bytes all = rd_rest(r);
     struct bytes line;
-    size_t lines = 0; /* octets of all that is no chunk */
+    size_t lines = 0; /* octets of everything that is not a chunk */
     for (;;) {
         struct reader before = *r;
         struct bytes size;
@@ -320,7 +320,7 @@ enum http1_result http1_parse(struct bytes in, bool ended, struct http_response 
             return result;
         }
         if (response->status == 101) {
-            return HTTP1_BAD; /* nobody asked for another protocol */
+            return HTTP1_BAD; /* we asked for no other protocol */
         }
         if (response->status >= 200) {
             size_t before = body->len;

@@ -26,7 +26,7 @@ static bool header_read(struct reader *r, struct header *header)
            rd_u16(r, &header->count[3]);
 }
 
-/* What was read since the reader had `before` octets. */
+/* The octets that were read since the reader had `before` octets. */
 static struct bytes taken(struct bytes before, const struct reader *r)
 {
     return bytes_of(before.data, before.len - r->len);
@@ -59,7 +59,7 @@ static bool question_skip(struct reader *r)
 
 /* ---- queries ---- */
 
-/* The options of an OPT record that is the last of the message; empty if there is none. */
+/* The options of an OPT record at the end of the message; empty if there is none. */
 static enum ech_status options_read(struct reader *r, uint16_t count, struct bytes *head,
                                     struct reader *options)
 {
@@ -163,8 +163,8 @@ bool dns_message_id(struct bytes message, uint16_t *id)
     return message.len >= DNS_HEADER_SIZE && rd_u16(&r, id);
 }
 
-/* The letters of names have no case (RFC 4343); types and classes have no octet in which that would
- * matter but where they are the same. */
+/* The case of letters in names does not matter (RFC 4343). The type and the class, the last octets,
+ * are compared exactly. */
 static bool equal_question(struct bytes a, struct bytes b)
 {
     enum { TYPE_AND_CLASS = 4 };

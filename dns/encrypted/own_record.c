@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The resolver's own HTTPS record, for ECH on the connections to it. It is asked for over the first
- * one, whose hello has the name in clear: there is nobody else to ask. An ech goes with its own
- * endpoint only (RFC 9848, 3): the one that is connected to.
+ * The resolver's own HTTPS record, for ECH on the connections to it. The first connection asks for
+ * it, and its hello has the resolver's name in the clear: there is no other resolver to ask. An ech
+ * counts for its own endpoint only (RFC 9848, 3): the one that we connect to.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -56,7 +56,7 @@ static bool is_endpoint(const struct dns_channel *channel, const struct https_rr
            dns_name_equal(&rr->target, &host);
 }
 
-/* The list of the first endpoint that has one and is this server; empty: none. */
+/* The ECHConfigList of the first endpoint that has one and is this server; empty: none. */
 static void learn_records(struct dns_channel *channel, const struct dns_answer *answer)
 {
     static const uint32_t in_their_order[DNS_RDATA_MAX];
@@ -118,8 +118,8 @@ void dns_own_record_ask(struct dns_channel *channel)
 }
 
 /*
- * A config that has expired is used all the same, for nobody could be asked for a newer one without
- * saying the name; the server tells if it has another key.
+ * An expired config is used all the same: asking for a newer one without it would show the name.
+ * The server says so if it has another key.
  */
 void *dns_own_record_exchange(struct dns_channel *channel)
 {
@@ -148,8 +148,8 @@ void dns_own_record_judge(struct dns_channel *channel, const void *exchange)
         dns_own_record_free(channel); /* for as long as the record lives */
         break;
     default:
-        /* Nothing weaker may follow while the config is good; after that it may have been given up,
-         * and the record is asked for anew. */
+        /* While the config is valid, ECH stays required. After that the server may have given it
+         * up, so the record is asked for anew. */
         if (channel->io->now_us() >= own->expires_us) {
             dns_own_record_free(channel);
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The questions of one channel: each has a ticket from when it is asked until its caller has the
+ * The questions of one channel. Each has a ticket, from when it is asked until its caller has the
  * answer.
  */
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #include "dns/encrypted/channel_state.h"
 #include "dns/io.h"
 
-/* Whoever waits for a ticket, or to lead, is to look again. */
+/* Wakes the threads that wait for a ticket, or to lead. */
 void dns_tickets_tell(struct dns_channel *channel)
 {
     atomic_fetch_add_explicit(&channel->changed, 1, memory_order_relaxed);
@@ -33,7 +33,7 @@ static void ticket_unlink(struct dns_channel *channel, struct dns_ticket *ticket
     *at = ticket->next;
 }
 
-/* Takes it out of everything. */
+/* Removes it from the queue and the connection. */
 void dns_ticket_end(struct dns_channel *channel, struct dns_ticket *ticket)
 {
     if (ticket->state == DNS_TICKET_SENT && channel->connection.framing != NULL) {
@@ -88,7 +88,7 @@ void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enu
     dns_tickets_tell(channel);
 }
 
-/* The channel's own question is nobody's to free; where nothing iterates over the tickets. */
+/* No caller frees the channel's own question. Not in a loop over the tickets. */
 void dns_tickets_free_own(struct dns_channel *channel)
 {
     struct dns_ticket *next;

@@ -9,8 +9,9 @@
 enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, CERTIFICATES_MAX = 16, CHUNK = 4096 };
 
 /*
- * BCP 195 (RFC 9325, 4.2). The groups are such as the engine can make itself, so that a rejection
- * of ECH needs no probe. The order of extensions is kept for ECH, where the version knows the word.
+ * BCP 195 (RFC 9325, 4.2). The groups are those that the engine can make itself, so that a
+ * rejection of ECH needs no probe. The order of extensions is fixed for ECH, if this version of
+ * GnuTLS knows the keyword.
  */
 #define SUITES                                                                                     \
     "-KX-ALL:+ECDHE-ECDSA:+ECDHE-RSA:-CIPHER-ALL:+AES-256-GCM:+CHACHA20-POLY1305:+AES-128-GCM:"    \
@@ -25,7 +26,7 @@ struct dns_tls {
     gnutls_certificate_credentials_t credentials;
     int fd;         /* -1: none yet */
     bool half_sent; /* GnuTLS holds a record that the socket did not take yet */
-    bool refused;   /* the certificate was looked at, and is no good */
+    bool refused;   /* the certificate was checked and is not valid */
     enum dns_reason reason;
 };
 
@@ -56,7 +57,7 @@ static ssize_t socket_receive(const struct dns_tls *tls, void *data, size_t size
     return got < 0 ? failed(tls, errno) : got;
 }
 
-/* What the exchange has for the network, as far as the socket takes it. */
+/* Sends what the exchange has for the network, as far as the socket takes it. */
 static void flush_exchange(const struct dns_tls *tls)
 {
     const struct dns_ech_functions *ech = tls->options.ech;
@@ -64,7 +65,7 @@ static void flush_exchange(const struct dns_tls *tls)
     for (struct bytes out = ech->to_net(exchange); out.len > 0; out = ech->to_net(exchange)) {
         ssize_t sent = socket_send(tls, out.data, out.len);
         if (sent <= 0) {
-            return; /* a socket that is broken tells so when it is read */
+            return; /* a broken socket reports its error when it is read */
         }
         ech->net_took(exchange, (size_t)sent);
     }
@@ -131,7 +132,7 @@ static ssize_t pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
     return socket_receive(tls, out, size);
 }
 
-/* Asked for only by what would wait: nothing here does. */
+/* GnuTLS calls this only when it would wait; nothing here does. */
 static int pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
 {
     (void)pointer, (void)milliseconds;
@@ -169,7 +170,7 @@ static int send_inner_marker(gnutls_session_t session, gnutls_buffer_t buffer)
     return sizeof inner_marker;
 }
 
-/* HelloRetryRequest's confirmation was checked by the exchange. */
+/* The exchange has checked HelloRetryRequest's confirmation. */
 static int ignore_answer(gnutls_session_t session, const unsigned char *data, size_t length)
 {
     (void)session, (void)data, (void)length;
@@ -188,7 +189,7 @@ static bool set_priorities(const struct dns_tls *tls)
            library->gnutls_priority_set_direct(tls->session, plain, NULL) == GNUTLS_E_SUCCESS;
 }
 
-/* EncryptedExtensions is not among the messages: an answer there is unsolicited (RFC 9849, 5). */
+/* EncryptedExtensions is left out: an answer there is unsolicited (RFC 9849, 5). */
 static bool set_inner_marker(const struct dns_tls *tls)
 {
     return tls->options.ech_exchange == NULL ||
@@ -252,7 +253,7 @@ struct dns_tls *dns_tls_new(const struct dns_tls_options *options)
         return NULL;
     }
     if (options->session.size > 0) {
-        /* Data that cannot be used make a full handshake. */
+        /* If the data cannot be used, a full handshake follows. */
         (void)library->gnutls_session_set_data(tls->session, options->session.data,
                                                options->session.size);
     }
@@ -346,7 +347,7 @@ enum dns_tls_result dns_tls_handshake(struct dns_tls *tls)
 
 enum dns_tls_result dns_tls_send(struct dns_tls *tls, struct bytes out, size_t *sent)
 {
-    /* GnuTLS has a copy of what it could not send, and wants to be asked for it by nothing. */
+    /* GnuTLS has a copy of what it could not send, and sends it when called with NULL. */
     ssize_t result = tls->options.library->gnutls_record_send(
         tls->session, tls->half_sent ? NULL : out.data, tls->half_sent ? 0 : out.len);
     *sent = 0;
@@ -408,7 +409,8 @@ const void *dns_tls_exchange(const struct dns_tls *tls)
 void dns_tls_session(const struct dns_tls *tls, gnutls_datum_t *session)
 {
     gnutls_datum_t fresh = {.data = NULL};
-    /* A session of TLS 1.2 would show its ticket in clear, and be offered where only TLS 1.3 is. */
+    /* A TLS 1.2 session would show its ticket in the clear, and would be offered where only TLS 1.3
+     * is allowed. */
     if (gnutls_protocol_get_version(tls->session) != GNUTLS_TLS1_3 ||
         (gnutls_session_get_flags(tls->session) & GNUTLS_SFLAGS_SESSION_TICKET) == 0 ||
         gnutls_session_get_data2(tls->session, &fresh) != GNUTLS_E_SUCCESS) {

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A TLS client on a socket that never waits, by GnuTLS: TLS 1.3 or 1.2 with the suites of BCP 195
- * (RFC 9325), no renegotiation, no compression, no early data. X.509 and ECH come in tables, as
- * they are not dns/'s business, and so do those functions of GnuTLS that are hooks in the process
- * that hosts us.
+ * A TLS client, by GnuTLS, on a socket that never waits: TLS 1.3 or 1.2 with the suites of BCP 195
+ * (RFC 9325), no renegotiation, no compression, no early data. The caller gives tables of functions
+ * for X.509 and for ECH, which are not dns/'s task, and for those functions of GnuTLS that are
+ * hooks in a program under the shim.
  */
 #ifndef DNS_ENCRYPTED_TLS_H
 #define DNS_ENCRYPTED_TLS_H
@@ -13,7 +13,7 @@
 #include "dns/answer.h"
 #include "dns/io.h"
 
-/* Those that are hooks there. */
+/* The functions of GnuTLS that are hooks under the shim. */
 #define DNS_TLS_FUNCTIONS(F)                                                                       \
     F(gnutls_deinit)                                                                               \
     F(gnutls_handshake)                                                                            \
@@ -36,16 +36,15 @@ struct dns_tls_library {
 #undef F
 };
 
-/* What this program is linked with, for tests and tools. */
+/* The functions that this program is linked with: for tests and tools. */
 extern const struct dns_tls_library dns_tls_linked;
 
-/* Who says whether a server is the one that was meant. */
+/* Decides whether a server is the right one. */
 struct dns_tls_verifier {
     void *context;
     /*
      * True if the chain (DER, the leaf first) leads to a trust anchor, and the leaf is a server's,
-     * for this name as a DNS-ID (RFC 9525), or, where the name is "", for this address of 4 or 16
-     * octets.
+     * for this name as a DNS-ID (RFC 9525). If the name is "", for this address of 4 or 16 octets.
      */
     bool (*verify)(void *context, const struct bytes *certificates, size_t count, const char *name,
                    struct bytes address);
@@ -55,15 +54,14 @@ enum dns_ech_state {
     DNS_ECH_UNDER_WAY,
     DNS_ECH_WANTS_CONNECTION, /* rejected: a new connection, then dns_ech_functions.reconnected */
     DNS_ECH_ACCEPTED,
-    DNS_ECH_DISABLED, /* securely; the hello went out in clear */
+    DNS_ECH_DISABLED, /* securely disabled; the hello went out in the clear */
     DNS_ECH_FAILED,
 };
 
-/* A hello exchange with ECH (ech/exchange.h), which stands between the TLS session and the socket.
- */
+/* A hello exchange with ECH (ech/exchange.h) between the TLS session and the socket. */
 struct dns_ech_functions {
     void *context;
-    /* NULL: no memory, or no config of the list can be used. */
+    /* NULL: no memory, or the list has no usable config. */
     void *(*begin)(void *context, struct bytes ech_config_list);
     enum dns_ech_state (*state)(const void *exchange);
     void (*from_app)(void *exchange, struct bytes in);
@@ -74,7 +72,7 @@ struct dns_ech_functions {
     struct bytes (*to_app)(const void *exchange);
     void (*app_took)(void *exchange, size_t octets);
     size_t (*net_wanted)(const void *exchange);
-    /* Nothing is held any more, and octets may go past it. */
+    /* The exchange holds nothing any more; octets may go past it. */
     bool (*drained)(const void *exchange);
     void (*reconnected)(void *exchange);
     /* The ECHConfigList that was accepted in the end; borrowed. */
@@ -87,17 +85,17 @@ struct dns_tls_options {
     const struct dns_io *io;
     struct dns_tls_verifier verifier;
     const char *name;     /* server_name and what the certificate is checked for; "": neither */
-    struct bytes address; /* then the certificate is checked for this */
+    struct bytes address; /* if the name is "", the certificate is checked for this */
     bool http;            /* ALPN h2 and http/1.1 (RFC 8484, 5.2) */
     const struct dns_ech_functions *ech; /* with ech_exchange */
-    void *ech_exchange;                  /* NULL: without ECH; else dns_tls_new takes it over */
+    void *ech_exchange;                  /* NULL: without ECH; else dns_tls_new takes ownership */
     gnutls_datum_t session;              /* of dns_tls_session; empty: none */
 };
 
 enum dns_tls_result {
     DNS_TLS_DONE,
-    DNS_TLS_PENDING,          /* nothing can be done now: poll */
-    DNS_TLS_WANTS_CONNECTION, /* ECH: attach another one, and go on */
+    DNS_TLS_PENDING,          /* nothing can be done now: wait with poll */
+    DNS_TLS_WANTS_CONNECTION, /* ECH: attach a new connection, and go on */
     DNS_TLS_CLOSED,           /* by the other side, with close_notify */
     DNS_TLS_FAILED,           /* dns_tls_reason */
 };
@@ -105,13 +103,13 @@ enum dns_tls_result {
 struct dns_tls;
 
 /* All pointers of the options but the session are borrowed for as long as it lives. NULL: no
- * memory; the ECH exchange is ended then too. */
+ * memory; the ECH exchange is freed then too. */
 ECH_MUST_USE struct dns_tls *dns_tls_new(const struct dns_tls_options *options);
-/* The connected socket; it stays the caller's. */
+/* Gives the session its connected socket, which stays the caller's. */
 void dns_tls_attach(struct dns_tls *tls, int fd);
 ECH_MUST_USE enum dns_tls_result dns_tls_handshake(struct dns_tls *tls);
-/* Of `out`, in one record where it fits. After DNS_TLS_PENDING the same octets are to come again.
- */
+/* Sends octets of `out`, in one record if they fit. After DNS_TLS_PENDING give the same octets
+ * again. */
 ECH_MUST_USE enum dns_tls_result dns_tls_send(struct dns_tls *tls, struct bytes out, size_t *sent);
 /* DNS_TLS_DONE: *got is not 0. */
 ECH_MUST_USE enum dns_tls_result dns_tls_receive(struct dns_tls *tls, uint8_t *in, size_t size,
@@ -125,11 +123,11 @@ ECH_MUST_USE enum dns_reason dns_tls_reason(const struct dns_tls *tls);
 ECH_MUST_USE struct bytes dns_tls_protocol(const struct dns_tls *tls);
 /* The ECH exchange, or NULL. */
 const void *dns_tls_exchange(const struct dns_tls *tls);
-/* Takes over a ticket of TLS 1.3 that has come, in the place of *session (gnutls_free). */
+/* Takes a TLS 1.3 ticket that has come, and replaces *session by it (gnutls_free). */
 void dns_tls_session(const struct dns_tls *tls, gnutls_datum_t *session);
-/* Sends close_notify, as far as that goes without waiting. */
+/* Sends close_notify, without waiting. */
 void dns_tls_bye(struct dns_tls *tls);
-/* Nothing is sent, nothing closed. NULL is fine. */
+/* Sends nothing and closes nothing. NULL is fine. */
 void dns_tls_free(struct dns_tls *tls);
 
 #endif
