@@ -9,8 +9,8 @@
 #include "ech/client_hello.h"
 #include "ech/server_hello.h"
 
-/* What the transcript of the inner handshake holds before the ServerHello. All messages with their
- * handshake headers. */
+/* The transcript of the inner handshake before the ServerHello. All messages have their handshake
+ * headers. */
 struct ech_accept_transcript {
     const struct ech_client_hello *client_hello_inner; /* the first one */
     struct bytes hello_retry_request;                  /* as received; empty if there was none */
@@ -28,8 +28,8 @@ ech_hrr_accept_confirmation(const struct ech_client_hello *client_hello_inner,
                             const struct ech_server_hello *hello_retry_request,
                             uint8_t out[ECH_CONFIRMATION_SIZE]);
 
-/* *accepted: whether the message, a ServerHello or the first HelloRetryRequest, bears the
- * confirmation (RFC 9849, 6.1.4). */
+/* *accepted: does the message, a ServerHello or the first HelloRetryRequest, have the right
+ * confirmation (RFC 9849, 6.1.4)? */
 ECH_MUST_USE enum ech_status ech_accept_check(const struct ech_accept_transcript *transcript,
                                               const struct ech_server_hello *message,
                                               bool *accepted);

@@ -33,7 +33,7 @@ static void judge_server_hello(const struct ech_answer_context *context, struct 
         /* RFC 9849, 6.1.5: ECH was accepted, and has to stay so. */
         fail(answer, ECH_FAILURE_CONFIRMATION, ECH_ALERT_ILLEGAL_PARAMETER);
     } else if (other_suite || answer->hello.has_pre_shared_key) {
-        /* RFC 9849, 6.1.2: the outer hello offered no PSK but a GREASE one, if any. */
+        /* RFC 9849, 6.1.2: the outer hello offered no PSK except perhaps a GREASE one. */
         fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_ILLEGAL_PARAMETER);
     } else {
         fail(answer, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
@@ -47,7 +47,7 @@ static void judge_older_version(const struct ech_answer_context *context, struct
     } else if (context->transcript.hello_retry_request.len > 0) {
         fail(answer, ECH_FAILURE_CONFIRMATION, ECH_ALERT_ILLEGAL_PARAMETER);
     } else {
-        /* RFC 9849, 6.1.4: what does not negotiate TLS 1.3 has rejected ECH. */
+        /* RFC 9849, 6.1.4: a server that does not negotiate TLS 1.3 has rejected ECH. */
         fail(answer, ECH_FAILURE_TLS12, ECH_ALERT_NONE);
     }
 }
@@ -68,8 +68,8 @@ void ech_answer_judge(const struct ech_answer_context *context, struct bytes mes
         judge_older_version(context, answer);
         return;
     }
-    /* RFC 8446, 5.1: nothing follows before a change of keys; nor after a HelloRetryRequest, of
-     * which there is one. */
+    /* RFC 8446, 5.1: nothing follows before a change of keys; nor after a HelloRetryRequest, and
+     * there is only one. */
     if (excess ||
         (hello->is_hello_retry_request && context->transcript.hello_retry_request.len > 0)) {
         fail(answer, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);

@@ -10,7 +10,7 @@
 #include "ech/exchange.h"
 #include "ech/records.h"
 
-/* What was said so far. */
+/* The messages so far. */
 struct ech_answer_context {
     struct ech_accept_transcript transcript;
     uint16_t retry_cipher_suite; /* of the HelloRetryRequest, if the transcript has one */
@@ -23,7 +23,7 @@ enum ech_answer_kind {
 };
 struct ech_answer {
     enum ech_answer_kind kind;
-    struct ech_server_hello hello; /* valid if it did parse */
+    struct ech_server_hello hello; /* valid if the message parsed */
     enum ech_failure failure;
     enum ech_alert alert; /* for the server; ECH_ALERT_NONE: none now */
 };

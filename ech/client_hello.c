@@ -108,8 +108,7 @@ enum ech_status ech_client_hello_server_name(const struct ech_client_hello *hell
     struct reader list;
     struct reader name;
     uint8_t name_type;
-    /* RFC 6066, 3: no type twice, and host_name is the only one there is, so the list has one
-     * entry. */
+    /* RFC 6066, 3: no type twice, and host_name is the only type, so the list has one entry. */
     if (!rd_vec16(&r, &list) || !rd_done(&r) || !rd_u8(&list, &name_type) || name_type != 0 ||
         !rd_vec16(&list, &name) || rd_done(&name) || !rd_done(&list)) {
         return ECH_ERR_DECODE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ClientHello (RFC 8446, 4.1.2): parsing, and the few extensions that ECH has to look into.
- * Everything that is found is borrowed from the octets that were parsed.
+ * ClientHello (RFC 8446, 4.1.2): parsing, and the few extensions that ECH has to look into. All
+ * results are borrowed from the parsed octets.
  */
 #ifndef ECH_CLIENT_HELLO_H
 #define ECH_CLIENT_HELLO_H
@@ -66,15 +66,15 @@ struct ech_client_hello {
 
 /*
  * Parses one whole handshake message. ECH_ERR_DECODE: it does not parse; ECH_ERR_ILLEGAL: an
- * extension type stands twice, or pre_shared_key is not the last (RFC 8446, 4.2 and 4.2.11);
+ * extension type occurs twice, or pre_shared_key is not the last (RFC 8446, 4.2 and 4.2.11);
  * ECH_ERR_SPACE: too many extensions.
  */
 ECH_MUST_USE enum ech_status ech_client_hello_parse(struct bytes message,
                                                     struct ech_client_hello *hello);
 /*
  * The same for a body without handshake header, as EncodedClientHelloInner and ClientHelloOuterAAD
- * hold it (RFC 9849, 5.1 and 5.2). The reader is left after the body; what follows (padding) is the
- * caller's to look at.
+ * hold it (RFC 9849, 5.1 and 5.2). The reader stops after the body; the caller checks what follows
+ * (padding).
  */
 ECH_MUST_USE enum ech_status ech_client_hello_read_body(struct reader *r,
                                                         struct ech_client_hello *hello);
@@ -103,8 +103,8 @@ struct ech_key_share_entry {
     uint16_t group;
     struct bytes key_exchange;
 };
-/* The client_shares, empty without the extension; then one entry a call, false at the end or where
- * it does not parse. */
+/* The client_shares, empty without the extension; then one entry a call, false at the end or if an
+ * entry does not parse. */
 ECH_MUST_USE enum ech_status ech_client_hello_key_shares(const struct ech_client_hello *hello,
                                                          struct reader *entries);
 ECH_MUST_USE bool ech_key_share_read(struct reader *entries, struct ech_key_share_entry *entry);
@@ -121,7 +121,7 @@ ECH_MUST_USE enum ech_status ech_offered_psks_parse(struct bytes extension_data,
 enum ech_client_hello_type { ECH_CLIENT_HELLO_OUTER = 0, ECH_CLIENT_HELLO_INNER = 1 };
 struct ech_ech_client_hello {
     enum ech_client_hello_type type;
-    /* What follows holds something only if type is ECH_CLIENT_HELLO_OUTER. */
+    /* The fields below are set only if type is ECH_CLIENT_HELLO_OUTER. */
     uint16_t kdf_id;
     uint16_t aead_id;
     uint8_t config_id;
@@ -130,7 +130,7 @@ struct ech_ech_client_hello {
 };
 ECH_MUST_USE enum ech_status ech_ech_client_hello_parse(struct bytes extension_data,
                                                         struct ech_ech_client_hello *ech);
-/* The other way round, for the outer variant: real ECH and GREASE are written by the same code. */
+/* Writes the outer variant. Real ECH and GREASE use this same code. */
 void ech_ech_client_hello_write(const struct ech_ech_client_hello *ech, struct writer *w);
 
 /* Writes one extension, and server_name with one host_name. */

@@ -72,7 +72,7 @@ static bool parse_contents(struct reader contents, struct ech_config *config)
            extensions_well_formed(config->extensions);
 }
 
-/* struct ECHConfig. Contents of a version that is not ours are skipped by their length. */
+/* struct ECHConfig. Contents of other versions are skipped by their length. */
 static bool parse_config(struct reader *configs, struct ech_config *config)
 {
     *config = (struct ech_config){0};
@@ -158,8 +158,8 @@ static bool label_valid(struct bytes label)
     return first != '-' && last != '-' && all_are(label, is_ldh);
 }
 
-/* What an IPv4 parser of the WHATWG kind would take for a number: digits, or 0x and hexadecimal
- * digits or nothing. */
+/* What the WHATWG's IPv4 parser takes for a number: digits, or 0x and perhaps hexadecimal digits.
+ */
 static bool label_is_number(struct bytes label)
 {
     if (all_are(label, is_digit)) {
@@ -172,8 +172,7 @@ static bool label_is_number(struct bytes label)
            all_are(rd_rest(&r), is_hex_digit);
 }
 
-/* Takes the label up to the next dot, or to the end, and that dot; *more tells whether there was
- * one. */
+/* Takes the label up to the next dot, or to the end, and that dot. *more: there was a dot. */
 static bool rd_label(struct reader *r, struct bytes *label, bool *more)
 {
     struct reader start = *r;

@@ -13,7 +13,7 @@ enum { ECH_VERSION = 0xfe0d, ECH_PUBLIC_NAME_MAX = 255 };
 struct ech_config {
     struct bytes raw; /* with version and length: what HPKE's info takes (RFC 9849, 6.1) */
     uint16_t version;
-    /* What follows holds something only if version is ECH_VERSION. */
+    /* The fields below are set only if version is ECH_VERSION. */
     uint8_t config_id;
     uint16_t kem_id;
     struct bytes public_key;
@@ -31,21 +31,22 @@ enum ech_config_verdict {
     ECH_CONFIG_CIPHER_SUITE,        /* no pair we do (6.1) */
     ECH_CONFIG_PUBLIC_KEY,          /* not a valid key of its KEM (RFC 9180, 7.1.4) */
     ECH_CONFIG_PUBLIC_NAME,         /* not a host name (6.1.7) */
-    ECH_CONFIG_MANDATORY_EXTENSION, /* unknown and with the high bit set (4.2) */
-    ECH_CONFIG_DUPLICATE_EXTENSION, /* a type stands twice (4.2) */
+    ECH_CONFIG_MANDATORY_EXTENSION, /* it is unknown and has the high bit set (4.2) */
+    ECH_CONFIG_DUPLICATE_EXTENSION, /* a type occurs twice (4.2) */
 };
 const char *ech_config_verdict_name(enum ech_config_verdict verdict);
 
-/* What the client can do; NULL where a pointer to it is taken means everything ech/hpke.h has. */
+/* What the client can do. Functions that take a pointer to it take NULL for everything in
+ * ech/hpke.h. */
 struct ech_config_support {
     const uint16_t *kem_ids;
     size_t kem_count;
 };
 
 /*
- * Checks the whole list and calls nobody: ECH_OK, or ECH_ERR_DECODE if it is malformed anywhere
- * (then no config of it may be used). Contents of a 0xfe0d config that do not parse make the whole
- * list malformed.
+ * Checks the whole list, without cryptography: ECH_OK, or ECH_ERR_DECODE if it is malformed
+ * anywhere; then none of its configs may be used. If the contents of a 0xfe0d config do not parse,
+ * the whole list is malformed.
  */
 ECH_MUST_USE enum ech_status ech_config_list_check(struct bytes list);
 
@@ -53,11 +54,10 @@ ECH_MUST_USE enum ech_status ech_config_list_check(struct bytes list);
  * at the end. */
 ECH_MUST_USE enum ech_status ech_config_list_begin(struct bytes list, struct reader *configs);
 ECH_MUST_USE bool ech_config_list_next(struct reader *configs, struct ech_config *config);
-/* The type of the next of a config's extensions, over which `extensions` moves; false at the end.
- */
+/* Reads the type of a config's next extension and moves `extensions` past it; false at the end. */
 ECH_MUST_USE bool ech_config_extension_next(struct reader *extensions, uint16_t *type);
 
-/* Judges one config; on ECH_CONFIG_USABLE *suite is the first listed pair that we do, with the
+/* Judges one config; on ECH_CONFIG_USABLE *suite is the first listed pair that we support, with the
  * config's KEM. */
 enum ech_config_verdict ech_config_check(const struct ech_config *config,
                                          const struct ech_config_support *support,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Judgement and choice: what the HPKE at hand can do with a config. Reading one (ech/config.c)
- * needs no cryptography. */
+/* Judges and chooses configs, by what our HPKE supports. Reading them (ech/config.c) needs no
+ * cryptography. */
 #include "ech/config.h"
 
 enum { MANDATORY_BIT = 0x8000 /* RFC 9849, 4.2 */ };
@@ -21,7 +21,7 @@ static bool kem_usable(uint16_t kem_id, const struct ech_config_support *support
     return false;
 }
 
-/* RFC 9849, 6.1: a pair is taken as it is listed, never one half of it. */
+/* RFC 9849, 6.1: a pair is used as listed; halves of two pairs are never combined. */
 static bool first_suite(const struct ech_config *config, struct ech_hpke_suite *suite)
 {
     struct reader r = rd_of(config->cipher_suites);
@@ -36,7 +36,7 @@ static bool first_suite(const struct ech_config *config, struct ech_hpke_suite *
     return false;
 }
 
-/* RFC 9849, 4.2. We know no extension, so that each mandatory one is an unsupported one. */
+/* RFC 9849, 4.2. We know no extensions, so every mandatory one is unsupported. */
 static enum ech_config_verdict check_extensions(struct bytes extensions)
 {
     /* A bit for each type that is not mandatory: a hostile list may have 16,000 of them. */
@@ -77,7 +77,7 @@ enum ech_config_verdict ech_config_check(const struct ech_config *config,
     if (verdict != ECH_CONFIG_USABLE) {
         return verdict;
     }
-    /* Last, for it is the one that costs. */
+    /* Last, because it costs the most. */
     if (ech_hpke_check_public_key(config->kem_id, config->public_key) != ECH_OK) {
         return ECH_CONFIG_PUBLIC_KEY;
     }

@@ -54,8 +54,8 @@ static gnutls_mac_algorithm_t mac_of(enum ech_hash hash)
 }
 
 /*
- * gnutls_datum_t has no const, though what it is given for here is only read; and not every version
- * takes a NULL for no octets.
+ * gnutls_datum_t has no const, but GnuTLS only reads the octets here. Not every version takes NULL
+ * for no octets.
  */
 static gnutls_datum_t datum_of(struct bytes from)
 {
@@ -229,7 +229,7 @@ static enum ech_status aead_open(struct aead aead, struct bytes key, const uint8
         ech_wipe(out, expected);
         return status;
     }
-    /* Even where nothing is to come out GnuTLS wants an address. */
+    /* GnuTLS wants an address even if there is no output. */
     uint8_t nothing[1];
     gnutls_datum_t aad_datum = datum_of(aad);
     size_t len = expected;

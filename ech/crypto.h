@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only door from ech/ to GnuTLS and nettle: hashes, HKDF, AEAD, Diffie-Hellman. Deterministic:
- * random octets come in as arguments. Nothing here keeps state between calls.
+ * The only place where ech/ uses GnuTLS and nettle: hashes, HKDF, AEAD, Diffie-Hellman.
+ * Deterministic: random octets come in as arguments. No state is kept between calls.
  */
 #ifndef ECH_CRYPTO_H
 #define ECH_CRYPTO_H
@@ -33,8 +33,8 @@ ECH_MUST_USE enum ech_status ech_hash_parts(enum ech_hash hash, const struct byt
                                             size_t count, uint8_t *out);
 ECH_MUST_USE enum ech_status ech_hkdf_extract(enum ech_hash hash, struct bytes salt,
                                               struct bytes ikm, uint8_t *prk);
-/* prk has ech_hash_size octets (or is any key for tests of RFC 5869); len at most 255 digests, else
- * ECH_ERR_SPACE. */
+/* prk has ech_hash_size octets (tests of RFC 5869 may use any key). ECH_ERR_SPACE: len is over 255
+ * digests. */
 ECH_MUST_USE enum ech_status ech_hkdf_expand(enum ech_hash hash, struct bytes prk,
                                              struct bytes info, uint8_t *out, size_t len);
 /* HKDF-Expand-Label (RFC 8446, 7.1); label without the "tls13 " prefix. */
@@ -51,7 +51,7 @@ enum ech_aead {
 };
 enum { ECH_AEAD_TAG = 16, ECH_AEAD_NONCE = 12, ECH_AEAD_KEY_MAX = 32 };
 
-/* Octets of the key, or 0 for an id that we do not do. */
+/* Octets of the key, or 0 for an id that we do not support. */
 size_t ech_aead_key_size(uint16_t aead_id);
 /* out takes plaintext.len + ECH_AEAD_TAG octets; nonce has ECH_AEAD_NONCE octets. */
 ECH_MUST_USE enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
@@ -94,15 +94,15 @@ enum ech_group {
 enum { ECH_DH_PRIVATE_MAX = 66, ECH_DH_PUBLIC_MAX = 133, ECH_DH_SHARED_MAX = 66 };
 
 /* Octets of a private key, a public key (uncompressed point for the NIST curves) and a shared
- * secret; 0 if we do not do it. */
+ * secret; 0 for a group that we do not support. */
 size_t ech_dh_private_size(uint16_t group);
 size_t ech_dh_public_size(uint16_t group);
 size_t ech_dh_shared_size(uint16_t group);
 
 /*
  * A key pair from the random source: private_key and public_key take the sizes above. For the NIST
- * curves candidates are drawn until one lies in [1, order); ECH_ERR_CRYPTO if the source fails or
- * gives none in 64 draws.
+ * curves candidates are drawn until one is in [1, order). ECH_ERR_CRYPTO: the source fails, or 64
+ * draws give no such number.
  */
 ECH_MUST_USE enum ech_status ech_dh_generate(uint16_t group, const struct ech_random *random,
                                              uint8_t *private_key, uint8_t *public_key);

@@ -93,8 +93,8 @@ enum ech_status ech_dh_generate(uint16_t group, const struct ech_random *random,
             break;
         }
         if (group == ECH_GROUP_P521) {
-            /* 521 bits in 528: as DeriveKeyPair of RFC 9180, 7.1.3 does, else hardly a draw would
-             * be in range. */
+            /* 521 bits in 528: cleared as in DeriveKeyPair of RFC 9180, 7.1.3. Otherwise almost no
+             * draw would be in range. */
             private_key[0] &= 1;
         }
         if (ech_dh_public(group, bytes_of(private_key, size), public_key) == ECH_OK) {
@@ -123,9 +123,9 @@ enum ech_status ech_dh(uint16_t group, struct bytes private_key, struct bytes pe
 
 /*
  * The points that X25519 sends to zero with any private key: those of order 1, 2, 4 and 8 on the
- * curve and its twist, as the octets that may stand for them (RFC 7748, 5, takes numbers from p up
- * and leaves the top bit out). A look at them costs nothing, where a multiplication would cost as
- * much as all of the Diffie-Hellman; and every handshake chooses a config.
+ * curve and its twist, in all their encodings (RFC 7748, 5, accepts numbers from p up and ignores
+ * the top bit). This comparison costs nothing; a multiplication would cost as much as the whole
+ * Diffie-Hellman, and every handshake chooses a config.
  */
 static bool x25519_low_order(const uint8_t *public_key)
 {
@@ -176,9 +176,9 @@ enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key)
         return x25519_low_order(public_key.data) ? ECH_ERR_CRYPTO : ECH_OK;
     }
     /*
-     * Clamping makes a power of two, 2^447, of a scalar of zeros. It sends to zero just the points
-     * whose order is a power of two: those of low order, which every other clamped scalar sends to
-     * zero too.
+     * Clamping turns a scalar of zeros into 2^447, a power of two. It sends to zero exactly the
+     * points whose order is a power of two: those of low order, which every clamped scalar sends to
+     * zero.
      */
     static const uint8_t zeros[CURVE448_SIZE];
     uint8_t shared[ECH_DH_SHARED_MAX];

@@ -57,8 +57,7 @@ static void point_clear(struct ecc_point *point)
     ecc_point_clear(point);
 }
 
-/* ---- between octets and nettle; each needs the object initialised, and leaves it to be cleared
- * ---- */
+/* ---- between octets and nettle; the caller initialises and clears the object ---- */
 
 static bool scalar_parse(struct ecc_scalar *scalar, struct bytes private_key)
 {

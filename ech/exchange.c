@@ -111,7 +111,7 @@ enum ech_event ech_exchange_end(struct ech_exchange *x, enum ech_failure failure
     x->failure = failure;
     if (failure == ECH_FAILURE_REJECTED || failure == ECH_FAILURE_TLS12) {
         x->facts.state = ECH_STATE_REJECTED;
-        /* The rest of the offer is for the outer handshake: random, own key shares. */
+        /* The outer handshake still needs the rest of the offer: random, own key shares. */
         ech_hpke_wipe(&x->offer.hpke);
     } else {
         ech_offer_wipe(&x->offer);
@@ -142,7 +142,7 @@ enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status stat
     }
 }
 
-/* A queue that ran over, or out of memory, has lost octets. */
+/* A queue that overflowed, or had no memory, has lost octets. */
 enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event)
 {
     bool lost = wr_finish(&x->to_net) != ECH_OK || wr_finish(&x->to_app) != ECH_OK ||

@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One hello exchange of a client as a state machine without I/O (docs/architecture.md, The
- * idea): the application's TLS library makes ClientHelloInner, this machine replaces it by
+ * One hello exchange of a client as a state machine without I/O (docs/architecture.md, The idea):
+ * the application's TLS library makes ClientHelloInner, this machine replaces it by
  * ClientHelloOuter and decides from ServerHello whether ECH was accepted.
  *
  * An adapter feeds it with what the TLS library writes (TLS records) and with what the network
  * delivers, and carries its output to the other side. The machine takes every octet it is given and
- * never blocks. It is done, and from then on passes octets through unchanged, right after the
- * ServerHello.
+ * never blocks. After the ServerHello it is done and passes octets through unchanged.
  *
- * ClientHelloInner from the application: ECH_EVENT_NEED_CONFIG, once; the caller answers with
- * ech_exchange_offer or ech_exchange_refuse. ServerHello from the network: ECH_EVENT_ACCEPTED, or
- * ECH_EVENT_FAILED with a reason, or, when the outer handshake that follows a rejection has
- * authenticated the server, ECH_EVENT_REJECTED; the caller sends what waits for the network, makes
- * a new connection and answers with ech_exchange_retry or ech_exchange_disable, or gives up with
- * ech_exchange_give_up.
+ * When ClientHelloInner has come from the application: ECH_EVENT_NEED_CONFIG, once; the caller
+ * answers with ech_exchange_offer or ech_exchange_refuse. When ServerHello has come from the
+ * network: ECH_EVENT_ACCEPTED, or ECH_EVENT_FAILED with a reason. After a rejection an outer
+ * handshake follows; if it authenticates the server: ECH_EVENT_REJECTED. Then the caller sends what
+ * waits for the network, makes a new connection and answers with ech_exchange_retry or
+ * ech_exchange_disable, or gives up with ech_exchange_give_up.
  *
- * After ECH_EVENT_FAILED the application finds one fatal alert to read (ech_required, 121,
- * synthetic), or, if the server sent an alert of its own before ServerHello, that alert (and ours
- * after it, if it was not fatal); whatever the application writes then is swallowed: nothing of a
- * hello can reach the network any more. For the server to_net may then hold the fatal alert that
- * the RFCs ask for, after an outer hello only. The event comes once; later calls return
- * ECH_EVENT_NONE.
+ * After ECH_EVENT_FAILED the application reads one fatal alert, made by the machine (ech_required,
+ * 121). If the server sent an alert before ServerHello, the application reads that one, and ours
+ * after it if that was not fatal. All that the application writes from then on is dropped: no part
+ * of a hello can reach the network. If an outer hello was sent, to_net may hold the fatal alert
+ * that the RFCs ask for. The event comes once; later calls return ECH_EVENT_NONE.
  *
- * An alert that the application writes passes, unless a part of a hello is withheld. Change cipher
- * spec passes from ClientHelloOuter on, and records of early data if the hello offered it. Anything
- * else in clear is ECH_FAILURE_UNEXPECTED.
+ * An alert from the application passes, unless a part of a hello is withheld. After
+ * ClientHelloOuter, change_cipher_spec passes, and early data if the hello offered it. Anything
+ * else in the clear is ECH_FAILURE_UNEXPECTED.
  */
 #ifndef ECH_EXCHANGE_H
 #define ECH_EXCHANGE_H
@@ -47,7 +45,8 @@ enum ech_state {
 
 enum ech_event {
     ECH_EVENT_NONE,
-    ECH_EVENT_NEED_CONFIG, /* ClientHelloInner is whole: ech_exchange_server_name tells for whom */
+    ECH_EVENT_NEED_CONFIG, /* ClientHelloInner is whole: ech_exchange_server_name tells its
+                              server_name */
     ECH_EVENT_ACCEPTED,
     ECH_EVENT_REJECTED, /* by an authenticated server, or with a shared key_share: see
                            ech_exchange_rejection */
@@ -57,17 +56,16 @@ enum ech_event {
 /* Why an exchange failed. Fixed words for the report by ech_failure_name. */
 enum ech_failure {
     ECH_FAILURE_NONE,
-    ECH_FAILURE_REFUSED,      /* by ech_exchange_refuse: policy, not protocol */
-    ECH_FAILURE_INNER,        /* the application's hello is not fit to be a ClientHelloInner (RFC
-                                 9849, 6.1) */
-    ECH_FAILURE_TOO_LARGE,    /* the payload would pass what servers take */
+    ECH_FAILURE_REFUSED, /* by ech_exchange_refuse: policy, not protocol */
+    ECH_FAILURE_INNER,   /* the application's hello may not be a ClientHelloInner (RFC 9849, 6.1) */
+    ECH_FAILURE_TOO_LARGE,    /* the payload would be longer than servers accept */
     ECH_FAILURE_REJECTED,     /* the server answered ClientHelloOuter (6.1.4), and the outer
                                  handshake could not be finished, or led nowhere */
     ECH_FAILURE_TLS12,        /* the server chose TLS 1.2 or below: rejected as well */
     ECH_FAILURE_ALERT,        /* an alert came before ServerHello */
     ECH_FAILURE_SERVER_HELLO, /* a malformed or illegal ServerHello or HelloRetryRequest */
     ECH_FAILURE_CONFIRMATION, /* HelloRetryRequest confirmed, ServerHello did not (6.1.5) */
-    ECH_FAILURE_UNEXPECTED,   /* records that have no place here */
+    ECH_FAILURE_UNEXPECTED,   /* records that are not allowed here */
     ECH_FAILURE_CLOSED,       /* the connection ended before ServerHello: ech_exchange_net_closed */
     ECH_FAILURE_INTERNAL,     /* memory, randomness, cryptography */
     /* The server rejected ECH, and in the outer handshake (6.1.6) */
@@ -79,7 +77,7 @@ enum ech_failure {
 };
 const char *ech_failure_name(enum ech_failure failure);
 
-/* One rule for key_share (see ech/outer.h); AUTO picks by size and groups. */
+/* How to make key_share (see ech/outer.h); AUTO decides by size and groups. */
 enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_SHARED };
 
 struct ech_exchange_options {
@@ -112,7 +110,7 @@ enum ech_event ech_exchange_from_net(struct ech_exchange *exchange, struct bytes
 enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange);
 /* How many octets complete the record header or record in hand; 0 once the exchange is done. */
 size_t ech_exchange_net_wanted(const struct ech_exchange *exchange);
-/* Would so many octets of the network only be kept until their record is whole? */
+/* Would this many octets from the network only complete a part of a record, and be kept? */
 bool ech_exchange_net_gathers(const struct ech_exchange *exchange, size_t octets);
 
 /* What waits for the network and for the application; borrowed until the next call. */
@@ -122,35 +120,34 @@ struct bytes ech_exchange_to_app(const struct ech_exchange *exchange);
 void ech_exchange_app_took(struct ech_exchange *exchange, size_t octets);
 
 /*
- * The answers to ECH_EVENT_NEED_CONFIG. offer seals ClientHelloInner under the choice (copied) and
- * queues ClientHelloOuter; ECH_EVENT_FAILED if that cannot be done. refuse fails the exchange with
- * ECH_FAILURE_REFUSED before anything was sent.
+ * The answers to ECH_EVENT_NEED_CONFIG. offer seals ClientHelloInner with the chosen config
+ * (copied) and queues ClientHelloOuter; ECH_EVENT_FAILED if that fails. refuse fails the exchange
+ * with ECH_FAILURE_REFUSED before anything was sent.
  */
 enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
                                   const struct ech_config_choice *choice);
 enum ech_event ech_exchange_refuse(struct ech_exchange *exchange);
 
-/* What an authenticated server said with its rejection (RFC 9849, 6.1.6). */
+/* What the server said with its rejection (RFC 9849, 6.1.6). */
 struct ech_rejection {
-    bool probe;    /* nobody knows yet: key_share was the inner's, so the server has to be
-                      asked on another connection (ech/probe.h); then nothing below holds */
-    bool disabled; /* no config of a version of ours: ECH is securely disabled */
+    bool probe; /* not known yet: key_share was the inner's, so the server must be asked on another
+                   connection (ech/probe.h); then nothing below holds */
+    bool disabled;              /* no config of a version of ours: ECH is securely disabled */
     struct bytes retry_configs; /* else an ECHConfigList; borrowed until the answer */
 };
 /* Valid from ECH_EVENT_REJECTED until it is answered. */
 void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_rejection *rejection);
 /*
- * The answers to ECH_EVENT_REJECTED, once what waited for the network is sent or given up, and a
- * new transport is in the place of the old one. retry seals the same ClientHelloInner anew and
- * queues it, and after it the early data that the application had sent. disable queues
- * ClientHelloInner in the clear; from then on all octets pass. give_up fails the exchange with
- * ECH_FAILURE_REJECTED.
+ * The answers to ECH_EVENT_REJECTED. First send what waited for the network, or give it up, and
+ * replace the transport by a new one. retry seals the same ClientHelloInner anew and queues it, and
+ * after it the early data that the application had sent. disable queues ClientHelloInner in the
+ * clear; from then on all octets pass. give_up fails the exchange with ECH_FAILURE_REJECTED.
  */
 enum ech_event ech_exchange_retry(struct ech_exchange *exchange,
                                   const struct ech_config_choice *choice);
 enum ech_event ech_exchange_disable(struct ech_exchange *exchange);
 enum ech_event ech_exchange_give_up(struct ech_exchange *exchange);
-/* Where a probe is needed: the handshake message for it (ech_probe_hello), for public_name of the
+/* If a probe is needed: the handshake message for it (ech_probe_hello), with public_name of the
  * offer. The caller owns the writer. */
 ECH_MUST_USE enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
                                                       struct writer *message);
@@ -159,11 +156,11 @@ ECH_MUST_USE enum ech_status ech_exchange_probe_hello(const struct ech_exchange 
  * on. */
 struct bytes ech_exchange_server_name(const struct ech_exchange *exchange);
 
-/* True from the moment that ServerHello was judged, and no rejection is left to answer, or the
- * exchange failed; to_app and to_net may still hold octets. */
+/* True once ServerHello was judged and no rejection waits for an answer, or once the exchange
+ * failed. to_app and to_net may still hold octets. */
 bool ech_exchange_done(const struct ech_exchange *exchange);
-/* True when done, accepted or disabled, and nothing is held: the adapter may step out of the data
- * path. */
+/* True when done, accepted or disabled, and nothing is held: the adapter may leave the data path.
+ */
 bool ech_exchange_drained(const struct ech_exchange *exchange);
 
 enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange);
@@ -174,7 +171,7 @@ struct ech_exchange_facts {
     bool hello_retry_request;
     bool shared_key_share;
     size_t hello_bytes_inner; /* the first ClientHelloInner with its handshake header, octets */
-    size_t hello_bytes_outer; /* the newest first ClientHelloOuter, likewise */
+    size_t hello_bytes_outer; /* the same of the first ClientHelloOuter, of the newest offer */
     unsigned retries;         /* answers by ech_exchange_retry */
     uint8_t outer_random[32]; /* client random of the outer hello, once offered */
 };

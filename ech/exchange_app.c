@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/exchange_state.h"
 
-/* Hands the octets of one writer to an empty other one. */
+/* Moves the octets of one writer to another, which is empty. */
 static void move_writer(struct writer *from, struct writer *to)
 {
     struct writer empty;
@@ -58,7 +58,7 @@ static enum ech_event second_hello(struct ech_exchange *x)
                : ech_exchange_fail_by(x, status, ECH_FAILURE_TOO_LARGE, ECH_ALERT_INTERNAL_ERROR);
 }
 
-/* Nothing of the application's handshake reaches the network but sealed. */
+/* The application's handshake messages reach the network only sealed. */
 static enum ech_event app_handshake(struct ech_exchange *x, const struct ech_record *record)
 {
     struct bytes message;
@@ -81,8 +81,8 @@ static enum ech_event app_handshake(struct ech_exchange *x, const struct ech_rec
     }
 }
 
-/* What may pass beside a hello: an alert at any time, compatibility's CCS and early data after the
- * first hello went out. */
+/* What may pass besides hellos: an alert at any time; change_cipher_spec of compatibility mode and
+ * early data once the first hello is out. */
 static bool app_may_pass(struct ech_exchange *x, const struct ech_record *record)
 {
     switch (record->type) {
@@ -105,8 +105,7 @@ static enum ech_event app_record(struct ech_exchange *x, const struct ech_record
     if (record->type == ECH_RECORD_HANDSHAKE) {
         return app_handshake(x, record);
     }
-    /* Between the pieces of a hello that is withheld nothing passes (and RFC 8446, 5.1, wants
-     * nothing there). */
+    /* Nothing passes between the pieces of a withheld hello (nor does RFC 8446, 5.1 allow it). */
     if (wr_view(&x->app_message).len > 0 || !app_may_pass(x, record)) {
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_INTERNAL_ERROR);
     }
@@ -119,7 +118,7 @@ static enum ech_event app_record(struct ech_exchange *x, const struct ech_record
     return ECH_EVENT_NONE;
 }
 
-/* Reads until the octets are used up, or something happens that the caller has to hear of. */
+/* Reads until the octets are used up, or until an event that the caller must hear of. */
 static enum ech_event feed_app(struct ech_exchange *x, struct reader *in)
 {
     enum ech_event event = ECH_EVENT_NONE;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/exchange_state.h"
 
-/* What the server wrote and the application may have: its own octets, unchanged, in order. */
+/* Passes octets of the server to the application, unchanged and in order. */
 static void release_held(struct ech_exchange *x)
 {
     wr_bytes(&x->to_app, wr_view(&x->net_held));
@@ -10,8 +10,8 @@ static void release_held(struct ech_exchange *x)
 }
 
 /*
- * From here on octets pass through. A record that the application has begun (early data) goes on
- * its way; a handshake record in the clear has no place any more.
+ * From here on octets pass through. A record that the application has begun is sent if it is early
+ * data; a handshake record in the clear is not allowed any more.
  */
 static enum ech_event accepted(struct ech_exchange *x)
 {
@@ -36,7 +36,7 @@ static enum ech_event retry_accepted(struct ech_exchange *x, const struct ech_se
     wr_bytes(&x->retry_request, hello->message);
     x->retry_cipher_suite = hello->cipher_suite;
     release_held(x);
-    /* The outer handshake cannot happen any more. */
+    /* An outer handshake is no longer possible. */
     ech_own_key_shares_wipe(&x->offer.own);
     wr_wipe(&x->app_since);
     x->phase = ECH_PHASE_SECOND_HELLO;
@@ -77,7 +77,7 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
     }
     wr_bytes(&x->net_held, record->raw);
-    /* Before anybody takes what is held for the whole message. */
+    /* First of all: what is held must not be taken for the whole message. */
     if (wr_finish(&x->net_held) != ECH_OK) {
         return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     }
@@ -97,8 +97,8 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
 }
 
 /*
- * The server's own alert is what the application finds. It is not authenticated, so nothing follows
- * from it. One that is not fatal, which a library might read over, is followed by ours.
+ * The application reads the server's own alert. It is not authenticated, so we conclude nothing
+ * from it. If it is not fatal, a library might ignore it, so ours follows.
  */
 static enum ech_event net_alert(struct ech_exchange *x, const struct ech_record *record)
 {

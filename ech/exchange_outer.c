@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * After a rejection: the outer handshake under the application's feet, and what the caller may
- * answer to its outcome (RFC 9849, 6.1.6).
+ * After a rejection: the outer handshake, of which the application sees nothing, and the caller's
+ * answers to its outcome (RFC 9849, 6.1.6).
  */
 #include "ech/exchange_state.h"
 #include "ech/probe.h"
@@ -24,7 +24,7 @@ static enum ech_failure failure_of(enum ech_tls13_failure failure)
     }
 }
 
-/* What the outer handshake has for the network goes the exchange's way. */
+/* Moves the outer handshake's output into the exchange's. */
 static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict verdict)
 {
     struct ech_tls13_facts facts;
@@ -39,7 +39,7 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict ver
         x->phase = ECH_PHASE_REJECTED;
         return ECH_EVENT_REJECTED;
     default:
-        /* Its own alert is queued already, protected if there are keys. */
+        /* Its alert is queued already, encrypted if there are keys. */
         ech_tls13_facts(x->outer, &facts);
         return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
     }
@@ -104,8 +104,7 @@ enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
 
 /* ---- the answers to ECH_EVENT_REJECTED ---- */
 
-/* Nothing of the first connection survives (RFC 9849, 6.1.7) but what the application said on it.
- */
+/* Only what the application wrote survives the first connection (RFC 9849, 6.1.7). */
 static void begin_again(struct ech_exchange *x)
 {
     ech_tls13_free(x->outer);
@@ -131,7 +130,8 @@ enum ech_event ech_exchange_retry(struct ech_exchange *exchange,
     exchange->facts.hello_retry_request = false;
     enum ech_event event = ech_exchange_send_offer(exchange, choice);
     if (event == ECH_EVENT_NONE) {
-        /* The first server did not read it: it had no key for it (RFC 8446, 4.2.10). */
+        /* Early data again: the first server could not read it, since it had no key (RFC 8446,
+         * 4.2.10). */
         wr_bytes(&exchange->to_net, wr_view(&exchange->app_since));
     }
     return ech_exchange_check_queues(exchange, event);
@@ -145,7 +145,7 @@ enum ech_event ech_exchange_disable(struct ech_exchange *exchange)
     begin_again(exchange);
     ech_records_write(&exchange->to_net, exchange->app_version, wr_view(&exchange->first_inner));
     wr_bytes(&exchange->to_net, wr_view(&exchange->app_since));
-    /* A record that the application has begun goes on its way. */
+    /* A record that the application has begun is sent too. */
     wr_bytes(&exchange->to_net, wr_view(&exchange->app_records.raw));
     ech_exchange_drop_handshake(exchange);
     exchange->phase = ECH_PHASE_PASSING;

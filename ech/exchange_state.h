@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of struct ech_exchange, for the files that are the machine: exchange.c (life and
- * outlets), exchange_app.c and exchange_net.c (its two inlets). Nobody else includes this.
+ * outlets), exchange_app.c and exchange_net.c (its two inlets), exchange_outer.c (after a
+ * rejection). No other file includes this.
  */
 #ifndef ECH_EXCHANGE_STATE_H
 #define ECH_EXCHANGE_STATE_H
@@ -13,17 +14,17 @@
 
 enum ech_phase {
     ECH_PHASE_FIRST_HELLO,  /* ClientHelloInner comes in */
-    ECH_PHASE_CONFIG,       /* it is whole; the caller owes an answer to ECH_EVENT_NEED_CONFIG */
+    ECH_PHASE_CONFIG,       /* it is whole; the caller must answer ECH_EVENT_NEED_CONFIG */
     ECH_PHASE_FIRST_ANSWER, /* ClientHelloOuter is out; ServerHello or HelloRetryRequest comes in */
     ECH_PHASE_SECOND_HELLO, /* HelloRetryRequest accepted; the second ClientHelloInner comes in */
     ECH_PHASE_SECOND_ANSWER, /* the second ClientHelloOuter is out; ServerHello comes in */
     ECH_PHASE_OUTER,    /* ECH was rejected; the outer handshake goes on without the application */
-    ECH_PHASE_REJECTED, /* it has ended well; the caller owes an answer to ECH_EVENT_REJECTED */
+    ECH_PHASE_REJECTED, /* it has ended well; the caller must answer ECH_EVENT_REJECTED */
     ECH_PHASE_PASSING,  /* accepted, or securely disabled: octets pass */
     ECH_PHASE_FAILED,
 };
 
-/* Bound of ours on what waits for either side, or for the caller's answer: adapters take it away at
+/* Our bound on what waits for either side, or for the caller's answer. Adapters take octets away at
  * once. */
 enum { ECH_QUEUE_MAX = 1 << 24 };
 enum { ECH_HOST_NAME_MAX = 255 };
@@ -40,17 +41,17 @@ struct ech_exchange {
     /* from the application */
     struct ech_record_reader app_records;
     struct writer app_message; /* the hello that is being read */
-    struct writer app_early;   /* what was written before the answer to ECH_EVENT_NEED_CONFIG */
+    struct writer app_early;   /* what it wrote before the answer to ECH_EVENT_NEED_CONFIG */
     struct writer app_since;   /* records that it wrote after its first hello: a retry sends them
                                   again */
-    uint16_t app_version;      /* of the record in which the hello in hand began */
+    uint16_t app_version;      /* of the record in which the current hello began */
     unsigned app_change_cipher_specs;
 
     /* from the network */
     struct ech_record_reader net_records;
     struct writer net_message;
     struct writer
-        net_held; /* the records of the message in hand, for the application if it may have them */
+        net_held; /* the records of the current message, for the application if it may have them */
     unsigned net_change_cipher_specs;
 
     /* the outer handshake */
@@ -69,24 +70,24 @@ struct ech_exchange {
 };
 
 /*
- * The end: the application gets a fatal alert, the server the one that the RFCs ask for if it knows
- * of us at all. What was withheld is wiped. Returns ECH_EVENT_FAILED.
+ * Ends the exchange: the application gets a fatal alert, and the server the one that the RFCs ask
+ * for if it has had a hello. Wipes what was withheld. Returns ECH_EVENT_FAILED.
  */
 enum ech_event ech_exchange_fail(struct ech_exchange *x, enum ech_failure failure,
                                  enum ech_alert alert);
-/* The same without an alert of ours for the application. */
+/* The same, without our alert for the application. */
 enum ech_event ech_exchange_end(struct ech_exchange *x, enum ech_failure failure,
                                 enum ech_alert alert);
-/* A failure of ours by its status; `otherwise` and `alert` for what the other side did wrong. */
+/* Fails by a status: ECH_FAILURE_INTERNAL if it is our fault, else `otherwise` and `alert`. */
 enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status status,
                                     enum ech_failure otherwise, enum ech_alert alert);
 /* Returns the event, or a failure if a queue has lost octets. */
 enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event);
-/* Wipes all that is held but for the outlets and the offer. What was borrowed from it is gone too.
+/* Wipes all that is held, except the outlets and the offer. What was borrowed from it is gone too.
  */
 void ech_exchange_drop_handshake(struct ech_exchange *x);
 
-/* exchange_app.c: makes an offer of the first inner hello, queues it, and awaits the answer. */
+/* exchange_app.c: makes an offer of the first inner hello, queues it, and expects the answer. */
 enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice);
 /* exchange_outer.c: the server rejected ECH with the message whose records are in net_held. */

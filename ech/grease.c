@@ -27,7 +27,7 @@ static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share
         length = shape->sizes.shared_key_share;
         floor = ECH_FLOOR_SHARED;
     }
-    /* RFC 9849, 6.1.3: maximum_name_length is the server's; 0 is what the largest one publishes. */
+    /* RFC 9849, 6.1.3: maximum_name_length would be the server's. The largest one publishes 0. */
     size_t name_padding = ech_name_padding(shape->name_length, 0);
     return ech_padded_length(length + shape->name_length + shape->pre_shared_key, name_padding,
                              floor);
@@ -35,7 +35,8 @@ static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share
 
 size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
 {
-    /* As the offer does it: what is too long with an own key_share is sent with the shared one. */
+    /* As in the offer: a hello that is too long with its own key_share is sent with the shared one.
+     */
     enum { LONGEST = (ECH_PAYLOAD_MAX - ECH_AEAD_TAG) / 32 * 32 };
     size_t length = padded(shape, shape->shared_key_share);
     if (length > LONGEST) {
@@ -44,9 +45,7 @@ size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
     return length < LONGEST ? length : LONGEST;
 }
 
-/*
- * RFC 9849, 6.2.1: varied over the plausible ones. Nearly all servers have AES-128-GCM first.
- */
+/* RFC 9849, 6.2.1: vary over plausible suites. Nearly all servers list AES-128-GCM first. */
 static uint16_t plausible_aead(uint8_t random)
 {
     enum { UP_TO_AES_128 = 208, UP_TO_CHACHA20 = 240 };
@@ -66,7 +65,8 @@ enum ech_status ech_grease_make(const struct ech_grease_shape *shape,
     size_t payload_length = ech_grease_inner_length(shape) + ECH_AEAD_TAG;
     enum ech_status status = ech_random_fill(random, choices, sizeof choices);
     if (status == ECH_OK) {
-        /* A key that is generated like HPKE's: half of all strings of 32 octets are on no curve. */
+        /* A real key, generated as in HPKE: half of all strings of 32 octets are not on the curve.
+         */
         status = ech_dh_generate(ECH_GROUP_X25519, random, private_key, enc);
         ech_wipe(private_key, sizeof private_key);
     }

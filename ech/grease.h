@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * GREASE ECH (RFC 9849, 6.2): an encrypted_client_hello extension that says nothing, for a server
- * without an ECHConfig, and what may answer it. Such a hello is the application's own: nothing else
- * of it changes.
+ * GREASE ECH (RFC 9849, 6.2): an encrypted_client_hello extension of random octets, for a server
+ * without an ECHConfig, and the answers to it. Nothing else in the application's hello changes.
  */
 #ifndef ECH_GREASE_H
 #define ECH_GREASE_H
@@ -11,8 +10,8 @@
 #include "ech/exchange.h"
 
 /*
- * What the length of the payload is made of: it has to be that of real ECH by the same application,
- * and is wanted before there is a hello to be measured.
+ * What decides the length of the payload. It must be that of real ECH by the same application, but
+ * there is no hello yet that could be measured.
  */
 struct ech_grease_shape {
     struct ech_hello_sizes sizes; /* of the TLS library */
@@ -31,8 +30,8 @@ size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite);
 size_t ech_grease_inner_length(const struct ech_grease_shape *shape);
 
 /*
- * Writes the extension data. The caller owns the writer, and keeps the octets for as long as a
- * HelloRetryRequest may come: the second hello has the same (RFC 9849, 6.2.1). ECH_ERR_CRYPTO,
+ * Writes the extension data. The caller owns the writer, and keeps the octets while a
+ * HelloRetryRequest may come: the second hello repeats them (RFC 9849, 6.2.1). ECH_ERR_CRYPTO,
  * ECH_ERR_NOMEM.
  */
 ECH_MUST_USE enum ech_status ech_grease_make(const struct ech_grease_shape *shape,
@@ -41,8 +40,8 @@ ECH_MUST_USE enum ech_status ech_grease_make(const struct ech_grease_shape *shap
 
 /*
  * The server's encrypted_client_hello extension in a HelloRetryRequest and in EncryptedExtensions.
- * ECH_ERR_DECODE: the connection is to be aborted with decode_error. ECH_OK: to be ignored;
- * retry_configs are never kept (RFC 9849, 6.2.1).
+ * ECH_ERR_DECODE: the connection is to be aborted with decode_error. ECH_OK: to be ignored; never
+ * keep retry_configs (RFC 9849, 6.2.1).
  */
 ECH_MUST_USE enum ech_status ech_grease_check_retry_request(struct bytes extension_data);
 ECH_MUST_USE enum ech_status ech_grease_check_encrypted_extensions(struct bytes extension_data);

@@ -7,7 +7,7 @@
 
 enum { MODE_BASE = 0 };
 
-/* ---- what the ids stand for ---- */
+/* ---- the meaning of the ids ---- */
 
 struct kem {
     uint16_t group;
@@ -297,7 +297,7 @@ static enum ech_status key_schedule(struct ech_hpke *hpke, struct ech_hpke_suite
 
 /* ---- set-up (RFC 9180, 5.1.1) ---- */
 
-/* With an ephemeral key pair; the suite is one that we do. */
+/* With an ephemeral key pair; the suite must be one that we support. */
 static enum ech_status setup_sender(struct ech_hpke *hpke, struct ech_hpke_suite suite,
                                     struct bytes public_key, struct bytes info,
                                     struct bytes ephemeral_private_key, const uint8_t *enc)

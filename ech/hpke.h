@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * HPKE base mode (RFC 9180): what ECH needs of it. The sender is for the client, the receiver for
- * tests and test servers.
+ * HPKE base mode (RFC 9180), as far as ECH needs it. The client is the sender; tests and test
+ * servers are the receiver.
  */
 #ifndef ECH_HPKE_H
 #define ECH_HPKE_H

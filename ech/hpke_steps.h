@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The steps inside ech/hpke.c. They stand in a header of their own so that tests can compare what
- * lies between with RFC 9180, Appendix A; nobody else includes it.
+ * The steps inside ech/hpke.c. They have a header of their own so that tests can compare
+ * intermediate values with RFC 9180, Appendix A. No other file includes it.
  */
 #ifndef ECH_HPKE_STEPS_H
 #define ECH_HPKE_STEPS_H
@@ -22,7 +22,7 @@ struct ech_hpke_key_schedule {
     size_t secret_len; /* Nh */
 };
 
-/* Encap with a given ephemeral key pair; enc is the public half. Statuses as of
+/* Encap with a given ephemeral key pair; enc is the public half. Statuses as in
  * ech_hpke_setup_sender. */
 ECH_MUST_USE enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
                                             struct bytes ephemeral_private_key, struct bytes enc,
@@ -31,8 +31,8 @@ ECH_MUST_USE enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public
 ECH_MUST_USE enum ech_status ech_hpke_decap(uint16_t kem_id, struct bytes private_key,
                                             struct bytes enc,
                                             struct ech_hpke_shared_secret *shared_secret);
-/* The first half of KeySchedule, in base mode: key_schedule_context and secret. The suite is one
- * that we do. */
+/* The first half of KeySchedule, in base mode: key_schedule_context and secret. The suite must be
+ * one that we support. */
 ECH_MUST_USE enum ech_status
 ech_hpke_schedule_start(struct ech_hpke_suite suite,
                         const struct ech_hpke_shared_secret *shared_secret, struct bytes info,

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/inner.h"
 
-/* RFC 9849, 6.1 rule 1: TLS 1.3 is offered, and nothing below it. Values of RFC 8701 are no
- * versions. */
+/* RFC 9849, 6.1 rule 1: TLS 1.3 is offered, and nothing below it. Values of RFC 8701 (GREASE) are
+ * not versions. */
 static enum ech_status check_versions(const struct ech_client_hello *inner)
 {
     struct reader versions;
@@ -16,7 +16,7 @@ static enum ech_status check_versions(const struct ech_client_hello *inner)
         if (ech_is_grease(version)) {
             continue;
         }
-        /* All of TLS is 0x03XX; DTLS and drafts are larger numbers, and older. */
+        /* All TLS versions are 0x03XX. DTLS and drafts have larger numbers, but are older. */
         if (version < ECH_TLS13 || version > 0x03ff) {
             return ECH_ERR_ILLEGAL;
         }
@@ -41,8 +41,8 @@ static enum ech_status check_encrypted_client_hello(const struct ech_client_hell
     return ech.type == ECH_CLIENT_HELLO_INNER ? ECH_OK : ECH_ERR_ILLEGAL;
 }
 
-/* RFC 9849, 6.1 rule 2: no session of TLS 1.2. Its session id cannot be told from a random one;
- * that is the adapters' part. */
+/* RFC 9849, 6.1 rule 2: no session of TLS 1.2. Its session id looks like a random one, so the
+ * adapters must prevent it. */
 static enum ech_status check_sessions(const struct ech_client_hello *inner)
 {
     const struct ech_extension *ticket = ech_client_hello_find(inner, ECH_EXT_SESSION_TICKET);
@@ -64,7 +64,7 @@ enum ech_status ech_inner_check(const struct ech_client_hello *inner)
                      bytes_of(null_compression, sizeof null_compression))) {
         return ECH_ERR_ILLEGAL;
     }
-    /* RFC 9849, 5.1: it stands in EncodedClientHelloInner only. */
+    /* RFC 9849, 5.1: it occurs in EncodedClientHelloInner only. */
     if (ech_client_hello_find(inner, ECH_EXT_ECH_OUTER_EXTENSIONS) != NULL) {
         return ECH_ERR_ILLEGAL;
     }
@@ -141,7 +141,7 @@ static void write_client_hello(const struct ech_client_hello *inner, struct ech_
 {
     wr_u16(w, inner->legacy_version);
     wr_bytes(w, inner->random);
-    /* RFC 9849, 5.1: legacy_session_id is empty; the server takes that of the outer hello. */
+    /* RFC 9849, 5.1: legacy_session_id is empty here; the server takes the outer hello's. */
     wr_u8(w, 0);
     struct wr_mark mark = wr_open(w, 2);
     wr_bytes(w, inner->cipher_suites);

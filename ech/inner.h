@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ClientHelloInner: is the application's hello fit to be one, and its encoding (RFC 9849, 5.1
- * and 6.1.3).
+ * ClientHelloInner: may the application's hello be one, and its encoding (RFC 9849, 5.1 and 6.1.3).
  */
 #ifndef ECH_INNER_H
 #define ECH_INNER_H
@@ -13,8 +12,8 @@
 ECH_MUST_USE enum ech_status ech_inner_check(const struct ech_client_hello *inner);
 
 /*
- * ECH_OK if `second` may follow `first` after a HelloRetryRequest: fit by itself, and with the
- * random, the session id and the server_name of the first (RFC 8446, 4.1.2). ECH_ERR_ILLEGAL or
+ * ECH_OK if `second` may follow `first` after a HelloRetryRequest: it keeps to the rules, and has
+ * the random, the session id and the server_name of the first (RFC 8446, 4.1.2). ECH_ERR_ILLEGAL or
  * ECH_ERR_DECODE if not.
  */
 ECH_MUST_USE enum ech_status ech_inner_check_second(const struct ech_client_hello *first,
@@ -29,7 +28,7 @@ struct ech_run {
 /* OuterExtensions<2..254> are at most 127 types. */
 enum { ECH_RUN_MAX = 127 };
 
-/* How long EncodedClientHelloInner gets. */
+/* What decides the length of EncodedClientHelloInner. */
 struct ech_padding {
     uint8_t maximum_name_length; /* of the ECHConfig */
     size_t floor;                /* no shorter than this, in octets */
@@ -43,8 +42,8 @@ size_t ech_name_padding(size_t host_name_length, uint8_t maximum_name_length);
 size_t ech_padded_length(size_t unpadded, size_t name_padding, size_t floor);
 
 /*
- * Writes EncodedClientHelloInner. The caller owns the writer, which gets nothing but this, and
- * wipes it. ECH_ERR_SPACE: the run is too long; ECH_ERR_DECODE: server_name does not parse.
+ * Writes EncodedClientHelloInner. The caller owns and wipes the writer, which must be empty.
+ * ECH_ERR_SPACE: the run is too long; ECH_ERR_DECODE: server_name does not parse.
  */
 ECH_MUST_USE enum ech_status ech_encode_inner(const struct ech_client_hello *inner,
                                               struct ech_run run, const struct ech_padding *padding,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The key_share of ClientHelloOuter if it is the engine's own: the groups of the inner one, with
- * keys of ours. The private keys are kept for finishing the outer handshake after a rejection.
+ * The key_share of ClientHelloOuter when it is the engine's own: the inner one's groups, with our
+ * keys. The private keys are kept: after a rejection they finish the outer handshake.
  */
 #ifndef ECH_KEY_SHARE_H
 #define ECH_KEY_SHARE_H
@@ -9,7 +9,7 @@
 #include "ech/client_hello.h"
 #include "ech/crypto.h"
 
-/* An own key_share has at most 256 octets, and the smallest entry (X25519) has 36. */
+/* Our own key_share has at most 256 octets, and the smallest entry (X25519) has 36. */
 enum { ECH_OWN_KEY_SHARE_OCTETS_MAX = 256, ECH_OWN_KEY_SHARES_MAX = 7 };
 
 struct ech_own_key_shares {
@@ -21,11 +21,11 @@ struct ech_own_key_shares {
 };
 
 /* True if the engine can make every entry of the inner key_share itself and it is small enough to
- * stand twice. */
+ * be sent twice. */
 bool ech_own_key_shares_possible(const struct ech_client_hello *inner);
 /*
- * Makes one key pair for each entry of the inner key_share and writes the extension data; *own is
- * the caller's to wipe, on failure too. ECH_ERR_UNSUPPORTED: not possible; ECH_ERR_CRYPTO.
+ * Makes one key pair for each entry of the inner key_share and writes the extension data; the
+ * caller wipes *own, on failure too. ECH_ERR_UNSUPPORTED: not possible; ECH_ERR_CRYPTO.
  */
 ECH_MUST_USE enum ech_status ech_own_key_shares_make(const struct ech_client_hello *inner,
                                                      const struct ech_random *random,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The synthetic message that stands for the first ClientHello in a transcript after a
- * HelloRetryRequest (RFC 8446, 4.4.1).
+ * The message that replaces the first ClientHello in a transcript after a HelloRetryRequest (RFC
+ * 8446, 4.4.1).
  */
 #ifndef ECH_MESSAGE_HASH_H
 #define ECH_MESSAGE_HASH_H

@@ -72,7 +72,7 @@ static enum ech_outer_share first_share(const struct ech_offer *offer)
     return offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN;
 }
 
-/* Picks the rule for key_share and encodes under it. */
+/* Decides how to make key_share, and encodes the inner hello accordingly. */
 static enum ech_status choose_and_encode(struct ech_offer *offer,
                                          const struct ech_client_hello *inner,
                                          const struct ech_exchange_options *options,
@@ -90,7 +90,8 @@ static enum ech_status choose_and_encode(struct ech_offer *offer,
     return status;
 }
 
-/* Mirrors the inner hello and seals its encoding. `key_share` is empty if it is shared. */
+/* Makes the outer hello like the inner one and seals the inner's encoding. `key_share` is empty if
+ * it is shared. */
 static enum ech_status mirror_and_seal(struct ech_offer *offer,
                                        const struct ech_client_hello *inner,
                                        const struct ech_outer_fields *fields, struct bytes enc,
@@ -121,7 +122,7 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
     return status;
 }
 
-/* The parts of the first outer hello that are made of randomness. */
+/* The random parts of the first outer hello. */
 static enum ech_status make_random_parts(struct ech_offer *offer,
                                          const struct ech_client_hello *inner,
                                          const struct ech_random *random, struct writer *key_share)
@@ -186,8 +187,8 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
     if (status == ECH_OK) {
         /*
          * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
-         * GREASE PSK stays; it is left out if the inner hello has dropped its own. enc is empty,
-         * and the context goes on with its next sequence number.
+         * GREASE PSK stays, unless the inner hello has dropped its own. enc is empty, and the HPKE
+         * context goes on with its next sequence number.
          */
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An offer of ECH over both hellos of a handshake (RFC 9849, 6.1 and 6.1.5): what the second
- * ClientHelloOuter has to have in common with the first is kept here.
+ * An offer of ECH, for both hellos of a handshake (RFC 9849, 6.1 and 6.1.5). It keeps what the
+ * second ClientHelloOuter must share with the first.
  */
 #ifndef ECH_OFFER_H
 #define ECH_OFFER_H
@@ -24,7 +24,7 @@ struct ech_offer {
     uint8_t random[ECH_RANDOM_SIZE];
     struct writer pre_shared_key; /* extension data of the GREASE PSK; empty without one */
     bool shared_key_share;
-    struct ech_own_key_shares own; /* unless shared; for the outer handshake after a rejection */
+    struct ech_own_key_shares own; /* none if shared; for the outer handshake after a rejection */
 };
 
 void ech_offer_init(struct ech_offer *offer);
@@ -32,8 +32,8 @@ void ech_offer_init(struct ech_offer *offer);
 void ech_offer_wipe(struct ech_offer *offer);
 
 /*
- * Seals the first ClientHelloInner under the choice (nothing of which is borrowed afterwards) and
- * writes ClientHelloOuter with its handshake header. ECH_ERR_SPACE: the payload would be too large;
+ * Seals the first ClientHelloInner with the chosen config (nothing of it stays borrowed) and writes
+ * ClientHelloOuter with its handshake header. ECH_ERR_SPACE: the payload would be too large;
  * ECH_ERR_UNSUPPORTED: own key shares were asked for and cannot be made; ECH_ERR_CRYPTO,
  * ECH_ERR_NOMEM.
  */
@@ -44,8 +44,8 @@ ECH_MUST_USE enum ech_status ech_offer_first(struct ech_offer *offer,
                                              struct writer *client_hello_outer);
 /*
  * The same for the hello after a HelloRetryRequest that accepted ECH. key_share is always the
- * inner's: the server takes the inner hello now, and the outer one has to show the group that it
- * asked for.
+ * inner's: the server uses the inner hello now, and the outer one must show the group that it asked
+ * for.
  */
 ECH_MUST_USE enum ech_status ech_offer_second(struct ech_offer *offer,
                                               const struct ech_client_hello *inner,

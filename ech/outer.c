@@ -36,7 +36,7 @@ bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_shar
         /* A ticket would link the outer hello to an earlier session. */
         return extension->data.len == 0;
     case ECH_EXT_RENEGOTIATION_INFO:
-        /* Anything but the empty renegotiated_connection (RFC 5746, 3.2) is of an earlier
+        /* Anything but an empty renegotiated_connection (RFC 5746, 3.2) comes from an earlier
          * handshake. */
         return is_one_zero_octet(extension->data);
     case ECH_EXT_KEY_SHARE:
@@ -48,7 +48,7 @@ bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_shar
     }
 }
 
-/* One maximal run, as it is found. */
+/* The run found so far. */
 struct found_run {
     struct ech_run run;
     size_t octets;
@@ -173,7 +173,7 @@ enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_h
         return ECH_ERR_NOMEM;
     }
     wr_init(&aad, 0);
-    /* RFC 9849, 6.1.1: the payload of the AAD is a placeholder of as many zeros. */
+    /* RFC 9849, 6.1.1: in the AAD as many zeros take the payload's place. */
     enum ech_status status = ech_outer_encode(outer, bytes_of(payload, length), &aad);
     if (status == ECH_OK) {
         status = ech_hpke_seal(hpke, wr_view(&aad), encoded_client_hello_inner, payload);

@@ -4,13 +4,13 @@
  * (6.1.1).
  *
  * The mirror has the extensions of the inner hello in the inner order:
- *   - server_name names public_name. An inner hello without one (an IP address) gets it right after
- * encrypted_client_hello, where it stands in hellos of OpenSSL that have it: without it the server
- * could not authenticate a rejection (6.1 rule 5), and its absence would tell;
+ *   - server_name names public_name. If the inner hello has none (an IP address), it comes right
+ * after encrypted_client_hello, as in OpenSSL's hellos. Without it the server could not
+ * authenticate a rejection (6.1 rule 5), and its absence would be visible;
  *   - encrypted_client_hello is of the outer variant;
  *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
  *   - key_share is the engine's own (ech/key_share.h), or copied;
- *   - what is known to be free of context is copied unchanged;
+ *   - extensions that are known to tell nothing are copied unchanged;
  *   - everything else is left out.
  */
 #ifndef ECH_OUTER_H
@@ -19,9 +19,9 @@
 #include "ech/hpke.h"
 #include "ech/inner.h"
 
-/* Whose key_share the outer hello carries. */
+/* Which key_share the outer hello has. */
 enum ech_outer_share {
-    /* The engine's own, with which it can finish the outer handshake after a rejection. */
+    /* The engine's own: it can finish the outer handshake after a rejection. */
     ECH_OUTER_SHARE_OWN,
     /* The second hello after one of those: copied, for it is sent only where ECH was accepted; but
      * a second hello has the extensions of the first (RFC 8446, 4.1.2). */
@@ -31,20 +31,20 @@ enum ech_outer_share {
 };
 
 /*
- * True if the extension is copied unchanged. An allowlist: an extension that is not known here
- * might tell the inner hello's context (10.5). Not on it: padding (21), whose length follows that
- * of the inner server_name; certificate types, and unless the share is shared compress_certificate,
- * which the outer handshake after a rejection could not do.
+ * True if the extension is copied unchanged. This is an allowlist, since an unknown extension might
+ * tell something about the inner hello (10.5). Not on it: padding (21), because its length depends
+ * on the inner server_name; certificate types and, unless key_share is shared,
+ * compress_certificate, because our outer handshake after a rejection cannot do them.
  */
 bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_share share);
 
 /*
- * The run that ech_outer_extensions stands for: with a copied key_share the one that holds it, else
- * the longest in octets. It depends on which extensions there are, not on the name.
+ * The run that ech_outer_extensions stands for: if key_share is copied, the run that holds it, else
+ * the longest in octets. The choice depends on which extensions there are, not on the name.
  */
 struct ech_run ech_outer_run(const struct ech_client_hello *inner, enum ech_outer_share share);
 
-/* What the mirror puts in place of the inner's own. */
+/* What the outer hello has in place of the inner's own. */
 struct ech_outer_fields {
     struct bytes public_name;
     enum ech_outer_share share;
@@ -60,7 +60,7 @@ ECH_MUST_USE enum ech_status ech_outer_mirror(const struct ech_client_hello *inn
                                               const struct ech_outer_fields *fields,
                                               struct writer *before, struct writer *after);
 
-/* A ClientHelloOuter but for its payload. All octets borrowed. */
+/* A ClientHelloOuter without its payload. All octets borrowed. */
 struct ech_outer_hello {
     uint16_t legacy_version;
     struct bytes random;
@@ -76,7 +76,7 @@ struct ech_outer_hello {
 
 /*
  * Writes the ClientHello body with that payload. With a payload of zeros it is ClientHelloOuterAAD
- * (5.2): one encoder for both, so that they cannot drift apart.
+ * (5.2): one encoder for both, so that they cannot differ.
  */
 ECH_MUST_USE enum ech_status ech_outer_encode(const struct ech_outer_hello *outer,
                                               struct bytes payload, struct writer *w);

@@ -29,8 +29,8 @@ static uint16_t write_groups(const struct ech_client_hello *inner, struct writer
 }
 
 /*
- * The share in the inner hello: nobody will use it, for ClientHelloOuter gets keys of its own and
- * an accepted probe is dropped.
+ * The share in the inner hello is never used: ClientHelloOuter gets keys of its own, and an
+ * accepted probe is dropped.
  */
 static enum ech_status write_key_share(uint16_t group, const struct ech_random *random,
                                        struct writer *w)
@@ -133,7 +133,7 @@ enum ech_status ech_probe_hello(const struct ech_client_hello *client_hello_inne
         struct probe_parts parts = {.public_name = public_name,
                                     .supported_groups = wr_view(&groups),
                                     .key_share = wr_view(&key_share)};
-        /* An application without compatibility mode has an empty one (RFC 8446, D.4). */
+        /* It is empty if the application does not use compatibility mode (RFC 8446, D.4). */
         write_message(client_hello_inner, bytes_of(fresh, sizeof fresh),
                       bytes_of(session_id, client_hello_inner->legacy_session_id.len), &parts,
                       message);

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * TLS records and handshake messages out of octets that come in any split (RFC 8446, 4 and 5.1).
- */
+/* Reads TLS records and handshake messages from octets split in any way (RFC 8446, 4 and 5.1). */
 #ifndef ECH_RECORDS_H
 #define ECH_RECORDS_H
 
@@ -58,15 +56,15 @@ struct ech_record_reader {
 
 void ech_record_reader_init(struct ech_record_reader *reader);
 void ech_record_reader_wipe(struct ech_record_reader *reader);
-/* Octets that complete the header or the record in hand; 0 if the record is whole. */
+/* How many octets complete the header or the current record; 0 if the record is whole. */
 size_t ech_record_wanted(const struct ech_record_reader *reader);
 /*
- * Moves octets from `in` until the record in hand is whole (*whole, *record) or nothing is left.
+ * Moves octets from `in` until the current record is whole (*whole, *record) or nothing is left.
  * ECH_ERR_DECODE: of no known type; ECH_ERR_SPACE: too long for its type; ECH_ERR_NOMEM.
  */
 ECH_MUST_USE enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
                                              struct ech_record *record, bool *whole);
-/* Done with the record in hand. */
+/* Drops the current record. */
 void ech_record_drop(struct ech_record_reader *reader);
 
 /* Writes a handshake message as records, in fragments if it is long. */
@@ -74,15 +72,15 @@ void ech_records_write(struct writer *w, uint16_t version, struct bytes message)
 /* Writes a record with a fatal alert. */
 void ech_alert_write(struct writer *w, enum ech_alert alert);
 
-/* More records of change_cipher_spec than this on the way to a key change are no compatibility mode
- * (RFC 8446, D.4). */
+/* More records of change_cipher_spec than this before a key change are not compatibility mode (RFC
+ * 8446, D.4). */
 enum { ECH_CHANGE_CIPHER_SPEC_MAX = 4 };
 /* True for the one record of change_cipher_spec that is allowed (RFC 8446, 5). */
 bool ech_is_change_cipher_spec(const struct ech_record *record);
 /* Writes it. */
 void ech_change_cipher_spec_write(struct writer *w);
 
-/* What became of a handshake message by one more fragment. */
+/* The state of a handshake message after one more fragment. */
 enum ech_assembly {
     ECH_ASSEMBLY_MORE,
     ECH_ASSEMBLY_WHOLE,

@@ -7,7 +7,7 @@ static const uint8_t hello_retry_request_random[ECH_RANDOM_SIZE] = {
     0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
 };
 
-/* The confirmation is what stands before the last `after` octets of the message. */
+/* The confirmation ends `after` octets before the end of the message. */
 static enum ech_status split_at_confirmation(struct ech_server_hello *hello, size_t after)
 {
     struct reader r = rd_of(hello->message);
@@ -68,7 +68,7 @@ static enum ech_status read_extensions(struct reader *extensions, struct ech_ser
     return ECH_OK;
 }
 
-/* The extensions end the message. A ServerHello of TLS 1.2 may come without the whole block. */
+/* The extensions end the message. A ServerHello of TLS 1.2 may have no extensions at all. */
 static enum ech_status read_rest(struct reader *body, struct ech_server_hello *hello)
 {
     struct reader echo;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ServerHello and HelloRetryRequest (RFC 8446, 4.1.3 and 4.1.4), as far as ECH has to read them.
+ * ServerHello and HelloRetryRequest (RFC 8446, 4.1.3 and 4.1.4), as far as ECH needs to read them.
  */
 #ifndef ECH_SERVER_HELLO_H
 #define ECH_SERVER_HELLO_H
@@ -35,15 +35,15 @@ struct ech_server_hello {
     struct bytes after_confirmation;
 };
 
-/* ECH_ERR_DECODE: it does not parse; ECH_ERR_ILLEGAL: an extension type that is looked at stands
+/* ECH_ERR_DECODE: it does not parse; ECH_ERR_ILLEGAL: an extension type that is read here occurs
  * twice. */
 ECH_MUST_USE enum ech_status ech_server_hello_parse(struct bytes message,
                                                     struct ech_server_hello *hello);
 
 /*
  * The rules of RFC 8446, 4.1.3, for what a ServerHello or HelloRetryRequest of TLS 1.3 takes out of
- * the hello: session id, version, cipher suite. False: illegal_parameter. It holds whichever hello
- * the server took, as the outer one has these of the inner.
+ * the hello: session id, version, cipher suite. False: illegal_parameter. This works whichever
+ * hello the server took: the outer one has the same values as the inner.
  */
 bool ech_server_hello_fits(const struct ech_server_hello *hello,
                            const struct ech_client_hello *offered);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The protected messages of the outer handshake: the server's flight and our answer to it. */
+/* The encrypted messages of the outer handshake: the server's flight and our answer to it. */
 #include "ech/tls13_state.h"
 
 static void keep(struct ech_tls13 *x, const struct ech_tls13_received *received)
@@ -122,7 +122,7 @@ static enum ech_status send_message(struct ech_tls13 *x, uint8_t type, struct by
     return status;
 }
 
-/* RFC 9849, 6.1.7: no certificate, whatever the application has. */
+/* RFC 9849, 6.1.7: no client certificate, even if the application has one. */
 static enum ech_status send_certificate(struct ech_tls13 *x)
 {
     /* an empty certificate_request_context and an empty list */
@@ -145,7 +145,7 @@ static enum ech_status send_finished(struct ech_tls13 *x, const uint8_t *client_
     return status;
 }
 
-/* RFC 9849, 6.1.6: before any application data, under application keys since the handshake is
+/* RFC 9849, 6.1.6: before any application data; with application keys, because the handshake is
  * done. */
 static enum ech_status send_ech_required(struct ech_tls13 *x, const uint8_t *server_finished_hash)
 {
@@ -178,7 +178,8 @@ static enum ech_status send_flight(struct ech_tls13 *x)
     return status;
 }
 
-/* RFC 9849, 6.1.6: with at least one config of a version of ours ECH is replaced, else disabled. */
+/* RFC 9849, 6.1.6: with at least one config of a version we support ECH is replaced, else disabled.
+ */
 static enum ech_tls13_verdict judge(const struct ech_tls13 *x)
 {
     struct reader configs;

@@ -5,12 +5,12 @@
 
 #include "ech/tls13_state.h"
 
-/* The certificates, once more in the clear, and all the rest. */
+/* Enough for the decrypted certificates and everything else. */
 enum { TRANSCRIPT_MAX = 1 << 19 };
 
 /* ---- life ---- */
 
-/* All secrets and all that only the handshake needs. */
+/* Wipes all secrets and all that only the handshake needs. */
 static void drop_handshake(struct ech_tls13 *x)
 {
     ech_own_key_shares_wipe(&x->own);
@@ -95,7 +95,7 @@ static void end(struct ech_tls13 *x, enum ech_tls13_failure failure)
     wr_free(&x->retry_configs);
 }
 
-/* As the server can read it: under handshake keys once there are any. */
+/* In a form that the server can read: with handshake keys once there are any. */
 static void write_alert(struct ech_tls13 *x, enum ech_alert alert)
 {
     const uint8_t octets[] = {ECH_ALERT_LEVEL_FATAL, (uint8_t)alert};
@@ -161,8 +161,8 @@ static enum ech_alert take_fragment(struct ech_tls13 *x, struct bytes fragment)
     return alert;
 }
 
-/* Whatever it says, the server does not go on. One that came in the clear is not authenticated, but
- * nothing follows from any alert. */
+/* Whatever the alert says, the server does not go on. One in the clear is not authenticated, but we
+ * conclude nothing from any alert. */
 static enum ech_alert take_alert(struct ech_tls13 *x, struct bytes content)
 {
     struct reader r = rd_of(content);

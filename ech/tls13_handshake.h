@@ -2,13 +2,13 @@
 /*
  * The outer handshake after the server rejected ECH and answered ClientHelloOuter (RFC 9849, 6.1.6
  * and 6.1.7), as a state machine without I/O: it finishes TLS 1.3 with the engine's own key shares,
- * authenticates the server for public_name, says ech_required and tells what the server said of
- * ECH. Not for hellos whose key_share is the inner's ("shared").
+ * authenticates the server for public_name, sends ech_required and reports what the server said
+ * about ECH. Not for hellos whose key_share is the inner's ("shared").
  *
- * It takes the octets of the network from the record on in which the rejecting ServerHello or
- * HelloRetryRequest begins. What it has for the network goes out in order, also after the verdict:
- * then the caller writes it, ends its side of the transport and drops the connection. Nothing else
- * of the connection is ever used: tickets are not even read (6.1.7).
+ * It takes the network's octets, from the record in which the rejecting ServerHello or
+ * HelloRetryRequest begins. It has output for the network even after the verdict: the caller writes
+ * that, ends its side of the transport and drops the connection. Nothing else from the connection
+ * is ever used; tickets are not even read (6.1.7).
  */
 #ifndef ECH_TLS13_HANDSHAKE_H
 #define ECH_TLS13_HANDSHAKE_H
@@ -18,7 +18,7 @@
 
 /*
  * Authentication, given by the caller. Each function returns ECH_ALERT_NONE if all is well, else
- * the alert that says what is not.
+ * the alert for what is wrong.
  */
 struct ech_tls13_verifier {
     /* The chain, DER, leaf first: valid now, for a TLS server, trusted, and for that DNS name. */
@@ -43,9 +43,9 @@ struct ech_tls13_start {
 enum ech_tls13_verdict {
     ECH_TLS13_PENDING,
     ECH_TLS13_RETRY_CONFIGS, /* authenticated: ECH was securely replaced (6.1.6) */
-    ECH_TLS13_DISABLED,      /* authenticated, and no retry config of a version of ours: ECH is
+    ECH_TLS13_DISABLED,      /* authenticated, but no retry config of a version we support: ECH is
                                 securely disabled (6.1.6) */
-    ECH_TLS13_FAILED,        /* nothing may be concluded but an error for the application */
+    ECH_TLS13_FAILED,        /* the only conclusion is an error for the application */
 };
 
 enum ech_tls13_failure {
@@ -67,11 +67,11 @@ ECH_MUST_USE enum ech_status ech_tls13_new(struct ech_tls13 **handshake,
 /* Wipes and frees; NULL is fine. */
 void ech_tls13_free(struct ech_tls13 *handshake);
 
-/* Takes all of `in`, split in any way; after the verdict it is thrown away. */
+/* Takes all of `in`, split in any way; after the verdict it is dropped. */
 enum ech_tls13_verdict ech_tls13_from_net(struct ech_tls13 *handshake, struct bytes in);
 /* The transport ended. */
 enum ech_tls13_verdict ech_tls13_closed(struct ech_tls13 *handshake);
-/* Octets that complete the record header or record in hand; 0 after the verdict. */
+/* How many octets complete the record header or the current record; 0 after the verdict. */
 size_t ech_tls13_net_wanted(const struct ech_tls13 *handshake);
 
 /* What waits for the network; borrowed until the next call. */

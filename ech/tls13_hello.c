@@ -20,8 +20,9 @@ static void write_share(struct writer *w, uint16_t group, struct bytes public_ke
 
 /*
  * RFC 8446, 4.1.2: the first hello with the share that was asked for, the cookie, and without early
- * data. encrypted_client_hello stays as it is: there is nothing to seal for a server that took the
- * outer hello, as with GREASE ECH (RFC 9849, 6.2.1); so does the GREASE PSK, which stays last.
+ * data. encrypted_client_hello stays unchanged, as with GREASE ECH (RFC 9849, 6.2.1): there is
+ * nothing to seal for a server that took the outer hello. The GREASE PSK also stays, as the last
+ * extension.
  */
 static void write_extensions(const struct ech_client_hello *first,
                              const struct ech_tls13_retry *retry, struct bytes public_key,
@@ -83,7 +84,7 @@ static enum ech_status restart_transcript(struct ech_tls13 *x, struct bytes hell
     return status;
 }
 
-/* The key pair for the group that was asked for takes the place of all others. */
+/* Replaces all key pairs by one for the group that the server asked for. */
 static enum ech_status renew_share(struct ech_tls13 *x, uint16_t group, uint8_t *public_key)
 {
     ech_own_key_shares_wipe(&x->own);
@@ -136,7 +137,7 @@ static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_he
 
 /* ---- ServerHello ---- */
 
-/* False: no group of ours, or not a public key of it. */
+/* False: not a group of ours, or not a public key of it. */
 static bool agree(const struct ech_tls13 *x, const struct ech_key_share_entry *share,
                   uint8_t shared[ECH_DH_SHARED_MAX])
 {

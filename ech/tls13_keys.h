@@ -17,20 +17,20 @@ struct ech_tls13_secrets {
 };
 
 /*
- * From the shared secret of (EC)DHE and the transcript hash up to ServerHello to the handshake
- * traffic secrets. ECH_ERR_CRYPTO, ECH_ERR_NOMEM; *secrets is the caller's to wipe in any case.
+ * Derives the handshake traffic secrets from the (EC)DHE shared secret and the transcript hash up
+ * to ServerHello. ECH_ERR_CRYPTO, ECH_ERR_NOMEM; the caller wipes *secrets in any case.
  */
 ECH_MUST_USE enum ech_status ech_tls13_secrets_handshake(struct ech_tls13_secrets *secrets,
                                                          enum ech_hash hash, struct bytes shared,
                                                          const uint8_t *transcript_hash);
-/* From the handshake secrets and the transcript hash up to the server's Finished to the application
- * traffic secrets. The handshake secrets are gone then. */
+/* Derives the application traffic secrets from the handshake secrets, which are then gone, and the
+ * transcript hash up to the server's Finished. */
 ECH_MUST_USE enum ech_status ech_tls13_secrets_application(struct ech_tls13_secrets *secrets,
                                                            const uint8_t *transcript_hash);
 void ech_tls13_secrets_wipe(struct ech_tls13_secrets *secrets);
 
-/* verify_data of a Finished (RFC 8446, 4.4.4), ech_hash_size octets, by the handshake traffic
- * secret of its sender. */
+/* verify_data of a Finished (RFC 8446, 4.4.4), ech_hash_size octets, from its sender's handshake
+ * traffic secret. */
 ECH_MUST_USE enum ech_status ech_tls13_verify_data(enum ech_hash hash, const uint8_t *traffic,
                                                    const uint8_t *transcript_hash, uint8_t *out);
 

@@ -9,7 +9,7 @@
 typedef enum ech_alert extension_reader(const struct ech_extension *extension,
                                         const struct ech_client_hello *offered, void *out);
 
-/* RFC 8446, 4.2: no type twice. With more types than any server sends the message is refused. */
+/* RFC 8446, 4.2: no type twice. A message with more types than any server sends is refused. */
 static enum ech_alert read_list(struct reader list, const struct ech_client_hello *offered,
                                 extension_reader *read, void *out)
 {
@@ -37,8 +37,8 @@ static enum ech_alert read_list(struct reader list, const struct ech_client_hell
     return ECH_ALERT_NONE;
 }
 
-/* RFC 8446, 4.2: an answer to nothing is unsupported_extension, an answer in the wrong message is
- * illegal_parameter. */
+/* RFC 8446, 4.2: an extension that we did not send is unsupported_extension; one in the wrong
+ * message is illegal_parameter. */
 static enum ech_alert misplaced(const struct ech_extension *extension,
                                 const struct ech_client_hello *offered)
 {
@@ -75,7 +75,7 @@ enum ech_alert ech_tls13_server_hello_read(const struct ech_server_hello *hello,
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    /* Without PSK there is no TLS 1.3 but by (EC)DHE (RFC 8446, 9.2). */
+    /* Without a PSK, TLS 1.3 always uses (EC)DHE (RFC 8446, 9.2). */
     return share->key_exchange.len == 0 ? ECH_ALERT_MISSING_EXTENSION : ECH_ALERT_NONE;
 }
 
@@ -98,7 +98,7 @@ static enum ech_alert read_retry(const struct ech_extension *extension,
                    ? ECH_ALERT_NONE
                    : ECH_ALERT_DECODE_ERROR;
     case ECH_EXT_ENCRYPTED_CLIENT_HELLO:
-        /* RFC 9849, 6.1.4; what it says was judged with the inner hello. */
+        /* RFC 9849, 6.1.4; its contents were judged with the inner hello. */
         return extension->data.len == ECH_CONFIRMATION_SIZE ? ECH_ALERT_NONE
                                                             : ECH_ALERT_DECODE_ERROR;
     default:
@@ -106,7 +106,7 @@ static enum ech_alert read_retry(const struct ech_extension *extension,
     }
 }
 
-/* True if the extension is there, a list of numbers of 16 bits, and holds this one. */
+/* True if the extension is there and its list of 16-bit numbers has this one. */
 static bool offers(const struct ech_client_hello *offered, uint16_t type, uint16_t value)
 {
     const struct ech_extension *extension = ech_client_hello_find(offered, type);
@@ -159,7 +159,7 @@ enum ech_alert ech_tls13_retry_read(const struct ech_server_hello *hello,
 
 /* ---- EncryptedExtensions ---- */
 
-/* RFC 7301, 3.1: exactly one protocol, of those that were offered. */
+/* RFC 7301, 3.1: exactly one protocol, and one that was offered. */
 static enum ech_alert check_alpn(struct bytes answer, struct bytes offer)
 {
     struct reader data = rd_of(answer);
@@ -207,7 +207,7 @@ static enum ech_alert read_encrypted_extension(const struct ech_extension *exten
     case ECH_EXT_HEARTBEAT:
     case ECH_EXT_RECORD_SIZE_LIMIT:
     case ECH_EXT_APPLICATION_SETTINGS:
-        /* Nothing of this session is ever used. What we send is shorter than any limit. */
+        /* Ignored: this session is never used, and what we send is shorter than any limit. */
         return ECH_ALERT_NONE;
     default:
         /* early_data too: without a PSK none can be accepted (RFC 8446, 4.2.10). */
@@ -230,7 +230,7 @@ enum ech_alert ech_tls13_encrypted_extensions_read(struct bytes body,
 
 /* ---- CertificateRequest ---- */
 
-/* RFC 8446, 4.3.2: what is not known is ignored. */
+/* RFC 8446, 4.3.2: unknown extensions are ignored. */
 static enum ech_alert read_request_extension(const struct ech_extension *extension,
                                              const struct ech_client_hello *offered, void *out)
 {
@@ -287,7 +287,7 @@ enum ech_alert ech_tls13_certificate_read(struct bytes body, const struct ech_cl
     struct reader context;
     struct reader list;
     out->count = 0;
-    /* RFC 8446, 4.4.2.4: an empty list of the server's is a decode_error. */
+    /* RFC 8446, 4.4.2.4: an empty list from the server is a decode_error. */
     if (!rd_vec8(&r, &context) || !rd_vec24(&r, &list) || !rd_done(&r) || rd_done(&list)) {
         return ECH_ALERT_DECODE_ERROR;
     }

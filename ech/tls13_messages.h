@@ -2,7 +2,7 @@
 /*
  * The server's messages of a TLS 1.3 handshake as a client reads them (RFC 8446, 4). Each function
  * takes the body of one message and the ClientHello that it answers, and returns the alert that the
- * RFC asks for, ECH_ALERT_NONE if all is well. What is found is borrowed from the body.
+ * RFC asks for, ECH_ALERT_NONE if all is well. Results are borrowed from the body.
  */
 #ifndef ECH_TLS13_MESSAGES_H
 #define ECH_TLS13_MESSAGES_H
@@ -31,7 +31,7 @@ struct ech_tls13_retry {
     uint16_t group;
     struct bytes cookie; /* extension data; empty: none */
 };
-/* Checks also that it asks for a change that may be asked for (4.1.4, 4.2.8). */
+/* Also checks that it asks for an allowed change (4.1.4, 4.2.8). */
 ECH_MUST_USE enum ech_alert ech_tls13_retry_read(const struct ech_server_hello *hello,
                                                  const struct ech_client_hello *offered,
                                                  struct ech_tls13_retry *out);
@@ -47,7 +47,7 @@ ech_tls13_encrypted_extensions_read(struct bytes body, const struct ech_client_h
 /* Only checked: the answer is always an empty Certificate (RFC 9849, 6.1.7). */
 ECH_MUST_USE enum ech_alert ech_tls13_certificate_request_check(struct bytes body);
 
-/* Bounds of ours on what a server may send. */
+/* Our bounds on what a server may send. */
 enum { ECH_CERTIFICATES_MAX = 16, ECH_TLS13_MESSAGE_MAX = 100 * 1024 };
 
 struct ech_tls13_certificates {

@@ -33,7 +33,7 @@ void ech_tls13_protection_wipe(struct ech_tls13_protection *protection)
 }
 
 /* RFC 8446, 5.3: the sequence number, padded to the left, XORed with the IV. It cannot wrap: a
- * handshake has a few records. */
+ * handshake has only a few records. */
 static void next_nonce(struct ech_tls13_protection *protection, uint8_t nonce[ECH_AEAD_NONCE])
 {
     uint64_t sequence = protection->sequence++;
@@ -125,7 +125,7 @@ enum ech_alert ech_tls13_unprotect(struct ech_tls13_protection *protection,
     size_t tag = ech_suite_tag_size(protection->cipher_suite);
     struct reader raw = rd_of(record->raw);
     struct bytes header;
-    /* Too short for a tag is no more and no less than a wrong tag. */
+    /* A record too short for a tag is treated like a wrong tag. */
     if (record->fragment.len < tag || !rd_bytes(&raw, ECH_RECORD_HEADER, &header)) {
         return ECH_ALERT_BAD_RECORD_MAC;
     }

@@ -21,20 +21,20 @@ ECH_MUST_USE enum ech_status ech_tls13_protection_start(struct ech_tls13_protect
                                                         const uint8_t *traffic_secret);
 void ech_tls13_protection_wipe(struct ech_tls13_protection *protection);
 
-/* Writes one record with that content, type and so many octets of padding. ECH_ERR_SPACE: it would
+/* Writes one record with this content, type and number of padding octets. ECH_ERR_SPACE: it would
  * be too long; ECH_ERR_CRYPTO, ECH_ERR_NOMEM. */
 ECH_MUST_USE enum ech_status ech_tls13_protect(struct ech_tls13_protection *protection,
                                                uint8_t type, struct bytes content, size_t padding,
                                                struct writer *records);
 
-/* What was in a protected record. */
+/* The contents of a protected record. */
 struct ech_tls13_plaintext {
     uint8_t type;
     struct bytes content; /* borrowed from the writer that was given */
 };
 /*
  * Opens a record of the type application_data into `opened`, which is emptied first; the caller
- * owns and wipes it. The alert for the server on failure (bad_record_mac, record_overflow,
+ * owns and wipes it. Returns the alert for the server on failure (bad_record_mac, record_overflow,
  * unexpected_message, internal_error), ECH_ALERT_NONE on success.
  */
 ECH_MUST_USE enum ech_alert ech_tls13_unprotect(struct ech_tls13_protection *protection,

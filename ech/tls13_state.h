@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of struct ech_tls13, for the files that are the machine: tls13_handshake.c (life,
- * records, outlets), tls13_hello.c (the hellos) and tls13_flight.c (what comes after them). Nobody
- * else includes this.
+ * records, outlets), tls13_hello.c (the hellos) and tls13_flight.c (what comes after them). No
+ * other file includes this.
  */
 #ifndef ECH_TLS13_STATE_H
 #define ECH_TLS13_STATE_H
@@ -13,7 +13,7 @@
 #include "ech/tls13_messages.h"
 #include "ech/tls13_record.h"
 
-/* What the server has to say next. */
+/* What the server must send next. */
 enum ech_tls13_phase {
     ECH_TLS13_SERVER_HELLO, /* or, once, HelloRetryRequest */
     ECH_TLS13_ENCRYPTED_EXTENSIONS,
@@ -36,8 +36,8 @@ struct ech_tls13 {
     struct ech_tls13_facts facts; /* retry_configs is filled in by ech_tls13_facts */
 
     struct ech_record_reader records;
-    struct writer opened;    /* the protected record in hand */
-    struct writer assembled; /* the handshake message in hand */
+    struct writer opened;    /* the current protected record */
+    struct writer assembled; /* the current handshake message */
     unsigned change_cipher_specs;
 
     uint16_t cipher_suite; /* 0 before the first answer */
@@ -71,7 +71,7 @@ ECH_MUST_USE enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x,
 ECH_MUST_USE enum ech_alert ech_tls13_take_message(struct ech_tls13 *x,
                                                    const struct ech_tls13_received *received);
 
-/* The alert for a failure of ours, which is noted; ECH_ALERT_NONE for ECH_OK. */
+/* Notes a failure of ours and returns its alert; ECH_ALERT_NONE for ECH_OK. */
 ECH_MUST_USE enum ech_alert ech_tls13_check(struct ech_tls13 *x, enum ech_status status);
 /* The transcript hash so far. */
 ECH_MUST_USE enum ech_status ech_tls13_transcript(const struct ech_tls13 *x, uint8_t *out);

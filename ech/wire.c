@@ -141,7 +141,7 @@ static uint8_t *wr_room(struct writer *w, size_t n)
         while (cap - w->len < n) {
             cap *= 2;
         }
-        /* malloc, copy, wipe instead of realloc: what is written may be secret. */
+        /* malloc, copy, wipe instead of realloc: the octets may be secret. */
         uint8_t *grown = malloc(cap);
         if (grown == NULL) {
             w->failed = ECH_ERR_NOMEM;

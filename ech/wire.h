@@ -70,9 +70,9 @@ static inline struct bytes rd_rest(const struct reader *r)
 /* ---- writer ---- */
 
 /*
- * A growable buffer. Once an operation failed (no memory, length prefix too small, max passed)
- * `failed` stays set, every later write does nothing, and wr_finish tells. It owns its buffer:
- * wr_free or wr_wipe, on success and failure alike.
+ * A growable buffer. Once an operation has failed (no memory, length prefix too small, max
+ * exceeded), `failed` stays set, every later write does nothing, and wr_finish returns the failure.
+ * It owns its buffer: wr_free or wr_wipe, on success and failure alike.
  */
 struct writer {
     uint8_t *data;
@@ -82,7 +82,7 @@ struct writer {
     enum ech_status failed;
 };
 
-/* An open length prefix: where it stands and of how many octets it is. */
+/* An open length prefix: its place and its size in octets. */
 struct wr_mark {
     size_t at;
     uint8_t size;
@@ -95,8 +95,8 @@ void wr_u16(struct writer *w, uint16_t v);
 void wr_u32(struct writer *w, uint32_t v);
 void wr_bytes(struct writer *w, struct bytes from);
 void wr_zeros(struct writer *w, size_t len);
-/* Opens a length prefix of `size` octets (1, 2 or 3); wr_close fills it in with what was written
- * since. */
+/* Opens a length prefix of `size` octets (1, 2 or 3); wr_close fills in the length of what was
+ * written since. */
 struct wr_mark wr_open(struct writer *w, uint8_t size);
 void wr_close(struct writer *w, struct wr_mark mark);
 /* ECH_OK, or the first failure (ECH_ERR_NOMEM, ECH_ERR_SPACE). The writer keeps its octets. */
@@ -109,7 +109,7 @@ void wr_consume(struct writer *w, size_t n);
 void wr_free(struct writer *w);
 void wr_wipe(struct writer *w);
 
-/* Overwrites in a way that the compiler may not leave out. */
+/* Overwrites so that the compiler cannot leave it out. */
 void ech_wipe(void *data, size_t len);
 
 #endif
