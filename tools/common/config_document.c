@@ -96,8 +96,8 @@ static json_t *extensions(struct bytes octets)
     return array;
 }
 
-/* public_name may hold any octets; those that are no printable ASCII are escaped as in a zone file
- * (RFC 1035, 5.1), so that no terminal obeys them and any JSON reader takes them. */
+/* public_name may hold any octets; those that are not printable ASCII are escaped as in a zone file
+ * (RFC 1035, 5.1), so that no terminal obeys them and every JSON reader accepts them. */
 static json_t *public_name_text(struct bytes name)
 {
     char text[4 * ECH_PUBLIC_NAME_MAX + 1] = "";

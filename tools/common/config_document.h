@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An ECHConfigList as a JSON document, in which each config has its verdict, and that document as
- * text for people. So both outputs of a tool say the same.
+ * An ECHConfigList as a JSON document, with a verdict for each config, and that document as text
+ * for people. So both outputs of a tool say the same.
  */
 #ifndef TOOLS_COMMON_CONFIG_DOCUMENT_H
 #define TOOLS_COMMON_CONFIG_DOCUMENT_H

@@ -44,8 +44,8 @@ static enum config_input read_file(const char *name, struct writer *content)
     return result;
 }
 
-/* Base64 as it stands in zone files and on web pages: with blanks and newlines, perhaps in quotes,
- * perhaps with the name of its SvcParam. */
+/* Base64 as in zone files and on web pages: with blanks and newlines, perhaps in quotes, perhaps
+ * after the name of its SvcParam. */
 static enum config_input decode_base64(struct bytes text, struct writer *out)
 {
     struct writer packed;
@@ -110,7 +110,7 @@ static enum config_input decode_pem(struct bytes text, struct writer *out)
     }
 }
 
-/* Where an ECHConfig's version stands in a list, in a bare ECHConfig, and behind two lengths. */
+/* Where an ECHConfig's version is: in a list, in a bare ECHConfig, and after two lengths. */
 static bool holds_version(struct bytes octets)
 {
     for (size_t before = 0; before <= 4; before += 2) {
@@ -132,7 +132,7 @@ enum config_input config_input_decode(struct bytes content, struct writer *out)
     if (memmem(content.data, content.len, "-----BEGIN ", 11) != NULL) {
         return decode_pem(content, out);
     }
-    /* The octets themselves, also where something is wrong with them. */
+    /* The octets themselves, even if something is wrong with them. */
     if (ech_config_list_check(content) == ECH_OK || holds_version(content)) {
         wr_bytes(out, content);
         return wr_finish(out) == ECH_OK ? CONFIG_INPUT_OK : CONFIG_INPUT_NO_MEMORY;
@@ -176,8 +176,8 @@ const char *config_input_problem(enum config_input problem)
     return NULL;
 }
 
-/* What was given is no file: Base64, or the name of a file that is not there. "/" is in the
- * alphabet of Base64, so that many names are Base64 too. */
+/* The text is not a file: it is Base64, or the name of a missing file. Base64 uses "/" too, so many
+ * names are also Base64. */
 static enum config_input read_argument(const char *text, struct writer *out)
 {
     struct bytes argument = bytes_of(text, strlen(text));

@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What is wrong with octets that are no ECHConfigList (RFC 9849, 4), in words for the person who
- * has them. Pure.
- */
+/* Says, for people, why octets are not an ECHConfigList (RFC 9849, 4). Pure. */
 #ifndef TOOLS_COMMON_CONFIG_PROBLEM_H
 #define TOOLS_COMMON_CONFIG_PROBLEM_H
 

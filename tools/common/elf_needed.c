@@ -4,7 +4,7 @@
 #include <elf.h>
 #include <string.h>
 
-/* What a reader needs of either class; every access is bounded by `length`. */
+/* What a reader of either class needs. `length` bounds every access. */
 struct file {
     const uint8_t *octets;
     size_t length;
@@ -91,7 +91,7 @@ static bool find_dynamic(const struct file *file, struct part *dynamic)
     return true;
 }
 
-/* From an address in memory to the place in the file, by the segment that is loaded there. */
+/* Turns an address in memory into an offset in the file, by the segment loaded there. */
 static bool place_of(const struct file *file, uint64_t address, uint64_t *offset)
 {
     struct segment segment;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The libraries that an ELF file itself names (DT_NEEDED). Pure: octets in, names out; the octets
- * are anybody's.
+ * are not trusted.
  */
 #ifndef TOOLS_COMMON_ELF_NEEDED_H
 #define TOOLS_COMMON_ELF_NEEDED_H
@@ -10,11 +10,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Takes one name, which lives as long as the octets; false: no more of them. */
+/* Takes one name, which lives as long as the octets; returns false to stop. */
 typedef bool elf_needed_take(void *context, const char *name);
 
-/* False: it is no ELF file, or it does not hold what it says. Of a file without a dynamic section
- * there are no names, and that is no error. */
+/* False: not an ELF file, or a broken one. A file without a dynamic section has no names; that is
+ * not an error. */
 bool elf_needed(const uint8_t *octets, size_t length, elf_needed_take *take, void *context);
 
 #endif

@@ -10,7 +10,7 @@
 #include "tools/common/json_fields.h"
 #include "tools/common/record_text.h"
 
-/* ---- what was seen on the way ---- */
+/* ---- the questions and their records ---- */
 
 static const char *record_verdict(struct bytes rdata, struct https_rr *rr)
 {
@@ -30,8 +30,8 @@ static const char *record_verdict(struct bytes rdata, struct https_rr *rr)
     return https_rr_usable_over_tcp(rr) ? "usable" : "not_over_tcp";
 }
 
-/* RFC 9460, 2.2 and 2.4.1: one malformed record rejects all, one AliasMode record all of
- * ServiceMode. */
+/* RFC 9460, 2.2 and 2.4.1: one malformed record rejects all records; one AliasMode record rules out
+ * all of ServiceMode. */
 static void apply_set_rules(json_t *records)
 {
     bool malformed = false;
@@ -86,7 +86,7 @@ static void saw(void *context, const struct dns_question *question, enum dns_rea
     json_array_append_new(steps, step);
 }
 
-/* ---- what came of it ---- */
+/* ---- the result ---- */
 
 static json_t *hints(int family, struct bytes octets)
 {
@@ -127,7 +127,7 @@ static json_t *endpoint_document(const struct dns_endpoint *endpoint)
     return object;
 }
 
-/* The first endpoint with a usable config is the one; of the others no config is chosen. */
+/* Chooses the first endpoint with a usable config. In the other endpoints no config is chosen. */
 static void choose(json_t *document, json_t *endpoints)
 {
     bool found = false;

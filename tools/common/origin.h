@@ -9,7 +9,8 @@
 
 #include "dns/name.h"
 
-/* NAME[:PORT], port 443 without; what is no name to ask DNS about, the look-up says. */
+/* NAME[:PORT], the port is 443 if there is none. The look-up checks whether the name can be asked
+ * for. */
 bool parse_origin(const char *text, char host[DNS_HOST_SIZE], unsigned *port);
 
 /* A decimal number from 1 to `max`, and nothing else. */

@@ -26,7 +26,7 @@ static json_t *unknown_rdata(struct bytes rdata)
     return text;
 }
 
-/* The fields of a record, with a blank between. */
+/* The fields of a record, with blanks between them. */
 static json_t *fields_text(const ldns_rr *rr)
 {
     ldns_buffer *buffer = ldns_buffer_new(LDNS_MIN_BUFLEN);
@@ -47,7 +47,7 @@ static json_t *fields_text(const ldns_rr *rr)
 
 json_t *https_record_text(struct bytes rdata)
 {
-    /* A record around it: root, type, class, TTL. */
+    /* Makes a whole record of the RDATA: root, type, class, TTL. */
     struct writer w;
     wr_init(&w, 0);
     wr_u8(&w, 0);

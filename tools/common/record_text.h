@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * Names and HTTPS records as a zone file has them (RFC 1035, 5.1; RFC 9460, 2.1), by ldns.
- */
+/* Names and HTTPS records as in a zone file (RFC 1035, 5.1; RFC 9460, 2.1), by ldns. */
 #ifndef TOOLS_COMMON_RECORD_TEXT_H
 #define TOOLS_COMMON_RECORD_TEXT_H
 
@@ -12,7 +10,7 @@
 /* With the dot of the root. NULL: no memory. */
 json_t *name_text(const struct dns_name *name);
 
-/* The RDATA alone; what ldns cannot read is written as unknown RDATA is (RFC 3597, 5). NULL: no
+/* The RDATA alone; if ldns cannot read it, it is written as unknown RDATA (RFC 3597, 5). NULL: no
  * memory. */
 json_t *https_record_text(struct bytes rdata);
 

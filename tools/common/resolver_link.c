@@ -6,7 +6,7 @@
 
 enum { CHAIN_MAX = 16 };
 
-/* One for the program. */
+/* There is one for the whole program. */
 static gnutls_x509_trust_list_t trust;
 
 static bool is_for(gnutls_x509_crt_t leaf, const char *name, struct bytes address)

@@ -8,9 +8,9 @@
 #include "dns/encrypted/channel.h"
 
 /*
- * For a resolver of any kind, which is borrowed. The trust anchors are those of the file (PEM), or
- * the system's if it is NULL; without any, the resolver cannot prove who it is. NULL for a plain
- * resolver, and if there is no memory, which the look-up then tells.
+ * For a resolver of any kind, which is borrowed. The trust anchors come from the file (PEM), or
+ * from the system if it is NULL; without any, the resolver cannot prove its identity. NULL for a
+ * plain resolver, and if there is no memory; then the look-up reports that.
  */
 struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const char *ca_file);
 /* NULL is fine. */

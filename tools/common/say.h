@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * What the tools share in talking to people: errors, colour, and octets of others that are shown.
- */
+/* How the tools talk to people: errors, colour, and text from outside. */
 #ifndef TOOLS_COMMON_SAY_H
 #define TOOLS_COMMON_SAY_H
 
@@ -16,8 +14,8 @@ enum say_color { SAY_COLOR_AUTO, SAY_COLOR_ALWAYS, SAY_COLOR_NEVER };
 /* "auto", "always", "never"; false for any other word. */
 bool say_color_parse(const char *word, enum say_color *color);
 
-/* Is what goes to this descriptor coloured? By itself only on a terminal that is not "dumb", and
- * not where NO_COLOR is set to anything (no-color.org). */
+/* Is output to this descriptor coloured? By default only on a terminal that is not "dumb", and not
+ * if NO_COLOR has a value (no-color.org). */
 bool say_colored(enum say_color color, int fd);
 
 /* Copies text for a terminal: control characters, which a hostile name may hold, become '?'. Cut to

@@ -7,7 +7,7 @@
 
 #define COUNT(table) (sizeof(table) / sizeof *(table))
 
-/* Beside those that the shim knows (shim/common/tls_libraries.def). The first that fits counts. */
+/* More than those that the shim knows (shim/common/tls_libraries.def). The first match counts. */
 static const struct tls_library others[] = {
     {"libssl3.so", "NSS", false},        {"libmbedtls.so", "Mbed TLS", false},
     {"libwolfssl.so", "wolfSSL", false}, {"libs2n.so", "s2n-tls", false},
@@ -31,11 +31,11 @@ bool tls_library_named(const char *file, struct tls_library *library)
     return false;
 }
 
-/* RFC 8446, 4.4.3: what a client of TLS 1.3 checks a signature over begins with this. */
+/* RFC 8446, 4.4.3: the octets that a TLS 1.3 client checks a signature over begin with this. */
 #define TLS13_LABEL "TLS 1.3, server CertificateVerify"
 
-/* Names of source files that errors and panics tell, and what linkers of a language leave. `also`
- * must be there as well, where the first says the language and not that TLS is used. */
+/* Names of source files from errors and panics, and marks that a language's linker leaves. Where a
+ * mark shows the language but not that TLS is used, `also` must be there too. */
 static const struct {
     const char *mark;
     const char *also;
@@ -55,7 +55,7 @@ static const struct {
 static const char *const opened[] = {"libssl.so.3", "libssl.so.1.1",   "libssl.so.0", "libssl.so",
                                      "libssl3.so",  "libgnutls.so.30", "libgnutls.so"};
 
-/* A string of its own: with its NUL behind it, and something that is no letter in front. */
+/* A whole string: a NUL follows it, and no letter precedes it. */
 static bool holds_name(const uint8_t *octets, size_t length, const char *name)
 {
     size_t size = strlen(name) + 1;
@@ -122,7 +122,7 @@ const char *tls_hint(const char *file)
     };
     for (size_t i = 0; i < COUNT(hints); i++) {
         size_t length = strlen(hints[i].start);
-        /* python3.11, but not gitk or show. */
+        /* Matches python3.11, but not gitk or show. */
         if (strncmp(file, hints[i].start, length) == 0 &&
             strspn(file + length, "0123456789.-") == strlen(file + length)) {
             return hints[i].hint;

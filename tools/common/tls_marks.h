@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * By what a TLS library is known: its name, where a program is linked to it or opens it, and octets
- * that it leaves in a program that has it inside.
+ * How to recognise a TLS library: by its file's name, if a program is linked to it or opens it; by
+ * octets, if it is linked statically into the program.
  */
 #ifndef TOOLS_COMMON_TLS_MARKS_H
 #define TOOLS_COMMON_TLS_MARKS_H
@@ -11,21 +11,21 @@
 #include <stdint.h>
 
 struct tls_library {
-    const char *start; /* of the file's name, as in DT_NEEDED */
+    const char *start; /* the start of the file's name, as in DT_NEEDED */
     const char *name;
     bool hooked; /* by the shim */
 };
 
-/* By the name of a library's file, without its folder; false if that is none. Its strings have
- * static storage. */
+/* Recognises a TLS library by its file's name, without the folder; false if it is not one. The
+ * strings have static storage. */
 bool tls_library_named(const char *file, struct tls_library *library);
 
-/* For each TLS that the octets of an executable have inside, or open by name (dlopen: `file` is
- * what is opened, else NULL). */
+/* Calls back for each TLS library that the octets of an executable contain, or open by name
+ * (dlopen: then `file` is that name, else NULL). */
 typedef void tls_found(void *context, const char *name, const char *file, bool hooked);
 void tls_marks_find(const uint8_t *octets, size_t length, tls_found *found, void *context);
 
-/* What is known of a program by its file's name alone; NULL if nothing. Static storage. */
+/* What is known about a program by its file's name alone; NULL: nothing. Static storage. */
 const char *tls_hint(const char *file);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * echdig: the HTTPS records of a name with their ECHConfigs, what libechshim would use of them, and
- * why not the others.
+ * echdig: shows the HTTPS records of a name with their ECHConfigs, which of them libechshim would
+ * use, and why it would not use the others.
  */
 #include <errno.h>
 #include <getopt.h>
@@ -45,12 +45,12 @@ static const char usage[] =
 struct arguments {
     const char *name;
     const char *decode;
-    const char *resolver; /* NULL: as the settings have it */
+    const char *resolver; /* NULL: from the settings */
     unsigned timeout_ms;
     bool json;
 };
 
-/* One sentence on standard error; its value is the exit status. */
+/* Writes one sentence to standard error; returns the exit status. */
 #define FAIL(status, ...) (fprintf(stderr, "echdig: " __VA_ARGS__), fputc('\n', stderr), (status))
 
 static int print(json_t *document, bool json, void (*print_text)(FILE *, const json_t *))

@@ -21,7 +21,7 @@
 struct journal {
     int fd;
     uint64_t start_us;
-    uint64_t cookie; /* of the socket under fd: another one is another connection */
+    uint64_t cookie; /* of the socket under fd: if it changes, this is another connection */
     json_t *events;
     struct probe_wire wire;
 };
@@ -166,7 +166,7 @@ static json_t *distinguished_name(gnutls_x509_crt_t certificate,
     return name != NULL ? name : json_null();
 }
 
-/* Of the server's own certificate: subject, issuer, and when it expires. */
+/* The server's own certificate: subject, issuer, and when it expires. */
 static json_t *certificate_document(gnutls_session_t session)
 {
     unsigned count = 0;

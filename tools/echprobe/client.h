@@ -11,14 +11,14 @@
 
 struct probe_client {
     const char *host;    /* server name */
-    const char *target;  /* whose addresses are connected to, or an address */
+    const char *target;  /* a name to connect to, or an address */
     const char *port;    /* a number */
     const char *ca_file; /* NULL: the system's trust anchors */
-    unsigned timeout_ms; /* bound on connecting, and on the handshake */
+    unsigned timeout_ms; /* bound on connecting, and again on the handshake */
 };
 
-/* Connects and makes the handshake. The journal: "events", each with its time in microseconds from
- * the start, and "complete". NULL: no memory. */
+/* Connects and makes the handshake. Returns the journal: "events", each with its time in
+ * microseconds from the start, and "complete". NULL: no memory. */
 json_t *probe_client_run(const struct probe_client *client);
 
 #endif

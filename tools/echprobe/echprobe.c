@@ -25,12 +25,12 @@
 enum {
     EXIT_ACCEPTED = 0,
     EXIT_NO_ECH = 1,    /* there is no usable ECHConfig; the handshake was made with GREASE */
-    EXIT_NOT_TAKEN = 2, /* ECH was offered, and not accepted in the end */
+    EXIT_NOT_TAKEN = 2, /* ECH was offered, but not accepted in the end */
     EXIT_LOOKUP = 3,    /* the look-up failed */
     EXIT_BAD_INPUT = 4, /* --config-list cannot be decoded */
     EXIT_UNREACHED = 5, /* no connection */
     EXIT_USAGE = 64,
-    EXIT_NO_SHIM = 70, /* libechshim.so is not there, or does not work */
+    EXIT_NO_SHIM = 70, /* libechshim.so is missing, or does not work */
 };
 
 enum { DEFAULT_TIMEOUT_MS = 5000, TIMEOUT_MAX_MS = 60000, TRIES_MAX = 32 };
@@ -74,7 +74,7 @@ struct arguments {
 
 #define FAIL(status, ...) (fprintf(stderr, "echprobe: " __VA_ARGS__), fputc('\n', stderr), (status))
 
-/* All that is tried for one origin. */
+/* All tries for one origin. */
 struct probe {
     const struct arguments *arguments;
     char host[DNS_HOST_SIZE];
@@ -84,7 +84,7 @@ struct probe {
     int status;
 };
 
-/* Beside this program as it is built, or where it is installed. */
+/* Beside this program (a build folder), or in the installed place. */
 static bool find_library(char *path, size_t size)
 {
     char self[2048];
@@ -155,7 +155,8 @@ static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
     return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
 }
 
-/* The config alone in a list; a stale one with a key that nobody has, and another config_id. */
+/* A list with this config alone. If stale: with a random key that the server does not have, and
+ * another config_id. */
 static bool list_of(const struct ech_config *config, bool stale, struct writer *w)
 {
     const struct ech_random random = {.fill = fill_random};
@@ -192,7 +193,7 @@ static bool list_of(const struct ech_config *config, bool stale, struct writer *
     return wr_finish(w) == ECH_OK;
 }
 
-/* The first usable config, or each of them. Returns how many there were. */
+/* Tries the first usable config, or each of them. Returns how many there were. */
 static size_t try_configs(struct probe *probe, const char *target, unsigned port, struct bytes list)
 {
     struct reader configs;
@@ -239,7 +240,7 @@ static size_t try_endpoints(struct probe *probe, const json_t *lookup)
     return tried;
 }
 
-/* ---- the whole ---- */
+/* ---- all tries ---- */
 
 static void print_text(const struct probe *probe)
 {

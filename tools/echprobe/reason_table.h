@@ -10,7 +10,7 @@
 
 struct reason {
     const char *word;
-    const char *outcomes; /* with which outcomes it means this */
+    const char *outcomes; /* the outcomes with which it means this */
     const char *sentence;
 };
 extern const struct reason reasons[];

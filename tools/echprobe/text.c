@@ -7,7 +7,7 @@
 #include "tools/common/json_fields.h"
 #include "tools/echprobe/reason_table.h"
 
-enum { EVENT_INDENT = 13 }; /* where what happened stands behind its time */
+enum { EVENT_INDENT = 13 }; /* the column of an event, after its time */
 
 static bool is(const json_t *event, const char *name)
 {

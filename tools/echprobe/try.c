@@ -10,12 +10,12 @@
 
 #include "tools/common/config_document.h"
 
-/* argv[1] of the process that makes the try: no name of a host begins like this. */
+/* argv[1] of the process that makes the try. No host name begins like this. */
 static const char child_word[] = "--as-client-of-echprobe";
 
 enum { CHILD_ARGUMENTS = 8, PRELOAD_MAX = 8192 };
 
-/* Both are memory with a descriptor, so that nobody waits for a reader. */
+/* Both are files in memory, so that the process never waits for a reader. */
 struct outputs {
     int journal;
     int report;

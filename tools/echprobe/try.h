@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * One try of echprobe: the client of tools/probe_client in a process of its own, with the shim
- * loaded into it as into any program.
+ * One try of echprobe: the client (tools/echprobe/client.h) in a process of its own, with the shim
+ * loaded as into any program.
  */
 #ifndef TOOLS_ECHPROBE_TRY_H
 #define TOOLS_ECHPROBE_TRY_H
@@ -17,13 +17,13 @@ struct probe_try {
 };
 
 /*
- * Runs it and waits. The document is the client's journal, with "report", the shim's line, in it;
- * without that member the shim did not live in the process. NULL: it could not be run, or died;
- * errno tells no more.
+ * Runs it and waits. The document is the client's journal, with the shim's report line as "report".
+ * Without that member the shim did not work in the process. NULL: the process could not be run, or
+ * died; errno does not matter.
  */
 json_t *probe_try_run(const struct probe_try *try);
 
-/* The other half, in the new process: main calls it first. False: this is no such process. */
+/* The other half, for the new process: main calls it first. False: this is not such a process. */
 bool probe_try_is_child(int argc, char **argv, int *status);
 
 #endif

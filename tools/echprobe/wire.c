@@ -92,7 +92,7 @@ static void server_hello(struct probe_wire *wire, struct bytes message, uint64_t
               json_pack("{s:s,s:i,s:i,s:i}", "event", name, "octets", (int)message.len, "version",
                         (int)version, "cipher_suite", hello.cipher_suite));
     wire->second_hello = hello.is_hello_retry_request;
-    /* After a HelloRetryRequest both sides say one more hello in clear. */
+    /* After a HelloRetryRequest both sides send one more hello in the clear. */
     wire->sent.done = !hello.is_hello_retry_request;
     wire->received.done = !hello.is_hello_retry_request;
 }

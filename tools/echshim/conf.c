@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the launcher has of the configuration files: the mode of a program, and --check-config. */
+/* What the launcher needs from the configuration files: the mode of a program, and --check-config.
+ */
 #include <stdlib.h>
 #include <string.h>
 
 #include "tools/common/configured.h"
 #include "tools/echshim/echshim.h"
 
-/* The file that is the process: of a script, its interpreter. */
+/* The file that the kernel executes: for a script, its interpreter. */
 static const char *process_of(const struct program *program)
 {
     return program->chain[program->count - 1].path;
@@ -18,7 +19,7 @@ enum shim_mode conf_mode(const struct program *program)
     static enum shim_mode mode;
     if (!known) {
         struct shim_conf conf;
-        /* The shim in the program tells of problems; where it cannot be in it, conf_say_problems
+        /* The shim in the program reports problems. If it cannot be loaded there, conf_say_problems
          * does. */
         bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
         (void)shim_mode_parse(shim_conf_value(&conf, SHIM_CONF_MODE, NULL), &mode);
@@ -97,7 +98,7 @@ static void print_files(const struct shim_conf *conf)
     }
 }
 
-/* What holds where no host has a value of its own, and whose word that is. */
+/* Prints the values for hosts without values of their own, and where each comes from. */
 static void print_values(const struct shim_conf *conf)
 {
     for (int key = 0; key < SHIM_CONF_KEYS; key++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* echshim: runs a program with the shim in it, and sees to it that it is. */
+/* echshim: runs a program with the shim loaded, and makes sure that it is. */
 #include "tools/echshim/echshim.h"
 
 int main(int argc, char *argv[])

@@ -7,8 +7,7 @@
 
 #include "tools/echshim/echshim.h"
 
-/* What SIGCHLD was when we were started: a parent that ignores it would have us find no children.
- */
+/* The disposition of SIGCHLD at our start. If it was ignored, we could not wait for children. */
 static struct sigaction child_signal;
 
 void execute_begin(void)
@@ -17,7 +16,7 @@ void execute_begin(void)
     (void)sigaction(SIGCHLD, &usual, &child_signal);
 }
 
-/* As execvp does: the file becomes the first argument of the shell. */
+/* As in execvp: the file becomes the shell's first argument. */
 static void execute_by_shell(const struct program *program, char *const argv[])
 {
     static char name[] = "sh";

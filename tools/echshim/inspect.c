@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * How a program does TLS. Nothing of it is run: the libraries are listed by the loader that we
- * ourselves were loaded by, and the files are searched for what TLS libraries leave in them. A
- * document is made first, and shown as JSON or as text: both say the same.
+ * How a program does TLS. The program is not run: our own dynamic loader lists its libraries, and
+ * its files are searched for the marks of TLS libraries. The result is a JSON document, shown as
+ * JSON or as text: both say the same.
  */
 #include <fcntl.h>
 #include <jansson.h>
@@ -56,11 +56,11 @@ static void view_close(struct view *view)
 
 struct search {
     json_t *tls;      /* the array */
-    const char *file; /* what is searched */
+    const char *file; /* the file that is searched */
     const char *own;  /* the program */
 };
 
-/* One TLS, once for each name and way. */
+/* Adds a finding, unless the same TLS library is there already. */
 static void add(const struct search *search, const char *name, const char *library, const char *how,
                 bool hooked)
 {
@@ -102,7 +102,7 @@ static void search_file(struct search *search, const char *path)
     struct view view;
     search->file = path;
     struct tls_library library;
-    /* What a TLS library has inside is known by its name. */
+    /* A TLS library is known by its name; its contents are not searched. */
     if (tls_library_named(base_name(path), &library) ||
         strncmp(base_name(path), LIBRARY_NAME, strlen(LIBRARY_NAME)) == 0 ||
         !view_open(&view, path)) {
@@ -168,7 +168,7 @@ static json_t *chain_document(const struct program *program)
     return chain;
 }
 
-/* The commands that a shell script ends in: `exec PROGRAM`, with a whole path. */
+/* The commands that a shell script executes at its end: `exec PROGRAM`, with a full path. */
 static json_t *wrapper_document(const struct program *program)
 {
     struct view view;
@@ -260,7 +260,7 @@ static json_t *inspect_document(const struct program *program)
 
 /* ---- as text ---- */
 
-/* A line with its label; what files say is made harmless for the terminal. */
+/* Prints a line with its label. Text from files is made harmless for the terminal. */
 static void print_line(const char *label, const char *text, const char *color)
 {
     char shown[2 * PATH_MAX];
@@ -286,7 +286,7 @@ static void print_tls(const json_t *tls, bool color)
             how = strcmp(how, ways[way][0]) == 0 ? ways[way][1] : how;
         }
         (void)snprintf(line, sizeof line, "%s%s%s: %s (%s), %s", text_of(entry, "tls"),
-                       *library != '\0' ? ", " : "", library, how, text_of(one, "file"),
+                       *library != '\0' ? ", " : "", library, how, text_of(entry, "file"),
                        hooked ? "hooked" : "not hooked");
         print_line("TLS", line, !color ? "" : hooked ? "\033[32m" : "\033[31m");
     }

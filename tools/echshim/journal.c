@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The lines of a report for the journal, where the shim wrote them for the table: the entries that
- * the shim itself would have sent, but sent by us, at the end. The lines come from programs: a
- * field that is missing, or of another kind than it should be, is left out.
+ * With --report the shim writes its lines for the launcher's table. If they were meant for the
+ * journal, the launcher sends them there at the end, as the shim would have done. The lines come
+ * from programs, so a field that is missing or of the wrong type is left out.
  */
 #include <errno.h>
 #include <jansson.h>

@@ -8,7 +8,7 @@
 
 #include "tools/echshim/echshim.h"
 
-/* ---- where it is ---- */
+/* ---- finding the library ---- */
 
 static bool is_there(const char *path)
 {
@@ -28,9 +28,8 @@ static bool own_folder(char out[PATH_MAX])
     return true;
 }
 
-/* What the loader puts in the place of $LIB, with a slash in front: "/lib/x86_64-linux-gnu" in
- * Debian,
- * "/lib64" elsewhere. Nobody tells; it is where libc lies. */
+/* What the loader replaces $LIB by, after a slash: "/lib/x86_64-linux-gnu" in Debian, "/lib64"
+ * elsewhere. No function tells this, so we take the folder of libc. */
 static bool loaders_lib(char *out, size_t size)
 {
     Dl_info info;
@@ -47,8 +46,8 @@ static bool loaders_lib(char *out, size_t size)
     return true;
 }
 
-/* If the library is installed for more than one architecture, in folders of one prefix as the
- * loader knows them, the loader of each program shall choose. */
+/* If the library is installed for more than one architecture, in the loader's folders under one
+ * prefix, $LIB lets each program's loader choose. */
 static void choose_by_loader(char path[PATH_MAX])
 {
     char lib[PATH_MAX];
@@ -112,7 +111,7 @@ bool library_covers(const char *library, const struct shim_executable *image)
 
 /* ---- LD_PRELOAD ---- */
 
-/* A sanitizer's runtime has to be the first library of all, or it gives up. */
+/* A sanitizer's runtime must be the first library of all, or it gives up. */
 static bool comes_first(const char *name, size_t length)
 {
     static const char *const runtimes[] = {"libasan.", "libtsan.", "liblsan.", "libubsan.",
@@ -131,8 +130,8 @@ static bool comes_first(const char *name, size_t length)
 }
 
 /*
- * In front of what is there, so that we see what the program asks for and not what another
- * interposer made of it (the real address, not a proxy's); behind what must be first.
+ * Before the other libraries, so that we see what the program asks for and not what another
+ * interposer made of it (the real address, not a proxy's); but after those that must be first.
  */
 bool library_preload(const char *library)
 {
@@ -141,7 +140,8 @@ bool library_preload(const char *library)
         list = "";
     }
     if (shim_preloadable_preloads(environ, LIBRARY_NAME)) {
-        return true; /* an outer launcher, or the user; the shim is not loaded twice */
+        return true; /* put there by an outer launcher, or the user; the shim must not be loaded
+                        twice */
     }
     size_t at = strspn(list, " :");
     for (size_t length = strcspn(list + at, " :"); length > 0 && comes_first(list + at, length);

@@ -19,7 +19,7 @@ static void become_loader(const char *loader, char *const options[], const char 
     char list[] = "--list";
     char *argv[OPTIONS_MAX + 4] = {(char *)(uintptr_t)loader, list};
     size_t count = 2;
-    /* Values of options go along: up to the program, which is not what --list is given. */
+    /* Copies options with their values, up to the program's name; --list gets the file instead. */
     for (size_t i = 0; options != NULL && options[i] != NULL && strcmp(options[i], path) != 0 &&
                        count < OPTIONS_MAX;
          i++) {
@@ -28,13 +28,14 @@ static void become_loader(const char *loader, char *const options[], const char 
     argv[count] = (char *)(uintptr_t)path;
     if (dup2(out, STDOUT_FILENO) >= 0 && dup2(out, STDERR_FILENO) >= 0) {
         (void)unsetenv("ECHSHIM_LAUNCHER");
-        /* Not by libc: an outer launcher's stub would see a static program, which this is. */
+        /* By system call and not by libc: an outer launcher's stub would take the loader for a
+         * static program, which it is. */
         (void)syscall(SYS_execve, loader, argv, environ);
     }
     _exit(EXIT_NOT_RUN);
 }
 
-/* Up to the end, or until time is over. */
+/* Reads up to the end of the output, or until the time is over. */
 static size_t read_list(int fd, char *out, size_t size)
 {
     size_t length = 0;
@@ -66,7 +67,7 @@ char *loader_list(const char *loader, char *const options[], const char *path)
     (void)close(ends[0]);
     list[length] = '\0';
     if (pid > 0) {
-        (void)kill(pid, SIGKILL); /* it has closed its output, or is not going to */
+        (void)kill(pid, SIGKILL); /* it has closed its output, or never will */
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
     }

@@ -158,8 +158,9 @@ enum {
     OPTION_VERSION,
 };
 
-/* A row for each key of a file, and the last for a variable that is no such key: its check, and
- * whether its value is made an absolute path, for the program may change its folder. */
+/* A row for each key of shim/common/conf.h, and a last one for the variable ECHSHIM_CONF: its
+ * check, and whether its value becomes an absolute path, because the program may change its folder.
+ */
 #define SETTINGS(ROW)                                                                              \
     ROW(SHIM_CONF_MODE, check_mode, false)                                                         \
     ROW(SHIM_CONF_PORTS, check_ports, false)                                                       \
@@ -187,7 +188,8 @@ static const struct setting {
 #undef ROW_OF
 };
 
-/* The compiler rejects a row that comes twice, so the right number of rows is one for each. */
+/* The compiler rejects a second row for a key. So if the number of rows is right, each key has one.
+ */
 #define COUNT(key, check, path) +1
 _Static_assert(0 SETTINGS(COUNT) == SHIM_CONF_KEYS + 1,
                "each key of shim/common/conf.h needs a row in SETTINGS");

@@ -24,7 +24,8 @@ static int executable(const char *path)
                                                                                         : 0;
 }
 
-/* As execvp: the first one that can be executed; EACCES is remembered where there is none. */
+/* As execvp: takes the first one that can be executed. If there is none, EACCES wins over ENOENT.
+ */
 static int search_path(const char *name, char out[PATH_MAX])
 {
     const char *path = getenv("PATH");
@@ -85,7 +86,7 @@ static bool is_named(const char *path, const char *name)
 
 /*
  * What `env`, as the interpreter of a script, executes: the first word that is neither an option
- * nor an assignment. With -S there are several words in the argument, without it is one.
+ * nor an assignment. With -S the argument holds several words; without it, one.
  */
 static bool env_target(struct program *program, const char *argument,
                        char out[SHIM_EXECUTABLE_LINE])
@@ -143,7 +144,7 @@ static void look_along(struct program *program)
     program->reach = SHIM_PRELOADABLE_CHAIN;
 }
 
-/* The dynamic loader itself is run: what it loads is the program. */
+/* The dynamic loader is run by name: the program is what it loads. */
 static void look_at_loaded(struct program *program, char *const argv[])
 {
     const char *name = program->count == 1 ? shim_preloadable_loader_program(argv) : NULL;
@@ -172,7 +173,7 @@ int program_find(struct program *program, char *const argv[])
         look_at_loaded(program, argv);
     }
     if (program->reach == SHIM_PRELOADABLE_FORMAT && program->count == 1) {
-        /* execvp gives such a file to the shell. */
+        /* execvp runs such a file with the shell. */
         program->shell = true;
         if (append(program, "/bin/sh") != NULL) {
             program->culprit = 1;

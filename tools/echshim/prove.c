@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * That the shim is in the program. Before: the dynamic loader is asked what it would load. After:
- * the stub itself says so, over a socket that the program never sees, to a watcher.
+ * Proves that the shim is in the program. Before the exec: we ask the dynamic loader what it would
+ * load. After it: the stub itself reports to a watcher, over a socket that the program never sees.
  *
- * The process that was started becomes the program, so the watcher is somebody else: a grandchild
- * whose parent has gone, in a process group of its own. It ends when the proof is there, some
- * milliseconds after the exec.
+ * This process becomes the program, so the watcher must be another one: a grandchild without a
+ * parent, in a process group of its own. It ends when the proof has come, some milliseconds after
+ * the exec.
  */
 #include <elf.h>
 #include <errno.h>
@@ -27,7 +27,7 @@
 
 enum {
     NONCE = 16,            /* octets */
-    FIRST_DESCRIPTOR = 64, /* out of the way of what scripts and programs count on */
+    FIRST_DESCRIPTOR = 64, /* a high number, which scripts and programs do not use */
     LOOK_MAX_MS = 1000,
     PROOF_MS = 10000, /* the loader maps the stub within milliseconds */
     CLOSING_MS = 20,
@@ -35,7 +35,7 @@ enum {
 
 /* ---- before: a rehearsal ---- */
 
-/* The loader's own words about the library, if it has any: one line, without its own name. */
+/* The loader's message about the library, if there is one: one line, without the loader's name. */
 static void loader_words(const char *list, char *why, size_t size)
 {
     const char *line = strstr(list, "ld.so: ");
@@ -50,8 +50,8 @@ static void loader_words(const char *list, char *why, size_t size)
 
 bool prove_rehearse(const struct program *program, char *why, size_t size)
 {
-    /* What the kernel executes is the last of the chain, but for what env finds later: the stub is
-     * in env then, and looks at that. */
+    /* The kernel executes the last file of the chain. What env finds comes later: the stub in env
+     * checks that. */
     const struct program_file *file = &program->chain[0];
     for (size_t i = 0; file->image.kind != SHIM_EXECUTABLE_DYNAMIC && i + 1 < program->count; i++) {
         file = &program->chain[i + 1];
@@ -64,7 +64,7 @@ bool prove_rehearse(const struct program *program, char *why, size_t size)
     if (program->loader_options != NULL) {
         list = loader_list(program->path, program->loader_options, file->path);
     } else {
-        /* $ORIGIN is the folder of the file, not that of a link to it. */
+        /* $ORIGIN is the folder of the file itself, not of a link to it. */
         const char *path = realpath(file->path, real) != NULL ? real : file->path;
         list = loader_list(file->image.interpreter, NULL, path);
     }
@@ -99,7 +99,7 @@ static void stop_program(const struct watch *watch)
     (void)syscall(SYS_pidfd_send_signal, watch->process, SIGKILL, NULL, 0);
 }
 
-/* The sentence comes before the end that it explains, unless standard error would make us wait. */
+/* Writes the sentence before the program is killed, unless standard error would make us wait. */
 static void verdict(const struct watch *watch, const char *why)
 {
     struct pollfd error = {.fd = STDERR_FILENO, .events = POLLOUT};
@@ -115,7 +115,7 @@ static void verdict(const struct watch *watch, const char *why)
     _exit(0);
 }
 
-/* Reads a small file of /proc into `out`; false if that cannot be. */
+/* Reads a small file of /proc into `out`; false on failure. */
 static bool read_proc(pid_t pid, const char *file, char **out, size_t *length)
 {
     char path[64];
@@ -141,7 +141,8 @@ static bool read_proc(pid_t pid, const char *file, char **out, size_t *length)
     return *length > 0;
 }
 
-/* The kernel's word for "the loader ignores LD_PRELOAD": also where a security module wants it. */
+/* AT_SECURE: the kernel tells the loader to ignore LD_PRELOAD, perhaps because of a security
+ * module. */
 static bool is_secure(pid_t pid)
 {
     char *text = NULL;
@@ -159,7 +160,7 @@ static bool is_secure(pid_t pid)
     return secure;
 }
 
-/* The loader maps what LD_PRELOAD names before everything else that a program needs. */
+/* The loader maps the libraries of LD_PRELOAD before all others. */
 static bool is_mapped_without(pid_t pid)
 {
     char *text = NULL;
@@ -209,7 +210,7 @@ static void watch_program(const struct watch *watch)
     while (poll(&executed, 1, -1) < 0 && errno == EINTR) {
     }
     if (read(watch->executed, &failed, 1) == 1) {
-        _exit(0); /* the exec failed, and has been told of */
+        _exit(0); /* the exec failed, and this process has said so */
     }
     int wait_ms = 0;
     for (int waited_ms = 0; waited_ms < PROOF_MS; waited_ms += wait_ms) {
@@ -220,7 +221,7 @@ static void watch_program(const struct watch *watch)
                 _exit(0);
             }
             look(watch, false);
-            /* Its end of the socket is closed: by itself, or by its own end. */
+            /* The program's end of the socket was closed, by the program or because it ended. */
             bool ended = !watch->strict && poll(&ready[1], 1, CLOSING_MS) == 1;
             verdict(watch,
                     ended ? "it ended without a word of it" : "it went on without a word of it");
@@ -277,7 +278,7 @@ static bool make_nonce(char out[2 * NONCE + 1])
     return true;
 }
 
-/* The program's end, at a number that nobody minds, without close-on-exec. */
+/* Moves the program's end to a number that disturbs no program, without close-on-exec. */
 static bool name_socket(int fd, const struct watch *watch)
 {
     char value[128];

@@ -20,7 +20,7 @@ static int check(const struct program *program, const struct options *options)
         return 0;
     }
     if (strict) {
-        conf_say_problems(program); /* they may be why */
+        conf_say_problems(program); /* they may be the reason */
         say(ECHSHIM, "%s is not run, for the shim would not be in it: %s", program->path, obstacle);
         return EXIT_REFUSED;
     }
@@ -39,7 +39,7 @@ static int set_up(struct program *program, const struct options *options)
     }
     program->covered = program->reach == SHIM_PRELOADABLE_MACHINE &&
                        library_covers(library, &program->chain[program->culprit].image);
-    /* For what the program executes; the watcher adds what is for the program itself. */
+    /* This is for what the program executes; the watcher adds the part for the program itself. */
     const char *follow = strict ? "strict" : options->quiet ? NULL : "warn";
     if (follow == NULL ? unsetenv("ECHSHIM_LAUNCHER") != 0
                        : setenv("ECHSHIM_LAUNCHER", follow, 1) != 0) {

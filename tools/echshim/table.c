@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The report as a table. Its lines come from programs: no field is trusted to be there, or harmless
- * on a terminal. */
+/* Prints the report as a table. Its lines come from programs: a field may be missing, or harmful
+ * for a terminal. */
 #include <jansson.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +12,7 @@ enum { COLUMNS = 8, CELL = 256, LINE = 16384 };
 
 static const char *const titles[COLUMNS] = {"HOST",  "OUTCOME", "WHY",     "PUBLIC NAME",
                                             "SUITE", "BYTES",   "LOOK-UP", "HELLO"};
-/* Numbers stand at the right. */
+/* Numbers are aligned to the right. */
 static const bool right[COLUMNS] = {[5] = true, [6] = true, [7] = true};
 
 struct row {
@@ -27,7 +27,7 @@ struct table {
     size_t loss_count;
 };
 
-/* Lines that a process could not write, by its own count, which only grows. */
+/* How many lines a process could not write, by its own count, which only grows. */
 struct loss {
     long long pid;
     long long lines;
@@ -58,7 +58,7 @@ static void put_time(char out[CELL], const json_t *line, const char *key)
     }
 }
 
-/* The part in brackets says the rest: DHKEM(X25519, HKDF-SHA256). */
+/* Keeps the part in brackets alone: DHKEM(X25519, HKDF-SHA256). */
 static void put_suite(char out[CELL], const json_t *line)
 {
     long long kem;
@@ -219,7 +219,7 @@ static void print_table(FILE *out, const struct table *table, bool color)
     print_summary(out, table);
 }
 
-/* One object in the end, so that whoever reads knows that it is all. */
+/* Ends with one object, so that a reader knows that the output is complete. */
 static bool print_json(FILE *out, FILE *report)
 {
     static char text[LINE];

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A parent that is not noticed, for --report. It stays in the process group of its child, so the
- * terminal and the shell's job control reach the child as they would without us; what is sent to
- * this process alone is sent on to it; it stops when the child stops, and ends as the child ends.
+ * For --report: a parent that the program and the shell do not notice. It stays in its child's
+ * process group, so the terminal and the shell's job control reach the child as they would without
+ * us. It passes on signals that are sent to it alone. It stops when the child stops, and ends as
+ * the child ends.
  *
- * A signal to the whole group reaches the child anyway and must not come twice. Nobody tells to
- * whom a signal was sent; so a third process sits in the group and does nothing but hold every
- * signal that it is sent: what is pending there went to the group.
+ * A signal to the whole group reaches the child anyway and must not come twice. The kernel does not
+ * say whether a signal went to one process or to the group. So a third process, the holder, sits in
+ * the group and blocks every signal: what is pending there went to the group.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -27,7 +28,7 @@
 #include "shim/common/report.h"
 #include "tools/echshim/echshim.h"
 
-/* A kill of a group is one system call, in the middle of which we may be woken. */
+/* A kill of a group is one system call, but we may wake up in the middle of it. */
 static const struct timespec whole_group = {.tv_nsec = 2000000};
 
 struct parent {
@@ -35,19 +36,19 @@ struct parent {
     pid_t holder;
     sigset_t taken;  /* the signals that are waited for */
     sigset_t before; /* the mask that we were started with */
-    bool *failed;    /* shared with the child: it could not be executed */
+    bool *failed;    /* shared with the child: the program could not be executed */
     char folder[PATH_MAX];
     char report[PATH_MAX + 64];
-    char *asked;  /* what ECHSHIM_REPORT was: the lines go there in the end; or NULL */
-    int asked_fd; /* of fd:N, a duplicate; or -1 */
+    char *asked;  /* the former ECHSHIM_REPORT, or NULL: the lines go there at the end */
+    int asked_fd; /* a duplicate of the descriptor in fd:N; or -1 */
 };
 
 /* ---- the report's place ---- */
 
 /*
- * Programs change their user (apt, squid), and the lines come from whoever they have become. So
- * anybody may append who knows the name of the file, which nobody can guess or list, and which
- * stands in the environment of the programs alone. Nobody else may read it.
+ * Some programs change their user (apt, squid) and write their lines as that user. So every user
+ * who knows the file's name may append to it. Nobody can guess or list that name; only the
+ * environment of the programs has it. Only our user may read the file.
  */
 static bool make_file(struct parent *parent)
 {
@@ -66,7 +67,8 @@ static bool make_file(struct parent *parent)
     return made;
 }
 
-/* A folder of our own: a file in /tmp itself could not be opened by other users of one program. */
+/* In a folder of our own: a program that has become another user could not open a file in /tmp
+ * itself. */
 static bool make_report(struct parent *parent, const struct program *program)
 {
     const char *temporary = getenv("TMPDIR");
@@ -94,7 +96,7 @@ static void remove_report(const struct parent *parent)
     (void)rmdir(parent->folder);
 }
 
-/* To a file as the shim itself opens it, or to a descriptor. */
+/* Copies the lines to a file, opened as the shim would open it, or to a descriptor. */
 static bool copy_lines(const struct parent *parent, FILE *report)
 {
     char line[SHIM_REPORT_MAX];
@@ -115,7 +117,7 @@ static bool copy_lines(const struct parent *parent, FILE *report)
     return written;
 }
 
-/* The same for whoever asked for it. */
+/* Copies the lines to the place that ECHSHIM_REPORT named. */
 static void copy_report(const struct parent *parent, FILE *report)
 {
     bool written = strcmp(parent->asked, SHIM_REPORT_TO_JOURNAL) == 0 ? journal_send(report)
@@ -143,7 +145,7 @@ static void show_report(const struct parent *parent, const struct options *optio
 
 static void take_signals(struct parent *parent)
 {
-    /* Faults are ours if they are anybody's. */
+    /* Signals of faults are not passed on: they would be our own faults. */
     static const int left[] = {SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGTRAP, SIGABRT, SIGSYS};
     (void)sigfillset(&parent->taken);
     for (size_t i = 0; i < sizeof left / sizeof *left; i++) {
@@ -161,7 +163,8 @@ static pid_t start_holder(void)
         (void)sigfillset(&all);
         (void)sigprocmask(SIG_SETMASK, &all, NULL);
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        (void)syscall(SYS_close_range, 0, UINT_MAX, 0); /* no pipe waits for us */
+        (void)syscall(SYS_close_range, 0, UINT_MAX,
+                      0); /* so that no reader of a pipe waits for us */
         while (getppid() == parent) {
             (void)pause();
         }
@@ -211,7 +214,7 @@ static bool went_to_group(struct parent *parent, int signal)
     return true;
 }
 
-/* The terminal sends these to the whole foreground group. */
+/* The terminal sends these to its whole foreground group. */
 static bool is_of_terminal(const siginfo_t *info)
 {
     static const int signals[] = {SIGINT,  SIGQUIT, SIGTSTP, SIGTTIN,
@@ -237,7 +240,7 @@ static void pass_on(struct parent *parent, const siginfo_t *info)
     }
 }
 
-/* Does to ourselves what was done to the child. */
+/* Does to this process what was done to the child. */
 static void take_default(int signal)
 {
     struct sigaction usual = {.sa_handler = SIG_DFL};
@@ -297,7 +300,7 @@ static int end_like(const siginfo_t *end)
     if (end->si_code == CLD_EXITED) {
         return end->si_status;
     }
-    /* Of the same signal, without a second core. */
+    /* Ends this process by the same signal, but without a second core file. */
     const struct rlimit none = {0};
     (void)setrlimit(RLIMIT_CORE, &none);
     take_default(end->si_status);
@@ -320,7 +323,7 @@ static void become_child(const struct parent *parent, const struct program *prog
     _exit(code);
 }
 
-/* Who reads from or writes to the program must see when the program closes its side. */
+/* Closes our copies: other processes must see when the program closes its side. */
 static void let_go(void)
 {
     int nothing = open("/dev/null", O_RDWR | O_CLOEXEC);
