@@ -77,7 +77,7 @@ struct dns_resolver {
  *   https://HOST[:PORT]/PATH[#IP]       port 443; HOST is a name or an IP, which takes no #IP. PATH
  *                                       may end in {?dns} (RFC 8484, 4.1), which is left out: what
  *                                       is made is POST requests
- * ECH_ERR_DECODE: anything else; the caller must then ask nobody.
+ * ECH_ERR_DECODE: anything else; the caller must then send no questions.
  */
 ECH_MUST_USE enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *resolver);
 

@@ -30,7 +30,7 @@ lint-words:
 lint-manuals: tools
 	tools/scripts/check-manuals $(BUILD)
 
-# What is made of something else, and kept in the tree.
+# Files that are made from others, and kept in the tree.
 lint-docs:
 	tools/scripts/check-links
 	tools/scripts/fill-documents --check
@@ -43,8 +43,8 @@ lint-cppcheck:
 	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 	    -I. -D_GNU_SOURCE -D__$(shell uname -m)__ -D'ElfW(type)=Elf64_\#\#type' $(CPPCHECK_SRC)
 
-# One file a run: clang-tidy 14 sees uninitialized va_lists where it has read others before. Its counts of warnings in system
-# headers are nobody's business.
+# One file a run: with several, clang-tidy 14 reports va_lists as uninitialized that are not. Its counts of warnings in
+# system headers are left out.
 lint-tidy:
 	@echo "clang-tidy: $(words $(TIDY_SRC)) files"
 	@{ printf '%s\n' $(TIDY_SRC) | xargs -P$(JOBS) -n1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh 2>&1 || echo failed; } | \

@@ -5,12 +5,12 @@ TOOL_PKGS := jansson
 TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
 TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
-# A program's own files, and what they have in common.
+# The files that the programs share, and each program's own.
 $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
 TOOL_ARCHIVES := $(BUILD)/tools.a $(filter-out %/engine.a,$(ARCHIVES))
 $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
-# It has to start fast: nothing that needs a cryptographic library.
+# It must start fast, so it links nothing that needs a cryptographic library.
 $(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(TOOL_ARCHIVES)
 
 $(BUILD)/tools/reason_table.c: docs/report.md tools/scripts/make-reason-table
@@ -46,7 +46,7 @@ $(BUILD)/man/%: docs/man/%.scd tools/scripts/make-manual $(wildcard README.md do
 	@echo "MAN $@"
 	$(Q)tools/scripts/make-manual $< >$@.scd && scdoc <$@.scd >$@
 
-# ---- pictures: of a text, and of a run ----
+# ---- pictures: drawings, and the recorded demonstration ----
 .PHONY: drawings demo-picture
 drawings: docs/accepted.svg docs/rejected.svg docs/house.svg docs/hello.svg
 docs/accepted.svg docs/rejected.svg: docs/drawings/handshakes.seq tools/scripts/draw-sequence
@@ -60,7 +60,7 @@ demo-picture: demo-build
 	{ printf '# The demonstration\n\nThe output of `make demo`. `make demo-picture` recorded it, also as a [picture](demo.svg):\n\n```\n'; \
 	    sed '/^setup.sh: /d' $(BUILD)/demo.txt; echo '```'; } >docs/demo.md
 
-# ---- completions, of the same pages ----
+# ---- completions, from the same pages ----
 COMPLETED := $(patsubst docs/man/%.1.scd,%,$(wildcard docs/man/*.1.scd))
 COMPLETIONS := $(foreach shell,bash zsh fish,$(addprefix $(BUILD)/completions/$(shell)/,$(COMPLETED)))
 BASH_COMPLETIONS ?= $(PREFIX)/share/bash-completion/completions

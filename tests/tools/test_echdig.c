@@ -132,7 +132,7 @@ Test(echdig, says_why_a_config_is_not_used)
         const char *sentence;
         int status;
     } cases[] = {
-        {"ext-duplicate", "an extension stands in it twice", 2},
+        {"ext-duplicate", "it has an extension twice", 2},
         {"multi-skip", "skipped: a version that is not RFC 9849's", 0},
         {"none-usable", "not usable", 2},
     };
@@ -359,7 +359,7 @@ Test(echdig, names_what_is_wrong_with_a_file)
         {two, "it has more than one ECHCONFIG block"},
         {"-----BEGIN ECHCONFIG-----\nAD7+DQA6\n", "its ECHCONFIG block has no end"},
         {"-----BEGIN ECHCONFIG-----\n%%%\n-----END ECHCONFIG-----\n",
-         "its ECHCONFIG block has no end, or is no Base64"},
+         "its ECHCONFIG block has no end, or is not Base64"},
         {"", "there is nothing in it"},
         {" \n\n", "there is nothing in it"},
         {"root:x:0:0\n", "the file holds neither PEM nor Base64 nor an ECHConfigList"},
@@ -371,7 +371,7 @@ Test(echdig, names_what_is_wrong_with_a_file)
     static const char *const missing[] = {"/no/such/file", "./no-such-list", "../a", "ech.pem"};
     for (size_t i = 0; i < sizeof missing / sizeof *missing; i++) {
         RUN(&run, "echdig", "-d", missing[i]);
-        assert_complaint(4, "there is no such file, and it is no Base64");
+        assert_complaint(4, "there is no such file, and it is not Base64");
     }
     RUN(&run, "echdig", "-d", "/etc/passwd");
     assert_complaint(4, "the file holds neither PEM nor Base64 nor an ECHConfigList");

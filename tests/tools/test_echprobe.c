@@ -117,7 +117,7 @@ Test(echprobe, explains_secure_disablement, .fini = stop)
     assert_printed(run.out, "The operator has withdrawn ECH");
     PROBE("-m", "opportunistic", origin);
     cr_assert_eq(run.status, 2, "%d\n%s%s", run.status, run.out, run.err);
-    assert_printed(run.out, "in clear, as an inner hello");
+    assert_printed(run.out, "in the clear, as an inner hello");
 }
 
 Test(echprobe, explains_a_certificate_that_is_not_the_public_names, .fini = stop)
@@ -127,7 +127,7 @@ Test(echprobe, explains_a_certificate_that_is_not_the_public_names, .fini = stop
         origin);
     cr_assert_eq(run.status, 2, "%d\n%s%s", run.status, run.out, run.err);
     assert_printed(run.out, "rejected (outer_certificate)");
-    assert_printed(run.out, "--ca-file takes other trust anchors");
+    assert_printed(run.out, "--ca-file sets other trust anchors");
 }
 
 Test(echprobe, json_has_the_report_and_the_events, .fini = stop)

@@ -50,12 +50,12 @@ static const char *verdict_sentence(const char *verdict)
         const char *sentence;
     } sentences[] = {
         {"version", "skipped: a version that is not RFC 9849's"},
-        {"kem", "not usable: a KEM that libechshim does not do"},
-        {"cipher_suite", "not usable: no pair of KDF and AEAD that libechshim does"},
-        {"public_key", "not usable: the public key is none of its KEM"},
-        {"public_name", "not usable: public_name is no host name"},
+        {"kem", "not usable: a KEM that libechshim does not support"},
+        {"cipher_suite", "not usable: no pair of KDF and AEAD that libechshim supports"},
+        {"public_key", "not usable: the public key does not fit its KEM"},
+        {"public_name", "not usable: public_name is not a host name"},
         {"mandatory_extension", "not usable: a mandatory extension that libechshim does not know"},
-        {"duplicate_extension", "not usable: an extension stands in it twice"},
+        {"duplicate_extension", "not usable: it has an extension twice"},
     };
     for (size_t i = 0; i < sizeof sentences / sizeof *sentences; i++) {
         if (strcmp(sentences[i].word, verdict) == 0) {

@@ -157,7 +157,7 @@ const char *config_input_problem(enum config_input problem)
     case CONFIG_INPUT_TOO_LARGE:
         return "it is larger than any ECHConfigList";
     case CONFIG_INPUT_MISSING:
-        return "there is no such file, and it is no Base64";
+        return "there is no such file, and it is not Base64";
     case CONFIG_INPUT_EMPTY:
         return "there is nothing in it";
     case CONFIG_INPUT_NOT_BASE64:
@@ -167,9 +167,9 @@ const char *config_input_problem(enum config_input problem)
     case CONFIG_INPUT_NO_ECHCONFIG:
         return "it is PEM without an ECHCONFIG block";
     case CONFIG_INPUT_BROKEN_PEM:
-        return "its ECHCONFIG block has no end, or is no Base64";
+        return "its ECHCONFIG block has no end, or is not Base64";
     case CONFIG_INPUT_TWO_BLOCKS:
-        return "it has more than one ECHCONFIG block; all ECHConfigs belong into one";
+        return "it has more than one ECHCONFIG block; all ECHConfigs belong in one";
     case CONFIG_INPUT_NO_MEMORY:
         return "out of memory";
     }

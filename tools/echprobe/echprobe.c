@@ -44,11 +44,10 @@ static const char usage[] =
     "  -a, --all                a handshake with each usable ECHConfig, not only the first\n"
     "  -s, --stale              with a key that the server does not have: shows a rejection and,\n"
     "                           with --mode opportunistic or strict, the retry\n"
-    "  -c, --config-list INPUT  this ECHConfigList instead of a look-up, as echdig --decode takes "
-    "it\n"
-    "  -C, --connect HOST       connect there instead of to what the record says\n"
+    "  -c, --config-list INPUT  this ECHConfigList instead of a look-up (as echdig --decode)\n"
+    "  -C, --connect HOST       connect to HOST instead of the record's endpoint\n"
     "  -m, --mode MODE          opportunistic or strict (strict)\n"
-    "  -r, --resolver RESOLVER  whom to ask, as ECHSHIM_RESOLVER has it\n"
+    "  -r, --resolver RESOLVER  the resolver, as in ECHSHIM_RESOLVER\n"
     "  -A, --ca-file FILE       trust anchors (PEM) for the server, the public name and an\n"
     "                           encrypted resolver\n"
     "  -t, --timeout MS         bound on the look-up, the connection and the handshake (5000)\n"
@@ -56,7 +55,7 @@ static const char usage[] =
     "      --version            the version\n"
     "  -h, --help               this text\n"
     "\n"
-    "Exit status: 0 accepted; 1 no ECH to be had; 2 not accepted; 3 the look-up failed; 4 the\n"
+    "Exit status: 0 accepted; 1 no usable ECHConfig; 2 not accepted; 3 the look-up failed; 4 the\n"
     "config list cannot be decoded; 5 no connection; 64 wrong use; 70 libechshim does not work.\n";
 
 struct arguments {

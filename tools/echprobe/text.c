@@ -35,18 +35,19 @@ const char *reason_advice(const char *outcome, const char *reason)
     } table[] = {
         {"rejected", "outer_certificate",
          "The server at this address has no valid certificate for the public name: the ECHConfig "
-         "in DNS is another operator's, or somebody stands between. --ca-file takes other trust "
+         "in DNS is another operator's, or an attacker is in between. --ca-file sets other trust "
          "anchors."},
         {"rejected", "rejected_again",
-         "The server's own new key was rejected as well: its fleet is not of one mind."},
+         "The server's own new key was rejected as well: its machines "
+         "do not agree on their keys."},
         {"rejected", "no_usable_config", "libechshim cannot use what the server offers now."},
         {"rejected", "tls12",
          "The ECHConfig leads to a server without TLS 1.3, which cannot do ECH."},
         {"rejected", "disabled",
          "The operator has withdrawn ECH, but DNS still says otherwise. Mode opportunistic would "
-         "go on in clear."},
+         "go on in the clear."},
         {"failed", "alert",
-         "The server did not like the outer hello; `openssl s_client -connect` shows whether it "
+         "The server refused the outer hello; `openssl s_client -connect` shows whether it "
          "speaks TLS 1.3 at all."},
         {"failed", "closed",
          "Something between here and the server may drop hellos that it does not know."},
@@ -73,7 +74,7 @@ static void print_client_hello(FILE *out, const json_t *event)
         fprintf(out, ", ECH with config_id %d and %d sealed octets\n", number_of(ech, "config_id"),
                 number_of(ech, "payload"));
     } else {
-        fputs(ech != NULL ? ", in clear, as an inner hello\n" : ", without ECH\n", out);
+        fputs(ech != NULL ? ", in the clear, as an inner hello\n" : ", without ECH\n", out);
     }
 }
 

@@ -43,7 +43,7 @@ bool conf_report(const struct program *program, char **report)
     bool locked = winner != NULL && winner->section != NULL && winner->section->locked;
     *report = winner != NULL && !locked ? strdup(winner->value) : NULL;
     if (locked) {
-        say(ECHSHIM, "--report: %s:%u has the report locked: there can be no table",
+        say(ECHSHIM, "--report: %s:%u locks the report: there can be no table",
             winner->section->file, winner->line);
     } else if (!whole || (winner != NULL && *report == NULL)) {
         say(ECHSHIM, "there is no memory for the settings");

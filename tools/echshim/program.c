@@ -198,7 +198,7 @@ const char *program_obstacle(const struct program *program, char *out, size_t si
         return out;
     }
     if (program->clean) {
-        (void)snprintf(out, size, "%s: its first line has the environment cleaned", program->path);
+        (void)snprintf(out, size, "%s: its first line cleans the environment", program->path);
         return out;
     }
     return NULL;

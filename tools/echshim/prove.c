@@ -44,7 +44,7 @@ static void loader_words(const char *list, char *why, size_t size)
     if (length > 0) {
         (void)snprintf(why, size, "the dynamic loader says: %.*s", (int)length, line);
     } else {
-        (void)snprintf(why, size, "the dynamic loader does not tell what it would load");
+        (void)snprintf(why, size, "the dynamic loader does not say what it would load");
     }
 }
 
@@ -110,7 +110,7 @@ static void verdict(const struct watch *watch, const char *why)
     if (poll(&error, 1, 0) != 1) {
         stop_program(watch);
     }
-    say(ECHSHIM, "%s is killed, for the shim is not in it: %s", watch->name, why);
+    say(ECHSHIM, "%s is killed, because the shim is not in it: %s", watch->name, why);
     stop_program(watch);
     _exit(0);
 }
@@ -329,7 +329,7 @@ bool prove_watch(const char *name, bool strict)
     bool started = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, proof) == 0 &&
                    pipe2(executed, O_CLOEXEC) == 0 && start(&watch, proof, executed);
     if (!started) {
-        say(ECHSHIM, "it cannot be watched whether the shim is in %s: %s", name, strerror(errno));
+        say(ECHSHIM, "cannot watch whether the shim is in %s: %s", name, strerror(errno));
     }
     const int done[] = {proof[0], proof[1], executed[0]};
     for (size_t i = 0; i < sizeof done / sizeof *done; i++) {

@@ -52,7 +52,7 @@ step() {
     timeout -k 10 "$limit" unshare --mount --propagation private "$@" >>"$log" 2>&1
 }
 
-# give_up WHAT: a root that is not whole is made anew the next time.
+# give_up WHAT: an incomplete root is made anew the next time.
 give_up() {
     tail -n 5 "$log" >&2
     skip "$suite: $1 failed, or took more than $limit s; all of it in $log"
@@ -77,7 +77,7 @@ in_root() {
 mkdir -p "$folder"
 : >"$log"
 
-# What it was made with stands in it when all of it is there.
+# When the root is complete, it records what it was made with.
 # shellcheck disable=SC2086
 wanted=$(printf '%s ' $packages $newer)
 if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
@@ -94,7 +94,7 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     in_root "its packages" apt-get install -y --no-install-recommends $packages || give_up "the packages"
     if [ -n "$newer" ]; then
         echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"
-        # A mirror may stand still for longer than these lists are valid.
+        # A mirror may be older than these lists are valid.
         # shellcheck disable=SC2086
         {
             in_root "the lists of experimental" apt-get -o Acquire::Check-Valid-Until=false update &&
@@ -106,7 +106,7 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     printf '%s\n' "$wanted" >"$root/.suite"
 fi
 
-# As the installer makes it. The programs of that root find their names by it; the tests put their own in its place.
+# As the installer writes it. Programs in that root look up names with it; the tests replace it by their own.
 [ -s "$root/etc/hosts" ] || printf '127.0.0.1\tlocalhost\n' >"$root/etc/hosts"
 
 if [ "$suite" != sid ] && [ -z "$kind" ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then

@@ -13,7 +13,7 @@ share=${SHARE:+$(realpath "$SHARE")}
 copy=$(mktemp -d "$root.copy.XXXXXX")
 archives=$root.archives
 limit=${THROWAWAY_SECS:-1800}
-# What was mounted in there is gone with its namespace.
+# Its mounts are gone with its namespace.
 trap 'rm -rf --one-file-system "$copy"' EXIT
 trap 'exit 1' HUP INT TERM
 mkdir -p "$archives/partial" "$copy/upper" "$copy/work" "$copy/root"

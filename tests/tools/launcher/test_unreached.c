@@ -74,7 +74,7 @@ Test(unreached, a_first_line_that_cleans_the_environment)
 {
     struct tool_result result = run(ARGV(
         "echshim", "--strict", tool_file("script", "#!/usr/bin/env -S -i sh\necho ran\n", 0755)));
-    tool_expect_sentence(&result, REFUSED, "its first line has the environment cleaned");
+    tool_expect_sentence(&result, REFUSED, "its first line cleans the environment");
 }
 
 Test(unreached, scripts_of_scripts_without_end)
@@ -291,7 +291,7 @@ Test(unreached, strict_kills_what_the_shim_is_not_in)
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
               result.status);
     cr_assert_str_empty(result.out, "main ran");
-    tool_expect_err(&result, "is killed, for the shim is not in it: it went on without a word");
+    tool_expect_err(&result, "is killed, because the shim is not in it: it went on without a word");
 }
 
 Test(unreached, strict_kills_what_says_nothing)
@@ -300,7 +300,8 @@ Test(unreached, strict_kills_what_says_nothing)
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
               result.status);
     cr_assert_str_empty(result.out, "main ran");
-    tool_expect_err(&result, "is killed, for the shim is not in it: no word of it came in time");
+    tool_expect_err(&result,
+                    "is killed, because the shim is not in it: no word of it came in time");
 }
 
 Test(unreached, otherwise_it_is_said)
