@@ -3,13 +3,10 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "shim/common/own_ech.h"
 #include "shim/common/socket_identity.h"
-#include "shim/stub/connections.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/proxy_request.h"
 
@@ -56,81 +53,6 @@ __attribute__((constructor)) static void settle_early(void)
 
 /* ---- where it goes ---- */
 
-static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *port)
-{
-    if (length >= sizeof(struct sockaddr_in) && address->sa_family == AF_INET) {
-        *port = ntohs(((const struct sockaddr_in *)(const void *)address)->sin_port);
-        return true;
-    }
-    if (length >= sizeof(struct sockaddr_in6) && address->sa_family == AF_INET6) {
-        *port = ntohs(((const struct sockaddr_in6 *)(const void *)address)->sin6_port);
-        return true;
-    }
-    return false;
-}
-
-/* The kind of socket; -1: no socket. If the program has locked itself in, we may not ask the
- * kernel, and guess: a write with an address is a datagram. */
-static int type_of(struct stub_attempt *attempt)
-{
-    int type = 0;
-    socklen_t length = sizeof type;
-    if (stub_locked()) {
-        return attempt->address != NULL && (attempt->flags & MSG_FASTOPEN) == 0 ? SOCK_DGRAM
-                                                                                : SOCK_STREAM;
-    }
-    if (stub_mark_of(attempt->fd) == STUB_MARK_READ) {
-        /* The identity is needed later anyway. Only streams are in the table of connections. */
-        stub_attempt_identify(attempt);
-        if (attempt->socket != SHIM_SOCKET_UNKNOWN &&
-            stub_connection_find(attempt->socket, attempt->fd) != NULL) {
-            return SOCK_STREAM;
-        }
-    }
-    return getsockopt(attempt->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
-}
-
-static bool peer_port(int fd, uint16_t *port)
-{
-    struct sockaddr_storage peer = {.ss_family = AF_UNSPEC};
-    socklen_t length = sizeof peer;
-    if (stub_locked()) {
-        return stub_connection_port(fd, port);
-    }
-    if (getpeername(fd, (struct sockaddr *)&peer, &length) == 0) {
-        return port_of((const struct sockaddr *)&peer, length, port);
-    }
-    /* TCP_FASTOPEN_CONNECT: connect has returned, the kernel knows no peer yet, and the first write
-     * goes out with the SYN. */
-    return errno == ENOTCONN && stub_connection_port(fd, port);
-}
-
-bool stub_guard_watches(int fd)
-{
-    uint16_t port;
-    struct shim_way way;
-    if (!peer_port(fd, &port) || stub_port_watched(port)) {
-        return true;
-    }
-    stub_way_find(fd, stub_socket_of(fd), &way);
-    return way.watched;
-}
-
-/* The port that the write goes to. */
-static bool find_port(struct stub_attempt *attempt)
-{
-    socklen_t length = attempt->address_length;
-    socklen_t looked_at = sizeof(struct sockaddr_in6);
-    /* A stream socket uses an address for fast open only; otherwise it ignores it. */
-    bool addressed = attempt->address != NULL &&
-                     (attempt->type == SOCK_DGRAM || (attempt->flags & MSG_FASTOPEN) != 0);
-    if (!addressed) {
-        return peer_port(attempt->fd, &attempt->port);
-    }
-    return stub_can_read(attempt->address, length < looked_at ? length : looked_at) &&
-           port_of(attempt->address, length, &attempt->port);
-}
-
 /* Is the port watched that the program or a request to a proxy asked for? Reports name this
  * port. */
 static bool asked_port_is_watched(struct stub_attempt *attempt)
@@ -159,16 +81,17 @@ static bool goes_to_watched(struct stub_attempt *attempt, unsigned work)
     if ((work & STUB_GUARD_MODES) == 0 && work >= STUB_GUARD_WATCHER) {
         return true;
     }
-    bool by_peer = find_port(attempt) ? stub_port_watched(attempt->port)
-                                      : stub_locked() && attempt->sight.hello == SHIM_HELLO_IS;
+    bool by_peer = stub_attempt_port(attempt)
+                       ? stub_port_watched(attempt->port)
+                       : stub_locked() && attempt->sight.hello == SHIM_HELLO_IS;
     return attempt->type == SOCK_STREAM ? connection_is_watched(attempt, by_peer) : by_peer;
 }
 
 /* A program that asks the DNS itself (c-ares) asks in the clear. */
 static bool goes_to_plain_dns(struct stub_attempt *attempt)
 {
-    return (attempt->type == SOCK_STREAM || attempt->type == SOCK_DGRAM) && find_port(attempt) &&
-           attempt->port == PLAIN_DNS_PORT;
+    return (attempt->type == SOCK_STREAM || attempt->type == SOCK_DGRAM) &&
+           stub_attempt_port(attempt) && attempt->port == PLAIN_DNS_PORT;
 }
 
 /* ---- whom it is for ---- */
@@ -472,7 +395,7 @@ static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
 
 static bool decide(struct stub_attempt *attempt, unsigned work)
 {
-    attempt->type = type_of(attempt);
+    attempt->type = stub_attempt_type(attempt);
     /* The name of the host may stay hidden, as in QUIC. Then the strictest mode of all counts. */
     attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();
     read_requests(attempt, work);

@@ -106,10 +106,19 @@ ssize_t stub_guarded_sendmsg(int fd, const struct msghdr *message, int flags);
 bool stub_question_is_protected(const char *name);
 /* False: the write must fail. Then errno is set, and the refusal is done and reported. */
 bool stub_guard_allows(struct stub_attempt *attempt);
-/* Does this connection lead to a watched port, or could it? */
-bool stub_guard_watches(int fd);
 /* Tells the guard what the real call returned. Keeps errno. */
 void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
+
+/* ---- guard_port.c: where it goes ---- */
+
+/* The kind of socket; -1: no socket. If the program has locked itself in, we may not ask the
+ * kernel, and guess: a write with an address is a datagram. */
+int stub_attempt_type(struct stub_attempt *attempt);
+/* Sets the attempt's port to the one that the write goes to; false: there is none, or it is not
+ * known. */
+bool stub_attempt_port(struct stub_attempt *attempt);
+/* Does this connection lead to a watched port, or could it? */
+bool stub_guard_watches(int fd);
 
 /* ---- guard_table.c: hellos that are ours, progress of hellos, sockets that were told of ----
  */
