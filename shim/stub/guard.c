@@ -7,6 +7,7 @@
 
 #include "shim/common/own_ech.h"
 #include "shim/common/socket_identity.h"
+#include "shim/stub/connections.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/proxy_request.h"
 
