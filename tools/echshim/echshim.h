@@ -125,8 +125,8 @@ char *loader_list(const char *loader, char *const options[], const char *path);
 /* ---- prove.c ---- */
 
 /*
- * Lets the program's own loader list what it would load, without a single instruction of the
- * program (ld.so --list). False: the shim would not be among it; `why` is filled in.
+ * Asks the program's own loader what it would load (ld.so --list), without running the program.
+ * False: the shim would not be loaded, and `why` says why.
  */
 bool prove_rehearse(const struct program *program, char *why, size_t size);
 /*
