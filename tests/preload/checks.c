@@ -199,7 +199,8 @@ void expect_outer_hellos(struct world *world, unsigned count)
         snprintf(name, sizeof name, "wire/%04u.c2s", i);
         char *octets = world_read(world, name, &len);
         cr_assert_not_null(memmem(octets, len, PUBLIC_NAME, strlen(PUBLIC_NAME)), "no outer hello");
-        /* After a rejecting HelloRetryRequest the engine answers alone, with a second outer one. */
+        /* A rejecting server may send a HelloRetryRequest: the engine itself answers with a second
+         * outer hello. */
         unsigned hellos = hellos_in(octets, len);
         cr_assert(hellos == 1 || (hellos == 2 && world_log_count(world, "hrr", 0) > 0),
                   "%u ClientHellos", hellos);

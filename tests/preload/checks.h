@@ -2,7 +2,7 @@
 #ifndef TESTS_PRELOAD_CHECKS_H
 #define TESTS_PRELOAD_CHECKS_H
 
-/* What tests of modes and failures ask of a world, and the programs they run there. */
+/* What tests of modes and failures need of a world, and the programs that they run in it. */
 
 #include "world.h"
 
@@ -28,7 +28,7 @@
 #define OWN_OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define OWN_GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
 
-/* A program, and how it ends when its TLS library tells it of a failed handshake. */
+/* A program, and how it ends when its TLS library reports a failed handshake. */
 struct program {
     const char *command;
     int failure_exit;
@@ -37,38 +37,39 @@ struct program {
 extern const struct program a_wget, a_curl, an_s_client, a_gnutls_cli, a_urllib, an_asyncio,
     an_openssl_epoll, a_gnutls_nonblocking;
 
-/* A configuration file in the world's folder, as ECHSHIM_CONF=...; lives as long as the process. */
+/* Writes a configuration file in the world's folder. Gives "ECHSHIM_CONF=..."; it lives as long as
+ * the process. */
 char *conf_setting(const struct world *world, const char *text);
 
-/* The report has `count` lines; each holds exactly the fields of the interface, and this outcome
- * and reason (NULL: null). */
+/* The report has `count` lines. Each has exactly the fields of the interface, with this outcome and
+ * reason (NULL: null). */
 void expect_report(struct world *world, unsigned count, const char *outcome, const char *reason);
-/* A text, number or null of the first report line. */
+/* Compares a text, number or null of the first report line. */
 void expect_report_text(struct world *world, const char *key, const char *value);
 
-/* Each line of the output, a way and how it went, says `word`. Gives their number, which is not 0.
- */
+/* Each line of the output names a way and its result: the result is `word`. Gives the number of
+ * lines, which is not 0. */
 unsigned expect_each(const struct run_result *result, const char *word);
 
-/* Waits until the server has seen the end of every connection that the relay took, so that all of
- * their octets are recorded; then gives their number. */
+/* Waits until the server has seen the end of every connection that the relay took: then all octets
+ * are recorded. Gives the number of connections. */
 unsigned connections_ended(struct world *world);
-/* Octets of all clients, once all connections have ended. */
+/* The octets that all clients sent, once all connections have ended. */
 size_t octets_sent(struct world *world);
-/* Not one octet went to the server. */
+/* No octet went to the server. */
 void expect_silence(struct world *world);
-/* `count` connections, each with one ClientHello, and the inner name in none of them. */
+/* There were `count` connections, each with one ClientHello, and none shows the inner name. */
 void expect_outer_hellos(struct world *world, unsigned count);
 
-/* A DNS server on 127.0.0.54:53, UDP and TCP, that answers nothing ("silent") or SERVFAIL
- * ("servfail"). */
+/* Starts a DNS server on 127.0.0.54:53, UDP and TCP. It never answers ("silent"), or always with
+ * SERVFAIL ("servfail"). */
 void start_bad_dns(struct world *world, const char *how);
 #define BAD_DNS "udp://127.0.0.54:53"
 
-/* A server whose queue is full: who connects gets no answer at all. */
+/* Starts a server with a full queue: a client that connects gets no answer at all. */
 void start_deaf_server(struct world *world, const char *address, const char *port);
 
-/* Puts a server that does `how` in the place of the ECH server: see tests/preload/hostile.py. */
+/* Replaces the ECH server with a hostile one; `how` is a word of tests/preload/hostile.py. */
 void start_hostile_server(struct world *world, const char *how);
 
 #endif

@@ -2,7 +2,7 @@
 #ifndef TESTS_PRELOAD_CURSOR_H
 #define TESTS_PRELOAD_CURSOR_H
 
-/* Reading TLS structures; running out fails the test. Knows nothing of the code under test. */
+/* Reads TLS structures; the test fails where octets run out. Uses none of the code under test. */
 
 #include <criterion/criterion.h>
 #include <stddef.h>

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-/* The innermost folder that is there is covered, so that nothing is made outside this world. */
+/* We cover the innermost folder that exists, so that nothing is made outside this world. */
 #define FOLDER "/run/systemd/journal"
 #define HIDE                                                                                       \
     "for at in " FOLDER " /run; do [ ! -d $at ] || break; done; "                                  \

@@ -6,14 +6,14 @@
 
 #include "world.h"
 
-/* Puts an empty folder in the place where the journal's socket is, for this world alone; the test
- * is skipped where nothing can be mounted. */
+/* Puts an empty folder where the journal's socket is, for this world alone. Skips the test where
+ * mounts are not possible. */
 void journal_hide(struct world *world);
-/* The same, with a stand-in for systemd-journald that "reads", or is "deaf" (journal.py). */
+/* The same, with a stand-in for systemd-journald (journal.py); `how` is "reads" or "deaf". */
 void journal_start(struct world *world, const char *how);
-/* What has come, an array of objects; waits until there are `at_least`, up to two seconds. */
+/* The entries so far, an array of objects. Waits up to two seconds for `at_least` of them. */
 json_t *journal_entries(const struct world *world, size_t at_least);
-/* A field of an entry, NULL where there is none. */
+/* A field of an entry; NULL: the entry does not have it. */
 const char *journal_value(const json_t *entries, size_t index, const char *field);
 
 #endif

@@ -2,14 +2,15 @@
 #ifndef TESTS_PRELOAD_MATRIX_H
 #define TESTS_PRELOAD_MATRIX_H
 
-/* One command, four tests: under the shim and without it, with and without HelloRetryRequest. When
- * the tests without the shim (suite baseline_SUITE) pass, a failure of the others is the shim's.
+/* One command, four tests: under the shim and without it, with and without HelloRetryRequest. If
+ * the tests without the shim (suite baseline_SUITE) pass, a failure of the others is the shim's
+ * fault.
  *
  *     MATRIX(SUITE, NAME, CONNECTIONS, TEXT, COMMAND)
  *
- * gives SUITE/NAME, SUITE/NAME_retry, baseline_SUITE/NAME and baseline_SUITE/NAME_retry: COMMAND
+ * defines SUITE/NAME, SUITE/NAME_retry, baseline_SUITE/NAME and baseline_SUITE/NAME_retry. COMMAND
  * (for sh, in the world's folder, with $CA, $CLIENTS and $PKI) makes CONNECTIONS handshakes for
- * INNER_NAME and prints TEXT. A suite is declared by MATRIX_SUITE(SUITE) first. */
+ * INNER_NAME and prints TEXT. Declare the suite by MATRIX_SUITE(SUITE) first. */
 
 #include "world.h"
 

@@ -7,7 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Hosts of every kind. 127.0.0.99 is nobody, so what is under dead.test-zone.org is SERVFAIL. */
+/* Hosts of every kind. No host has the address 127.0.0.99: names under dead.test-zone.org give
+ * SERVFAIL. */
 #define ZONE                                                                                       \
     "  rrset-roundrobin: no\n"                                                                     \
     "  local-data: 'both.example.org. 60 IN A 127.0.0.8'\n"                                        \
@@ -30,7 +31,7 @@
     "127.0.0.77 hosted.example.org hosted alias.example.org\n2001:db8::77 hosted.example.org\n"    \
     "192.0.2.1 one-label\n"
 
-/* The file in its place is the same one. */
+/* Writes into the file that is there: it stays the same file. */
 static void write_hosts(const struct world *world, const char *text)
 {
     char name[256];
@@ -73,7 +74,7 @@ char *run_client(struct world *world, enum run_mode mode, const struct differenc
     return result.out;
 }
 
-/* With the line that differs first. */
+/* The message shows the first line that differs. */
 static void expect_same(const char *plain, const char *shim, const char *arguments)
 {
     if (strcmp(plain, shim) == 0) {
@@ -99,7 +100,7 @@ void check_same(struct world *world, const struct difference *given, const char 
     free(shim);
 }
 
-/* Names without a search list. What a SERVFAIL is, the C library says of both. */
+/* Names that need no search list. Both runs ask the C library what a SERVFAIL means. */
 static const char *const usual[] = {
     "info both.example.org",
     "info four.example.org",

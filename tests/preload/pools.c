@@ -16,7 +16,7 @@ static char *allocated(const char *format, const char *a, const char *b)
     return text;
 }
 
-/* The address that a peer of this name listens on. */
+/* The address that this peer listens on. */
 static char *address_of(const struct world *world, const char *peer)
 {
     char *file = allocated("%s%s", peer, ".out");
@@ -129,7 +129,7 @@ static const char *config_named(const struct world *world, const struct pool *co
     return which == '-' ? "AAj+CgAEAAAAAA==" : pools[which - '1']->configs;
 }
 
-/* A line of the zone with the configs in the place of their names. */
+/* Writes a line of the zone, with the configs filled in. */
 static void put_line(FILE *out, const struct world *world, const char *line,
                      const struct pool *const pools[])
 {

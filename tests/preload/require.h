@@ -2,13 +2,13 @@
 #ifndef TESTS_PRELOAD_REQUIRE_H
 #define TESTS_PRELOAD_REQUIRE_H
 
-/* What a world cannot do without. The tests and the demonstration use the same world, and each says
- * in a world_fail of its own what a failure means. */
+/* What a world cannot do without. Tests and demonstration share the world; each defines its own
+ * world_fail, which says what a failure means. */
 
 void world_fail(const char *file, unsigned line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
-/* There is no network of its own to be had: make check leaves the test out. */
+/* We cannot have our own network here: make check leaves the test out. */
 void world_absent(const char *why) __attribute__((noreturn));
 
 /* require(condition) or require(condition, "format", ...); the format is a literal. */

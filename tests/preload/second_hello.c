@@ -27,7 +27,7 @@ struct extension {
 };
 
 struct hello {
-    /* Everything before the extensions. */
+    /* Everything in front of the extensions. */
     struct cursor head;
     struct extension extensions[WIRE_EXTENSIONS];
     size_t count;
@@ -89,7 +89,7 @@ static const char *key_share_fault(struct cursor second, const struct extension 
     return list.left == 0 && second.left == 0 && share.left > 0 ? NULL : "more than one share";
 }
 
-/* The identities of the second in the order of the first; some may be missing. */
+/* The second hello has its identities in the order of the first; it may leave some out. */
 static const char *psk_fault(struct cursor first, struct cursor second)
 {
     struct cursor offered = take_vector(&first, 2);
@@ -152,7 +152,7 @@ static const char *extension_fault(const struct extension *first, const struct e
 
 /* ---- the comparison ---- */
 
-/* These come and go; pre_shared_key is the last one, and looked at by itself. */
+/* The second hello may add or drop these. We check pre_shared_key, the last one, separately. */
 static bool comes_or_goes(unsigned type)
 {
     return type == PADDING || type == EARLY_DATA || type == COOKIE || type == PRE_SHARED_KEY;
@@ -235,7 +235,7 @@ const char *second_hello_fault(struct cursor first_message, struct cursor second
     return fault != NULL ? fault : last_fault(&first, &second);
 }
 
-/* ---- of a world ---- */
+/* ---- the hellos of a world ---- */
 
 static void compare(const char *whose, struct cursor first, struct cursor second,
                     struct cursor hello_retry_request)
@@ -244,7 +244,7 @@ static void compare(const char *whose, struct cursor first, struct cursor second
     cr_assert_null(fault, "the second hello (%s) is not the first: %s", whose, fault);
 }
 
-/* The whole message at the start of the first record of that kind. */
+/* The whole message at the start of the first record of that type. */
 static struct cursor find_message(struct cursor *stream, unsigned type)
 {
     enum { HANDSHAKE = 22, HEADER = 5 };

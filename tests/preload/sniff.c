@@ -34,12 +34,12 @@ static unsigned query_count;
 static unsigned packet_count;
 static int packets = -1;
 
-/* ip or ip6, to port 53 of UDP or TCP. From the IP header on. */
+/* Matches IPv4 and IPv6 to port 53 of UDP or TCP; begins at the IP header. */
 static struct sock_filter to_port_53[] = {
     BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0),
     BPF_STMT(BPF_ALU | BPF_RSH | BPF_K, 4),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6, 5, 0),
-    /* IPv4: behind a header of variable length */
+    /* IPv4: the header has a variable length */
     BPF_STMT(BPF_LDX | BPF_B | BPF_MSH, 0),
     BPF_STMT(BPF_LD | BPF_H | BPF_IND, 2),
     BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 53, 0, 1),
@@ -112,7 +112,7 @@ static void drain(void)
     ssize_t length;
     while ((length = recvfrom(packets, packet, sizeof packet, 0, (struct sockaddr *)&from, &size)) >
            0) {
-        /* On loopback each one goes out and comes in. */
+        /* On loopback each packet goes out and comes in: count it once. */
         if (from.sll_pkttype != PACKET_OUTGOING && length >= IPV4_LEAST) {
             note(packet, (size_t)length);
         }

@@ -2,23 +2,23 @@
 #ifndef TESTS_PRELOAD_SNIFF_H
 #define TESTS_PRELOAD_SNIFF_H
 
-/* Everything that goes to port 53 in the network of this test's world, whatever the address, IPv4
- * and IPv6, UDP and TCP: as an observer on the link sees it. */
+/* Sees everything that goes to port 53 in this world's network, to any address, over IPv4 and IPv6,
+ * UDP and TCP: what an observer on the link sees. */
 
-/* Starts; before the programs do, after world_start. */
+/* Call after world_start, and before the programs run. */
 void sniff_start(void);
 
-/* DNS queries over UDP so far that ask for this name, of this type; NULL any name, 0 any type. */
+/* The number of DNS queries over UDP so far for this name and type. NULL: any name; 0: any type. */
 unsigned sniff_queries(const char *name, unsigned type);
 
-/* The same for this name and all below it, of any type. */
+/* The same for this name and all names below it, of any type. */
 unsigned sniff_queries_below(const char *name);
 
-/* Packets so far of any kind, TCP included. */
+/* The number of packets so far, TCP included. */
 unsigned sniff_packets(void);
 
-/* The place among the queries of the first one for this name and type, from 0; -1: there was none.
- */
+/* The place of the first query for this name and type among all queries, from 0; -1: there was
+ * none. */
 int sniff_place(const char *name, unsigned type);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* After acceptance the handshake is the application's own: what the inner hello did not ask for is
- * refused by its TLS library (RFC 9849, 5 and 6.1.5). */
+/* After acceptance the handshake belongs to the application: its TLS library refuses what the inner
+ * hello did not ask for (RFC 9849, 5 and 6.1.5). */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -18,7 +18,7 @@ static const char *const clients[] = {
     " 127.0.0.3 </dev/null",
 };
 
-/* What the server says of the one handshake that there was. */
+/* What the server says about the only handshake. */
 static void expect_end(struct world *world, const char *end)
 {
     char *text = NULL;
@@ -48,7 +48,7 @@ static void check(size_t client, char *server_hello, char *encrypted_extensions,
     snprintf(certificate, sizeof certificate, "%s/inner.pem", world->pki);
     snprintf(key, sizeof key, "%s/inner.key", world->pki);
     snprintf(configs, sizeof configs, "%s/accept_configs", world->folder);
-    /* Criterion in it is not to take it for one more test process. */
+    /* Without this variable the Criterion inside the server does not take it for a test process. */
     char *const server[] = {"env",       "-u", "BXFI_MAP", program,      "127.0.0.3:443",
                             certificate, key,  configs,    server_hello, encrypted_extensions,
                             NULL};
@@ -60,7 +60,7 @@ static void check(size_t client, char *server_hello, char *encrypted_extensions,
         world_shell(world, RUN_SHIM, (char *[]){setting, NULL}, clients[client]);
     expect_end(world, end);
     cr_assert_not(result.timed_out);
-    /* Whatever came later, ECH was accepted: the library fails, not the exchange. */
+    /* The server accepted ECH before anything else: the library fails, not the exchange. */
     expect_report(world, 1, "accepted", NULL);
     if (strcmp(end, "done\n") != 0) {
         cr_assert_neq(result.exit_code, 0, "out: %s\nerr: %s", result.out, result.err);

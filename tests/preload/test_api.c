@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a TLS library tells a program is the same with the shim as without it: results, errors,
- * errno, the order of callbacks, everything that can be asked before, within and after a handshake.
- * The clients print all of it.
+ * A TLS library tells a program the same with the shim as without: results, errors, errno, the
+ * order of callbacks, all that the program can ask before, within and after a handshake. The
+ * clients print all of it.
  */
 #include "checks.h"
 
@@ -13,7 +13,7 @@
 
 TestSuite(api, .fini = world_end, .timeout = 120);
 
-/* The first line that differs, from both. */
+/* Shows the first line that differs, from both outputs. */
 static void expect_same(const char *with, const char *without)
 {
     const char *start = with;
@@ -43,10 +43,10 @@ static struct world *check_same(const struct world_options *options, char *const
 
 #define STRICT ((char *[]){"ECHSHIM_MODE=strict", NULL})
 
-/* A server that is far: who need not wait sees every state. */
+/* The server is far away: a program that does not block sees every state. */
 enum { FAR_MS = 150 };
 
-/* Where there is nothing to offer: no record, and only TLS 1.2. */
+/* Without ECH: no record, or only TLS 1.2. */
 #define SAME_WITHOUT_ECH(name, far, command)                                                       \
     Test(api, name##_without_a_record)                                                             \
     {                                                                                              \
@@ -61,7 +61,7 @@ enum { FAR_MS = 150 };
     }                                                                                              \
     struct world
 
-/* With a record in opportunistic and in strict mode, and with a second hello. */
+/* With a record: in opportunistic and in strict mode, and with a second hello. */
 #define SAME(name, far, command)                                                                   \
     SAME_WITHOUT_ECH(name, far, command);                                                          \
     Test(api, name##_with_ech)                                                                     \
@@ -86,7 +86,7 @@ SAME(gnutls_unknown_authority, 0, GNUTLS("unknown-authority"));
 SAME(gnutls_refused_by_the_program, 0, GNUTLS("refused-by-program"));
 SAME(gnutls_without_waiting, 0, GNUTLS("without-waiting"));
 SAME(gnutls_without_a_connection, 0, GNUTLS("no-connection"));
-/* A hello without TLS 1.3, for which there is no ECH. */
+/* A hello without TLS 1.3 cannot have ECH. */
 SAME_WITHOUT_ECH(gnutls_without_credentials, 0, GNUTLS("without-credentials"));
 
 #define OPENSSL(mode) "\"$CLIENTS/openssl_api\" " INNER_NAME " 443 \"$CA\" " mode

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a broken or hostile resolver answers, in the report of a program. */
+/* The report of a program names what a broken or hostile resolver answered. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -11,7 +11,7 @@ TestSuite(bad_answers, .fini = world_end, .timeout = 120);
 
 enum { CASES_MAX = 64 };
 
-/* Each case of the zone is told by its own word, and strict mode sends nothing. */
+/* Each case of the zone has its own word in the report, and strict mode sends nothing. */
 Test(bad_answers, each_has_its_word_in_the_report)
 {
     struct world *world = world_start(NULL);
@@ -31,8 +31,8 @@ Test(bad_answers, each_has_its_word_in_the_report)
         if (sscanf(line, "case %63s %63s", label, reason) == 2) {
             cr_assert_lt(count, CASES_MAX);
             reasons[count++] = strdup(reason);
-            /* Nobody waits for what never comes; what comes may take as long as the machine likes.
-             */
+            /* The program does not wait long for a missing answer. Answers that come may take as
+             * long as the machine likes. */
             strcat(strcat(strcat(script, " "), strcmp(reason, "timeout") == 0 ? "300:" : "20000:"),
                    label);
         } else if (sscanf(line, "listening %u", &port) == 1) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ECHSHIM_CACHE: what processes share, counted at the DNS server. */
+/* ECHSHIM_CACHE: what processes share. The tests count questions at the DNS server. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -17,7 +17,7 @@ static struct world *start(void)
     return world_start(&(struct world_options){.dns_lines = "  log-queries: yes\n"});
 }
 
-/* Questions for an HTTPS record so far. */
+/* The number of questions for an HTTPS record so far. */
 static unsigned asked(const struct world *world)
 {
     unsigned count = 0;
@@ -29,7 +29,7 @@ static unsigned asked(const struct world *world)
     return count;
 }
 
-/* The usual folder of these tests, as an item of the environment; it need not be there. */
+/* The usual folder of these tests, as an environment variable; the folder need not exist. */
 static char *setting(const struct world *world)
 {
     static char item[PATH_SIZE];
@@ -44,8 +44,8 @@ static void run(struct world *world, const char *command)
     expect_exit(&result, 0, HELLO);
 }
 
-/* What is done to the folder between two programs; then the second has to ask, or not, and ECH is
- * accepted all the same. */
+/* `command` changes the folder between two programs. The second one asks again, or not; ECH is
+ * accepted either way. */
 static void check_after(const char *command, unsigned asks, const char *said)
 {
     struct world *world = start();
@@ -76,7 +76,7 @@ Test(cache, without_it_each_wget_asks)
     world_expect_accepted(world, 2);
 }
 
-/* Other programs, with other TLS libraries, have their part in it. */
+/* Programs with other TLS libraries share the same folder. */
 Test(cache, one_look_up_for_all_programs)
 {
     struct world *world = start();
@@ -114,7 +114,7 @@ Test(cache, another_resolver_is_asked_anew)
     cr_assert_eq(asked(world), 2u);
 }
 
-/* A default route more: another network, whose answers are its own. */
+/* One more default route means another network: its answers are kept separately. */
 Test(cache, svcb_53_another_network_is_asked_anew)
 {
     struct world *world = start();
@@ -141,12 +141,12 @@ Test(cache, expires)
     struct world *world = world_start(
         &(struct world_options){.no_https_record = true, .dns_lines = "  log-queries: yes\n"});
     run(world, WGET);
-    sleep(6); /* the least time that there is */
+    sleep(6); /* the shortest lifetime */
     run(world, WGET);
     cr_assert_eq(asked(world), 2u);
 }
 
-/* ---- a folder that is no good: the program does not notice ---- */
+/* ---- an unusable folder: the program does not notice ---- */
 
 Test(cache, removed)
 {
@@ -173,7 +173,7 @@ Test(cache, read_only_file_system)
     expect_exit(&result, 0, NULL);
 }
 
-/* Not an octet has room. */
+/* There is no room for a single octet. */
 Test(cache, full)
 {
     struct world *world = start();
@@ -241,8 +241,7 @@ Test(cache, an_entry_that_is_cut)
     check_after("truncate -s 100 cache/*.*", 1, NULL);
 }
 
-/* It would be another folder wherever the program goes. */
-/* It is meant from the folder in which the program begins. */
+/* A relative path counts from the folder in which the program begins. */
 Test(cache, a_path_that_is_not_absolute)
 {
     struct world *world = start();
@@ -252,7 +251,7 @@ Test(cache, a_path_that_is_not_absolute)
     world_expect_accepted(world, 1);
 }
 
-/* Sixteen at once, into one folder that is not there yet. */
+/* Sixteen programs at once, and one folder that does not exist yet. */
 Test(cache, many_at_once)
 {
     struct world *world = start();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program still judges the certificate of the inner name by itself: with a bad one it fails as
- * it does without the shim, with the same exit code and the same words. */
+/* The program still checks the certificate of the inner name by itself. With a bad certificate it
+ * fails as without the shim: same exit code, same words. */
 #include "world.h"
 
 #include <criterion/criterion.h>

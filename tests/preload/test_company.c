@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The shim among other preloaded libraries, before and after each of them: programs work as they do
- * with the other one alone, and are protected. Each is set up as its users do. The table that the
- * suite prints (company.c: COMPANY) goes into docs/testing.md. */
+/* The shim beside other preloaded libraries, before and after each of them. Programs work as with
+ * the other library alone, and are protected. Each library is set up as its users do. The suite
+ * prints a table (company.c: COMPANY) for docs/testing.md. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -23,7 +23,7 @@ static const char *const programs[] = {
     URLLIB,
 };
 
-/* ---- what each needs ---- */
+/* ---- what each library needs ---- */
 
 static void write_text(const struct world *world, const char *name, const char *text)
 {
@@ -45,8 +45,8 @@ static void prepare_resolv_wrapper(struct world *world)
     write_text(world, "resolv.wrapper", "nameserver " DNS_ADDRESS "\n");
 }
 
-/* Sockets of its clients are UNIX ones, with names of its own: the type, the last octet of the
- * address, the port. Behind two of them are the real server and the real resolver. */
+/* Its clients use UNIX sockets, and it names them: the type, the last octet of the address, the
+ * port. Two of them lead to the real server and the real resolver. */
 static void prepare_socket_wrapper(struct world *world)
 {
     static const char *const names[][3] = {{"T0101BB", "swrap-server", RELAY_ADDRESS},
@@ -89,10 +89,10 @@ static const struct company {
     /* Its settings, for a shell. */
     const char *settings;
     void (*prepare)(struct world *world);
-    /* Names and connections go through a proxy: the config is at hand, for nothing may be asked in
-     * the clear. */
+    /* Names and connections go through a proxy. We set the config by hand, because nothing may be
+     * asked in the clear. */
     bool proxied;
-    /* A program that has to start the others. */
+    /* The program that starts the others; NULL: none. */
     const char *launcher;
 } companies[] = {
     {"nss_wrapper", "/usr/lib/*/libnss_wrapper.so", "NSS_WRAPPER_HOSTS=\"$WORLD/hosts.nss\"",

@@ -19,11 +19,11 @@ TestSuite(configuration, .fini = world_end, .timeout = 120);
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
 #define OTHER_NAME "other.example.org"
 #define OTHER_URL "https://" OTHER_NAME "/"
-/* Its name is known to curl alone; the server has no certificate for it. */
+/* curl alone knows the address of this name; the server has no certificate for it. */
 #define CURL_OTHER "curl -sSk --resolve " OTHER_NAME ":443:127.0.0.1 " OTHER_URL
 #define SECRET_IS(lines) "[host \"" INNER_NAME "\"]\n" lines "\n"
 
-/* The user's own file: in HOME, which is the world's folder. */
+/* Writes the user's own file, in HOME: that is the world's folder. */
 static void write_own(const struct world *world, const char *text)
 {
     char name[256];
@@ -44,7 +44,7 @@ static struct world *start(const struct world_options *options, const char *text
     return world;
 }
 
-/* /etc/echshim.conf, in front of this machine's own folder. */
+/* Writes /etc/echshim.conf, without touching this machine's own /etc. */
 static void write_system(const struct world *world, const char *text)
 {
     char folder[160];
@@ -62,7 +62,7 @@ static void write_system(const struct world *world, const char *text)
     FILE *file = fopen(name, "w");
     require(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0, "%s", strerror(errno));
     require(chmod(name, 0644) == 0, "%s", strerror(errno));
-    /* What the world has put in place there already would be hidden. */
+    /* The overlay would hide the files that the world has mounted in /etc: copy them. */
     snprintf(copy, sizeof copy, "cp /etc/resolv.conf /etc/hosts /etc/nsswitch.conf %s/upper/",
              folder);
     require(system(copy) == 0, "%s", copy);
@@ -103,7 +103,7 @@ Test(configuration, a_host_that_is_strict_for_gnutls)
     expect_report_text(world, "mode", "strict");
 }
 
-/* All is strict but one host, which is not looked at at all. */
+/* Strict mode for all hosts but one, which the shim ignores. */
 static void check_host_off(const char *program)
 {
     struct world *world = start(NULL, "[default]\nmode = strict\n" SECRET_IS("mode = off"));
@@ -139,7 +139,7 @@ Test(configuration, only_one_host_is_on)
     expect_report(world, 1, "accepted", NULL);
 }
 
-/* A pattern, and a more special name under it. */
+/* A pattern, and a more specific name that it matches too. */
 Test(configuration, patterns)
 {
     struct world *world =
@@ -155,7 +155,7 @@ Test(configuration, patterns)
     expect_report(world, 1, "accepted", NULL);
 }
 
-/* ---- a TLS library that no hook knows: the guard goes by the name in the hello ---- */
+/* ---- a TLS library without hooks: the guard reads the name in the hello ---- */
 
 #define WELL "all is well"
 #define STATIC(name) "\"$CLIENTS/openssl_static\" " name " 443 \"$CA\" direct \"$PKI\""
@@ -192,10 +192,10 @@ Test(configuration, an_unhooked_library_and_a_host_that_is_off)
 
 /* ---- resolvers of hosts ---- */
 
-/* The environment would win. */
+/* The environment would take precedence. */
 #define NO_RESOLVER "ECHSHIM_RESOLVER="
 
-/* One name is asked for under encryption alone; the others as ever. */
+/* Only this name is asked for by an encrypted resolver; the others as usual. */
 Test(configuration, an_encrypted_resolver_for_one_host)
 {
     struct world *world = start(NULL, SECRET_IS("resolver = " DNS_TLS));
@@ -211,7 +211,7 @@ Test(configuration, an_encrypted_resolver_for_one_host)
     cr_assert_not_null(strstr(world_read(world, "report", NULL), "\"resolver\":\"" DNS_TLS));
 }
 
-/* Split horizon: all are asked for under encryption, but for those of this network. */
+/* Split horizon: an encrypted resolver for all names except those of this network. */
 Test(configuration, the_systems_resolver_for_one_host)
 {
     struct world *world =
@@ -227,8 +227,8 @@ Test(configuration, the_systems_resolver_for_one_host)
     cr_assert_eq(world_report_count(world, "accepted"), 1u);
 }
 
-/* A plain resolver is for records; what the program resolves by itself stays with the system, also
- * where another host has an encrypted one. */
+/* A plain resolver serves records alone. The system resolves the program's own names, even where
+ * another host has an encrypted resolver. */
 Test(configuration, a_plain_resolver_does_not_take_the_programs_names)
 {
     struct world *world = start(NULL, "[default]\nresolver = udp://127.0.0.55:53\n"
@@ -251,8 +251,8 @@ Test(configuration, a_resolver_that_cannot_be_used_is_nobody)
                        result.err);
 }
 
-/* A program that asks the DNS by itself: by datagram, by stream, and two at once by stream, of
- * which the second is about `name`. */
+/* A program that asks the DNS by itself: by datagram, by stream, and two questions at once by
+ * stream; the second is about `name`. */
 #define OWN_DNS(name)                                                                              \
     "/usr/bin/python3 -c 'import socket as s\n"                                                    \
     "def question(name):\n"                                                                        \
@@ -287,7 +287,8 @@ Test(configuration, a_question_of_the_programs_own_for_a_strict_host)
     cr_assert_eq(sniff_queries(NULL, 0), 0u);
 }
 
-/* What cannot be read as one question is nobody's, and so not let out either. */
+/* The shim cannot tell the host of data that it cannot read as one question: it does not let it
+ * out. */
 Test(configuration, a_question_of_the_programs_own_for_another_host)
 {
     struct world *world = start(NULL, STRICT_HOST);
@@ -305,7 +306,7 @@ Test(configuration, a_config_list_for_one_host)
 {
     char text[1400];
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
-    /* As long as it is, in two lines. */
+    /* The list is long: give it in two lines. */
     size_t half = strlen(world->configs) / 2;
     snprintf(text, sizeof text, SECRET_IS("config_list = %.*s\n   %s"), (int)half, world->configs,
              world->configs + half);
@@ -365,7 +366,7 @@ Test(configuration, what_is_more_special_wins_over_the_users_file)
     expect_report(world, 1, "accepted", NULL);
 }
 
-/* Whatever the user says, in whatever way. */
+/* The user's settings do not count, wherever they stand. */
 Test(configuration, what_is_locked_wins_over_all)
 {
     struct world *world = start(&(struct world_options){.no_https_record = true},
@@ -393,7 +394,7 @@ Test(configuration, another_file_by_name)
 
 /* ---- programs ---- */
 
-/* The shell is none of the programs; curl is, and so is what curl's section does not name. */
+/* curl and wget have sections; the shell has none. */
 Test(configuration, programs)
 {
     struct world *world = start(NULL, "[program \"/usr/bin/curl\"]\nmode = off\n"
@@ -403,7 +404,7 @@ Test(configuration, programs)
     expect_report(world, 1, "grease", "mode");
 }
 
-/* git makes its connections by a program of its own. */
+/* git starts another program to connect: git's section covers it. */
 Test(configuration, what_a_program_starts)
 {
     struct world *world = start(NULL, "[default]\nmode = strict\n"
@@ -475,7 +476,7 @@ Test(configuration, a_named_file_that_is_missing)
     check_file("export ECHSHIM_CONF=/nowhere/echshim.conf", "/nowhere/echshim.conf: No such file");
 }
 
-/* A program whose memory is looked at. */
+/* valgrind checks the memory of a program. */
 Test(configuration, by_valgrind)
 {
     if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * 0-RTT on the wire: what a program sent with its hello reaches the server once, in order, whatever
- * becomes of the hello. A server that rejected ClientHelloOuter never read it, so it goes out again
- * with the retried hello alone (RFC 9849, 6.1.6; RFC 8446, 4.2.10).
+ * 0-RTT on the wire: early data of a program reaches the server once and in order, whatever happens
+ * to the hello. A server that rejected ClientHelloOuter never read it, so it goes out again with
+ * the retried hello only (RFC 9849, 6.1.6; RFC 8446, 4.2.10).
  */
 #include "../facts.h"
 #include "checks.h"
@@ -14,8 +14,8 @@
 
 TestSuite(early_data, .fini = world_end, .timeout = 120);
 
-/* Two connections of the program, the second of them with early data; `accepted` of them end in ECH
- * and `early` with early data that the server took. */
+/* The program makes two connections, the second with early data. `accepted` of them have ECH in the
+ * end; on `early` of them the server takes the early data. */
 static struct world *check_by(const char *command, const struct world_options *options,
                               const char *how, unsigned accepted, unsigned early)
 {
@@ -34,7 +34,7 @@ static struct world *check(const struct world_options *options, const char *how,
     return check_by(OWN_OPENSSL("early"), options, how, accepted, early);
 }
 
-/* At least; the client sends more (openssl_many.c). */
+/* A lower bound; the client sends more (openssl_many.c). */
 enum { EARLY_OCTETS = 6000 };
 
 static size_t octets_of(const struct world *world, const char *name)
@@ -58,7 +58,7 @@ Test(early_data, ech_50_is_sent_again_after_a_rejection)
     struct world *world =
         check(&(struct world_options){.stale_config = true, EARLY}, "early data accepted", 2, 1);
     world_expect_accepted(world, 2);
-    /* Of each: the hello, a probe perhaps, and the retry. */
+    /* For each connection: the hello, perhaps a probe, and the retry. */
     unsigned each = 2 + fact_probes("openssl");
     char names[2][32];
     snprintf(names[0], sizeof names[0], "wire/%04u.c2s", each + 1);
@@ -68,7 +68,7 @@ Test(early_data, ech_50_is_sent_again_after_a_rejection)
     cr_assert_gt(octets_of(world, names[1]), EARLY_OCTETS, "nothing went with the retry");
 }
 
-/* The program sends it itself once more, as ever. */
+/* The program itself sends the data again, as without the shim. */
 Test(early_data, ech_50_is_refused_by_a_hello_retry_request)
 {
     struct world *world =
@@ -84,18 +84,18 @@ Test(early_data, ech_50_is_refused_by_a_hello_retry_request_after_a_rejection)
     world_expect_accepted(world, 2);
 }
 
-/* The server that knows nothing of ECH any more knows nothing of the session either. */
+/* A server that has lost its ECH key does not know the session either. */
 Test(early_data, ech_86_is_refused_where_ech_is_disabled)
 {
     check(&(struct world_options){.server_arguments = {"--early-data", "--forget", "1"}},
           "early data rejected", 1, 0);
 }
 
-/* ---- GnuTLS; with early data and a HelloRetryRequest 3.7 itself waits for ever ---- */
+/* ---- GnuTLS; 3.7 hangs by itself with early data and a HelloRetryRequest ---- */
 
 #define GNUTLS_EARLY "\"$CLIENTS/gnutls_late\" " INNER_NAME " 443 \"$CA\" early"
 
-/* At least; the client sends more (gnutls_late.c). */
+/* A lower bound; the client sends more (gnutls_late.c). */
 enum { GNUTLS_EARLY_OCTETS = 3000 };
 
 Test(early_data, gnutls_goes_with_an_accepted_hello)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What programs do with a session between the calls of its handshake and after one that failed, and
- * what must be left behind: nothing. */
+/* What programs do with a session between the calls of its handshake, and after a failed handshake.
+ * Nothing may be left behind. */
 #include "../facts.h"
 #include "checks.h"
 
@@ -55,7 +55,7 @@ Test(edges, gnutls_session_never_used)
     check_accepted(NULL, EDGE("unused"), 1);
 }
 
-/* The ticket came in clear to another name; in the outer hello it would link the two. */
+/* The ticket came in the clear for another name; in the outer hello it would link the two. */
 Test(edges, gnutls_session_of_tls12_is_not_offered)
 {
     enum { MESSAGE = 5, TICKET = MESSAGE + 4 + 4 + 2, SOME = 32 };
@@ -82,10 +82,10 @@ Test(edges, gnutls_session_of_tls12_is_resumed_without_ech)
     expect_exit(&result, 0, WELL);
 }
 
-/* The handshake that was given up is reported, and its connection has an outer hello too. */
+/* The report has a line for the abandoned handshake; its connection too has an outer hello. */
 Test(edges, openssl_cleared_midway)
 {
-    /* A long way, so that the server cannot have answered before the program gives up. */
+    /* The delay is long: the server cannot answer before the program gives up. */
     struct world *world = world_start(&(struct world_options){.delay_ms = 300});
     struct run_result result = world_shell(world, RUN_SHIM, NULL, OWN_OPENSSL("clear-midway"));
     expect_exit(&result, 0, WELL);
@@ -94,7 +94,7 @@ Test(edges, openssl_cleared_midway)
     expect_outer_hellos(world, 2);
 }
 
-/* ---- transports that come, go and are changed within the handshake ---- */
+/* ---- the program changes transports within the handshake ---- */
 
 static void check_moving(const char *command)
 {
@@ -211,7 +211,7 @@ Test(edges, gnutls_endurance)
     check_endurance(EDGE("endurance"));
 }
 
-/* Under valgrind, where it is installed; a sanitized library has its own ways. */
+/* Runs under valgrind, where it is installed; a sanitized library cannot. */
 static void check_by_valgrind(const char *command, unsigned handshakes)
 {
     char line[1024];
@@ -302,7 +302,7 @@ static void check_kernel(enum run_mode mode, const char *says)
     }
 }
 
-/* It would begin in the midst of what the exchange holds. */
+/* kTLS would start in the middle of the octets that the exchange holds. */
 Test(kernel, has_no_part_in_a_connection_with_ech)
 {
     check_kernel(RUN_SHIM, "the kernel was asked: no");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Encrypted resolvers: programs get ECH by them, nothing of the question is on port 53, and the
- * resolver's own name is hidden as soon as it can be. */
+/* Encrypted resolvers: programs get ECH through them, port 53 shows nothing of the question, and
+ * the resolver's own name is hidden as early as possible. */
 #include "checks.h"
 #include "sniff.h"
 
@@ -33,7 +33,7 @@ static void check_accepted(const char *command, char *resolver, const char *id)
     cr_assert_eq(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
 }
 
-/* That it would be seen, if it were there. */
+/* The other tests count questions on port 53: this one shows that we would see them. */
 Test(encrypted_dns, baseline_the_question_is_seen_on_port_53)
 {
     struct world *world = world_start(NULL);
@@ -61,9 +61,9 @@ ACCEPTED(https_by_address, WGET, "https://127.0.0.53/dns-query", "https://127.0.
 ACCEPTED(doh_11_https_by_a_name_of_the_system, CURL, "https://dns.example/dns-query",
          "https://dns.example:443/dns-query")
 
-/* ---- what is refused ---- */
+/* ---- refused handshakes ---- */
 
-/* The program has the address already, so that it comes to the handshake. */
+/* The program has the address already: otherwise it would not reach the handshake. */
 #define CURL_BY_ADDRESS "curl -sS --resolve " INNER_NAME ":443:127.0.0.1 --cacert \"$CA\" " URL
 
 static void check_refused(char *resolver, const char *reason)
@@ -104,7 +104,8 @@ Test(encrypted_dns, dot_10_dot_11_never_plain_dns_instead)
     cr_assert_eq(world_report_count(world, "accepted"), 0);
 }
 
-/* An unreadable file of anchors is no trust, never the system's. */
+/* With an unreadable file of anchors the shim trusts nobody; it never takes the system's instead.
+ */
 Test(encrypted_dns, no_anchors_no_resolver)
 {
     struct world *world = world_start(NULL);
@@ -146,7 +147,7 @@ Test(encrypted_dns, echdig_looks_at_the_certificate)
 
 /* ---- processes ---- */
 
-/* One connection to the resolver for the process, one for the child of its fork. */
+/* One connection to the resolver for the process, and one for its forked child. */
 #define FORKS                                                                                      \
     "/usr/bin/python3 -c 'import os, urllib.request as r\n"                                        \
     "print(r.urlopen(\"" URL "\").read().decode())\n"                                              \
@@ -163,14 +164,13 @@ Test(encrypted_dns, the_child_of_a_fork_asks_for_itself)
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(RESOLVER(DNS_TLS)), FORKS);
     expect_exit(&result, 0, HELLO);
     cr_assert_eq(world_report_count(world, "accepted"), 1);
-    /* No HTTPS record for that one. */
+    /* That name has no HTTPS record. */
     cr_assert_eq(world_report_count(world, "grease"), 2, "%s", world_read(world, "report", NULL));
 }
 
 /* ---- ECH to the resolver itself ---- */
 
-/* Two look-ups of records with so much time between them that the resolver has closed the
- * connection. */
+/* Two look-ups of records. Between them the resolver closes the idle connection. */
 #define TWICE                                                                                      \
     "/usr/bin/python3 -c 'import socket, ssl, time\n"                                              \
     "def get(host):\n"                                                                             \
@@ -185,7 +185,7 @@ Test(encrypted_dns, the_child_of_a_fork_asks_for_itself)
     "get(\"" INNER_NAME "\")\n"                                                                    \
     "time.sleep(0.6)'"
 
-/* Does the name stand in what went to the resolver on that connection? */
+/* Whether the name is in what went to the resolver on that connection. */
 static bool name_on_wire(const struct world *world, unsigned connection)
 {
     char name[64];
@@ -221,7 +221,7 @@ static struct world *run_twice(const struct world_options *options, char *mode, 
 static void check_hidden(const struct world_options *options)
 {
     struct world *world = run_twice(options, STRICT, HELLO);
-    cr_assert(name_on_wire(world, 1)); /* there is nobody else to ask for the record */
+    cr_assert(name_on_wire(world, 1)); /* nothing else gives the resolver's own record */
     cr_assert_not(name_on_wire(world, 2));
     cr_assert_eq(log_count(world, ACCEPTED_INNER), 1);
     cr_assert_eq(world_report_count(world, "accepted"), 1);
@@ -243,7 +243,7 @@ Test(resolver_ech, hello_retry_request)
                                          .resolver_arguments = {"--groups", "P-384"}});
 }
 
-/* The key in DNS is an old one: rejected, and at once connected to with the new one. */
+/* DNS gives an old key: the resolver rejects, and we reconnect at once with its new key. */
 Test(resolver_ech, a_rejection_is_mended)
 {
     struct world *world = run_twice(&(struct world_options){.resolver_ech = RESOLVER_ECH_TLS,
@@ -255,7 +255,7 @@ Test(resolver_ech, a_rejection_is_mended)
     cr_assert_eq(log_count(world, ACCEPTED_INNER), 1);
 }
 
-/* The server knows ECH no more: opportunistic goes on without, strict does not. */
+/* The server has no ECH any more: opportunistic mode goes on without, strict mode does not. */
 Test(resolver_ech, disabled)
 {
     struct world *world =

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* HTTPS records that lead to other hosts and ports (RFC 9460, 3; RFC 9848, 3 to 5): where a
- * connection ends, and whose key its hello is sealed to. The program's own connection goes to the
- * world's server at 127.0.0.1:443. */
+ * connection ends, and which key seals its hello. The program itself connects to the world's server
+ * at 127.0.0.1:443. */
 #include "../facts.h"
 #include "checks.h"
 #include "pools.h"
@@ -20,7 +20,7 @@ struct scene {
     struct pool pools[2];
 };
 
-/* A world with up to two pools, whose addresses these are, and a zone. */
+/* A world with up to two pools at these addresses, and a zone. */
 static struct scene *scene_of(const char *first, const char *second, const char *const lines[])
 {
     static struct scene the_scene;
@@ -50,7 +50,7 @@ static struct run_result run(const struct scene *scene, const char *mode, const 
     return world_shell(scene->world, RUN_SHIM, (char *[]){ZONE, variable, NULL}, command);
 }
 
-/* The handshakes ended at this pool, accepted; and nobody but its server got an octet. */
+/* This pool accepted `count` handshakes, and no other server got an octet. */
 static void expect_there(struct scene *scene, const struct pool *pool, unsigned count)
 {
     cr_assert_eq(pool_accepted(scene->world, pool, count), count);
@@ -91,8 +91,8 @@ PORT(gnutls, OWN_GNUTLS("default"), NULL);
 PORT(gnutls_push_pull, OWN_GNUTLS("push-pull"), NULL);
 PORT(gnutls_non_blocking, OWN_GNUTLS("non-blocking"), NULL);
 
-/* The program is none the wiser: its own ALPN list in the sealed hello, its own certificate check
- * for the origin's name. */
+/* The program notices nothing: the sealed hello has its own ALPN list, and it checks the
+ * certificate for the origin's name. */
 Test(endpoints, svcb_39_svcb_45_what_the_program_asks_for_stays)
 {
     struct scene *scene =
@@ -105,7 +105,7 @@ Test(endpoints, svcb_39_svcb_45_what_the_program_asks_for_stays)
     expect_there(scene, &scene->pools[0], 1);
 }
 
-/* A certificate that is good for TargetName alone is none for the origin. */
+/* The certificate must name the origin; TargetName alone does not suffice. */
 static void check_certificate(const char *command, int exit_code)
 {
     struct world *world = world_start(NULL);
@@ -191,7 +191,7 @@ Test(endpoints, svcb_52_heterogeneous_example_second_pool)
     check_heterogeneous(1, RESOLVED("127.0.0.4"));
 }
 
-/* AliasMode, and another family than the program's. */
+/* AliasMode, and an address family that the program did not use. */
 Test(endpoints, svcb_30_alias_to_another_host)
 {
     struct scene *scene =
@@ -203,8 +203,8 @@ Test(endpoints, svcb_30_alias_to_another_host)
     expect_there(scene, &scene->pools[0], 2);
 }
 
-/* An alias to a name without records is an endpoint without ech: the program's own connection does.
- */
+/* An alias to a name without records is an endpoint without ech: the program keeps its own
+ * connection. */
 Test(endpoints, svcb_29_svcb_30_svcb_31_nothing_with_ech)
 {
     struct scene *scene =
@@ -266,7 +266,7 @@ FALL_OVER(asyncio, ASYNCIO, HELLO);
 FALL_OVER(openssl_epoll, OWN_OPENSSL("epoll"), NULL);
 FALL_OVER(gnutls_non_blocking, OWN_GNUTLS("non-blocking"), NULL);
 
-/* One that does not even refuse is not waited for longer than RFC 8305 says. */
+/* The shim waits for a silent endpoint no longer than RFC 8305 says. */
 Test(endpoints, svcb_28_fall_over_from_silence)
 {
     struct scene *scene = scene_of(
@@ -279,7 +279,7 @@ Test(endpoints, svcb_28_fall_over_from_silence)
     expect_there(scene, &scene->pools[0], 1);
 }
 
-/* The program's own connection leads to the less preferred endpoint: that stays good. */
+/* The program's own connection leads to the less preferred endpoint: the shim keeps it. */
 Test(endpoints, svcb_28_the_connection_that_stands)
 {
     struct scene *scene = scene_of(
@@ -306,10 +306,9 @@ Test(endpoints, svcb_40_no_endpoint_without_a_protocol_of_ours)
     cr_assert_eq(pool_connections(scene->world, &scene->pools[1]), 0u);
 }
 
-/* ---- no way but with ECH ---- */
+/* ---- every record has ECH ---- */
 
-/* No hello with the true name leaves, nor any other, and nothing goes to the origin's own address.
- */
+/* No hello leaves, and nothing goes to the origin's own address. */
 static void check_reliant(const char *const lines[], const char *reason)
 {
     struct scene *scene = scene_of(NULL, NULL, lines);
@@ -343,7 +342,7 @@ Test(endpoints, svcb_49_a_mixed_set_is_no_way_around)
                   "no_endpoint");
 }
 
-/* Programs try again with less. */
+/* Programs try again with a weaker hello. */
 Test(endpoints, svcb_48_no_weaker_hello_afterwards)
 {
     struct scene *scene = scene_of(NULL, NULL, ZONE_OF(HTTPS "1 nowhere.example.org. ech=\"{0}\""));
@@ -364,7 +363,7 @@ Test(endpoints, svcb_48_no_weaker_hello_afterwards)
     expect_silence(scene->world);
 }
 
-/* Where there is but one way to go, a program that does not block waits for it by itself. */
+/* With a single endpoint a program that does not block waits by itself. */
 static void check_one_way(const char *command)
 {
     struct scene *scene = scene_of(
@@ -413,8 +412,8 @@ Test(endpoints, svcb_49_a_connection_that_cannot_be_led)
                  "other_endpoint", 0);
 }
 
-/* A program that carries the octets between memory BIOs and its socket; what `before` and `after`
- * are stands before the handshake and after the connection. */
+/* A program that carries the octets between memory BIOs and its socket. `after_connect`
+ * is code that runs between connecting and the handshake. */
 #define MEMORY(after_connect)                                                                      \
     "/usr/bin/python3 -c 'import socket, ssl, sys\n"                                               \
     "c = ssl.create_default_context()\n"                                                           \
@@ -433,7 +432,8 @@ Test(endpoints, svcb_49_a_connection_that_cannot_be_led)
     "s.sendall(o.read())\n"                                                                        \
     "print(run(lambda: t.read(4096)).decode())'"
 
-/* Only the write of the hello tells which connection it is; that it cannot be led ends it. */
+/* The shim sees the connection only when the program writes the hello. It cannot replace it, so it
+ * ends it. */
 Test(endpoints, svcb_48_a_hidden_connection_that_is_shared)
 {
     struct scene *scene =
@@ -445,8 +445,8 @@ Test(endpoints, svcb_48_a_hidden_connection_that_is_shared)
     expect_silence(scene->world);
 }
 
-/* The newest connection of the program is another than the one that the handshake goes over, and
- * leads to the endpoint by chance. */
+/* The handshake does not go over the program's newest connection, which happens to lead to the
+ * endpoint. */
 Test(endpoints, svcb_52_a_hidden_connection_that_was_taken_for_another)
 {
     struct scene *scene = scene_of(
@@ -459,8 +459,8 @@ Test(endpoints, svcb_52_a_hidden_connection_that_was_taken_for_another)
     cr_assert_eq(pool_connections(scene->world, &scene->pools[0]), 2u);
 }
 
-/* By the letter a list without a usable config is an ech: GREASE, with the true name, to that
- * endpoint and no other. */
+/* By the letter of the RFC a list without a usable config counts as ech: GREASE, with the true
+ * name, to that endpoint and no other. */
 Test(endpoints, svcb_60_unusable_configs_elsewhere)
 {
     struct scene *scene =
@@ -472,7 +472,7 @@ Test(endpoints, svcb_60_unusable_configs_elsewhere)
     expect_silence(scene->world);
 }
 
-/* A record that is of use with ECH alone is none for a client without: figure 5 of RFC 9848. */
+/* A client without ECH must ignore a record that has mandatory=ech: figure 5 of RFC 9848. */
 static void check_mandatory(const char *mode, bool there)
 {
     struct scene *scene = scene_of("127.0.0.3:443", NULL,
@@ -512,9 +512,9 @@ Test(endpoints, svcb_46_no_record_without_server_name)
     cr_assert_eq(zone_questions(scene->world, INNER_NAME), 0u);
 }
 
-/* ---- what is remembered ---- */
+/* ---- what the shim remembers ---- */
 
-/* A rejection there is retried there. */
+/* After a rejection at the endpoint the retry goes there too. */
 Test(endpoints, ech_83_svcb_52_a_retry_stays_at_the_endpoint)
 {
     struct scene *scene = scene_of(
@@ -528,7 +528,7 @@ Test(endpoints, ech_83_svcb_52_a_retry_stays_at_the_endpoint)
     expect_silence(scene->world);
 }
 
-/* Also where the port is none that is watched. */
+/* Even if its port is not a watched one. */
 Test(endpoints, ech_83_svcb_52_a_retry_stays_at_the_port)
 {
     struct scene *scene =

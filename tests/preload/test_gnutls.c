@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ways to use GnuTLS, by the clients of tests/preload/clients. */
+/* The ways to use GnuTLS, shown by the clients of tests/preload/clients. */
 #include "matrix.h"
 
 #define CLIENT(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode

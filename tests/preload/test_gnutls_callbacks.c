@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the transport functions of a GnuTLS session may do: anything that GnuTLS allows. */
+/* The transport functions of a GnuTLS session may do anything that GnuTLS allows. */
 #include "matrix.h"
 
 #define CALLBACKS(mode) "\"$CLIENTS/gnutls_callbacks\" " INNER_NAME " 443 \"$CA\" " mode
@@ -15,6 +15,6 @@ MATRIX(gnutls_callbacks, other_sessions_from_within, 4, WELL, CALLBACKS("nested"
 MATRIX(gnutls_callbacks, coroutines, 5, WELL, CALLBACKS("coroutines"));
 MATRIX(gnutls_callbacks, coroutines_without_a_pointer, 5, WELL, CALLBACKS("coroutines-null"));
 MATRIX(gnutls_callbacks, fastopen, 1, WELL, CALLBACKS("fastopen"));
-/* GnuTLS's own function for it looks at an errno that may be of any earlier call. */
+/* GnuTLS's own function for it looks at errno, which may come from any earlier call. */
 MATRIX(gnutls_callbacks, fastopen_and_resumption, 2, "Resume Handshake was completed",
        "gnutls-cli --resume --fastopen --x509cafile \"$CA\" " INNER_NAME " </dev/null");

@@ -51,7 +51,7 @@ WAYS(wget2, 1, WGET2("", URL));
 WAYS(wget2_with_fastopen, 1, WGET2("--tcp-fastopen", URL));
 WAYS(wget2_without_fastopen, 1, WGET2("--no-tcp-fastopen", URL));
 
-/* Connections are kept, so the number of handshakes is the program's; each of them is hidden. */
+/* wget2 keeps connections, so the number of handshakes is its own choice; each is hidden. */
 #define MANY WGET2("--max-threads=5 --no-http2", URL "a " URL "b " URL "c " URL "d " URL "e")
 
 static void check_many(const struct world_options *options)

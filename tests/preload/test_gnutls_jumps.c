@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * gnutls_handshake is left and does not come back, 1,000 times: no hello leaves in the clear then,
- * the thread's next handshakes have ECH, and nothing is left behind.
+ * A program jumps out of gnutls_handshake and does not come back, 1,000 times. No hello leaves in
+ * the clear, the thread's next handshakes have ECH, and nothing is left behind.
  */
 #include "checks.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a program sets late for its hello: the decision is made for what the hello will have. */
+/* What a program sets late for its hello: the shim decides by what the hello will have. */
 #include "checks.h"
 #include "matrix.h"
 
@@ -23,7 +23,7 @@ MATRIX(gnutls_late, priorities_when_the_hello_is_gone, 1, WELL, LATE("priorities
 MATRIX(gnutls_late, changes_before_an_octet, 1, WELL, LATE("before-an-octet"));
 MATRIX(gnutls_late, unusable_session_data, 2, WELL, LATE("bad-session"));
 
-/* One line of the report for one handshake, about the name that was sent. */
+/* The report has one line for one handshake, with the name that was sent. */
 static void check_reported(const char *command, const char *outcome, const char *reason)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
@@ -71,7 +71,7 @@ Test(gnutls_late, strict_refuses_a_hello_whose_extensions_are_not_built)
     check_silence(LATE("no-extensions-with-extension"));
 }
 
-/* No name and no TLS 1.3: nothing to hide, and nothing to spoil. */
+/* Without a name and without TLS 1.3 there is nothing to hide, and the shim must not disturb. */
 static void check_as_without(const char *command)
 {
     struct world *world =

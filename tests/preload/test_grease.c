@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GREASE ECH (RFC 9849, 6.2), where DNS has no config: the programs work as they do without us, and
- * on the wire their hellos are like those of real ECH. */
+/* GREASE ECH (RFC 9849, 6.2), where DNS has no config. Programs work as without the shim, and on
+ * the wire their hellos look like those of real ECH. */
 #include "../facts.h"
 #include "wire.h"
 
@@ -10,7 +10,7 @@
 #include <string.h>
 
 TestSuite(grease, .fini = world_end, .timeout = 120);
-/* With our own clients alone, which run under a sanitizer's runtime too. */
+/* Uses our own clients only: they also run under a sanitizer's runtime. */
 TestSuite(grease_own, .fini = world_end, .timeout = 120);
 
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
@@ -32,10 +32,10 @@ TestSuite(grease_own, .fini = world_end, .timeout = 120);
 #define OWN_OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define OWN_GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
 
-/* With the AEAD's tag. */
+/* Includes the AEAD's tag. */
 enum { OPENSSL = FACT_OPENSSL_PAYLOAD + 16, GNUTLS = FACT_GNUTLS_PAYLOAD + 16, ANY = 0 };
 
-/* ---- what a GREASE connection is ---- */
+/* ---- what a connection with GREASE is ---- */
 
 static void expect_greased(const struct wire_hello *hello, size_t payload)
 {
@@ -54,8 +54,8 @@ static bool same_ech(const struct wire_hello *a, const struct wire_hello *b)
     return a->ech_length == b->ech_length && memcmp(a->ech, b->ech, a->ech_length) == 0;
 }
 
-/* Each of `connections` has GREASE in all of its hellos (`each` of them): within one it is the same
- * (ECH-101), between two it is not. */
+/* Each of `connections` has `each` hellos, all with GREASE. It is the same within a connection
+ * (ECH-101), and differs between connections. */
 static void expect_greased_connections(struct world *world, unsigned connections, unsigned each,
                                        size_t payload)
 {
@@ -73,7 +73,7 @@ static void expect_greased_connections(struct world *world, unsigned connections
                  world_read(world, "report", NULL));
     cr_assert_eq(world_log_count(world, "accepted", 0), 0u);
     cr_assert_eq(world_wire_count(world, PUBLIC_NAME), 0u);
-    /* ECH-104: the true name is in the hello, and the certificate is checked for it. */
+    /* ECH-104: the hello has the true name, and the program checks the certificate for it. */
     world_expect_visible(world, connections);
 }
 
@@ -100,8 +100,8 @@ static void check(const struct row *row, enum server server)
     cr_assert_not_null(strstr(world_read(world, "report", NULL), "\"reason\":\"nodata\""));
 }
 
-/* A program with servers that have keys (and send retry_configs in EncryptedExtensions), that know
- * nothing of ECH, and that ask for a second hello. */
+/* The same program with three servers: one has keys (and sends retry_configs in
+ * EncryptedExtensions), one does not know ECH, one asks for a second hello. */
 #define GREASE13(suite, name, count, payload, text, sh)                                            \
     static const struct row row_##name = {(sh), (text), (count), (payload)};                       \
     Test(suite, ech_96_##name)                                                                     \
@@ -117,7 +117,7 @@ static void check(const struct row *row, enum server server)
         check(&row_##name, RETRY);                                                                 \
     }                                                                                              \
     struct row
-/* And with one that has TLS 1.2 only. */
+/* And with a server that has TLS 1.2 only. */
 #define GREASE(name, count, payload, text, sh)                                                     \
     GREASE13(grease, name, count, payload, text, sh);                                              \
     Test(grease, ech_104_##name##_tls12)                                                           \
@@ -146,7 +146,7 @@ GREASE13(grease_own, gnutls_stutter, 1, GNUTLS, WELL, OWN_GNUTLS("stutter"));
 GREASE13(grease_own, gnutls_fork, 3, GNUTLS, WELL, OWN_GNUTLS("fork"));
 GREASE13(grease_own, gnutls_resume, 2, ANY, "reused", OWN_GNUTLS("resume"));
 
-/* The certificate is still the origin's to have. */
+/* The program still checks the certificate for the origin's name. */
 static void check_judged(const char *command, int exit_code, const char *says)
 {
     struct world *world =
@@ -166,7 +166,7 @@ Test(grease, ech_104_the_wrong_certificate_for_s_client)
     check_judged(S_CLIENT "-verify_hostname " INNER_NAME, 1, "hostname mismatch");
 }
 
-/* ---- ECH-103: what came in EncryptedExtensions is not kept ---- */
+/* ---- ECH-103: the client does not keep what EncryptedExtensions brought ---- */
 
 static void check_not_kept(const char *command, size_t payload)
 {
@@ -178,7 +178,7 @@ static void check_not_kept(const char *command, size_t payload)
 
 Test(grease_own, ech_103_the_next_connection_of_an_openssl_context_has_grease_again)
 {
-    /* SSL_clear keeps the session, so that the second one has a ticket. */
+    /* SSL_clear keeps the session, so the second handshake has a ticket. */
     check_not_kept(OWN_OPENSSL("clear"), ANY);
 }
 
@@ -189,7 +189,7 @@ Test(grease, ech_103_the_next_connection_of_a_gnutls_program_has_grease_again)
 
 /* ---- ECH-105: real and GREASE do not differ ---- */
 
-/* For what has no option of its own. */
+/* For programs that have no option for it. */
 #define TLS13_CONF "OPENSSL_CONF=tls13.cnf"
 
 static void write_tls13_conf(const struct world *world)
@@ -204,8 +204,8 @@ static void write_tls13_conf(const struct world *world)
     fclose(out);
 }
 
-/* The same extensions in the same order, with the same lengths but for the name's. `slack`: what
- * the payload may differ by. */
+/* The same extensions in the same order, with the same lengths except for the name's. The payload
+ * may differ by `slack` octets. */
 static void expect_alike(const struct wire_hello *real, const struct wire_hello *grease, int slack)
 {
     int names = (int)strlen(INNER_NAME) - (int)strlen(PUBLIC_NAME);
@@ -260,13 +260,13 @@ ALIKE(grease, gnutls_cli, 1, 0, GNUTLS_CLI GNUTLS_TLS13);
 ALIKE(grease, gnutls_cli_alpn, 1, 0, GNUTLS_CLI GNUTLS_TLS13 " --alpn h2 --alpn http/1.1");
 ALIKE(grease, s_client, 1, 0, S_CLIENT "-tls1_3");
 ALIKE(grease, urllib, 1, 0, URLLIB);
-/* A ticket takes the payload past the floor, to a multiple of 32 that may be the next one. */
+/* A ticket makes the payload longer than the floor, up to a multiple of 32: it may be the next. */
 ALIKE(grease_own, openssl_resume, 2, 32, OWN_OPENSSL("resume"));
 ALIKE(grease_own, gnutls_resume, 2, 32, OWN_GNUTLS("resume-tls13"));
 
-/* ---- where there is none ---- */
+/* ---- hellos without GREASE ---- */
 
-/* `outcome` is reported once, or nothing if it is NULL, and no hello has the extension. */
+/* The report has `outcome` once, or nothing if it is NULL. No hello has the extension. */
 static void check_without(const char *setting, const char *command, const char *outcome,
                           const char *reason)
 {
@@ -353,7 +353,7 @@ Test(grease, strict_refuses)
     world_expect_hidden(world);
 }
 
-/* Connections of the client that are not over TCP, and then one that is. */
+/* The client makes connections that are not over TCP, and then one that is. */
 static void check_left_alone(const char *command)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
@@ -372,7 +372,7 @@ Test(grease_own, none_by_servers)
     check_left_alone(OWN_OPENSSL("server"));
 }
 
-/* The relay listens on 443 only; this connection goes past it. */
+/* The relay listens on 443 only; this connection does not use it. */
 Test(grease, none_for_ports_that_are_not_watched)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
@@ -395,7 +395,7 @@ static unsigned count_text(const char *text, const char *what)
     return count;
 }
 
-/* A renegotiation is of TLS 1.2, and none of its hellos is the first of a connection. */
+/* A renegotiation belongs to TLS 1.2, and its hellos are never the first of a connection. */
 static void check_renegotiation(const char *command)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ECH-102: what answers GREASE ECH is checked for its syntax, and nothing else. */
+/* ECH-102: the client checks the syntax of an answer to GREASE ECH, and nothing else. */
 #include "world.h"
 
 #include <criterion/criterion.h>
@@ -17,10 +17,10 @@ TestSuite(grease_answers, .fini = world_end, .timeout = 120);
     "gnutls-cli --x509cafile \"$CA\" --sni-hostname " INNER_NAME " --verify-hostname " INNER_NAME  \
     " 127.0.0.3 </dev/null"
 
-/* A list with one config of a version that nobody knows: nothing is wrong with it. */
+/* A list with one config of an unknown version: that is correct syntax. */
 #define SOME_LIST "0005fe0a000109"
 
-/* What the server says of the one handshake that there was. */
+/* What the server says about the only handshake. */
 static char *server_says(struct world *world)
 {
     char *text = NULL;

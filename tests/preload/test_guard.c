@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The wire guard and the downgrade rule (docs/architecture.md): TLS that the shim has no hand in.
- * guard_client writes a hello by itself; openssl_static has its TLS library linked in. */
+/* The wire guard and the downgrade rule (docs/architecture.md): TLS that the shim does not hook.
+ * guard_client writes a hello by itself; openssl_static links its TLS library statically. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -31,7 +31,7 @@ static struct run_result send_hello(struct world *world, enum run_mode mode, con
     return world_run(world, mode, extra, argv);
 }
 
-/* The most octets that any connection sent. */
+/* The largest number of octets that a connection sent. */
 static size_t longest_on_wire(const struct world *world)
 {
     char pattern[192];
@@ -59,8 +59,8 @@ static unsigned reasons(const struct world *world, const char *reason)
     return count;
 }
 
-/* The relay takes and writes down what was sent at its own pace: all of it is there when the server
- * has seen the end of every connection. */
+/* The relay records at its own pace. Once the server has seen the end of every connection the
+ * record is complete. */
 static void expect_name_on_wire(struct world *world)
 {
     for (int tries = 0; tries < 400 && world_wire_count(world, INNER_NAME) == 0; tries++) {
@@ -69,7 +69,7 @@ static void expect_name_on_wire(struct world *world)
     cr_assert_gt(world_wire_count(world, INNER_NAME), 0, "the relay does not see the name");
 }
 
-/* One way to send a hello, on `sockets` connections: three tests. */
+/* Three tests for each way to send a hello, on `sockets` connections. */
 static void check_without_shim(const char *how)
 {
     struct world *world = world_start(NULL);
@@ -78,8 +78,8 @@ static void check_without_shim(const char *how)
     expect_name_on_wire(world);
 }
 
-/* Strict is the mode of all hosts, or of this one alone: then the name in the hello tells, and a
- * hello that is in pieces is taken for one to it. */
+/* Strict is the mode of all hosts, or of this host alone. Then the guard reads the name in the
+ * hello; it takes a hello in pieces for one to this host. */
 static void check_strict(const char *how, bool by_host, unsigned sockets, size_t before)
 {
     struct world *world = world_start(NULL);
@@ -143,7 +143,7 @@ SENDS(signal, "signal", 1, 0);
 SENDS(fork, "fork", 1, 0);
 SENDS(threads, "threads", 200, 0);
 
-/* ---- what is none of the guard's business ---- */
+/* ---- what does not concern the guard ---- */
 
 static void check_passes(const char *how, const char *port)
 {
@@ -279,7 +279,7 @@ Test(guard, a_linked_library_that_dribbles)
     check_linked_library(STATIC "dribble");
 }
 
-/* BoringSSL has the names that we hook, and nothing of what is behind them. */
+/* BoringSSL has the names that we hook, but other code behind them. */
 Test(guard, a_library_that_is_hooked_and_not_known)
 {
     struct world *world = world_start(NULL);
@@ -326,7 +326,7 @@ ANNOUNCED(epoll, HOOKED("epoll"));
 ANNOUNCED(wget, "wget -q -O - --ca-certificate=\"$CA\" https://" INNER_NAME "/");
 ANNOUNCED(curl, "curl -sS https://" INNER_NAME "/");
 
-/* What policy let pass is reported once, by the adapter. */
+/* A handshake that policy let pass has one report line, from the adapter. */
 static void check_permitted(const char *command)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
@@ -354,7 +354,7 @@ Test(guard, a_permitted_hello_of_gnutls_is_reported_once)
 
 /* ---- the downgrade rule ---- */
 
-/* A server that rejects, and cannot prove that it speaks for public_name. */
+/* This server rejects, and cannot prove that it speaks for public_name. */
 static const struct world_options rejecting = {.server_without_ech = true,
                                                .public_certificate = "public-stranger"};
 
@@ -380,7 +380,7 @@ Test(guard, downgrade_no_name)
     check_downgrade(DOWNGRADE("no-name"));
 }
 
-/* Without a failed attempt the weaker handshake is the user's own business. */
+/* If no attempt has failed the user may choose a weaker handshake. */
 static void check_no_downgrade(const char *command, enum run_mode mode)
 {
     struct world *world = world_start(NULL);

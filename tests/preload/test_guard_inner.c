@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A ClientHelloInner that was neither announced nor permitted stays in, in every mode, however it
- * is cut. That one leaves after ECH was securely disabled is tested in test_reject.c. */
+/* The guard stops a ClientHelloInner that was neither announced nor permitted, in every mode,
+ * however the program cuts it. test_reject.c tests that one may leave once ECH is securely
+ * disabled. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -14,7 +15,7 @@ TestSuite(baseline_guard_inner, .fini = world_end, .timeout = 120);
 
 enum { WAYS = 25 };
 
-/* A short hello, and one that is longer than what the guard keeps of any. */
+/* A short hello, and one that is longer than the part the guard keeps. */
 static const char *const commands[] = {
     "\"$CLIENTS/guard_inner\" 127.0.0.1 443 " INNER_NAME " 3",
     "\"$CLIENTS/guard_inner\" 127.0.0.1 443 " INNER_NAME " 1500",
@@ -34,8 +35,7 @@ static void check(const char *mode, const char *report, const char *word)
     }
 }
 
-/* Once the random is out it is a hello that strict mode refuses; the marker may not be there yet.
- */
+/* Strict mode refuses the hello once the random is out; the marker may not be there yet. */
 Test(guard_inner, strict)
 {
     check("ECHSHIM_MODE=strict", NULL, "refused");

@@ -16,7 +16,7 @@ TestSuite(baseline_guard_locked, .fini = world_end, .timeout = 120);
 #define HANDSHAKE "\"$CLIENTS/openssl_locked\" " INNER_NAME " 443 \"$CA\" "
 #define STRICT "ECHSHIM_MODE=strict"
 
-/* What the kernel says of nonsense it says with us too. */
+/* The kernel answers nonsense with the same errors when the shim is there. */
 Test(guard_locked, bad_pointers)
 {
     static char *const modes[] = {STRICT, "ECHSHIM_MODE=opportunistic"};
@@ -45,7 +45,7 @@ static void check_locked(const char *how)
     snprintf(said, sizeof said, "%s: alive refused, status 0\n", how);
     result = world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, command);
     cr_assert_str_eq(result.out, said);
-    /* With questions for names under encryption, and hosts of several modes. */
+    /* The same with an encrypted resolver. */
     result = world_shell(world, RUN_SHIM,
                          (char *[]){STRICT, "ECHSHIM_RESOLVER=" DNS_TLS, "ECHSHIM_PORTS=443", NULL},
                          command);
@@ -72,7 +72,8 @@ Test(guard_locked, by_a_filter_with_seccomp)
     check_locked("filter-by-seccomp");
 }
 
-/* What the launcher asks for takes a look at each file that is executed: none after that. */
+/* For ECHSHIM_LAUNCHER the shim reads each file that the program executes. After the lock it
+ * cannot. */
 static void check_executes(char *launcher, const char *word)
 {
     struct world *world = world_start(NULL);
@@ -119,7 +120,7 @@ Test(guard_locked, after_the_handshake)
     world_expect_accepted(world, 1);
 }
 
-/* Nothing can be looked up any more: the mode's rule holds. */
+/* After the lock the shim cannot look anything up: the mode decides. */
 Test(guard_locked, before_the_handshake)
 {
     struct world *world = world_start(NULL);
@@ -137,7 +138,7 @@ Test(guard_locked, before_the_handshake_strict)
     world_expect_hidden(world);
 }
 
-/* A config that was set by hand needs no question. */
+/* A config set by hand needs no question. */
 Test(guard_locked, before_the_handshake_with_a_config)
 {
     struct world *world = world_start(NULL);
@@ -158,7 +159,7 @@ Test(guard_locked, before_the_handshake_with_a_config)
                " -o Acquire::https::CAInfo=\"$CA\" -o Acquire::Retries=0 -q=2"                     \
                " download-file " URL " file 2>&1; echo status $?; cat file"
 
-/* The method is not ended for a system call of ours, with and without a report. */
+/* seccomp does not end the method for a system call of ours, with and without a report. */
 static struct run_result fetch_by_apt(struct world *world, enum run_mode mode, char *const extra[])
 {
     if (access(APT_HELPER, X_OK) != 0) {
@@ -175,7 +176,7 @@ Test(baseline_guard_locked, apt)
     struct world *world = world_start(NULL);
     struct run_result result = fetch_by_apt(world, RUN_PLAIN, NULL);
     expect_exit(&result, 0, HELLO);
-    /* It does lock itself in: here it fails to. */
+    /* Shows that apt does lock itself in: a trap for socket() makes it fail. */
     result = world_shell(world, RUN_PLAIN, NULL, APT("-o APT::Sandbox::Seccomp::Trap::=socket"));
     cr_assert_not_null(strstr(result.out, "Cannot trap socket"), "%s", result.out);
 }
@@ -190,8 +191,8 @@ Test(guard_locked, apt)
     }
 }
 
-/* It locks itself in before its first look-up: nothing can be asked, and strict refuses. Only its
- * own error tells of that, for a line of the report takes a system call (docs/security.md). */
+/* The method locks itself in before its first look-up: the shim cannot ask, and strict mode
+ * refuses. Only the error of apt tells: a report line takes a system call (docs/security.md). */
 Test(guard_locked, apt_strict)
 {
     struct world *world = world_start(NULL);
@@ -203,7 +204,7 @@ Test(guard_locked, apt_strict)
     cr_assert_str_eq(world_read(world, "report", NULL), "");
 }
 
-/* The engine, which could use it, is not there yet when apt locks itself in. */
+/* The engine could use the config, but is not loaded yet when apt locks itself in. */
 Test(guard_locked, apt_strict_with_a_config)
 {
     struct world *world = world_start(NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The wire guard, and all the ways to write a hello that are less usual (clients/guard_ways.c). */
+/* The wire guard, and all the less usual ways to write a hello (clients/guard_ways.c). */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -28,7 +28,7 @@ Test(guard_ways, strict)
     check_stopped("ECHSHIM_MODE=strict");
 }
 
-/* A report is not what the guard works for. */
+/* The guard works without a report too. */
 Test(guard_ways, strict_without_a_report)
 {
     struct world *world = world_start(NULL);
@@ -38,7 +38,7 @@ Test(guard_ways, strict_without_a_report)
     world_expect_hidden(world);
 }
 
-/* Of a host among others the name in the hello tells; where that cannot be read it is refused. */
+/* One host is strict: the guard reads the name in the hello, and refuses where it cannot. */
 Test(guard_ways, strict_host)
 {
     struct world *world = world_start(NULL);
@@ -75,7 +75,7 @@ Test(baseline_guard_ways, all)
     (void)expect_each(&result, "sent");
 }
 
-/* ---- TLS whose way out is not seen ---- */
+/* ---- TLS that the shim does not see leave ---- */
 
 #define PYTHON(text) "/usr/bin/python3 -c 'import ssl, socket, threading\n" text "'"
 #define MEMORY_HELLO                                                                               \
@@ -86,7 +86,7 @@ Test(baseline_guard_ways, all)
     "except ssl.SSLWantReadError: pass\n"                                                          \
     "hello = out.read()\n"
 
-/* As OpenVPN has it: TLS within datagrams, and no connection anywhere. */
+/* TLS within datagrams, as OpenVPN has it: there is no connection. */
 Test(guard_ways, tls_within_datagrams_is_not_ours)
 {
     static char *const modes[] = {"ECHSHIM_MODE=strict", "ECHSHIM_MODE=opportunistic"};
@@ -102,7 +102,7 @@ Test(guard_ways, tls_within_datagrams_is_not_ours)
     cr_assert_str_eq(world_read(world, "report", NULL), "");
 }
 
-/* Made before there was a connection to tell by, and then written to one. */
+/* The program makes the hello before it has a connection, and writes it to one later. */
 Test(guard_ways, a_hello_from_before_the_connection)
 {
     struct world *world = world_start(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The instruments themselves: what a test of the shim claims is worth nothing when the recorder
- * would not see the name, or the server's log says "accepted" to anything. No shim here. */
+/* Tests the instruments: a test of the shim proves nothing if the recorder misses the name, or if
+ * the server's log always says "accepted". No shim here. */
 #include "world.h"
 
 #include <criterion/criterion.h>
@@ -43,7 +43,8 @@ Test(harness, publishes_the_config_in_dns)
         world_shell(world, RUN_PLAIN, NULL, "drill @" DNS_ADDRESS " " INNER_NAME " TYPE65");
     expect_exit(&result, 0, "NOERROR");
     cr_assert_gt(strlen(world->configs), 80);
-    /* drill of Debian 12 knows the type by number only; the public name in hexadecimal. */
+    /* drill of Debian 12 knows only the number of the type, and shows the public name in
+     * hexadecimal. */
     cr_assert(strstr(result.out, "7075626c69632e6578616d706c65") != NULL ||
                   strstr(result.out, world->configs) != NULL,
               "%s", result.out);
@@ -93,7 +94,7 @@ Test(harness, keeps_shim_and_program_apart)
     cr_assert_null(getenv("LD_PRELOAD"));
 }
 
-/* With a client that has ECH itself: what the shim will be measured by. */
+/* Uses a client that has ECH itself: the shim's results have to look like these. */
 static struct run_result fetch_with_own_ech(struct world *world)
 {
     char command[2048];
@@ -191,7 +192,7 @@ Test(harness, has_a_long_way)
         world, RUN_PLAIN, NULL,
         "curl -sS -o /dev/null -w '%{time_total}' --cacert \"$CA\" https://" INNER_NAME "/");
     expect_exit(&result, 0, NULL);
-    /* Two round trips after the connection, which the relay itself accepts. */
+    /* Two round trips after the connection; the relay itself accepts that at once. */
     cr_assert_geq(strtod(result.out, NULL), 0.2, "%s", result.out);
 }
 

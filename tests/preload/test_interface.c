@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The ECHSHIM_* variables as a user meets them: ports, resolvers, configs by hand, messages about
- * settings that cannot be used, log and report files. */
+ * unusable settings, log and report files. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -36,7 +36,7 @@ Test(interface, a_list_of_ports)
     world_expect_accepted(world, 2);
 }
 
-/* A second way to the same server. The relay keeps what it sees in another folder. */
+/* A second port of the same server. Its relay records into another folder. */
 static void open_port_8443(struct world *world)
 {
     char program[300];
@@ -52,7 +52,7 @@ static void open_port_8443(struct world *world)
 
 static void check_port_8443(const char *command)
 {
-    /* The record of the port leads to the other one's by AliasMode. */
+    /* The record of this port leads by AliasMode to that of the other port. */
     struct world *world =
         world_start(&(struct world_options){.dns_lines = "  local-data: '_8443._https." INNER_NAME
                                                          ". 60 IN HTTPS 0 " INNER_NAME ".'\n"});
@@ -79,7 +79,7 @@ Test(interface, another_port_has_a_name_of_its_own_for_wget)
     check_port_8443("wget -nv -O - --ca-certificate=\"$CA\" https://" INNER_NAME ":8443/");
 }
 
-/* Without one for the port the record of port 443 does not count (RFC 9460, 2.3). */
+/* A port without its own record does not use that of port 443 (RFC 9460, 2.3). */
 Test(interface, the_record_of_another_port_is_not_used)
 {
     struct world *world = world_start(NULL);
@@ -121,7 +121,7 @@ Test(interface, resolver_system)
 
 /* ---- configs by hand ---- */
 
-/* With a resolver that would answer nothing: nobody is asked. */
+/* The resolver would answer nothing: the shim does not ask it. */
 static void check_configs(const char *format, const char *outcome, const char *reason)
 {
     char configs[2400] = "ECHSHIM_CONFIG_LIST=";
@@ -161,7 +161,7 @@ Test(interface, a_config_for_another_name)
     check_configs("other.example.org=%s", "grease", "no_record");
 }
 
-/* ---- settings that cannot be used ---- */
+/* ---- unusable settings ---- */
 
 static unsigned occurrences(const char *text, const char *what)
 {
@@ -172,7 +172,7 @@ static unsigned occurrences(const char *text, const char *what)
     return count;
 }
 
-/* One program with four connections in it: the message comes once. */
+/* One program with four connections: the message comes once. */
 #define FOUR                                                                                       \
     "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \
     "for i in range(4):\n"                                                                         \
@@ -212,7 +212,7 @@ Test(interface, bad_resolver_asks_nobody)
                   "refused", "settings");
 }
 
-/* It may be an encrypted one, misspelt: then the names must not go out in clear. */
+/* It may be a misspelt encrypted resolver: then the names must not go out in the clear. */
 Test(interface, bad_resolver_that_is_no_plain_one_takes_the_names_with_it)
 {
     struct world *world = world_start(NULL);
@@ -229,7 +229,7 @@ Test(interface, bad_resolver_strict)
                   "settings");
 }
 
-/* Whoever set it wants ECH: the name does not go out in the clear for a typing error. */
+/* A user who sets a config wants ECH: a typing error must not send the name in the clear. */
 Test(interface, bad_config_list_is_refused)
 {
     check_message("ECHSHIM_CONFIG_LIST=AAj+CgAEAAAA", MODE_OPPORTUNISTIC,
@@ -255,7 +255,7 @@ Test(interface, a_config_list_with_a_port)
                   "a name has no scheme, port or path", "refused", "settings");
 }
 
-/* Blanks and a dot are meant as well as without. */
+/* Blanks and a final dot make no difference. */
 Test(interface, a_config_with_blanks_and_a_dot)
 {
     check_configs(" other.example.org=AAj+CgAEAAAAAA== , " INNER_NAME ". = %s ", "accepted", NULL);
@@ -338,7 +338,7 @@ Test(interface, report_by_descriptor)
     world_expect_accepted(world, 2);
 }
 
-/* A reader that has gone is no reason for a signal. */
+/* A report whose reader has gone must not cause a signal. */
 Test(interface, report_to_a_broken_pipe)
 {
     struct world *world = world_start(NULL);
@@ -350,7 +350,7 @@ Test(interface, report_to_a_broken_pipe)
     cr_assert_eq(world_log_count(world, "accepted", 1), 1);
 }
 
-/* A program may close the descriptor, and the next one that it opens has that number. */
+/* A program may close the descriptor; the next file that it opens gets the same number. */
 Test(interface, report_by_a_descriptor_that_is_another_file_now)
 {
     struct world *world = world_start(NULL);
@@ -394,7 +394,7 @@ Test(interface, ci_wrapper)
     expect_exit(&result, 0, "ci-wrapper: no handshake was reported");
     result = under_wrapper(world, "ECHSHIM_MODE=", "sh -c 'exit 9'");
     expect_exit(&result, 9, NULL);
-    /* A job that succeeds, and must not. */
+    /* The job itself succeeds, but without ECH: the wrapper fails. */
     result = under_wrapper(world, "ECHSHIM_MODE=opportunistic",
                            "curl -sS --cacert \"$CA\" https://plain.example.org/");
     expect_exit(&result, 1, "ci-wrapper: these handshakes were not protected by ECH");

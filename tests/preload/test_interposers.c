@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Interposers of every kind before and after ours; allocators that call hooks in their first
- * malloc; programs that export what we hook; namespaces of dlmopen; and where the stub's own files
- * are found. */
+ * malloc; programs that export what we hook; namespaces of dlmopen; and where the stub finds its
+ * own files. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -21,7 +21,8 @@ TestSuite(own_files, .fini = world_end, .timeout = 120);
 
 enum order { BEFORE, AFTER };
 
-/* LD_PRELOAD of the sanitizer's runtime, if there is one, and two libraries in this order. */
+/* LD_PRELOAD with the sanitizer's runtime, if there is one, and then the two libraries in this
+ * order. */
 static char *preload(const struct world *world, const char *other, enum order order)
 {
     static char setting[1500];
@@ -89,7 +90,7 @@ Test(interposers, handles_beside_a_dlsym_of_somebody_else)
     world_expect_accepted(world, 2);
 }
 
-/* Of functions of the TLS libraries: one before us is asked first, one after us is passed over. */
+/* Interposers of TLS functions: the one before us runs first; we call past the one after us. */
 static void check_tls_interposer(const char *program, const char *says)
 {
     struct world *world = world_start(NULL);
@@ -138,7 +139,7 @@ Test(interposers, an_allocator_that_writes_in_its_first_malloc)
     check_allocator("NOTHING=");
 }
 
-/* jemalloc tells its settings in its first malloc, and tcmalloc that it profiles. */
+/* jemalloc prints its settings in its first malloc, and tcmalloc prints that it profiles. */
 static void check_real_allocator(const char *library, char *setting, const char *says)
 {
     struct world *world = world_start(NULL);
@@ -169,7 +170,7 @@ Test(interposers, tcmalloc_profiles)
     check_real_allocator("/usr/lib/*/libtcmalloc.so.4", "HEAPPROFILE=heap", "heap profile");
 }
 
-/* ---- what the program exports ---- */
+/* ---- programs that export what we hook ---- */
 
 static void check_accepted(char *setting, const char *command, unsigned count)
 {
@@ -184,8 +185,8 @@ Test(interposers, a_program_that_exports_openssl_and_opens_another)
     check_accepted("SECOND=libssl.so.3", PROGRAM("loader_exports", "other"), 1);
 }
 
-/* RTLD_DEEPBIND would hide a plug-in's hellos from the guard, so it is taken away, and the plug-in
- * gets the program's functions, as without that flag. Strict mode stops what they write. */
+/* RTLD_DEEPBIND would hide a plug-in's hellos from the guard, so we clear it: the plug-in gets the
+ * program's functions, as without the flag. Strict mode stops what they write. */
 Test(interposers, a_deep_binding_plugin_of_a_program_that_exports_openssl)
 {
     struct world *world = world_start(NULL);
@@ -248,7 +249,7 @@ Test(namespaces, what_has_no_tls)
     expect_exit(&result, 0, WELL);
 }
 
-/* No copy of the stub can be had: its file is gone. */
+/* The file of the stub is gone, so no copy can be made. */
 #define COPY_STUB                                                                                  \
     "cp \"${LD_PRELOAD##* }\" \"$(dirname \"${LD_PRELOAD##* }\")/libechshim-engine.so\" . && "
 #define STUB_GONE                                                                                  \
@@ -272,9 +273,9 @@ Test(namespaces, strict_refuses_what_cannot_be_seen)
     cr_assert_not_null(strstr(result.out, "namespace of its own"), "%s", result.out);
 }
 
-/* ---- where the stub's own files are found ---- */
+/* ---- where the stub finds its own files ---- */
 
-/* There: the stub and its engine. Elsewhere: somebody else's engine. */
+/* The folder there/ has the stub and its engine, elsewhere/ has a foreign engine. */
 #define FOREIGN                                                                                    \
     COPY_STUB "rm -rf there elsewhere && mkdir there elsewhere && mv libechshim*.so there/ && "    \
               "cp \"$CLIENTS/libforeign.so\" elsewhere/libechshim-engine.so && "
@@ -311,7 +312,7 @@ Test(own_files, an_empty_library_path_is_the_current_folder)
                     "cd there && LD_LIBRARY_PATH=: LD_PRELOAD=libechshim.so " LEAVE_AND_FETCH);
 }
 
-/* The engine is found where the stub was, whatever became of its file. */
+/* The engine is found where the stub was, even if the stub's file has gone. */
 Test(own_files, a_stub_that_was_removed)
 {
     check_own_files(FOREIGN "cd there && LD_PRELOAD=./libechshim.so /usr/bin/python3 -c '\n"
@@ -321,7 +322,7 @@ Test(own_files, a_stub_that_was_removed)
                             "print(r.urlopen(\"" URL "\").read().decode())'");
 }
 
-/* What another root shows under the name is nothing of ours. */
+/* After chroot the name may lead to a foreign file: the shim does not use it. */
 Test(own_files, another_root)
 {
     struct world *world = world_start(NULL);
@@ -340,7 +341,8 @@ Test(own_files, another_root)
                        result.err);
 }
 
-/* Relative names of report, log and trust anchors are meant from where the program began. */
+/* Relative names of report, log and trust anchors count from the folder in which the program began.
+ */
 Test(own_files, relative_settings)
 {
     struct world *world = world_start(NULL);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ECHSHIM_REPORT=journald: entries for the journal, and nothing but the entries where it is not
- * there or does not listen. */
+/* ECHSHIM_REPORT=journald: the journal gets the entries. Where it is absent or does not listen, the
+ * program loses the entries and nothing else. */
 #include "checks.h"
 #include "journal.h"
 
@@ -40,7 +40,8 @@ Test(journal, an_entry_for_each_handshake)
     expect_value(entries, 0, "ECHSHIM_LIBRARY", "gnutls");
     expect_value(entries, 1, "ECHSHIM_LIBRARY", "openssl");
     for (size_t i = 0; i < 2; i++) {
-        /* Four of the protocol's own, and all of the report but reason, which is null. */
+        /* Four fields of the protocol, and all fields of the report except reason, which is null.
+         */
         cr_assert_eq(json_object_size(json_array_get(entries, i)), 4 + 22 - 1);
         expect_value(entries, i, "SYSLOG_IDENTIFIER", "libechshim");
         expect_value(entries, i, "PRIORITY", "6");
@@ -62,7 +63,7 @@ static unsigned occurrences(const char *text, const char *what)
     return count;
 }
 
-/* Four connections of one program, which notices nothing; the log says it once. */
+/* One program makes four connections and notices nothing; the log says it once. */
 static void check_lost(struct world *world, const char *why)
 {
     struct run_result result =
@@ -91,7 +92,7 @@ Test(journal, one_that_does_not_read_is_not_waited_for)
     check_lost(world, "Resource temporarily unavailable");
 }
 
-/* A sanitized library has its own ways. */
+/* A sanitized library cannot run under valgrind. */
 Test(journal, by_valgrind)
 {
     if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
@@ -154,12 +155,12 @@ Test(journal, the_guard_without_one)
                        "%s", log);
 }
 
-/* ---- systemd's own, where it is installed ---- */
+/* ---- systemd's own journald, where it is installed ---- */
 
 #define SERVICE "/lib/systemd/systemd-journald"
 #define SHOW "journalctl -q --no-pager -o json SYSLOG_IDENTIFIER=libechshim"
 
-/* Everything that it would write to is this world's. */
+/* Everything that journald writes to belongs to this world. */
 static void start_journald(struct world *world)
 {
     if (access(SERVICE, X_OK) != 0 || system("command -v journalctl >/dev/null") != 0) {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that leave a call in the midst of it: nothing leaks afterwards, and everything works. */
+/* Programs that jump out of a call in the middle of it: nothing leaks afterwards, and everything
+ * works. */
 #include "checks.h"
 #include "names.h"
 #include "sniff.h"
@@ -18,8 +19,8 @@ TestSuite(jumps, .fini = world_end, .timeout = 300);
 #define WGET_LIMITED                                                                               \
     "wget -nv -O - -T 1 --tries=2 --retry-on-host-error --ca-certificate=\"$CA\" " URL
 
-/* A resolver's port that takes connections and carries nothing for so many seconds; from then on it
- * leads to the resolver. */
+/* Starts a relay to the resolver. It accepts connections at once, and carries octets only after so
+ * many seconds. */
 static void start_stalled(struct world *world, const char *seconds)
 {
     static const char script[] =
@@ -83,7 +84,8 @@ Test(jumps, wget_tries_again_a_resolver_that_is_late_opportunistic)
     check_late("ECHSHIM_MODE=opportunistic");
 }
 
-/* One attempt for each; the first jump must not cost the second one its protection. */
+/* wget tries each of the two URLs once. The first jump must not cost the second attempt its
+ * protection. */
 #define WGET_TWO "wget -nv -O - -T 1 --tries=1 --ca-certificate=\"$CA\" " URL " " URL
 
 static void check_two(const char *seconds, unsigned accepted)
@@ -110,9 +112,10 @@ Test(jumps, wget_fetches_the_second_of_two_urls)
     check_two("1.5", 1);
 }
 
-/* ---- a jump, and the rule about downgrades ---- */
+/* ---- a jump, and the downgrade rule ---- */
 
-/* A server that rejects and cannot prove who it is; then a jump; then an attempt with less. */
+/* The server rejects and cannot prove its name; then the program jumps; then it tries a weaker
+ * hello. */
 static void check_downgrade(const char *mode)
 {
     char command[256];
@@ -197,10 +200,10 @@ ATTACK(a_thread_cancelled_in_a_handshake, "openssl-cancelled");
 
 /* ---- what is lost, to the octet ---- */
 
-/* What the libraries themselves lose if a function that they call never comes back: OpenSSL the
- * lengths of the hello that it is writing, GnuTLS the record that it is reading, the C library the
- * kernel's list of addresses. The loader loses a list of 40 octets when a cancellation opens
- * libgcc, which is there already. */
+/* What the libraries themselves lose when a function that they call never returns. OpenSSL loses
+ * the lengths of the hello that it is writing, GnuTLS the record that it is reading, the C library
+ * the kernel's list of addresses. The loader loses a list of 40 octets when a cancellation opens
+ * libgcc, which is loaded already. */
 static const char lost_by_others[] =
     "{\n openssl\n Memcheck:Leak\n fun:malloc\n fun:CRYPTO_*alloc\n obj:*/libssl.so*\n}\n"
     "{\n gnutls\n Memcheck:Leak\n fun:malloc\n obj:*/libgnutls.so*\n ...\n"

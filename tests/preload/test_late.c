@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Settings that a program changes in the callbacks of a handshake that has begun: what counts is
- * what the hello will say. (That it works at all is in test_openssl.c.) */
+/* A program may change settings in callbacks after its handshake has begun: the shim goes by what
+ * the hello will say. (test_openssl.c shows that this works at all.) */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -53,7 +53,7 @@ static void check_failed(const char *mode, const char *command, const char *outc
     expect_report(world, 1, outcome, reason);
 }
 
-/* Whatever name it had before. */
+/* The name that the program had first does not count. */
 Test(late, no_name_in_the_end)
 {
     check_failed("ECHSHIM_MODE=opportunistic", OWN_OPENSSL("late-no-name"), "grease", "no_name");
@@ -79,7 +79,7 @@ Test(late, no_tls13_in_the_end_strict)
     check_failed(STRICT, OWN_OPENSSL("late-no-tls13"), "refused", "no_tls13");
 }
 
-/* It gets the hello that it would have got without the shim, suites of TLS 1.2 and all. */
+/* The program gets the same hello as without the shim, with its suites of TLS 1.2. */
 Test(late, tls12_is_spoken)
 {
     struct world *world = world_start(&(struct world_options){.tls12 = true});
@@ -88,7 +88,7 @@ Test(late, tls12_is_spoken)
     cr_assert_eq(world_log_count(world, "done", 1), 1u);
 }
 
-/* The name that comes in the end has no record. */
+/* The last name that the program sets has no record. */
 Test(late, a_name_without_record_strict)
 {
     struct world *world = world_start(&(struct world_options){.no_https_record = true});

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The leak matrix: every failure, in every mode, with both libraries, blocking and not. After a
- * failed attempt the name is nowhere on the wire; in strict mode it never is, whatever happened.
- * Each test prints the number of its cases. */
+ * failed attempt the wire never shows the name; in strict mode it never does at all. Each test
+ * prints the number of its cases. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -16,13 +16,13 @@ static const char *const clients[] = {
 };
 enum { CLIENTS = sizeof clients / sizeof *clients };
 
-/* Modes in which the failure at hand must not bring the name out. */
+/* The modes in which this failure must not show the name. */
 enum forbidden { IN_STRICT, IN_EVERY_MODE };
 
 struct failure {
     struct world_options options;
     const char *hostile; /* what the server does, or NULL for the ECH server */
-    const char *extra;   /* one more variable, or NULL */
+    const char *extra;   /* one more environment variable, or NULL */
     enum forbidden forbidden;
 };
 
@@ -36,7 +36,7 @@ static void check(const struct failure *failure)
     if (failure->hostile != NULL) {
         start_hostile_server(world, failure->hostile);
     }
-    /* Strict first: what opportunistic mode may show would hide what strict mode must not. */
+    /* Strict mode first: names from opportunistic mode would hide a leak of strict mode. */
     for (size_t mode = 0; mode < (failure->forbidden == IN_STRICT ? 1 : 2); mode++) {
         for (size_t i = 0; i < CLIENTS; i++) {
             char *extra[] = {(char *)(size_t)modes[mode], (char *)(size_t)failure->extra, NULL};

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What runs out in the program, or ends while we wait, must cost it no more than that: descriptors
- * and memory when the engine is loaded; the moment between a look-up and the hello. */
+/* A program may run out of something, or something may end while we wait: that must cost the
+ * program nothing else. Here: descriptors and memory when the engine is loaded, and the moment
+ * between a look-up and the hello. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -13,7 +14,7 @@ TestSuite(limits, .fini = world_end, .timeout = 120);
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
 #define STRICT "ECHSHIM_MODE=strict"
 
-/* For python3. */
+/* A script for python3. */
 #define GUEST(text)                                                                                \
     "cat >guest.py <<'END'\n"                                                                      \
     "import os, resource, socket, ssl, sys, threading, time, urllib.request as r\n"                \
@@ -23,7 +24,8 @@ TestSuite(limits, .fini = world_end, .timeout = 120);
     "    except OSError as e:\n"                                                                   \
     "        return 'failed ' + str(e)\n" text "END\n/usr/bin/python3 guest.py"
 
-/* No descriptor is left for the engine's file at the first context; there are some later. */
+/* At the first context the program has no descriptor left for the engine's file; later it has some.
+ */
 #define EXHAUSTED                                                                                  \
     "ssl.SSLSocket, socket.getaddrinfo\n"                                                          \
     "soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)\n"                                    \
@@ -44,7 +46,7 @@ Test(limits, no_descriptor_for_the_engine_once)
     world_expect_accepted(world, 2);
 }
 
-/* Until then strict mode refuses. */
+/* Strict mode refuses until the engine is loaded. */
 Test(limits, no_descriptor_for_the_engine_in_strict_mode)
 {
     struct world *world = world_start(NULL);
@@ -57,9 +59,9 @@ Test(limits, no_descriptor_for_the_engine_in_strict_mode)
 }
 
 /*
- * One thread's look-up takes its time and finds no record; meanwhile an attempt with ECH of another
- * fails. The first one's hello would be the weaker attempt that an attacker waits for. The question
- * for port 8443 goes to somebody who does not answer it.
+ * One thread's look-up is slow and finds no record. Meanwhile another thread's attempt with ECH
+ * fails. The first thread's hello would then be the weaker attempt that an attacker waits for. The
+ * question for port 8443 goes to an address that does not answer it.
  */
 #define SLOW_QUESTION                                                                              \
     "  local-zone: '_8443._https." INNER_NAME ".' transparent\n"                                   \
@@ -92,17 +94,18 @@ static void check_failure_meanwhile(const char *shake)
     cr_assert_eq(world_report_count(world, "refused"), 1);
 }
 
-/* In one process. */
+/* Both in one process. */
 Test(limits, an_attempt_fails_while_another_thread_looks_up)
 {
-    /* Its error is caught, and its end awaited: the end of the interpreter would cut it off. */
+    /* The thread catches its error, and the main thread waits for it: the interpreter's end would
+     * cut it off. */
     check_failure_meanwhile("threading.Thread(target=fetch, args=('https://" INNER_NAME
                             ":8443/',), daemon=True)\n"
                             "slow.start()");
 }
 
-/* A program with thousands of hellos that have no answer yet (a crawler): no table of ours is full.
- * The octets stay in memory, so that nothing but ours limits it. */
+/* A program has thousands of hellos without an answer yet (a crawler): no table of ours is full.
+ * The octets stay in memory, so that only we could be the limit. */
 Test(limits, thousands_of_pending_handshakes)
 {
     const char *many = getenv("ECHSHIM_TEST_PENDING");

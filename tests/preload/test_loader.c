@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The shim as a guest in the loader: what programs do with dlopen, dlsym, fork and other preloaded
- * libraries must go on as without us, and a TLS library must not get by. */
+/* The shim as a guest in the loader: dlopen, dlsym, fork and other preloaded libraries work as
+ * without us, and no TLS library escapes. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -23,9 +23,9 @@ static void check_accepted(const char *command, unsigned count)
     world_expect_accepted(world, count);
 }
 
-/* ---- no engine ---- */
+/* ---- without an engine ---- */
 
-/* The stub alone in a folder, as LD_PRELOAD; the sanitizer's runtime stays in front. */
+/* LD_PRELOAD with the stub alone in a folder; the sanitizer's runtime stays in front. */
 static char *stub_alone(struct world *world)
 {
     static char setting[700];
@@ -96,7 +96,7 @@ Test(loader, without_engine_strict_urllib)
     check_refused_without_engine(URLLIB, 1);
 }
 
-/* Without an engine the guard holds what a single host was promised. */
+/* Without an engine the guard enforces the strict mode of a single host. */
 static void check_host_refused_without_engine(const char *command, int exit_code)
 {
     struct world *world = world_start(NULL);
@@ -170,7 +170,7 @@ Test(loader, probing_for_functions_changes_nothing)
 
 /* ---- two libraries ---- */
 
-/* The same library under other names of the same length: nothing of it is shared with the first. */
+/* The same library under other names of the same length: the two copies share nothing. */
 #define COPY_OPENSSL                                                                               \
     "/usr/bin/python3 -c 'import re, ssl\n"                                                        \
     "maps = open(\"/proc/self/maps\").read()\n"                                                    \
@@ -187,7 +187,7 @@ Test(loader, two_openssl_in_one_process)
     check_accepted(COPY_OPENSSL LOADER("two"), 23);
 }
 
-/* There is room for as many as a process opens. */
+/* The shim has room for as many as a process opens. */
 Test(loader, twenty_openssl_in_one_process)
 {
     check_accepted("for i in $(seq 20); do cp -L /usr/lib/*/libssl.so.3 libssl-$i.so; done && "
@@ -197,7 +197,7 @@ Test(loader, twenty_openssl_in_one_process)
 
 #define BORING "SECOND=$(ls /usr/lib/*/android/libssl.so.0) "
 
-/* BoringSSL has the same names and is another library: its connections go on as they are. */
+/* BoringSSL has the same names but is another library: its connections go on untouched. */
 Test(loader, an_unknown_library_beside_openssl)
 {
     struct world *world = world_start(NULL);
@@ -207,7 +207,8 @@ Test(loader, an_unknown_library_beside_openssl)
     cr_assert_eq(world_log_count(world, "done", 23), 23);
 }
 
-/* At the handshake, and with a reason: who is refused a context crashes, or cannot even serve. */
+/* Refused at the handshake, with a reason: a program without a context crashes, or cannot even
+ * serve. */
 Test(loader, an_unknown_library_is_refused_in_strict_mode)
 {
     struct world *world = world_start(NULL);
@@ -247,14 +248,14 @@ Test(loader, every_call_that_policy_refuses_fails_with_a_text)
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("openssl"));
     expect_exit(&result, 0, "10 refused");
-    /* Without a session SSL_write_early_data begins no handshake. */
+    /* Without a session SSL_write_early_data does not begin a handshake. */
     expect_report(world, 9, "refused", "nodata");
     expect_silence(world);
 }
 
-/* ---- libraries that are not supported, and a missing engine: only what must be is refused ---- */
+/* ---- unsupported libraries and a missing engine: the shim refuses only what it must ---- */
 
-/* A server on BoringSSL or on OpenSSL, and a client that the shim is not in. */
+/* A server on BoringSSL or on OpenSSL, and a client that runs without the shim. */
 #define SERVED(server)                                                                             \
     server " >served.out 2>served.err & "                                                          \
            "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; LD_PRELOAD= curl -sS --cacert \"$CA\" "      \
@@ -284,7 +285,7 @@ Test(loader, a_server_without_engine_in_strict_mode)
     cr_assert_eq(world_report_count(world, "refused"), 0u);
 }
 
-/* To a port that is not watched; the server itself has one. */
+/* Connects to the server without the relay: that port is not watched. */
 static void check_other_port(char *extra[], const char *client)
 {
     char command[2400];
@@ -316,7 +317,7 @@ Test(loader, without_engine_to_another_port_in_strict_mode)
     cr_assert_eq(world_report_count(world, "refused"), 0u);
 }
 
-/* ---- other guests ---- */
+/* ---- other preloaded libraries ---- */
 
 static void check_other_guest(const char *format)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* ECHSHIM_MODE and what each mode makes of connections for which there is no ECH. */
+/* ECHSHIM_MODE, and what each mode does with connections that cannot have ECH. */
 #include "../facts.h"
 #include "checks.h"
 
@@ -45,7 +45,7 @@ Test(modes, off_is_plain_for_curl)
     check_off(CURL);
 }
 
-/* Shows what of ours a program has mapped after its handshake. */
+/* Prints which of our files a program has mapped after its handshake. */
 #define MAPS                                                                                       \
     "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \
     "try: print(r.urlopen(\"" URL "\").read().decode())\n"                                         \
@@ -71,7 +71,7 @@ Test(modes, on_maps_the_engine)
     check_maps("ECHSHIM_MODE=opportunistic", "libechshim-engine", NULL);
 }
 
-/* ---- opportunistic, without GREASE: as if we were not there ---- */
+/* ---- opportunistic, without GREASE: as without the shim ---- */
 
 enum { SHAPE = 4096, LINE = 16, EXTENSIONS = 64 };
 
@@ -80,7 +80,7 @@ static int compare_lines(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* The ClientHello of a run, without what is random in it: type, suites, and extensions with their
+/* The ClientHello of a run without its random parts: type, suites, and extensions with their
  * lengths. */
 static char *shape_of_hello(struct world *world, unsigned connection, bool sorted)
 {
@@ -153,7 +153,7 @@ PLAIN(urllib, URLLIB);
 PLAIN(asyncio, ASYNCIO);
 PLAIN(gnutls_cli, SEND_REQUEST "gnutls-cli --x509cafile \"$CA\" " INNER_NAME);
 
-/* A program that takes no TLS 1.3 has no ECH; also when there is a config. */
+/* A program that accepts no TLS 1.3 has no ECH, even where there is a config. */
 Test(modes, tls12_curl_is_left_alone)
 {
     check_plain(NULL, CURL_TLS12, "no_tls13");
@@ -198,7 +198,7 @@ Test(modes, opportunistic_goes_on_without_dns)
     expect_report_text(world, "resolver", "udp://127.0.0.55:53");
 }
 
-/* A silent resolver holds a program up no longer than the user said. */
+/* A program waits for a silent resolver no longer than the user said. */
 Test(modes, a_silent_resolver_is_waited_for_only_so_long)
 {
     struct world *world = world_start(NULL);
@@ -230,7 +230,7 @@ static void check_refused(struct world *world, const struct program *program, ch
 
 #define NOTHING "NOTHING="
 #define WITHOUT_RECORD (&(struct world_options){.no_https_record = true})
-/* The last config that this resolver could be asked for has another version: nothing is usable. */
+/* A list with one config of an unknown version: no config is usable. */
 #define UNUSABLE "ECHSHIM_CONFIG_LIST=AAj+CgAEAAAAAA=="
 
 #define REFUSED(name, program)                                                                     \
@@ -315,7 +315,7 @@ Test(strict, no_name_gnutls_cli)
     check_refused(world_start(NULL), &gnutls_cli_no_name, NOTHING, "no_name");
 }
 
-/* With a record strict mode is no hindrance. */
+/* With a record strict mode does not get in the way. */
 Test(strict, accepted_is_no_hindrance)
 {
     struct world *world = world_start(NULL);
@@ -324,8 +324,7 @@ Test(strict, accepted_is_no_hindrance)
     world_expect_accepted(world, 2);
 }
 
-/* DTLS is no TLS that we could protect: refused on a watched port, and not ours on any other one.
- */
+/* We cannot protect DTLS: strict mode refuses it on a watched port, and ignores it on others. */
 Test(strict, dtls_on_a_watched_port)
 {
     struct world *world = world_start(NULL);

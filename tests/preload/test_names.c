@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program's own names: what the C library says of them under the shim is what it says without,
- * by the system's resolver. */
+/* The names that a program resolves by itself, by the system's resolver: the C library gives the
+ * same results with and without the shim. */
 #include "checks.h"
 #include "names.h"
 #include "sniff.h"
@@ -22,9 +22,9 @@ Test(names, search_rules_by_the_system)
     check_search("ECHSHIM_RESOLVER=system");
 }
 
-/* ---- what is on the wire ---- */
+/* ---- on the wire ---- */
 
-/* RFC 9460, 3: the records and the addresses at once. */
+/* RFC 9460, 3: the shim asks for records and addresses at the same time. */
 static void check_ahead(const char *program)
 {
     struct world *world = world_start(NULL);
@@ -58,7 +58,7 @@ Test(names, svcb_32_the_records_are_asked_for_with_the_addresses_asyncio)
     check_ahead(ASYNCIO);
 }
 
-/* A resolver that is out of reach, one whose certificate is another's, and no resolver at all. */
+/* An unreachable resolver, one with a foreign certificate, and texts that name none. */
 Test(names, an_encrypted_resolver_that_is_no_use_is_not_replaced)
 {
     struct world *world = start_names();
@@ -89,7 +89,7 @@ Test(names, an_encrypted_resolver_that_is_no_use_is_not_replaced)
     }
 }
 
-/* Neither for names that have no records, nor where nobody would use them. */
+/* The shim asks nothing ahead for names without records, nor where nothing would use the answer. */
 Test(names, svcb_57_no_query_ahead_that_nobody_wants)
 {
     struct world *world = start_names();
@@ -110,7 +110,7 @@ Test(names, svcb_57_no_query_ahead_that_nobody_wants)
     cr_assert_geq(sniff_queries("both.example.org", TYPE_HTTPS), 1u);
 }
 
-/* What resolves and never connects. */
+/* The program resolves names and never connects. */
 static void check_descriptors(const char *resolver, const char *dns)
 {
     struct world *world = start_names();
@@ -184,9 +184,9 @@ Test(names, plain_dns_passes_beside_a_plain_resolver)
 
 /* ---- the C library's own client ---- */
 
-/* Every way to ask it, under the names of today and those of before glibc 2.34; what each gave: the
- * length of the answer is positive, or h_errno. apt asks so for SRV records, with the labels of a
- * service in front. */
+/* Every way to ask the C library's client, under today's names and those from before glibc 2.34.
+ * Each prints its result: a positive length of the answer, or h_errno. apt asks for SRV records
+ * this way, with the labels of a service in front. */
 #define OWN_RES                                                                                    \
     "/usr/bin/python3 -c 'import ctypes\n"                                                         \
     "c = ctypes.CDLL(None)\n"                                                                      \
@@ -208,7 +208,7 @@ Test(names, plain_dns_passes_beside_a_plain_resolver)
     "            print(\"asked\" if done > 0 else h[0])\n"                                         \
     "'"
 
-/* `conf`: a configuration file instead of `mode`. */
+/* `conf`: a configuration file, used instead of `mode`. */
 static void check_own_client(const char *mode, const char *conf, const char *says, bool passes)
 {
     struct world *world = world_start(&(struct world_options){
@@ -247,9 +247,9 @@ Test(names, res_query_beside_a_strict_host)
     check_own_client(NULL, "[host \"other.example.net\"]\nmode = strict\n", "asked\n", true);
 }
 
-/* ---- what is missing, and what is not needed ---- */
+/* ---- missing files, and files that are not needed ---- */
 
-/* The libraries in a folder by themselves, and what of them is there. */
+/* Copies these of our libraries to a folder without the others. Gives LD_PRELOAD. */
 static char *copy_libraries(const struct world *world, const char *names)
 {
     static char preload[1024];
@@ -293,7 +293,7 @@ Test(names, ech_107_without_the_service_names_are_not_resolved)
     check_missing("libechshim.so libechshim-engine.so", "libnss_echshim.so.2");
 }
 
-/* A program without TLS pays one check. */
+/* A program without TLS costs one check. */
 Test(names, the_engine_is_loaded_only_where_it_has_a_part)
 {
     struct world *world = start_names();

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The program's own names by an encrypted resolver. */
+/* The names that a program resolves by itself, by an encrypted resolver. */
 #include "checks.h"
 #include "names.h"
 #include "sniff.h"
@@ -32,7 +32,7 @@ Test(names_encrypted, search_rules)
     check_search(ENCRYPTED);
 }
 
-/* A server that cannot say. */
+/* The server itself cannot find the answer. */
 Test(names_encrypted, servfail)
 {
     struct world *world = start_names();
@@ -52,7 +52,7 @@ Test(names_encrypted, servfail)
     "socket.gethostbyname_ex(\"" INNER_NAME "\")\n"                                                \
     "print(r.urlopen(\"" URL "\").read().decode())'"
 
-/* ECH-107: with an encrypted resolver nothing at all goes to port 53. */
+/* ECH-107: with an encrypted resolver nothing goes to port 53. */
 static void check_nothing_in_clear(const char *program, const char *mode)
 {
     struct world *world = world_start(NULL);
@@ -88,7 +88,7 @@ Test(names_encrypted, ech_107_nothing_in_clear_python)
     check_nothing_in_clear(URLLIB_THREADS, "ECHSHIM_MODE=strict");
 }
 
-/* A name of this network is asked for here, and a remote one never, found or not. */
+/* The system is asked for names of this network, and never for remote names, found or not. */
 Test(names_encrypted, ech_107_what_is_private_goes_to_the_system_and_nothing_else)
 {
     struct world *world = start_names();
@@ -100,7 +100,7 @@ Test(names_encrypted, ech_107_what_is_private_goes_to_the_system_and_nothing_els
     char *said = run_client(world, RUN_SHIM, &given, "host printer");
     cr_assert_not_null(strstr(said, "192.0.2.9"), "%s", said);
     cr_assert_geq(sniff_queries("printer.lan", TYPE_A), 1u);
-    /* And the bare name, which is a private one too. */
+    /* The bare name is private too. */
     cr_assert_eq(sniff_queries(NULL, 0),
                  sniff_queries("printer.lan", 0) + sniff_queries("printer", 0));
     cr_assert_eq(sniff_queries(NULL, TYPE_HTTPS), 0u);

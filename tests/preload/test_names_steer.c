@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The addresses that a program is handed where the HTTPS records of a name lead elsewhere. */
+/* The addresses that a program gets where the HTTPS records of a name lead elsewhere. */
 #include "checks.h"
 #include "names.h"
 
@@ -33,7 +33,8 @@ TestSuite(names_steer, .fini = world_end, .timeout = 120);
     "  local-data: 'nowhere.example.org. 60 IN A 192.0.2.6'\n"                                     \
     "  local-data: 'nowhere.example.org. 60 IN HTTPS 1 gone.example.org." ECH "'\n"
 
-/* What Python's getaddrinfo gives for SOCK_STREAM, the addresses alone. _ssl is what brings TLS. */
+/* The addresses that Python's getaddrinfo gives for SOCK_STREAM. Importing _ssl loads the TLS
+ * library. */
 #define LIST                                                                                       \
     "import socket, ssl, sys\n"                                                                    \
     "def ask(name, service, family=0, flags=0):\n"                                                 \
@@ -56,7 +57,7 @@ Test(names_steer, the_targets_in_their_order)
 {
     check("ask('led.example.org', 443)\n"
           "ask('led.example.org', 'https')\n"
-          "ask('led.example.org', 443, socket.AF_INET6)\n" /* the name itself has none */
+          "ask('led.example.org', 443, socket.AF_INET6)\n" /* the name itself has no such address */
           "ask('led.example.org', 443, flags=socket.AI_CANONNAME)\n"
           "ask('led.example.org', 443, socket.AF_INET6, socket.AI_CANONNAME)\n"
           "ask('alias.example.org', 443, socket.AF_INET)\n",
@@ -71,8 +72,8 @@ Test(names_steer, the_targets_in_their_order)
 
 Test(names_steer, what_is_not_steered)
 {
-    check("ask('led.example.org', None)\n"  /* nothing says that it will be TLS */
-          "ask('led.example.org', 80)\n"    /* not watched */
+    check("ask('led.example.org', None)\n"  /* without a service it need not be TLS */
+          "ask('led.example.org', 80)\n"    /* a port that is not watched */
           "ask('port.example.org', 443)\n"  /* one list has one port */
           "ask('clear.example.org', 443)\n" /* no ECH there */
           "ask('nowhere.example.org', 443)\n",
@@ -100,7 +101,7 @@ Test(names_steer, by_valgrind)
                             "info led.example.org some.example.org nowhere.example.org");
 }
 
-/* ---- records that come later than the addresses ---- */
+/* ---- records that come after the addresses ---- */
 
 static double seconds(void)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The official build of node has OpenSSL within itself, exports all of it, and calls it past every
- * hook. `make node` gets it. */
+/* The official build of node contains OpenSSL, exports all of it, and calls it without passing our
+ * hooks. `make node` downloads it. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -79,7 +79,7 @@ Test(node, fetch_is_refused_by_strict)
     check_strict(FETCH);
 }
 
-/* The addon's libssl is never mixed with node's own. */
+/* The shim never mixes the addon's libssl with node's own. */
 Test(node, an_addon_with_a_libssl_of_its_own)
 {
     static const char *const addons[] = {ADDON("0"), ADDON(DEEPBIND)};

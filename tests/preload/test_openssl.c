@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The ways to use OpenSSL, by the clients of tests/preload/clients. */
+/* The ways to use OpenSSL, shown by the clients of tests/preload/clients. */
 #include "matrix.h"
 
 #define CLIENT(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
@@ -36,7 +36,7 @@ MATRIX(openssl, server_is_left_alone, 1, WELL, CLIENT("server"));
 MATRIX(openssl, dlopen, 1, WELL, "\"$CLIENTS/openssl_dlopen\" " INNER_NAME " 443 \"$CA\" dlopen");
 MATRIX(openssl, constructor, 1, WELL, "\"$CLIENTS/openssl_ctor\" " INNER_NAME " 443 \"$CA\"");
 
-/* Storage that OpenSSL lends to everybody. */
+/* Qt keeps its objects in the storage that OpenSSL offers to all. */
 MATRIX(openssl, qt, 2, WELL, CLIENT("qt"));
 MATRIX(openssl, qt_later, 2, WELL, CLIENT("qt-later"));
 MATRIX(openssl, qt_threads, 400, WELL, CLIENT("qt-threads"));
@@ -46,7 +46,7 @@ MATRIX(openssl, index_callbacks, 1, WELL, CLIENT("index-callbacks"));
 MATRIX(openssl, bio_types, 12, WELL, CLIENT("bio-types"));
 MATRIX(openssl, orders, 6, WELL, CLIENT("orders"));
 
-/* Settings that come in callbacks. */
+/* Settings that the program makes in callbacks. */
 MATRIX(openssl, late_name, 1, WELL, CLIENT("late-name"));
 MATRIX(openssl, late_name_in_loop, 1, WELL, CLIENT("late-name-in-loop"));
 MATRIX(openssl, late_other_name, 2, WELL, CLIENT("late-other-name"));
@@ -59,7 +59,7 @@ MATRIX(openssl, late_security, 2, WELL, CLIENT("late-security"));
 MATRIX(openssl, late_copy, 1, WELL, CLIENT("late-copy"));
 MATRIX(openssl, late_again, 2, WELL, CLIENT("late-again"));
 
-/* Transports that come, go and are changed within the handshake. */
+/* The program changes transports within the handshake. */
 MATRIX(openssl, pushed_midway, 1, WELL, CLIENT("pushed-midway"));
 MATRIX(openssl, pushed_again, 1, WELL, CLIENT("pushed-again"));
 MATRIX(openssl, kernel, 2, WELL, CLIENT("kernel"));

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that change their user: what a file that they can no longer read means, and that no
- * strictness is lost on the way. */
+/* Programs that change their user: what an unreadable file means then, and that strict mode is not
+ * lost on the way. */
 #include "checks.h"
 #include "require.h"
 
@@ -14,11 +14,11 @@
 TestSuite(other_user, .fini = world_end, .timeout = 120);
 
 #define NOBODY "setpriv --reuid=65534 --regid=65534 --clear-groups "
-/* The report of a user who may write no file: on standard error. */
+/* This user may not write files: the report goes to standard error. */
 #define CURL_TELLS "curl -sSk " URL
 #define REPORT "ECHSHIM_REPORT=fd:2"
 
-/* HOME is a folder of its own, which only root may search. */
+/* HOME is its own folder, which only root may search. */
 static struct world *start(const struct world_options *options, const char *text, char home[200])
 {
     struct world *world = world_start(options);
@@ -38,7 +38,7 @@ static struct world *start(const struct world_options *options, const char *text
     return world;
 }
 
-/* Whether rights can be given up here at all. */
+/* Whether a program can give up its rights here. */
 static bool can_be_nobody(struct world *world)
 {
     struct run_result result = world_shell(world, RUN_PLAIN, NULL, NOBODY "true");
@@ -78,7 +78,7 @@ Test(other_user, a_file_of_the_user_before_is_not_for_this_one)
     check(WITHOUT_RECORD, "[default]\nmode = grease\n", NOBODY CURL_TELLS, 0, GREASE);
 }
 
-/* The first user has the shim too, and has read the file. */
+/* The first user runs under the shim too, which has read the file. */
 Test(other_user, strict_stays_strict)
 {
     check(WITHOUT_RECORD, "[default]\nmode = strict\n", NOBODY CURL_TELLS, 35, REFUSED);
@@ -106,7 +106,7 @@ Test(other_user, a_file_that_cannot_be_understood_stays_strict)
     check(WITHOUT_RECORD, "[defualt]\nmode = off\n", NOBODY CURL_TELLS, 35, REFUSED);
 }
 
-/* Over two changes of the user, and a shell between. */
+/* The program changes its user twice, with a shell in between. */
 Test(other_user, over_several_programs)
 {
     check(WITHOUT_RECORD, "[default]\nmode = strict\n",
@@ -115,7 +115,7 @@ Test(other_user, over_several_programs)
           35, REFUSED);
 }
 
-/* What a program makes of the environment by itself. */
+/* The program passes on only these variables. */
 #define PYTHON(call)                                                                               \
     "/usr/bin/python3 -c 'import os, subprocess\n"                                                 \
     "kept = {k: v for k, v in os.environ.items() if k in (\"LD_PRELOAD\", \"HOME\", \"PATH\", "    \
@@ -140,21 +140,21 @@ Test(other_user, in_an_environment_of_the_program_by_spawn)
           35, REFUSED);
 }
 
-/* Whoever still is the user goes by the file as it is now. */
+/* If the user stays the same the shim goes by the file as it is now. */
 Test(other_user, the_same_user_reads_the_file_again)
 {
     check(WITHOUT_RECORD, "[default]\nmode = strict\n",
           "sh -c 'echo > $HOME/.config/echshim/echshim.conf; exec " CURL_TELLS "'", 0, GREASE);
 }
 
-/* The word of the environment still counts more than any file. */
+/* The environment still takes precedence over any file. */
 Test(other_user, the_environment_wins)
 {
     check(WITHOUT_RECORD, "[default]\nmode = strict\n",
           "ECHSHIM_MODE=opportunistic " NOBODY CURL_TELLS, 0, GREASE);
 }
 
-/* A file that is there and may not be read might say anything. */
+/* The file exists and is unreadable: it might say anything, so the shim refuses. */
 Test(other_user, a_file_that_is_there_and_cannot_be_read)
 {
     check(WITHOUT_RECORD, "[default]\nmode = off\n",
@@ -169,14 +169,15 @@ Test(other_user, a_named_file_that_cannot_be_read)
           "ECHSHIM_CONF=$HOME/.config/echshim/echshim.conf " NOBODY CURL_TELLS, 35, REFUSED);
 }
 
-/* A folder of one's own that one may not search is no excuse. */
+/* A user's own folder that he may not search counts as an unreadable file. */
 Test(other_user, a_folder_of_ones_own_that_cannot_be_searched)
 {
     check(WITHOUT_RECORD, NULL, "chown -R 65534 $HOME; chmod 000 $HOME/.config; " NOBODY CURL_TELLS,
           35, REFUSED);
 }
 
-/* The engine is read at the first use of TLS: by then the rights to read it may be gone. */
+/* The shim loads the engine at the first use of TLS: by then the program may have lost the right to
+ * read it. */
 Test(other_user, an_engine_that_cannot_be_read)
 {
     char home[200];

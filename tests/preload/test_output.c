@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Report and log in a process with limits, and with descriptors of its own: a handshake (told by
- * the engine) and a hello that no library made (told by the wire guard). */
+/* Report and log in a process with limits, and with descriptors of its own: the engine reports a
+ * handshake, and the wire guard reports a hello that no library made. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -12,14 +12,14 @@ TestSuite(output, .fini = world_end, .timeout = 120);
 
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
 
-/* For python3: a handshake, and a hello by hand. */
+/* Scripts for python3: a handshake, and a hello made by hand. */
 #define HANDSHAKE "r.urlopen('" URL "').read()\n"
 #define BY_HAND                                                                                    \
     "s = socket.create_connection(('127.0.0.1', 443))\n"                                           \
     "s.send(b'\\x16\\x03\\x01\\x02\\x00\\x01\\x00\\x01\\xfc\\x03\\x03' + bytes(502))\n"            \
     "s.close()\n"
 #define BOTH HANDSHAKE BY_HAND
-/* python3 ignores two signals that most programs die of. */
+/* python3 ignores two signals that end most programs. */
 #define PYTHON(before, after)                                                                      \
     "cat >guest.py <<'END'\nimport os, signal, socket, sys, urllib.request as r\n"                 \
     "signal.signal(signal.SIGPIPE, signal.SIG_DFL)\n"                                              \
@@ -38,7 +38,7 @@ static struct run_result guest(const char *script, const char *run, char *const 
     return world_shell(world, RUN_SHIM, extra, command);
 }
 
-/* ulimit counts blocks of 512 octets or more; nothing at all may be written. */
+/* ulimit counts blocks of 512 octets or more, so the limit is 0. */
 Test(output, a_report_beyond_the_limit_of_file_sizes)
 {
     struct world *world;
@@ -68,7 +68,7 @@ Test(output, a_log_to_standard_error_whose_reader_left)
     expect_exit(&result, 0, "the guest lives");
 }
 
-/* The reader is there and does not read. */
+/* The reader exists and does not read. */
 #define FULL_PIPE                                                                                  \
     "mkfifo pipe; exec 7<>pipe; dd if=/dev/zero of=pipe oflag=nonblock bs=4096 2>/dev/null; "
 
@@ -96,7 +96,7 @@ Test(output, a_log_to_a_full_pipe)
     expect_exit(&result, 0, "the guest lives");
 }
 
-/* The next line tells how many are missing. */
+/* The next line tells how many lines are missing. */
 Test(output, lost_lines_are_counted)
 {
     struct world *world;
@@ -109,7 +109,7 @@ Test(output, lost_lines_are_counted)
     expect_report_text(world, "lost", "2");
 }
 
-/* Standard error is closed, and its number taken by a file or a connection of the program. */
+/* Standard error is closed, and a file or a connection of the program has its number. */
 Test(output, standard_error_that_the_program_has_taken)
 {
     struct world *world;
@@ -142,7 +142,7 @@ Test(output, a_report_whose_number_the_program_has_taken)
     cr_assert_str_empty(world_read(world, "taken", NULL));
 }
 
-/* A disk that is full. (dd asks aligned_alloc for sizes that the address sanitizer refuses.) */
+/* A full disk. (dd asks aligned_alloc for sizes that the address sanitizer refuses.) */
 Test(output, a_report_to_a_full_disk_has_whole_lines)
 {
     struct world *world;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that make ECH by themselves, in strict mode: their outer hellos pass, and nothing that
- * only looks like them. */
+/* Programs with their own ECH, in strict mode: their outer hellos pass, and no hello that only
+ * looks like one. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -49,7 +49,7 @@ Test(own_ech, nss)
     world_expect_hidden(world);
 }
 
-/* NSS has GREASE too, with the true name beside it. */
+/* NSS has GREASE too, with the true name next to it. */
 Test(own_ech, grease_is_stopped)
 {
     if (system("command -v tstclnt certutil >/dev/null") != 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Programs that make ECH by themselves with OpenSSL 4.0. It is out of the root of Debian sid that
- * make suites makes; its programs run by the loader and the C library of that root, and with all
- * else of this machine.
+ * Programs that make ECH by themselves with OpenSSL 4.0. It comes from the root of Debian sid that
+ * make suites makes. The programs use the loader and the C library of that root, and all other
+ * files of this machine.
  */
 #include "checks.h"
 
@@ -91,9 +91,9 @@ OWN(pem, CLIENT("pem"));
 OWN(copy, CLIENT("copy"));
 OWN(bio, CLIENT("bio"));
 
-/* ---- what carries the true name ---- */
+/* ---- hellos that carry the true name ---- */
 
-/* `own` handshakes with ECH, and then one that fails with a reason. */
+/* `own` handshakes with ECH, and then one that fails and has a reason. */
 static void check_refused(const char *command, unsigned own, const char *text)
 {
     (void)sid();
@@ -125,12 +125,12 @@ REFUSED(grease, 0, REASON, CLIENT("grease"));
 /* A list for one connection says nothing about another. */
 REFUSED(grease_after_ech, 1, REASON, CLIENT("grease-after"));
 REFUSED(none_after_ech, 1, REASON, CLIENT("none-after"));
-/* No hook sees it begin: the wire guard stops it. */
+/* No hook sees this handshake begin: the wire guard stops it. */
 REFUSED(bio_grease_after_ech, 1, REASON, CLIENT("bio-grease-after"));
 REFUSED(outer_name, 0, NULL, CLIENT("outer-name"));
 
-/* Each call that may start a handshake. Where that one of BIO_f_ssl begins no hook sees: its calls
- * are bound within libssl, and the wire guard stops the hello and leaves the text. */
+/* Each call that may start a handshake. No hook sees a handshake of BIO_f_ssl begin, because its
+ * calls are bound within libssl: there the wire guard stops the hello and sets the text. */
 Test(own_ech_openssl4, every_call_fails_with_a_text)
 {
     (void)sid();
@@ -142,7 +142,7 @@ Test(own_ech_openssl4, every_call_fails_with_a_text)
     expect_silence(world);
 }
 
-/* ---- where the engine cannot be loaded: in that root it has none of its libraries ---- */
+/* ---- the engine cannot be loaded: that root has none of its libraries ---- */
 
 Test(own_ech_openssl4, without_an_engine)
 {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A process with thousands of handshakes that wait for the server's answer. */
+/* One process with thousands of handshakes that wait for the server's answer. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -15,7 +15,7 @@ TestSuite(baseline_pending, .fini = world_end, .timeout = 900);
 
 enum { PENDING = 1500, RUN_SECONDS = 600 };
 
-/* ECHSHIM_TEST_PENDING says how many (`make check-pending`: 10,000). */
+/* ECHSHIM_TEST_PENDING gives the number (`make check-pending`: 10,000). */
 static int pending_count(void)
 {
     const char *many = getenv("ECHSHIM_TEST_PENDING");
@@ -42,8 +42,8 @@ static struct run_result run(struct world *world, enum run_mode mode, char *cons
     return result;
 }
 
-/* Each is sealed and accepted, none is taken for TLS that is not hooked, and none is dearer than
- * the first ones. */
+/* Each is sealed and accepted. The guard takes none for TLS without hooks. None is more expensive
+ * than the first ones. */
 Test(pending, strict)
 {
     struct world *world = world_start(&(struct world_options){.direct = true});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs as their distribution built them: each fetches https://secret.example.org/. */
+/* Programs of the distribution, unchanged: each fetches https://secret.example.org/. */
 #include "matrix.h"
 
 #define URL "https://" INNER_NAME "/"

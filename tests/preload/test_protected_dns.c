@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a failed look-up means where nobody can have forged it (RFC 9460, 3.1; RFC 9848, 8): an
- * observer who cannot read the questions may still be able to have them fail. */
+/* What a failed look-up means where an attacker cannot forge it (RFC 9460, 3.1; RFC 9848, 8). An
+ * observer who cannot read the questions may still make them fail. */
 #include "checks.h"
 #include "pools.h"
 
@@ -12,7 +12,7 @@ TestSuite(protected_dns, .fini = world_end, .timeout = 120);
 
 #define DOT "tls://127.0.0.57:853#dns.example"
 
-/* A server over TLS that gives addresses, and does `how` when asked for an HTTPS record. */
+/* Starts a server over TLS that gives addresses, and does `how` when asked for an HTTPS record. */
 static void start_dot(struct world *world, const char *how, const char *certificate)
 {
     char script[400];
@@ -24,7 +24,7 @@ static void start_dot(struct world *world, const char *how, const char *certific
     world_spawn(world, "dot", "listening", argv);
 }
 
-/* The attempt is given up before a hello is made, also where ECH is not asked for strictly. */
+/* The shim gives up before the program makes a hello, even outside strict mode. */
 static void check_given_up(const char *how, const char *certificate, const char *reason,
                            const struct program *program)
 {
@@ -55,11 +55,11 @@ static void check_given_up(const char *how, const char *certificate, const char 
 
 GIVEN_UP(servfail, "dot-servfail", "resolver", "servfail");
 GIVEN_UP(silence, "dot-silent", "resolver", "timeout");
-/* The program's own question for the address goes the same way, so it does not come to a hello. */
+/* The program's own question for the address fails the same way, so it makes no hello. */
 GIVEN_UP(a_connection_that_ends, "dot-close", "resolver", NULL);
 GIVEN_UP(a_certificate_of_another, "dot-servfail", "other", NULL);
 
-/* The same over plain DNS proves nothing: on with GREASE. */
+/* The same over plain DNS proves nothing: go on with GREASE. */
 Test(protected_dns, svcb_34_servfail_over_plain_dns)
 {
     struct world *world = world_start(NULL);
@@ -72,7 +72,7 @@ Test(protected_dns, svcb_34_servfail_over_plain_dns)
     expect_report(world, 2, "grease", "servfail");
 }
 
-/* An answer that there is no record is an answer. */
+/* "There is no record" is an answer. */
 Test(protected_dns, svcb_29_no_record)
 {
     struct world *world = world_start(NULL);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Through a proxy (RFC 9460, 3.2) whose port is one of ECHSHIM_PORTS, and so where it is not known
- * what it was asked for. The proxy listens at 127.0.0.6:3128 and leads to the world's server; the
- * zone is asked over plain DNS or over TLS. Ports that are not watched: test_tunnels.c. */
+/* Through a proxy (RFC 9460, 3.2) on a port of ECHSHIM_PORTS: the shim does not know what the
+ * program asked it for. The proxy listens at 127.0.0.6:3128 and leads to the world's server; the
+ * zone is served over plain DNS or over TLS. test_tunnels.c tests ports that are not watched. */
 #include "checks.h"
 #include "pools.h"
 
@@ -42,7 +42,7 @@ static void expect_tunnel(const struct world *world)
     cr_assert_str_eq(world_read(world, "proxy.log", NULL), INNER_NAME ":443\n");
 }
 
-/* The proxy alone resolves the name. Over plain DNS it is not told to whoever listens. */
+/* Only the proxy resolves the name. The shim does not show it to listeners by asking plain DNS. */
 static void check_plain(const char *command, const struct program *program)
 {
     struct world *world = start((const char *const[]){ECH_RECORD, NULL});
@@ -73,7 +73,7 @@ Test(proxies, svcb_36_no_look_up_over_plain_dns_socks)
     check_plain("curl -sS --socks5-hostname " PROXY " --cacert \"$CA\" " URL, &a_curl);
 }
 
-/* With a config set by hand there is nothing to be asked. */
+/* With a config set by hand the shim asks nothing. */
 static void check_static(const char *command)
 {
     char list[1100];
@@ -96,7 +96,7 @@ Test(proxies, svcb_36_a_config_set_by_hand_curl)
     check_static(PROXIED CURL);
 }
 
-/* Over an encrypted resolver it is looked up, and for the port that CONNECT asks for. */
+/* The shim asks an encrypted resolver, for the port in the CONNECT request. */
 static void check_encrypted(const char *command, const char *record)
 {
     struct world *world = start((const char *const[]){record, NULL});
@@ -135,7 +135,7 @@ Test(proxies, svcb_36_the_port_of_connect_curl)
     check_encrypted(PROXIED "curl -sS --cacert \"$CA\" " URL_8443, RECORD_8443);
 }
 
-/* An endpoint elsewhere is out of reach: the proxy would have to be asked for it. */
+/* The endpoint elsewhere cannot be reached: the program would have to ask the proxy for it. */
 static void check_elsewhere(const char *command, const struct program *program)
 {
     struct world *world =
@@ -158,8 +158,8 @@ Test(proxies, svcb_36_svcb_48_an_endpoint_elsewhere_curl)
     check_elsewhere(PROXIED CURL, &a_curl);
 }
 
-/* Several connections at once, some of which are tunnels already: whose hello is whose is known by
- * the name that CONNECT asked for. */
+/* Several connections at once, some already tunnels: the name in the CONNECT request tells to which
+ * one a hello belongs. */
 Test(proxies, svcb_36_parallel_tunnels)
 {
     struct world *world = start((const char *const[]){ECH_RECORD, NULL});
@@ -173,7 +173,7 @@ Test(proxies, svcb_36_parallel_tunnels)
     cr_assert_eq(zone_questions(world, "_3128._https." INNER_NAME), 0u);
 }
 
-/* Neither its port being watched nor that which it is asked for, a proxy is no matter of ours. */
+/* Neither the proxy's port nor the requested port is watched: the shim ignores it. */
 Test(proxies, a_port_that_is_not_watched)
 {
     struct world *world = start((const char *const[]){ECH_RECORD, NULL});
@@ -185,7 +185,7 @@ Test(proxies, a_port_that_is_not_watched)
     cr_assert_eq(world_report_count(world, "grease") + world_report_count(world, "plain"), 0u);
 }
 
-/* What has been a tunnel says nothing of a connection that is none. */
+/* An earlier tunnel says nothing about a direct connection. */
 Test(proxies, a_direct_connection_after_a_tunnel)
 {
     struct world *world = start((const char *const[]){ECH_RECORD, NULL});

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Real programs on OpenSSL that once were harmed: each is skipped where it is not installed
+/* Real programs on OpenSSL that the shim once broke. Each is skipped where it is not installed
  * (tools/scripts/setup.sh programs). */
 #include "checks.h"
 
@@ -15,7 +15,7 @@ TestSuite(real, .fini = world_end, .timeout = 120);
 #define OPPORTUNISTIC "ECHSHIM_MODE=opportunistic"
 #define PYTHON "/usr/bin/python3 -W ignore -c "
 
-/* `test` is a command that succeeds where the program is there. */
+/* Skips the test unless the command `test` succeeds: it checks that the program is installed. */
 static void need(const char *test)
 {
     char line[256];
@@ -94,7 +94,7 @@ static void check_refused(const char *command, int exit_code, const char *text)
 GETS_THROUGH(qt5, HAS_MODULE("PyQt5.QtNetwork"), QT("5"));
 GETS_THROUGH(qt6, HAS_MODULE("PyQt6.QtNetwork"), QT("6"));
 
-/* It crashed at its first connection. The server is none of Nextcloud's, so it ends by saying so.
+/* It once crashed at its first connection. The server is not a Nextcloud, and the program says so.
  */
 Test(real, nextcloudcmd)
 {
@@ -149,7 +149,7 @@ Test(real, twisted_refused)
 
 GETS_THROUGH(scrapy, "command -v scrapy", SCRAPY);
 
-/* ---- programs that take the text of an error for granted ---- */
+/* ---- programs that rely on the text of an error ---- */
 
 #define M2CRYPTO                                                                                   \
     PYTHON                                                                                         \

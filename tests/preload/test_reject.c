@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Handshakes with ECH that fail: the program gets an ordinary TLS error, and the inner name never
+/* Failed handshakes with ECH: the program gets an ordinary TLS error, and the inner name never
  * leaves, whatever the server does. */
 #include "../facts.h"
 #include "checks.h"
@@ -25,8 +25,7 @@ static void check_failure(struct world *world, const struct program *program, co
     expect_report_text(world, "retries", "0");
 }
 
-/* The outer hello mirrors the inner one, which offers TLS 1.3 only: such a server sends an alert.
- */
+/* The outer hello mirrors the inner hello, which offers TLS 1.3 only: the server sends an alert. */
 #define REJECTED(name, program)                                                                    \
     Test(reject, stale_config_##name)                                                              \
     {                                                                                              \
@@ -98,7 +97,7 @@ static void check_hostile(const struct program *program, const char *how, const 
     }                                                                                              \
     struct world
 
-/* A library that has only memory to read from does not learn that the connection has ended. */
+/* A library that reads from memory does not learn that the connection has ended. */
 HOSTILE(wget, a_wget, "closed");
 HOSTILE(curl, a_curl, "closed");
 HOSTILE(s_client, an_s_client, "closed");

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the guard makes of requests to proxies: a client that has no TLS library writes them, in all
- * forms and in every way, and then a hello. The connection leads to 127.0.0.8:3128, a port that
- * nobody watches, where a relay records.
+ * What the guard reads in requests to proxies. A client without a TLS library writes the requests,
+ * in all forms and in every way, and then a hello. The connection leads to 127.0.0.8:3128, a port
+ * that is not watched, where a relay records.
  */
 #include "checks.h"
 
@@ -29,7 +29,7 @@ static struct world *start_sink(void)
     return world;
 }
 
-/* Text with escapes as Python has them, parted by '|': each part is one write. */
+/* `text` has Python's escapes; '|' separates the parts, and each part is one write. */
 static const char *write_requests(struct world *world, const char *mode, const char *way,
                                   const char *parts)
 {
@@ -118,7 +118,7 @@ Test(requests, requests_by_other_ways)
     }
 }
 
-/* What is for no watched port is no matter of ours, whatever goes before. */
+/* Traffic for a port that is not watched does not concern us, whatever comes before it. */
 Test(requests, what_goes_to_other_ports)
 {
     static const char *const others[] = {
@@ -143,7 +143,7 @@ Test(requests, what_goes_to_other_ports)
     cr_assert_str_eq(world_read(world, "report", NULL), "");
 }
 
-/* What a SOCKS5 proxy is to pass on (RFC 1928, 7). */
+/* Datagrams that a SOCKS5 proxy passes on (RFC 1928, 7). */
 Test(requests, datagrams_for_a_proxy)
 {
     struct world *world = start_sink();
@@ -155,7 +155,7 @@ Test(requests, datagrams_for_a_proxy)
     expect_sent(world, "datagram", "");
 }
 
-/* Without strict mode it passes, and is told with the port that was asked for. */
+/* Outside strict mode the hello passes; the report has the port that the program asked for. */
 Test(requests, a_hello_that_is_only_told)
 {
     struct world *world = start_sink();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* After a rejection: the hidden retry, secure disablement, and what must not follow (RFC 9849,
- * 6.1.6). The programs and clients of the matrix, none the wiser. */
+ * 6.1.6). The programs and clients of the matrix notice nothing. */
 #include "../facts.h"
 #include "matrix.h"
 
@@ -20,7 +20,7 @@ TestSuite(retry, .fini = world_end, .timeout = 120);
 TestSuite(disabled, .fini = world_end, .timeout = 120);
 TestSuite(impostor, .fini = world_end, .timeout = 120);
 
-/* Connections that the relay saw. */
+/* The number of connections that the relay saw. */
 static unsigned connections(const struct world *world)
 {
     char pattern[192];
@@ -32,8 +32,8 @@ static unsigned connections(const struct world *world)
     return count;
 }
 
-/* Of each rejection. With a post-quantum key share, which is the program's own, there is a probe
- * between hello and retry; then nothing but a hello is that long. */
+/* The number of connections per rejection. If the program sends its own post-quantum key share
+ * there is a probe between hello and retry. Only such a hello is that long. */
 static unsigned connections_of_one(const struct world *world)
 {
     enum { LONGEST_OWN = 1024 };
@@ -123,8 +123,8 @@ RETRY(gnutls_stutter, 1, WELL, GNUTLS("stutter"));
 RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
 /* clang-format on */
 
-/* A group that the engine cannot generate: key_share is the inner's, and a rejection takes a probe
- * to learn from. */
+/* The engine cannot generate this group, so key_share is the inner one. A rejection then needs a
+ * probe. */
 #define SHARED                                                                                     \
     SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
@@ -154,7 +154,7 @@ Test(retry, ech_83_shared_key_share_with_a_probe)
     check_shared((struct world_options){.stale_config = true}, 3);
 }
 
-/* The server comes to the probe only when the connection before it has ended. */
+/* The server takes the probe only when the connection before it has ended. */
 Test(retry, ech_83_shared_key_share_one_connection_at_a_time)
 {
     check_shared((struct world_options){.stale_config = true, .server_arguments = {"--one-by-one"}},
@@ -208,7 +208,7 @@ static void check_disabled(size_t index)
     cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the last hello is a plain one");
 }
 
-/* What a buffer below has read ahead of the old connection is no part of the new one. */
+/* A buffer may have read ahead on the old connection: that is no part of the new one. */
 Test(retry, ech_83_read_ahead)
 {
     struct world *world = world_start(&(struct world_options){.stale_config = true});
@@ -217,13 +217,13 @@ Test(retry, ech_83_read_ahead)
     world_expect_accepted(world, 1);
 }
 
-/* ---- transports that send at a flush alone ---- */
+/* ---- transports that send only when flushed ---- */
 
 static const char *const gathering[] = {OPENSSL("buffered"), OPENSSL("nested-filters"),
                                         OPENSSL("own-buffer"), OPENSSL("buffered-memory")};
 enum { GATHERING = sizeof gathering / sizeof *gathering };
 
-/* The hello in the clear, and the second one that a HelloRetryRequest asks for. */
+/* The hello in the clear, and the second hello that a HelloRetryRequest asks for. */
 static void check_gathering_disabled(bool hello_retry)
 {
     struct world *world = world_start(
@@ -245,7 +245,7 @@ Test(disabled, ech_86_gathered_hello_retry)
     check_gathering_disabled(true);
 }
 
-/* The end of the outer handshake leaves too: the server sees its alert. */
+/* The end of the outer handshake leaves too: the server sees our alert. */
 Test(impostor, ech_72_gathered)
 {
     struct world *world = world_start(
@@ -273,7 +273,8 @@ Test(disabled, ech_86_goes_on_without_ech_non_blocking)
     check_disabled(2);
 }
 
-/* One process asks twice: what the server said of this very config holds for the second time. */
+/* One process asks twice: what the server said about this very config still holds the second time.
+ */
 Test(disabled, ech_86_is_known_at_the_next_attempt)
 {
     struct world *world = world_start(&(struct world_options){.server_without_ech = true});
@@ -304,8 +305,8 @@ Test(disabled, strict_refuses_openssl)
     check_disabled_strict(1);
 }
 
-/* A server that cannot prove to be public_name: nothing it says counts, whether it gives
- * retry_configs or seems to know nothing of ECH. */
+/* The server cannot prove to be public_name: what it says does not count, whether it sends
+ * retry_configs or seems not to know ECH. */
 static void check_impostor(const char *certificate, bool without_ech)
 {
     struct world *world = world_start(&(struct world_options){

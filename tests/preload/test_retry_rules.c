@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a retry may take, what must not follow a failure, and what is kept (RFC 9849, 6.1.6 to 6.1.8
+/* What a retry may use, what must not follow a failure, and what is kept (RFC 9849, 6.1.6 to 6.1.8
  * and 8.1.1). The retry is on, unlike in test_reject.c. */
 #include "../facts.h"
 #include "checks.h"
@@ -31,7 +31,7 @@ enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 /* ---- how often, and with what ---- */
 
-/* A server that rejects every connection, each time with configs of a key that it has just made. */
+/* The server rejects every connection, each time with configs for a key that it has just made. */
 static void check_rejected_again(const struct program *program)
 {
     struct world *world =
@@ -43,7 +43,8 @@ static void check_rejected_again(const struct program *program)
     expect_outer_hellos(world, 2 + 2 * fact_probes(program->command));
 }
 
-/* Rejected with configs, and on the new connection without: the limit is none for that. */
+/* The server rejects with configs, and the new connection without: the limit does not apply to
+ * that. */
 static void check_disabled_later(const struct program *program)
 {
     const char *last = fact_probes(program->command) > 0 ? "2" : "1";
@@ -72,9 +73,9 @@ RULES(curl, a_curl);
 RULES(epoll, an_openssl_epoll);
 RULES(gnutls_nonblocking, a_gnutls_nonblocking);
 
-/* The program makes two connections, the second with the first one's session. Tickets of a rejected
- * connection would show in the hello after it, and configs that outlive their retry in the third
- * hello, which has to take those of DNS again. */
+/* The program makes two connections, the second with the session of the first. The next hello would
+ * show a ticket of the rejected connection. The third hello would show configs that outlive their
+ * retry: it has to use those of DNS again. */
 static void check_later_connection(const char *command)
 {
     static struct wire_hello hellos[WIRE_HELLOS];
@@ -82,7 +83,7 @@ static void check_later_connection(const char *command)
     struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, "reused");
     world_expect_accepted(world, 2);
-    /* Of each connection of the program's: its hello, a probe perhaps, and the retry. */
+    /* For each connection of the program: its hello, perhaps a probe, and the retry. */
     size_t each = 2 + fact_probes(command);
     cr_assert_eq(wire_hellos(world, hellos), 2 * each);
     for (size_t i = 0; i < 2 * each; i++) {
@@ -104,10 +105,10 @@ Test(retry_rules, ech_82_ech_85_gnutls)
     check_later_connection(OWN_GNUTLS("resume"));
 }
 
-/* ---- where to ---- */
+/* ---- the address ---- */
 
-/* The program has an address that no DNS answer gives any more: the retry goes to it, not to the
- * one that DNS gives now. */
+/* DNS no longer gives the address that the program has: the retry goes to it, not to the one that
+ * DNS gives now. */
 static void check_same_address(const char *command)
 {
     char program[300];
@@ -141,9 +142,9 @@ Test(retry_rules, ech_84_gnutls)
                        " --verify-hostname " INNER_NAME " 127.0.0.3 </dev/null");
 }
 
-/* ---- never in clear ---- */
+/* ---- never in the clear ---- */
 
-/* Whatever ends the exchange, and though the program itself tries again: no hello in clear. */
+/* No hello in the clear, whatever ends the exchange, even when the program itself tries again. */
 static void check_never_in_clear(const char *how)
 {
     static const char *const persistent[] = {
@@ -189,10 +190,10 @@ NEVER(random);
 NEVER(half);
 NEVER(stall);
 
-/* ---- what is kept ---- */
+/* ---- what the shim keeps ---- */
 
-/* Two connections of one program; it holds a second descriptor of the first one, so that there is
- * no way to put another connection in its place. */
+/* One program makes two connections. It holds a second descriptor of the first one, so the shim
+ * cannot put another connection in its place. */
 #define KEEPS                                                                                      \
     "/usr/bin/python3 -c 'import os, socket, ssl\n"                                                \
     "for attempt in (1, 2):\n"                                                                     \
@@ -221,8 +222,8 @@ Test(retry_rules, ech_89_ech_92_kept_for_the_next_attempt)
     check_kept("1", 2 + fact_probes(KEEPS));
 }
 
-/* Those that were kept are rejected too: that counts as a first rejection, and is retried. A probe
- * has a key of its own made for it. */
+/* The server rejects the kept configs too: that counts as a first rejection, and the shim retries.
+ * A probe has its own key. */
 Test(retry_rules, ech_91_a_later_rejection_is_a_first_one)
 {
     check_kept(fact_probes(KEEPS) > 0 ? "3" : "2", 3 + 2 * fact_probes(KEEPS));
@@ -230,7 +231,7 @@ Test(retry_rules, ech_91_a_later_rejection_is_a_first_one)
 
 /* ---- side traffic ---- */
 
-/* The certificate that is judged names places for OCSP, CRLs and issuers, all on this address. */
+/* The certificate names places for OCSP, CRLs and issuers, all on this address. */
 Test(retry_rules, ech_106_nobody_is_asked_about_certificates)
 {
     char program[300];

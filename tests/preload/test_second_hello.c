@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* RFC 8446, 4.1.2, to the letter: the second ClientHello of a handshake is the first but for what
- * that section lists, on the wire and inside, whatever starts the handshake. Every test of accepted
- * handshakes compares what there is; here it is counted too. */
+/* RFC 8446, 4.1.2, to the letter: the second ClientHello of a handshake equals the first except for
+ * what that section lists, on the wire and inside, whatever starts the handshake. Every test of
+ * accepted handshakes compares the hellos; the tests here also count them. */
 #include "checks.h"
 #include "second_hello.h"
 #include "wire.h"
@@ -18,7 +18,7 @@ TestSuite(second_hello, .fini = world_end, .timeout = 120);
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
     " -connect " INNER_NAME ":443 "
 #define GNUTLS_CLI_PLUS SEND_REQUEST "gnutls-cli --x509cafile \"$CA\" " INNER_NAME " "
-/* No group of which the engine could make a share: the program's own is in both hellos. */
+/* The engine cannot make a share of any of these groups: both hellos have the program's own. */
 #define SHARED "-groups ffdhe2048:X25519:P-384"
 #define WELL "all is well"
 
@@ -64,7 +64,8 @@ ACCEPTED(s_client_psk, 2, HELLO,
 ACCEPTED(s_client_psk_shared_key_share, 2, HELLO,
          S_CLIENT_PLUS SHARED " -sess_out session && " S_CLIENT_PLUS SHARED " -sess_in session");
 
-/* Begun by other calls than SSL_connect, or by libssl itself; unseen: past every hook. */
+/* Other calls than SSL_connect begin the handshake, or libssl itself; "unseen" means: past every
+ * hook. */
 ACCEPTED(openssl_unseen, 1, WELL, OWN_OPENSSL("unseen"));
 ACCEPTED(openssl_unseen_write, 1, WELL, OWN_OPENSSL("unseen-write"));
 ACCEPTED(openssl_unseen_psk, 2, WELL, OWN_OPENSSL("unseen-resume"));
@@ -83,7 +84,7 @@ ACCEPTED(gnutls_dribble, 1, WELL, OWN_GNUTLS("dribble"));
 ACCEPTED(gnutls_psk, 2, "reused", OWN_GNUTLS("resume"));
 /* clang-format on */
 
-/* early_data goes with the HelloRetryRequest, from both hellos. */
+/* After the HelloRetryRequest neither hello, outer or inner, has early_data. */
 Test(second_hello, ech_64_ech_65_rfc_8446_4_1_2_s_client_early_data)
 {
     static struct wire_hello hellos[WIRE_HELLOS];
@@ -99,9 +100,10 @@ Test(second_hello, ech_64_ech_65_rfc_8446_4_1_2_s_client_early_data)
     cr_assert_not(wire_has_extension(&hellos[3], 42));
 }
 
-/* ---- hellos that a server rejects, or that are not ECH ---- */
+/* ---- hellos that a server rejects, and hellos without ECH ---- */
 
-/* The engine answers the HelloRetryRequest of the server that rejects; then the program does. */
+/* The engine answers the HelloRetryRequest of the rejecting server; the program answers the next.
+ */
 static void check_rejected(const char *text, const char *command)
 {
     struct world *world =
@@ -110,7 +112,7 @@ static void check_rejected(const char *text, const char *command)
     expect_pairs(world, 2, 1);
 }
 
-/* What is sent in clear in the end is the inner hello, and its second one. */
+/* In the end the inner hello goes out in the clear, and then its second hello. */
 static void check_disabled(const char *text, const char *command)
 {
     struct world *world = run(

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Handshakes on threads with small stacks: what the library itself can do with, is enough with the
- * shim in whatever becomes of the handshake, and with a chain of RSA-4096 certificates. */
+/* Handshakes on threads with small stacks. Where the library itself gets by, the shim gets by too,
+ * whatever happens to the handshake, and with a chain of RSA-4096 certificates. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -10,7 +10,7 @@
 
 TestSuite(small_stacks, .fini = world_end, .timeout = 240);
 
-/* KiB: nothing smaller can be had (PTHREAD_STACK_MIN), and in what steps. */
+/* Stack sizes in KiB: the smallest possible (PTHREAD_STACK_MIN), the step, the largest. */
 enum { SMALLEST = 16, STEP = 4, LARGEST = 128 };
 
 static bool goes(struct world *world, enum run_mode mode, char *const extra[], const char *library,

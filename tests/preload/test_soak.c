@@ -2,7 +2,7 @@
 /*
  * Many handshakes of every outcome in one process: accepted, with a HelloRetryRequest, by a retry,
  * disabled, rejected by an impostor, reset, GREASE and plain. Nothing may be left behind.
- * ECHSHIM_SOAK_HANDSHAKES says how many (1,000; `make soak`: 10,000).
+ * ECHSHIM_SOAK_HANDSHAKES gives the number (1,000; `make soak`: 10,000).
  */
 #include "checks.h"
 #include "clients/soak.h"
@@ -18,11 +18,11 @@ enum {
     HANDSHAKES = 1000,
     SOAK_SECONDS = 1000,
     PARALLEL_THREADS = 8,
-    PARALLEL_HANDSHAKES = 80, /* of each thread */
+    PARALLEL_HANDSHAKES = 80, /* per thread */
     ARGUMENTS = 4,
 };
 
-/* An ECH server like the world's own: of the same key, where arguments say so. */
+/* Starts an ECH server like the world's own; the arguments may ask for the same key. */
 static void start_server(struct world *world, const struct soak_way *way, const char *public,
                          const char *const arguments[ARGUMENTS])
 {
@@ -89,7 +89,8 @@ static void check(const char *program)
     expect_exit(&result, 0, "all is well");
     unsigned share = handshakes / SOAK_WAYS;
     check_reported(world, "accepted", 3 * share);
-    /* Once known to be disabled a name is, for the record's TTL. */
+    /* The shim remembers for the record's TTL that ECH is disabled: few connections have this line.
+     */
     check_reported(world, "disabled", share / 10);
     check_reported(world, "rejected", share);
     check_reported(world, "failed", share);
@@ -109,8 +110,8 @@ Test(soak, gnutls)
     check("soak_gnutls");
 }
 
-/* Eight threads, all outcomes at the same time. With an engine that watches its own accesses
- * (`make check-threads`) a race ends the program with an error of its own. */
+/* Eight threads, all outcomes at the same time. An engine that watches its own accesses (`make
+ * check-threads`) ends the program with an error when it sees a race. */
 static void check_in_parallel(const char *program, const char *resolver)
 {
     char command[256];
@@ -136,7 +137,7 @@ Test(soak, gnutls_in_threads)
     check_in_parallel("soak_gnutls", "ECHSHIM_RESOLVER=system");
 }
 
-/* One connection to the resolver for all of them. */
+/* All threads share one connection to the resolver. */
 Test(soak, openssl_over_tls_in_threads)
 {
     check_in_parallel("soak_openssl", "ECHSHIM_RESOLVER=" DNS_TLS);

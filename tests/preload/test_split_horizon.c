@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Names and addresses that mean something in this network only. Every address of the world is a
- * loopback one; without ECHSHIM_PRIVATE they count as what they are. */
+/* Names and addresses that have a meaning in this network only. Every address of the world is a
+ * loopback address; with ECHSHIM_PRIVATE=off the shim treats them as private. */
 #include "checks.h"
 #include "pools.h"
 
@@ -24,8 +24,7 @@ static struct run_result run(struct world *world, const char *mode, const char *
                        command);
 }
 
-/* A private address that the resolver of the ECHConfig has for this name: an enterprise's own zone.
- */
+/* The resolver of the ECHConfig gives a private address for this name too: a company's own zone. */
 static void check_own_zone(const char *command)
 {
     struct world *world = world_start(NULL);
@@ -46,8 +45,8 @@ Test(split_horizon, a_zone_of_ones_own_curl)
     check_own_zone(CURL);
 }
 
-/* The record is of the world outside, where the name has another address; the program was told this
- * one by somebody else. */
+/* The record comes from the public DNS, where the name has another address; the program got this
+ * one elsewhere. */
 static void check_foreign(const char *command, const struct program *program)
 {
     struct world *world = world_start(NULL);
@@ -72,7 +71,7 @@ Test(split_horizon, an_address_from_elsewhere_curl)
     check_foreign(CURL, &a_curl);
 }
 
-/* No name at all for A and AAAA there. */
+/* The public DNS has no A and AAAA for this name. */
 Test(split_horizon, an_address_that_the_resolver_does_not_know)
 {
     struct world *world = world_start(NULL);
@@ -92,7 +91,7 @@ Test(split_horizon, switched_off)
     world_expect_accepted(world, 2);
 }
 
-/* Given explicitly: no DNS, and no doubt. */
+/* The user gave the config: the shim asks no DNS, and has no doubt. */
 Test(split_horizon, a_config_given_by_hand)
 {
     char list[1100];
@@ -103,7 +102,7 @@ Test(split_horizon, a_config_given_by_hand)
     world_expect_accepted(world, 1);
 }
 
-/* A name that means something here only is not asked for out there. */
+/* The shim does not ask the public DNS for a name of this network. */
 static void check_name(const char *name)
 {
     char command[400];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Something happens at one system call of the hello exchange, the rejection or the reconnect: an
- * interruption, a short count, a reset, a fork, a descriptor closed or reused. Each test tries one
- * kind of it at every call in turn, until the program makes no such call any more (steps.c).
+ * interruption, a short count, a reset, a fork, a descriptor that is closed or reused. Each test
+ * tries one kind at every call in turn, until the program makes no such call any more (steps.c).
  */
 #include "checks.h"
 
@@ -17,14 +17,14 @@ enum { STEPS_MAX = 400, STEP_SECONDS = 20 };
 
 static const char *const clients[] = {OWN_OPENSSL("patient"), OWN_OPENSSL("epoll"),
                                       OWN_GNUTLS("default"), OWN_GNUTLS("non-blocking")};
-/* A rejection of its hello takes a probe to learn from. */
+/* After a rejection these clients need a probe. */
 static const char *const probing_clients[] = {OWN_OPENSSL("ffdhe")};
 
-/* What the program must make of it. */
+/* How the program has to end. */
 enum ending {
     WELL,       /* as if nothing had happened */
-    SOMEHOW,    /* well, or with an error of its own */
-    WITH_ERROR, /* always so: the server cannot be believed */
+    SOMEHOW,    /* well, or with its own error */
+    WITH_ERROR, /* always: we cannot believe the server */
 };
 
 struct steps {
@@ -33,7 +33,7 @@ struct steps {
     const char *mode;
     bool probe;
     const char *resolver; /* NULL: the system's */
-    bool without_dns; /* a look-up that fails is no reason to hide the name, outside strict mode */
+    bool without_dns;     /* outside strict mode a failed look-up does not hide the name */
     enum ending ending;
 };
 
@@ -45,7 +45,7 @@ static bool told(const struct world *world, const char *text)
     return found;
 }
 
-/* One run; false when the call was not reached any more. */
+/* One run. Gives false when the program did not reach that call. */
 static bool try_step(struct world *world, const struct steps *steps, const char *client,
                      unsigned number)
 {
@@ -102,7 +102,7 @@ static void check(const struct steps *steps)
     unsigned cases = 0;
     struct world *world = world_start(&steps->options);
     world->run_seconds = STEP_SECONDS;
-    /* Where the handshake is one of the others, one program of each library will do. */
+    /* The handshake is the same as in other tests: one program of each library is enough. */
     for (size_t i = 0; i < count; i += steps->resolver != NULL ? count - 1 : 1) {
         unsigned number = 1;
         while (try_step(world, steps, programs[i], number)) {
@@ -125,7 +125,7 @@ static void check(const struct steps *steps)
     }                                                                                              \
     struct steps
 
-/* Each kind in one kind of handshake. */
+/* Tests each kind in one kind of handshake. */
 #define EVERY_KIND(name, harmless, harmful, ...)                                                   \
     STEPS(name, interrupted, harmless, __VA_ARGS__);                                               \
     STEPS(name, again, harmless, __VA_ARGS__);                                                     \
@@ -145,6 +145,6 @@ EVERY_KIND(probe, WELL, SOMEHOW, .mode = "strict", .probe = true,
            .options = {.stale_config = true});
 EVERY_KIND(impostor, WITH_ERROR, WITH_ERROR, .mode = "opportunistic", .without_dns = true,
            .options = {.stale_config = true, .public_certificate = "public-stranger"});
-/* The connection to the resolver is made, used, and left behind. */
+/* The shim opens the connection to the resolver, uses it, and leaves it behind. */
 EVERY_KIND(over_tls, WELL, SOMEHOW, .mode = "strict", .resolver = DNS_TLS);
 EVERY_KIND(over_https, WELL, SOMEHOW, .mode = "strict", .resolver = DNS_HTTPS);

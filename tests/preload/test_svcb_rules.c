@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the answer of the DNS decides, seen from outside. */
+/* What the answer of the DNS decides, as seen from outside. */
 #include "checks.h"
 #include "wire.h"
 
@@ -8,8 +8,8 @@
 
 TestSuite(svcb_rules, .fini = world_end, .timeout = 120);
 
-/* While the answer is out, a connection may stand, but not one octet goes over it. In strict mode,
- * which waits for it as long as the setting says. */
+/* Until the answer comes a connection may be open, but no octet goes over it. The test uses strict
+ * mode, which waits as long as the setting says. */
 static void check_waits(const char *program)
 {
     char command[1000];
@@ -35,7 +35,7 @@ Test(svcb_rules, svcb_50_no_hello_before_the_answer_gnutls)
     check_waits(WGET);
 }
 
-/* Configs, and none of them for us: the hello has GREASE. */
+/* There are configs, and we can use none: the hello has GREASE. */
 static void check_unusable(const char *program)
 {
     static struct wire_hello hellos[WIRE_HELLOS];

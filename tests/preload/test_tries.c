@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How often programs try again when a handshake is refused: not more often than after any other
- * handshake that fails. Some try often after each (links 15 times, haproxy 4), whatever alert, end
- * or error it failed with. */
+/* How often programs try again when the shim refuses a handshake: no more often than after another
+ * failed handshake. Some try often (links 15 times, haproxy 4), whatever alert, end or error they
+ * saw. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -20,7 +20,7 @@ TestSuite(tries, .fini = world_end, .timeout = 120);
     "haproxy -f cfg & for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; "                                  \
     "LD_PRELOAD= curl -sS http://127.0.0.4:8080/ && break; done; kill $!; wait"
 
-/* Connections of the program to a server that ends every handshake with an alert. */
+/* The number of connections to a server that ends every handshake with an alert. */
 static unsigned tries_after_an_alert(const char *command)
 {
     struct world *world = world_start(NULL);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Through proxies on ports that nobody watches, by every program's own way and by preloads that
- * redirect connections: what a proxy is asked for counts. The proxy at 127.0.0.6:3128 leads port
- * 443 to the world's server, past the relay that records; the zone is asked over plain DNS or TLS.
+ * Through proxies on ports that are not watched, by every program's own way and by preloads that
+ * redirect connections: what the program asks the proxy for counts. The proxy at 127.0.0.6:3128
+ * leads port 443 to the world's server, past the relay that records; the zone is served over plain
+ * DNS or TLS.
  */
 #include "checks.h"
 #include "pools.h"
@@ -42,13 +43,13 @@ static struct world *start(const struct world_options *options)
     return world;
 }
 
-/* ---- what is expected of a run ---- */
+/* ---- what a run should give ---- */
 
 enum configs { FROM_PLAIN_DNS, FROM_ENCRYPTED_DNS, BY_HAND };
 
 struct tried {
     struct run_result result;
-    unsigned on_wire; /* connections of this run with the name in the clear */
+    unsigned on_wire; /* connections of this run that show the name */
     char *report;
 };
 
@@ -107,8 +108,8 @@ static void expect_accepted(struct world *world, const char *mode, enum configs 
     cr_assert_eq(tried.on_wire, 0u, "%s", command);
 }
 
-/* In every mode, wherever the config may come from. `asks`: the program asks plain DNS for the name
- * by itself, so that our question may go along. */
+/* In every mode, with a config from every source. `asks`: the program itself asks plain DNS for the
+ * name, so our question may come on top. */
 static void check_in(struct world *world, const char *command, bool asks)
 {
     struct tried tried = try(world, "opportunistic", FROM_PLAIN_DNS, command);
@@ -135,7 +136,7 @@ static void check_all(const char *command, bool asks)
     check_in(start(NULL), command, asks);
 }
 
-/* ---- programs that know proxies ---- */
+/* ---- programs with proxy settings ---- */
 
 Test(tunnels, curl_connect)
 {
@@ -172,7 +173,7 @@ Test(tunnels, wget_environment)
     check_all("https_proxy=http://" PROXY " " WGET, false);
 }
 
-/* Its HTTP is libcurl's, over GnuTLS. */
+/* git uses libcurl over GnuTLS. */
 Test(tunnels, git_environment)
 {
     check_all("rm -rf copy; if [ ! -e www/repo.git ]; then git init -q --bare www/repo.git && "
@@ -210,7 +211,8 @@ Test(tunnels, requests_socks)
     check_all("REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=socks5h://" PROXY " " REQUESTS, false);
 }
 
-/* TLS over memory, and what it makes carried to a socket: nothing shows the descriptor. */
+/* TLS over memory; the program carries the octets to a socket. The shim does not learn the
+ * descriptor from the library. */
 Test(tunnels, memory_over_socks)
 {
     check_all("/usr/bin/python3 -c 'import socket, ssl\n"
@@ -264,7 +266,7 @@ Test(tunnels, ncat_socks5)
     check_all(NCAT("socks5"), false);
 }
 
-/* The proxy wants to know who asks: CONNECT once more after a 407, and RFC 1929. */
+/* The proxy wants a password: a second CONNECT after a 407, and RFC 1929. */
 static void check_password(const char *option)
 {
     char command[300];
@@ -284,9 +286,9 @@ Test(tunnels, socks5_with_a_password)
     check_password("-x socks5h://user:pass@127.0.0.9:3128");
 }
 
-/* The server has a newer key. The connection cannot be made again, and nothing goes out in the
- * clear; the program's next attempt has what the server said. The key share is one that the engine
- * can make, for a probe cannot be made either. */
+/* The server has a newer key. The shim cannot make the connection again, and sends nothing in the
+ * clear; the program's next attempt uses what the server said. The engine can make this key share,
+ * because a probe is impossible too. */
 Test(tunnels, a_rejection)
 {
     struct world *world = start(&(struct world_options){.stale_config = true});
@@ -309,7 +311,7 @@ Test(tunnels, a_rejection)
     cr_assert_eq(tried.on_wire, 0u);
 }
 
-/* No records are asked for of a proxy's name: the program resolves it without naming a port. */
+/* The shim asks no records for the proxy's name: the program resolves it without a port. */
 Test(tunnels, the_name_of_a_proxy)
 {
     struct world *world = start(&(struct world_options){
@@ -320,7 +322,7 @@ Test(tunnels, the_name_of_a_proxy)
     cr_assert_eq(zone_questions(world, "proxy.example.org"), 0u);
 }
 
-/* ---- proxies that are themselves reached by TLS ---- */
+/* ---- proxies that speak TLS themselves ---- */
 
 #define TLS_PROXY "127.0.0.53:3443"
 
@@ -388,7 +390,7 @@ static void write_configuration(const struct world *world, const char *name, con
 #define PROXYCHAINS "/usr/lib/*/libproxychains.so.4"
 #define TORSOCKS "/usr/lib/*/torsocks/libtorsocks.so.0"
 
-/* Before ours, and behind it. */
+/* The other library in front of ours, and behind it. */
 static void check_preload(const char *library, bool first, const char *chain, const char *command)
 {
     char whole[2000];

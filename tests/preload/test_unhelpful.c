@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Networks whose resolver does not do what it should. What it costs a program is bounded, and no
- * more ECH is lost than has to be. */
+/* Networks with a resolver that does not do its work. It costs a program a bounded time, and no
+ * more ECH than necessary. */
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -10,7 +10,7 @@
 
 TestSuite(unhelpful, .fini = world_end, .timeout = 120);
 
-/* Six names of one server, each with a record of a key that works. */
+/* Six names of one server; each has a record with a working key. */
 #define NAMES "one two three four five six"
 #define ADDRESSES                                                                                  \
     "  local-data: 'one.example.org. 60 IN A 127.0.0.1'\n"                                         \
@@ -20,7 +20,7 @@ TestSuite(unhelpful, .fini = world_end, .timeout = 120);
     "  local-data: 'five.example.org. 60 IN A 127.0.0.1'\n"                                        \
     "  local-data: 'six.example.org. 60 IN A 127.0.0.1'\n"
 
-/* The certificate is for another name: how long it takes is what matters. */
+/* The certificate is for another name: these tests only measure time. */
 #define SIX                                                                                        \
     "for name in " NAMES "; do urls=\"$urls https://$name.example.org/\"; done; "                  \
     "curl -sS -o /dev/null -w '%{http_code} ' -k "                                                 \
@@ -51,7 +51,7 @@ static struct world *start(const char *const options[])
     return world;
 }
 
-/* Three names wait for a quarter of a second each, the others for 50 ms. */
+/* The first three names wait for a quarter of a second each, the others for 50 ms. */
 Test(unhelpful, dropped_questions_cost_six_names_less_than_a_second_and_a_half)
 {
     static const char said[] = "200 200 200 200 200 200 ";
@@ -97,7 +97,7 @@ Test(unhelpful, a_slow_resolver_gives_the_next_connection_its_ech)
     cr_assert_eq(world_report_count(world, "accepted"), 1u);
 }
 
-/* Nothing but ECH will do: there it waits as long as the setting says. */
+/* Strict mode needs ECH: it waits as long as the setting says. */
 Test(unhelpful, strict_keeps_its_bound)
 {
     struct world *world = start((const char *[]){"--type", "65", "--more-ms", "800", NULL});
@@ -112,7 +112,7 @@ Test(unhelpful, strict_keeps_its_bound)
     world_expect_hidden(world);
 }
 
-/* ECHSHIM_TIMEOUT_MS bounds what is shorter, too. */
+/* ECHSHIM_TIMEOUT_MS can also shorten the wait of opportunistic mode. */
 Test(unhelpful, a_shorter_bound_is_kept)
 {
     struct world *world = start((const char *[]){"--type", "65", "--drop", "all", NULL});
@@ -142,14 +142,14 @@ Test(unhelpful, a_resolver_that_drops_edns)
     world_expect_accepted(world, 2);
 }
 
-/* ---- records that lead to another host, whose addresses do not come ---- */
+/* ---- records that lead to another host; its addresses do not come ---- */
 
 #define THERE                                                                                      \
     "  local-data: 'led.example.org. 60 IN A 127.0.0.1'\n"                                         \
     "  local-data: 'led.example.org. 60 IN HTTPS 1 there.example.org. ech=\"AAj+CgAEAAAAAA==\"'\n" \
     "  local-data: 'there.example.org. 60 IN A 127.0.0.1'\n"
 
-/* glibc alone would wait for 10 seconds and more. */
+/* glibc alone would wait for at least 10 seconds. */
 static void check_family(const char *type)
 {
     struct world *world = world_start(&(struct world_options){.dns_lines = THERE, .direct = true});

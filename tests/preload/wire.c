@@ -36,8 +36,8 @@ static void read_hello(struct cursor message, struct wire_hello *hello)
     cr_assert_eq(message.left, 0u);
 }
 
-/* The programs here send each hello in one record. An encrypted handshake record of TLS 1.2 begins
- * with a 1 too, once in 256 times. */
+/* The programs here send each hello in one record. About one in 256 encrypted handshake records of
+ * TLS 1.2 begins with a 1 too. */
 static bool is_hello(size_t type, struct cursor record)
 {
     if (type != HANDSHAKE_RECORD || record.left < HANDSHAKE_HEADER ||
@@ -48,7 +48,7 @@ static bool is_hello(size_t type, struct cursor record)
     return length == record.left;
 }
 
-/* The hellos among all records of a connection. */
+/* Collects the hellos from all records of a connection. */
 static size_t read_connection(struct cursor stream, unsigned connection, size_t count,
                               struct wire_hello hellos[WIRE_HELLOS])
 {

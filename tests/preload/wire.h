@@ -2,7 +2,7 @@
 #ifndef TESTS_PRELOAD_WIRE_H
 #define TESTS_PRELOAD_WIRE_H
 
-/* What the relay recorded, read as TLS. Knows nothing of the code under test. */
+/* Reads what the relay recorded as TLS. Uses none of the code under test. */
 
 #include "world.h"
 
@@ -12,27 +12,27 @@ enum { WIRE_EXTENSIONS = 40, WIRE_HELLOS = 16, WIRE_ECH = 2048, WIRE_ECH_TYPE = 
 
 /* A ClientHello as it was sent. */
 struct wire_hello {
-    /* Of the recorded connection, from 1. */
+    /* The number of the recorded connection, from 1. */
     unsigned connection;
-    /* Octets of the whole handshake message. */
+    /* The length of the whole handshake message. */
     size_t length;
     struct {
         uint16_t type;
         uint16_t length;
     } extensions[WIRE_EXTENSIONS];
     size_t extension_count;
-    /* Contents of encrypted_client_hello; none: length 0. */
+    /* The contents of encrypted_client_hello; length 0: the hello does not have it. */
     uint8_t ech[WIRE_ECH];
     size_t ech_length;
 };
 
-/* All ClientHellos in clear, in the order of connections and of sending; gives their number. Fails
- * the test where octets do not parse, or there are more than WIRE_HELLOS. */
+/* All ClientHellos in the clear, in the order of connections and of sending. Gives their number.
+ * Fails the test where octets do not parse, or where there are more than WIRE_HELLOS. */
 size_t wire_hellos(const struct world *world, struct wire_hello hellos[WIRE_HELLOS]);
 
 bool wire_has_extension(const struct wire_hello *hello, unsigned type);
 
-/* The extension as RFC 9849, 5, writes the outer variant. */
+/* The outer variant of the extension: RFC 9849, 5. */
 struct wire_ech {
     uint16_t kdf;
     uint16_t aead;

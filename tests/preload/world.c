@@ -34,7 +34,7 @@ static void pause_ms(long ms)
     nanosleep(&(struct timespec){.tv_nsec = ms * 1000000}, NULL);
 }
 
-/* Waits until `text` and the end of its line stand in the file, and gives the line. */
+/* Waits until a line with `text` is complete in the file, and gives the line. */
 static void await_line(const char *name, const char *text, pid_t pid, char *line, size_t size)
 {
     for (int tries = 0; tries < 5000; tries++) {
@@ -140,7 +140,7 @@ static void start_server(struct world *world, const struct world_options *option
     argv[argc] = NULL;
     char line[256] = "";
     if (options->server_without_ech) {
-        /* A config that was good once: made by a server that is no more. */
+        /* An old config: we start a server that makes it, and end that server. */
         pid_t pid = spawn(world, "old-server", "listening ", argv, line, sizeof line);
         kill(pid, SIGKILL);
         waitpid(pid, NULL, 0);
@@ -177,7 +177,7 @@ static void start_relay(struct world *world, const struct world_options *options
     world->port = (unsigned)strtoul(strrchr(line, ':') + 1, NULL, 10);
 }
 
-/* The ECH server in front of unbound, and its relay. */
+/* Starts the ECH server in front of unbound, and its relay. */
 static void start_resolver(struct world *world, const struct world_options *options)
 {
     char programs[2][300];
@@ -233,7 +233,7 @@ static void format_resolver_record(const struct world *world, const struct world
     }
 }
 
-/* The HTTPS record of the server that the relay leads to. */
+/* The HTTPS record of the server behind the relay. */
 static void format_record(const struct world *world, const struct world_options *options, char *out,
                           size_t size)
 {
@@ -250,7 +250,7 @@ static void format_record(const struct world *world, const struct world_options 
     }
 }
 
-/* Where unbound listens. */
+/* The addresses that unbound listens on. */
 static void format_listeners(struct world *world, char *out, size_t size)
 {
     if (world->shared != NULL) {
@@ -298,7 +298,7 @@ static void start_dns(struct world *world, const struct world_options *options)
                 "remote-control:\n  control-enable: no\n",
                 world->folder, listeners, world->pki, world->pki, record, resolver_record, zone,
                 options->dns_lines != NULL ? options->dns_lines : "");
-    /* Debian keeps it out of ordinary users' PATH. */
+    /* Debian does not have it in the PATH of ordinary users. */
     const char *path = getenv("PATH");
     char wider[4096];
     snprintf(wider, sizeof wider, "%s:/usr/sbin:/sbin", path != NULL ? path : "/usr/bin:/bin");

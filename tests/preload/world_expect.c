@@ -34,7 +34,7 @@ void world_absent(const char *why)
     abort();
 }
 
-/* Calls `matches` for each JSON line of a file and counts those for which it is true. */
+/* Counts the JSON lines of a file for which `matches` gives true. */
 static unsigned count_lines(const struct world *world, const char *file,
                             bool (*matches)(const json_t *line, const char *what), const char *what)
 {
@@ -87,7 +87,7 @@ static bool reported_accepted(const json_t *line, const char *host)
     return is_text(line, "outcome", "accepted") && is_text(line, "host", host);
 }
 
-/* The server may still be finishing what the client has seen as done. */
+/* The client may be done before the server has written its line. */
 static unsigned await_log(struct world *world, unsigned at_least,
                           bool (*matches)(const json_t *line, const char *what), const char *what)
 {
@@ -129,7 +129,7 @@ unsigned world_wire_count(const struct world *world, const char *text)
     return count;
 }
 
-/* For messages: what the server and the shim had to say. */
+/* For messages: what the server and the shim said. */
 static const char *notes(struct world *world)
 {
     static char text[16384];

@@ -44,8 +44,9 @@ static void start_loopback(void)
     close(fd);
 }
 
-/* The mounts first: alone they change nothing. No user namespace can be made here, for Criterion's
- * test processes have a second thread; without root make runs the tests under unshare -r. */
+/* Mounts first: on their own they change nothing. We cannot make a user namespace here, because
+ * Criterion's test processes have a second thread; without root make runs the tests under unshare
+ * -r. */
 const char *place_enter(void)
 {
     if (!own_mounts() || unshare(CLONE_NEWNET) != 0) {
@@ -60,7 +61,7 @@ static void bind_to(const char *from, const char *to)
     require(mount(from, to, NULL, MS_BIND, NULL) == 0, "%s on %s: %s", from, to, strerror(errno));
 }
 
-/* A folder of ours under the same name in the other root. */
+/* Shows one of our folders under the same name in the other root. */
 static void bind_to_root(const char *root, const char *folder)
 {
     char name[PATH_MAX];
@@ -76,7 +77,7 @@ static void bind_to_root(const char *root, const char *folder)
     bind_to(folder, name);
 }
 
-/* What the root has of ours ends with the namespace. */
+/* The mounts in the other root end with the namespace. */
 void world_enter_root(const struct world *world, const char *root)
 {
     char folder[PATH_MAX];
@@ -91,7 +92,7 @@ void world_enter_root(const struct world *world, const char *root)
     require(mount("proc", proc, "proc", 0, NULL) == 0, "%s: %s", proc, strerror(errno));
 }
 
-/* Another release of the system, for the programs. */
+/* Prepares another release of the system for the programs. */
 static void furnish_root(struct world *world)
 {
     char name[PATH_MAX];
@@ -159,7 +160,7 @@ void place_furnish_shared(struct world *world)
     place_write(name, "127.0.0.1 localhost " INNER_NAME "\n");
 }
 
-/* 0: it cannot be listened on. */
+/* Gives 0 if it cannot listen on the port. */
 static unsigned try_port(unsigned port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,

@@ -2,28 +2,29 @@
 #ifndef TESTS_PRELOAD_WORLD_PLACE_H
 #define TESTS_PRELOAD_WORLD_PLACE_H
 
-/* Where a world is: in namespaces of its own, or on this machine's loopback. */
+/* Where a world is: in its own namespaces, or on this machine's loopback. */
 
 #include "world.h"
 
-/* Enters namespaces of its own, with nothing in them but a loopback. NULL, or the reason (an errno
- * in words) why they cannot be had; then the process is where it was. */
+/* Enters new namespaces, which have nothing but a loopback. Gives NULL, or the reason (an errno in
+ * words) why that is not possible; then the process is where it was. */
 const char *place_enter(void);
 
-/* The world's own /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf, and what
- * ECHSHIM_TEST_CHROOT asks for. After place_enter and with the world's folder. */
+/* Mounts the world's own /etc/hosts, /etc/resolv.conf and /etc/nsswitch.conf, and what
+ * ECHSHIM_TEST_CHROOT asks for. Call it after place_enter, when the world's folder exists. */
 void place_furnish(struct world *world);
 
-/* Takes away what is mounted out of the world's folder: what is mounted cannot be removed. */
+/* Unmounts what was mounted from the world's folder: a mounted file cannot be removed. */
 void place_leave(void);
 
-/* The same on this machine's loopback: what a program reads instead of /etc/hosts (nss_wrapper). */
+/* The same on this machine's loopback: writes what a program reads instead of /etc/hosts
+ * (nss_wrapper). */
 void place_furnish_shared(struct world *world);
 
-/* 443 where it can be listened on, else 0. */
+/* 443 if it can be listened on, else 0. */
 unsigned place_usual_port(void);
 
-/* A TCP port of 127.0.0.1 at which nobody listens. */
+/* A free TCP port of 127.0.0.1. */
 unsigned place_free_port(void);
 
 void place_write(const char *name, const char *format, ...) __attribute__((format(printf, 2, 3)));

@@ -23,7 +23,7 @@ struct environment {
     size_t count;
 };
 
-/* A later item of the same name wins. */
+/* A later item replaces an earlier item of the same name. */
 static void put(struct environment *environment, const char *item)
 {
     size_t name_len = strcspn(item, "=") + 1;
@@ -69,12 +69,12 @@ static void make_environment(const struct world *world, enum run_mode mode, char
         put_format(environment, "%s=%s", trust[i], world->ca);
     }
     if (mode == RUN_SHIM) {
-        /* A sanitized library needs its runtime to come first. */
+        /* A sanitized library needs its runtime in front. */
         const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
         require(access(world->library, R_OK) == 0, "%s is not built", world->library);
         put_format(environment, "LD_PRELOAD=%s%s%s", runtime != NULL ? runtime : "",
                    runtime != NULL ? " " : "", world->library);
-        /* A program that dies of itself says so as it does without the runtime. */
+        /* A program that crashes should say so as without the runtime. */
         put(environment, "ASAN_OPTIONS=detect_leaks=0:handle_segv=0");
         put(environment, "UBSAN_OPTIONS=print_stacktrace=1");
         put_format(environment,
