@@ -33,9 +33,9 @@ struct hello {
     size_t count;
 };
 
-static bool same(struct cursor one, struct cursor other)
+static bool same(struct cursor first, struct cursor second)
 {
-    return one.left == other.left && memcmp(one.at, other.at, one.left) == 0;
+    return first.left == second.left && memcmp(first.at, second.at, first.left) == 0;
 }
 
 static struct hello parse(struct cursor message, unsigned type)

@@ -65,8 +65,8 @@ static void expect_greased_connections(struct world *world, unsigned connections
     for (size_t i = 0; i < count; i++) {
         expect_greased(&hellos[i], payload);
         if (i > 0) {
-            bool one = hellos[i].connection == hellos[i - 1].connection;
-            cr_assert_eq(same_ech(&hellos[i], &hellos[i - 1]), one);
+            bool same_connection = hellos[i].connection == hellos[i - 1].connection;
+            cr_assert_eq(same_ech(&hellos[i], &hellos[i - 1]), same_connection);
         }
     }
     cr_assert_eq(world_report_count(world, "grease"), connections, "reported: %s",

@@ -172,9 +172,9 @@ static void check_shape(const char *command)
     expect_exit(&without, 0, HELLO);
     expect_exit(&with, 0, HELLO);
     bool sorted = FACT_GNUTLS_SHUFFLES && !fact_is_of_openssl(command);
-    const char *one = shape_of_hello(world, 1, sorted);
-    cr_assert_str_eq(shape_of_hello(world, 2, sorted), one);
-    cr_assert_not_null(strstr(one, "c0 2f"), "no suite of TLS 1.2 is offered: %s", one);
+    const char *first = shape_of_hello(world, 1, sorted);
+    cr_assert_str_eq(shape_of_hello(world, 2, sorted), first);
+    cr_assert_not_null(strstr(first, "c0 2f"), "no suite of TLS 1.2 is offered: %s", first);
 }
 
 Test(modes, the_hello_of_curl_is_its_own)

@@ -168,8 +168,8 @@ static unsigned try_port(unsigned port)
                                   .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
     socklen_t len = sizeof address;
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int one = 1;
-    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    int on = 1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     bool free_one = bind(fd, (struct sockaddr *)&address, sizeof address) == 0 &&
                     listen(fd, 1) == 0 && getsockname(fd, (struct sockaddr *)&address, &len) == 0;
     (void)close(fd);
