@@ -5,7 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A well-formed list of one config of an unknown version; and one that ends within. */
+/* A well-formed list of one config of an unknown version; and one that is cut short. */
 #define ECH_HEX "0005000800060aaa0002bbcc"
 #define BAD_ECH_HEX "0005000800060aaa0003bbcc"
 
@@ -29,7 +29,7 @@ const struct bad_case bad_cases[] = {
     {"too-many", BY_ALL, MALFORMED},
     {"half", BY_TCP, DNS_FAILED, DNS_REASON_NETWORK, 0},
     {"half", BY_TLS | BY_HTTPS, DNS_FAILED, DNS_REASON_RESOLVER_CLOSED, 0},
-    /* ---- whose message it is: what nobody asked for does not count ---- */
+    /* ---- forged answers: messages that match no question do not count ---- */
     {"forged-id", BY_UDP, DNS_FOUND, DNS_REASON_OK, 1},
     {"forged-name", BY_UDP | BY_TLS, DNS_FOUND, DNS_REASON_OK, 1},
     {"forged-type", BY_UDP | BY_TLS, DNS_FOUND, DNS_REASON_OK, 1},
@@ -55,7 +55,7 @@ const struct bad_case bad_cases[] = {
     {"other-owner", BY_ALL, DNS_NONE, DNS_REASON_NODATA, 0},
     {"other-class", BY_ALL, DNS_NONE, DNS_REASON_NODATA, 0},
     {"other-type", BY_ALL, DNS_NONE, DNS_REASON_NODATA, 0},
-    /* ---- where it leads ---- */
+    /* ---- aliases and CNAMEs ---- */
     {"cname-self", BY_ALL, DNS_NONE, DNS_REASON_ALIAS_LIMIT, 0},
     {"cname-circle", BY_ALL, DNS_NONE, DNS_REASON_ALIAS_LIMIT, 0},
     {"cname-long", BY_ALL, DNS_NONE, DNS_REASON_ALIAS_LIMIT, 0},
@@ -100,7 +100,7 @@ static void good(const struct dns_query *q, struct message *m)
     message_https(m, NULL, 60, 1, ".", ECH_HEX);
 }
 
-/* Octets of the message as it is so far. */
+/* Length of the message so far. */
 static void overwrite(struct message *m, size_t at, uint16_t value)
 {
     m->w.data[at] = (uint8_t)(value >> 8);
@@ -152,7 +152,7 @@ static void broken(const struct dns_query *q, struct message *m)
     }
 }
 
-/* One that does not match, and then the one that does. */
+/* A message that does not match, and then the right one. */
 static enum responder_act forged(const struct dns_query *q, unsigned round, struct message *m)
 {
     struct dns_query other = *q;
@@ -246,7 +246,7 @@ static void cnames(const struct dns_query *q, struct message *m)
             message_cname(m, from, to, 30);
         }
         message_https(m, to, 60, 1, ".", ECH_HEX);
-    } else { /* cname-ever: each answer leads on */
+    } else { /* cname-ever: each answer leads to another name */
         (void)sscanf(q->name, "cname-ever%u", &n);
         (void)snprintf(to, sizeof to, "cname-ever%u.example", n + 1);
         message_cname(m, NULL, to, 30);
@@ -300,7 +300,7 @@ static void sixty(const struct dns_query *q, struct message *m)
     }
 }
 
-/* A good answer in a bad way. */
+/* Sends a good answer in a bad way. */
 static enum responder_act badly(const struct dns_query *q, struct message *m)
 {
     if (is(q, "silent")) {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A zone of bad cases: what a broken or hostile resolver may answer, chosen by the first label of
- * the name that is asked for, and what a look-up must make of it, by whichever transport.
+ * A zone of bad cases: what a broken or hostile resolver may answer, and what a look-up must make
+ * of it, by every transport. The first label of the name chooses the case.
  */
 #ifndef TESTS_UNIT_BAD_ANSWERS_H
 #define TESTS_UNIT_BAD_ANSWERS_H
@@ -29,7 +29,7 @@ struct bad_case {
 extern const struct bad_case bad_cases[];
 extern const size_t bad_case_count;
 
-/* The time that an answer to the label "late" takes, and more than what a look-up may take. */
+/* The delay of an answer to the label "late", and the bound on the time of a look-up. */
 enum { BAD_LATE_MS = 500, BAD_BOUND_MS = 300 };
 
 responder_fn bad_answer;

@@ -16,7 +16,7 @@ struct test_certificate {
 /* Zeros and NULLs: the usual. */
 struct test_certificate_options {
     gnutls_pk_algorithm_t key; /* ECDSA, P-256 */
-    unsigned bits;             /* of RSA, or GNUTLS_CURVE_TO_BITS */
+    unsigned bits;             /* bits for RSA, or GNUTLS_CURVE_TO_BITS */
     const char *dns[3];
     const char *address; /* IPv4, as a subjectAltName */
     const char *common_name;
@@ -38,7 +38,7 @@ struct octets test_certificate_der(const struct test_certificate *made);
 /* Files in PEM; key_file may be NULL. */
 void test_certificate_save(const struct test_certificate *made, const char *certificate_file,
                            const char *key_file);
-/* A signature by a TLS SignatureScheme; the context is a struct test_certificate. */
+/* Signs by a TLS SignatureScheme; the context is a struct test_certificate. */
 tls13_sign test_certificate_sign;
 
 #endif

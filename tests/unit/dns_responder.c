@@ -64,7 +64,7 @@ static void send_tcp(int fd, enum responder_act act, struct bytes message)
     wr_free(&w);
 }
 
-/* Over UDP to somebody whose query came at some time; over TCP to nobody at 0. */
+/* Over UDP, answers `to` a query that came at `at_us`; over TCP `to` is NULL and `at_us` 0. */
 static enum responder_act respond(struct responder *r, int fd, const struct sockaddr_in *to,
                                   uint64_t at_us, struct bytes message)
 {
@@ -158,7 +158,7 @@ static void *serve(void *arg)
 void responder_start(struct responder *r, responder_fn *answer)
 {
     *r = (struct responder){.udp = -1, .tcp = -1, .answer = answer};
-    /* A port that is free for both. */
+    /* A port that is free for both UDP and TCP. */
     while (r->udp < 0) {
         uint16_t port = 0;
         r->tcp = bound_socket(SOCK_STREAM, &port);

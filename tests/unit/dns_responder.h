@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A DNS server in a thread, on loopback, over UDP and TCP: for what no real server does. It asks a
- * function of the test for each answer.
+ * A DNS server in a thread, on loopback, over UDP and TCP, for what no real server does. A function
+ * of the test makes each answer.
  */
 #ifndef TESTS_UNIT_DNS_RESPONDER_H
 #define TESTS_UNIT_DNS_RESPONDER_H
@@ -19,12 +19,12 @@ struct dns_query {
     char name[DNS_HOST_SIZE];
     uint16_t type;
     bool tcp;
-    bool edns;       /* it has an additional record */
-    unsigned number; /* how many queries came before it */
-    uint64_t at_us;  /* when the kernel had it; of UDP */
+    bool edns;       /* the query has an additional record */
+    unsigned number; /* number of queries before it */
+    uint64_t at_us;  /* when the kernel received it; UDP only */
 };
 
-/* What is to be done with the message that the function made. */
+/* What to do with the message that the function made. */
 enum responder_act {
     RESPONDER_SEND,
     RESPONDER_SEND_ELSEWHERE, /* from another port: UDP only */
@@ -44,13 +44,13 @@ struct responder {
     int tcp;
     int elsewhere;
     int stop[2];
-    int silent[RESPONDER_SILENT_MAX]; /* connections without an answer, until responder_stop */
+    int silent[RESPONDER_SILENT_MAX]; /* unanswered connections, kept until responder_stop */
     unsigned silent_count;
     uint16_t port;
     pthread_t thread;
     responder_fn *answer;
     struct dns_query log[RESPONDER_LOG_MAX];
-    unsigned count; /* of queries; read it after responder_stop */
+    unsigned count; /* number of queries; read it after responder_stop */
 };
 
 void responder_start(struct responder *responder, responder_fn *answer);

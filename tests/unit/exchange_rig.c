@@ -64,7 +64,7 @@ static struct octets next_piece(struct rig *rig, struct reader *r, size_t most)
     size_t n = rig->step == 0 || rig->step > r->len ? r->len : rig->step;
     n = n > most ? most : n;
     cr_assert(rd_bytes(r, n, &piece));
-    /* A block of its own, gone afterwards: the exchange may keep nothing of it. */
+    /* A separate block, freed afterwards: the exchange must keep no pointer into it. */
     return octets_copy(piece);
 }
 
@@ -130,7 +130,7 @@ void rig_app_hello(struct rig *rig, struct bytes hello, uint16_t version)
 
 void rig_offer(struct rig *rig)
 {
-    /* A copy that is gone when the call returns: the exchange has to have its own. */
+    /* A copy that is freed when the call returns: the exchange must have its own. */
     struct octets list = octets_copy(octets_view(&rig->server.list));
     struct ech_config_choice choice;
     cr_assert_eq(rig->last, ECH_EVENT_NEED_CONFIG);
@@ -231,7 +231,7 @@ void rig_failed(struct rig *rig, enum ech_failure failure, enum ech_alert alert)
         assert_octets(bytes_of(net.data + rig->net_seen, 7),
                       BYTES(21, 3, 3, 0, 2, 2, (uint8_t)alert), "to_net");
     }
-    /* Whatever the application writes now is swallowed. */
+    /* From now on the exchange swallows what the application writes. */
     rig_app_record(rig, ECH_RECORD_ALERT, BYTES(2, 80));
     rig_app_hello(rig, octets_view(&rig->first_inner), 0x0303);
     cr_assert_eq(wr_view(&rig->net).len, net.len);

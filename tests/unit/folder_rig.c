@@ -53,7 +53,7 @@ void rig_teardown(void)
     (void)nftw(rig_parent, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-/* ---- what is in the folder ---- */
+/* ---- contents of the folder ---- */
 
 /* The only entry, or the first one. "" if there is none. */
 const char *rig_entry(void)
@@ -96,7 +96,7 @@ static unsigned count_descriptors(void)
     return count;
 }
 
-/* ---- putting and getting, with errno and descriptors looked after ---- */
+/* ---- put and get, with checks of errno and descriptors ---- */
 
 void rig_put(struct dns_endpoints *answer)
 {

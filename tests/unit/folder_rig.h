@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * A folder of shared answers for each test, which is not there yet, and a clock of its own.
- */
+/* For each test, a folder of shared answers that does not exist yet, and a separate clock. */
 #ifndef TESTS_UNIT_FOLDER_RIG_H
 #define TESTS_UNIT_FOLDER_RIG_H
 
@@ -19,8 +17,8 @@ extern struct dns_cache_key rig_key;
 void rig_setup(void);
 void rig_teardown(void);
 
-/* Put and get under rig_key; the test fails if errno or the descriptors are not kept. rig_put takes
- * the answer. */
+/* Put and get under rig_key; the test fails if errno or the descriptors change. rig_put takes
+ * ownership of the answer. */
 void rig_put(struct dns_endpoints *answer);
 struct dns_endpoints *rig_get(void);
 bool rig_has(void);
@@ -30,7 +28,7 @@ bool rig_has_named(const char *name);
 
 /* The path of an entry, "" if there is none; valid until the next call. */
 const char *rig_entry(void);
-/* Files whose names begin like this. */
+/* Number of files with this prefix. */
 unsigned rig_count(const char *prefix);
 
 #endif

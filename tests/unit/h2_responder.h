@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A resolver of DNS over HTTP/2 in threads (tls_responder.h): what it does with each request a
- * function of the test decides.
+ * A resolver of DNS over HTTP/2 in threads (tls_responder.h). A function of the test decides what
+ * it does with each request.
  */
 #ifndef TESTS_UNIT_H2_RESPONDER_H
 #define TESTS_UNIT_H2_RESPONDER_H
@@ -13,9 +13,9 @@ enum act {
     DROP,    /* no answer */
     RESET,   /* RST_STREAM with REFUSED_STREAM, then GOAWAY at the latest */
     CANCEL,  /* RST_STREAM with INTERNAL_ERROR */
-    GO_AWAY, /* without an answer, and before the request as it were */
+    GO_AWAY, /* without an answer, as if sent before the request */
     REPLY_THEN_GO_AWAY,
-    GO_AWAY_LATER,    /* that it will leave, but takes what is on its way; then the answer */
+    GO_AWAY_LATER,    /* says that it will leave, but answers what is on its way */
     GO_AWAY_AND_HANG, /* the same, without the answer */
     HALF_BODY,        /* and then RST_STREAM */
     GARBAGE,          /* no frames at all */
@@ -34,7 +34,7 @@ struct request {
     struct request *next; /* of the connection */
     int32_t id;
     unsigned number;     /* of all requests */
-    unsigned connection; /* how many connections came before its own */
+    unsigned connection; /* number of connections before its own */
     char fields[1024];   /* "name: value\n" */
     uint8_t body[65535];
     size_t body_len;

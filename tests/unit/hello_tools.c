@@ -216,7 +216,7 @@ static void set_up(struct test_server *server, struct bytes enc)
     server->has_context = true;
 }
 
-/* RFC 9849, 5.2, done another way than the client does it: on a copy of the message. */
+/* RFC 9849, 5.2, done another way than in the client: on a copy of the message. */
 static struct octets aad_of(struct bytes message, struct bytes payload)
 {
     struct octets copy = octets_copy(message);

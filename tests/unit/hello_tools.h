@@ -13,24 +13,24 @@
 
 #define BYTES(...) bytes_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
-/* Pseudo-random octets that are the same in every run. */
+/* Pseudo-random octets, the same in every run. */
 struct test_random {
     uint64_t state;
 };
 struct ech_random test_random(struct test_random *source);
 
-/* A copy of the hello in which the extension has this data; it is appended (before pre_shared_key)
- * if it was not there. */
+/* A copy of the hello in which the extension has this data; a new extension is appended (before
+ * pre_shared_key). */
 struct octets hello_with(struct bytes hello, uint16_t type, struct bytes data);
 struct octets hello_without(struct bytes hello, uint16_t type);
 /* A copy that offers these cipher suites. */
 struct octets hello_with_suites(struct bytes hello, const uint16_t *suites, size_t count);
 /* A copy for another host name. */
 struct octets hello_named(struct bytes hello, size_t name_length);
-/* The data of an extension; the test fails if it is not there. */
+/* The data of an extension; the test fails without the extension. */
 struct bytes hello_extension(struct bytes hello, uint16_t type);
 
-/* True if `needle` is somewhere in `hay`. */
+/* True if `hay` contains `needle`. */
 bool holds(struct bytes hay, struct bytes needle);
 
 struct test_server {
@@ -45,8 +45,9 @@ struct test_server {
 void test_server_init(struct test_server *server, uint8_t maximum_name_length);
 void test_server_free(struct test_server *server);
 /*
- * Opens a ClientHelloOuter and gives the inner hello. Whatever a strict server would refuse fails
- * the test. The second call is for the hello after a HelloRetryRequest: same context, enc empty.
+ * Opens a ClientHelloOuter and returns the inner hello. The test fails on all that a strict server
+ * would refuse. The second call is for the hello after a HelloRetryRequest: same context, enc
+ * empty.
  */
 struct octets test_server_open(struct test_server *server, struct bytes client_hello_outer);
 
@@ -63,12 +64,12 @@ struct test_answer {
     struct bytes echo; /* legacy_session_id_echo */
     uint16_t version;  /* of supported_versions; 0: no extension */
     struct bytes more; /* further extensions, serialized */
-    struct bytes ech;  /* in a HelloRetryRequest: instead of the confirmation, if given */
+    struct bytes ech;  /* in a HelloRetryRequest: replaces the confirmation, if given */
 };
 /* The message, with the right confirmation for the transcript. */
 struct octets test_server_answer(const struct test_answer *answer,
                                  const struct ech_accept_transcript *transcript);
-/* Puts accept_confirmation for this inner hello into the body of a ServerHello. */
+/* Writes accept_confirmation for this inner hello into the body of a ServerHello. */
 void test_server_confirm(struct writer *body, const struct ech_client_hello *inner);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ClientHello messages of real libraries, captured on loopback, with encrypted_client_hello of the
- * inner variant put first, where both libraries put an extension of the application. All are for
+ * ClientHello messages of real libraries, captured on loopback. Each has encrypted_client_hello of
+ * the inner variant first, where both libraries put an application's extension. All are for
  * secret.example.org, with ALPN h2 and http/1.1.
  */
 #ifndef TESTS_UNIT_HELLOS_H
@@ -23,9 +23,10 @@ extern const struct bytes hello_gnutls_hrr1;
 extern const struct bytes hello_gnutls_hrr2;
 /* OpenSSL 3.0, no server_name */
 extern const struct bytes hello_openssl_ip;
-/* made of the first: key_share with X25519MLKEM768 as OpenSSL 3.5 sends it, 1,554 octets in all */
+/* made from the first: key_share with X25519MLKEM768 as OpenSSL 3.5 sends it, 1,554 octets in
+ * all */
 extern const struct bytes hello_pq;
-/* made of the resumption: with early_data */
+/* made from the resumption: with early_data */
 extern const struct bytes hello_openssl_early;
 
 #endif

@@ -7,7 +7,7 @@
 
 static const size_t steps[] = {0, 1, 7};
 
-/* A chain is what the server's tests say, for public.example, and the leaf is "leaf". */
+/* A chain is good if the server's tests say so, for public.example with the leaf "leaf". */
 static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
                                    struct bytes public_name)
 {
@@ -82,7 +82,7 @@ static void give_client(struct outer_rig *rig, struct bytes in)
         struct bytes piece;
         size_t n = rig->step == 0 || rig->step > r.len ? r.len : rig->step;
         cr_assert(rd_bytes(&r, n, &piece));
-        /* A block of its own, gone afterwards: the machine may keep nothing of it. */
+        /* A separate block, freed afterwards: the machine must keep no pointer into it. */
         struct octets copy = octets_copy(piece);
         (void)!ech_tls13_from_net(rig->client, octets_view(&copy));
         octets_free(&copy);

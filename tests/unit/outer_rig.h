@@ -19,7 +19,7 @@ struct outer_rig {
     struct tls13_server server;
     enum ech_alert chain_alert; /* what the verifier says */
     enum ech_alert signature_alert;
-    size_t chain_length; /* of what it was asked about */
+    size_t chain_length; /* of the chain that the verifier saw */
     size_t step;         /* octets given at a time; 0: all */
     bool change_cipher_spec_sent;
 };
@@ -27,7 +27,7 @@ struct outer_rig {
 /* ClientHelloOuter for the server's config, with key shares of our own. */
 void outer_rig_init(struct outer_rig *rig, struct bytes inner);
 void outer_rig_free(struct outer_rig *rig);
-/* The client is told of its hello, and the server takes it. */
+/* Gives the hello to the client and to the server. */
 void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options);
 /* Carries octets until neither side has any. */
 void outer_rig_run(struct outer_rig *rig);
@@ -35,10 +35,12 @@ struct ech_tls13_facts outer_rig_facts(const struct outer_rig *rig);
 /* For the messages of tests. */
 const char *outer_rig_failure_name(enum ech_tls13_failure failure);
 
-/* All of it, with the octets in pieces of all, 1 and 7: failed so, and the server was told so. */
+/* Runs the handshake with the octets in pieces of all, 1 and 7: it must fail so, with this alert to
+ * the server. */
 void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
                      enum ech_tls13_failure failure, enum ech_alert alert);
-/* The same: authenticated, said ech_required under application keys, and this verdict. */
+/* The same: it must authenticate the server, send ech_required under application keys, and give
+ * this verdict. */
 void outer_rig_succeeds(struct bytes inner, const struct tls13_options *options,
                         enum ech_tls13_verdict verdict);
 

@@ -3,8 +3,8 @@
 #define TESTS_UNIT_SANITIZED_H
 
 /*
- * For `.disabled` of tests that fork beside threads. AddressSanitizer's runtime leaves the child
- * its allocator's locks as they were, whoever held them, so it may wait for ever.
+ * For `.disabled` of tests that fork beside threads. AddressSanitizer's runtime leaves its
+ * allocator's locks in the child as they were, so the child may wait forever for one.
  */
 #ifdef __has_feature
 #if __has_feature(address_sanitizer)

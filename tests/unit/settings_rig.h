@@ -2,7 +2,7 @@
 #ifndef TESTS_UNIT_SETTINGS_RIG_H
 #define TESTS_UNIT_SETTINGS_RIG_H
 
-/* Settings as a process has them that starts with an environment and a configuration file. */
+/* Settings of a process that starts with this environment and configuration file. */
 
 #include "shim/engine/settings/settings.h"
 
@@ -19,8 +19,7 @@ struct settings_rig {
 
 #define RIG_FILE "/etc/echshim.conf"
 
-/* Any other number of problems is a failure. Freed by settings_rig_free, which takes the conf
- * along. */
+/* Any other number of problems fails the test. settings_rig_free frees it, with the conf. */
 struct shim_settings settings_rig_parse(struct settings_rig *rig, unsigned problems);
 void settings_rig_free(struct shim_settings *settings);
 /* The conf alone. */

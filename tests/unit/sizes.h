@@ -4,7 +4,7 @@
 
 #include "ech/hello_sizes.h"
 
-/* What the hellos of hellos.c measure (shim/common/tls_libraries.def). */
+/* Sizes of the hellos of hellos.c (shim/common/tls_libraries.def). */
 #define OPENSSL_SIZES ((struct ech_hello_sizes){192, 128, 88})
 #define GNUTLS_SIZES ((struct ech_hello_sizes){288, 220, 103})
 

@@ -4,10 +4,10 @@
 
 #include "dns/answer.h"
 
-/* Two endpoints with everything that one can have; the first alone has an ECHConfigList. */
+/* Two endpoints with every field set; only the first has an ECHConfigList. */
 struct dns_endpoints *answer_with_endpoints(void);
 
-/* All but ttl, size and references; the test fails if they differ. */
+/* Compares all but ttl, size and references; the test fails if they differ. */
 void assert_same_answer(const struct dns_endpoints *actual, const struct dns_endpoints *expected);
 
 #endif

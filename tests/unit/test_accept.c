@@ -27,7 +27,7 @@ static void unload(struct loaded *loaded)
     json_decref(loaded->file);
 }
 
-/* Accepted as it is, not with one bit changed, in the confirmation or elsewhere. */
+/* The original is accepted, but not with one bit changed, in the confirmation or elsewhere. */
 static void check_bits(const struct ech_accept_transcript *transcript, struct bytes message)
 {
     struct ech_server_hello hello;
@@ -51,18 +51,18 @@ Test(accept, ech_59_server_hello_vectors)
 {
     struct loaded loaded;
     size_t i;
-    json_t *one;
+    json_t *item;
     load(&loaded);
     struct ech_accept_transcript transcript = {.client_hello_inner = &loaded.inner};
-    json_array_foreach(vectors_get(loaded.file, "server_hello_cases"), i, one)
+    json_array_foreach(vectors_get(loaded.file, "server_hello_cases"), i, item)
     {
         struct ech_server_hello hello;
         uint8_t confirmation[ECH_CONFIRMATION_SIZE];
-        struct octets message = octets_get(one, "server_hello");
+        struct octets message = octets_get(item, "server_hello");
         cr_assert_eq(ech_server_hello_parse(octets_view(&message), &hello), ECH_OK);
         cr_assert_eq(ech_accept_confirmation(&transcript, &hello, confirmation), ECH_OK);
         assert_hex(bytes_of(confirmation, sizeof confirmation),
-                   vectors_text(one, "accept_confirmation"), "accept_confirmation");
+                   vectors_text(item, "accept_confirmation"), "accept_confirmation");
         check_bits(&transcript, octets_view(&message));
         octets_free(&message);
     }
@@ -70,18 +70,18 @@ Test(accept, ech_59_server_hello_vectors)
     unload(&loaded);
 }
 
-static void check_retry(const struct loaded *loaded, const json_t *one)
+static void check_retry(const struct loaded *loaded, const json_t *item)
 {
     struct ech_server_hello hello;
     uint8_t confirmation[ECH_CONFIRMATION_SIZE];
-    struct octets retry = octets_get(one, "hello_retry_request");
-    struct octets message = octets_get(one, "server_hello");
+    struct octets retry = octets_get(item, "hello_retry_request");
+    struct octets message = octets_get(item, "server_hello");
     struct ech_accept_transcript transcript = {.client_hello_inner = &loaded->inner};
 
     cr_assert_eq(ech_server_hello_parse(octets_view(&retry), &hello), ECH_OK);
     cr_assert_eq(ech_hrr_accept_confirmation(&loaded->inner, &hello, confirmation), ECH_OK);
     assert_hex(bytes_of(confirmation, sizeof confirmation),
-               vectors_text(one, "hrr_accept_confirmation"), "hrr_accept_confirmation");
+               vectors_text(item, "hrr_accept_confirmation"), "hrr_accept_confirmation");
     check_bits(&transcript, octets_view(&retry));
 
     transcript.hello_retry_request = octets_view(&retry);
@@ -89,7 +89,7 @@ static void check_retry(const struct loaded *loaded, const json_t *one)
     cr_assert_eq(ech_server_hello_parse(octets_view(&message), &hello), ECH_OK);
     cr_assert_eq(ech_accept_confirmation(&transcript, &hello, confirmation), ECH_OK);
     assert_hex(bytes_of(confirmation, sizeof confirmation),
-               vectors_text(one, "accept_confirmation"), "accept_confirmation");
+               vectors_text(item, "accept_confirmation"), "accept_confirmation");
     check_bits(&transcript, octets_view(&message));
     octets_free(&retry);
     octets_free(&message);
@@ -99,11 +99,11 @@ Test(accept, ech_62_ech_69_hello_retry_request_vectors)
 {
     struct loaded loaded;
     size_t i;
-    json_t *one;
+    json_t *item;
     load(&loaded);
-    json_array_foreach(vectors_get(vectors_get(loaded.file, "after_hrr"), "cases"), i, one)
+    json_array_foreach(vectors_get(vectors_get(loaded.file, "after_hrr"), "cases"), i, item)
     {
-        check_retry(&loaded, one);
+        check_retry(&loaded, item);
     }
     cr_assert_eq(i, 2);
     unload(&loaded);

@@ -48,12 +48,12 @@ Test(address, private_ones)
                                          "fbff::1",        "fe00::1",       "ff02::1",
                                          "::ffff:8.8.8.8", "64:ff9b::a00:1"};
     for (size_t i = 0; i < sizeof private / sizeof *private; i++) {
-        struct shim_address one = address_of(private[i]);
-        cr_assert(shim_address_is_private(&one), "%s", private[i]);
+        struct shim_address address = address_of(private[i]);
+        cr_assert(shim_address_is_private(&address), "%s", private[i]);
     }
     for (size_t i = 0; i < sizeof public / sizeof *public; i++) {
-        struct shim_address one = address_of(public[i]);
-        cr_assert_not(shim_address_is_private(&one), "%s", public[i]);
+        struct shim_address address = address_of(public[i]);
+        cr_assert_not(shim_address_is_private(&address), "%s", public[i]);
     }
 }
 
@@ -61,18 +61,18 @@ Test(address, to_a_socket_address_and_back)
 {
     static const char *const both[] = {"192.0.2.1", "2001:db8::1"};
     for (size_t i = 0; i < 2; i++) {
-        struct shim_address one = address_of(both[i]);
+        struct shim_address address = address_of(both[i]);
         struct shim_address back;
         struct sockaddr_storage written;
         int family = i == 0 ? AF_INET : AF_INET6;
-        socklen_t length = shim_address_write(&one, 8443, &written);
-        cr_assert_eq(shim_address_family(&one), family);
+        socklen_t length = shim_address_write(&address, 8443, &written);
+        cr_assert_eq(shim_address_family(&address), family);
         cr_assert_eq(written.ss_family, family);
         cr_assert_eq(length, i == 0 ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6));
         cr_assert_eq(ntohs(((struct sockaddr_in *)&written)->sin_port), 8443);
         cr_assert_eq(shim_address_port((struct sockaddr *)&written), 8443);
         cr_assert(shim_address_of((struct sockaddr *)&written, &back));
-        cr_assert(shim_address_equal(&one, &back));
+        cr_assert(shim_address_equal(&address, &back));
     }
     struct shim_address mapped = address_of("::ffff:192.0.2.1");
     struct shim_address plain = address_of("192.0.2.1");
@@ -86,10 +86,10 @@ Test(address, a_list_holds_each_once_and_no_more_than_fit)
     struct shim_addresses addresses = {.count = 0};
     for (unsigned round = 0; round < 2; round++) {
         for (unsigned i = 0; i < SHIM_ADDRESSES_MAX + 3; i++) {
-            struct shim_address one = address_of("192.0.2.0");
-            one.octets[15] = (uint8_t)i;
-            shim_addresses_add(&addresses, &one);
-            cr_assert_eq(shim_addresses_hold(&addresses, &one), i < SHIM_ADDRESSES_MAX);
+            struct shim_address address = address_of("192.0.2.0");
+            address.octets[15] = (uint8_t)i;
+            shim_addresses_add(&addresses, &address);
+            cr_assert_eq(shim_addresses_hold(&addresses, &address), i < SHIM_ADDRESSES_MAX);
         }
     }
     cr_assert_eq(addresses.count, (size_t)SHIM_ADDRESSES_MAX);

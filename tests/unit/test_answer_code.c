@@ -10,7 +10,7 @@
 #include "tests/unit/stored_answers.h"
 #include "tests/unit/vectors.h"
 
-enum { RESOLVER_ID = 8 + 2 + 8 + 8 + 8 /* where the length of resolver_id stands */ };
+enum { RESOLVER_ID = 8 + 2 + 8 + 8 + 8 /* offset of the length of resolver_id */ };
 
 static struct dns_question question;
 static struct dns_cache_key key;
@@ -25,7 +25,7 @@ static void setup(void)
 
 TestSuite(answer_code, .init = setup);
 
-/* Owned octets of an answer that lives from 1000 to 1060; takes the answer. */
+/* Encodes an answer that lives from 1000 to 1060; takes ownership of the answer. */
 static struct octets encode(struct dns_endpoints *answer)
 {
     struct writer w;
@@ -77,7 +77,7 @@ Test(answer_code, round_trip)
     }
 }
 
-/* Files outlive versions: what stands in them may not change without another version number. */
+/* Files outlive versions: a new format needs a new version number. */
 Test(answer_code, the_octets_are_these)
 {
     struct octets octets = encode(dns_answer_new(DNS_NONE, DNS_REASON_NODATA));
@@ -110,7 +110,7 @@ Test(answer_code, every_proper_prefix_is_refused)
         if (len < DNS_STORED_DIGEST) {
             continue;
         }
-        /* And with a digest that is right, so that the parser itself has to see it. */
+        /* Also with a valid digest, so that the parser itself must see it. */
         prefix = octets_copy(bytes_of(octets.data, len));
         reseal(&prefix);
         cr_assert_eq(parse_status(octets_view(&prefix)), ECH_ERR_DECODE, "%zu octets, sealed", len);
@@ -162,7 +162,7 @@ Test(answer_code, times_in_the_wrong_order)
     octets_free(&octets);
 }
 
-/* A good file, with another octet `to` in one place, and a digest that is right. */
+/* Sets one octet of a good file to `to`, and makes the digest right again. */
 static void check_bad(struct dns_endpoints *answer, size_t at, uint8_t to, const char *what)
 {
     struct octets octets = encode(answer);
@@ -191,7 +191,7 @@ Test(answer_code, values_that_nobody_wrote)
     check_bad(answer_with_endpoints(), ok + 2 + 3, 0xc0, "a pointer in the target");
 }
 
-/* Each is made by the encoder, which believes what it is given. */
+/* The encoder makes each of these; it believes its input. */
 Test(answer_code, endpoints_that_no_record_has)
 {
     static const uint8_t five[5] = {0};
@@ -212,7 +212,7 @@ Test(answer_code, endpoints_that_no_record_has)
             endpoint->ipv6hint = bytes_of(five, 5);
             break;
         default:
-            answer->all_have_ech = true; /* and the second one has none */
+            answer->all_have_ech = true; /* but the second endpoint has none */
             break;
         }
         struct octets octets = encode(answer);
@@ -221,7 +221,7 @@ Test(answer_code, endpoints_that_no_record_has)
     }
 }
 
-/* Its contents are another's, so nothing of it is given out. */
+/* The content belongs to another key, so the parser returns nothing of it. */
 Test(answer_code, another_key)
 {
     struct octets octets = encode(answer_with_endpoints());

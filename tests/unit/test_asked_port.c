@@ -17,7 +17,7 @@ Test(asked_port, the_port_of_a_name)
     cr_assert_eq(port, 8443);
 }
 
-/* Among many names some are forgotten, and none is taken for another. */
+/* With many names the table forgets some, but never confuses two. */
 Test(asked_port, many_names)
 {
     char name[32];

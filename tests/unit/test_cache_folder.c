@@ -78,7 +78,7 @@ Test(cache_folder, bounds_of_the_ttl)
     cr_assert_not(rig_has_named("long.example"));
 }
 
-/* A clock that is set back makes an answer of the future out of each. */
+/* After the clock is set back, every answer is from the future. */
 Test(cache_folder, a_clock_that_jumped)
 {
     rig_put(answer_with_endpoints());
@@ -141,7 +141,7 @@ Test(cache_folder, never_more_files_than_there_are_places, .timeout = 120)
     cr_assert(rig_has_named("n5999.example"), "the last one has got its place");
 }
 
-/* What nobody asks for any more goes when somebody puts another answer. */
+/* An expired answer goes when another one is put, even if it is never asked for again. */
 Test(cache_folder, what_has_expired_is_swept)
 {
     char name[400];
@@ -243,7 +243,7 @@ Test(cache_folder, no_randomness)
     cr_assert_eq(rig_count("new."), 0);
 }
 
-/* ---- many at a time ---- */
+/* ---- several users at a time ---- */
 
 static void work(unsigned seed)
 {
@@ -303,7 +303,7 @@ Test(cache_folder, threads_and_processes, .timeout = 120, .disabled = FORK_IS_UN
     }
 }
 
-/* A writer that is killed at any time leaves whole answers or none. */
+/* Killing a writer at any time leaves whole answers or none. */
 Test(cache_folder, a_writer_that_is_killed, .timeout = 60)
 {
     for (unsigned i = 0; i < 30; i++) {
@@ -332,7 +332,7 @@ Test(cache_folder, a_writer_that_is_killed, .timeout = 60)
     cr_assert_neq(rig_entry()[0], '\0');
 }
 
-/* ---- behind the memory of a process ---- */
+/* ---- the folder behind the memory of a process ---- */
 
 static bool a_network(uint64_t *id)
 {
@@ -364,7 +364,7 @@ Test(cache_folder, one_process_after_another)
     assert_same_answer(answer, expected);
     cr_assert_eq(answer->ttl, 40);
     dns_endpoints_free(answer);
-    /* From here on it is in memory, for what is left of its time. */
+    /* From here on it is in memory, for the rest of its time. */
     cr_assert_eq(second.count, 1);
     cr_assert_eq(unlink(rig_entry()), 0);
     answer = dns_cache_get(&second, "r", &rig_question, 117 * SECOND - 1);

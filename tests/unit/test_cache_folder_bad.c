@@ -15,7 +15,7 @@
 
 TestSuite(cache_folder_bad, .init = rig_setup, .fini = rig_teardown);
 
-/* ---- folders that are not to be used ---- */
+/* ---- folders that must not be used ---- */
 
 static void check_unusable(const char *why)
 {
@@ -73,7 +73,7 @@ Test(cache_folder_bad, a_file)
     check_unusable("no folder");
 }
 
-/* Only root can, and only where there are other users: in most user namespaces there are not. */
+/* Only root can, and only where there are other users: most user namespaces have none. */
 static void give_away(const char *name)
 {
     if (chown(name, RIG_SOMEBODY, RIG_SOMEBODY) != 0) {
@@ -90,7 +90,7 @@ Test(cache_folder_bad, of_another_user)
     cr_assert(rig_has(), "nothing in it was touched");
 }
 
-/* As a user for whom rights mean something. */
+/* Become a user without root's rights. */
 static uid_t as_somebody(void)
 {
     uid_t user = geteuid();
@@ -103,7 +103,7 @@ static uid_t as_somebody(void)
     return user;
 }
 
-/* The sanitizer's look for leaks needs it. */
+/* Return to our user: the leak sanitizer needs it. */
 static void as_ourselves(uid_t user)
 {
     cr_assert_eq(seteuid(user), 0);
@@ -125,7 +125,7 @@ Test(cache_folder_bad, read_only)
     as_ourselves(user);
 }
 
-/* ---- files that are not to be used ---- */
+/* ---- files that must not be used ---- */
 
 static void overwrite(const char *text, size_t len)
 {
@@ -159,7 +159,7 @@ Test(cache_folder_bad, corrupt_files_are_removed)
     check_removed();
 }
 
-/* A file of ours all the same, so a put replaces it without a get before. */
+/* The file is still ours, so a put replaces it without a get before. */
 Test(cache_folder_bad, corrupt_files_are_replaced)
 {
     rig_put(answer_with_endpoints());

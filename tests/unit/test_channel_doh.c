@@ -27,7 +27,7 @@ Test(channel_doh, doh_2_doh_3_doh_4_doh_9_doh_14_the_request)
              "accept: application/dns-message\ncontent-type: application/dns-message\n"
              "content-length: 128\n",
              authority);
-    /* These and no others: no cookie, no user-agent. */
+    /* Exactly these fields: no cookie, no user-agent. */
     cr_assert_str_eq(h2_last_request.fields, expected);
     cr_assert_eq(h2_last_request.body[0] << 8 | h2_last_request.body[1], 0);
     client_stop();
@@ -91,7 +91,7 @@ Test(channel_doh, doh_8_answers_in_any_order_and_one_stays_out)
     }
     cr_assert_eq(client_finish(channel, tickets[2], names[2], 1001), DNS_REASON_OK);
     dns_channel_drop(channel, tickets[0]);
-    /* The connection is alive: it is not the connection that this one waits for. */
+    /* The connection is alive; only this answer is missing. */
     cr_assert_eq(client_finish(channel, tickets[1], names[1], 1001), DNS_REASON_TIMEOUT);
     cr_assert_eq(atomic_load(&server.connections), 1);
     client_stop();

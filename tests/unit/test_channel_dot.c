@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The channel by DNS over TLS, to a server that obeys, and to one that breaks rules. */
+/* The channel by DNS over TLS, to an obedient server and to one that breaks rules. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +28,7 @@ static uint8_t first_query[65535];
 static size_t first_query_len;
 static ssize_t first_record_len;
 
-/* The first record that comes is one whole query with its length. */
+/* The first record holds one whole query with its length. */
 static void keep_record(struct tls_peer *peer)
 {
     first_record_len = gnutls_record_recv(peer->session, first_query, sizeof first_query);
@@ -43,7 +43,7 @@ Test(channel_dot, dot_5_dot_14_pad_5_one_padded_record)
     START(BY_NAME, .serve = keep_record);
     client_expect("a.example", 2000, DNS_REASON_OK);
     cr_assert_eq(first_record_len, 2 + 128);
-    /* The OPT record's options are the last of it: code 12, length, zeros. */
+    /* The options of the OPT record come last: code 12, length, zeros. */
     static const size_t question = 12 + 11 + 4;
     cr_assert_eq(first_query[question + 1] << 8 | first_query[question + 2], 41);
     cr_assert_eq(first_query[question + 9] << 8 | first_query[question + 10], 128 - question - 11);
@@ -55,7 +55,7 @@ Test(channel_dot, dot_5_dot_14_pad_5_one_padded_record)
     client_stop();
 }
 
-/* ---- answers in any order, and such as nobody asked for ---- */
+/* ---- answers in any order, and unsolicited answers ---- */
 
 static void answer_backwards(struct tls_peer *peer)
 {
@@ -139,7 +139,7 @@ Test(channel_dot, doh_13_an_answer_that_says_that_it_is_cut)
     client_stop();
 }
 
-/* A late answer to a question that was given up must not become another's. */
+/* A late answer to an abandoned question must not become another's. */
 static void answer_late(struct tls_peer *peer)
 {
     uint8_t message[65535];
@@ -158,7 +158,7 @@ Test(channel_dot, late_answers_are_dropped)
     struct dns_ticket *dropped;
     START(BY_NAME, .serve = answer_late);
     cr_assert_eq(client_begin(channel, "a.example", 2000, &dropped), DNS_REASON_OK);
-    /* Sent, and then not wanted any more. */
+    /* Sent, and then dropped. */
     struct writer none;
     bool pending;
     wr_init(&none, 0);
@@ -179,7 +179,7 @@ static void write_split(struct tls_peer *peer)
     while (peer_read_query(peer, message, &len)) {
         struct writer w;
         wr_init(&w, 0);
-        for (unsigned i = 0; i < 2; i++) { /* the second one twice: to nothing */
+        for (unsigned i = 0; i < 2; i++) { /* the second time, to no question */
             struct wr_mark mark = wr_open(&w, 2);
             answer_make(bytes_of(message, len), &w);
             wr_close(&w, mark);
@@ -200,7 +200,7 @@ Test(channel_dot, dot_4_answers_octet_by_octet)
     client_stop();
 }
 
-/* The largest message there is. */
+/* The largest possible message. */
 static void write_large(struct tls_peer *peer)
 {
     uint8_t message[65535];
@@ -243,7 +243,7 @@ Test(channel_dot, a_length_that_no_message_has_ends_the_connection)
     client_stop();
 }
 
-/* A length of 65,535 and then little by little: never whole in time. */
+/* A length of 65,535, then a trickle: the message is never whole in time. */
 static void trickle(struct tls_peer *peer)
 {
     uint8_t message[65535];

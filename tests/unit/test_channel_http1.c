@@ -11,7 +11,7 @@
 #define BY_NAME "https://dns.test:%u/dns-query#127.0.0.1"
 
 static const char *http1_head; /* of a response, with a number for the length */
-static unsigned http1_whole;   /* connections that answer so; others do the usual */
+static unsigned http1_whole;   /* connections that answer so; others answer as usual */
 static bool http1_byte_by_byte;
 static bool http1_closes;
 static char http1_request[2048];

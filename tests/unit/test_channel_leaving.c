@@ -13,7 +13,7 @@ enum { QUESTIONS = 8 };
 
 TestSuite(channel_leaving, .timeout = 60);
 
-/* So many questions at once; all get this. */
+/* Number of questions at once; all get this outcome. */
 static void ask_all(unsigned count, enum dns_reason expected)
 {
     struct dns_ticket *tickets[QUESTIONS];
@@ -30,7 +30,7 @@ static void ask_all(unsigned count, enum dns_reason expected)
 
 /* ---- HTTP/2 ---- */
 
-/* One answer a connection, and all later streams are none of its own. */
+/* Answers once per connection, then GOAWAY without the later streams. */
 static void one_each(const struct request *request, struct reply *reply)
 {
     reply->act = request->id == 1 ? REPLY_THEN_GO_AWAY : DROP;
@@ -44,7 +44,7 @@ Test(channel_leaving, goaway_after_each_answer_costs_no_question)
     client_stop();
 }
 
-/* RFC 9113, 6.8: what came before the last stream that it names is still answered. */
+/* RFC 9113, 6.8: streams up to the last one that GOAWAY names are still answered. */
 static void answers_what_it_took(const struct request *request, struct reply *reply)
 {
     reply->act = request->number == 0 ? GO_AWAY_LATER : REPLY;
@@ -55,7 +55,7 @@ Test(channel_leaving, what_was_taken_before_a_goaway_is_answered_on_that_connect
     h2_start(answers_what_it_took);
     ask_all(1, DNS_REASON_OK);
     cr_assert_eq(atomic_load(&server.connections), 1);
-    /* And the next question goes to another. */
+    /* The next question goes to another connection. */
     client_expect("next.example", 2000, DNS_REASON_OK);
     cr_assert_eq(atomic_load(&server.connections), 2);
     client_stop();
@@ -87,8 +87,7 @@ Test(channel_leaving, a_resolver_that_answers_nothing_is_an_end)
     client_stop();
 }
 
-/* It has said that it leaves, and then says nothing: what waits behind it does not wait for long.
- */
+/* Says GOAWAY, then falls silent: later questions do not wait for it long. */
 static void leaves_and_hangs(const struct request *request, struct reply *reply)
 {
     reply->act = request->number == 0 ? GO_AWAY_AND_HANG : REPLY;
@@ -120,7 +119,7 @@ Test(channel_leaving, refused_streams_beside_answers_cost_no_question)
 
 /* ---- DNS over TLS ---- */
 
-/* Reads as many questions as come at once, answers one, and closes. */
+/* Reads all questions that come at once, answers one, and closes. */
 static void answer_one(struct tls_peer *peer)
 {
     static uint8_t messages[RESPONDER_CONNECTIONS][65535];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The life of the channel's connection, by DNS over TLS: ends, silence, threads, forks, and a
- * program that closes what is not its own. */
+ * program that closes descriptors it does not own. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +71,7 @@ static void reset_unanswered(struct tls_peer *peer)
     struct linger linger = {.l_onoff = 1};
     (void)peer_read_query(peer, message, &len);
     setsockopt(peer->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
-    /* The number stays taken, by another socket that is shut down in its place. */
+    /* Another socket keeps the number taken; it is shut down in place of this one. */
     int other = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     dup2(other, peer->fd);
     close(other);
@@ -86,7 +86,7 @@ Test(channel_life, dot_8_twice_at_most)
     client_stop();
 }
 
-/* Answers on the first connection once, then nothing; on others always. */
+/* Answers once on the first connection, then nothing; on others always. */
 static void fall_silent(struct tls_peer *peer)
 {
     uint8_t message[65535];
@@ -212,7 +212,7 @@ Test(channel_life, eight_threads_share_one_connection)
     client_stop();
 }
 
-/* Every third question is taken to the grave. */
+/* Answers nine questions, then ends the connection. */
 static void die_often(struct tls_peer *peer)
 {
     uint8_t message[65535];
@@ -259,7 +259,7 @@ Test(channel_life, the_child_of_a_fork_has_its_own_connection, .disabled = FORK_
     pid_t pid = fork();
     if (pid == 0) {
         dns_channel_after_fork_child(channel);
-        /* What was on its way when it was made, and one of its own. */
+        /* The question from before the fork, and a question of the child. */
         bool good = client_finish(channel, ticket, "b.example", 2001) == DNS_REASON_OK &&
                     client_ask(channel, "c.example", 2000) == DNS_REASON_OK;
         _exit(good ? 0 : 1);
@@ -274,7 +274,7 @@ Test(channel_life, the_child_of_a_fork_has_its_own_connection, .disabled = FORK_
     client_stop();
 }
 
-/* The number of the channel's socket: the highest there is. */
+/* The channel's socket has the highest number. */
 static int find_socket(void)
 {
     for (int fd = 1023; fd > 2; fd--) {
@@ -299,7 +299,7 @@ Test(channel_life, a_descriptor_that_the_program_closed_and_has_again_is_left_al
     cr_assert_eq(dup2(pair[0], fd), fd);
     client_expect("b.example", 2000, DNS_REASON_OK);
     char byte;
-    cr_assert_eq(recv(pair[1], &byte, 1, MSG_DONTWAIT), -1); /* neither octets nor an end */
+    cr_assert_eq(recv(pair[1], &byte, 1, MSG_DONTWAIT), -1); /* neither data nor an end of file */
     cr_assert_eq(errno, EAGAIN);
     cr_assert_neq(fcntl(fd, F_GETFD), -1);
     cr_assert_eq(atomic_load(&server.connections), 2);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Padding of queries, and the other things that are done to messages on encrypted ways. */
+/* Padding of queries, and other operations on messages of encrypted transports. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -33,7 +33,7 @@ static void make_query(struct writer *w, const char *name, bool opt, const char 
     octets_free(&options);
 }
 
-/* The padded query of a name; to be freed. */
+/* The padded query for a name; free it. */
 static struct writer padded(const char *name, bool opt, const char *options_hex)
 {
     struct writer query;
@@ -49,7 +49,7 @@ static struct writer padded(const char *name, bool opt, const char *options_hex)
     return out;
 }
 
-/* How many options of this code there are, and the length of the last one. */
+/* Counts the options of this code; *len is the length of the last one. */
 static unsigned count_options(struct bytes message, size_t name_len, uint16_t code, size_t *len)
 {
     struct reader r = rd_of(message);
@@ -74,7 +74,7 @@ static unsigned count_options(struct bytes message, size_t name_len, uint16_t co
     return count;
 }
 
-/* Every length of a name: the sum is 128 or 256, and no multiple of it is skipped. */
+/* Every length of a name: the padded size is 128 or 256, never a block more than needed. */
 Test(channel_message, pad_1_pad_2_pad_5_queries_are_multiples_of_128)
 {
     char name[253] = "";
@@ -119,7 +119,7 @@ Test(channel_message, pad_5_other_options_stay_and_a_missing_opt_is_made)
     wr_free(&out);
 }
 
-/* Each prefix, and more than there should be. */
+/* Each prefix, and a message with extra octets. */
 Test(channel_message, what_is_no_query)
 {
     struct writer query;
@@ -151,7 +151,7 @@ Test(channel_message, pad_4_no_padding_without_encryption)
     wr_free(&query);
 }
 
-/* What is asked over the channel is that very query, and so has no option but padding. */
+/* The channel sends that very query, so it has no option but padding. */
 Test(channel_message, doh_14_no_option_but_padding)
 {
     struct writer query;

@@ -69,7 +69,7 @@ Test(client_hello, another_message_fails)
     octets_free(&other);
 }
 
-/* The type of the extension at `index` becomes that of the one at `other`. */
+/* Gives the extension at `index` the type of the one at `other`. */
 static struct octets with_types_equal(struct bytes message, size_t index, size_t other)
 {
     struct ech_client_hello hello;
@@ -217,14 +217,14 @@ Test(client_hello, ech_53_extension_vectors)
     json_t *file = vectors_load("echconfig");
     json_t *cases = vectors_get(file, "ech_extension");
     size_t i;
-    json_t *one;
-    json_array_foreach(cases, i, one)
+    json_t *item;
+    json_array_foreach(cases, i, item)
     {
         struct ech_ech_client_hello ech;
-        struct octets octets = octets_get(one, "hex");
-        bool ok = strcmp(vectors_text(one, "verdict"), "ok") == 0;
+        struct octets octets = octets_get(item, "hex");
+        bool ok = strcmp(vectors_text(item, "verdict"), "ok") == 0;
         cr_assert_eq(ech_ech_client_hello_parse(octets_view(&octets), &ech),
-                     ok ? ECH_OK : ECH_ERR_DECODE, "%s", vectors_text(one, "id"));
+                     ok ? ECH_OK : ECH_ERR_DECODE, "%s", vectors_text(item, "id"));
         octets_free(&octets);
     }
     cr_assert_gt(i, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Configuration files: what is read of them, and which of several values counts. */
+/* Configuration files: how they are read, and which of several values counts. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -181,8 +181,8 @@ Test(conf, hosts)
     cr_assert_not(shim_conf_host_matches("*", "."));
 }
 
-/* The environment wins over files, locked sections over it; then the more special one, then the
- * later one. */
+/* The environment beats files, and locked sections beat it. Otherwise the more specific section
+ * wins, then the later one. */
 Test(conf, precedence)
 {
     static const char file[] = "[host \"a.example\"]\n"
@@ -238,7 +238,7 @@ Test(conf, precedence)
     }
 }
 
-/* With ECHSHIM_CONF, of the system's file only what is locked counts. */
+/* With ECHSHIM_CONF, only the locked sections of the system's file count. */
 Test(conf, locked_only)
 {
     static const char system[] = "[default]\nretry = off\n"
@@ -257,7 +257,7 @@ Test(conf, locked_only)
     shim_conf_free(&rig.conf);
 }
 
-/* A program's section counts where it is this process's, or one that started it. */
+/* A program's section counts if it names this process or one that started it. */
 Test(conf, programs)
 {
     RIG(.file = "[default]\nmode = off\n[program \"/usr/bin/git\"]\nmode = grease\n"
@@ -270,7 +270,7 @@ Test(conf, programs)
     shim_conf_free(&rig.conf);
 }
 
-/* What is broken may have asked for strict mode; who says another mode all the same is heard. */
+/* A broken section may have asked for strict mode; a mode from the environment still counts. */
 Test(conf, broken_is_strict)
 {
     static const char file[] = "[host \"a.example\"]\nmdoe = strict\nmode = off\n";
@@ -329,8 +329,8 @@ Test(conf, settings_of_hosts)
     settings_rig_free(&settings);
 }
 
-/* As many as a list of names has: each with its own mode, all with one connection to the resolver.
- */
+/* As large as a host list may be: each host has its own mode; all share the connection to the
+ * resolver. */
 Test(conf, thousands_of_hosts, .timeout = 20)
 {
     enum { HOSTS = 8000 };

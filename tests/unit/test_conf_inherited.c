@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is handed on of strict mode, and what is made of it. */
+/* Strict mode inherited by child processes: what is passed on, and how it is read. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -43,7 +43,7 @@ Test(conf_inherited, what_is_handed_on)
                   "[host \"c.example\"]\nmode = off\n",
                   NULL, "ECHSHIM_INHERITED=1000:a.example,1000:*.b.example");
     expect_handed("[nonsense]\n", NULL, "ECHSHIM_INHERITED=1000:*");
-    /* Of another user: goes on. Of this one: the file says what holds now. */
+    /* Another user's entry is passed on. For this user, the file says what holds now. */
     expect_handed("", "0:a.example", "ECHSHIM_INHERITED=0:a.example");
     expect_handed("", "1000:*", NULL);
     expect_handed("[host \"b.example\"]\nmode = strict\n", "0:a.example,1000:c.example",

@@ -7,11 +7,11 @@
 #include "ech/config.h"
 #include "vectors.h"
 
-/* The client for which the verdicts of echconfig.json hold. */
+/* The client that the verdicts of echconfig.json are for. */
 static const uint16_t x25519_only[] = {ECH_KEM_X25519_SHA256};
 static const struct ech_config_support vector_client = {x25519_only, 1};
 
-/* The list of a vector; m-overflow-65538 is given by how to build it. */
+/* The list of a vector; m-overflow-65538 is built here. */
 static struct octets list_of(const json_t *vector)
 {
     if (json_is_string(json_object_get(vector, "hex"))) {
@@ -54,7 +54,7 @@ static bool says_ok(const json_t *vector)
 
 static void check_verdict(const json_t *vector, struct bytes list)
 {
-    /* m-every-prefix is a good list: its prefixes are what is malformed. */
+    /* m-every-prefix is a good list: its prefixes are malformed. */
     bool ok = says_ok(vector) || strcmp(vectors_text(vector, "id"), "m-every-prefix") == 0;
     struct reader configs;
     struct ech_config_choice choice;
@@ -114,7 +114,7 @@ static uint16_t hex_number(const char *text)
     return (uint16_t)strtoul(text, NULL, 16);
 }
 
-/* Vectors write UTF-8; name-bad-11 means one octet for each character. */
+/* Vectors write UTF-8; name-bad-11 means one octet per character. */
 static struct octets latin1_of(const char *utf8)
 {
     struct octets name = octets_new(strlen(utf8));
@@ -249,7 +249,7 @@ static struct octets list_with_id(const char *id)
     return list;
 }
 
-/* What select answers, and of a choice the index. */
+/* The result of select, and the index of the choice. */
 static enum ech_status select_index(const char *id, const struct ech_config_support *support,
                                     size_t *index)
 {
@@ -269,7 +269,7 @@ static struct ech_config_support none_supported(void)
     return (struct ech_config_support){NULL, 0};
 }
 
-/* The verdict on the config at `index`, of a client with all KEMs or of the vectors' one. */
+/* The verdict on the config at `index`, for a client with this support. */
 static enum ech_config_verdict verdict_at(const char *id, size_t index,
                                           const struct ech_config_support *support)
 {
@@ -408,7 +408,7 @@ Test(config, ech_15_the_first_pair_that_we_do_both_halves_of_one)
     cr_assert_eq(choice.suite.aead_id, ECH_AEAD_CHACHA20_POLY1305);
     octets_free(&list);
 
-    /* 1 with an AEAD unknown, a KDF unknown with 3: no pair of it. Then the good one. */
+    /* Pair 1 has an unknown AEAD, pair 2 an unknown KDF: neither is usable. Pair 3 is good. */
     static const uint8_t suites[] = {0, 1, 0x22, 0x22, 0x11, 0x11, 0, 3, 0, 2, 0, 1};
     list = list_with_id("basic-A");
     cr_assert_eq(ech_config_list_select(octets_view(&list), NULL, &choice), ECH_OK);

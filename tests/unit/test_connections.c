@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the stub remembers of connections, and where they lead. */
+/* What the stub remembers of connections and their destinations. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -42,7 +42,7 @@ static void close_pair(const struct pair *pair)
     close(pair->server);
 }
 
-/* A write, as the guard sees it. */
+/* Writes text, as the guard sees a write. */
 static void write_text(int fd, const char *text)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)text, .iov_len = strlen(text)};
@@ -73,12 +73,12 @@ Test(connections, svcb_36_tunnels_by_socket_and_by_host)
     way = way_of(-1, "A.example.");
     cr_assert(way.tunnel && way.port == 8443 && way.fd == one.client);
     cr_assert_not(stub_way_of(-1, "b.example", &way));
-    /* The newest counts, and a connection that is closed does not. */
+    /* The newest connection counts; a closed one does not. */
     write_text(two.client, "CONNECT a.example:445 HTTP/1.1\r\n\r\n");
     cr_assert_eq(way_of(-1, "a.example").port, 445);
     close(two.client);
     cr_assert_eq(way_of(-1, "a.example").port, 8443);
-    /* One that has another descriptor by now does. */
+    /* It still counts after a dup, under its new descriptor. */
     int other = dup(one.client);
     close(one.client);
     cr_assert_eq(way_of(-1, "a.example").fd, other);
@@ -88,7 +88,7 @@ Test(connections, svcb_36_tunnels_by_socket_and_by_host)
     close(two.server);
 }
 
-/* A request is read on by the octets that were sent, not by those that were to be. */
+/* The reader advances by the octets sent, not by those that were to be sent. */
 Test(connections, a_write_that_is_cut)
 {
     static const char request[] = "CONNECT a.example:443 HTTP/1.1\r\n\r\n";
@@ -133,7 +133,7 @@ Test(connections, what_connect_was_asked_for)
     close_pair(&pair);
 }
 
-/* A number of a descriptor that is used again is another connection. */
+/* A reused descriptor number is another connection. */
 Test(connections, a_descriptor_that_comes_again)
 {
     struct pair one = connected();
@@ -145,8 +145,8 @@ Test(connections, a_descriptor_that_comes_again)
     close_pair(&two);
 }
 
-/* More than the first segment has places for, all of them known; and thousands, one after another,
- * take no more memory than those that are open. */
+/* More connections than the first segment holds, all of them known. Thousands in sequence take no
+ * more memory than the open ones need. */
 Test(connections, many)
 {
     enum { OPEN = 3000, CLOSED = 20000 };
@@ -196,7 +196,7 @@ Test(connections, marks)
     }
 }
 
-/* A program that has locked itself in: nothing is asked of the kernel, and what was known is. */
+/* A program that has sandboxed itself: the stub asks the kernel nothing, and uses what it knew. */
 Test(connections, without_the_kernel)
 {
     struct pair pair = connected();

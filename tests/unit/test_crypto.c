@@ -92,7 +92,7 @@ Test(crypto, hkdf_expand_gives_255_digests_and_no_more)
 
 Test(crypto, hkdf_expand_label_rfc_8448)
 {
-    /* RFC 8448, 3: server_handshake_traffic_secret and the write key and iv out of it */
+    /* RFC 8448, 3: server_handshake_traffic_secret, and the write key and iv derived from it */
     struct octets secret =
         octets_of_hex("b67b7d690cc16c4e75e54213cb2d37b4e9c912bcded9105d42befd59d391ad38");
     uint8_t out[16];

@@ -67,7 +67,7 @@ Test(crypto_dh, x25519_rfc_7748_5_2_thousand_iterations)
     octets_free(&u);
 }
 
-/* A public key that is sound but for what a test then does to it. */
+/* A good public key, which a test then damages. */
 static struct octets some_public_key(uint16_t group, struct octets *private_key)
 {
     *private_key = octets_new(ech_dh_private_size(group));
@@ -131,7 +131,7 @@ Test(crypto_dh, ech_19_points_off_the_curve_and_other_forms_are_refused)
         public_key.data[0] = 4;
         cr_assert_eq(ech_dh_check_public(group, public_view), ECH_OK);
 
-        /* A coordinate that is the prime stands for zero, but not in its one valid form. */
+        /* A coordinate equal to the prime stands for zero, but not in its one valid form. */
         struct octets prime = curve_number(root, "primes", group);
         memcpy(public_key.data + 1, prime.data, prime.len);
         assert_refused(group, private_view, public_view);

@@ -59,7 +59,7 @@ Test(dns_cache, lives_for_its_ttl)
     cr_assert_not(has("r", "a.example", 60 * SECOND));
     put("r", "b.example", DNS_NONE, 60, 0);
     cr_assert_not(has("r", "b.example", 60 * SECOND));
-    /* Of the records it stays known that they were there. */
+    /* The cache still knows that there were records. */
     cr_assert_eq(cache.count, 1);
 }
 
@@ -150,7 +150,7 @@ Test(dns_cache, the_oldest_use_leaves_first)
     cr_assert_not(has("r", "oldest.example", 0));
 }
 
-/* An answer of usual size is small enough for as many of them as there may be. */
+/* Usual answers are small enough that the cache can hold its maximum number of them. */
 Test(dns_cache, room_for_usual_answers)
 {
     static const uint8_t list[300] = {0};
@@ -181,7 +181,7 @@ Test(dns_cache, the_bound_may_be_another_one)
     cr_assert(has("r", "b.example", 0) && has("r", "c.example", 0) && has("r", "d.example", 0));
 }
 
-/* The one that the machine is in, and how often that was asked; 0: it cannot be told. */
+/* The network that the machine is in, and how often the cache asked for it; 0: unknown. */
 static uint64_t the_network;
 static unsigned network_asked;
 
@@ -204,7 +204,7 @@ Test(dns_cache, svcb_53_keyed_by_network)
     cr_assert(has("udp://192.168.1.1:53", "a.example", 4 * SECOND), "back again");
 }
 
-/* Seen within a second; and a put, which comes after a query, does not go by what was before. */
+/* A change is seen within a second. A put, which follows a query, does not use the older look. */
 Test(dns_cache, the_network_is_looked_at_once_a_second)
 {
     cache.network = network;

@@ -214,8 +214,7 @@ Test(dns_message, compression_pointer_loops)
     }
 }
 
-/* RFC 9460, 2.2: a compressed TargetName reaches the parser of RDATA as it is on the wire, to be
- * refused there. */
+/* RFC 9460, 2.2: a compressed TargetName reaches the RDATA parser as sent, and is refused there. */
 Test(dns_message, svcb_1_rdata_is_not_expanded)
 {
     struct message m;

@@ -23,10 +23,10 @@ Test(dns_name, svcb_15_query_names)
     json_array_foreach(vectors_get(vectors, "query_names"), i, item)
     {
         if (json_object_get(item, "host") == NULL) {
-            continue; /* what follows an alias: test_lookup.c */
+            continue; /* for what follows an alias, see test_lookup.c */
         }
         const char *host = vectors_text(item, "host");
-        /* RFC 9460, 9.5: http is turned into https first, which is the program's to do. */
+        /* RFC 9460, 9.5: http becomes https first; the program must do that. */
         size_t port = vectors_number(item, "port");
         port = port == 80 ? 443 : port;
         struct dns_name name;

@@ -49,7 +49,7 @@ Test(epoll_copy, names_of_descriptors)
     cr_assert_eq(shim_descriptor_named("5x"), -1);
 }
 
-/* What dup2 drops is there again, with its data and its flags. */
+/* dup2 drops the registration; it is restored with its data and its flags. */
 Test(epoll_copy, a_registration_outlives_dup2)
 {
     int set = epoll_create1(EPOLL_CLOEXEC);
@@ -68,7 +68,7 @@ Test(epoll_copy, a_registration_outlives_dup2)
     cr_assert_eq(epoll_wait(set, &event, 1, 0), 0, "it is edge-triggered as before");
 }
 
-/* By dup or in a child: what happens to it is no event of the program's connection any more. */
+/* Open by dup or in a child: its events no longer concern the program's connection. */
 Test(epoll_copy, an_old_file_that_stays_open_is_out_of_the_set)
 {
     int set = epoll_create1(EPOLL_CLOEXEC);
@@ -96,7 +96,7 @@ static int socket_with(uint32_t events, uint64_t data, int set)
     return fd;
 }
 
-/* As a process does that shares the set with its parent. */
+/* Like a process that shares the set with its parent. */
 static int somebody_elses_number(int set)
 {
     int theirs = socket_with(EPOLLIN, 1, set);

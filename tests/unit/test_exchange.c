@@ -48,7 +48,7 @@ static void check_accepted(struct rig *rig)
     cr_assert_eq(wr_view(&rig->app).len, before + 2);
 }
 
-/* The application finds what the server wrote, unchanged, and nothing else. */
+/* The application gets exactly what the server wrote. */
 static struct outcome run_plain(struct bytes hello, size_t step, uint16_t cipher_suite)
 {
     struct rig *rig = rig_new(step);
@@ -93,7 +93,7 @@ Test(exchange, ech_35_ech_56_ech_59_accepted_in_every_split)
     check_every_split(hello_openssl_early, 0x1301);
 }
 
-/* ---- what the outer hello is ---- */
+/* ---- contents of the outer hello ---- */
 
 static struct octets outer_of(struct bytes hello, struct rig **rig)
 {
@@ -205,7 +205,7 @@ static size_t payload_of(struct bytes hello, struct ech_hello_sizes sizes,
     struct bytes data = hello_extension(octets_view(&outer), ECH_EXT_ENCRYPTED_CLIENT_HELLO);
     cr_assert_eq(ech_ech_client_hello_parse(data, &ech), ECH_OK);
     size_t len = ech.payload.len;
-    /* design 10: 46 octets beside the payload. */
+    /* design 10: 46 octets besides the payload. */
     cr_assert_eq(data.len + 4, 46 + len);
     octets_free(&outer);
     rig_free(rig);
@@ -356,7 +356,7 @@ Test(exchange, ech_65_the_second_outer_hello)
     rig_free(rig);
 }
 
-/* ---- order, and who holds what ---- */
+/* ---- order, and ownership of octets ---- */
 
 Test(exchange, early_data_passes_in_order)
 {
@@ -376,7 +376,7 @@ Test(exchange, early_data_passes_in_order)
                    "140303000101170303000207081703030001"
                    "09",
                    "early data");
-        /* A record that is begun when the server accepts goes on its way. */
+        /* A record that has begun when the server accepts still goes out. */
         rig_from_app(rig, BYTES(23, 3, 3, 0));
         struct test_answer answer = rig_answer(rig);
         rig_send(rig, &answer);

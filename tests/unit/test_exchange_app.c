@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Exchanges that fail by what the application wrote, or before anything was sent. */
+/* Exchanges that fail because of what the application wrote, or before anything was sent. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -9,7 +9,7 @@
 
 #define CCS BYTES(1)
 
-/* The application's first hello makes the exchange fail, and nothing at all goes to the network. */
+/* The application's first hello makes the exchange fail, and nothing goes to the network. */
 static void check_hello(struct bytes hello)
 {
     for (size_t step = 0; step < 2; step++) {
@@ -180,7 +180,7 @@ Test(exchange_app, auto_shares_key_share_before_it_gives_up)
     struct ech_exchange_facts facts;
     size_t octets = 1200;
     bool fits = true;
-    /* The smallest hello that does not fit with an own share. */
+    /* The smallest hello that does not fit with our own share. */
     while (fits) {
         offer_large(++octets, ECH_KEY_SHARE_OWN, false, &rig);
         fits = !ech_exchange_done(rig->exchange);
@@ -192,7 +192,7 @@ Test(exchange_app, auto_shares_key_share_before_it_gives_up)
     cr_assert_eq(rig->last, ECH_EVENT_NEED_CONFIG);
     cr_assert(facts.shared_key_share);
     rig_free(rig);
-    /* The longest run is the large extension alone, after key_share: it fits with an own share. */
+    /* The longest run is the large extension alone, after key_share: it fits with our own share. */
     offer_large(4000, ECH_KEY_SHARE_AUTO, true, &rig);
     ech_exchange_facts(rig->exchange, &facts);
     cr_assert_eq(rig->last, ECH_EVENT_NEED_CONFIG);

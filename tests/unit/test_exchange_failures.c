@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Exchanges that fail: what each side gets then, and that nothing leaks. */
+/* Exchanges that fail: what each side gets, and that nothing leaks. */
 #include <criterion/criterion.h>
 #include <string.h>
 

@@ -12,7 +12,7 @@ static struct shim_frame noted;
 static __attribute__((noinline)) bool asked_below(void)
 {
     bool below = shim_frame_holds(noted, SHIM_FRAME_HERE, REACH);
-    __asm__ volatile("" ::: "memory"); /* no tail call, which would have no frame of its own */
+    __asm__ volatile("" ::: "memory"); /* prevents a tail call, which would have no frame */
     return below;
 }
 

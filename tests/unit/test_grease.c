@@ -13,7 +13,7 @@ enum { SPREAD = 2000, HOST_NAME_LENGTH = 18 /* of the captured hellos */ };
 static const struct ech_grease_shape openssl_shape = {.sizes = OPENSSL_SIZES,
                                                       .name_length = HOST_NAME_LENGTH};
 
-/* One GREASE extension; *w is the caller's to free. */
+/* One GREASE extension; the caller frees *w. */
 static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
                                         struct test_random *source, struct writer *w)
 {
@@ -75,7 +75,7 @@ Test(grease, ech_98_the_suite_varies_over_plausible_ones)
     cr_assert_gt(counts[ECH_AEAD_AES_256_GCM], SPREAD / 50);
 }
 
-/* The previous enc and payload: no two are the same. */
+/* The previous enc and payload: they must never repeat. */
 struct earlier {
     uint8_t enc[32];
     uint8_t payload[192 + ECH_AEAD_TAG];
@@ -144,7 +144,7 @@ static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
     return length;
 }
 
-/* What an adapter would say of the application that makes this hello. */
+/* What an adapter would report for the application of this hello. */
 static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_sizes sizes)
 {
     struct ech_client_hello parsed;
@@ -279,7 +279,7 @@ Test(grease, ech_102_encrypted_extensions_hold_a_config_list)
     cr_assert_eq(ech_grease_check_encrypted_extensions(wr_view(&longer)), ECH_ERR_DECODE);
     wr_free(&longer);
     test_server_free(&server);
-    /* Of a version that nobody knows: well-formed, and ignored like the others. */
+    /* Of an unknown version: well-formed, and ignored like the others. */
     cr_assert_eq(ech_grease_check_encrypted_extensions(BYTES(0, 5, 0xfe, 0x0a, 0, 1, 9)), ECH_OK);
     cr_assert_eq(ech_grease_check_encrypted_extensions(BYTES(0, 0)), ECH_ERR_DECODE);
 }

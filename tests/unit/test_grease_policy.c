@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Where GREASE ECH is sent and where it is not. */
+/* Where GREASE ECH is sent, and where not. */
 #include <criterion/criterion.h>
 #include <string.h>
 

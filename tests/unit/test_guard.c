@@ -14,7 +14,7 @@
 #include "shim/engine/policy/policy.h"
 #include "shim/stub/guard.h"
 
-/* ---- what the guard needs of the rest of the stub ---- */
+/* ---- stand-ins for the rest of the stub ---- */
 
 enum shim_mode stub_mode(void)
 {
@@ -87,7 +87,7 @@ const struct shim_engine *stub_engine_if_loaded(void)
     return NULL;
 }
 
-/* ---- the hello that the tests of the tables write ---- */
+/* ---- the hello that the table tests write ---- */
 
 enum { PREFIX = 43, RANDOM_AT = 11 };
 
@@ -144,7 +144,7 @@ Test(guard, announced_until_withdrawn)
     for (unsigned round = 0; round < 3; round++) {
         for (unsigned i = 0; i < MANY; i++) {
             make_random(random, i);
-            memcpy(random, &i, sizeof i); /* the first two begin like what marks a free place */
+            memcpy(random, &i, sizeof i); /* the first two begin like the mark of a free place */
             cr_assert_not(is_announced(random));
             cr_assert(stub_announce(random, SHIM_WATCH_NOT));
         }
@@ -210,7 +210,7 @@ Test(guard, the_descriptor_of_a_watched_hello)
     cr_assert(stub_descriptor_of(random, &fd));
     cr_assert_eq(fd, pair[0]);
     cr_assert_not(stub_progress_any());
-    /* The number now leads elsewhere. */
+    /* The number now belongs to another connection. */
     cr_assert_eq(dup2(pair[1], pair[0]), pair[0]);
     cr_assert_not(stub_descriptor_of(random, &fd));
     stub_withdraw(random);
@@ -220,7 +220,7 @@ Test(guard, the_descriptor_of_a_watched_hello)
     close(pair[1]);
 }
 
-/* A signal handler jumps out of send, and nobody ever says what it sent. */
+/* A signal handler jumps out of send, so the guard never learns how much it sent. */
 Test(guard, a_write_that_is_left_counts_as_sent)
 {
     int pair[2];
@@ -310,7 +310,7 @@ Test(downgrade, a_ttl_of_nothing_outlasts_the_next_attempt)
     cr_assert_not(shim_downgrade_forbids(&table, "b.example", NULL, 86401 * UINT64_C(1000000)));
 }
 
-/* Who makes many handshakes fail must not push one out. */
+/* Many failed handshakes must not push out an entry. */
 Test(downgrade, none_of_many_names_is_forgotten)
 {
     enum { NAMES = 10000 };
@@ -329,7 +329,7 @@ Test(downgrade, none_of_many_names_is_forgotten)
         cr_assert(shim_downgrade_forbids(&table, name, NULL, end - 1), "%s", name);
         cr_assert_not(shim_downgrade_forbids(&table, name, NULL, end), "%s", name);
     }
-    /* What is over is not kept for ever. */
+    /* Expired entries do not stay forever. */
     for (unsigned i = 0; i < 2 * NAMES; i++) {
         (void)snprintf(name, sizeof name, "m%u.example", i);
         shim_downgrade_note(&table, name, NULL, 100, i * UINT64_C(1000000));
@@ -337,7 +337,7 @@ Test(downgrade, none_of_many_names_is_forgotten)
     cr_assert_leq(table.table.count, 2 * 1024);
 }
 
-/* A name spelt otherwise is the same name; others that look alike are not. */
+/* Other spellings of a name match; similar names do not. */
 Test(downgrade, by_any_spelling)
 {
     static const char *const spellings[] = {"a.example", "a.example.", "A.EXAMPLE", "A.Example."};
@@ -354,7 +354,7 @@ Test(downgrade, by_any_spelling)
     }
 }
 
-/* An address of sixteen octets that a name could be spelt with. */
+/* A sixteen-octet address with the octets of a name. */
 Test(downgrade, an_address_is_no_name)
 {
     struct shim_downgrade table = SHIM_DOWNGRADE_INIT;

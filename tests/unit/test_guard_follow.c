@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The guard without its hooks: hellos that are cut into several writes, wherever they are cut. What
- * it needs of the rest of the stub is in test_guard.c. */
+/* The guard without its hooks: hellos in several writes, cut anywhere. The stand-ins for the rest
+ * of the stub are in test_guard.c. */
 #include <criterion/criterion.h>
 #include <netinet/in.h>
 #include <string.h>
@@ -10,7 +10,7 @@
 
 enum { PREFIX_MAX = 64, HELLO_MAX = 1200, RECORDS_MAX = 6 * HELLO_MAX };
 
-/* A stream socket of which the program asked for port 443. */
+/* A stream socket; the program asked for port 443. */
 static int watched_socket(int *peer)
 {
     int pair[2];
@@ -24,7 +24,7 @@ static int watched_socket(int *peer)
     return pair[0];
 }
 
-/* `sent`: what the kernel takes of it. */
+/* `sent`: how much the kernel takes. */
 static bool write_piece(int fd, const uint8_t *octets, size_t length, size_t sent)
 {
     struct iovec part = {.iov_base = (void *)(uintptr_t)octets, .iov_len = length};
@@ -39,7 +39,7 @@ static bool write_piece(int fd, const uint8_t *octets, size_t length, size_t sen
     return true;
 }
 
-/* In up to three writes, on a socket of its own. */
+/* In up to three writes, on a new socket. */
 static bool all_leave(const uint8_t *octets, size_t length, size_t cut, size_t other)
 {
     int peer;
@@ -95,7 +95,7 @@ Test(guard_follow, nothing_hides_a_hello)
     }
 }
 
-/* One octet at a time, too. */
+/* Also one octet at a time. */
 Test(guard_follow, nothing_hides_a_hello_in_single_octets)
 {
     uint8_t octets[4 + sizeof client_hello] = {0x80, 22, 0x80, 22};
@@ -121,7 +121,7 @@ static size_t put(uint8_t *out, size_t at, unsigned value)
     return at + 2;
 }
 
-/* A hello with an extension of `other` octets, and encrypted_client_hello of the one octet. */
+/* A hello with an extension of `other` octets, and encrypted_client_hello with this one octet. */
 static size_t make_hello(uint8_t *out, size_t other, uint8_t marker)
 {
     static const uint8_t begin[] = {22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3};
@@ -133,7 +133,7 @@ static size_t make_hello(uint8_t *out, size_t other, uint8_t marker)
     at = put(out, at + 9, (unsigned)(other + 9));
     at = put(out, at, 51);
     at = put(out, at, (unsigned)other);
-    memset(out + at, 22, other); /* what might begin another hello */
+    memset(out + at, 22, other); /* these octets look like the beginning of another hello */
     at = put(out, at + other, 0xfe0d);
     at = put(out, at, 1);
     out[at++] = marker;
@@ -142,7 +142,7 @@ static size_t make_hello(uint8_t *out, size_t other, uint8_t marker)
     return at;
 }
 
-/* In records of this size, with a warning behind the first one. */
+/* Cuts the hello into records of this size, with a warning after the first one. */
 static size_t in_records(uint8_t *out, const uint8_t *hello, size_t length, size_t size)
 {
     size_t have = 0;
@@ -173,7 +173,7 @@ static void check_marker(unsigned work, const uint8_t *octets, size_t length, si
     }
 }
 
-/* `work`: of which modes; 0: none has anything to look for. */
+/* `work`: the guard's modes; 0: no mode has work. */
 static void check_markers(unsigned work)
 {
     uint8_t hello[HELLO_MAX];
@@ -187,7 +187,7 @@ static void check_markers(unsigned work)
         check_marker(work, records, cut, 1, stopped);
         cut = in_records(records, hello, length, 1);
         check_marker(work, records, cut, 5, stopped);
-        length = make_hello(hello, 1000, (uint8_t)marker); /* longer than what is kept of it */
+        length = make_hello(hello, 1000, (uint8_t)marker); /* longer than the guard keeps */
         check_marker(work, hello, length, 17, stopped);
     }
 }
@@ -232,7 +232,7 @@ Test(guard_follow, short_writes)
     close(peer);
 }
 
-/* Where the port is not watched it is not ours. */
+/* On a port that is not watched, the guard lets the hello go. */
 Test(guard_follow, other_ports)
 {
     uint8_t hello[HELLO_MAX];
@@ -242,7 +242,8 @@ Test(guard_follow, other_ports)
     uint64_t identity;
     cr_assert(stub_connection_begins(pair[0], &identity));
     cr_assert(write_piece(pair[0], hello, length, length));
-    atomic_fetch_add(&stub_guard_work, STUB_GUARD_WATCHER); /* one of ours is sought everywhere */
+    /* Now the guard checks every connection for our hellos. */
+    atomic_fetch_add(&stub_guard_work, STUB_GUARD_WATCHER);
     cr_assert_not(write_piece(pair[0], hello, length, length));
     close(pair[0]);
     close(pair[1]);

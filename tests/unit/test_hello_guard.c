@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the wire guard takes for a hello, and what it reads in one. */
+/* What the wire guard recognises as a hello, and what it reads in one. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -28,7 +28,7 @@ static bool octets_of(void *context, size_t at, const uint8_t **octets, size_t *
     return true;
 }
 
-/* What is found at a border of records, or by the scan of all that is behind them. */
+/* The sighting at a record border, or (`scan`) in a scan of all that follows. */
 static struct shim_hello_sight sight_of(const uint8_t *data, size_t length, bool scan)
 {
     struct octets octets = {data, length};
@@ -60,7 +60,7 @@ Test(hello_guard, every_prefix_of_a_hello_may_become_one)
 
 Test(hello_guard, every_octet_of_the_header_counts)
 {
-    /* Type of the record, type and length of the message, the version of the message. */
+    /* Record type, message type and length, message version. */
     static const size_t fixed[] = {0, 5, 6, 9};
     for (size_t i = 0; i < sizeof fixed / sizeof *fixed; i++) {
         uint8_t octets[PREFIX];
@@ -72,7 +72,7 @@ Test(hello_guard, every_octet_of_the_header_counts)
     }
 }
 
-/* What servers take for a hello (OpenSSL 3.0, GnuTLS 3.7, NSS 3.87 were asked). */
+/* What servers accept as a hello (checked with OpenSSL 3.0, GnuTLS 3.7, NSS 3.87). */
 Test(hello_guard, what_servers_tolerate_is_a_hello)
 {
     uint8_t octets[PREFIX];
@@ -87,7 +87,7 @@ Test(hello_guard, what_servers_tolerate_is_a_hello)
     }
 }
 
-/* Every cut of it is followed, and all of it is a hello with this random. */
+/* The guard follows it at every cut, and the whole is a hello with this random. */
 static void check_followed(const uint8_t *octets, size_t length, bool scan)
 {
     struct shim_hello_sight whole = sight_of(octets, length, scan);
@@ -102,7 +102,7 @@ static void check_followed(const uint8_t *octets, size_t length, bool scan)
     cr_assert_eq(sight_of(octets, whole.at + whole.needed, scan).hello, SHIM_HELLO_IS);
 }
 
-/* The octets of the hello behind others. */
+/* The octets of the hello, after others. */
 static size_t behind(uint8_t *out, const void *others, size_t length)
 {
     memcpy(out, others, length);
@@ -172,7 +172,7 @@ Test(hello_guard, a_hello_in_many_records)
     for (size_t size = 1; size < PREFIX - 5; size++) {
         check_followed(octets, in_records_of(octets, size, "", 0), false);
     }
-    /* Empty records and alerts between. */
+    /* Empty records and alerts in between. */
     check_followed(octets, in_records_of(octets, 13, "\x16\x03\x01\0\0", 5), false);
     check_followed(octets, in_records_of(octets, 13, "\x15\x03\x01\0\x02\x01\x70", 7), false);
     /* Behind other octets. */
@@ -198,7 +198,7 @@ Test(hello_guard, a_hello_as_ssl_2_has_it)
     }
 }
 
-/* An encrypted Finished of TLS 1.2 looks like the beginning of a long hello once in a while. */
+/* An encrypted Finished of TLS 1.2 sometimes looks like the beginning of a long hello. */
 Test(hello_guard, what_is_encrypted_is_no_hello)
 {
     uint8_t finished[45] = {22, 3, 3, 0, 40, 1, 1, 99, 99, 7, 7};
@@ -220,7 +220,7 @@ Test(hello_guard, the_marker_of_an_inner_hello)
     const struct shim_hello_source source = {octets_of, &all};
     memcpy(octets, inner, sizeof octets);
     cr_assert(shim_hello_is_inner(&source, 0));
-    octets[sizeof inner - 1] = 0; /* an outer one, and of no length that is right */
+    octets[sizeof inner - 1] = 0; /* an outer one, with a bad length */
     cr_assert_not(shim_hello_is_inner(&source, 0));
     octets[sizeof inner - 1] = 1;
     octets[sizeof inner - 4] = 14;
@@ -243,7 +243,7 @@ Test(hello_guard, the_marker_of_an_inner_hello)
     cr_assert(shim_hello_is_inner(&in_pieces, 0));
 }
 
-/* Two extensions, then encrypted_client_hello of an outer hello of config 77. */
+/* Two extensions, then encrypted_client_hello of an outer hello with config 77. */
 static const uint8_t outer[] = {22, 3, 1, 0, 67, 1, 0, 0, 63,  3,  3,  7, 7, 7, 7, 7,  7, 7,
                                 7,  7, 7, 7, 7,  7, 7, 7, 7,   7,  7,  7, 7, 7, 7, 7,  7, 7,
                                 7,  7, 7, 7, 7,  7, 7, 0, 0,   2,  19, 1, 1, 0, 0, 20, 0, 9,
@@ -257,7 +257,7 @@ static bool is_outer(const uint8_t *data, size_t length, uint8_t *config_id)
     return shim_hello_is_outer(&source, 0, config_id);
 }
 
-/* Until the identifier is there nothing is known, and whatever octet is missing. */
+/* Without the identifier nothing is known, whichever octet is missing. */
 Test(hello_guard, the_config_of_an_outer_hello)
 {
     uint8_t config_id = 0;
@@ -268,14 +268,14 @@ Test(hello_guard, the_config_of_an_outer_hello)
         cr_assert_not(is_outer(outer, length, &config_id), "%zu octets", length);
     }
     memcpy(octets, outer, sizeof outer);
-    octets[OUTER_TYPE_AT] = 1; /* an inner hello's, and of no length that is right */
+    octets[OUTER_TYPE_AT] = 1; /* the type of an inner hello, for which the length is wrong */
     cr_assert_not(is_outer(octets, sizeof outer, &config_id));
     octets[OUTER_TYPE_AT] = 0;
     octets[OUTER_TYPE_AT - 3] = 14; /* another extension */
     cr_assert_not(is_outer(octets, sizeof outer, &config_id));
 }
 
-/* Lengths that lie: of the message, of the suites, of all extensions, of one. */
+/* Wrong lengths: of the message, of the suites, of all extensions, of one. */
 Test(hello_guard, an_outer_hello_out_of_shape)
 {
     static const size_t lengths[] = {8, 43, 45, 48, 51, 55, 60};
@@ -286,7 +286,7 @@ Test(hello_guard, an_outer_hello_out_of_shape)
         octets[lengths[i]] = (uint8_t)(octets[lengths[i]] + 3);
         cr_assert_not(is_outer(octets, sizeof octets, &config_id), "at %zu", lengths[i]);
     }
-    /* An extension that ends before the identifier, and another one there. */
+    /* An extension that ends before the identifier; another extension follows there. */
     uint8_t more[sizeof outer + 3];
     memcpy(more, outer, sizeof outer);
     memcpy(more + OUTER_TYPE_AT - 1, (const uint8_t[]){5, 0, 0, 1, 0, 1, 77, 77, 0, 0}, 10);
@@ -339,7 +339,7 @@ Test(hello_guard, the_name_in_a_hello)
     for (size_t length = 0; length < sizeof named_hello; length++) {
         cr_assert_eq(name_of(named_hello, length, name), SHIM_HELLO_NAME_UNKNOWN, "%zu", length);
     }
-    /* Another length anywhere, a NUL in the name, a name of another kind. */
+    /* A wrong length anywhere, a NUL in the name, a name of another kind. */
     static const size_t lengths[] = {8, 43, 48, 51, 55, 60, 62, 63, 65, 66};
     for (size_t i = 0; i < sizeof lengths / sizeof *lengths; i++) {
         uint8_t octets[sizeof named_hello];
@@ -354,7 +354,7 @@ Test(hello_guard, a_hello_without_a_name)
     char name[SHIM_HELLO_NAME_SIZE];
     uint8_t octets[sizeof named_hello];
     memcpy(octets, named_hello, sizeof octets);
-    octets[58] = 77; /* the extension is another one */
+    octets[58] = 77; /* an unknown extension */
     cr_assert_eq(name_of(octets, sizeof octets, name), SHIM_HELLO_NAMELESS);
     /* No extensions at all. */
     octets[4] = 45;
@@ -381,7 +381,7 @@ Test(hello_guard, the_name_in_a_question)
     for (size_t length = 0; length < sizeof question; length++) {
         cr_assert_not(question_of(question, length, true, name), "%zu", length);
     }
-    /* Another one behind it might be about another name. */
+    /* A second question behind it may be for another name. */
     uint8_t two[2 * sizeof question];
     memcpy(two, question, sizeof question);
     memcpy(two + sizeof question, question, sizeof question);

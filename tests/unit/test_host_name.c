@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The normal form of names, and the table that goes by it. */
+/* The normal form of names, and the table with names in that form as keys. */
 #include <criterion/criterion.h>
 #include <locale.h>
 #include <stdlib.h>
@@ -48,7 +48,7 @@ Test(host_name, length)
     cr_assert_str_empty(out);
 }
 
-/* In Turkish a capital I has a small one without a dot. */
+/* In Turkish the small form of capital I has no dot. */
 Test(host_name, whatever_the_locale)
 {
     if (setlocale(LC_ALL, "tr_TR.ISO-8859-9") == NULL) {

@@ -5,7 +5,7 @@
 #include "ech/hpke_steps.h"
 #include "vectors.h"
 
-/* One vector of hpke-base.json, its octets decoded. */
+/* One vector of hpke-base.json, with its octets decoded. */
 struct vector {
     const json_t *json;
     struct ech_hpke_suite suite;
@@ -45,7 +45,7 @@ static void for_each_vector(void (*check)(const struct vector *vector))
     json_decref(root);
 }
 
-/* The two ends of a vector; what sets them up is compared as well. */
+/* The two ends of a vector; the setup is also compared. */
 static void set_up(const struct vector *vector, struct ech_hpke *sender, struct ech_hpke *receiver)
 {
     struct octets enc = octets_new(ech_hpke_enc_size(vector->suite.kem_id));
@@ -117,7 +117,7 @@ static void check_keys(const struct vector *vector)
                    "exporter_secret");
         cr_assert_eq(ends[i].sequence, 0);
     }
-    /* The vector's own consistency: its public keys belong to its private keys. */
+    /* A vector must be consistent: its public keys belong to its private keys. */
     uint16_t group = ech_hpke_kem_group(vector->suite.kem_id);
     struct octets public_key = octets_new(ech_dh_public_size(group));
     cr_assert_eq(ech_dh_public(group, octets_view(&vector->receiver_key), public_key.data), ECH_OK);
@@ -132,8 +132,8 @@ Test(hpke, ech_21_key_base_nonce_and_exporter_secret)
     for_each_vector(check_keys);
 }
 
-/* Seals from 0 to 256, so that the counter is the context's own, and compares where the vector has
- * a sample. */
+/* Seals from 0 to 256 with the context's own counter, and compares where the vector has a
+ * sample. */
 static void check_encryptions(const struct vector *vector)
 {
     struct ech_hpke sender;
@@ -202,7 +202,7 @@ Test(hpke, ech_21_exports)
 static const struct ech_hpke_suite mandatory_suite = {ECH_KEM_X25519_SHA256, ECH_KDF_SHA256,
                                                       ECH_AEAD_AES_128_GCM};
 
-/* A sender with its ephemeral key out of octets of `fill`, and the receiver for it. */
+/* A sender with an ephemeral key made of `fill` octets, and the receiver for it. */
 static void set_up_ends(struct ech_hpke_suite suite, int fill, struct ech_hpke *sender,
                         struct ech_hpke *receiver, uint8_t enc[ECH_HPKE_ENC_MAX])
 {

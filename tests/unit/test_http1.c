@@ -14,7 +14,7 @@ static size_t used;
 
 static enum http1_result parse(const char *text, size_t len, bool ended)
 {
-    /* In a block of that size, so that a sanitizer sees a read past it. */
+    /* In a block of that size, so that a sanitizer sees a read past the end. */
     uint8_t *copy = malloc(len + 1);
     wr_free(&body);
     wr_init(&body, BODY_MAX);
@@ -25,7 +25,7 @@ static enum http1_result parse(const char *text, size_t len, bool ended)
     return result;
 }
 
-/* Whole, and each prefix not. */
+/* The whole parses; no prefix does. */
 static void expect_body(const char *text, const char *expected)
 {
     size_t len = strlen(text);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* RDATA of HTTPS records: tests/vectors/svcb.json, and what its cases leave open. */
+/* RDATA of HTTPS records: tests/vectors/svcb.json, and cases that it lacks. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <string.h>
@@ -179,7 +179,7 @@ Test(https_rr, svcb_60_a_list_of_unknown_versions_is_an_ech)
     octets_free(&rdata);
 }
 
-/* A prefix may only be valid where a parameter ends; then it must have fewer of them. */
+/* Only a prefix that ends with a parameter may be valid. */
 Test(https_rr, svcb_2_every_prefix_ends_cleanly)
 {
     json_t *vectors = vectors_load("svcb");
@@ -203,11 +203,11 @@ Test(https_rr, svcb_20_params_of_aliases_are_ignored)
 {
     struct https_rr rr;
     struct octets rdata;
-    /* A port of 1 octet, which ServiceMode would not take. */
+    /* A port of 1 octet, which ServiceMode would refuse. */
     cr_assert_eq(parse_hex("00000161000003000101", &rr, &rdata), HTTPS_RR_OK);
     cr_assert_not(rr.has_port);
     octets_free(&rdata);
-    /* The framing must hold all the same. */
+    /* The framing must still be right. */
     cr_assert_eq(verdict_of("000001610000030002"), HTTPS_RR_MALFORMED);
 }
 
@@ -216,7 +216,7 @@ Test(https_rr, svcb_44_mandatory_keys_that_we_know)
     cr_assert_eq(verdict_of("000100000000020003000300020050"), HTTPS_RR_OK);
     /* dohpath (7) says nothing to an HTTPS client. */
     cr_assert_eq(verdict_of("000100000000020007000700022f71"), HTTPS_RR_INCOMPATIBLE);
-    /* Unknown and not there: the record contradicts itself, and that is the graver verdict. */
+    /* Mandatory, unknown and absent: the record contradicts itself, which is the graver verdict. */
     cr_assert_eq(verdict_of("000100000000020007"), HTTPS_RR_REJECTED);
 }
 

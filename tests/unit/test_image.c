@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What an executable is: files of this machine, files made by hand, and hostile ones. */
+/* What an executable is: files of this machine, handmade files, and hostile ones. */
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <fcntl.h>
@@ -118,7 +118,7 @@ Test(image, made_by_hand)
     cr_assert_str_eq(names.text, "libssl.so.3 ");
 }
 
-/* A copy of its own for each length, so that a sanitizer sees the first octet too far. */
+/* A separate copy for each length, so that a sanitizer sees any read past the end. */
 Test(image, truncated_at_each_octet)
 {
     union made file = make_64();
@@ -140,7 +140,7 @@ Test(image, truncated_at_each_octet)
     }
 }
 
-/* Every octet of it, with the values that break sums and signs. */
+/* Sets every octet to values that break sums and signs. */
 Test(image, each_octet_changed)
 {
     static const uint8_t values[] = {0, 1, 0x7f, 0x80, 0xff};
@@ -199,10 +199,10 @@ Test(image, names_out_of_their_table)
     file.parts.dynamic[1].d_un.d_val = sizeof file.parts.names;
     cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
     file = make_64();
-    file.parts.dynamic[2].d_un.d_ptr = 0x1000 + SIZE - 1; /* the table's size is too large then */
+    file.parts.dynamic[2].d_un.d_ptr = 0x1000 + SIZE - 1; /* now the table is too large */
     cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
     file = make_64();
-    file.parts.dynamic[3].d_un.d_val = 20; /* the last name has no end */
+    file.parts.dynamic[3].d_un.d_val = 20; /* now the last name has no end */
     cr_assert_not(elf_needed(file.octets, sizeof file.octets, take, &names));
 }
 
@@ -258,7 +258,7 @@ Test(image, this_program)
 
 /* ---- the dynamic loader, and programs of Go ---- */
 
-/* What an ELF file of 64 bits says of itself by a dynamic section and a note. */
+/* What a 64-bit ELF file says of itself in a dynamic section and a note. */
 struct told {
     Elf64_Ehdr header;
     Elf64_Phdr segments[3];
@@ -321,7 +321,7 @@ Test(image, go_is_known_by_its_note)
     cr_assert_not(parse_told("", "Gox").go);
 }
 
-/* Cut anywhere, and with any octet changed, it is read without harm. */
+/* Cuts and changed octets anywhere must do no harm. */
 Test(image, a_dynamic_section_and_a_note_of_anything)
 {
     struct told file = make_told("ld-linux-x86-64.so.2", "Go\0");
@@ -350,7 +350,7 @@ Test(image, the_program_among_the_arguments_of_a_loader)
         {{"ld.so", "--audit", "/x", "--inhibit-rpath", "/y", "/bin/a"}, "/bin/a"},
         {{"ld.so", "--help"}, NULL},
         {{"ld.so", "--library-path"}, NULL},
-        {{"ld.so", "a"}, NULL}, /* looked for in the library path */
+        {{"ld.so", "a"}, NULL}, /* the loader would search the library path */
         {{"ld.so"}, NULL},
         {{NULL}, NULL},
     };
@@ -365,7 +365,7 @@ Test(image, the_program_among_the_arguments_of_a_loader)
     cr_assert_null(shim_preloadable_loader_program(NULL));
 }
 
-/* What a made file would be to an exec. */
+/* How preloadable a handmade file is. */
 static enum shim_preloadable reach_of(const void *octets, size_t length)
 {
     char name[] = "/tmp/echshim-test.XXXXXX";

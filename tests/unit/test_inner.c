@@ -96,24 +96,24 @@ Test(inner, ech_64_second_hello_belongs_to_the_first)
     octets_free(&renamed);
 }
 
-/* The run of the vectors: supported_groups, signature_algorithms, key_share. */
+/* The run in the vectors: supported_groups, signature_algorithms, key_share. */
 static struct ech_run vector_run(const struct ech_client_hello *inner)
 {
     const struct ech_extension *groups = ech_client_hello_find(inner, ECH_EXT_SUPPORTED_GROUPS);
     return (struct ech_run){.first = (size_t)(groups - inner->extensions), .count = 3};
 }
 
-static void check_vector(const json_t *one)
+static void check_vector(const json_t *item)
 {
     const struct ech_padding padding = {.maximum_name_length = 0, .floor = 0};
     struct ech_client_hello inner;
     struct writer w;
-    struct octets message = octets_get(one, "client_hello_inner");
+    struct octets message = octets_get(item, "client_hello_inner");
     wr_init(&w, 0);
     cr_assert_eq(ech_client_hello_parse(octets_view(&message), &inner), ECH_OK);
     cr_assert_eq(ech_inner_check(&inner), ECH_OK);
     cr_assert_eq(ech_encode_inner(&inner, vector_run(&inner), &padding, &w), ECH_OK);
-    assert_hex(wr_view(&w), vectors_text(one, "encoded_client_hello_inner"), "encoded");
+    assert_hex(wr_view(&w), vectors_text(item, "encoded_client_hello_inner"), "encoded");
     wr_free(&w);
     octets_free(&message);
 }
@@ -130,16 +130,16 @@ Test(inner, ech_37_ech_38_ech_39_padding_vectors)
 {
     json_t *file = vectors_load("echconfig");
     size_t i;
-    json_t *one;
-    json_array_foreach(vectors_get(file, "padding"), i, one)
+    json_t *item;
+    json_array_foreach(vectors_get(file, "padding"), i, item)
     {
-        const json_t *name = json_object_get(one, "name_len");
+        const json_t *name = json_object_get(item, "name_len");
         size_t name_length = json_is_null(name) ? 0 : (size_t)json_integer_value(name);
-        size_t unpadded = vectors_number(one, "encoded_len_without_padding");
-        size_t name_padding = ech_name_padding(name_length, (uint8_t)vectors_number(one, "M"));
-        cr_assert_eq(name_padding, vectors_number(one, "name_padding"), "case %zu", i);
+        size_t unpadded = vectors_number(item, "encoded_len_without_padding");
+        size_t name_padding = ech_name_padding(name_length, (uint8_t)vectors_number(item, "M"));
+        cr_assert_eq(name_padding, vectors_number(item, "name_padding"), "case %zu", i);
         cr_assert_eq(ech_padded_length(unpadded, name_padding, 0),
-                     unpadded + vectors_number(one, "total_padding"), "case %zu", i);
+                     unpadded + vectors_number(item, "total_padding"), "case %zu", i);
     }
     cr_assert_gt(i, 0);
     json_decref(file);
@@ -180,7 +180,7 @@ Test(inner, ech_39_multiple_of_32_for_every_name)
         always = padded;
         octets_free(&named);
     }
-    /* ECH-38: no name looks like any other. */
+    /* ECH-38: a hello without a name is as long as one with any name. */
     struct octets nameless = hello_without(hello_openssl, ECH_EXT_SERVER_NAME);
     cr_assert_eq(encoded_length(octets_view(&nameless), &full, false), always);
     octets_free(&nameless);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Sending to the journal, with a socket of the test's own in its place. */
+/* Sending to the journal; a socket of the test stands in for it. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 #include "shim/common/journal.h"
 
-enum { LARGE = 1 << 20 }; /* more than any datagram may be here: net.core.wmem_max */
+enum { LARGE = 1 << 20 }; /* more than net.core.wmem_max allows a datagram here */
 
 static const struct shim_journal_calls calls = {.sendmsg = sendmsg, .write = write};
 static char folder[] = "/tmp/echshim-test.XXXXXX";
@@ -57,7 +57,7 @@ Test(journal, an_entry_is_a_datagram)
     cr_assert_eq(next_descriptor(), free_before, "a descriptor is left");
 }
 
-/* A receiver gets no more than the descriptor of a sealed file: nothing can change under it. */
+/* A receiver gets only the descriptor of a sealed file, so nothing can change under it. */
 Test(journal, what_is_too_large_goes_as_a_sealed_file)
 {
     char *entry = malloc(LARGE);
@@ -117,8 +117,8 @@ Test(journal, nobody_there)
     expect_failure(path, ECONNREFUSED);
 }
 
-/* Whoever reads may be behind: an entry is lost, not the program's time. The timeout is the test's.
- */
+/* If the reader is slow, an entry is lost, but the program does not wait. The timeout is the
+ * test's. */
 Test(journal, a_full_queue_is_not_waited_for)
 {
     unsigned taken = 0;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Look-ups against a server that misbehaves. Its behaviour is chosen by the first label of the
- * name. */
+/* Look-ups against a server that misbehaves. The first label of the name chooses how. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
@@ -39,7 +38,7 @@ static void good(const struct dns_query *q, struct message *m)
     message_https(m, NULL, 60, 1, ".", ECH_HEX);
 }
 
-/* Answers that come over UDP before the right one, which must not win. */
+/* Wrong answers that come over UDP before the right one; they must not win. */
 static enum responder_act spoofs(const struct dns_query *q, unsigned round, struct message *m)
 {
     bool last = round == 1;
@@ -438,7 +437,7 @@ static int no_socket(int domain, int type, int protocol)
     return -1;
 }
 
-/* Every second wait and every second receive is interrupted. */
+/* Interrupts every second wait and every second receive. */
 static int interrupted_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     static unsigned calls;

@@ -110,10 +110,10 @@ static void expect(const char *host, bool ipv4, bool ipv6, const char *canonical
     cr_assert_eq(addresses->result, DNS_FOUND, "%s: %s", host, dns_reason_name(addresses->reason));
     cr_assert_str_eq(addresses->canonical, canonical);
     for (size_t i = 0; i < addresses->count; i++) {
-        char one[INET6_ADDRSTRLEN];
-        cr_assert_not_null(
-            inet_ntop(addresses->list[i].family, addresses->list[i].octets, one, sizeof one));
-        strcat(strcat(text, i > 0 ? " " : ""), one);
+        char address[INET6_ADDRSTRLEN];
+        cr_assert_not_null(inet_ntop(addresses->list[i].family, addresses->list[i].octets, address,
+                                     sizeof address));
+        strcat(strcat(text, i > 0 ? " " : ""), address);
     }
     cr_assert_str_eq(text, list, "%s", host);
     dns_addresses_free(addresses);
@@ -192,7 +192,7 @@ Test(lookup_addresses, silence_of_both_takes_the_bound_once)
     expect_none("silent.example", DNS_FAILED, DNS_REASON_TIMEOUT);
 }
 
-/* Each answer takes a tenth of a second; all three questions are there before the first of them. */
+/* Each answer takes a tenth of a second; all three questions arrive before the first answer. */
 Test(lookup_addresses, svcb_32_asked_together_with_the_https_records)
 {
     struct dns_https_pending *pending = dns_https_begin(&lookup, "slow.example", 443);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Servers and gateways that do not take EDNS (RFC 6891, 6.2.2). What they do with a question that
- * has it is chosen by the first label of the name; one without it they answer. */
+/* Servers and gateways that do not support EDNS (RFC 6891, 6.2.2). The first label of the name
+ * chooses how they treat a question with EDNS. They answer questions without it. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -44,7 +44,7 @@ static void good(const struct dns_query *q, struct message *m)
     }
 }
 
-/* What a server without EDNS says to a question with it. */
+/* The answer of a server without EDNS to a question with it. */
 static enum responder_act refuse(const struct dns_query *q, struct message *m)
 {
     if (is(q, "bare-formerr") || is(q, "bare-notimp")) {
@@ -125,7 +125,7 @@ static void check_errors(const char *scheme)
         (void)snprintf(host, sizeof host, "%s.example", labels[i]);
         expect_found(host);
         cr_assert_lt(report.lookup_us, SECOND / 4, "%s: the answer came at once", labels[i]);
-        /* The second question of the same server does without from the beginning. */
+        /* The second question to the same server goes without EDNS from the start. */
         (void)snprintf(host, sizeof host, "%s.second.example", labels[i]);
         expect_found(host);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Look-ups under way while the program does something else, and what it may do to their sockets. */
+/* Look-ups under way while the program does something else, even to their sockets. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <errno.h>
@@ -32,7 +32,7 @@ static bool is(const struct dns_query *q, const char *label)
     return strncmp(q->name, label, strlen(label)) == 0;
 }
 
-/* A record whose priority says how many queries came before. */
+/* A record with the number of earlier queries as its priority. */
 static enum responder_act answer(const struct dns_query *q, unsigned round, struct message *m)
 {
     bool stray = is(q, "flood") && round < FLOOD;
@@ -173,8 +173,8 @@ Test(lookup_pending, aliases_and_tcp_in_finish)
     cr_assert(server.log[3].tcp);
 }
 
-/* The bound is on the time that the program is kept: what has come is taken, and what was lost is
- * asked again, though the program came late. */
+/* The timeout counts only while the program waits. A late program still gets answers that came, and
+ * lost questions are asked again. */
 Test(lookup_pending, only_waiting_counts)
 {
     lookup.timeout_us = SECOND / 4;
@@ -246,7 +246,7 @@ Test(lookup_pending, one_high_descriptor_that_programs_do_not_inherit)
     cr_assert_eq(highest_descriptor(), before);
 }
 
-/* A program that closes what it does not know, and is given the number again. */
+/* The program closes our descriptor, and gets the same number again. */
 Test(lookup_pending, a_number_that_the_program_has_taken_is_left_alone)
 {
     struct dns_https_pending *pending = begin("a.example");
@@ -284,7 +284,7 @@ Test(lookup_pending, the_child_of_a_fork_asks_by_itself, .disabled = FORK_IS_UNS
     cr_assert_eq(finish(pending), 1);
 }
 
-/* One that runs no handlers of pthread_atfork, as some languages make theirs. */
+/* A child without pthread_atfork handlers, as some languages make theirs. */
 Test(lookup_pending, the_child_of_a_bare_clone_asks_by_itself)
 {
     struct dns_https_pending *pending = begin("a.example");
@@ -300,7 +300,7 @@ Test(lookup_pending, the_child_of_a_bare_clone_asks_by_itself)
     cr_assert_eq(finish(pending), 1);
 }
 
-/* However often that happens, there is an end. */
+/* The look-up ends however often this happens. */
 static int closing_poll(struct pollfd *fds, nfds_t count, int timeout_ms)
 {
     (void)count;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Rules of RFC 9460 that take a whole look-up: what comes along with an answer, hints, names. */
+/* Rules of RFC 9460 that need a whole look-up: additional records, hints, names. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -30,7 +30,7 @@ static void along(struct message *m, const char *owner, const char *address)
     message_as_additional(m);
 }
 
-/* Aliases whose target comes along. */
+/* Aliases with the target's records in the same answer. */
 static void aliases(const struct dns_query *q, struct message *m)
 {
     message_https(m, NULL, 60, 0, "pool.example", "");
@@ -110,7 +110,7 @@ static struct dns_endpoints *look_up(const char *host)
     return answer;
 }
 
-/* The only endpoint, found with that many questions. */
+/* Expects one endpoint, found with that many questions. */
 static void expect_included(const char *host, const char *target, uint32_t ttl, unsigned questions)
 {
     struct dns_endpoints *answer = look_up(host);
@@ -165,7 +165,8 @@ Test(lookup_svcb, svcb_5_what_comes_along_is_judged_as_if_asked_for)
     dns_endpoints_free(answer);
 }
 
-/* A server may bring along what it likes about other names: only its own answer is made of it. */
+/* A server may add records of other names: the result is made only of the answer to the
+ * question. */
 Test(lookup_svcb, svcb_37_what_comes_along_answers_no_other_question)
 {
     struct dns_cache cache;
@@ -215,7 +216,7 @@ Test(lookup_svcb, svcb_43_hints_in_random_order)
     }
 }
 
-/* Endpoints all the same: where they may not lead to, shim/route says. */
+/* They stay in the answer: shim/route says where they must not lead. */
 Test(lookup_svcb, svcb_47_ports_of_other_protocols_are_known)
 {
     struct dns_endpoints *answer = look_up("ports.example");
@@ -236,7 +237,7 @@ Test(lookup_svcb, svcb_41_records_that_all_have_no_default_alpn_stay)
     dns_endpoints_free(answer);
 }
 
-/* No field of an answer is under another name than the one that was asked. */
+/* Nothing is asked for a name that is no DNS name. */
 Test(lookup_svcb, svcb_57_nothing_is_asked_for_what_is_no_dns_name)
 {
     static const char *const hosts[] = {"127.0.0.1",   "[::1]",     "::1",         "127.1",

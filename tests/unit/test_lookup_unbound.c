@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Look-ups at a real resolver, unbound, with a zone of its own and with an upstream that brings the
- * records of tests/vectors/svcb.json. Skipped where there is none. */
+/* Look-ups at a real resolver, unbound, with a zone of its own and an upstream that serves the
+ * records of tests/vectors/svcb.json. Skipped where there is no unbound. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -166,7 +166,8 @@ static void check_found(void)
     dns_endpoints_free(answer);
 }
 
-/* A denied question is one that unbound does not answer; over a connection it closes that. */
+/* `denied`: the reason of a question that unbound drops; over a connection it closes the
+ * connection. */
 static void check_not_found(enum dns_reason denied)
 {
     expect_none("plain.example", DNS_NONE, DNS_REASON_NODATA);
@@ -211,8 +212,8 @@ static void check_large(void)
     dns_endpoints_free(answer);
 }
 
-/* RDATA too short for its names is not passed on by unbound, in newer ones (tests/facts.h) nor is
- * that without any, and a name that a pointer ends is expanded. */
+/* unbound does not pass on RDATA too short for its names, and newer versions (tests/facts.h) none
+ * that is only a priority. It expands a name that ends in a pointer. */
 static enum dns_reason expected_reason(const json_t *item)
 {
     const char *id = vectors_text(item, "id");
@@ -228,7 +229,7 @@ static enum dns_reason expected_reason(const json_t *item)
                                              : DNS_REASON_INCOMPATIBLE;
 }
 
-/* What a real resolver passes on of each record of the vectors is judged as the vectors say. */
+/* The verdict on each vector's record, as a real resolver passes it on, is the vector's verdict. */
 static void check_vectors(void)
 {
     size_t i;
@@ -321,8 +322,8 @@ Test(lookup_unbound, look_ups_under_way_on_the_channel)
     dns_endpoints_free(answer);
 }
 
-/* A program that comes back late: the time in which nobody waited does not count, though the
- * connection has not been made in it. */
+/* A program that comes back late: time without a wait does not count, even though the connection is
+ * not yet made. */
 Test(lookup_unbound, only_waiting_counts_on_the_channel)
 {
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);
@@ -334,8 +335,8 @@ Test(lookup_unbound, only_waiting_counts_on_the_channel)
     dns_endpoints_free(answer);
 }
 
-/* A, AAAA and HTTPS together, and again: unbound keeps small answers back until what it sent before
- * is acknowledged, for which the kernel takes 40 ms unless told otherwise. */
+/* A, AAAA and HTTPS together, again and again. unbound holds small answers back until earlier ones
+ * are acknowledged, and the kernel delays that by 40 ms unless told otherwise. */
 Test(lookup_unbound, questions_together_do_not_wait_for_acknowledgements)
 {
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);
@@ -359,7 +360,7 @@ Test(lookup_unbound, doh_5_an_rcode_is_an_answer)
     dns_endpoints_free(answer);
 }
 
-/* Who is asked by no other way when the channel is not there. */
+/* Without the channel, nothing is asked by another way. */
 Test(lookup_unbound, no_channel_is_nobody)
 {
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);

@@ -13,7 +13,7 @@
 static struct dns_resolver resolver;
 static struct dns_lookup lookup;
 
-/* One case: the answer, and that it takes no longer than it may. */
+/* One case: the right answer, in the time allowed. */
 static void check(const struct bad_case *c)
 {
     char host[64];
@@ -105,7 +105,7 @@ static bool write_doh(struct tls_peer *peer, struct bytes message, enum responde
            !half;
 }
 
-/* All messages that the zone has for a query; false: the connection is to end. */
+/* All messages that the zone has for a query; false: end the connection. */
 static bool respond(struct tls_peer *peer, struct bytes message,
                     bool (*write)(struct tls_peer *, struct bytes, enum responder_act))
 {

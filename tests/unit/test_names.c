@@ -23,7 +23,7 @@ Test(names, what_is_no_plain_resolver_is_meant_to_be_encrypted)
     }
 }
 
-/* ---- the search list, as res_search has it ---- */
+/* ---- the search list, as in res_search ---- */
 
 struct rules {
     const char *suffixes[7];
@@ -48,8 +48,8 @@ static struct shim_names_rules rules_of(const struct rules *rules)
     return given;
 }
 
-/* The candidates in one string, each of them missed with the outcome at its place (the last one
- * goes on), and the verdict. */
+/* Fails each candidate with its outcome (the last one repeats). Writes the candidates as one
+ * string, and returns the verdict. */
 static enum shim_names_outcome walk(const struct rules *rules, const char *name,
                                     const enum shim_names_outcome *outcomes, size_t count,
                                     char *candidates)
@@ -185,10 +185,10 @@ Test(names, what_is_said_of_a_name_that_is_not_there)
     expect_verdict(&usual, "host", (enum shim_names_outcome[4]){none, empty, none}, empty, three);
     expect_verdict(&usual, "host", (enum shim_names_outcome[4]){fail, none, none}, fail, three);
     expect_verdict(&usual, "host", (enum shim_names_outcome[4]){fail, empty, none}, empty, three);
-    /* Who does not answer is not asked for another suffix. */
+    /* A server that does not answer is not asked for another suffix. */
     expect_verdict(&usual, "host", (enum shim_names_outcome[4]){dead, dead}, dead,
                    "host.a.example host");
-    /* The first query, of the name as it is, has the word. */
+    /* The query of the name as it is decides. */
     const char *full = "x.org x.org.a.example x.org.b.example";
     expect_verdict(&usual, "x.org", (enum shim_names_outcome[4]){none, empty, none}, none, full);
     expect_verdict(&usual, "x.org", (enum shim_names_outcome[4]){empty, none, none}, empty, full);
@@ -226,7 +226,7 @@ Test(names, our_place_is_before_whoever_asks_the_network)
     expect_services("#hosts: nothing\nhosts: dns\nhosts: files nis\n", "files " OURS " nis",
                     "files");
     expect_services("hostsfile: x\n", "files " OURS " dns", "files");
-    /* Twice under the shim: once is enough. */
+    /* Twice under the shim: one entry is enough. */
     expect_services("hosts: files " OURS " dns", "files " OURS " dns", "files");
 }
 

@@ -9,9 +9,9 @@
 
 static void add(struct shim_names_answer *answer, const char *text)
 {
-    struct shim_names_address *one = &answer->list[answer->count++];
-    one->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
-    cr_assert_eq(inet_pton(one->family, text, one->octets), 1);
+    struct shim_names_address *address = &answer->list[answer->count++];
+    address->family = strchr(text, ':') != NULL ? AF_INET6 : AF_INET;
+    cr_assert_eq(inet_pton(address->family, text, address->octets), 1);
 }
 
 static void make_answer(struct shim_names_answer *answer)
@@ -42,7 +42,7 @@ static void check_tuples(const struct gaih_addrtuple *first)
     cr_expect_null(second->next->next);
 }
 
-/* The buffer is as large as is said, on the heap, at every alignment. */
+/* The buffer is on the heap, exactly as large as stated, at every alignment. */
 Test(names_pack, tuples_in_buffers_of_every_size)
 {
     struct shim_names_answer answer;
@@ -93,7 +93,7 @@ Test(names_pack, hosts_in_buffers_of_every_size)
     cr_expect(packed);
 }
 
-/* ---- where records lead ---- */
+/* ---- targets of records ---- */
 
 static struct dns_endpoint endpoint(const char *target, uint16_t port, bool ech)
 {

@@ -10,7 +10,7 @@
 
 #define ROUTE_HEAD                                                                                 \
     "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT    \n"
-/* 192.168.1.0/24 and the router 192.168.1.1, as a little-endian machine shows them. */
+/* 192.168.1.0/24 and the router 192.168.1.1, as a little-endian machine prints them. */
 #define LINK "wlan0\t0001A8C0\t00000000\t0001\t0\t0\t600\t00FFFFFF\t0\t0\t0    \n"
 #define DEFAULT "wlan0\t00000000\t0101A8C0\t0003\t0\t0\t600\t00000000\t0\t0\t0    \n"
 #define ARP_HEAD "IP address       HW type     Flags       HW address            Mask     Device\n"
@@ -67,7 +67,7 @@ static uint64_t id_of(const char *route, const char *arp, const char *ipv6_route
     return id;
 }
 
-/* Two routers of one address: what they have on the link tells them apart. */
+/* Two routers with one address: their link addresses tell them apart. */
 Test(network, svcb_53_routers_of_one_address)
 {
     uint64_t home = id_of(ROUTE_HEAD LINK DEFAULT, ARP_HEAD ROUTER_A, NULL);
@@ -119,7 +119,7 @@ Test(network, a_tunnel_for_everything)
 Test(network, ipv6)
 {
     uint64_t none = id_of(ROUTE_HEAD, ARP_HEAD, NULL);
-    uint64_t one = id_of(ROUTE_HEAD, ARP_HEAD, IPV6(ZEROS, "00", FE80_1, "00000003", "eth0"));
+    uint64_t router = id_of(ROUTE_HEAD, ARP_HEAD, IPV6(ZEROS, "00", FE80_1, "00000003", "eth0"));
     uint64_t there =
         id_of(ROUTE_HEAD, ARP_HEAD,
               IPV6(ZEROS, "00", FE80_1, "00000003", "eth0")
@@ -128,12 +128,12 @@ Test(network, ipv6)
         id_of(ROUTE_HEAD, ARP_HEAD,
               IPV6(ZEROS, "00", FE80_1, "00000003", "eth0")
                   IPV6("20010db8000000020000000000000000", "40", ZEROS, "00000001", "eth0"));
-    cr_assert_neq(none, one);
-    cr_assert_neq(one, there);
+    cr_assert_neq(none, router);
+    cr_assert_neq(router, there);
     cr_assert_neq(there, elsewhere, "fe80::1 is everywhere, the prefix is not");
 }
 
-/* The files are the kernel's; but /proc may be somebody's fabrication. */
+/* The kernel makes these files, but /proc may be a fake. */
 Test(network, lines_of_any_kind)
 {
     static char line[5000];

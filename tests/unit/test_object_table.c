@@ -13,7 +13,7 @@ enum { MANY = 20000, THREADS = 8, EACH = 2000, SEGMENTS = 5, JUMPS = 500 };
 
 static struct shim_object_table table;
 
-/* Objects as malloc gives them: a multiple of 16. */
+/* Addresses like malloc's: multiples of 16. */
 static const void *object(size_t number)
 {
     return (const void *)(uintptr_t)(0x550000000000 + 16 * number);
@@ -61,7 +61,7 @@ Test(object_table, grows)
     for (size_t i = 0; i < MANY; i++) {
         cr_assert_eq(value_of(i), i % 2 == 0 ? NULL : (void *)&values[i]);
     }
-    /* The segments of 256 to 16,384 places are well filled before there is a next one. */
+    /* The segments of 256 to 16,384 places fill up well before the next one is added. */
     cr_assert_gt(shim_object_count(&table, SEGMENTS), (size_t)MANY / 2 - 1,
                  "objects are not spread");
 }
@@ -95,7 +95,7 @@ Test(object_table, threads)
     }
 }
 
-/* A signal handler may use the table whose function it has interrupted, and jump out of it. */
+/* A signal handler may use the table that it has interrupted, and jump out of it. */
 
 static sigjmp_buf left;
 

@@ -19,10 +19,10 @@ static void serialize(const struct ech_client_hello *hello, size_t first, size_t
     }
 }
 
-static void check_vector(const json_t *one, struct ech_hpke *hpke, struct ech_hpke_suite suite)
+static void check_vector(const json_t *item, struct ech_hpke *hpke, struct ech_hpke_suite suite)
 {
-    struct octets message = octets_get(one, "client_hello_outer");
-    struct octets encoded = octets_get(one, "encoded_client_hello_inner");
+    struct octets message = octets_get(item, "client_hello_outer");
+    struct octets encoded = octets_get(item, "encoded_client_hello_inner");
     struct ech_client_hello hello;
     struct ech_ech_client_hello ech;
     struct writer before;
@@ -49,10 +49,10 @@ static void check_vector(const json_t *one, struct ech_hpke *hpke, struct ech_hp
     struct octets zeros = octets_new(ech.payload.len);
     wr_init(&out, 0);
     cr_assert_eq(ech_outer_encode(&outer, octets_view(&zeros), &out), ECH_OK);
-    assert_hex(wr_view(&out), vectors_text(one, "client_hello_outer_aad"), "AAD");
+    assert_hex(wr_view(&out), vectors_text(item, "client_hello_outer_aad"), "AAD");
     wr_free(&out);
     cr_assert_eq(ech_outer_seal(&outer, hpke, octets_view(&encoded), &out), ECH_OK);
-    assert_hex(wr_view(&out), vectors_text(one, "client_hello_outer"), "ClientHelloOuter");
+    assert_hex(wr_view(&out), vectors_text(item, "client_hello_outer"), "ClientHelloOuter");
     wr_free(&out);
     wr_free(&before);
     wr_free(&after);
@@ -123,8 +123,8 @@ Test(outer, ech_51_only_what_is_known_is_copied)
     cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, bytes_of(NULL, 0)));
 }
 
-/* What the engine cannot do in an outer handshake, it must not offer in one that it may have to
- * finish, nor in a second hello where the first had none. */
+/* An outer handshake that the engine may have to finish must not offer what the engine cannot do.
+ * Nor may a second hello offer it if the first did not. */
 Test(outer, compress_certificate_is_copied_where_the_engine_finishes_nothing)
 {
     struct bytes brotli = BYTES(2, 0, 2);
@@ -163,7 +163,7 @@ static struct ech_outer_fields fields_for(bool shared)
                                          bytes_of(pre_shared_key, sizeof pre_shared_key)};
 }
 
-/* The types of the mirror, and whether each is as in the inner hello. */
+/* The types of the mirrored extensions, and whether each is as in the inner hello. */
 static void check_mirror(struct bytes message, bool shared)
 {
     struct ech_client_hello inner;
@@ -259,7 +259,7 @@ Test(outer, ech_26_ech_29_the_run)
 
 Test(outer, the_shared_run_holds_key_share_even_if_it_is_shorter)
 {
-    /* An extension that stays inside right before key_share splits what could be compressed. */
+    /* An extension that cannot be compressed, right before key_share, splits the run. */
     struct octets without = hello_without(hello_openssl, ECH_EXT_KEY_SHARE);
     struct octets split = hello_with(octets_view(&without), 0x1234, BYTES(1));
     struct octets hello = hello_with(octets_view(&split), ECH_EXT_KEY_SHARE,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Lines into a process with limits: nothing waits, nothing is raised, nothing goes astray. */
+/* Lines into a process with limits: writing never waits, raises no signal, and reaches no wrong
+ * file. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -62,7 +63,7 @@ static int next_descriptor(void)
     return fd;
 }
 
-/* No signal is left behind, and none was taken from the program. */
+/* No signal is left behind, and none of the program's is lost. */
 static void expect_no_signal(void)
 {
     sigset_t pending;
@@ -99,7 +100,7 @@ static void limit_files(rlim_t octets)
     cr_assert_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
 }
 
-/* SIGXFSZ would be the end of the program; a line that is cut would be the end of the next. */
+/* SIGXFSZ would end the program; a cut line would spoil the next one. */
 Test(output, a_file_at_its_limit_keeps_whole_lines)
 {
     struct shim_output output = {.path = path, .fd = -1};
@@ -175,7 +176,7 @@ Test(output, a_fifo_without_a_reader)
     check_broken_pipe(&output);
 }
 
-/* What the program itself has pending is its own. */
+/* A signal that was already pending for the program stays. */
 Test(output, a_pending_signal_of_the_program_stays)
 {
     struct shim_output output = SHIM_OUTPUT_NOWHERE;
@@ -193,7 +194,7 @@ Test(output, a_pending_signal_of_the_program_stays)
     cr_assert_eq(sigismember(&set, SIGPIPE), 1);
 }
 
-/* Fills what a descriptor takes, as the program would: blocking is its own affair. */
+/* Fills a descriptor as the program would, and leaves it blocking as it was. */
 static void fill(int fd)
 {
     static const char octets[4096];
@@ -280,7 +281,7 @@ static void *write_lines(void *argument)
     return NULL;
 }
 
-/* Two writers that see the last free place at the same time: one of them must not wait for ever. */
+/* Two writers see the last free place at the same time: neither may wait forever. */
 Test(output, many_writers_to_a_pipe_that_nobody_reads)
 {
     struct shim_output output = SHIM_OUTPUT_NOWHERE;
@@ -310,7 +311,7 @@ Test(output, a_line_too_long_for_a_pipe_is_dropped_whole)
     cr_assert_eq(poll(&readable, 1, 0), 0);
 }
 
-/* ---- descriptors that the program has taken ---- */
+/* ---- descriptors that the program has taken over ---- */
 
 static void check_taken(int fd, int other)
 {
@@ -402,7 +403,7 @@ static void *exchange(void *argument)
     return NULL;
 }
 
-/* Another thread exchanges the file at any moment, also between our look and our write. */
+/* Another thread exchanges the file at any moment, also between our check and our write. */
 Test(output, a_descriptor_exchanged_all_the_time)
 {
     struct shim_output output = SHIM_OUTPUT_NOWHERE;
@@ -422,7 +423,7 @@ Test(output, a_descriptor_exchanged_all_the_time)
     cr_assert_eq(status.st_size, 0, "a line lies in the program's data");
 }
 
-/* ---- want of descriptors ---- */
+/* ---- lack of descriptors ---- */
 
 Test(output, no_descriptor_is_free)
 {

@@ -4,7 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
-/* config_id 7, an X25519 key of 2 octets (nobody looks at it here), public name "a.example". */
+/* config_id 7, an X25519 key of 2 octets (not checked here), public name "a.example". */
 static const uint8_t list[] = {0,   35,  0xfe, 0x0d, 0,   31,  7,   0,   32, 0, 2, 1, 2,
                                0,   8,   0,    1,    0,   1,   0,   1,   0,  3, 0, 9, 'a',
                                '.', 'e', 'x',  'a',  'm', 'p', 'l', 'e', 0,  0, 0};
@@ -30,7 +30,7 @@ Test(own_ech, what_is_cut_is_no_config)
     cr_assert_not(shim_own_ech_any());
 }
 
-/* Lists of several configs, some of which mean nothing to us. */
+/* Lists of several configs, some of them unknown to us. */
 
 struct list {
     uint8_t octets[512];
@@ -81,7 +81,7 @@ Test(own_ech, names_that_no_hello_can_have)
     cr_assert_not(shim_own_ech_has(2, "a"));
 }
 
-/* The longest name, and what a library reads behind a list (it is none of the list). */
+/* The longest name, with octets behind the list that a library may read too. */
 Test(own_ech, the_longest_name_and_octets_behind)
 {
     char name[UINT8_MAX + 1];

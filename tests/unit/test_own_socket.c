@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The engine's own sockets: as many as there are descriptors, and none that has become another's.
- */
+/* The engine's own sockets: as many as there are descriptors, and never one that the program has
+ * taken over. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +13,7 @@
 
 TestSuite(own_socket, .timeout = 60);
 
-/* As of 10,000 handshakes that wait for their endpoints, or for answers of the DNS. */
+/* Like 10,000 handshakes that wait for their endpoints, or for answers of the DNS. */
 Test(own_socket, thousands)
 {
     enum { WANTED = 10000, SPARE = 200 };
@@ -28,7 +28,7 @@ Test(own_socket, thousands)
         sockets[i] = shim_own_socket(AF_INET, SOCK_DGRAM, 0);
         cr_assert_geq(sockets[i], 0, "socket %zu", i);
     }
-    /* The program closes one, and opens another of that number. */
+    /* The program closes one, and opens another socket under that number. */
     cr_assert_eq(close(sockets[count / 2]), 0);
     int other = socket(AF_INET, SOCK_DGRAM, 0);
     cr_assert_eq(dup2(other, sockets[count / 2]), sockets[count / 2]);

@@ -29,7 +29,7 @@ Test(policy, everything_is_there)
     check_begin(everything, SHIM_MODE_STRICT, SHIM_ACTION_SEARCH, NULL);
 }
 
-/* Not our port: not our business, whatever else is missing. */
+/* Another port is not our business, whatever else is missing. */
 Test(policy, port_is_not_watched)
 {
     for (int missing = 0; missing < 2; missing++) {
@@ -64,7 +64,7 @@ Test(policy, something_is_missing)
 
 enum { OPPORTUNISTIC, STRICT, RULES };
 
-/* What becomes of a search, in mode opportunistic and in mode strict. */
+/* The decision after a search, in opportunistic and in strict mode. */
 static void check_decision(struct shim_policy_facts facts, enum shim_config_search_result search,
                            enum shim_action opportunistic, const char *reason)
 {
@@ -103,7 +103,7 @@ Test(policy, what_was_found)
     }
 }
 
-/* Nobody is told of, but what RFC 9849, 6.2 allows: GREASE where a plain hello would pass. */
+/* Without ech, RFC 9849, 6.2 allows GREASE where a plain hello would pass. */
 Test(policy, svcb_29_svcb_31_without_ech_there_is_grease)
 {
     struct shim_policy_facts facts = everything;
@@ -115,8 +115,8 @@ Test(policy, svcb_29_svcb_31_without_ech_there_is_grease)
     check_decision(facts, SHIM_SEARCH_UNREDIRECTABLE, SHIM_ACTION_GREASE, "other_endpoint");
 }
 
-/* All endpoints have ech: no hello without, where the connection cannot lead to one (RFC 9848,
- * 5.1). */
+/* All endpoints have ech (RFC 9848, 5.1): if the connection cannot lead to one, no hello without
+ * ECH goes out. */
 Test(policy, svcb_48_svcb_49_reliant)
 {
     struct shim_policy_facts facts = everything;
@@ -124,13 +124,12 @@ Test(policy, svcb_48_svcb_49_reliant)
     facts.all_have_ech = true;
     check_decision(facts, SHIM_SEARCH_UNREDIRECTABLE, SHIM_ACTION_REFUSE, "svcb_reliant");
     check_decision(facts, SHIM_SEARCH_UNREACHABLE, SHIM_ACTION_REFUSE, "no_endpoint");
-    /* A mixed set is no way past its endpoints with ech either, if those do not answer. */
+    /* In a mixed set too, endpoints with ech that do not answer are not bypassed. */
     facts.all_have_ech = false;
     check_decision(facts, SHIM_SEARCH_UNREACHABLE, SHIM_ACTION_REFUSE, "no_endpoint");
 }
 
-/* By the letter such records have ech; the hello goes to their endpoint, with GREASE (RFC 9849,
- * 6.1). */
+/* Formally such records have ech: the hello goes to their endpoint, with GREASE (RFC 9849, 6.1). */
 Test(policy, svcb_60_reliant_and_unusable)
 {
     struct shim_policy_facts facts = everything;
@@ -139,8 +138,8 @@ Test(policy, svcb_60_reliant_and_unusable)
     check_decision(facts, SHIM_SEARCH_UNUSABLE, SHIM_ACTION_GREASE, "no_usable_config");
 }
 
-/* Over protected DNS a look-up that fails ends the attempt, but not an authentic "I do not answer
- * that"; over plain DNS nothing is proved by it. */
+/* Over protected DNS a failed look-up ends the attempt, but an authentic refusal to answer does
+ * not. Over plain DNS a failure proves nothing. */
 Test(policy, svcb_33_svcb_34_svcb_59_look_ups_that_fail)
 {
     struct shim_policy_facts facts = everything;
@@ -210,7 +209,7 @@ Test(policy, ech_75_ech_76_who_is_not_authenticated_does_not_count)
     facts.disabled = true;
     facts.no_connection = "descriptor_shared";
     check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
-    /* Nor is it said that only a setting stood in the way. */
+    /* Nor may the report say that only a setting stood in the way. */
     facts.retry = false;
     check_rejected(&facts, SHIM_ANSWER_GIVE_UP, "unauthenticated", false);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Look-ups that were begun before anybody needs them. */
+/* Look-ups that begin before they are needed. */
 #include <criterion/criterion.h>
 #include <dirent.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ static struct dns_io io;
 static struct dns_cache cache;
 static struct dns_lookup lookup;
 
-/* A record whose priority says how many queries came before. */
+/* A record with the number of earlier queries as its priority. */
 static enum responder_act answer(const struct dns_query *q, unsigned round, struct message *m)
 {
     (void)round;
@@ -81,7 +81,7 @@ Test(prefetch, what_was_begun_is_taken_up)
     shim_prefetch_begin(&lookup, "a.example", 443);
     usleep(100000);
     responder_stop(&server);
-    /* Nobody answers any more: it is the first query's answer. */
+    /* The server is gone, so this is the first query's answer. */
     expect_found(shim_prefetch_https(&lookup, "A.example", 443, SHIM_PATIENT, &report));
     cr_assert_eq(server.count, 1u);
     cr_assert_lt(report.lookup_us, SECOND / 20);
@@ -131,7 +131,7 @@ static void use_health(void)
     lookup.timeout_us = 2 * SECOND;
 }
 
-/* How long a program that has its addresses is kept for a name without an answer. */
+/* How long a program that has its addresses waits for a name without an answer. */
 static uint64_t wait_for(const char *name)
 {
     uint64_t start = io.now_us();
@@ -154,7 +154,7 @@ Test(prefetch, impatience_ends_sooner_once_a_resolver_is_known_to_drop)
         cr_assert_lt(waited, SECOND);
     }
     cr_assert_lt(wait_for("silent4.example"), 250000);
-    /* An answer, of whatever name, is the end of it. */
+    /* Any answer, whatever its name, restores the patience. */
     expect_found(shim_prefetch_https(&lookup, "a.example", 443, SHIM_IMPATIENT, NULL));
     cr_assert_geq(wait_for("silent5.example"), 250000);
 }
@@ -167,7 +167,7 @@ Test(prefetch, a_name_alone_makes_no_resolver_one_that_drops)
     }
 }
 
-/* Nobody knows then whether the network is there at all. */
+/* Without addresses the network itself may be down. */
 Test(prefetch, names_without_addresses_do_not_count)
 {
     use_health();
@@ -179,7 +179,7 @@ Test(prefetch, names_without_addresses_do_not_count)
     cr_assert_geq(wait_for("silent.example"), 250000);
 }
 
-/* The record has expired, and the resolver says nothing any more. */
+/* The record has expired, and the resolver no longer answers. */
 Test(prefetch, a_name_that_had_records_is_waited_for)
 {
     use_health();
@@ -224,12 +224,12 @@ Test(prefetch, what_nobody_takes_up_does_not_pile_up)
         cr_assert_leq(descriptors(), before + SHIM_PREFETCH_MAX);
     }
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
-    /* The oldest have gone, the newest are there. */
+    /* The oldest are gone, the newest are there. */
     shim_prefetch_drop("silent0.example", 443);
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
     shim_prefetch_drop("silent99.example", 443);
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX - 1);
-    /* Whose time is over goes when the next one begins. */
+    /* Expired look-ups go when the next one begins. */
     usleep(SECOND / 2 + 100000);
     shim_prefetch_begin(&lookup, "a.example", 443);
     cr_assert_leq(descriptors(), before + 1);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Requests to proxies, as they are read from what a client writes. */
+/* Reads requests to proxies in what a client writes. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,7 +9,7 @@
 
 enum { TARGETS_MAX = 8 };
 
-/* What a stream was read as. */
+/* How a stream was read. */
 struct seen {
     struct shim_proxy_target targets[TARGETS_MAX];
     size_t count;
@@ -54,7 +54,7 @@ static void expect_request(const void *data, size_t length, const char *host, un
     cr_assert_eq(seen.requests, length);
     cr_assert_eq(seen.count, 1u);
     expect_target(&seen.targets[0], host, port);
-    /* No part of it is a whole one. */
+    /* No proper prefix is a whole request. */
     for (size_t cut = 0; cut < length; cut++) {
         seen = read_all(data, cut);
         cr_assert(!seen.over && !seen.unread);
@@ -88,7 +88,7 @@ Test(proxy_request, connect_in_other_forms)
     EXPECT_TEXT("CONNECT http://user:80@[::1]:443 HTTP/1.1\r\n\r\n", "[::1]", 443);
 }
 
-/* That there is a target is told all the same. */
+/* The reader still reports that there is a target. */
 Test(proxy_request, connect_to_a_port_that_cannot_be_read)
 {
     static const char *const targets[] = {"a.example",
@@ -111,7 +111,7 @@ Test(proxy_request, connect_to_a_port_that_cannot_be_read)
     }
 }
 
-/* After a 407, and the next proxy of a chain. */
+/* After a 407, and to the next proxy of a chain. */
 Test(proxy_request, one_after_another)
 {
     static const char stream[] = "CONNECT a.example:80 HTTP/1.1\r\n\r\n"
@@ -162,7 +162,8 @@ Test(proxy_request, socks5)
     expect_request(request, 8 + 255 + 2, host, 443);
 }
 
-/* GSSAPI, private methods, unknown kinds of addresses: it is for a proxy, and may lead anywhere. */
+/* GSSAPI, private methods, unknown kinds of addresses: it is for a proxy, and its target is
+ * unknown. */
 Test(proxy_request, socks5_that_cannot_be_read)
 {
     static const char *const streams[] = {"\5\1\1\1\1\1\1\1", "\5\1\x80\x22", "\5\1\2\1\1u\1p\1",
@@ -190,7 +191,7 @@ Test(proxy_request, what_is_no_request)
     cr_assert(seen.over && !seen.unread, "no methods are no greeting");
 }
 
-/* A program that leaves out the empty line. */
+/* A program that omits the empty line. */
 Test(proxy_request, a_hello_within_a_request)
 {
     static const char stream[] = "CONNECT a.example:443 HTTP/1.1\r\n\26\3\1";

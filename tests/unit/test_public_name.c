@@ -5,7 +5,7 @@
 #include "ech/config.h"
 #include "vectors.h"
 
-/* The names of echconfig.json are in test_config.c; these are the edges around them. */
+/* test_config.c has the names of echconfig.json; these are the edges around them. */
 static bool valid(const char *name)
 {
     struct octets exact = octets_copy(bytes_of(name, strlen(name)));

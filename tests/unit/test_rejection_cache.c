@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What is kept of a rejection: for whom, and for how long (RFC 9849, 6.1.8). */
+/* What the cache keeps of a rejection: for which connections, and how long (RFC 9849, 6.1.8). */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,7 +74,7 @@ Test(rejection_cache, ech_94_ends_with_its_time)
     shim_rejection_cache_put(&usual, LIST("configs"), 5, SECOND);
     says(&usual, SECOND + 4, "configs");
     cr_assert_eq(kind_at(&usual, SECOND + 5), SHIM_CACHED_NOTHING);
-    /* And does not come back with an earlier clock. */
+    /* It does not come back if the clock goes back. */
     cr_assert_eq(kind_at(&usual, 6), SHIM_CACHED_NOTHING);
     shim_rejection_cache_put(&usual, LIST("configs"), 5, 0);
     cr_assert_eq(kind_at(&usual, 5), SHIM_CACHED_NOTHING);

@@ -9,7 +9,7 @@
 
 #include "shim/common/report.h"
 
-/* The parsed line; exactly one, with its newline. */
+/* The parsed line; the report must have exactly one, with its newline. */
 static json_t *encode(const struct shim_report *report, const struct shim_report_origin *origin,
                       size_t flags)
 {
@@ -96,7 +96,7 @@ Test(report, what_is_not_known_is_null)
     json_decref(line);
 }
 
-/* A name comes from the application or from the network: any octets. */
+/* A name comes from the application or from the network, so it may hold any octets. */
 Test(report, any_octets)
 {
     char host[256];
@@ -129,7 +129,7 @@ Test(report, a_line_that_does_not_fit_is_none)
     }
 }
 
-/* The longest of everything. */
+/* The longest value of every field. */
 Test(report, every_report_fits)
 {
     char path[1024];
@@ -163,7 +163,7 @@ static void check_time(uint64_t time_ms)
     shim_report_collect(&fields, &(struct shim_report){0}, &at);
     time_t seconds = (time_t)(time_ms / 1000);
     if ((uint64_t)seconds != time_ms / 1000) {
-        return; /* a C library that knows no later than 2038 is no judge */
+        return; /* a C library that ends in 2038 cannot judge */
     }
     struct tm utc;
     char date[32];
@@ -192,8 +192,8 @@ struct entry {
     size_t length;
 };
 
-/* Reads an entry as systemd-journald does: field after field, to its end. The value of the only
- * field of a name, or data NULL for none. */
+/* Reads an entry as systemd-journald does, field after field, to its end. Returns the value of the
+ * only field of this name, or data NULL. */
 static struct bytes value_of(const struct entry *entry, const char *name)
 {
     const char *at = entry->octets;
@@ -323,7 +323,7 @@ Test(report_journal, priorities)
     }
 }
 
-/* No value makes a field of its own, and none of its octets is lost. */
+/* No value creates another field, and none of its octets is lost. */
 Test(report_journal, hostile_values)
 {
     static struct entry entry;
@@ -355,7 +355,7 @@ Test(report_journal, an_entry_that_does_not_fit_is_none)
     }
 }
 
-/* The field is there only where it has something to say. */
+/* The field is there only if it has a value. */
 Test(report, lost_lines)
 {
     struct shim_report_fields fields;

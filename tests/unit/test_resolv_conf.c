@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* resolv.conf: who the C library asks is who we ask. Each text is put in the place of the real
- * file, in a namespace of this process's own, and read by the C library too. */
+/* resolv.conf: we ask the same servers as the C library. Each text replaces the real file, in a
+ * private namespace, and the C library reads it too. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <net/if.h>
@@ -77,14 +77,14 @@ static const char *const texts[] = {
     "options timeout:2 timeout:4\noptions attempts:3\n",
 };
 
-/* False: this machine lets nobody have a namespace. */
+/* False if this machine permits no namespace. */
 static bool have_own_file(const char *path)
 {
     return (own_mounts() || (unshare(CLONE_NEWUSER) == 0 && own_mounts())) &&
            mount(path, "/etc/resolv.conf", NULL, MS_BIND, NULL) == 0;
 }
 
-/* As dns_servers_id has it. */
+/* In the form of dns_servers_id. */
 static void libc_servers(const struct __res_state *state, struct dns_servers *servers)
 {
     *servers = (struct dns_servers){.count = (size_t)state->nscount};
@@ -137,7 +137,7 @@ Test(resolver, resolv_conf_is_read_as_the_c_library_reads_it)
         dns_servers_id(&ours, our_id);
         cr_expect_str_eq(our_id, their_id, "\"%s\": %s, and the C library has %s", texts[i], our_id,
                          their_id);
-        /* The C library waits whole seconds, and asks at least once. */
+        /* The C library waits for whole seconds, and asks at least once. */
         cr_expect_eq(ours.try_us / 1000000, (uint64_t)(state.retrans > 0 ? state.retrans : 1),
                      "\"%s\": %d s", texts[i], state.retrans);
         cr_expect_eq(ours.attempts, (unsigned)(state.retry > 0 ? state.retry : 1), "\"%s\": %d",

@@ -61,7 +61,7 @@ static void check_secure(const char *setting, enum dns_resolver_kind kind, const
     cr_assert_str_eq(resolver.secure.name, name);
     cr_assert_str_eq(resolver.secure.path, path);
     cr_assert_eq(resolver.secure.address_len == 0, strpbrk(id + 8, "#[") == NULL && *name != '\0');
-    /* What was made of it can be given as a setting again. */
+    /* The resulting id is a valid setting again. */
     struct dns_resolver again;
     cr_assert_eq(dns_resolver_parse(id, &again), ECH_OK);
     cr_assert_str_eq(again.secure.id, id);
@@ -183,7 +183,7 @@ Test(resolver, anything_else_is_an_error)
     }
 }
 
-/* An id that was cut would be that of another setting too. */
+/* A truncated id could equal that of another setting. */
 Test(resolver, settings_that_are_too_long)
 {
     char setting[400];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* When a resolver counts as one that drops questions for HTTPS records. */
+/* When a resolver counts as dropping questions for HTTPS records. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 
@@ -30,7 +30,7 @@ Test(resolver_health, three_names_make_it_known_for_five_minutes)
     cr_assert(drops(2 * SECOND));
     cr_assert(drops(UINT64_C(301) * SECOND));
     cr_assert_not(drops(UINT64_C(302) * SECOND));
-    /* And then it is learned anew. */
+    /* After that it must be learned anew. */
     silent("d.example", UINT64_C(302) * SECOND);
     cr_assert_not(drops(UINT64_C(302) * SECOND));
 }
@@ -78,7 +78,7 @@ Test(resolver_health, each_resolver_in_each_network_is_another)
     cr_assert(drops(0));
 }
 
-/* What falls out is patience again. */
+/* A resolver that falls out of the table is treated with patience again. */
 Test(resolver_health, it_is_bounded)
 {
     silent("a.example", 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* To which endpoint a connection has to lead. Answers are made by hand; what is asked of the
- * resolver is written down. */
+/* Which endpoint a connection must lead to. The answers are handmade; the scene records the
+ * questions to the resolver. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
 #include <netinet/in.h>
@@ -28,7 +28,7 @@ struct scene {
     struct shim_route_facts facts;
     struct shim_address peer;
     struct shim_route route;
-    /* host and addresses in turn, a NULL after each host's */
+    /* each host and its addresses, then NULL */
     const char *const *zone;
     char asked[400]; /* each host and a blank */
 };
@@ -50,15 +50,15 @@ static void resolve(void *context, const char *host, struct shim_addresses *addr
     for (const char *const *at = scene->zone; at != NULL && *at != NULL; at++) {
         bool same = strcmp(*at, host) == 0;
         for (at++; *at != NULL; at++) {
-            struct shim_address one = address_of(*at);
+            struct shim_address address = address_of(*at);
             if (same) {
-                shim_addresses_add(addresses, &one);
+                shim_addresses_add(addresses, &address);
             }
         }
     }
 }
 
-/* An endpoint; target NULL: the origin's own. */
+/* Adds an endpoint; target NULL: the origin itself. */
 static struct dns_endpoint *add(struct scene *scene, uint16_t priority, const char *target,
                                 uint16_t port, bool ech)
 {
@@ -98,14 +98,14 @@ static void expect(const struct scene *scene, enum shim_route_kind kind, const c
     cr_assert_str_eq(scene->asked, asked);
 }
 
-/* The hops as "endpoint:here" or "endpoint:address:port". */
+/* The hops as "endpoint here port" or "endpoint address port". */
 static void expect_hops(const struct scene *scene, const char *expected)
 {
     char text[1000] = "";
     for (size_t i = 0; i < scene->route.count; i++) {
         const struct shim_hop *hop = &scene->route.hops[i];
         char address[64] = "here";
-        char one[100];
+        char hop_text[100];
         struct sockaddr_storage to;
         shim_address_write(&hop->address, 0, &to);
         if (!hop->here && to.ss_family == AF_INET) {
@@ -113,14 +113,14 @@ static void expect_hops(const struct scene *scene, const char *expected)
         } else if (!hop->here) {
             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&to)->sin6_addr, address, sizeof address);
         }
-        snprintf(one, sizeof one, "%s%zu %s %u", i > 0 ? ", " : "", hop->endpoint, address,
-                 (unsigned)hop->port);
-        strcat(text, one);
+        snprintf(hop_text, sizeof hop_text, "%s%zu %s %u", i > 0 ? ", " : "", hop->endpoint,
+                 address, (unsigned)hop->port);
+        strcat(text, hop_text);
     }
     cr_assert_str_eq(text, expected);
 }
 
-/* Who resolved the origin's name is there: no question, for nobody would learn from it. */
+/* The program already connected to the origin, so no question is needed. */
 Test(route, svcb_52_the_origin_itself)
 {
     struct scene scene = {.zone = NULL};
@@ -176,7 +176,7 @@ Test(route, svcb_28_more_preferred_ones_first)
     find(&scene, "192.0.2.2");
     expect(&scene, SHIM_ROUTE_REDIRECT, "a.example b.example ");
     expect_hops(&scene, "0 192.0.2.1 443, 1 here 0, 1 192.0.2.2 443");
-    /* Among equals the connection that stands comes first. */
+    /* Among equal priorities, the existing connection comes first. */
     scene = (struct scene){.zone = zone};
     add(&scene, 1, "dead.example", 443, true);
     add(&scene, 2, "a.example", 443, true);
@@ -198,7 +198,7 @@ Test(route, svcb_42_another_port)
     add(&scene, 1, "a.example", 8443, true);
     find(&scene, "192.0.2.1");
     expect_hops(&scene, "0 192.0.2.1 8443");
-    /* Nothing is known of where the program went. */
+    /* The program's destination is unknown. */
     scene = (struct scene){.zone = zone};
     add(&scene, 1, NULL, 8443, true);
     find(&scene, NULL);
@@ -224,7 +224,7 @@ Test(route, svcb_43_hints_only_where_there_are_no_addresses)
     expect_hops(&scene, "0 192.0.2.8 443, 0 192.0.2.7 443"); /* in random order */
 }
 
-/* One family after the other, that of the program's own connection first. */
+/* One family after the other, beginning with that of the program's own connection. */
 Test(route, families_take_turns)
 {
     static const char *const zone[] = {"a.example", "2001:db8::1", "2001:db8::2", "2001:db8::3",
@@ -274,7 +274,7 @@ Test(route, svcb_31_nothing_is_changed_without_ech)
     expect(&scene, SHIM_ROUTE_UNUSABLE, "");
 }
 
-/* No config can be used, but all have one: GREASE goes to that endpoint and no other. */
+/* No config is usable, but all endpoints have one: GREASE goes to that endpoint and no other. */
 Test(route, svcb_60_unusable_and_reliant)
 {
     static const char *const zone[] = {"a.example", "192.0.2.1", NULL, NULL};
@@ -284,7 +284,7 @@ Test(route, svcb_60_unusable_and_reliant)
     find(&scene, "192.0.2.9");
     expect(&scene, SHIM_ROUTE_REDIRECT, "a.example ");
     cr_assert_not(scene.route.usable);
-    /* But one that can be used comes before it. */
+    /* A usable config comes before it. */
     scene = (struct scene){.zone = zone};
     add(&scene, 1, NULL, 443, true)->ech_config_list =
         bytes_of(unusable_list, sizeof unusable_list);
@@ -312,7 +312,7 @@ Test(route, private_peer_must_be_the_resolvers_own)
         {outside, "127.0.0.1", false, SHIM_ROUTE_PRIVATE, HOST " "},
         {outside, "fd00::1", false, SHIM_ROUTE_PRIVATE, HOST " "},
         {outside, "127.0.0.1", true, SHIM_ROUTE_IN_PLACE, ""},
-        {outside, "192.0.2.9", false, SHIM_ROUTE_IN_PLACE, ""}, /* no question of a public one */
+        {outside, "192.0.2.9", false, SHIM_ROUTE_IN_PLACE, ""}, /* public: no question */
         {NULL, "10.1.1.1", false, SHIM_ROUTE_PRIVATE, HOST " "},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
@@ -323,7 +323,7 @@ Test(route, private_peer_must_be_the_resolvers_own)
     }
 }
 
-/* A connection inside is not taken outside by a record from there. */
+/* An internal connection stays inside, even if the record has addresses outside. */
 Test(route, private_peer_and_a_target)
 {
     static const char *const zone[] = {"a.example", "10.0.0.5", "192.0.2.1", NULL, NULL};
@@ -369,7 +369,7 @@ Test(route, svcb_47_limits_of_what_a_record_may_point_at)
     }
 }
 
-/* The proxy resolves the origin's name, and can be led nowhere else. */
+/* The proxy resolves the origin's name, and cannot be redirected. */
 Test(route, svcb_36_through_a_tunnel)
 {
     struct scene scene = {.facts = {.tunnel = true}};

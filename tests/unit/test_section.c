@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Work that waits in a thread which may leave the wait. */
+/* Work that waits in a thread, which may jump out of the wait. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
@@ -113,7 +113,7 @@ Test(section, a_handler_that_returns_interrupts_the_wait_only)
     free(waiting);
 }
 
-/* From the same depth each time, as a program's own time limit does. */
+/* From the same depth each time, like a program's own time limit. */
 static __attribute__((noinline)) void leave_by_jump(void)
 {
     if (sigsetjmp(back, 1) == 0) {
@@ -175,7 +175,7 @@ Test(section, work_can_be_settled_by_name)
     cr_assert_eq(drops, 1);
 }
 
-/* A handler that comes to us itself, on top of a wait that goes on. */
+/* A handler that itself calls us, on top of an unfinished wait. */
 static void on_alarm_run(int number)
 {
     (void)number;
@@ -195,7 +195,7 @@ Test(section, a_handler_above_the_wait_does_not_end_it)
     free(waiting);
 }
 
-/* On another stack it cannot be told from a jump: the wait fails, and nothing worse. */
+/* On another stack this looks like a jump: the wait fails, but does no other harm. */
 Test(section, a_handler_on_another_stack_may_end_it)
 {
     static char other[256 * 1024];

@@ -51,8 +51,7 @@ static void check_prefixes(struct octets message)
     for (size_t len = 0; len < message.len; len++) {
         struct octets cut = octets_copy(bytes_of(message.data, len));
         cr_assert_neq(ech_server_hello_parse(octets_view(&cut), &hello), ECH_OK);
-        /* With a header that fits only the end of the fields, with no extensions, is a whole
-         * message. */
+        /* Without extensions, with a header that fits just the fields, it is a whole message. */
         if (len >= 4) {
             cut.data[3] = (uint8_t)(len - 4);
             bool bare = len == 4 + 2 + 32 + 33 + 3;

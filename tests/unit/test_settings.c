@@ -73,7 +73,7 @@ Test(settings, ports)
     settings_rig_free(&settings);
 }
 
-/* What could be read stays, and 443 with it. */
+/* What could be read stays, and so does 443. */
 Test(settings, bad_ports)
 {
     static const char *const bad[] = {"8443,x",
@@ -175,7 +175,7 @@ static bool usable_for(const struct shim_settings *settings, const char *host)
     return own.config_list_given && own.config_list_usable;
 }
 
-/* How people write what is meant all the same. */
+/* Spellings that people use, with a clear meaning. */
 Test(settings, config_list_spellings)
 {
     static const char *const good[] = {
@@ -196,8 +196,8 @@ Test(settings, config_list_spellings)
     }
 }
 
-/* It cannot be told which name is meant: no name may go out in the clear for it, but for those that
- * have an item of their own. */
+/* The name is unclear, so no name may go out in the clear, except those with a good item of their
+ * own. */
 Test(settings, config_list_items_that_match_nothing)
 {
     static const char *const bad[] = {
@@ -239,7 +239,7 @@ Test(settings, config_list_items_that_match_nothing)
     settings_rig_free(&settings);
 }
 
-/* That name is refused, and others go on. */
+/* That name is refused; others go on. */
 Test(settings, config_list_items_that_are_broken)
 {
     static const char *const bad[] = {
@@ -306,7 +306,7 @@ Test(settings, log_and_report)
     settings_rig_free(&settings);
 }
 
-/* One message for each setting, with its name and as much of the value as can be read. */
+/* One message for each setting, with its name and the readable part of the value. */
 Test(settings, messages)
 {
     char many[400];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The stub's own memory. Its functions have the names of the C library; the object that is tested
- * here has had them renamed. */
+/* The stub's own memory. Its functions have the names of the C library; the tested object has them
+ * renamed. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
@@ -22,7 +22,7 @@ void stub_free(void *old);
 char *stub_strdup(const char *text);
 char *stub_strndup(const char *text, size_t max);
 
-/* As in shim/stub/hooks_memory.c: what is there without the kernel, and what it is asked for. */
+/* As in shim/stub/hooks_memory.c: the initial memory, and the size asked of the kernel. */
 enum { FIRST_SIZE = 16 * 1024, BLOCK_SIZE = 64 * 1024 };
 
 TestSuite(stub_memory, .timeout = 30);
@@ -73,7 +73,7 @@ Test(stub_memory, grows_with_what_is_in_it)
     stub_free(NULL);
 }
 
-/* How many pages of addresses this process has. */
+/* How many pages of address space this process has. */
 static long pages_mapped(void)
 {
     long pages = -1;
@@ -82,7 +82,7 @@ static long pages_mapped(void)
     return pages;
 }
 
-/* Large pieces go back to the kernel. */
+/* Large blocks go back to the kernel. */
 Test(stub_memory, gives_back_what_is_large)
 {
     enum { PIECE = 64 << 20 };
@@ -129,7 +129,7 @@ Test(stub_memory, says_when_there_is_none)
     cr_expect_geq(count, FIRST_SIZE / 1100);
     cr_expect_null(stub_malloc(BLOCK_SIZE));
     cr_expect_null(stub_strdup("text"));
-    /* It is asked for again once there is some. */
+    /* Once there is memory again, the stub asks for it. */
     cr_assert_eq(setrlimit(RLIMIT_AS, &before), 0);
     cr_expect_not_null(stub_malloc(1000));
 }
@@ -176,7 +176,7 @@ Test(stub_memory, is_everybodys)
         marks[i] = (unsigned char)(i + 1);
         cr_assert_eq(pthread_create(&threads[i], NULL, fill, &marks[i]), 0);
     }
-    /* There is no lock that the child of a fork could find held. */
+    /* The child of a fork can find no lock held. */
     for (int i = 0; i < 20; i++) {
         unsigned char mark = 99;
         int status = 1;

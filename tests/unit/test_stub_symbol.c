@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Symbols out of an object's own tables: both kinds of hash tables, versions, and tables that are
- * damaged. The tables are in the test's memory, as the loader would have mapped them. */
+/* Reads symbols from an object's own tables: both kinds of hash tables, versions, and damaged
+ * tables. The tables are in the test's memory, as the loader would have mapped them. */
 #include "shim/stub/symbol.h"
 
 #include <criterion/criterion.h>
@@ -15,8 +15,8 @@ enum { FIRST_DEFINED = 2, SYMBOLS = 6, HIDDEN = 0x8000, NOTHING = 0x6fff0000 };
 static const char strings[] = "\0imported\0connect\0send\0twice\0data";
 static const uint32_t names[SYMBOLS] = {0, 1, 10, 18, 23, 29};
 
-/* An object with one bucket, so that every chain holds all symbols. `base` is not 0: addresses of
- * a table below it are relative. */
+/* An object with one bucket, so that every chain holds all symbols. `base` is not 0: addresses of a
+ * table below it are relative. */
 struct object {
     ElfW(Sym) symbols[SYMBOLS];
     char strings[sizeof strings];
@@ -123,7 +123,7 @@ Test(stub_symbol, gives_what_dlsym_gives)
     }
 }
 
-/* The one that is not hidden is what a program is linked to, and what dlsym gives. */
+/* A program is linked to the version that is not hidden, and dlsym returns it. */
 Test(stub_symbol, takes_the_usual_version)
 {
     for (enum table table = BOTH; table <= GNU_HASH; table++) {
@@ -142,7 +142,7 @@ Test(stub_symbol, takes_the_usual_version)
     }
 }
 
-/* Only the resolver of an IFUNC has an address. */
+/* An IFUNC symbol has only the address of its resolver. */
 Test(stub_symbol, gives_no_function_that_is_chosen_at_load_time)
 {
     struct object object;
@@ -157,7 +157,7 @@ Test(stub_symbol, adds_the_address_of_the_object)
     make(&object);
     object.map.l_addr = 0x10; /* the tables are above it: absolute, as the loader makes them */
     expect(&object, "connect", 0x2010);
-    /* In objects whose dynamic section is read-only they stay relative. */
+    /* With a read-only dynamic section they stay relative. */
     object.map.l_addr = (ElfW(Addr)) & object;
     for (size_t i = 0; i < 6; i++) {
         if (object.dynamic[i].d_tag != DT_STRSZ) {

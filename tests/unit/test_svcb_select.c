@@ -12,7 +12,7 @@
 
 enum { RECORDS_MAX = 8 };
 
-/* An RRset from hexadecimal and the choice made of it. */
+/* An RRset from hexadecimal, and the choice among its records. */
 struct rrset {
     struct octets octets[RECORDS_MAX];
     struct bytes rdata[RECORDS_MAX];
@@ -158,7 +158,7 @@ Test(svcb_select, targets_that_are_no_host_names)
     done(&set);
 }
 
-/* ---- what becomes of the chosen records ---- */
+/* ---- answers made of the chosen records ---- */
 
 static struct dns_endpoints *answer_of(struct rrset *set, const char *owner, uint16_t port,
                                        bool alias)
@@ -169,7 +169,7 @@ static struct dns_endpoints *answer_of(struct rrset *set, const char *owner, uin
     struct dns_endpoints *answer =
         dns_answer_from_records(set->choice.endpoints, set->choice.count, &origin);
     cr_assert_not_null(answer);
-    done(set); /* the answer owns what it needs */
+    done(set); /* the answer owns all it needs */
     return answer;
 }
 

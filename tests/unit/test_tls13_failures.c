@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Outer handshakes that fail: the server breaks one rule, and is told by which alert. */
+/* Outer handshakes that fail: the server breaks one rule, and gets the right alert. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -9,11 +9,11 @@
 
 #define PROTOCOL ECH_TLS13_FAILURE_PROTOCOL
 
-/* The options are what stands after the alert. */
+/* The options follow the alert. */
 #define REFUSES(hello, alert, ...)                                                                 \
     outer_rig_fails(hello, &(const struct tls13_options){__VA_ARGS__}, PROTOCOL, alert)
 
-/* One message with that fault is refused. */
+/* A message with this fault is refused. */
 static void fault(enum tls13_step step, enum tls13_fault kind, struct bytes octets,
                   enum ech_alert alert)
 {
@@ -47,7 +47,7 @@ Test(tls13_failures, server_hello_key_share)
     REFUSES(hello_openssl, ECH_ALERT_DECODE_ERROR, .share = bytes_of(zeros, 0));
     REFUSES(hello_openssl, ECH_ALERT_ILLEGAL_PARAMETER, .share = bytes_of(zeros, 65),
             .retry = true);
-    /* After a retry for P-256 the first group is ours no more. */
+    /* After a retry for P-256 the first group is no longer offered. */
     REFUSES(hello_openssl, ECH_ALERT_ILLEGAL_PARAMETER, .retry = true,
             .share_group = ECH_GROUP_X25519);
 }
@@ -138,7 +138,7 @@ Test(tls13_failures, ech_77_retry_configs_that_do_not_parse)
     json_array_foreach(vectors_get(root, "lists"), i, vector)
     {
         const char *id = vectors_text(vector, "id");
-        /* One is too long for an extension, and of the other the prefixes are malformed. */
+        /* One is too long for an extension; the other's prefixes are malformed. */
         if (strncmp(id, "m-", 2) == 0 && strcmp(id, "m-overflow-65538") != 0 &&
             strcmp(id, "m-every-prefix") != 0) {
             struct octets list = octets_get(vector, "hex");
@@ -291,7 +291,8 @@ Test(tls13_failures, ech_72_what_the_verifier_says_is_sent)
 
 Test(tls13_failures, certificate_verify)
 {
-    /* Offered for certificates, but not for TLS 1.3 (RFC 8446, 4.2.3); then not offered at all. */
+    /* Offered for certificates, but not for TLS 1.3 (RFC 8446, 4.2.3); the last one is not offered
+     * at all. */
     REFUSES(hello_openssl, ECH_ALERT_ILLEGAL_PARAMETER, .scheme = 0x0401);
     REFUSES(hello_openssl, ECH_ALERT_ILLEGAL_PARAMETER, .scheme = 0x0203);
     REFUSES(hello_openssl, ECH_ALERT_ILLEGAL_PARAMETER, .scheme = 0xabcd);

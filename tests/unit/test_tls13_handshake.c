@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Outer handshakes that come to a good end. */
+/* Outer handshakes that succeed. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -109,7 +109,7 @@ Test(tls13_handshake, ech_79_ech_required_is_the_last_word)
     outer_rig_init(&rig, hello_openssl);
     outer_rig_start(&rig, &options);
     outer_rig_run(&rig);
-    /* The server asserts the order: change_cipher_spec, Finished, then the alert by application
+    /* The server checks the order: change_cipher_spec, Finished, then the alert under application
      * keys. */
     cr_assert_eq(rig.server.seen.change_cipher_specs, 1);
     cr_assert_eq(rig.server.seen.application_alert, 121);
@@ -132,7 +132,7 @@ Test(tls13_handshake, ech_82_tickets_are_not_read)
     const struct tls13_options options = {.padding = 0};
     outer_rig_init(&rig, hello_openssl);
     outer_rig_start(&rig, &options);
-    /* NewSessionTicket, and whatever else comes later, also in the same read as Finished. */
+    /* NewSessionTicket and other late messages, also in the same read as Finished. */
     tls13_server_send(&rig.server, ECH_RECORD_HANDSHAKE,
                       BYTES(4, 0, 0, 13, 0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 1, 't', 0));
     wr_bytes(&rig.server.out, BYTES(23, 3, 3, 0, 2, 0, 0));

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The outer handshake with real servers: BoringSSL with ECH keys of its own, and OpenSSL, which has
- * no ECH. Hellos, sealing, handshake and verification are all ours; the servers judge them.
+ * The outer handshake with real servers: BoringSSL with ECH keys, and OpenSSL, which has no ECH.
+ * Hellos, sealing, handshake and verification are all ours; the servers judge them.
  */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
@@ -61,7 +61,7 @@ TestSuite(tls13_interop, .init = setup, .fini = teardown, .timeout = 120);
 
 /* ---- servers ---- */
 
-/* Starts a server and gives the port that it says it listens on, after `word`. */
+/* Starts a server, and returns the port that it prints after `word`. */
 static unsigned start(char *const argv[], const char *word)
 {
     char line[256];
@@ -139,7 +139,7 @@ static void send_all(int fd, struct bytes octets)
     cr_assert_eq(send(fd, octets.data, octets.len, MSG_NOSIGNAL), (ssize_t)octets.len);
 }
 
-/* Drives the machine over the socket, to the end of the connection. */
+/* Drives the machine over the socket, until the connection ends. */
 static void drive(int fd, struct ech_tls13 *handshake)
 {
     uint8_t buffer[1000];
@@ -158,7 +158,7 @@ static void drive(int fd, struct ech_tls13 *handshake)
     close(fd);
 }
 
-/* A ClientHelloOuter for the list, to that port; the caller frees the handshake. */
+/* Begins a ClientHelloOuter for the list, to that port; the caller frees the handshake. */
 static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, struct bytes list,
                                          const char *ca_file)
 {
@@ -231,7 +231,7 @@ static void check_boring(const char *certificate, const char *groups, bool no_ec
                     no_ech ? "--no-ech" : NULL,
                     NULL};
     if (no_ech) {
-        /* The config that DNS still has. */
+        /* First a server for the config that DNS still has. */
         argv[13] = NULL;
         (void)start(argv, "listening");
         stop();

@@ -7,7 +7,7 @@
 #include "tests/unit/hello_tools.h"
 
 static const char shared[] = "8bd4054fb55b9d63fdfbacf9f04b9f0d35e6d63f537563efd46272900f89492d";
-/* of ClientHello to ServerHello, and to the server's Finished */
+/* hashes from ClientHello to ServerHello, and to the server's Finished */
 static const char hello_hash[] = "860c06edc07858ee8e78f0e7428c58edd6b43f2ca3e6e95f02ed063cf0e1cad8";
 static const char finished_hash[] =
     "9608102a0f1ccc6db6250b7b7e417b1a000eaada3daae4777a7686c9ff83df13";
@@ -73,7 +73,7 @@ Test(tls13_keys, traffic_keys_of_rfc_8448)
 
 Test(tls13_keys, finished_of_rfc_8448)
 {
-    /* The client's, over all up to the server's. */
+    /* The client's Finished covers everything up to the server's. */
     struct ech_tls13_secrets secrets = handshake_secrets();
     struct octets hash = octets_of_hex(finished_hash);
     uint8_t verify_data[32];

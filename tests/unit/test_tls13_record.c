@@ -61,7 +61,7 @@ Test(tls13_record, any_flipped_bit_is_bad_record_mac)
         wr_init(&opened, 0);
         wr_init(&w, 0);
         cr_assert_eq(ech_tls13_protect(&out, 22, BYTES(1, 2, 3), 0, &w), ECH_OK);
-        /* The header too is authenticated. */
+        /* The header is authenticated too. */
         for (size_t bit = 0; bit < 8 * wr_view(&w).len; bit++) {
             struct ech_tls13_protection in = start(suites[i]);
             w.data[bit / 8] ^= (uint8_t)(1U << (bit % 8));
@@ -70,7 +70,7 @@ Test(tls13_record, any_flipped_bit_is_bad_record_mac)
         }
         struct ech_tls13_protection in = start(suites[i]);
         cr_assert_eq(open(&in, wr_view(&w), &opened, &plaintext), ECH_ALERT_NONE);
-        /* The same record once more has another number. */
+        /* The same record again has another number. */
         cr_assert_eq(open(&in, wr_view(&w), &opened, &plaintext), ECH_ALERT_BAD_RECORD_MAC);
         wr_free(&opened);
         wr_free(&w);
@@ -116,7 +116,7 @@ Test(tls13_record, the_largest_record)
     octets_free(&more);
 }
 
-/* RFC 8446, 5.4: TLSInnerPlaintext has at most 2^14 + 1 octets, padding and all. */
+/* RFC 8446, 5.4: TLSInnerPlaintext has at most 2^14 + 1 octets, including padding. */
 Test(tls13_record, a_plaintext_that_is_too_long_is_record_overflow)
 {
     struct octets inner = octets_new(ECH_RECORD_PLAINTEXT_MAX + 2);

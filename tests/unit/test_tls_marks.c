@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What TLS libraries leave in a program that has them inside. */
+/* Marks that TLS libraries leave in programs linked statically with them. */
 #include <criterion/criterion.h>
 #include <string.h>
 
@@ -31,13 +31,13 @@ Test(tls_marks, what_is_inside)
     EXPECT("nothing of the kind", "");
 }
 
-/* workerd: without the names of BoringSSL's files, but for those of its cryptography. */
+/* workerd: lacks the names of BoringSSL's files, except those of its cryptography. */
 Test(tls_marks, the_words_of_tls_13_are_in_every_library)
 {
     EXPECT("external/boringssl+/crypto/x\0TLS 1.3, server CertificateVerify",
            "BoringSSL, linked into it;");
     EXPECT("TLS 1.3, server CertificateVerify", "a TLS library that is not known, linked into it;");
-    /* And no second name where one is known. */
+    /* A known library gets no second name. */
     EXPECT("/rustls-0.23\0TLS 1.3, server CertificateVerify", "rustls;");
 }
 

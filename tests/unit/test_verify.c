@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who may say that ECH was rejected: certificates and signatures of every kind. */
+/* Who may reject ECH: certificates and signatures of every kind. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -54,7 +54,7 @@ static enum ech_alert judge_chain(const struct test_certificate *const *chain, s
     return alert;
 }
 
-/* A leaf of the authority, if the options name no other, judged for public.example. */
+/* Judges a leaf of the authority, or of the issuer in the options, for public.example. */
 static enum ech_alert judge(struct test_certificate_options options)
 {
     struct test_certificate leaf;
@@ -107,7 +107,7 @@ Test(verify, ech_72_intermediate_authorities)
     cr_assert_eq(judge_chain(chain, 2, "public.example"), ECH_ALERT_NONE);
     cr_assert_eq(judge_chain(chain, 1, "public.example"), ECH_ALERT_UNKNOWN_CA);
     test_certificate_free(&middle);
-    /* One that is no authority cannot be between. */
+    /* A certificate that is no authority cannot be an intermediate. */
     test_certificate_make(
         &middle, &(struct test_certificate_options){.common_name = "middle", .issuer = &authority});
     test_certificate_free(&leaf);
@@ -240,7 +240,7 @@ static bool fits(const struct key_kind *kind, uint16_t scheme)
     return kind->fits[0] == scheme || kind->fits[1] == scheme || kind->fits[2] == scheme;
 }
 
-/* What the key signs by `scheme` is taken under `scheme` alone, and under no other. */
+/* A signature by `scheme` is accepted under `scheme` alone. */
 static void check_scheme(const struct key_kind *kind, const struct test_certificate *leaf,
                          struct bytes der, uint16_t scheme)
 {
@@ -259,7 +259,7 @@ static void check_scheme(const struct key_kind *kind, const struct test_certific
                                             bytes_of("what is Signed", 14),
                                             octets_view(&signature)),
                  ECH_ALERT_DECRYPT_ERROR);
-    /* nettle does not look at the last octet of an Ed448 signature, which is always 0. */
+    /* nettle ignores the last octet of an Ed448 signature, which is always 0. */
     signature.data[signature.len - 2] ^= 1;
     cr_assert_eq(callbacks.verify_signature(callbacks.context, scheme, der, content,
                                             octets_view(&signature)),
@@ -286,7 +286,7 @@ Test(verify, every_kind_of_key_and_signature)
     }
 }
 
-/* PKCS #1 v1.5 is not for TLS 1.3, whoever signed. */
+/* TLS 1.3 forbids PKCS #1 v1.5, even if the signature is good. */
 Test(verify, pkcs1_signatures_are_illegal)
 {
     struct test_certificate leaf;

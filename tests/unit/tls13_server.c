@@ -161,7 +161,7 @@ static void change_cipher_spec(struct tls13_server *server)
 
 /* ---- the hellos ---- */
 
-/* Everything up to the list of extensions, which is left open. */
+/* Everything up to the list of extensions, which stays open. */
 static struct wr_mark begin_hello(struct tls13_server *server,
                                   const struct ech_client_hello *client, struct bytes random,
                                   struct writer *w)
@@ -213,7 +213,7 @@ static void send_retry(struct tls13_server *server, const struct ech_client_hell
     }
 }
 
-/* The first share of the client's that we can answer: our own for it, and the secret. */
+/* The first client share that we support: makes our share for it, and the secret. */
 static size_t agree(struct tls13_server *server, const struct ech_client_hello *client,
                     uint8_t *shared, uint16_t *group, uint8_t *public_key)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The server's side of TLS 1.3, without I/O, on our own key schedule and record protection, that
- * obeys or breaks one rule: what a real server would not do on demand. It knows nothing of ECH but
- * its extensions and the confirmation: every hello is the outer one, or has been opened before.
+ * A TLS 1.3 server without I/O, on our own key schedule and record protection. It obeys, or breaks
+ * one rule that a real server would not break on demand. It knows only the extensions and the
+ * confirmation of ECH: every hello is the outer one, or was opened before.
  */
 #ifndef TESTS_UNIT_TLS13_SERVER_H
 #define TESTS_UNIT_TLS13_SERVER_H
@@ -39,7 +39,7 @@ enum tls13_fault {
                        protected if the message is */
 };
 
-/* How a server signs: the signature over the content, to be freed by the caller. */
+/* Signs as a server: returns the signature over the content; the caller frees it. */
 typedef struct octets tls13_sign(void *context, uint16_t scheme, struct bytes content);
 
 /* Zeros and NULLs: the usual. */
@@ -75,7 +75,7 @@ struct tls13_options {
     struct bytes octets;
 
     size_t padding;           /* octets in each protected record */
-    size_t fragment;          /* messages go in records of so many octets */
+    size_t fragment;          /* messages go in records of this many octets */
     bool one_record;          /* the whole protected flight in one record */
     bool change_cipher_specs; /* one after each hello */
 };
@@ -116,13 +116,13 @@ struct tls13_server {
 void tls13_server_init(struct tls13_server *server, const struct tls13_options *options,
                        struct ech_random random);
 void tls13_server_free(struct tls13_server *server);
-/* Takes what the client sends, hellos and all; a record that a strict server would refuse fails the
- * test. Answers stand in server->out. */
+/* Takes what the client sends, hellos too. A record that a strict server would refuse fails the
+ * test. Answers are in server->out. */
 void tls13_server_take(struct tls13_server *server, struct bytes in);
-/* Protected under application keys, after the server's Finished: a record of this type. */
+/* Sends a record of this type under application keys, after the server's Finished. */
 void tls13_server_send(struct tls13_server *server, uint8_t type, struct bytes content);
 
-/* A signature that is none: the SHA-256 of scheme and content. */
+/* A fake signature: the SHA-256 of scheme and content. */
 tls13_sign tls13_test_sign;
 
 #endif

@@ -110,7 +110,7 @@ static void *serve(void *argument)
     if (peer->session != NULL) {
         gnutls_deinit(peer->session);
     }
-    /* The descriptor is closed by who may still wake us with it. */
+    /* tls_responder_stop closes the descriptor, because it may still use it to wake us. */
     (void)shutdown(peer->fd, SHUT_RDWR);
     free(peer);
     return NULL;
@@ -391,7 +391,7 @@ enum dns_reason client_ask(struct dns_channel *channel, const char *name, unsign
 {
     struct dns_ticket *ticket;
     enum dns_reason reason = client_begin(channel, name, timeout_ms, &ticket);
-    /* The wait ends a little after the deadline, so that it is never pending. */
+    /* The wait ends a little after the deadline, so the question is never still pending. */
     return reason == DNS_REASON_OK ? client_finish(channel, ticket, name, timeout_ms + 1) : reason;
 }
 

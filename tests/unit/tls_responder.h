@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * An encrypted resolver in threads, on loopback, for what no real one does: TLS by GnuTLS, and on
- * each connection a function of the test. With it a channel to it, and an authority that both know.
+ * An encrypted resolver in threads, on loopback, for what no real one does: TLS by GnuTLS, and a
+ * function of the test on each connection. It also has a channel to the resolver, and an authority
+ * that both know.
  */
 #ifndef TESTS_UNIT_TLS_RESPONDER_H
 #define TESTS_UNIT_TLS_RESPONDER_H
@@ -23,7 +24,7 @@ struct tls_peer {
     struct tls_responder *responder;
     gnutls_session_t session; /* NULL before the handshake */
     int fd;
-    unsigned number; /* of the connections before it */
+    unsigned number; /* number of connections before it */
 };
 
 typedef void tls_serve(struct tls_peer *peer);
@@ -32,11 +33,11 @@ typedef void tls_serve(struct tls_peer *peer);
 struct tls_responder_options {
     tls_serve *raw;   /* on the TCP connection, instead of TLS */
     tls_serve *serve; /* after the handshake */
-    const char *alpn; /* what it selects; NULL: none */
+    const char *alpn; /* what the server selects; NULL: none */
     const char *dns;  /* the name in its certificate: "dns.test" */
     bool expired;
-    bool stranger;    /* of an authority that nobody knows */
-    bool common_name; /* dns.test is its common name, and in no subjectAltName */
+    bool stranger;    /* issued by an unknown authority */
+    bool common_name; /* dns.test is the common name, and in no subjectAltName */
     const char *priorities;
 };
 
@@ -63,29 +64,29 @@ void tls_responder_stop(struct tls_responder *responder);
 
 /* Reads a whole query with its two octets of length; false at the end. */
 bool peer_read_query(struct tls_peer *peer, uint8_t message[65535], size_t *len);
-/* All of it, in one record where it fits. False if the other side is gone. */
+/* Writes all, in one record where it fits. False if the other side is gone. */
 bool peer_write(struct tls_peer *peer, const void *data, size_t len);
-/* Reads until there is `mark` in it, and returns all; NULL at the end. To be freed. */
+/* Reads until `mark` has come, and returns everything; NULL at the end. Free it. */
 char *peer_read_until(struct tls_peer *peer, const char *mark, size_t *len);
 
 /* A DNS message of one query with an answer to it: an HTTPS record without parameters, priority 1,
  * TargetName NAME of the question. */
 void answer_make(struct bytes query, struct writer *w);
-/* With two octets of length before it. */
+/* The same, preceded by two octets of length. */
 void peer_answer_dot(struct tls_peer *peer, struct bytes query);
 /* Answers each query at once. */
 tls_serve peer_obey;
 
 /* ---- the client ---- */
 
-/* The channel to it by a setting with %u for the port; one per test. */
+/* Opens the channel with a setting, with %u for the port; one per test. */
 struct dns_channel *client_channel(const char *setting, unsigned port);
-/* With what is not the usual; NULL: the engine's sockets, as under the shim; no ECH. NULL if there
- * is no memory. */
+/* The same with an unusual `io` or `ech`. NULL: the engine's sockets, as under the shim; no ECH.
+ * Returns NULL without memory. */
 struct dns_channel *client_channel_with(const char *setting, unsigned port, const struct dns_io *io,
                                         const struct dns_ech_functions *ech);
 const struct dns_io *client_own_sockets(void);
-/* Files of a good certificate for dns.test and 127.0.0.1, and of its key, for a server of another
+/* Writes a good certificate for dns.test and 127.0.0.1, and its key, for a server of another
  * make. */
 void client_save_identity(const char *certificate_file, const char *key_file);
 void client_end(struct dns_channel *channel);
@@ -95,7 +96,7 @@ extern struct tls_responder server;
 extern struct dns_channel *channel;
 void client_start(const struct tls_responder_options *options, const char *setting);
 void client_stop(void);
-/* Asks at the channel, and fails the test if it ends otherwise. */
+/* Asks the channel; the test fails if the outcome differs. */
 void client_expect(const char *name, unsigned timeout_ms, enum dns_reason expected);
 /* 8 threads, 25 questions each; all get their answer. */
 void client_eight_threads(void);
@@ -104,7 +105,7 @@ void client_eight_threads(void);
 
 /* A query for the HTTPS records of a name. */
 void query_make(const char *name, uint16_t id, struct writer *w);
-/* Asks and waits so long. The answer's id and question are looked at. */
+/* Asks, and waits that long. Checks the answer's id and question. */
 enum dns_reason client_ask(struct dns_channel *channel, const char *name, unsigned timeout_ms);
 enum dns_reason client_begin(struct dns_channel *channel, const char *name, unsigned timeout_ms,
                              struct dns_ticket **ticket);

@@ -22,7 +22,7 @@ static const char config[] =
     "  chroot: \"\"\n  username: \"\"\n  pidfile: \"\"\n  use-syslog: no\n"
     "  do-daemonize: no\n  verbosity: 0\n  do-not-query-localhost: no\n"
     "  module-config: \"iterator\"\n  num-threads: 1\n  qname-minimisation: no\n"
-    /* Nothing leaves this machine. */
+    /* unbound sends nothing off this machine. */
     "  local-zone: \".\" always_nxdomain\n"
     "  local-zone: \"example.\" transparent\n  local-zone: \"upstream.\" transparent\n"
     "%s"
@@ -100,7 +100,7 @@ static void save_identity(const struct unbound *u)
     client_save_identity(path_of(u, "chain.pem"), key);
 }
 
-/* Whether something listens. It does after the zone has been read. */
+/* Whether something listens. unbound does after it has read the zone. */
 static bool listens(uint16_t port)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(port)};
@@ -142,7 +142,7 @@ bool unbound_start(struct unbound *u, const struct unbound_options *options)
     u->process = fork();
     if (u->process == 0) {
         (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
-        /* It announces its start whatever the verbosity. */
+        /* unbound announces its start at any verbosity. */
         (void)!freopen("/dev/null", "w", stderr);
         (void)execl(path, path, "-d", "-c", configuration, (char *)NULL);
         _exit(127);

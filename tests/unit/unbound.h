@@ -12,8 +12,8 @@
 
 /* Zeros and NULLs: without. */
 struct unbound_options {
-    const char *zone;   /* of "example.", as in a zone file; SOA and NS are there */
-    const char *server; /* more lines of the server's clause */
+    const char *zone;   /* of "example.", as in a zone file; SOA and NS are added */
+    const char *server; /* more lines for the server clause */
     uint16_t upstream;  /* port of a server on loopback for all names under "upstream." */
     bool secure; /* with the certificate of client_save_identity (tests/unit/tls_responder.h) */
 };
@@ -26,7 +26,7 @@ struct unbound {
     uint16_t https_port;
 };
 
-/* False if there is no unbound on this machine. Waits until it answers. */
+/* False if this machine has no unbound. Waits until it answers. */
 bool unbound_start(struct unbound *unbound, const struct unbound_options *options);
 void unbound_stop(struct unbound *unbound);
 

@@ -58,8 +58,8 @@ json_t *vectors_find(const json_t *list, const char *id)
 
 struct octets octets_new(size_t len)
 {
-    /* One more for a length of zero would hide a read past the end; malloc(0) gives a block of no
-     * octets. */
+    /* An extra octet for length zero would hide a read past the end; malloc(0) returns a block of
+     * no octets. */
     uint8_t *data = malloc(len);
     cr_assert(data != NULL || len == 0);
     if (len > 0) {

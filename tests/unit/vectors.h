@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Test vectors: JSON files of tests/vectors and octets in hexadecimal. Whatever goes wrong here is
- * a failed test, so that callers need not look. Octets live in blocks of exactly their length, for
- * the sanitizers to see a read past the end.
+ * Test vectors: JSON files of tests/vectors and octets in hexadecimal. Any error here fails the
+ * test, so callers need not check. Octets live in blocks of exactly their length, so that
+ * sanitizers see a read past the end.
  */
 #ifndef TESTS_UNIT_VECTORS_H
 #define TESTS_UNIT_VECTORS_H
@@ -11,9 +11,9 @@
 
 #include "ech/crypto.h"
 
-/* The file tests/vectors/NAME.json, seen from the current folder. Free with json_decref. */
+/* Loads tests/vectors/NAME.json, seen from the current folder. Free with json_decref. */
 json_t *vectors_load(const char *name);
-/* The member `key` of an object; the test fails if it is not there or of another type. Borrowed. */
+/* The member `key` of an object; the test fails if it is absent or of another type. Borrowed. */
 json_t *vectors_get(const json_t *object, const char *key);
 const char *vectors_text(const json_t *object, const char *key);
 size_t vectors_number(const json_t *object, const char *key);
@@ -41,18 +41,18 @@ static inline struct bytes octets_view(const struct octets *octets)
     return bytes_of(octets->data, octets->len);
 }
 
-/* Fails the test, with both in hexadecimal and `what`, if the octets differ. */
+/* If the octets differ, fails the test, and prints both in hexadecimal, with `what`. */
 void assert_octets(struct bytes actual, struct bytes expected, const char *what);
-/* The same with what is expected in hexadecimal. */
+/* The same, with the expected octets in hexadecimal. */
 void assert_hex(struct bytes actual, const char *expected_hex, const char *what);
 
-/* A random source that gives out fixed octets in order and fails when they are used up. */
+/* A random source that returns fixed octets in order, and fails when they run out. */
 struct fixed_random {
     struct bytes octets;
     size_t calls;
     struct ech_random random;
 };
-/* Links `random` with the source; the source stays where it is. */
+/* Connects `random` to the source, which must stay in place. */
 void fixed_random_init(struct fixed_random *fixed, struct bytes octets);
 
 #endif
