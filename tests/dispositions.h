@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a program finds that a person starts in a terminal. Tests may have been started otherwise:
- * in the background of a shell, which ignores SIGINT and SIGQUIT, or by nohup.
+ * Sets the signal dispositions that a program started from a terminal has. The tests may have been
+ * started otherwise: in the background of a shell, which ignores SIGINT and SIGQUIT, or by nohup.
  */
 #ifndef TESTS_DISPOSITIONS_H
 #define TESTS_DISPOSITIONS_H
@@ -9,7 +9,7 @@
 #include <signal.h>
 #include <stddef.h>
 
-/* In the child of a fork, before it executes a program. */
+/* Call it in the child of a fork, before exec. */
 static inline void usual_dispositions(void)
 {
     for (int number = 1; number < 32; number++) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What differs between the releases of libraries and programs that tests run with: of the machine
- * that the tests were built on. One entry for each fact, with the release that changed it; tests
- * say by these what must hold.
+ * Differences between releases of the libraries and programs that the tests run with, on the
+ * machine that built the tests. One entry for each fact, with the release that changed it. Tests
+ * use these facts to say what must hold.
  */
 #ifndef TESTS_FACTS_H
 #define TESTS_FACTS_H
@@ -15,37 +15,38 @@
 
 enum {
     /*
-     * OpenSSL 3.5 offers X25519MLKEM768 unless told otherwise. The engine cannot make such a share:
-     * the outer hello borrows the program's, what is left for the payload is less, and what the
-     * server thinks of ECH after a rejection is learned by a probe (docs/behaviour.md).
+     * OpenSSL 3.5 offers X25519MLKEM768 by default. The engine cannot make such a share, so the
+     * outer hello borrows the program's. That leaves less room for the payload, and after a
+     * rejection only a probe can learn what the server says of ECH (docs/behaviour.md).
      */
     FACT_OPENSSL_POST_QUANTUM = OPENSSL_VERSION_NUMBER >= 0x30500000L,
-    /* Least octets of an inner hello in the payload, without the AEAD's tag. */
+    /* Least length of an inner hello in the payload, without the AEAD's tag. */
     FACT_OPENSSL_PAYLOAD = FACT_OPENSSL_POST_QUANTUM ? 128 : 192,
     FACT_GNUTLS_PAYLOAD = 288,
-    /* GnuTLS 3.8 sends the extensions of every hello in another order. */
+    /* GnuTLS 3.8 shuffles the extensions of every hello. */
     FACT_GNUTLS_SHUFFLES = GNUTLS_VERSION_NUMBER >= 0x030800,
 };
 
-/* Whether a command runs a program on OpenSSL, of those that the tests run. */
+/* Whether the command, one of those that the tests run, runs a program on OpenSSL. */
 static inline bool fact_is_of_openssl(const char *command)
 {
     return strstr(command, "wget") == NULL && strstr(command, "gnutls") == NULL;
 }
 
-/* Connections that a rejection costs this program beside its own and the retry: 1 is a probe. */
+/* Connections that a rejection costs this program besides its own and the retry: 1 is a probe. */
 static inline unsigned fact_probes(const char *command)
 {
     return FACT_OPENSSL_POST_QUANTUM && fact_is_of_openssl(command) ? 1 : 0;
 }
 
-/* The report's reason where retries are off: who rejects proves himself to nobody but a probe. */
+/* The report's reason where retries are off. With a borrowed share, only a probe could authenticate
+ * the rejection. */
 static inline const char *fact_reason_of_retry_off(const char *command)
 {
     return fact_probes(command) > 0 ? "unauthenticated" : "retry_off";
 }
 
-/* unbound 1.20 and later let no SVCB record pass that has a priority and nothing else; 1.17 did. */
+/* unbound 1.20 and later drop an SVCB record that has only a priority; 1.17 did not. */
 static inline bool fact_unbound_checks_svcb(void)
 {
     unsigned major = 0;
@@ -58,7 +59,8 @@ static inline bool fact_unbound_checks_svcb(void)
     return known && (major > 1 || minor >= 20);
 }
 
-/* valgrind 3.21 and later complain of realloc(x, 0), which libraries below wget2 do. In a shell. */
+/* valgrind 3.21 and later complain of realloc(x, 0), which libraries below wget2 call. For a
+ * shell. */
 #define FACT_VALGRIND                                                                              \
     "valgrind -q --error-exitcode=99 "                                                             \
     "$(valgrind --help | grep -q show-realloc-size-zero && echo --show-realloc-size-zero=no) "

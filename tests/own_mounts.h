@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A mount namespace of one's own, in which tests put files of theirs in the place of the machine's.
- */
+/* A private mount namespace, in which tests replace files of the machine with their own. */
 #ifndef TESTS_OWN_MOUNTS_H
 #define TESTS_OWN_MOUNTS_H
 
@@ -15,8 +14,8 @@
 #include <sys/mount.h>
 #include <unistd.h>
 
-/* In a chroot "/" is a folder of a mount whose own root lies further up, and only that one can be
- * made private. A process whose root is below its current folder may climb as far as that. */
+/* In a chroot "/" is a folder of a mount with its root further up, and only that mount can be made
+ * private. A process with its root below its current folder may climb that far. */
 static inline bool own_mounts_of_chroot(void)
 {
     enum { LEVELS_MAX = 256 };
@@ -38,22 +37,22 @@ static inline bool own_mounts_of_chroot(void)
     return private;
 }
 
-/* The calling thread's, and that of what it starts. What is mounted there is seen nowhere else.
- * False, with errno, where this is forbidden. */
+/* Moves the calling thread, and what it starts, into the namespace. Mounts there are seen nowhere
+ * else. False, with errno, where this is forbidden. */
 static inline bool own_mounts(void)
 {
     return unshare(CLONE_NEWNS) == 0 && (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) == 0 ||
                                          (errno == EINVAL && own_mounts_of_chroot()));
 }
 
-/* Words for an errno of unshare(2). */
+/* Describes an errno of unshare(2). */
 static inline const char *own_mounts_refusal(int number)
 {
     return number == ENOSPC ? "there may be no more of them: /proc/sys/user" : strerror(number);
 }
 
-/* Whether a test that cannot have namespaces may be left out: only as a part of make check, which
- * counts those (tests/parts.sh). Else it has to fail, so that nobody takes it for done. */
+/* Whether a test that cannot have namespaces may be skipped: only in make check, which counts
+ * skipped tests (tests/parts.sh). Otherwise it must fail, lest it be taken for passed. */
 static inline bool own_mounts_may_be_left_out(const char *why)
 {
     const char *name = getenv("ECHSHIM_TEST_LEFT_OUT");

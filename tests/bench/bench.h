@@ -2,11 +2,11 @@
 #ifndef TESTS_BENCH_BENCH_H
 #define TESTS_BENCH_BENCH_H
 
-/* Figures. A Criterion program like that of the preload tests, whose tests measure: each writes one
- * table into the folder ECHSHIM_BENCH_RESULTS. What is compared runs in turn, so that whatever else
- * the machine does is in both; what is told is the median, and where the machine's noise is as
- * large as what is looked for, also the difference between the quietest of either. A goal that
- * noise can spoil is marked as missed, any other one fails the test. */
+/* The benchmarks are a Criterion program like the preload tests. Each writes one table into the
+ * folder ECHSHIM_BENCH_RESULTS. The variants run in turn, so other load on the machine hits all of
+ * them. A table shows the median; where the noise is as large as the difference, it also shows the
+ * difference between the quietest runs. A goal that noise can spoil is only marked as missed; any
+ * other missed goal fails the test. */
 
 #include "tests/preload/world.h"
 
@@ -23,31 +23,31 @@ struct bench_series {
 
 void bench_add(struct bench_series *series, double value);
 double bench_median(const struct bench_series *series);
-/* `part` from 0, the least, to 1, the largest. */
+/* `part` is from 0, the least value, to 1, the largest. */
 double bench_quantile(const struct bench_series *series, double part);
-/* Of what `with` has over `without` in the same turn: as a difference, as ratios. */
+/* What `with` costs more than `without` in the same turn: as a difference, as ratios. */
 double bench_median_added(const struct bench_series *with, const struct bench_series *without);
 struct bench_series bench_ratios(const struct bench_series *with,
                                  const struct bench_series *without);
 
-/* A table in the results, to be closed by fclose; `text` says how it was measured. */
+/* Opens a table in the results; close it with fclose. `text` says how it was measured. */
 FILE *bench_table(const char *file, const char *title, const char *text);
 const char *bench_goal(bool met);
 
 /* What a program took. */
 struct bench_cost {
     double wall_us;
-    double cpu_us; /* of the program and what it waited for, in user space and in the kernel */
+    double cpu_us; /* user and kernel time of the program and of the children it waited for */
 };
 
 double bench_now_us(void);
-/* Of the children that were waited for so far. */
+/* CPU time of all children waited for so far. */
 double bench_children_cpu_us(void);
-/* Runs it in the world; it has to end with 0. */
+/* Runs the command in the world; it must end with 0. */
 struct bench_cost bench_run(struct world *world, enum run_mode mode, char *const extra[],
                             char *const argv[]);
 
-/* One of the looping clients (loop.h), for libraries by these names. */
+/* One of the looping clients (loop.h): its library, server name and number of handshakes. */
 struct bench_loop {
     const char *library; /* openssl or gnutls */
     const char *server_name;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A large download: after the handshake the shim is out of the way. */
+/* A large download: after the handshake the shim must cost nothing. */
 #include "bench.h"
 
 #include <criterion/criterion.h>
@@ -16,7 +16,7 @@ static void measure(struct world *world, char *const argv[], FILE *out)
     struct bench_series cpu[2] = {{.count = 0}};
     for (int i = 0; i < PAIRS; i++) {
         for (int turn = 0; turn < 2; turn++) {
-            /* Who goes first changes, so that neither always finds the other's traces. */
+            /* The order alternates, so that neither always runs in the other's wake. */
             int with = (i + turn) % 2;
             struct bench_cost cost = bench_run(world, with ? RUN_SHIM : RUN_PLAIN, NULL, argv);
             bench_add(&wall[with], cost.wall_us / 1e6);

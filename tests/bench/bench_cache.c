@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A look-up in the caches, with few names and with many in them. */
+/* A look-up in the caches, with few and with many names. */
 #include "bench.h"
 
 #include "dns/cache.h"
@@ -17,11 +17,11 @@ enum {
     SAMPLE = 100, /* names that are looked up, in each cache */
     NAME_SIZE = 40,
     ROUNDS = 31,
-    TURNS = 200, /* through the sample in one round */
+    TURNS = 200, /* passes through the sample in one round */
     FOLDER_NAMES = 20000,
 };
 
-/* A walk through all entries would have 1,000. */
+/* A walk through all entries would make it 1,000. */
 #define GOAL 2.0
 
 #define RESOLVER "udp://192.0.2.53:53"
@@ -47,12 +47,12 @@ static struct dns_endpoints *an_answer(const struct dns_name *owner)
     return answer;
 }
 
-/* Names that are looked up: in every cache, in none, or one after the other whatever is there. */
+/* Names to look up: `there` in every cache, `not_there` in none, `all` whether there or not. */
 static struct dns_question there[SAMPLE];
 static struct dns_question not_there[SAMPLE];
 static struct dns_question all[NAMES];
 
-/* `names` names are put, of which `entries` stay; those of the sample are spread among them. */
+/* Puts `names` names, of which `entries` stay; the sample is spread among them. */
 static void fill(struct dns_cache *cache, size_t names, size_t entries)
 {
     dns_cache_init(cache, 42);
@@ -70,7 +70,7 @@ static void fill(struct dns_cache *cache, size_t names, size_t entries)
     cr_assert_eq(cache->count, entries);
 }
 
-/* Nanoseconds of a look-up. */
+/* Nanoseconds per look-up. */
 static double look_up_ns(struct dns_cache *cache, const struct dns_question *names, bool found)
 {
     double start = bench_now_us();
@@ -84,7 +84,7 @@ static double look_up_ns(struct dns_cache *cache, const struct dns_question *nam
     return (bench_now_us() - start) * 1000 / (TURNS * SAMPLE);
 }
 
-/* Every name that is there once, in an order that no CPU foresees. */
+/* Looks up each name once, in an order that no CPU predicts. */
 static double scattered_ns(struct dns_cache *cache)
 {
     size_t count = cache->count;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Look-ups at a real resolver by each transport, over a connection that is there, beside drill and
- * kdig. */
+/* Look-ups at a real resolver by each transport, over an open connection, beside drill and kdig. */
 #include "bench.h"
 
 #include "dns/encrypted/channel.h"
@@ -17,7 +16,7 @@ enum {
     LOOK_UPS = 400, /* in one turn */
     TURNS = 7,
     AT_ONCE = 8,
-    PROCESSES = 20, /* of a program that makes one look-up in each */
+    PROCESSES = 20, /* runs of a program that makes one look-up in each */
 };
 
 /* ---- ours ---- */
@@ -41,7 +40,7 @@ static ssize_t counting_recv(int fd, void *data, size_t len, int flags)
     return got;
 }
 
-/* That is done once in a connection, which is not what is measured. */
+/* The handshake happens once per connection; do not measure it. */
 static bool trust(void *context, const struct bytes *certificates, size_t count, const char *name,
                   struct bytes address)
 {
@@ -112,7 +111,7 @@ static void measure(const struct dns_lookup *lookup, size_t at_once, struct seri
 
 /* ---- the others ---- */
 
-/* kdig, with so many questions in one process. */
+/* kdig, with that many questions in one process. */
 static struct bench_cost kdig(struct world *world, char *const options[], size_t questions)
 {
     char *argv[16 + 2 * LOOK_UPS] = {"kdig", "@" DNS_ADDRESS, "+short", "+keepopen"};
@@ -128,24 +127,24 @@ static struct bench_cost kdig(struct world *world, char *const options[], size_t
     return bench_run(world, RUN_PLAIN, NULL, argv);
 }
 
-/* What one more question costs in a process and on a connection that are there. */
+/* What one more question costs in a running process on an open connection. */
 static void measure_kdig(struct world *world, char *const options[], struct series *series)
 {
-    struct bench_cost one = kdig(world, options, 1);
+    struct bench_cost single = kdig(world, options, 1);
     struct bench_cost all = kdig(world, options, LOOK_UPS);
-    bench_add(&series->wall_us, (all.wall_us - one.wall_us) / (LOOK_UPS - 1));
-    bench_add(&series->cpu_us, (all.cpu_us - one.cpu_us) / (LOOK_UPS - 1));
+    bench_add(&series->wall_us, (all.wall_us - single.wall_us) / (LOOK_UPS - 1));
+    bench_add(&series->cpu_us, (all.cpu_us - single.cpu_us) / (LOOK_UPS - 1));
 }
 
-/* drill makes one look-up in a process. */
+/* drill makes one look-up per process. */
 static void measure_drill(struct world *world, struct series *series)
 {
     char *const argv[] = {"drill", "@" DNS_ADDRESS, INNER_NAME, "TYPE65", NULL};
     struct bench_cost cost = {0};
     for (unsigned i = 0; i < PROCESSES; i++) {
-        struct bench_cost one = bench_run(world, RUN_PLAIN, NULL, argv);
-        cost.wall_us += one.wall_us;
-        cost.cpu_us += one.cpu_us;
+        struct bench_cost run = bench_run(world, RUN_PLAIN, NULL, argv);
+        cost.wall_us += run.wall_us;
+        cost.cpu_us += run.cpu_us;
     }
     bench_add(&series->wall_us, cost.wall_us / PROCESSES);
     bench_add(&series->cpu_us, cost.cpu_us / PROCESSES);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a handshake costs the client, and what it leaves behind. */
+/* What a handshake costs the client, and how much memory it keeps. */
 #include "bench.h"
 #include "loop.h"
 
@@ -11,12 +11,11 @@ enum {
     ROUNDS = 31,
     HANDSHAKES = 100,
     MANY_HANDSHAKES = 10000,
-    /* Less than 26 octets a handshake: nothing that is allocated, only the allocator's own moods.
-     */
+    /* Less than 26 octets a handshake: no allocation remains, only noise of the allocator. */
     GROWTH_MAX_KIB = 256,
 };
 
-/* Nothing is written, as by default. */
+/* Nothing is logged, as by default. */
 #define QUIET "ECHSHIM_LOG=off", "ECHSHIM_REPORT="
 
 struct variant {
@@ -37,7 +36,7 @@ enum { VARIANTS = sizeof variants / sizeof *variants, PLAIN = 0, ACCEPTED = VARI
 
 static const char *const libraries[] = {"openssl", "gnutls"};
 
-/* What is measured in silence has to be what we think it is. */
+/* A silent measurement must measure what we think it does. */
 static void check_variants(struct world *world, const char *library)
 {
     unsigned accepted = world_report_count(world, "accepted");
@@ -88,7 +87,7 @@ Test(bench, handshake)
     fclose(out);
 }
 
-/* ---- beside OpenSSL 4.0, which has ECH of its own ---- */
+/* ---- beside OpenSSL 4.0, which has its own ECH ---- */
 
 static const struct rival {
     const char *library;
@@ -119,7 +118,7 @@ static double run_rival(struct world *world, const struct rival *rival, const ch
     return result.cpu_us;
 }
 
-/* The server has seen as much ECH as it should. */
+/* The server has seen as much ECH as expected. */
 static void check_rivals(struct world *world, const char *root)
 {
     for (size_t i = 0; i < RIVALS; i++) {

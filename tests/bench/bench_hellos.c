@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Octets of the hellos, as they were on the wire. */
+/* Sizes of the hellos, as seen on the wire. */
 #include "bench.h"
 
 #include "ech/client_hello.h"
@@ -18,7 +18,7 @@ struct kind {
     size_t goal;
 };
 
-/* For ffdhe2048 we make no share, so the outer hello has that of the inner one. */
+/* We make no ffdhe2048 share, so the outer hello borrows that of the inner one. */
 static const struct kind kinds[] = {
     {"OpenSSL, own share", "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" direct \"$PKI\"",
      254},
@@ -29,7 +29,7 @@ static const struct kind kinds[] = {
      190},
 };
 
-/* The ClientHello that connection `number` began with: the extension's octets with its header. */
+/* Octets of the ECH extension, with its header, in the first ClientHello of connection `number`. */
 static size_t ech_octets(struct world *world, unsigned number)
 {
     char name[64];
@@ -52,7 +52,7 @@ static size_t ech_octets(struct world *world, unsigned number)
     return result;
 }
 
-/* A number of the report's line `number`, counted from 1. */
+/* A number in line `number` of the report, counted from 1. */
 static unsigned reported(const struct world *world, unsigned number, const char *key)
 {
     char *text = world_read(world, "report", NULL);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the shim costs in time where the way is long: it has to be no round trip. */
+/* What the shim costs in time on a slow path: it must add no round trip. */
 #include "bench.h"
 #include "tests/preload/checks.h"
 
@@ -21,7 +21,7 @@ static void start_slow_dns(struct world *world)
     world_relay_dns(world, (const char *[]){"--delay-ms", delay, NULL});
 }
 
-/* Of one run that fetches the page twice: the first octet, and from there the second page. */
+/* One run fetches the page twice: time to the first octet, and from there to the second page. */
 struct times {
     double cold_us;
     double warm_us;
@@ -114,7 +114,7 @@ static void start_slow_doh(struct world *world)
     char *const argv[] = {program,    "--listen", SLOW_DOH ":443", "--to", DNS_ADDRESS ":443",
                           "--record", record,     "--delay-ms",    delay,  NULL};
     world_spawn(world, "doh-relay", "listening ", argv);
-    /* For the client that is compared, which knows its server by name. */
+    /* For the client that we compare with; it knows its server by name. */
     char name[200];
     snprintf(name, sizeof name, "%s/hosts", world->folder);
     FILE *out = fopen(name, "we");
@@ -123,8 +123,8 @@ static void start_slow_doh(struct world *world)
     fclose(out);
 }
 
-/* Round trips to the DoH server that followed one another: those of the connection with the most of
- * them. The records are forgotten then. */
+/* Sequential round trips to the DoH server, on the connection with the most of them. Clears the
+ * records. */
 static double take_trips(const struct world *world, unsigned *connections)
 {
     char pattern[200];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What the shim costs a program that has nothing to do with TLS. */
+/* What the shim costs a program that does not use TLS. */
 #include "bench.h"
 
 #include <criterion/criterion.h>
@@ -23,8 +23,7 @@ static struct bench_cost spawn_true(char *const environment[])
                                bench_children_cpu_us() - before.cpu_us};
 }
 
-/* `true` by posix_spawn, again and again: nothing but the loader's work with and without the stub.
- */
+/* Runs `true` by posix_spawn again and again: only the loader's work, with and without the stub. */
 static void measure_true(const struct world *world, FILE *out)
 {
     char preload[300];
@@ -78,7 +77,7 @@ static void measure_memory(struct world *world, FILE *out)
     cr_expect_lt(added, GOAL_RESIDENT_KIB);
 }
 
-/* The loader itself tells what it maps, also for the program that env becomes. */
+/* The loader itself reports what it maps, also for the program that env executes. */
 static void check_mappings(struct world *world, FILE *out)
 {
     static const char *const never[] = {"libechshim-engine", "libgnutls", "libldns", "libnghttp2",

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What each kind of unhelpful network costs a program: the first connection of a process, and the
- * sixth, each to another name of the same server, and all six of them. */
+/* What each kind of unhelpful network costs a program: the first connection of a process, the
+ * sixth, and all six. Each connection is to another name of the same server. */
 #include "bench.h"
 #include "tests/preload/pools.h"
 
@@ -17,7 +17,7 @@ enum { NAMES = 6, ROUNDS = 3, OPTIONS = 12 };
 
 static const char *const own_records[] = {OWN("1"), OWN("2"), OWN("3"), OWN("4"),
                                           OWN("5"), OWN("6"), NULL};
-/* The server is at 127.0.0.2 too; the second address family is one that nobody has. */
+/* The server is at 127.0.0.2 too; nothing has an IPv6 address. */
 static const char *const with_target[] = {TARGET("1"),
                                           TARGET("2"),
                                           TARGET("3"),
@@ -40,8 +40,8 @@ struct network {
     const char *const *records;
     const char *relay[OPTIONS]; /* of dns_relay */
     const char *resolver;       /* "system" */
-    const char *nameservers;    /* of resolv.conf, instead of the relay alone */
-    bool is_dead;               /* waits of seconds: one run will do */
+    const char *nameservers;    /* text of resolv.conf, instead of the relay alone */
+    bool is_dead;               /* waits take seconds: one run is enough */
 };
 
 static const struct network networks[] = {
@@ -113,7 +113,7 @@ static struct world *start(const struct network *network)
     return world;
 }
 
-/* Milliseconds of each connection; its certificate is for another name. */
+/* Milliseconds of each connection; the certificate is for another name. */
 static void fetch(struct world *world, enum run_mode mode, const char *resolver, double ms[NAMES])
 {
     char setting[64];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* first_byte PROGRAM ARGUMENT...: runs it and prints after how many microseconds the first octet of
- * its output came, and after how many more the last part of it. */
+/* first_byte PROGRAM ARGUMENT...: runs the program. Prints the microseconds to the first octet of
+ * its output, and from there to the last part. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/wait.h>

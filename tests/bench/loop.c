@@ -49,7 +49,7 @@ static long resident_kib(void)
 static void once(const struct loop_target *target, const struct sockaddr_in *address)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    /* A reset at the end leaves no port in TIME_WAIT, of which there are not enough. */
+    /* A reset at the end leaves no port in TIME_WAIT; otherwise we would run out of ports. */
     struct linger reset = {.l_onoff = 1};
     if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
         connect(fd, (const struct sockaddr *)address, sizeof *address) != 0) {

@@ -11,7 +11,7 @@
 static SSL_CTX *ctx;
 
 #ifdef OWN_ECH
-/* OpenSSL 4.0's; the headers here are older. */
+/* OpenSSL 4.0 declares this; our headers are older. */
 int SSL_set1_ech_config_list(SSL *ssl, const unsigned char *list, size_t length);
 
 static unsigned char ech_config_list[1024];
@@ -43,7 +43,7 @@ static void handshake(const struct loop_target *target, int fd)
 }
 
 #ifdef OWN_ECH
-/* LOOP_ECH_CONFIG_LIST: Base64 of the ECHConfigList that the program uses by itself. */
+/* LOOP_ECH_CONFIG_LIST: Base64 of the ECHConfigList that the program itself uses. */
 static void read_config_list(void)
 {
     const char *base64 = getenv("LOOP_ECH_CONFIG_LIST");
@@ -74,7 +74,7 @@ int main(int argc, char **argv)
     must(SSL_CTX_load_verify_locations(ctx, target.ca, NULL), target.ca);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
 #ifdef OWN_ECH
-    /* Those of OpenSSL 3: a post-quantum share would be in both sides of the comparison. */
+    /* The groups of OpenSSL 3: a post-quantum share would weigh on both sides of the comparison. */
     must((int)SSL_CTX_set1_groups_list(ctx, "X25519:P-256:X448:P-521:P-384"), "groups");
     /* BoringSSL refuses an inner hello that offers TLS 1.2 as well. */
     must((int)SSL_CTX_set_min_proto_version(ctx, TLS1_3_VERSION), "TLS 1.3");

@@ -12,7 +12,7 @@ enum { BLOCKS_MAX = 4096, FAULTS_MAX = 100000 };
 
 static struct {
     enum fault_kind kind;
-    size_t good; /* calls that go well before one fails */
+    size_t good; /* calls that succeed before one fails */
     size_t calls;
     bool inside;
     bool injected;
@@ -20,7 +20,7 @@ static struct {
     size_t block_count;
 } faults;
 
-/* Of the sanitizer's runtime, where there is one. */
+/* From the sanitizer's runtime, if there is one. */
 int __lsan_do_recoverable_leak_check(void) __attribute__((weak));
 
 void faults_run(const char *name, enum fault_kind kind, size_t least,
@@ -94,7 +94,7 @@ struct ech_random faults_random(struct test_random *source)
     return (struct ech_random){.fill = fill, .context = source};
 }
 
-/* ---- what the code under test allocates with ---- */
+/* ---- the allocator of the code under test ---- */
 
 static bool fails(void)
 {
@@ -114,7 +114,7 @@ static void *noted(void *block)
     return block;
 }
 
-/* What a library allocated for the code under test is not ours to count. */
+/* A library's allocation for the code under test is not ours to count. */
 static void forget(void *block)
 {
     for (size_t i = 0; i < faults.block_count; i++) {

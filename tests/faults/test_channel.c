@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A question to an encrypted resolver, in which memory or randomness runs out. The server's side
- * does without the code under test, for it runs at the same time. */
+ * does not use the code under test, because it runs at the same time. */
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <stdio.h>
@@ -27,7 +27,7 @@ static bool faulty_random(void *out, size_t len)
     return random.fill(random.context, out, len) == ECH_OK;
 }
 
-/* The query itself as its answer: the question, and nothing else that matters. */
+/* Returns the query itself as its answer: only the question matters here. */
 static void serve_dot(struct tls_peer *peer)
 {
     uint8_t message[65535 + 2];
@@ -102,7 +102,7 @@ static void ask(const void *context)
         cr_assert_eq(answer.data[0], 0x12);
     } else {
         cr_assert(faults_injected());
-        /* Trouble in the middle of a handshake is told as what GnuTLS made of it. */
+        /* A fault in the middle of a handshake is reported as GnuTLS sees it. */
         cr_assert(reason == DNS_REASON_NO_MEMORY || reason == DNS_REASON_RESOLVER_TLS ||
                       reason == DNS_REASON_HTTP_ANSWER || reason == DNS_REASON_RESOLVER_CERTIFICATE,
                   "%s", dns_reason_name(reason));

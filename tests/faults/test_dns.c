@@ -17,7 +17,7 @@
 
 enum { FLAGS = MSG_QR | MSG_RA_RD, DESCRIPTOR = 1000 };
 
-/* The server: its answer to the query that was sent last. */
+/* The server: the answer to the last query. */
 static struct {
     uint8_t answer[DNS_UDP_SIZE];
     size_t length;
@@ -128,7 +128,7 @@ static void check_answer(struct dns_endpoints *answer, enum fault_kind kind)
         cr_assert(answer->alias_followed && answer->all_have_ech);
         cr_assert_eq(answer->endpoints[1].ech_config_list.len, 8);
     } else {
-        /* Never that there is nothing: that would be a leave to connect in clear. */
+        /* Never "no records": that would permit a connection in the clear. */
         cr_assert(faults_injected());
         cr_assert_eq(answer->result, DNS_FAILED, "%s", dns_reason_name(answer->reason));
         cr_assert_eq(answer->reason,
@@ -155,7 +155,7 @@ static void look_up(const void *context)
     cr_assert_eq(errno, 4711);
     cr_assert_eq(server.sockets, 0);
     check_answer(answer, *kind);
-    /* Again, out of the cache where it got there. */
+    /* Again, from the cache if it got there. */
     answer = FAULTY(dns_lookup_https(&lookup, "host.example", 443, &report));
     cr_assert(report.cached || faults_injected());
     cr_assert(answer != NULL || faults_injected());
@@ -190,7 +190,7 @@ static void check_shared(struct dns_endpoints *answer)
     dns_endpoints_free(answer);
 }
 
-/* Put by one process, got by another, and put once more in the place of the first. */
+/* One process puts an answer; another gets it, and puts it again in its place. */
 static void share(const void *context)
 {
     char path[] = "/tmp/echshim-faults.XXXXXX";
@@ -219,7 +219,7 @@ static void share(const void *context)
     dns_endpoints_free(answer);
     dns_cache_free(&writer);
     dns_cache_free(&reader);
-    /* Whole, or not there; and nothing that was begun is left. */
+    /* An entry is whole or absent; no temporary file remains. */
     dns_cache_init(&reader, 1);
     reader.folder = &folder;
     check_shared(dns_cache_get(&reader, "r", &question, 0));
@@ -234,7 +234,7 @@ Test(dns_faults, shared_cache)
     faults_run("shared cache", FAULT_RANDOM, 2, share, NULL);
 }
 
-/* Each step by itself, so that a fault in one is not seen as one in another. */
+/* Each step by itself, so that a fault in one is not taken for one in another. */
 static void steps(const void *context)
 {
     static const uint32_t zeros[DNS_RDATA_MAX];

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Exchanges in which memory or randomness runs out at each call in turn: they end in success or in
- * a failure that is told, and nothing of ClientHelloInner is ever seen on the network.
+ * Exchanges in which memory or randomness runs out at each call in turn. They end in success or in
+ * a reported failure, and nothing of ClientHelloInner ever reaches the network.
  */
 #include <criterion/criterion.h>
 #include <stdlib.h>
@@ -129,7 +129,7 @@ static void offer(struct rig *rig, bool again)
                     : FAULTY(ech_exchange_offer(rig->exchange, &choice)));
 }
 
-/* The server takes the inner hello. */
+/* The server accepts the inner hello. */
 static void accept_offer(struct rig *rig, const struct course *course)
 {
     rig_open(rig, course->hello);
@@ -164,7 +164,7 @@ static void reject_outer(struct rig *rig, const struct course *course)
     while (going(rig) && rig->last != ECH_EVENT_REJECTED) {
         struct bytes net = wr_view(&rig->net);
         cr_assert_lt(taken, net.len, "nobody has anything to say");
-        /* It does not look at early data, which it cannot read anyway. */
+        /* The server ignores early data; it cannot read it. */
         size_t skipped = taken == 0 && course->early_data ? APP_DATA_SIZE : 0;
         tls13_server_take(&server, bytes_of(net.data + taken, net.len - taken - skipped));
         taken = net.len;
@@ -203,7 +203,7 @@ static void answer_rejection(struct rig *rig, const struct course *course)
         note(rig, FAULTY(ech_exchange_give_up(rig->exchange)));
         cr_assert_eq(ech_exchange_failure(rig->exchange), ECH_FAILURE_REJECTED);
     } else if (course->configs) {
-        /* Another connection, and a server that has the key. */
+        /* A second connection, to a server that has the key. */
         octets_free(&rig->first_inner);
         test_server_free(&rig->server);
         test_server_init(&rig->server, 0);
@@ -249,7 +249,7 @@ static void check_end(struct rig *rig, const struct course *course)
                      "%s%s", ech_failure_name(failure),
                      faults_injected() ? "" : " without a fault");
         cr_assert(app.len >= 7 || faults_injected());
-        /* Whatever the application says now is swallowed. */
+        /* From now on the exchange swallows what the application writes. */
         size_t before = wr_view(&rig->net).len;
         rig_app_hello(rig, course->hello, 0x0301);
         cr_assert_eq(wr_view(&rig->net).len, before);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The parts of ech/ and shim/ by themselves, in which memory runs out at each call in turn. */
+/* The parts of ech/ and shim/ by themselves; memory runs out at each call in turn. */
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <string.h>
@@ -122,7 +122,7 @@ Test(part_faults, verify)
 static const char *get(void *context, const char *variable)
 {
     static const char *const items[][2] = {
-        /* two lists of one config of another version */
+        /* two lists, each with one config of another version */
         {"ECHSHIM_CONFIG_LIST", "secret.example.org=AAj+CgAEAAAAAA==,AAj+CgAEAAAAAA=="},
         {"ECHSHIM_CA_FILE", "/etc/passwd"},
         {"ECHSHIM_CACHE", "/var/cache/ech/"},
@@ -155,7 +155,7 @@ static void settings(const void *context)
     cr_assert_eq(shim_conf_add_environment(&conf, get, NULL), ECH_OK);
     enum ech_status status = FAULTY(shim_settings_parse(&parsed, &conf, &problems));
     cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
-    /* The guard has to hold with what there is. */
+    /* The guard must work with what could be parsed. */
     cr_assert_eq(parsed.mode, SHIM_MODE_OPPORTUNISTIC);
     cr_assert(parsed.config_list_given && shim_settings_watches(&parsed, 8443));
     if (status == ECH_OK) {
@@ -179,7 +179,7 @@ static const char configuration_file[] = "[default]\n"
                                          "[program \"/usr/bin/git\"]\n"
                                          "mode = off\n";
 
-/* What cannot be kept may have asked for strict mode. */
+/* A setting that cannot be stored may have asked for strict mode. */
 static void configuration(const void *context)
 {
     struct shim_conf conf = {0};
@@ -241,7 +241,7 @@ static void kept(const void *context)
         cr_assert_eq(kind == SHIM_CACHED_NOTHING, faults_injected());
         cr_assert(kind == SHIM_CACHED_NOTHING || retry_configs->len == 0, "disabled by nobody");
     }
-    /* It is forgotten when its time is over. */
+    /* The entry is forgotten when its time is over. */
     cr_assert_eq(shim_rejection_cache_get(&source, LIFETIME + 2, &copy, &length),
                  SHIM_CACHED_NOTHING);
 }
@@ -253,7 +253,7 @@ static bool drop(struct shim_table_node *node, void *context)
     return true;
 }
 
-/* Without memory to note the name, all names are forbidden. */
+/* Without memory to note the name, the cache forbids all names. */
 static void downgrade(const void *context)
 {
     struct shim_downgrade table = SHIM_DOWNGRADE_INIT;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A ClientHello as ClientHelloInner: what parses is encoded, and the encoding parses again, to the
+ * Parses a ClientHello as ClientHelloInner. If it parses, its encoding must parse again, to the
  * same fields.
  */
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Configuration files: whatever is in one, what comes of it can be asked about, and either every
- * line was understood or the mode is strict where no locked section says otherwise.
+ * Configuration files: any input yields settings that can be queried. Either every line was
+ * understood, or the mode is strict where no locked section says otherwise.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A whole answer to a query about a.example, with id 0xbeef as in the seeds: what it holds of each
- * type, what comes along for pool.example, and what is made of the records. */
+/* A whole answer to a query about a.example, with id 0xbeef as in the seeds. Reads its records of
+ * each type, those for pool.example too, and judges them. */
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What a DNS over TLS server sends, with one question for a.example under way, in parts of the
- * length that the first octet says; and the same octets as a message that is padded, aged and
- * matched.
+ * What a DNS over TLS server sends while one question for a.example is under way, in parts whose
+ * length the first octet gives. The same octets are also padded, aged and matched as a message.
  */
 #include <stdlib.h>
 #include <string.h>

@@ -19,7 +19,7 @@ static bool lies_within(struct bytes part, struct bytes whole)
            part.data + part.len <= whole.data + whole.len;
 }
 
-/* A config's raw octets, alone in a list, are a list with that config. */
+/* The raw octets of a config, alone in a list, are a list with that config. */
 static void check_raw(const struct ech_config *config)
 {
     struct writer w;

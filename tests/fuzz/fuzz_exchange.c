@@ -64,7 +64,7 @@ static enum ech_status fill(void *context, uint8_t *out, size_t len)
     return ECH_OK;
 }
 
-/* One hello of the application: its message, and its record of which some octets were given. */
+/* One hello of the application: its message, and its record, given in part. */
 struct said {
     uint8_t *message;
     size_t len;
@@ -78,9 +78,9 @@ struct run {
     struct said first;
     struct said second;
     struct writer retry_request;
-    struct writer net;   /* all that went to the network */
-    struct writer other; /* all that the application wrote beside the hellos */
-    bool passing; /* accepted: octets pass through, and what a harness would find means nothing */
+    struct writer net;   /* everything that went to the network */
+    struct writer other; /* everything the application wrote besides the hellos */
+    bool passing;        /* accepted: octets pass through, so a search would prove nothing */
 };
 
 static void put_marks(struct bytes inside, uint8_t *message, struct bytes field)
@@ -91,7 +91,7 @@ static void put_marks(struct bytes inside, uint8_t *message, struct bytes field)
     }
 }
 
-/* False if the hello would be searched in vain: its marks have to be in those two places only. */
+/* False if the hello cannot be searched: its marks must be in those two places only. */
 static bool prepare(struct said *said, struct reader *input)
 {
     struct reader r;

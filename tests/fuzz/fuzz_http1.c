@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A response of HTTP/1.1, whole and in two parts: what was whole stays so, and says the same. */
+/* An HTTP/1.1 response, in one piece and in two: both must be read alike. */
 #include <stdlib.h>
 
 #include "dns/encrypted/http1.h"

@@ -16,7 +16,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     struct https_rr rr;
     if (https_rr_parse(bytes_of(data, size), &rr) == HTTPS_RR_OK) {
-        /* What was taken over lies within the input. */
+        /* Everything taken over lies within the input. */
         if (rr.ech.len > size || rr.alpn.len > size || rr.ipv4hint.len % 4 != 0 ||
             rr.ipv6hint.len % 16 != 0 || (rr.priority == 0 && rr.ech.len > 0)) {
             abort();

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Requests to proxies: once it is over it stays so, a target that is told is the same however the
- * stream is cut, and "CONNECT host:port" is always seen.
+ * Requests to proxies. A finished request stays finished, the target is the same however the stream
+ * is cut, and "CONNECT host:port" is always recognised.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -17,7 +17,7 @@ static void require(bool holds)
     }
 }
 
-/* A stream that goes on after any other: what the reader has seen must not hide the request. */
+/* The request follows some other stream: what the reader saw before must not hide it. */
 static void check_request_after(struct shim_proxy_reader reader)
 {
     static const char request[] = "CONNECT a:443 HTTP/1.1\r\n\r\n";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A file of the shared cache without its digest, which is made here: else nothing would get past
- * it. What is read must be written and read again as the same. */
+/* A file of the shared cache without its digest. We add the digest here, or the parser would refuse
+ * every input. What it reads must survive another write and read. */
 #include <ldns/sha2.h>
 #include <stdlib.h>
 #include <string.h>

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The messages of the outer handshake after a rejection: all that an unauthenticated server may
- * say. The first octet of the input chooses the message, the rest is its body.
+ * The messages of the outer handshake after a rejection: an unauthenticated server may send
+ * anything. The first octet of the input chooses the message, the rest is its body.
  */
 #include <stdlib.h>
 
 #include "ech/config.h"
 #include "ech/tls13_messages.h"
 
-/* Offers what the messages may answer: server_name, groups, signature schemes, ALPN, OCSP, SCT,
- * early data, a share, ECH. */
+/* Offers everything that the messages may answer: server_name, groups, signature schemes, ALPN,
+ * OCSP, SCT, early data, a share, ECH. */
 static const uint8_t offer[] = {
     0x01, 0x00, 0x00, 0x85, 0x03, 0x03, 0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09,
     0x0a, 0x0b, 0x0c, 0x0d, 0x0e, 0x0f, 0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The wire guard's recogniser: what it sees it sees at the octet that ends the random, and whatever
- * is a whole ClientHello is seen as one.
+ * The wire guard's recogniser sees a hello at the octet that ends the random, and recognises every
+ * whole ClientHello.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -45,7 +45,7 @@ static struct shim_hello_sight sight_of(struct bytes octets, bool scan)
     return sight;
 }
 
-/* What is told of a whole hello is what the parser finds in it. */
+/* What the guard reads in a whole hello is what the parser finds. */
 static void check_name(struct bytes record, const struct ech_client_hello *hello)
 {
     char name[SHIM_HELLO_NAME_SIZE];
@@ -90,7 +90,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     (void)shim_hello_in_datagram(data, size);
     struct shim_hello_sight whole = sight_of(octets, true);
     if (whole.hello == SHIM_HELLO_IS) {
-        /* It is followed from its first octet on, and seen once its random is there. */
+        /* The guard follows the hello from its first octet, and sees it once the random is
+         * complete. */
         size_t end = whole.at + whole.needed;
         require(sight_of(bytes_of(data, end), true).hello == SHIM_HELLO_IS);
         require(sight_of(bytes_of(data, end - 1), true).hello != SHIM_HELLO_IS);

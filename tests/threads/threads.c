@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What all threads of a process share, used by eight at the same time: the cache, what is kept of
- * rejections, the downgrade rule, and the guard's tables. For ThreadSanitizer (`make
- * check-threads`), under which Criterion does not run; without it the results are checked all the
- * same.
+ * State that all threads of a process share, used by eight threads at once: the cache, the
+ * rejection cache, the downgrade rule, and the guard's tables. It is for ThreadSanitizer (`make
+ * check-threads`), which does not work with Criterion; the results are also checked without it.
  */
 #include <netinet/in.h>
 #include <pthread.h>
@@ -29,7 +28,7 @@ static void check(bool holds, const char *what, int line)
 }
 #define CHECK(condition) check((condition), #condition, __LINE__)
 
-/* ---- what they need of the rest of the shim ---- */
+/* ---- stand-ins for the rest of the shim ---- */
 
 _Atomic unsigned stub_guard_work;
 
@@ -157,7 +156,7 @@ static void use_progress(unsigned thread, unsigned round)
     (void)stub_tell_once(socket);
 }
 
-/* Numbers go from thread to thread; each still has a socket that is its own. */
+/* Numbers pass from thread to thread; each thread still owns its socket. */
 static void use_own_sockets(unsigned thread, unsigned round)
 {
     const struct sockaddr_in nobody = {.sin_family = AF_INET, .sin_port = htons(9)};
