@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The demonstration (make demo): wget and curl, as the distribution built them, fetch a page from a
  * server that speaks ECH, first without and then with the shim. A relay between them and the server
- * keeps every octet, as an observer on the way would; what it reads is shown side by side. Exit
- * status 1 if the observer learns the name although the shim is there, or anything else is not as
- * it has to be. */
+ * keeps every octet, as an observer on the way could; the demonstration shows what it reads side by
+ * side. Exit status 1 if the observer learns the name in spite of the shim, or anything else fails.
+ */
 #include "tests/demo/observer.h"
 #include "tests/demo/playground.h"
 #include "tests/preload/require.h"
@@ -19,7 +19,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Both texts of a program end with it; what follows is known when the port is: add_port. */
+/* Both texts of a program end with the URL; add_port appends the port once it is known. */
 #define URL "https://" INNER_NAME
 #define PAGE "hello from " INNER_NAME
 
@@ -33,7 +33,7 @@ static const struct {
     {"curl", "OpenSSL", "curl -s " URL, "curl -sS --cacert \"$CA\" " URL},
 };
 
-/* One program's run, as seen from three places: its own, the observer's, the server's. */
+/* One program's run, as the program, the observer and the server see it. */
 struct run {
     bool page;
     struct observation wire;
@@ -62,8 +62,8 @@ void world_absent(const char *why)
     exit(1);
 }
 
-/* The last line of a file of JSON lines once it has `wanted` of them; NULL if that does not happen
- * within two seconds, for the server finishes after its client. */
+/* The last line of a file of JSON lines once it has `wanted` of them. NULL if that takes more than
+ * two seconds: the server finishes after its client. */
 static json_t *last_line(const struct world *world, const char *file, unsigned wanted)
 {
     for (int tries = 0; tries < 400; tries++) {
@@ -91,7 +91,7 @@ static const char *text_of(const json_t *line, const char *key)
     return text != NULL ? text : "-";
 }
 
-/* The usual port is not said. */
+/* The usual port is left out. */
 static void add_port(const struct world *world, const char *text, char *out, size_t size)
 {
     char port[16] = "";
@@ -128,7 +128,7 @@ static struct run run_program(struct world *world, size_t which, enum run_mode m
     return run;
 }
 
-/* On a terminal what an observer must not read is red, and what he may is green. */
+/* On a terminal, what an observer must not read is red, and what an observer may read is green. */
 static const char *color_of(const char *seen)
 {
     static const char *const bad[] = {INNER_NAME, "in the clear", "NOT RECEIVED"};
@@ -193,7 +193,7 @@ struct code {
     const char *name;
 };
 
-/* IANA, HPKE registry: what the demonstration's server and others in use choose. */
+/* IANA, HPKE registry: the algorithms of the demonstration's server and of others in use. */
 static const struct code kems[] = {{16, "P-256"}, {17, "P-384"}, {18, "P-521"}, {32, "X25519"}};
 static const struct code kdfs[] = {{1, "HKDF-SHA256"}, {2, "HKDF-SHA384"}, {3, "HKDF-SHA512"}};
 static const struct code aeads[] = {
@@ -226,7 +226,7 @@ static void show_report(const json_t *line)
            (int)json_integer_value(json_object_get(line, "hello_us")));
 }
 
-/* Whether all is as promised for one program. */
+/* True: all is as promised for one program. */
 static bool show_program(struct world *world, size_t which)
 {
     struct run without = run_program(world, which, RUN_PLAIN);
@@ -239,13 +239,13 @@ static bool show_program(struct world *world, size_t which)
     show_report(report);
     bool reported = strcmp(text_of(report, "outcome"), "accepted") == 0;
     json_decref(report);
-    /* Without the shim the name must be seen: else the observer is blind and proves nothing. */
+    /* Without the shim the observer must see the name: otherwise it is blind and proves nothing. */
     return without.page && with.page && without.wire.found > 0 && with.wire.parsed &&
            with.wire.found == 0 && strcmp(with.wire.server_name, INNER_NAME) != 0 &&
            with.accepted && reported;
 }
 
-/* The shell or its command, given by whoever makes the playground. */
+/* Runs the shell or the command of make playground. */
 static int play(const char *command)
 {
     struct world *world = world_start(NULL);

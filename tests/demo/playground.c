@@ -13,7 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* What the system's programs trust unless they are told otherwise. */
+/* The bundle that the system's programs trust by default. */
 #define SYSTEM_TRUST "/etc/ssl/certs/ca-certificates.crt"
 
 static void add_contents(int out, const char *name)
@@ -28,7 +28,8 @@ static void add_contents(int out, const char *name)
     (void)close(in);
 }
 
-/* The system's authorities and the world's own, in their usual place for this world alone. */
+/* Mounts the system's authorities and the world's own over the usual bundle, for this world alone.
+ */
 static void trust_the_world(const struct world *world, char *trusted, size_t size)
 {
     snprintf(trusted, size, "%s/trusted.pem", world->folder);
@@ -71,7 +72,7 @@ static void make_environment(const struct world *world, const char *trusted)
     for (size_t i = 0; i < sizeof trust / sizeof *trust; i++) {
         set(trust[i], "%s", trusted);
     }
-    /* wget knows no variable for it. */
+    /* wget has no variable for it. */
     snprintf(name, sizeof name, "%s/wgetrc", world->folder);
     FILE *wgetrc = fopen(name, "we");
     require(wgetrc != NULL, "%s: %s", name, strerror(errno));
@@ -101,7 +102,7 @@ static void become_shell(const char *command, bool terminal)
     if (command != NULL) {
         execl("/bin/sh", "sh", "-c", command, (char *)NULL);
     } else if (terminal) {
-        /* With its own files it would set another PATH and prompt. */
+        /* With its start-up files bash would set another PATH and prompt. */
         execlp("bash", "bash", "--noprofile", "--norc", "-i", (char *)NULL);
     }
     execl("/bin/sh", "sh", (char *)NULL);
@@ -124,14 +125,14 @@ int playground_run(struct world *world, const char *command)
     if (pid == 0) {
         become_shell(command, terminal);
     }
-    /* Its keys are not ours. */
+    /* The terminal's keys are for the shell. */
     (void)signal(SIGINT, SIG_IGN);
     (void)signal(SIGQUIT, SIG_IGN);
     require(waitpid(pid, &status, 0) == pid);
-    /* What is mounted cannot be removed. */
+    /* A mounted file cannot be removed. */
     (void)umount2(SYSTEM_TRUST, MNT_DETACH);
     if (command == NULL && terminal) {
-        return 0; /* how a session ended is no failure of anything */
+        return 0; /* the exit status of a session is no failure */
     }
     return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
 }

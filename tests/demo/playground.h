@@ -4,9 +4,9 @@
 
 #include "tests/preload/world.h"
 
-/* A shell in the world of the demonstration (make playground), or one command there: the tools are
- * in its PATH, and what the world's authority has signed is trusted; the shim is in no program that
- * does not ask for it. Gives the exit status. */
+/* Runs a shell (make playground), or one command, in the world of the demonstration, and returns
+ * the exit status. The tools are in its PATH, and it trusts what the world's authority has signed.
+ * Only programs that ask for the shim have it. */
 int playground_run(struct world *world, const char *command);
 
 #endif

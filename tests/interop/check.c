@@ -32,10 +32,10 @@ const struct program urllib = {"python3 urllib", "OpenSSL",
                                "/usr/bin/python3 -c 'import urllib.request as r; "
                                "print(r.urlopen(\"" URL "\").read().decode())'",
                                NULL, NULL};
-/* Its exit status is that of the worst: 4, a failure of the network. */
+/* wget's exit status is that of the worst failure: 4, of the network. */
 const struct program wget = {"wget", "GnuTLS", WGET URL, NULL, WGET URL " " URL " || [ $? -eq 4 ]"};
-/* --resume asks for nothing before it connects again; BoringSSL sends tickets only with what it has
- * to say, the others of themselves. */
+/* --resume asks for nothing before it connects again. BoringSSL sends tickets only with its data,
+ * the others without it. */
 const struct program gnutls_cli = {"gnutls-cli", "GnuTLS", GNUTLS_CLI,
                                    GNUTLS_CLI "--resume --waitresumption", NULL};
 
@@ -61,7 +61,7 @@ void interop_write_row(const struct interop_server *server, const char *row, con
     cr_assert_eq(fclose(out), 0);
 }
 
-/* Connections and octets of the hellos: of the last report line, where it has them. */
+/* Connections and octets of the hellos: from the last report line that has them. */
 static void format_figures(struct world *world, unsigned connections, const struct wire_hello *last,
                            char *out, size_t size)
 {
@@ -84,7 +84,7 @@ static void format_figures(struct world *world, unsigned connections, const stru
 
 /* ---- the judgement ---- */
 
-/* Shares that the engine cannot make are the program's own, and a rejection takes a probe. */
+/* A share that the engine cannot make must be the program's own; a rejection needs a probe. */
 static bool shares_key_share(const struct wire_hello *hello)
 {
     enum { KEY_SHARE = 51, LIST_LENGTH = 2, OWN_AT_MOST = 256 };

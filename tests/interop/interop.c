@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs against BoringSSL, one row of docs/interop.md for each test (make interop). The
- * programs are those of this machine, or of the root that ECHSHIM_TEST_CHROOT names, so no test may
- * take a version of their libraries for granted. */
+/* Programs against BoringSSL, one row of docs/interop.md for each test (make interop). The programs
+ * are this machine's, or those of the root that ECHSHIM_TEST_CHROOT names, so a test must not
+ * assume a version of their libraries. */
 #include "tests/interop/interop.h"
 
 #include <criterion/criterion.h>

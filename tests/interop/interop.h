@@ -12,15 +12,16 @@ struct program {
     const char *name;
     const char *library;
     const char *command;
-    /* Two handshakes, of which the second resumes; NULL: it never does. */
+    /* Two handshakes, the second of which resumes; NULL: the program never does. */
     const char *resuming;
-    /* Two attempts in one process, of which the first may fail; NULL: it makes one only. */
+    /* Two attempts in one process, the first of which may fail; NULL: the program makes only one.
+     */
     const char *insisting;
 };
 extern const struct program curl, s_client, urllib, wget, gnutls_cli;
 
-/* DISABLED_REFUSED: the server sends no retry_configs, but takes no ClientHelloInner in clear
- * either (RFC 9849, 7: illegal_parameter): the program has an error, and its next attempt a plain
+/* DISABLED_REFUSED: the server sends no retry_configs, but refuses a ClientHelloInner in the clear
+ * (RFC 9849, 7: illegal_parameter). The program gets an error, and its next attempt sends a plain
  * hello. */
 enum expected { ACCEPTED, RESUMED, RETRIED, DISABLED, DISABLED_REFUSED, GREASED };
 
@@ -30,25 +31,25 @@ struct interop_case {
     enum expected expected;
 };
 
-/* A kind of server, and how it tells what it did. `out` is what the program printed. */
+/* A kind of server, and how to read what it did. `out` is what the program printed. */
 struct interop_server {
-    /* Of the table, as a file name. */
+    /* In the table, and as a file name. */
     const char *name;
     /* The program prints this when it has been served. */
     const char *says;
-    /* `count` handshakes accepted for the inner name, reported and hidden. */
+    /* The server accepted `count` handshakes for the inner name, which was reported and hidden. */
     void (*expect_accepted)(struct world *world, unsigned count, const char *out);
     /* One handshake resumed another. */
     void (*expect_resumed)(struct world *world, const char *out);
-    /* One handshake for the inner name without ECH. */
+    /* One handshake was for the inner name, without ECH. */
     void (*expect_plain)(struct world *world, const char *out);
 };
 
-/* `row` orders the rows of the server's table. */
+/* `row` is the row's place in the server's table. */
 void interop_check(const struct interop_server *server, const char *row,
                    const struct program *program, const struct interop_case *tried);
 
-/* Adds a row, or puts another in the place of the one of the same name. */
+/* Adds a row, or replaces the row of the same name. */
 void interop_write_row(const struct interop_server *server, const char *row, const char *format,
                        ...) __attribute__((format(printf, 3, 4)));
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The servers of OpenSSL 4.0 and of NSS: what s_server and selfserv are, out of the root that
+/* The servers of OpenSSL 4.0 and of NSS: s_server and selfserv, from the root that
  * ECHSHIM_TEST_SERVERS names. They answer with what they know of the connection, or print it. */
 #include "tests/interop/servers.h"
 
@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* ---- starting one ---- */
+/* ---- starting a server ---- */
 
 static void start(struct world *world, const struct world_options *options)
 {
@@ -59,7 +59,7 @@ struct world_options server_options(const struct server_peer *peer, struct world
     return options;
 }
 
-/* ---- what they tell ---- */
+/* ---- what the servers tell ---- */
 
 static unsigned count_text(const char *hay, const char *needle)
 {
@@ -102,11 +102,12 @@ const struct interop_server openssl_server = {"2-openssl", "s_server -accept",
                                               expect_accepted_by_openssl, expect_resumed_by_openssl,
                                               expect_plain_by_openssl};
 
-/* Where the name was in no octet that went to it, it can know it from the inner hello alone. */
+/* If the name was in no octet sent to the server, it can know the name from the inner hello alone.
+ */
 static void expect_accepted_by_nss(struct world *world, unsigned count, const char *out)
 {
     (void)out;
-    /* It tells when it has got a request. */
+    /* selfserv prints this for each request. */
     unsigned told = count_text(world_read(world, "server.out", NULL),
                                "selfserv: Negotiated server name: " INNER_NAME);
     cr_assert(told >= 1 && told <= count, "%s", world_read(world, "server.out", NULL));
@@ -127,6 +128,6 @@ static void expect_plain_by_nss(struct world *world, const char *out)
     cr_assert_eq(world_wire_count(world, INNER_NAME), 1);
 }
 
-/* It gives the request back. */
+/* selfserv sends the request back. */
 const struct interop_server nss_server = {"3-nss", "\nEOF", expect_accepted_by_nss,
                                           expect_resumed_by_nss, expect_plain_by_nss};

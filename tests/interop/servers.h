@@ -2,18 +2,18 @@
 #ifndef TESTS_INTEROP_SERVERS_H
 #define TESTS_INTEROP_SERVERS_H
 
-/* Servers out of the root that ECHSHIM_TEST_SERVERS names. */
+/* Servers from the root that ECHSHIM_TEST_SERVERS names. */
 
 #include "tests/interop/interop.h"
 
 struct server_peer {
     /* For serve.sh: "openssl" or "nss". */
     const char *stack;
-    /* It prints this when it listens. */
+    /* The server prints this when it listens. */
     const char *ready;
     /* KEM, KDF and AEAD of the config, as `openssl ech` takes them. */
     const char *suite;
-    /* It has keys, but gives nobody retry_configs. */
+    /* The server has keys, but sends no retry_configs. */
     bool no_retry_configs;
 };
 

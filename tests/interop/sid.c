@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs against OpenSSL 4.0 and NSS. The suite `native` is these two themselves, as clients with
- * an ECH of their own and without the shim: where it fails, the servers are no measure. */
+/* Programs against OpenSSL 4.0 and NSS. The suite `native` runs these two as clients, with their
+ * own ECH and without the shim: where it fails, the servers are no measure. */
 #include "tests/interop/servers.h"
 #include "tests/preload/wire.h"
 
@@ -77,7 +77,7 @@ static void check(const struct interop_server *server, const struct server_peer 
     TRY(nss, nss_peer, program, order, 2, hello_retry);                                            \
     TRY(nss, nss_peer, program, order, 5, stale);                                                  \
     TRY(nss, nss_peer, program, order, 9, greased)
-/* After a HelloRetryRequest that rejects, NSS has no retry_configs to give. */
+/* After a HelloRetryRequest that rejects, NSS has no retry_configs to send. */
 #define TRY_NSS_REFUSED(program, order)                                                            \
     TRY(nss, nss_peer, program, order, 6, refused_hello_retry);                                    \
     TRY(nss, nss_peer, program, order, 7, refused)
@@ -126,12 +126,12 @@ TRY_RESUMED(gnutls_cli, 5);
 TRY_ALL_SUITES(s_client, 2);
 TRY_ALL_SUITES(gnutls_cli, 5);
 
-/* ---- the two as clients ---- */
+/* ---- OpenSSL and NSS as clients ---- */
 
 struct native {
     const char *name;
     const char *command;
-    /* It prints this where it is accepted. */
+    /* The client prints this where the server accepts ECH. */
     const char *says;
 };
 
@@ -142,7 +142,8 @@ static const struct native
                       " -ech_config_list \"$CONFIGS\" -CAfile \"$CA\" -verify_return_error "
                       "-verify_hostname " INNER_NAME " -ign_eof",
                       "ECH: success: 1"},
-    /* It knows no hosts there; that the name is of the certificate it checks. */
+    /* Does not know the host names of that root; the name is the one that it checks the certificate
+     * for. */
     nss_client = {
         "tstclnt, its own ECH",
         "printf 'GET / HTTP/1.0\\r\\n\\r\\n' >\"$WORLD/request\" && mkdir \"$WORLD/trust\" "
@@ -188,7 +189,7 @@ static void check_native(const struct interop_server *server, const struct serve
     struct native
 
 /* Not OpenSSL to NSS: after a HelloRetryRequest NSS misses an extension in what OpenSSL 4.0.3 sends
- * (alert 109), which says nothing about either as a server. */
+ * (alert 109). That says nothing about either as a server. */
 TRY_NATIVE(openssl, openssl, 1);
 TRY_NATIVE(nss, openssl, 2);
 TRY_NATIVE(nss, nss, 2);

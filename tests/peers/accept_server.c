@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A server that accepts ECH and then says what no real server would: extensions that nobody asked
- * for, in ServerHello or in EncryptedExtensions. It is the unit tests' server behind a socket, for
- * one TLS library and program at a time to judge. Tells how each handshake ended: "done", "alert N"
- * or "closed".
+ * A server that accepts ECH and then sends what no real server would: unrequested extensions, in
+ * ServerHello or in EncryptedExtensions. It is the unit tests' server behind a socket, so that real
+ * TLS libraries and programs can judge the result. Tells how each handshake ended: "done", "alert
+ * N" or "closed".
  */
 #include <criterion/criterion.h>
 #include <gnutls/gnutls.h>
@@ -71,7 +71,8 @@ static void publish(const char *file)
     test_server_free(&server);
 }
 
-/* The first record, which holds the whole outer hello: as a record with the inner one. */
+/* Reads the first record, which holds the whole outer hello, and passes it on with the inner one.
+ */
 static bool take_first(int fd, struct tls13_server *server)
 {
     static const size_t handshake = 4;
@@ -97,7 +98,7 @@ static bool take_first(int fd, struct tls13_server *server)
     return true;
 }
 
-/* All that the server has to say so far. */
+/* Sends all that the server has to say so far. */
 static void put(int fd, struct tls13_server *server)
 {
     struct bytes out = wr_view(&server->out);
@@ -112,7 +113,7 @@ static void tell(const struct tls13_seen *seen)
     if (seen->finished) {
         printf("done\n");
     } else if (seen->handshake_alert >= 0 || seen->plain_alert >= 0) {
-        /* OpenSSL protects nothing before it has read the server's Finished. */
+        /* OpenSSL encrypts nothing before it has read the server's Finished. */
         printf("alert %d\n",
                seen->handshake_alert >= 0 ? seen->handshake_alert : seen->plain_alert);
     } else {
@@ -134,7 +135,7 @@ static void serve(int fd, void *argument, unsigned number)
         do {
             put(fd, &server);
             got = recv(fd, piece, sizeof piece, 0);
-            /* What follows Finished is not for this server. */
+            /* This server ignores what follows Finished. */
             for (ssize_t i = 0; i < got && !seen->finished; i++) {
                 tls13_server_take(&server, bytes_of(piece + i, 1));
             }
@@ -145,13 +146,13 @@ static void serve(int fd, void *argument, unsigned number)
     close(fd);
 }
 
-/* Extensions as they go out, or "none". */
+/* Extensions as encoded, in hexadecimal, or "none". */
 static struct bytes parse_extensions(const char *text)
 {
     if (strcmp(text, "none") == 0) {
         return bytes_of(NULL, 0);
     }
-    struct octets octets = octets_of_hex(text); /* for the rest of the process */
+    struct octets octets = octets_of_hex(text); /* lives as long as the process */
     return octets_view(&octets);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A TLS 1.3 server on OpenSSL without ECH that puts any octets at all into encrypted_client_hello
- * of its HelloRetryRequest and of its EncryptedExtensions. It tells how each handshake ended:
- * "done", "alert N", or "closed". */
+/* A TLS 1.3 server on OpenSSL without ECH that puts arbitrary octets into encrypted_client_hello of
+ * its HelloRetryRequest and of its EncryptedExtensions. It tells how each handshake ended: "done",
+ * "alert N", or "closed". */
 #include "listen.h"
 
 #include <openssl/ssl.h>
@@ -13,7 +13,7 @@
 
 enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d, ANSWER_MAX = 1024 };
 
-/* What a message gets; `given` false: no extension. */
+/* The extension of a message; `given` false: none. */
 struct answer {
     bool given;
     unsigned char octets[ANSWER_MAX];

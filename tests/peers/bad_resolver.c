@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The zone of bad cases (tests/unit/bad_answers.h) as a program, over UDP and TCP on 127.0.0.1. For
- * each case without endpoints it prints "case LABEL REASON", and at last "listening PORT".
+ * each case without endpoints it prints "case LABEL REASON", and finally "listening PORT".
  */
 #include <stdio.h>
 #include <unistd.h>

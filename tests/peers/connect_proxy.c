@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A proxy that knows CONNECT (RFC 9110, 9.3.6), SOCKS 4, 4a and 5 (RFC 1928, RFC 1929), and Tor's
- * RESOLVE. Ports 443 and 8443 lead to one address, and others where they are asked to. What was
- * asked for stands in LOG, a line for each. With USER:PASSWORD it wants these, of CONNECT any. */
+ * RESOLVE. Ports 443 and 8443 lead to one address, other ports to the requested target. LOG gets a
+ * line for each request. With USER:PASSWORD the proxy asks for these; for CONNECT it takes any. */
 #include "listen.h"
 
 #include <arpa/inet.h>
@@ -17,7 +17,7 @@ enum { REQUEST_MAX = 4096, CHUNK = 16384 };
 struct proxy {
     const char *to;
     FILE *log;
-    const char *password; /* USER:PASSWORD; NULL: none is wanted */
+    const char *password; /* USER:PASSWORD; NULL: none is asked for */
 };
 
 static bool send_all(int fd, const char *octets, size_t length)
@@ -33,7 +33,7 @@ static bool send_all(int fd, const char *octets, size_t length)
     return true;
 }
 
-/* Reads octet by octet, so that nothing of what follows the request is taken. */
+/* Reads octet by octet, so as not to read past the request. */
 static bool read_request(int client, char request[REQUEST_MAX])
 {
     size_t length = 0;
@@ -169,7 +169,7 @@ static bool read_connect(const struct proxy *proxy, int client, char target[REQU
     return false;
 }
 
-/* Servers of HTTPS have one address here; to another port it leads as it is asked. */
+/* HTTPS servers are all at one address here; any other port leads where the client asked. */
 static int connect_as_asked(const struct proxy *proxy, const char *target)
 {
     const char *port = strrchr(target, ':');
@@ -177,7 +177,7 @@ static int connect_as_asked(const struct proxy *proxy, const char *target)
     return connect_to(https ? proxy->to : target);
 }
 
-/* Tor's own command: an address for a name, and no connection. */
+/* Tor's own command: returns an address for a name, without a connection. */
 enum { SOCKS5_RESOLVE = 0xf0 };
 
 static int open_tunnel(const struct proxy *proxy, int client)

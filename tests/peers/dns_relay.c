@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A relay for DNS over UDP. --delay-ms makes the way longer, in both directions. Answers to
- * questions of one type (--type) can be held for more than that (--more-ms), and so many of these
- * questions dropped (--drop N, "all"). Questions with EDNS can be dropped or refused by a header
- * alone
- * (--edns drop, --edns formerr). --name has only questions for that name count for --type; --cut
- * answers them by nothing but "too large" (TC). */
+/* A relay for DNS over UDP. --delay-ms adds a delay in both directions. For questions of one type
+ * (--type), --more-ms holds the answers longer, and --drop N (or "all") drops that many questions.
+ * --edns drop drops questions with EDNS; --edns formerr refuses them by a header alone. With --name
+ * only questions for that name count for --type; --cut answers these with a bare "too large" (TC).
+ */
 #include "listen.h"
 
 #include <arpa/inet.h>
@@ -30,18 +29,18 @@ struct relay {
     int64_t delay_ms;
     unsigned type;
     int64_t more_ms;
-    long drop;        /* questions of this type that are still to be dropped; -1: all */
-    const char *edns; /* NULL: it passes */
+    long drop;        /* how many more questions of this type to drop; -1: all */
+    const char *edns; /* NULL: pass it on */
     const char *name; /* NULL: any */
     bool cut;
 };
 
-/* A question on its way, and its answer. */
+/* A question under way, and its answer. */
 struct question {
-    int server; /* -1: a free place */
+    int server; /* -1: this place is free */
     struct sockaddr_in client;
     int64_t born_ms;
-    int64_t due_ms; /* 0: nothing to be sent now */
+    int64_t due_ms; /* 0: nothing to send now */
     bool answered;
     unsigned type;
     size_t length;
@@ -66,7 +65,7 @@ static unsigned type_of(const uint8_t *message, size_t length)
     return at + 3 <= length ? (unsigned)message[at + 1] << 8 | message[at + 2] : 0;
 }
 
-/* Where the question section ends. */
+/* The offset of the end of the question section. */
 static size_t question_end(const struct question *question)
 {
     size_t at = HEADER;
@@ -81,7 +80,7 @@ static bool has_additional(const uint8_t *message, size_t length)
     return length >= HEADER && (message[10] | message[11]) != 0;
 }
 
-/* Is the question for this name? In any case of letters. */
+/* True: the question is for this name, in any case of letters. */
 static bool is_for(const uint8_t *message, size_t length, const char *name)
 {
     char asked[256] = "";
@@ -97,7 +96,7 @@ static bool is_for(const uint8_t *message, size_t length, const char *name)
     return name == NULL || strcasecmp(asked, name) == 0;
 }
 
-/* False: it goes no further. */
+/* False: drop the question. */
 static bool passes(struct relay *relay, const struct question *question, socklen_t size)
 {
     uint8_t answer[HEADER] = {question->message[0], question->message[1], 0x81, 0x81};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A client with an ECH of its own, on BoringSSL: it shows that the server and the instruments say
+/* A client with its own ECH, on BoringSSL: it shows that the server and the instruments say
  * "accepted" when a client other than the shim is right. After a rejection it prints the
  * retry_configs in base64. */
 #include "listen.h"

@@ -17,7 +17,7 @@ struct config {
     size_t len;
 };
 
-/* RFC 9849, 4: by hand, since SSL_marshal_ech_config leaves no choice of the AEADs. */
+/* RFC 9849, 4. Written by hand: SSL_marshal_ech_config leaves no choice of the AEADs. */
 static struct config config_of(const EVP_HPKE_KEY *key, const struct ech_options *options,
                                unsigned config_id)
 {

@@ -20,7 +20,7 @@
 
 enum { NAMES_MAX = 16, NAME_LEN = 256, HANDSHAKE_SECONDS = 20, LINGER_MS = 2000 };
 
-/* A certificate by name; the first one is for every other name. */
+/* A certificate for a name; the first one serves every other name too. */
 struct identity {
     const char *name;
     SSL_CTX *ctx;
@@ -29,18 +29,18 @@ struct identity {
 struct server {
     struct identity identities[NAMES_MAX];
     size_t identity_count;
-    /* Each of the first `renewals` connections finds a new ECH key; after `ech_connections` there
-     * is no ECH any more (0: there is). */
+    /* Each of the first `renewals` connections finds a new ECH key. After `ech_connections` the
+     * server has no ECH any more (0: it keeps ECH). */
     unsigned renewals;
     unsigned ech_connections;
     struct ech_options ech;
     const char *root;
     bool one_by_one;
     pthread_mutex_t turn;
-    /* Instead of HTTP: what is decrypted goes there, and back. A connection that carries nothing
-     * for so long is closed (0: never). */
+    /* Instead of serving HTTP: forwards the decrypted data there, and the answers back. Closes a
+     * connection that is idle for so long (0: never). */
     const char *forward;
-    const char *alpn; /* the one protocol, with its length */
+    const char *alpn; /* the only protocol, with its length */
     int forward_idle_ms;
     FILE *log;
     pthread_mutex_t log_lock;
@@ -52,11 +52,11 @@ struct message {
     size_t len;
 };
 
-/* What the callbacks note of one handshake. */
+/* What the callbacks note about one handshake. */
 struct seen {
     char outer_name[NAME_LEN];
     unsigned client_hellos;
-    /* Where there is a second hello: the two as they were decrypted, and what was between them. */
+    /* After a HelloRetryRequest: both hellos as decrypted, and the message between them. */
     struct message inner[2];
     unsigned inner_hellos;
     struct message retry_request;
@@ -113,7 +113,7 @@ static void on_message(int is_write, int version, int type, const void *data, si
     (void)argument;
     const uint8_t *message = data;
     struct seen *seen = SSL_get_ex_data(ssl, seen_index);
-    /* The decrypted inner one comes as another type (SSL3_RT_CLIENT_HELLO_INNER). */
+    /* The decrypted inner hello comes as another type (SSL3_RT_CLIENT_HELLO_INNER). */
     if (!is_write && type == SSL3_RT_HANDSHAKE && len > 4 && message[0] == SSL3_MT_CLIENT_HELLO) {
         if (seen->client_hellos++ == 0) {
             wire_name(message, len, seen->outer_name);
@@ -122,7 +122,7 @@ static void on_message(int is_write, int version, int type, const void *data, si
         keep(&seen->inner[seen->inner_hellos++], data, len);
     } else if (is_write && type == SSL3_RT_HANDSHAKE && len > 4 &&
                message[0] == SSL3_MT_SERVER_HELLO && seen->retry_request.data == NULL) {
-        /* If it is a ServerHello, there is no second hello. */
+        /* If this is a ServerHello, there is no second hello. */
         keep(&seen->retry_request, data, len);
     }
 }
@@ -202,7 +202,7 @@ static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const ch
     SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
     snprintf(protocol, sizeof protocol, "%.*s", (int)alpn_len, (const char *)alpn);
     bool accepted = SSL_ech_accepted(ssl);
-    /* The handshake is done for the server as soon as it may read what came with the hello. */
+    /* With early data the server's handshake counts as done as soon as it may read that data. */
     bool early = SSL_in_early_data(ssl);
     const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
     pthread_mutex_lock(&the_server.log_lock);
@@ -227,8 +227,8 @@ static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const ch
     pthread_mutex_unlock(&the_server.log_lock);
 }
 
-/* Ends the connection so that the client gets all that was sent: closing a socket with unread
- * input would reset it. */
+/* Ends the connection so that the client gets everything sent: closing a socket with unread input
+ * would reset it. */
 static void hang_up(SSL *ssl, int fd)
 {
     char rest[4096];
@@ -239,8 +239,7 @@ static void hang_up(SSL *ssl, int fd)
     }
 }
 
-/* What the client says goes to another server, and its answers come back, until one of them ends.
- */
+/* Carries the client's octets to another server, and its answers back, until one of them ends. */
 static void forward(SSL *ssl, int fd)
 {
     char octets[16384];
@@ -266,7 +265,7 @@ static void forward(SSL *ssl, int fd)
     close(other);
 }
 
-/* The context that a connection starts on. */
+/* The context with which a connection starts. */
 static SSL_CTX *context_for(unsigned number)
 {
     SSL_CTX *first = the_server.identities[0].ctx;
@@ -508,8 +507,8 @@ int main(int argc, char **argv)
         die("%s: cannot be written", options.log);
     }
     seen_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
-    /* Every connection starts on the first context, so that tickets, groups and ECH keys are there;
-     * the others lend only their certificates. */
+    /* Every connection starts with the first context, so that one has the tickets, groups and ECH
+     * keys; the others only lend their certificates. */
     set_up(the_server.identities[0].ctx, &options);
     if (!options.no_ech) {
         ech_keys_set(the_server.identities[0].ctx, &options.ech);

@@ -19,7 +19,7 @@ struct request {
     bool close;
 };
 
-/* What came in and was not looked at yet. */
+/* Input that has come and has not been looked at yet. */
 struct input {
     char data[HEAD_MAX + 1];
     size_t len;
@@ -172,7 +172,7 @@ static bool answer(SSL *ssl, const struct request *request, const char *name, co
         return sent;
     }
     if (strstr(request->path, ".git/") != NULL) {
-        /* git asks for files that need not exist, and must see that they do not. */
+        /* git asks for optional files, and must learn that they do not exist. */
         return send_head(ssl, request, "404 Not Found", "text/plain", 0);
     }
     char body[512];

@@ -69,8 +69,8 @@ int listen_on(const char *where)
     }
     struct addrinfo *address = address_of(where);
     int fd = socket(address->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    int one = 1;
-    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof one);
+    int on = 1;
+    setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
     if (fd < 0 || bind(fd, address->ai_addr, address->ai_addrlen) != 0 || listen(fd, 512) != 0) {
         die("%s: %s", where, strerror(errno));
     }
@@ -97,8 +97,8 @@ int connect_to(const char *where)
         close(fd);
         fd = -1;
     }
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     freeaddrinfo(address);
     return fd;
 }
@@ -135,8 +135,8 @@ void serve_forever(int listener, void (*serve)(int fd, void *argument, unsigned 
             }
             die("accept: %s", strerror(errno));
         }
-        int one = 1;
-        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+        int on = 1;
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
         struct job *job = malloc(sizeof *job);
         if (job == NULL) {
             die("out of memory");

@@ -10,15 +10,14 @@
 void die(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 
 /* Listens on `where`, which may be the path of a UNIX socket; port 0 takes a free one. Prints
- * "listening ADDRESS:PORT" on standard output: the one readiness signal that whoever started the
- * peer waits for. */
+ * "listening ADDRESS:PORT" on standard output: the starter waits for this signal only. */
 int listen_on(const char *where);
 
 /* A connected socket, or -1. */
 int connect_to(const char *where);
 
-/* Serves every connection of `listener` by `serve(fd, argument, number)` in a thread of its own;
- * numbers count from 1. `serve` closes the fd. Never returns. */
+/* Serves every connection of `listener` by `serve(fd, argument, number)` in its own thread; numbers
+ * count from 1. `serve` closes the fd. Never returns. */
 void serve_forever(int listener, void (*serve)(int fd, void *argument, unsigned number),
                    void *argument) __attribute__((noreturn));
 

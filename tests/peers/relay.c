@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A recording TCP relay: what each side sent stands in RECORD/NNNN.c2s and RECORD/NNNN.s2c before
- * the other side can have read it. RECORD/NNNN.trips has an octet for each time that the client
- * spoke first or after the server had spoken: its round trips, but for the one that made the
- * connection. --delay-ms makes the way longer, in both directions. */
+/* A recording TCP relay. It writes what each side sent to RECORD/NNNN.c2s and RECORD/NNNN.s2c
+ * before the other side can read it. RECORD/NNNN.trips gets an octet each time that the client
+ * speaks first or after the server: its round trips, without the one for the TCP connection.
+ * --delay-ms adds a delay in both directions. */
 #include "listen.h"
 
 #include <errno.h>
@@ -27,7 +27,7 @@ struct relay {
     int64_t delay_ms;
 };
 
-/* Octets on their way; none are the end of the stream. */
+/* Octets under way; none mean the end of the stream. */
 struct chunk {
     struct chunk *next;
     int64_t due_ms;
@@ -44,9 +44,9 @@ struct direction {
     struct chunk *first;
     struct chunk **last;
     size_t pending;
-    bool spoke; /* since the other way last did */
+    bool spoke; /* since the other direction last did */
     bool ended; /* nothing more comes in */
-    bool done;  /* and all has gone out */
+    bool done;  /* and everything has gone out */
 };
 
 static int64_t now_ms(void)
@@ -113,7 +113,7 @@ static bool give_out(struct direction *way)
     return true;
 }
 
-/* Counts what `way` has begun to say, in answer or as the first one. */
+/* Counts a turn of `way`: it speaks in answer to `other`, or as the first. */
 static void note_turn(struct direction *way, struct direction *other, int trips)
 {
     if (!way->spoke && trips >= 0 && write(trips, ".", 1) != 1) {
@@ -187,7 +187,7 @@ static void serve(int client, void *argument, unsigned number)
         whole = step(ways, trips);
     }
     if (!whole) {
-        /* A reset of one side is a reset of the other. */
+        /* Passes a reset of one side on to the other. */
         struct linger none = {.l_onoff = 1};
         setsockopt(client, SOL_SOCKET, SO_LINGER, &none, sizeof none);
         if (server >= 0) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Addresses at which nobody says anything: --udp takes datagrams, --tcp takes connections, and at
- * --full a connection is never made, for nobody accepts and the queue is full. */
+/* Addresses that never answer: --udp takes datagrams, --tcp takes connections, and --full never
+ * completes a connection, because its queue is full and it does not accept. */
 #include "listen.h"
 
 #include <arpa/inet.h>
@@ -31,7 +31,7 @@ static struct sockaddr_in address_of(const char *where)
     return address;
 }
 
-/* More connections than the queue has room for: those that follow wait for ever. */
+/* Makes more connections than the queue has room for: later ones wait for ever. */
 static void fill(const struct sockaddr_in *address)
 {
     for (int i = 0; i < WAITING; i++) {

@@ -22,8 +22,8 @@ static bool starts_with(const char *text, const char *start)
 
 /* ---- what the report says ---- */
 
-/* The next item of a list of outcomes: copies its text without the count, which it returns, and
- * moves *at behind it; 0 at the end. */
+/* The next item of a list of outcomes: copies its text without the count, returns the count, and
+ * moves *at behind the item; 0 at the end. */
 static unsigned next_outcome(const char **at, char text[static OUTCOME_SIZE])
 {
     unsigned count = 1;
@@ -86,7 +86,7 @@ static bool has_outcome(const char *outcomes, const char *wanted)
     return false;
 }
 
-/* No handshake ended otherwise than expected, and one as the first item says. */
+/* Every outcome is expected, and the first of the expected ones is there. */
 static bool outcomes_are(const char *outcomes, const char *expected)
 {
     char first[OUTCOME_SIZE] = "";
@@ -104,7 +104,7 @@ static bool outcomes_are(const char *outcomes, const char *expected)
 
 /* ---- what the program wrote ---- */
 
-/* A message may have times, process numbers and sizes in it, which are not the same twice. */
+/* Messages may contain times, process numbers and sizes, which differ from run to run. */
 static bool is_same_text(const char *a, const char *b, bool with_digits)
 {
     for (;;) {
@@ -161,14 +161,14 @@ static bool is_error(const char *expected)
            starts_with(expected, "failed");
 }
 
-/* The name may be seen where the expected outcome says that it is. */
+/* The name may be visible where the expected outcome says so. */
 static bool may_be_visible(const char *expected)
 {
     return starts_with(expected, "grease") || starts_with(expected, "plain") ||
            starts_with(expected, "disabled");
 }
 
-/* What no run may do, whatever the shim has decided. */
+/* What a run must never do, whatever the shim decides. */
 static const char *misbehaviour(const struct run_seen *baseline, const struct run_seen *run)
 {
     if (run->timed_out) {

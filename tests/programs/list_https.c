@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that fetch https://secret.example.org/ by themselves. What they fetch is mostly a line
- * of text: where a program wants something else, its complaint is what it says, and that shows as
- * well that it was served. */
+/* Programs that fetch https://secret.example.org/ by themselves. The page is mostly a line of text.
+ * If a program wants something else, `says` is its complaint, which also shows that it was served.
+ */
 #include "programs.h"
 
 #define REQUEST                                                                                    \
     "printf 'GET / HTTP/1.1\\r\\nHost: %s\\r\\nConnection: close\\r\\n\\r\\n' \"$HOST\" | "
-/* A file of its own for each run, shown at the end if the program succeeded. */
+/* A new file for each run, shown at the end if the program succeeded. */
 #define INTO_FILE(command) "rm -f file; " command " >&2 && cat file"
 
 /* clang-format off */

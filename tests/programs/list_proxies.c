@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Servers that speak TLS as clients, to what is behind them. Each serves at 127.0.0.1:8080, in the
- * foreground, and is asked once (scripts/proxy.sh). */
+/* Servers that are TLS clients of the server behind them. Each serves at 127.0.0.1:8080, in the
+ * foreground, and gets one request (scripts/proxy.sh). */
 #include "programs.h"
 
 #define ASK(command) "\"$SCRIPTS/proxy.sh\" / " command

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Languages and their libraries: scripts/ has what is more than a line. */
+/* Languages and their libraries: scripts/ has every script of more than a line. */
 #include "programs.h"
 
 #define PYTHON(name, package)                                                                      \

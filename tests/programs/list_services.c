@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Clients of other protocols than HTTP, on ports of their own, with TLS from the first octet. */
+/* Clients of protocols other than HTTP, on their own ports, with TLS from the first octet. */
 #include "programs.h"
 
 #define MAIL "printf 'Subject: x\\n\\nhello\\n' | "
-/* Of POP3 and IMAP servers: the message that services.py has. */
+/* What POP3 and IMAP servers say: the message of services.py. */
 #define SAYS_MAIL "hello from the mailbox"
 
 /* clang-format off */

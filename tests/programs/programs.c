@@ -19,7 +19,7 @@ const struct program *program_at(unsigned number)
 
 const char *usual_outcome(const struct program *program, enum key key, enum way way)
 {
-    /* A name with labels in front of it does not exist where it has no record. */
+    /* Where a name has no record, the same name with labels in front does not exist. */
     static const char *const none[2][2] = {{"grease: nodata", "refused: nodata"},
                                            {"grease: nxdomain", "refused: nxdomain"}};
     for (size_t i = 0; i < sizeof program->deviations / sizeof *program->deviations; i++) {

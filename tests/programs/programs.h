@@ -2,18 +2,18 @@
 #ifndef TESTS_PROGRAMS_PROGRAMS_H
 #define TESTS_PROGRAMS_PROGRAMS_H
 
-/* Programs as the distribution built them, one entry each, and the runs that each of them has:
- * without the shim, and in every way with it, for every state of the server's key. To add a
- * program, add an entry to one of the lists (list_*.c); to add a way, a row to `ways`. */
+/* Programs as the distribution built them, one entry each, and their runs: without the shim, and in
+ * every way with it, for every state of the server's key. To add a program, add an entry to one of
+ * the lists (list_*.c); to add a way, a row to `ways`. */
 
 #include <stdbool.h>
 
 #include "tests/preload/world.h"
 
-/* The server's key and what DNS says of it. */
+/* The server's key, and what the DNS says about it. */
 enum key { KEY_CURRENT, KEY_STALE, KEY_NONE, KEYS };
 
-/* How the shim is put under a program. */
+/* How the shim gets into a program. */
 enum way { WAY_OPPORTUNISTIC, WAY_STRICT, WAY_RESOLVER, WAYS };
 
 /* Bits for `where` of a deviation. */
@@ -21,29 +21,29 @@ enum way { WAY_OPPORTUNISTIC, WAY_STRICT, WAY_RESOLVER, WAYS };
 #define AT_KEY(key) (AT(key, WAY_OPPORTUNISTIC) | AT(key, WAY_STRICT) | AT(key, WAY_RESOLVER))
 #define AT_WAY(way) (AT(KEY_CURRENT, way) | AT(KEY_STALE, way) | AT(KEY_NONE, way))
 
-/* Where a program's outcome is another than that of most programs, and why that is right. */
+/* Where a program's outcome differs from the usual one, and why that is right. */
 struct deviation {
     unsigned where;
-    /* As outcome_text gives it. */
+    /* As outcome_text writes it. */
     const char *outcome;
     const char *why;
 };
 
 struct program {
-    /* Of the table, and what PROGRAMS_FILTER selects by. */
+    /* In the table, and for PROGRAMS_FILTER. */
     const char *name;
-    /* The Debian package that it comes with. */
+    /* The Debian package that has the program. */
     const char *package;
     /* For bash, with pipefail, in the world's folder. Its environment has $URL, $HOST, $PORT, $CA,
-     * and $SCRIPTS for the folder of that name. It writes the same in every run. */
+     * and $SCRIPTS for the folder of that name. Its output is the same in every run. */
     const char *command;
-    /* In what it writes, if it was served; NULL: what the HTTPS server says. */
+    /* In the output, if the program was served; NULL: what the HTTPS server says. */
     const char *says;
-    /* Run before, without the shim. NULL: nothing. */
+    /* A command to run before, without the shim. NULL: none. */
     const char *prepare;
     /* The protocol of services.py that the server speaks inside TLS; NULL: HTTP. */
     const char *service;
-    /* The server's port, which ECHSHIM_PORTS names then. 0: 443. */
+    /* The server's port, which ECHSHIM_PORTS then names. 0: 443. */
     unsigned port;
     struct deviation deviations[3];
 };
@@ -51,7 +51,7 @@ struct program {
 /* The entries, in the order of the table; NULL behind the last one. */
 const struct program *program_at(unsigned number);
 
-/* What most programs' report says. */
+/* What the report says for most programs. */
 const char *usual_outcome(const struct program *program, enum key key, enum way way);
 
 extern const struct program programs_https[], programs_scripts[], programs_proxies[],

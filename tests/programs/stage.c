@@ -24,7 +24,7 @@ enum { RUN_SECONDS = 40, KILL_ROUNDS = 50, SERVICE_PORT = 1000, ENVIRONMENT = 6,
 struct stage {
     struct world *world;
     const struct program *program;
-    /* Of every run: NAME=VALUE. */
+    /* For every run: NAME=VALUE. */
     char *environment[ENVIRONMENT + 1];
     char library[32];
 };
@@ -49,7 +49,7 @@ bool package_version(const char *package, char version[static 64])
 
 /* ---- the world ---- */
 
-/* Most programs have no setting for a trust anchor, but the system's bundle. */
+/* Most programs have no setting for a trust anchor, only the system's bundle. */
 static void trust_in_system(const struct world *world)
 {
     char bundle[PATH_MAX];
@@ -95,7 +95,7 @@ struct stage *stage_start(const struct program *program, enum key key)
     prctl(PR_SET_CHILD_SUBREAPER, 1);
     stage->world = world_start(&options);
     stage->world->run_seconds = RUN_SECONDS;
-    /* Programs that change their user have to get to what is theirs here. */
+    /* Programs that change their user must still reach their files here. */
     chmod(stage->world->folder, 0755);
     trust_in_system(stage->world);
     sniff_start();
@@ -140,7 +140,7 @@ static pid_t parent_of(pid_t pid)
     return (pid_t)parent;
 }
 
-/* Kills the children that are no peers; theirs become ours by that. Returns how many there were. */
+/* Kills the children that are not peers; orphans become our children then. Returns their number. */
 static unsigned kill_children(const struct world *world)
 {
     unsigned count = 0;
@@ -168,14 +168,14 @@ static void clear_records(const struct world *world)
         unlinkat(dirfd(folder), entry->d_name, 0);
     }
     closedir(folder);
-    /* There before the program, which may be another user when it reports. */
+    /* Made before the program starts: the program may report as another user. */
     snprintf(name, sizeof name, "%s/report", world->folder);
     int fd = open(name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666);
     require(fd >= 0 && fchmod(fd, 0666) == 0, "%s: %s", name, strerror(errno));
     close(fd);
 }
 
-/* ---- what is seen of a run ---- */
+/* ---- what a run shows ---- */
 
 static void read_line(struct stage *stage, const char *line, struct run_seen *seen)
 {

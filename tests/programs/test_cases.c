@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Every program with every state of the server's key: without the shim, then in each way with it.
  * PROGRAMS_FILTER selects programs by name: patterns, separated by blanks. The results go to the
- * folder ECHSHIM_PROGRAMS_RESULTS, of which table.sh makes docs/programs.md. */
+ * folder ECHSHIM_PROGRAMS_RESULTS, from which table.sh makes docs/programs.md. */
 #include "judge.h"
 #include "programs.h"
 #include "stage.h"
@@ -31,7 +31,7 @@ static const struct way_row {
     [WAY_RESOLVER] = {"strict, tls://", {"ECHSHIM_MODE=strict", "ECHSHIM_RESOLVER=" DNS_TLS}},
 };
 
-/* ---- which ---- */
+/* ---- the selection ---- */
 
 static bool is_wanted(const struct program *program)
 {
@@ -89,7 +89,7 @@ static void write_result(FILE *results, const char *way, const char *verdict, co
 
 /* ---- one case ---- */
 
-/* Two runs without the shim that differ show nothing about it. */
+/* If two runs without the shim differ, a comparison shows nothing about it. */
 static bool is_steady(struct stage *stage, const struct run_seen *baseline)
 {
     char reason[REASON_SIZE];

@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A file takes any amount without a reader, so that nobody waits for anybody. */
+/* A file takes any amount without a reader, so tool and test never wait for each other. */
 static FILE *scratch(const char *content)
 {
     FILE *file = tmpfile();
@@ -46,7 +46,8 @@ void run_tool(struct run *run, const char *input, const char *const *arguments)
         dup2(fileno(err), 2);
         const char *preload = getenv("ECHSHIM_TEST_PRELOAD");
         if (preload != NULL) {
-            /* The sanitizer's runtime; what a tool has not freed when it ends is nobody's loss. */
+            /* The sanitizer's runtime. A tool may end without freeing everything: that is no leak.
+             */
             setenv("LD_PRELOAD", preload, 1);
             setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
         }

@@ -13,13 +13,13 @@ struct run {
     char err[RUN_OUTPUT_MAX];
 };
 
-/* arguments[0] is the tool's name; the last one is NULL. `input`: on standard input, or NULL. The
- * test fails if the tool cannot be run. */
+/* arguments[0] is the tool's name; the last one is NULL. `input` goes to standard input, or is
+ * NULL. The test fails if the tool cannot run. */
 void run_tool(struct run *run, const char *input, const char *const *arguments);
 
 #define RUN(run, ...) run_tool(run, NULL, (const char *const[]){__VA_ARGS__, NULL})
 
-/* The test fails, with all that was printed, if the text does not stand in it. */
+/* The test fails, and shows all of the output, if the output does not contain `text`. */
 void assert_printed(const char *output, const char *text);
 
 #endif

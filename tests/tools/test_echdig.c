@@ -33,7 +33,7 @@ static json_t *decode_json(const char *input, int status)
     return document;
 }
 
-/* Each sample list: what a second parser found in it, we find; what it refused, we refuse. */
+/* For each sample list: we find what a second parser found in it, and refuse what it refused. */
 Test(echdig, decodes_every_sample)
 {
     json_t *vectors = vectors_load("echconfig");
@@ -44,7 +44,7 @@ Test(echdig, decodes_every_sample)
     json_array_foreach(lists, i, list)
     {
         const char *base64 = json_string_value(json_object_get(list, "base64"));
-        /* One is longer than an argument may be, and one stands for all its prefixes. */
+        /* One list is longer than an argument may be, and one stands for all its prefixes. */
         if (base64 == NULL || strlen(base64) > 100000 ||
             strcmp(vectors_text(list, "id"), "m-every-prefix") == 0) {
             continue;
@@ -100,7 +100,7 @@ static void assert_figure1(void)
     assert_printed(run.out, "extensions          none");
 }
 
-/* RFC 9934, figure 1, from everywhere that it can come from. */
+/* RFC 9934, figure 1, from every kind of input. */
 Test(echdig, reads_pem_base64_and_octets)
 {
     run_tool(&run, figure1_pem, (const char *const[]){"echdig", "-d", "-", NULL});
@@ -146,7 +146,7 @@ Test(echdig, says_why_a_config_is_not_used)
     json_decref(vectors);
 }
 
-/* public_name is whatever a stranger wrote: no control octet of it reaches the terminal. */
+/* A stranger wrote public_name: none of its control octets may reach the terminal. */
 Test(echdig, prints_nothing_that_a_terminal_would_obey)
 {
     /* public_name ESC ] 0 ; x BEL */
@@ -297,7 +297,7 @@ Test(echdig, complains_in_one_sentence)
     assert_complaint(4, "this is no ECHConfigList: 1 octets follow behind the list");
 }
 
-/* The list of figure 1, with one thing wrong in each: by Base64, by a file's octets, and for
+/* The list of figure 1, each time with one mistake: as Base64, as a file's octets, and for
  * echprobe. */
 Test(echdig, names_what_is_wrong_with_a_list)
 {
@@ -377,7 +377,7 @@ Test(echdig, names_what_is_wrong_with_a_file)
     assert_complaint(4, "the file holds neither PEM nor Base64 nor an ECHConfigList");
 }
 
-/* As the settings have it for that host: whom it asks without -r. */
+/* Without -r echdig asks the resolver that the settings name for that host. */
 Test(echdig, goes_by_the_configuration_file, .init = start, .fini = stop)
 {
     char name[] = "/tmp/echshim-echdig.XXXXXX";

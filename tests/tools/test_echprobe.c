@@ -22,7 +22,7 @@ static char closed_origin[64];
 
 #define PKI "build/pki/"
 
-/* Starts the server with more options; `origin` is its name with its port. */
+/* Starts the server with more options; `origin` is its name and port. */
 static void start(const char *const *more)
 {
     const char *arguments[OPTIONS_MAX] = {"ech_server",
@@ -105,7 +105,8 @@ Test(echprobe, shows_a_second_hello, .fini = stop)
     assert_printed(run.out, "second ClientHello sent");
 }
 
-/* A server without ECH: strict ends there, opportunistic goes on in clear, and says so. */
+/* A server without ECH: strict mode ends there; opportunistic mode goes on in the clear, and says
+ * so. */
 Test(echprobe, explains_secure_disablement, .fini = stop)
 {
     start((const char *const[]){"--forget", "1", NULL});

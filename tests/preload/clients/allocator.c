@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* An allocator that says something under its lock in its first malloc, as jemalloc does when it
- * finds its settings wrong. Whoever asks it for memory meanwhile would wait for ever: that is told
- * by the exit status 97. */
+/* An allocator whose first malloc prints something under its lock, as jemalloc does about wrong
+ * settings. Whoever asks it for memory meanwhile would wait for ever; exit status 97 says so. */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <stddef.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Preloaded with the sanitizer's runtime, and initialised before all else (-z initfirst). The
- * runtime starts at the first malloc of the process. If that is the one in p11-kit's constructor,
- * within newlocale, its start takes and gives back libc's locale lock, which newlocale holds:
- * setlocale then hangs in every program that uses p11-kit, with and without the shim. */
+/* Preloaded with the sanitizer's runtime, and initialised before everything else (-z initfirst).
+ * The runtime starts at the first malloc of the process. p11-kit's constructor may make that call
+ * within newlocale, which holds libc's locale lock. The runtime's start takes that lock and gives
+ * it back, and setlocale then hangs: in every program that uses p11-kit, with and without the shim.
+ */
 #include <stdlib.h>
 
 __attribute__((constructor)) static void start_the_runtime(void)

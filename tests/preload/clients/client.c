@@ -63,9 +63,9 @@ static int dial_with(const struct target *target, int flags)
     if (fd < 0 || (connect(fd, found->ai_addr, found->ai_addrlen) != 0 && !connected(fd, flags))) {
         fail("%s: %s", target->host, strerror(errno));
     }
-    /* Else the request waits for the acknowledgement of Finished, 40 ms each time. */
-    int one = 1;
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+    /* Otherwise the request waits for the acknowledgement of Finished: 40 ms each time. */
+    int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     freeaddrinfo(found);
     return fd;
 }
@@ -153,7 +153,7 @@ void across_fork(const struct target *target, void (*once)(const struct target *
     }
 }
 
-/* ---- what is left behind ---- */
+/* ---- what a client leaves behind ---- */
 
 static unsigned entries(const char *folder)
 {
@@ -183,7 +183,7 @@ static long resident_kib(void)
 
 void footprint_take(struct footprint *footprint)
 {
-    /* The address sanitizer keeps freed memory for a while: what is in use counts there alone. */
+    /* The address sanitizer keeps freed memory for a while: count only what is in use. */
     size_t (*in_use)(void) =
         (size_t(*)(void))dlsym(RTLD_DEFAULT, "__sanitizer_get_current_allocated_bytes");
     struct mallinfo2 heap = mallinfo2();

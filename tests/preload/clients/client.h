@@ -2,9 +2,10 @@
 #ifndef TESTS_PRELOAD_CLIENTS_CLIENT_H
 #define TESTS_PRELOAD_CLIENTS_CLIENT_H
 
-/* What our small clients share. Each is called as PROGRAM HOST PORT CAFILE MODE [PKI-FOLDER],
- * fetches https://HOST:PORT/ by whatever way MODE names, and ends with 0 and one line when the
- * answer is right. None of them knows of ECH: they are programs that the shim must not disturb. */
+/* What our small clients share. Each is called as PROGRAM HOST PORT CAFILE MODE [PKI-FOLDER]. It
+ * fetches https://HOST:PORT/ in the way that MODE names, and ends with 0 and one line when the
+ * answer is right. The clients do not know ECH: they are programs that the shim must not disturb.
+ */
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -29,17 +30,18 @@ void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)
 /* A connected TCP socket. */
 int dial(const struct target *target);
 
-/* A socket on which connect() has only been started. */
+/* A socket on which connect() has started and may not be finished. */
 int dial_nonblocking(const struct target *target);
 
-/* Waits until the socket can do what is wanted, however often it is interrupted; false after 20 s.
- */
+/* Waits until the socket is ready for `events`, however often the wait is interrupted; false after
+ * 20 s. */
 bool await(int fd, short events);
 
-/* The request, for all of them the same; fails when it does not fit. Gives its length. */
+/* Writes the request, the same for all clients, and returns its length. Fails when it does not fit.
+ */
 size_t make_request(const struct target *target, char *out, size_t size);
 
-/* Collects what came and looks at it at the end. */
+/* Collects the response, which is checked at the end. */
 struct response {
     char text[RESPONSE_MAX];
     size_t len;
@@ -54,23 +56,22 @@ void in_threads(const struct target *target, void (*once)(const struct target *t
 /* Runs `once` here, then in a child and here again. */
 void across_fork(const struct target *target, void (*once)(const struct target *target));
 
-/* What the process holds. */
+/* The resources that the process holds. */
 struct footprint {
     unsigned descriptors;
     unsigned threads;
     long resident_kib;
-    long heap_kib; /* allocated by malloc and in use */
+    long heap_kib; /* in use, of malloc's memory */
 };
 void footprint_take(struct footprint *footprint);
-/* Prints what was added since `before`, and fails if it is more than growth_kib of memory, or any
+/* Prints what was added since `before`. Fails on more than growth_kib of memory, and on any added
  * descriptor or thread. */
 void footprint_check(const struct footprint *before, long growth_kib);
 
-/* Runs `once` 2,000 times, and fails when descriptors or threads are left, or memory has grown. */
+/* Runs `once` 2,000 times. Fails when descriptors or threads are left, or memory has grown. */
 void endure(const struct target *target, void (*once)(const struct target *target));
 
-/* The mode at hand once more: for the child of a fork that steps.c makes, which finds it by name.
- */
+/* Runs the current mode again. steps.c calls it, by name, in the child of its fork. */
 void run_again(void);
 
 int run_mode_of(int argc, char **argv, const struct mode *modes);

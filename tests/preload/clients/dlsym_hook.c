@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another preload that has a dlsym of its own, as tools for games and graphics have. It looks on.
+/* Another preload with a dlsym of its own, as tools for games and graphics have. It only looks on.
  */
 #include <dlfcn.h>
 #include <stddef.h>

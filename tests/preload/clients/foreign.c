@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Stands where it should not be loaded from. */
+/* A library in a place from which it should not be loaded. */
 #include <unistd.h>
 
 __attribute__((constructor)) static void begin(void)

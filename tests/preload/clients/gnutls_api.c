@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Prints what GnuTLS tells a program before, within and after a handshake: with the shim and
- * without it the same has to come out.
+ * Prints what GnuTLS tells a program before, within and after a handshake. The output must be the
+ * same with the shim and without it.
  */
 #include "gnutls_common.h"
 
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MARK = 77 }; /* what errno has before each call */
+enum { MARK = 77 }; /* set in errno before each call */
 
 /* A result, and what the call did to errno. */
 static void tell(const char *what, long result)
@@ -67,7 +67,7 @@ static void tell_priorities(gnutls_session_t session)
     tell("gnutls_set_default_priority", gnutls_set_default_priority(session));
 }
 
-/* ---- everything that can be asked ---- */
+/* ---- everything that a program can ask ---- */
 
 static void tell_session(gnutls_session_t session, const char *when)
 {
@@ -199,7 +199,7 @@ static void run_whole(const struct target *target)
     tell_data(connection.session, "before");
     errno = MARK;
     int result = shake_hands(&connection);
-    errno = MARK; /* a handshake may leave anything */
+    errno = MARK; /* a handshake may leave any value */
     tell("handshake", result);
     tell_session(connection.session, "after");
     exchange(&connection, target);
@@ -247,7 +247,7 @@ static void run_refused_by_program(const struct target *target)
     finish(&connection);
 }
 
-/* Without certificates' credentials no hello of TLS 1.3 can be made. */
+/* Without certificate credentials GnuTLS can make no hello of TLS 1.3. */
 static void run_without_credentials(const struct target *target)
 {
     struct connection connection = {.fd = -1};
@@ -261,7 +261,7 @@ static void run_without_credentials(const struct target *target)
     finish(&connection);
 }
 
-/* A pull function without its waiting function, and a limit. */
+/* A pull function without its timeout function, and with a limit. */
 static ssize_t pull(gnutls_transport_ptr_t pointer, void *data, size_t len)
 {
     return recv((int)(size_t)pointer, data, len, 0);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs whose transport functions, called by GnuTLS, call GnuTLS: they set other functions and
- * pointers, make other handshakes, and swap to other coroutines. */
+/* Programs whose transport functions call GnuTLS while GnuTLS calls them: they set other functions
+ * and pointers, make other handshakes, and swap to other coroutines. */
 #include "gnutls_common.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ static int ready(gnutls_transport_ptr_t pointer, unsigned ms)
     return 1;
 }
 
-/* ---- functions and pointers that are set by functions ---- */
+/* ---- functions and pointers set within transport functions ---- */
 
 static ssize_t last_vec_push(gnutls_transport_ptr_t pointer, const giovec_t *parts, int count)
 {
@@ -120,8 +120,8 @@ static void run_all_functions(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* Another push function with each call of any function. GnuTLS goes on calling the old one after a
- * part, so a part is written by the vector function alone. */
+/* Each call of any function sets another push function. GnuTLS keeps calling the old one after a
+ * part, so only the vector function writes parts. */
 static ssize_t odd_push(gnutls_transport_ptr_t pointer, const void *data, size_t len);
 static ssize_t even_push(gnutls_transport_ptr_t pointer, const giovec_t *parts, int count);
 
@@ -166,7 +166,7 @@ static void run_other_functions_each_time(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* ---- errors that only a function of the application's knows ---- */
+/* ---- errors that only the application's function knows ---- */
 
 static int told_error;
 
@@ -215,7 +215,7 @@ static void run_errno_function(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* ---- other sessions from within ---- */
+/* ---- other sessions within transport functions ---- */
 
 static const struct target *nested_target;
 static struct connection *finished; /* its handshake is over */
@@ -246,7 +246,7 @@ static ssize_t pull_with_others(gnutls_transport_ptr_t pointer, void *data, size
     return recv(connection->fd, data, len, 0);
 }
 
-/* Two sessions that were made, and five handshakes. */
+/* Makes two sessions and five handshakes. */
 static void run_nested_in_functions(const struct target *target)
 {
     struct connection before = {.fd = -1};
@@ -287,7 +287,7 @@ static void others_first(void)
     swapcontext(&running->context, &scheduler);
 }
 
-/* The coroutine knows the descriptor; the pointer is the same for all, or none. */
+/* The coroutine knows the descriptor; the pointer is the same for all, or NULL. */
 static ssize_t co_push(gnutls_transport_ptr_t pointer, const void *data, size_t len)
 {
     if (pointer != (pointer_is_null ? NULL : &scheduler)) {
@@ -337,13 +337,13 @@ static void run_coroutines(const struct target *target)
 {
     left = COROUTINES;
     for (unsigned i = 0; i < COROUTINES; i++) {
-        struct coroutine *one = &coroutines[i];
-        one->target = target;
-        one->stack = malloc(STACK);
-        getcontext(&one->context);
-        one->context.uc_stack.ss_sp = one->stack;
-        one->context.uc_stack.ss_size = STACK;
-        makecontext(&one->context, co_main, 0);
+        struct coroutine *coroutine = &coroutines[i];
+        coroutine->target = target;
+        coroutine->stack = malloc(STACK);
+        getcontext(&coroutine->context);
+        coroutine->context.uc_stack.ss_sp = coroutine->stack;
+        coroutine->context.uc_stack.ss_size = STACK;
+        makecontext(&coroutine->context, co_main, 0);
     }
     while (left > 0) {
         left = 0;
@@ -366,7 +366,7 @@ static void run_coroutines_null(const struct target *target)
     run_coroutines(target);
 }
 
-/* ---- one that GnuTLS sets itself ---- */
+/* ---- a transport that GnuTLS sets itself ---- */
 
 static void run_fastopen(const struct target *target)
 {

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GnuTLS in the ways in which programs use it: one mode for each kind of transport, of priorities,
- * and of repetition. */
+/* GnuTLS as programs use it: one mode for each kind of transport, priorities and repetition. */
 #include "client.h"
 
 #include <errno.h>
@@ -13,7 +12,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* What makes one fetch different from the next. */
+/* How one fetch differs from the next. */
 struct way {
     unsigned flags;
     /* NULL: default priorities. */
@@ -32,7 +31,7 @@ struct way {
     bool must_resume;
 };
 
-/* What the transport functions get as their pointer. */
+/* The pointer that the transport functions get. */
 struct transport {
     const struct way *way;
     gnutls_session_t session;
@@ -147,7 +146,7 @@ static void set_priority(gnutls_session_t session, const struct way *way)
     }
 }
 
-/* After a call that said "again": waits for what it wants, and says whether to call once more. */
+/* After a call that said "again": waits for what the session wants. True: call once more. */
 static bool again(gnutls_session_t session, const struct transport *transport, ssize_t result)
 {
     if (result != GNUTLS_E_AGAIN && result != GNUTLS_E_INTERRUPTED) {

@@ -30,7 +30,7 @@ void start_bare(struct connection *connection, const struct target *target, cons
         gnutls_priority_t cache;
         must(gnutls_priority_init(&cache, priorities, NULL), priorities);
         must(gnutls_priority_set(connection->session, cache), "gnutls_priority_set");
-        /* Long before the handshake: the session has its own reference. */
+        /* Freed long before the handshake: the session has its own reference. */
         gnutls_priority_deinit(cache);
     }
     must(gnutls_credentials_set(connection->session, GNUTLS_CRD_CERTIFICATE,
@@ -86,7 +86,7 @@ void exchange(struct connection *connection, const struct target *target)
 void fetch_and_finish(struct connection *connection, const struct target *target)
 {
     must(shake_hands(connection), "gnutls_handshake");
-    /* After the exchange GnuTLS has its own transport again: its time limits need that. */
+    /* After the exchange GnuTLS must have its own transport again: its time limits need it. */
     gnutls_record_set_timeout(connection->session, 20000);
     exchange(connection, target);
     gnutls_bye(connection->session, GNUTLS_SHUT_WR);

@@ -2,7 +2,7 @@
 #ifndef TESTS_PRELOAD_CLIENTS_GNUTLS_COMMON_H
 #define TESTS_PRELOAD_CLIENTS_GNUTLS_COMMON_H
 
-/* What the clients of GnuTLS share that do odd things with a session. */
+/* What those clients of GnuTLS share that do unusual things with a session. */
 
 #include "client.h"
 
@@ -23,7 +23,7 @@ void start(struct connection *connection, const struct target *target, const cha
 /* The same without a name and without a transport. */
 void start_bare(struct connection *connection, const struct target *target, const char *priorities);
 void set_name(const struct connection *connection, const char *name);
-/* The handshake, for as long as it says "again". */
+/* The handshake, repeated while it says "again". */
 int shake_hands(struct connection *connection);
 void finish(struct connection *connection);
 /* Request and answer after the handshake. */

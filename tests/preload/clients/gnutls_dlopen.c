@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* GnuTLS by dlopen(RTLD_LOCAL) and dlsym on the handle, as GLib's TLS module has it. */
+/* GnuTLS loaded by dlopen(RTLD_LOCAL) and dlsym on the handle, as GLib's TLS module does. */
 #include "client.h"
 
 #include <dlfcn.h>

@@ -17,7 +17,7 @@ static int verify_by_another_connection(gnutls_session_t session)
     return 0;
 }
 
-/* The certificate is judged by what another server says, as with OCSP over HTTPS. */
+/* The program judges the certificate by another server's answer, as with OCSP over HTTPS. */
 static void run_nested(const struct target *target)
 {
     struct connection connection = {.fd = -1};
@@ -26,7 +26,8 @@ static void run_nested(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* A transport that speaks of "again" by gnutls_transport_set_errno only; errno is any old one. */
+/* A transport that says "again" by gnutls_transport_set_errno only; errno has an arbitrary value.
+ */
 static ssize_t stuttering_pull(gnutls_transport_ptr_t pointer, void *data, size_t len)
 {
     struct connection *connection = pointer;
@@ -71,7 +72,7 @@ static void run_stale_errno(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* Other functions are set when the handshake has begun, and waits. */
+/* The program sets other functions after the handshake has begun, while it waits. */
 static void run_transport_midway(const struct target *target)
 {
     struct connection connection = {.fd = -1};
@@ -144,7 +145,7 @@ static void run_tls12_resume(const struct target *target)
     gnutls_free(data.data);
 }
 
-/* Got in clear from another name, and offered to the one that is to stay hidden. */
+/* The session comes in the clear from another name, and is offered to the name to hide. */
 static void run_tls12_session_with_ech(const struct target *target)
 {
     struct target other = *target;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Programs that leave gnutls_handshake without its coming back: a signal handler jumps out, a
- * transport function jumps out, a thread is cancelled in one, a coroutine is never gone on with.
- * Afterwards handshakes work as ever, on the same thread too.
+ * Programs that leave gnutls_handshake without its returning: a signal handler or a transport
+ * function jumps out, a thread is cancelled in one, a coroutine is never resumed. Afterwards
+ * handshakes work as before, also on the same thread.
  */
 #include "gnutls_common.h"
 
@@ -19,11 +19,11 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-/* GnuTLS itself loses what it has in hand for each function that does not come back: 8 KiB. */
+/* GnuTLS itself loses the 8 KiB in hand for each function that does not return. */
 enum { TIMES = 1000, GROWTH_KIB = 600, GROWTH_KIB_LOST = 9000 };
 
 static sigjmp_buf out;
-/* How many calls of transport functions are made before one jumps. */
+/* How many calls of transport functions come before one that jumps. */
 static unsigned calls_left;
 
 static void count_down(void)
@@ -62,7 +62,7 @@ static void begin(struct connection *connection, const struct target *target)
     gnutls_transport_set_pull_timeout_function(connection->session, ready);
 }
 
-/* What is measured is what all but the first times leave behind. */
+/* Measures what all times but the first leave behind. */
 static void many_times(const struct target *target,
                        void (*once)(const struct target *target, unsigned i), long growth_kib)
 {
@@ -77,7 +77,7 @@ static void many_times(const struct target *target,
     fetch(target);
 }
 
-/* ---- the session is given up ---- */
+/* ---- the program gives the session up ---- */
 
 static void jump_and_end(const struct target *target, unsigned i)
 {
@@ -96,7 +96,7 @@ static void run_end(const struct target *target)
     many_times(target, jump_and_end, GROWTH_KIB_LOST);
 }
 
-/* ---- the session is gone on with ---- */
+/* ---- the program continues the session ---- */
 
 static void jump_and_go_on(const struct target *target, unsigned i)
 {
@@ -107,7 +107,7 @@ static void jump_and_go_on(const struct target *target, unsigned i)
     if (sigsetjmp(out, 1) != 0) {
         jumps++;
     }
-    /* Before the first octet, and before any answer: there GnuTLS itself can go on. */
+    /* Before the first octet, and before any answer: GnuTLS itself can continue there. */
     calls_left = jumps == 0 ? 1 + i % 2 : 0;
     int result = shake_hands(&connection);
     calls_left = 0;
@@ -124,13 +124,13 @@ static void run_go_on(const struct target *target)
     many_times(target, jump_and_go_on, GROWTH_KIB);
 }
 
-/* ---- a signal, whenever something is waited for ---- */
+/* ---- a signal, in any wait ---- */
 
 enum { AGAIN_US = 50 };
 
 static volatile sig_atomic_t may_jump;
 
-/* A call that waited and was interrupted. Elsewhere it may be malloc that is left, which breaks a
+/* A call that waited and was interrupted. Elsewhere the jump may leave malloc, which breaks a
  * program without the shim too. */
 static bool is_interrupted_wait(const ucontext_t *where)
 {
@@ -161,7 +161,7 @@ static void on_alarm(int number, siginfo_t *info, void *where)
 static void jump_by_signal(const struct target *target, unsigned i)
 {
     static struct connection connection;
-    /* Also while names are looked up and the hello is sealed: from 50 us to 20 ms. */
+    /* From 50 us to 20 ms: this includes the look-up of names and the sealing of the hello. */
     struct itimerval timer = {.it_value = {.tv_usec = 50 + (i * 37) % 20000}};
     const struct itimerval none = {.it_value = {0, 0}};
     start(&connection, target, "NORMAL");
@@ -203,7 +203,7 @@ static void *shake_hands_in_thread(void *argument)
     start(&cancelled->connection, cancelled->target, "NORMAL");
     pthread_cleanup_push(end_connection, &cancelled->connection);
     (void)shake_hands(&cancelled->connection);
-    /* Without this one that came too late would not be one. */
+    /* Otherwise a late cancellation would not take effect. */
     pthread_testcancel();
     pthread_cleanup_pop(1);
     return NULL;
@@ -224,7 +224,7 @@ static void cancel(const struct target *target, unsigned i)
 
 static void run_cancel(const struct target *target)
 {
-    /* What a cancelled thread had opened before its clean-up was known is the program's leak. */
+    /* What a cancelled thread opened before it set its clean-up is the program's leak. */
     for (unsigned i = 0; i < TIMES / 5; i++) {
         cancel(target, i);
     }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that set what a hello will have late, twice, or in other ways than most. */
+/* Programs that set the hello's contents late, twice, or in unusual ways. */
 #include "gnutls_common.h"
 
 #include <errno.h>
@@ -29,7 +29,7 @@ static void run_name_twice(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* GnuTLS knows one type, and takes every other for it. */
+/* GnuTLS knows one type of name, and treats every other as that. */
 static void run_name_type(const struct target *target)
 {
     struct connection connection = {.fd = -1};
@@ -50,7 +50,7 @@ static void run_name_unset(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* The name in fullwidth letters, which GnuTLS maps to those of the DNS. */
+/* The name in fullwidth letters, which GnuTLS maps to ASCII. */
 static void run_name_mapped(const struct target *target)
 {
     char wide[1024];
@@ -71,7 +71,7 @@ static void run_name_mapped(const struct target *target)
     fetch_and_finish(&connection, target);
 }
 
-/* ---- set while the hello is built, by the function of an extension ---- */
+/* ---- settings changed while the hello is built, by an extension's function ---- */
 
 enum { SOME_EXTENSION = 0xff77 };
 
@@ -93,7 +93,7 @@ static int set_host(gnutls_session_t session, gnutls_buffer_t buffer)
 static int set_more(gnutls_session_t session, gnutls_buffer_t buffer)
 {
     const gnutls_datum_t protocol = {(unsigned char *)(size_t) "http/1.1", 8};
-    static bool set; /* a second hello has the same, and GnuTLS spoils it when it is set twice */
+    static bool set; /* a second hello has it still; setting it twice would make GnuTLS spoil it */
     if (!set) {
         set = true;
         must(gnutls_alpn_set_protocols(session, &protocol, 1, 0), "gnutls_alpn_set_protocols");
@@ -186,7 +186,7 @@ static int ready(gnutls_transport_ptr_t pointer, unsigned ms)
     return 1;
 }
 
-/* When the first hello is gone; a second one may follow. */
+/* After the first hello has left; a second one may follow. */
 static void run_priorities_in_push(const struct target *target)
 {
     struct connection connection = {.fd = -1};
@@ -218,7 +218,7 @@ static void run_no_extensions_with_extension(const struct target *target)
 
 /* ---- the transport, and the session's own pointer ---- */
 
-/* "Later" until nothing has left; then another descriptor. */
+/* Says "later", so that nothing has left when the program sets another descriptor. */
 static ssize_t push_later(gnutls_transport_ptr_t pointer, const void *data, size_t len)
 {
     (void)pointer, (void)data, (void)len;
@@ -245,7 +245,7 @@ static void run_changes_before_an_octet(const struct target *target)
             fail("the transport did not say \"again\"");
         }
     }
-    /* The hello is built: the name in it stays. */
+    /* The hello is built: its name stays. */
     set_name(&connection, OTHER);
     must(gnutls_priority_set_direct(connection.session, "NORMAL", NULL), "priorities");
     gnutls_session_set_ptr(connection.session, (void *)(size_t)target);
@@ -333,13 +333,13 @@ static void run_early(const struct target *target)
     gnutls_free(data.data);
 }
 
-/* What cannot be used is said at once. */
+/* GnuTLS refuses an unusable session at once. */
 static void run_bad_session(const struct target *target)
 {
     gnutls_datum_t data = fetch_session(target);
     struct connection connection = {.fd = -1};
     start(&connection, target, "NORMAL");
-    /* GnuTLS keeps what it has read of them, so this session is not used. */
+    /* GnuTLS keeps what it has read of the rubbish, so this session is not used. */
     if (gnutls_session_set_data(connection.session, "rubbish", 7) != GNUTLS_E_DB_ERROR ||
         gnutls_session_set_data(connection.session, "", 0) != GNUTLS_E_INVALID_REQUEST ||
         gnutls_session_set_data(connection.session, data.data, data.size / 2) >= 0) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program with a TLS of its own, as far as the wire can tell: it sends a ClientHello with the
- * server name in clear, by each way to write to a socket. guard_client ADDRESS PORT MODE NAME
- * prints "sent" and ends with 0 when everything was taken, or "refused" and 3 where a write failed
- * with ECONNABORTED (EPERM for a datagram). */
+/* A program that, on the wire, seems to have a TLS of its own: it sends a ClientHello with the
+ * server name in the clear, by each way to write to a socket. guard_client ADDRESS PORT MODE NAME
+ * prints "sent" and ends with 0 when everything was taken. It prints "refused" and ends with 3 when
+ * a write failed with ECONNABORTED (EPERM for a datagram). */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -39,7 +39,7 @@ static void put_u16(size_t value)
     put((uint8_t[]){(uint8_t)(value >> 8), (uint8_t)value}, 2);
 }
 
-/* TLS 1.2, for that is short: one suite, server_name, groups and signature algorithms. */
+/* TLS 1.2, because that is short: one suite, server_name, groups and signature algorithms. */
 static void make_hello(const char *name)
 {
     static const uint8_t head[] = {22, 3, 1, 0, 0, 1, 0, 0, 0, 3, 3};
@@ -81,7 +81,7 @@ static int open_socket(int type)
     return fd;
 }
 
-/* Waits for the other side to have read it all: a reset could overtake what was sent. */
+/* Waits until the other side has read everything: a reset could overtake what was sent. */
 static void linger(void)
 {
     char chunk[1000];
@@ -102,7 +102,7 @@ static int open_connected(int type)
     return fd;
 }
 
-/* What became of a write that had to take `len` octets. */
+/* Whether a write took all `len` octets, as it should. */
 static bool taken(ssize_t result, size_t len)
 {
     if (result >= 0 && (size_t)result == len) {
@@ -132,7 +132,7 @@ static bool by_sendto(void)
     return taken(sendto(fd, hello, hello_len, MSG_NOSIGNAL, NULL, 0), hello_len);
 }
 
-/* Two parts, and an empty one between. */
+/* Two parts, with an empty one between them. */
 static void in_parts(struct iovec parts[3], size_t first)
 {
     parts[0] = (struct iovec){.iov_base = hello, .iov_len = first};
@@ -155,7 +155,7 @@ static bool by_sendmsg(void)
     return taken(sendmsg(open_connected(SOCK_STREAM), &message, MSG_NOSIGNAL), hello_len);
 }
 
-/* Two messages: the first goes, for it says nothing. */
+/* Two messages: the first passes, since it gives nothing away. */
 static bool by_sendmmsg(void)
 {
     struct iovec parts[3];
@@ -188,7 +188,7 @@ static bool by_fastopen_message(void)
                  hello_len);
 }
 
-/* connect returns at once, and getpeername knows nothing yet. */
+/* connect returns at once, and getpeername does not know the peer yet. */
 static bool by_fastopen_connect(void)
 {
     int fd = open_socket(SOCK_STREAM);
@@ -200,8 +200,8 @@ static bool by_fastopen_connect(void)
     return taken(write(fd, hello, hello_len), hello_len);
 }
 
-/* In pieces of these lengths, and what is left at last; by turns on two descriptors of one socket
- * where `duplicate`. */
+/* In pieces of these lengths, then the rest; `duplicate` alternates between two descriptors of the
+ * socket. */
 static bool in_pieces(int fd, size_t piece, bool duplicate)
 {
     int fds[2] = {fd, duplicate ? dup(fd) : fd};
@@ -230,7 +230,7 @@ static bool by_random_border(void)
     return in_pieces(open_connected(SOCK_STREAM), 42, false);
 }
 
-/* The descriptor number of a socket that had begun a hello comes again. */
+/* A new socket gets the descriptor number of one that had begun a hello. */
 static bool by_reuse(void)
 {
     int fd = open_connected(SOCK_STREAM);
@@ -245,14 +245,14 @@ static bool by_reuse(void)
     return taken(write(again, hello, hello_len), hello_len);
 }
 
-/* One octet that looks like a record, as data of another protocol, and then a hello. */
+/* One octet that looks like a record, as another protocol's data may, and then a hello. */
 static bool by_false_start(void)
 {
     int fd = open_connected(SOCK_STREAM);
     return taken(write(fd, hello, 1), 1) && taken(write(fd, hello, hello_len), hello_len);
 }
 
-/* STARTTLS, or a proxy: other octets went before. */
+/* Other octets come first, as with STARTTLS or a proxy. */
 static bool by_late(void)
 {
     int fd = open_connected(SOCK_STREAM);
@@ -272,7 +272,7 @@ static void on_signal(int number)
     errno = saved;
 }
 
-/* With a stack as small as a handler's may be. */
+/* On a stack as small as a signal handler's may be. */
 static bool by_signal(void)
 {
     static char stack[16384];
@@ -334,7 +334,7 @@ static bool by_threads(void)
     return sum != 0;
 }
 
-/* ---- what must pass ---- */
+/* ---- what the guard must let pass ---- */
 
 static bool other_protocol(void)
 {
@@ -353,7 +353,7 @@ static bool other_records(void)
            taken(write(fd, data, sizeof data), sizeof data);
 }
 
-/* What the real functions say to nonsense, they say with us too. */
+/* Nonsensical calls fail with the shim as without it. */
 static bool errors(void)
 {
     int pipe_fds[2];

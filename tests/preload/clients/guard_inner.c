@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Writes ClientHelloInners that nobody announced: guard_inner ADDRESS PORT NAME OTHER. OTHER is the
- * size of an extension that stands before the marker. Each way is a connection of its own, and
+/* Writes ClientHelloInners in the clear, without an outer hello: guard_inner ADDRESS PORT NAME
+ * OTHER. OTHER is the size of an extension before the marker. Each way uses its own connection, and
  * prints "RECORDS/PIECES sent" or "... refused" (ECONNABORTED): the sizes of its records and of its
  * writes, 0 for all in one. */
 #include "client.h"
@@ -69,7 +69,7 @@ static void make_records(size_t size)
     }
 }
 
-/* False: refused. A server that does not like what it got may have closed already. */
+/* False: refused. A server that dislikes the hello may have closed already. */
 static bool write_stream(const struct sockaddr_in *server, size_t piece)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program that the kernel watches, or that gives it nonsense: guard_locked ADDRESS PORT MODE.
- * "faults" prints what each call with a bad pointer says; the other modes lock a child in, which
- * writes to a socket: first what is no hello, then a hello. They print how the child ended, and
- * "sent" or "refused" for the hello; with "exec" it executes what is not there. */
+/* A program that seccomp restricts, or that passes nonsense: guard_locked ADDRESS PORT MODE.
+ * "faults" prints the result of each call with a bad pointer. The other modes restrict a child,
+ * which writes to a socket: first something that is no hello, then a hello. They print how the
+ * child ended, and "sent" or "refused" for the hello. With "exec" the child executes a file that
+ * does not exist. */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -49,7 +50,7 @@ static void faults_of(int fd, const char *kind)
         mprotect(pages + 2 * PAGE, PAGE, PROT_NONE) != 0) {
         fail("no pages");
     }
-    uint8_t *last = pages + PAGE - 8; /* eight octets, and then nothing */
+    uint8_t *last = pages + PAGE - 8; /* eight octets before unmapped memory */
     memset(pages, 'x', PAGE);
     void *nowhere[] = {NULL, (void *)8, pages + PAGE, pages + 2 * PAGE, (void *)UINTPTR_MAX};
     printf("%s\n", kind);
@@ -88,7 +89,7 @@ static void faults_of(int fd, const char *kind)
     say("too many parts", sendmsg(fd, &too_many, MSG_NOSIGNAL));
     volatile int negative = -1;
     say("parts of a negative number", writev(fd, parts, negative));
-    /* The end of a page that begins like a hello. */
+    /* The page ends with the first octets of a hello. */
     memcpy(last, hello, 8);
     say("a hello without an end", write(fd, last, 100));
     munmap(pages, PAGE);
@@ -100,7 +101,7 @@ static void faults(void)
     faults_of(open_connected(SOCK_STREAM), "a stream socket");
 }
 
-/* ---- programs that lock themselves in ---- */
+/* ---- programs that restrict themselves by seccomp ---- */
 
 static void locked(const char *how, int fd, int out)
 {
@@ -135,7 +136,7 @@ static void locked(const char *how, int fd, int out)
     syscall(SYS_exit, alive ? 0 : 1);
 }
 
-/* Each way to execute a file that is not there; says what came of it. */
+/* Each way to execute a file that does not exist; says the result. */
 static void locked_executes(int out)
 {
     static const int calls[] = {SYS_write, SYS_exit, SYS_execve, SYS_execveat};

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Less usual ways to write a ClientHello to a socket, and less usual hellos that servers take
- * nevertheless. guard_ways ADDRESS PORT NAME [WAY] goes each way on a connection of its own and
- * prints "WAY sent" or "WAY refused" (ECONNABORTED). */
+/* Less usual ways to write a ClientHello to a socket, and less usual hellos that servers accept
+ * nevertheless. guard_ways ADDRESS PORT NAME [WAY] tries each way on its own connection and prints
+ * "WAY sent" or "WAY refused" (ECONNABORTED). */
 #include "client.h"
 
 #include <aio.h>
@@ -19,7 +19,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-/* libc has them, and no header of it. */
+/* libc exports them, but declares them in no header. */
 ssize_t __write(int fd, const void *data, size_t length); /* NOLINT(bugprone-reserved-identifier) */
 ssize_t __send(int fd, const void *data, size_t length,
                int flags); /* NOLINT(bugprone-reserved-identifier) */
@@ -32,7 +32,7 @@ static struct sockaddr_in server;
 static uint8_t hello[HELLO_MAX];
 static size_t hello_len;
 
-/* TLS 1.2, for that is short: one suite, server_name, groups and signature algorithms. */
+/* TLS 1.2, because that is short: one suite, server_name, groups and signature algorithms. */
 static void make_hello(const char *name)
 {
     static const uint8_t rest[] = {0, 0, 2, 0xc0, 0x2b, 1, 0};
@@ -64,7 +64,7 @@ static int open_connected(void)
     return fd;
 }
 
-/* What became of a write: a server that does not like what it got may have closed already. */
+/* Whether a write was taken: a server that dislikes the hello may have closed already. */
 static bool taken(ssize_t result)
 {
     if (result < 0 && errno != ECONNABORTED && errno != EPIPE && errno != ECONNRESET) {
@@ -176,14 +176,14 @@ static bool by_splice(int fd)
            taken(splice(pipe_fds[0], NULL, fd, NULL, 65536, 0));
 }
 
-/* From memory into one pipe, from there into another, and in two pieces to the socket. */
+/* From memory into one pipe, from that into another, and in two pieces to the socket. */
 static bool by_vmsplice(int fd)
 {
-    int one[2];
+    int first[2];
     int other[2];
     struct iovec part = all_of_it();
-    return pipe(one) == 0 && pipe(other) == 0 && vmsplice(one[1], &part, 1, 0) > 0 &&
-           tee(one[0], other[1], 65536, 0) > 0 &&
+    return pipe(first) == 0 && pipe(other) == 0 && vmsplice(first[1], &part, 1, 0) > 0 &&
+           tee(first[0], other[1], 65536, 0) > 0 &&
            taken(splice(other[0], NULL, fd, NULL, 30, SPLICE_F_MOVE)) &&
            taken(splice(other[0], NULL, fd, NULL, 65536, SPLICE_F_MOVE));
 }
@@ -224,7 +224,7 @@ static bool by_raw_sendmmsg(int fd)
     return taken(syscall(SYS_sendmmsg, fd, &message, 1, MSG_NOSIGNAL));
 }
 
-/* The descriptor comes by way of a socket pair. */
+/* The descriptor comes through a socket pair. */
 static bool by_passed_descriptor(int fd)
 {
     int pair[2];
@@ -271,7 +271,7 @@ static void put(const void *octets, size_t len)
     stream_len += len;
 }
 
-/* The stream, in pieces of this size; 0: in one. */
+/* Writes the stream in pieces of this size; 0: in one. */
 static bool write_stream(int fd, size_t piece)
 {
     bool all = true;
@@ -356,8 +356,8 @@ static bool odd_records(int fd)
     static const unsigned char majors[] = {0, 1, 2, 4, 9, 16, 127, 128, 254, 255};
     bool all = of_version(fd, 1, majors[0]);
     for (size_t i = 1; i < sizeof majors; i++) {
-        bool one = of_version(open_connected(), 1, majors[i]);
-        if (one != all) {
+        bool sent = of_version(open_connected(), 1, majors[i]);
+        if (sent != all) {
             fail("not all of these versions are alike");
         }
     }

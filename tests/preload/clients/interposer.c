@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Another preload: it wraps the functions that the shim wraps, and finds the real ones in the way
- * that $INTERPOSER names. Each connection to port 443 is told on standard error. */
+ * that $INTERPOSER names. It reports each connection to port 443 on standard error. */
 #include <dlfcn.h>
 #include <netdb.h>
 #include <netinet/in.h>
@@ -22,7 +22,7 @@
 
 typedef void *find_function(const char *name);
 
-/* The helper asks in its own name: it has none of these functions itself. */
+/* The helper looks them up for itself: it defines none of these functions. */
 static void *find_by_helper(const char *name)
 {
     char path[4096];
@@ -59,7 +59,7 @@ static int by_system_call(void)
     return how != NULL && strcmp(how, "syscall") == 0;
 }
 
-/* Held over the look-up and the call; who comes back here under it waits for ever. */
+/* Held over the look-up and the call: a call that comes back here under it waits for ever. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 
 int connect(int fd, const struct sockaddr *address, socklen_t length)
@@ -129,7 +129,7 @@ int getaddrinfo(const char *node, const char *service, const struct addrinfo *hi
     return next(node, service, hints, result);
 }
 
-/* All of it before main, and before any other constructor of a preload behind this one. */
+/* Everything before main, and before the constructors of preloads behind this one. */
 __attribute__((constructor)) static void begin(void)
 {
     const struct addrinfo hints = {.ai_flags = AI_NUMERICHOST};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What belongs to another preload and asks for libc's functions in its stead. */
+/* Belongs to another preload, and looks up libc's functions for it. */
 #include <dlfcn.h>
 #include <stddef.h>
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Leaves calls in the midst of them, as programs with a time limit of their own do (wget -T): by a
- * jump out of a signal handler, out of a callback, to another stack, by the end of its thread. Each
- * attempt is for another name, so that each has to be looked up. PROGRAM HOST PORT CAFILE MODE
- * ZONE; LEAVES says how often, and with MEMORY=valgrind that one looks at the memory. In the end
- * the process has to hold what it held, and a handshake goes through as ever. */
+/* Leaves calls half-way, as programs with their own time limits do (wget -T): by a jump out of a
+ * signal handler or a callback, to another stack, or by the end of the thread. Each attempt uses
+ * another name, so that the shim must look each up. PROGRAM HOST PORT CAFILE MODE ZONE; LEAVES says
+ * how often; with MEMORY=valgrind valgrind checks the memory. At the end the process must hold what
+ * it held at the start, and a handshake must succeed as before. */
 #include "client.h"
 
 #include <errno.h>
@@ -25,9 +25,9 @@ enum {
     WARM_UP = 30,
     AGAIN_US = 100,
     LATEST_US = 4000,
-    MEMORY_KIB = 1024, /* caches, arenas, stacks that are kept */
+    MEMORY_KIB = 1024, /* caches, arenas, kept stacks */
     LEAVE_KIB = 2,     /* the answers for another name, which stay in the cache */
-    GNUTLS_KIB = 16,   /* its read buffer, which GnuTLS loses by each jump, in any program */
+    GNUTLS_KIB = 16,   /* its read buffer: GnuTLS loses it by each jump, in any program */
     STACK = 256 * 1024,
     HIGHEST = 8192,
 };
@@ -56,7 +56,7 @@ static void set_alarm(long microseconds)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Only out of a system call: elsewhere it may be malloc that is left, with or without the shim. */
+/* Jump only out of a system call: elsewhere it may leave malloc, with or without the shim. */
 static bool in_system_call(const ucontext_t *where)
 {
 #if defined(__x86_64__)
@@ -97,7 +97,7 @@ static void disarm(void)
     set_alarm(0);
 }
 
-/* ---- what is left ---- */
+/* ---- calls to leave ---- */
 
 static void ask_name(void)
 {
@@ -143,8 +143,8 @@ static void ssl_once(int (*call)(SSL *ssl))
         (void)call(ssl);
     }
     disarm();
-    /* Some go on where they were, as a loop around SSL_connect does. The server has nothing to say
-     * that SSL_read would give. */
+    /* Half of them continue where they were, as a loop around SSL_connect does. The server sends
+     * nothing that SSL_read could return. */
     if (attempt % 2 == 0) {
         (void)(call == by_read ? SSL_do_handshake : call)(ssl);
     }
@@ -249,7 +249,7 @@ static void callback_jumps(void)
     (void)close(fd);
 }
 
-/* The coroutine swaps out of its write; meanwhile the main stack makes a handshake of its own. */
+/* The coroutine swaps out of its write; meanwhile the main stack makes its own handshake. */
 static void callback_swaps(void)
 {
     static char stack[STACK];
@@ -265,7 +265,7 @@ static void callback_swaps(void)
         attempt++;
         connect_with_callback();
         attempt--;
-        (void)swapcontext(&main_stack, &other_stack); /* and now it goes on */
+        (void)swapcontext(&main_stack, &other_stack); /* now the coroutine continues */
     }
 }
 
@@ -334,7 +334,7 @@ static __attribute__((noinline)) void overwrite_stack(void)
     }
 }
 
-/* A jump leaves what the wait has pushed for a cancellation. Nothing may come back to it. */
+/* A jump leaves the wait's cancellation handler behind. Nothing may return to it. */
 static void *thread_jumps_and_exits(void *alarms)
 {
     (void)pthread_sigmask(SIG_UNBLOCK, alarms, NULL);
@@ -449,9 +449,9 @@ int main(int argc, char **argv)
     long grown = after.resident_kib - before.resident_kib;
     (void)printf("left %d times, %d descriptors more, of these %d streams, %ld KiB more\n",
                  (int)left, descriptors, more_streams, grown);
-    /* One connection to the resolver may have come meanwhile, and its look-up be under way. Of a
-     * getaddrinfo that is cancelled the C library itself leaves a socket behind, in any program: by
-     * which it asks the kernel for its addresses, or tries a route. */
+    /* Meanwhile one connection to the resolver may have been made, with a look-up under way. A
+     * cancelled getaddrinfo leaves a socket of the C library's behind, in any program: it asks the
+     * kernel for its addresses by it, or tries a route. */
     int allowed = once == names_cancelled ? (int)left + 2 : 2;
     long allowed_kib = MEMORY_KIB + (long)left * (once == gnutls_once ? GNUTLS_KIB : LEAVE_KIB);
     bool memory = getenv("MEMORY") == NULL;

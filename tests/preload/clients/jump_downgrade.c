@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A handshake fails; then a signal handler jumps out of a call that waits; then the program tries
- * again with less, TLS 1.2 or no name, as many do: HOST PORT CAFILE MODE, where MODE is what is
- * jumped out of and what comes then, "names-tls12" for example. Says whether the last attempt went
- * through. STALLS is a name that nobody ever says anything about; the server is slow. All
- * connections are made to the same address, without a look-up.
+ * A handshake fails; then a signal handler jumps out of a waiting call; then the program tries
+ * again with less, TLS 1.2 or no name, as many do: HOST PORT CAFILE MODE. MODE is the call to jump
+ * out of and what comes then, for example "names-tls12". Says whether the last attempt succeeded.
+ * STALLS is a name for which no resolver answers; the server is slow. All connections go to the
+ * same address, without a look-up.
  */
 #include "client.h"
 
@@ -21,7 +21,7 @@
 
 #define ADDRESS "127.0.0.1"
 
-enum { JUMP_US = 60000 }; /* less than a handshake takes */
+enum { JUMP_US = 60000 }; /* shorter than a handshake */
 
 enum less { NOTHING_LESS, TLS12, NO_NAME };
 
@@ -46,7 +46,7 @@ static void arm(bool on)
     (void)setitimer(ITIMER_REAL, &timer, NULL);
 }
 
-/* Certificates are not what is tested. */
+/* The test is not about certificates. */
 static bool by_openssl(const struct target *target, enum less less, bool jump)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());

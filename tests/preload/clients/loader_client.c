@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that get their TLS libraries by the loader's calls, in the ways that a preloaded library
+/* Programs that get their TLS libraries by the loader's calls, in ways that a preloaded library
  * could disturb. Links no TLS library. */
 #include "client.h"
 
@@ -35,7 +35,7 @@ static void *must_open(const char *file, int flags)
 
 static void fetch_by_plugin(const struct target *target, int flags)
 {
-    /* By the program's RUNPATH: the loader looks at who calls dlopen. */
+    /* By the program's RUNPATH: the loader looks at dlopen's caller. */
     void *handle = must_open(PLUGIN, RTLD_NOW | flags);
     int (*fetch)(const struct target *) =
         (int (*)(const struct target *))dlsym(handle, "plugin_fetch");
@@ -81,7 +81,7 @@ static void run_threads(const struct target *target)
     }
 }
 
-/* ---- what dlsym says ---- */
+/* ---- what dlsym returns ---- */
 
 static void must_be_silent(const char *what)
 {
@@ -91,7 +91,7 @@ static void must_be_silent(const char *what)
     }
 }
 
-/* The way in which dlsym(3) says that it is to be called. */
+/* As dlsym(3) says to call it. */
 static void run_dlerror(const struct target *target)
 {
     static const char *const names[] = {"SSL_CTX_new", "SSL_connect", "SSL_read"};
@@ -109,7 +109,7 @@ static void run_dlerror(const struct target *target)
     run_plugin(target);
 }
 
-/* Looking for what may be there must not make it so that what comes later is missed. */
+/* A look-up of something optional must not hide what is loaded later. */
 static void run_probe(const struct target *target)
 {
     static const char *const names[] = {"SSL_CTX_new", "SSL_connect", "gnutls_init", "connect"};
@@ -138,8 +138,7 @@ struct tls {
 #define FIND_IN(handle, name) __typeof__(&name) p_##name = (__typeof__(&name))dlsym(handle, #name)
 #define FIND(name) FIND_IN(tls->handle, name)
 
-/* Everything by dlsym on the handle, without checks of the certificate: BoringSSL has other ones.
- */
+/* Everything by dlsym on the handle. Certificates are not checked: BoringSSL has other ones. */
 static void fetch_by_handle(const struct tls *tls)
 {
     FIND(SSL_CTX_new);
@@ -218,8 +217,8 @@ static void run_two(const struct target *target)
     }
 }
 
-/* The libraries $SECOND/libssl-1.so to libssl-20.so, all of them open at once; the first one again
- * at the end. */
+/* The libraries $SECOND/libssl-1.so to libssl-20.so, all open at once; the first again at the end.
+ */
 static void run_many(const struct target *target)
 {
     enum { LIBRARIES = 20 };
@@ -277,7 +276,7 @@ static void run_plugin_apart(const struct target *target)
     }
 }
 
-/* The namespace's own dlopen brings TLS into it later. */
+/* The namespace's own dlopen loads TLS into it later. */
 static void run_later_apart(const struct target *target)
 {
     struct tls other = {.target = target};
@@ -290,7 +289,7 @@ static void run_later_apart(const struct target *target)
     fetch_by_handle(&other);
 }
 
-/* libcurl as $SECOND names it, with OpenSSL or GnuTLS. */
+/* libcurl, as $SECOND names it, with OpenSSL or GnuTLS. */
 static void run_curl_apart(const struct target *target)
 {
     enum { CURLOPT_URL = 10002, CURLOPT_CAINFO = 10065 };
@@ -308,10 +307,10 @@ static void run_curl_apart(const struct target *target)
     if (error != 0) {
         fail("curl: %d", error);
     }
-    cleanup(curl); /* which flushes what it wrote by the standard output of its own libc */
+    cleanup(curl); /* which flushes its output through the stdio of its own libc */
 }
 
-/* What has nothing to do with TLS is loaded, and may be unloaded, as ever. */
+/* Libraries without TLS can be loaded and unloaded as ever. */
 static void run_harmless_apart(const struct target *target)
 {
     (void)target;
@@ -330,7 +329,7 @@ static void run_harmless_apart(const struct target *target)
 
 /* ---- another root ---- */
 
-/* TLS comes first into play in the root that $SECOND names. */
+/* The program first uses TLS in the root that $SECOND names. */
 static void run_root(const struct target *target)
 {
     struct tls other = {.target = target};
@@ -348,8 +347,8 @@ static void run_root(const struct target *target)
 
 /* ---- a program of many names ---- */
 
-/* By what the standard handles give for libc's functions: each writes a hello that no guard may let
- * by in strict mode. */
+/* By libc's functions as the standard handles give them: each writes a hello that the guard must
+ * stop in strict mode. */
 static void run_raw(const struct target *target)
 {
     static const unsigned char hello[] = {22, 3, 1, 0, 60, 1,  0,  0,  56, 3,  3,  1,  2,  3,  4,

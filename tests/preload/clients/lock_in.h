@@ -2,8 +2,7 @@
 #ifndef TESTS_PRELOAD_CLIENTS_LOCK_IN_H
 #define TESTS_PRELOAD_CLIENTS_LOCK_IN_H
 
-/* A program that locks itself in with seccomp: any other system call than these ends the process.
- */
+/* A program that restricts itself by seccomp: any other system call than these ends the process. */
 #include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
@@ -17,7 +16,7 @@
 
 enum { LOCK_IN_CALLS = 40 };
 
-/* By prctl, or by seccomp as libseccomp does it. */
+/* By prctl, or by the seccomp system call as libseccomp does. */
 static inline bool lock_in(const int *calls, size_t count, bool by_seccomp)
 {
     struct sock_filter filter[2 * LOCK_IN_CALLS + 2];

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Resolves the names that are given, in every way that the C library has, and prints what came: the
- * same under the shim as without it. The first argument says which ways. */
+/* Resolves the given names in every way that the C library has, and prints the results: the same
+ * under the shim as without it. The first argument selects the ways. */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -18,7 +18,7 @@
 
 enum { NAME_THREADS = 8, ROUNDS = 20, NAMES = 32, TEXT = 65536 };
 
-/* What a thread or a child says; printed whole. */
+/* The output of a thread or a child; printed whole. */
 struct text {
     size_t length;
     char octets[TEXT];
@@ -74,15 +74,15 @@ static const char *word_of(int error)
 
 static void say_list(struct text *text, const struct addrinfo *list)
 {
-    for (const struct addrinfo *one = list; one != NULL; one = one->ai_next) {
+    for (const struct addrinfo *address = list; address != NULL; address = address->ai_next) {
         char host[NI_MAXHOST] = "?";
         char port[NI_MAXSERV] = "?";
-        getnameinfo(one->ai_addr, one->ai_addrlen, host, sizeof host, port, sizeof port,
+        getnameinfo(address->ai_addr, address->ai_addrlen, host, sizeof host, port, sizeof port,
                     NI_NUMERICHOST | NI_NUMERICSERV);
         say(text, "    %s %s type %d protocol %d flags %x length %u%s%s\n", host, port,
-            one->ai_socktype, one->ai_protocol, (unsigned)one->ai_flags, (unsigned)one->ai_addrlen,
-            one->ai_canonname != NULL ? " canonical " : "",
-            one->ai_canonname != NULL ? one->ai_canonname : "");
+            address->ai_socktype, address->ai_protocol, (unsigned)address->ai_flags,
+            (unsigned)address->ai_addrlen, address->ai_canonname != NULL ? " canonical " : "",
+            address->ai_canonname != NULL ? address->ai_canonname : "");
     }
 }
 
@@ -242,7 +242,7 @@ static void *run_job(void *argument)
     return NULL;
 }
 
-/* All threads say the same. */
+/* All threads must give the same output. */
 static void way_threads(struct text *text, char **names, int count)
 {
     static struct job jobs[NAME_THREADS];
@@ -292,7 +292,7 @@ static void way_fork(struct text *text, char **names, int count)
     say(text, "%s", said.octets);
 }
 
-/* Resolves and goes away; the descriptors that are left count. */
+/* Resolves and counts the descriptors that are left. */
 static void way_descriptors(struct text *text, char **names, int count)
 {
     for (int round = 0; round < ROUNDS; round++) {

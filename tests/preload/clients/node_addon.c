@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A native addon of node that brings a TLS library of its own, out of a handle: the system's libssl
- * beside the one that the official node has within itself, whose functions have the same names. */
+/* A native addon of node with a TLS library of its own, from a handle: the system's libssl. The
+ * official node has another one linked in, with functions of the same names. */
 #include "client.h"
 
 #include <dlfcn.h>
@@ -59,7 +59,7 @@ static void fetch(const struct target *target)
     close(fd);
 }
 
-/* What node calls in an addon (Node-API: napi_register_module_v1). */
+/* The function that node calls in an addon (Node-API). */
 void *napi_register_module_v1(void *environment, void *exports);
 void *napi_register_module_v1(void *environment, void *exports)
 {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A client with an ECH of its own, on OpenSSL 4.0: by each way in which a program can give it an
- * ECHConfigList, which CONFIGS has in base64. It is linked to that library, and runs where that is.
+ * A client with its own ECH, on OpenSSL 4.0: one mode for each way in which a program can give it
+ * an ECHConfigList. CONFIGS has that list in base64. It is linked to that library, and runs in the
+ * root that has it.
  */
 #include "openssl_client.h"
 
@@ -159,7 +160,7 @@ static void run_bio(const struct target *target)
     close(fd);
 }
 
-/* ---- what carries the true name ---- */
+/* ---- connections that carry the true name ---- */
 
 static void run_none(const struct target *target)
 {
@@ -175,7 +176,7 @@ static void run_grease(const struct target *target)
     fetch(ctx, ssl, target);
 }
 
-/* A list for one connection says nothing about the next one. */
+/* A list for one connection does not apply to the next. */
 static void run_grease_after(const struct target *target)
 {
     run_base64(target);
@@ -201,7 +202,7 @@ static void run_bio_grease_after(const struct target *target)
     must((int)BIO_do_handshake(bio), "BIO_do_handshake");
 }
 
-/* The program has the outer hello name the host itself. */
+/* The program itself names the host in the outer hello. */
 static void run_outer_name(const struct target *target)
 {
     SSL_CTX *ctx = new_context(target);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Prints what OpenSSL tells a program before, within and after a handshake: with the shim and
- * without it the same has to come out.
+ * Prints what OpenSSL tells a program before, within and after a handshake. The output must be the
+ * same with the shim and without it.
  */
 #include "client.h"
 #include "openssl_client.h"
@@ -15,7 +15,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { MARK = 77 }; /* what errno has before each call */
+enum { MARK = 77 }; /* set in errno before each call */
 
 static int program_index;
 
@@ -114,7 +114,7 @@ static void tell_ssl(SSL *ssl, const char *when)
     tell_text("cipher", SSL_get_cipher_name(ssl));
     tell("ciphers", sk_SSL_CIPHER_num(SSL_get_ciphers(ssl)));
     if (SSL_in_before(ssl) || !SSL_in_init(ssl)) {
-        /* Within a handshake with ECH it is those of TLS 1.3 (docs/behaviour.md). */
+        /* Within a handshake with ECH they are those of TLS 1.3 (docs/behaviour.md). */
         STACK_OF(SSL_CIPHER) *supported = SSL_get1_supported_ciphers(ssl);
         tell("supported", sk_SSL_CIPHER_num(supported));
         sk_SSL_CIPHER_free(supported);
@@ -153,7 +153,7 @@ static void see_message(int sent, int version, int type, const void *octets, siz
 {
     const unsigned char *first = octets;
     (void)ssl, (void)argument, (void)length;
-    /* Of records the headers, of handshake messages the type. */
+    /* Prints the headers of records, and the type of handshake messages. */
     if (type == SSL3_RT_HANDSHAKE || type == SSL3_RT_ALERT) {
         printf("message %d %x %d %d\n", sent, (unsigned)version, type, first[0]);
     }
@@ -195,7 +195,7 @@ static SSL *connection(SSL_CTX *ctx, const struct target *target, int *fd)
 
 static void tell_result(SSL *ssl, const char *what, int result)
 {
-    /* A call that talks to the network may leave anything in errno. */
+    /* A call that uses the network may leave any value in errno. */
     errno = MARK;
     tell(what, result);
     tell("SSL_get_error", SSL_get_error(ssl, result));
@@ -243,7 +243,7 @@ static void run_whole(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* Every state in which a program can be told to wait: the set of them, not how often. */
+/* Every state in which OpenSSL tells a program to wait: the set of states, not how often. */
 static void run_nonblocking(const struct target *target)
 {
     int fd;
@@ -319,7 +319,7 @@ static void run_no_bio(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* Only to write, and only to read. */
+/* One BIO only to write, one only to read. */
 static void run_half_bio(const struct target *target)
 {
     SSL_CTX *ctx = context(target);

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Transports that gather octets: what is written leaves with a flush, and what is read may have
- * been read ahead. */
+/* Transports that gather octets: a flush sends what was written, and reads may have read ahead. */
 #include "openssl_client.h"
 
 #include <string.h>
@@ -46,8 +45,8 @@ void run_buffered(const struct target *target)
     fetch_over(target, BIO_push(BIO_new(BIO_f_buffer()), BIO_new_socket(fd, BIO_NOCLOSE)), fd);
 }
 
-/* The key share is one that only libssl can finish with: after a rejection most of what the server
- * sent is still in the buffer. */
+/* Only libssl can finish with this key share: after a rejection most of the server's flight is
+ * still in the buffer. */
 void run_buffered_ahead(const struct target *target)
 {
     groups = "ffdhe2048:X25519:P-384";
@@ -60,7 +59,7 @@ void run_null_filter(const struct target *target)
     fetch_over(target, BIO_push(BIO_new(BIO_f_null()), BIO_new_socket(fd, BIO_NOCLOSE)), fd);
 }
 
-/* To write alone: a BIO_f_buffer over another waits for more than what has come. */
+/* Only for writing: a BIO_f_buffer over another waits for more than what has come. */
 void run_nested_filters(const struct target *target)
 {
     int fd = dial(target);
@@ -71,7 +70,7 @@ void run_nested_filters(const struct target *target)
     fetch_over_two(target, BIO_new_socket(fd, BIO_NOCLOSE), bio, fd);
 }
 
-/* ---- a filter of the program's own, which writes at a flush alone ---- */
+/* ---- the program's own filter, which writes only at a flush ---- */
 
 enum { GATHERED_MAX = 1 << 16 };
 
@@ -96,7 +95,7 @@ static int gather_read(BIO *bio, char *out, int size)
     return BIO_read(BIO_next(bio), out, size);
 }
 
-/* Octets are always pending, it says: what it says of that is nothing to go by. */
+/* It claims that octets are always pending, so its answer is no guide. */
 static long gather_ctrl(BIO *bio, int command, long number, void *pointer)
 {
     struct gathered *gathered = BIO_get_data(bio);
@@ -128,7 +127,8 @@ void run_own_buffer(const struct target *target)
 
 /* ---- the program carries the octets of buffered memory BIOs ---- */
 
-/* One pass after a call that said "later" (or not): what stands to be sent, then what came. */
+/* One pass after any call: sends what is waiting, then reads what has come if the call said
+ * "later". */
 static void carry(SSL *ssl, int result, BIO *in, BIO *out, int fd)
 {
     char chunk[2000];

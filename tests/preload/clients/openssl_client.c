@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* OpenSSL in the ways in which programs use it: one mode for each way to begin a handshake and for
- * each kind of transport. Modes with more than one connection stand in openssl_many.c. */
+/* OpenSSL as programs use it: one mode for each way to begin a handshake and each kind of
+ * transport. Modes with more than one connection are in openssl_many.c. */
 #include "openssl_client.h"
 
 #include <errno.h>
@@ -72,7 +72,7 @@ static void run_ex_calls(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* The name is given only when the transport is there already, and the two ways are two sockets. */
+/* The program sets the name after the transport, and reads and writes by two sockets. */
 static void run_two_fds(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -107,7 +107,7 @@ static void fetch_by_bio(const struct target *target, BIO *bio)
     response_check(&response, target);
 }
 
-/* BIO_f_ssl on a connect BIO: the SSL is made inside libssl. */
+/* BIO_f_ssl on a connect BIO: libssl itself makes the SSL. */
 static void run_bio_connect(const struct target *target)
 {
     char where[300];
@@ -139,7 +139,7 @@ static void run_bio_ssl(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* ---- memory BIOs: the program carries the octets itself ---- */
+/* ---- memory BIOs: the program itself carries the octets ---- */
 
 static void carry_out(BIO *from, int fd)
 {
@@ -152,7 +152,7 @@ static void carry_out(BIO *from, int fd)
     }
 }
 
-/* One pass: what stands to be sent, then something that came. */
+/* One pass: sends what is waiting, then takes in something that came. */
 static void carry(SSL *ssl, BIO *in, BIO *out, int fd, int result)
 {
     char chunk[2000];
@@ -201,7 +201,7 @@ static void run_memory(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* ---- transports that give and take little ---- */
+/* ---- transports that take and give little at a time ---- */
 
 static void fetch_stubbornly(const struct target *target, SSL *ssl,
                              void (*await)(SSL *, int, void *), void *argument)
@@ -263,7 +263,7 @@ static void run_stutter(const struct target *target)
     fetch_by_own_bio(target, (struct own_bio){.read_max = 1, .write_max = 7, .stutter = true});
 }
 
-/* A blocking socket whose calls may be interrupted: libssl says "again" then. */
+/* A blocking socket whose calls may be interrupted: libssl then says "again". */
 static void run_patient(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -274,7 +274,7 @@ static void run_patient(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* The first share is of a group that few have, and the program's own. */
+/* The first share is of a rare group that the program chose itself. */
 static void run_ffdhe(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -345,7 +345,7 @@ static void run_epoll(const struct target *target)
     fetch_by_epoll(target, await_epoll);
 }
 
-/* The descriptor is set anew while the handshake goes on, before each call. */
+/* The program sets the descriptor anew before each call of the handshake. */
 static void run_set_fd(const struct target *target)
 {
     fetch_by_epoll(target, await_epoll_and_set_fd);

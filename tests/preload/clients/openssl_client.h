@@ -7,7 +7,7 @@
 
 void fail_ssl(const char *what) __attribute__((noreturn));
 
-/* A verifying context, and an SSL that knows whom it wants to talk to. */
+/* A context that verifies, and an SSL for the target's name. */
 SSL_CTX *make_ctx(const struct target *target);
 SSL *make_ssl(SSL_CTX *ctx, const struct target *target);
 void name_peer(SSL *ssl, const struct target *target);
@@ -19,11 +19,11 @@ void read_response(SSL *ssl, const struct target *target);
 
 void connect_and_exchange(SSL *ssl, const struct target *target, int fd);
 
-/* A whole fetch with everything new. */
+/* A whole fetch, with a new context, SSL and connection. */
 void fetch_plainly(const struct target *target);
 
-/* A BIO over `fd` that is all our own: at most `read_max` and `write_max` octets at a time, and
- * when `stutter` is set every other call says "retry". */
+/* A BIO of our own over `fd`: it carries at most `read_max` and `write_max` octets at a time. With
+ * `stutter` every other call says "retry". */
 struct own_bio {
     int fd;
     size_t read_max;
@@ -39,7 +39,8 @@ void run_threads(const struct target *target);
 void run_threads_shared_ctx(const struct target *target);
 void run_fork(const struct target *target);
 void run_resume(const struct target *target);
-/* The second connection sends a request with its hello, and prints how that was taken. */
+/* The second connection sends a request with its hello, and prints whether the server accepted it.
+ */
 void run_early(const struct target *target);
 void run_clear(const struct target *target);
 void run_dup(const struct target *target);

@@ -138,7 +138,7 @@ static int own_write(BIO *bio, const char *data, size_t len, size_t *done)
     return put > 0;
 }
 
-enum { SET_KTLS = 72 }; /* openssl/bio.h has it in a comment */
+enum { SET_KTLS = 72 }; /* openssl/bio.h has it only in a comment */
 
 static long own_ctrl(BIO *bio, int command, long number, void *pointer)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A library whose constructor makes a whole TLS connection, before the constructors of everything
- * that depends on it and perhaps before the shim's own. */
+/* A library whose constructor makes a whole TLS connection: before the constructors of all that
+ * depends on it, and perhaps before the shim's own. */
 #include "openssl_client.h"
 
 #include <stdio.h>

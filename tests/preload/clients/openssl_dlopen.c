@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* OpenSSL as plug-ins and language runtimes have it: by dlopen(RTLD_LOCAL) and dlsym on the handle,
- * so that nothing of it is in the global scope. */
+/* OpenSSL as plug-ins and language runtimes load it: by dlopen(RTLD_LOCAL) and dlsym on the handle,
+ * so that none of it is in the global scope. */
 #include "client.h"
 
 #include <dlfcn.h>
@@ -58,7 +58,7 @@ static void run(const struct target *target)
     close(fd);
 }
 
-/* Found by RTLD_DEFAULT first: that there is none shows that the test is one. */
+/* RTLD_DEFAULT must find nothing first: otherwise the test would prove nothing. */
 static void run_checked(const struct target *target)
 {
     if (dlsym(RTLD_DEFAULT, "SSL_CIPHER_get_name") != NULL) {

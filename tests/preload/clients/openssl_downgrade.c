@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program that answers a failed handshake by one with weaker options, as many do: HOST PORT
- * CAFILE tls12 or no-name. "once-" before the mode leaves the first attempt out. Prints "second
- * attempt went through" when the weaker handshake was not stopped before the server answered. */
+/* A program that retries a failed handshake with weaker options, as many do: HOST PORT CAFILE tls12
+ * or no-name. "once-" before the mode leaves the first attempt out. Prints "second attempt went
+ * through" when the server could answer the weaker handshake. */
 #include "openssl_client.h"
 
 #include <openssl/err.h>
@@ -9,7 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Certificates are not what is tested. */
+/* The test is not about certificates. */
 static bool attempt(const struct target *target, bool tls12, bool named)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What programs do with an SSL between the calls of a handshake and after one that failed, and what
- * must be as it was afterwards. */
+/* What programs do with an SSL between the calls of a handshake and after a failed one, and what
+ * must be unchanged afterwards. */
 #include "openssl_client.h"
 
 #include <dlfcn.h>
@@ -22,7 +22,7 @@ static void end(SSL *ssl, SSL_CTX *ctx, int fd)
     close(fd);
 }
 
-/* Calls that start no handshake, made before the name is known: nothing may be decided by them. */
+/* Calls that start no handshake, before the name is set: they must decide nothing. */
 void run_premature(const struct target *target)
 {
     char octet;
@@ -39,7 +39,7 @@ void run_premature(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* ---- handshakes that no hook sees start, as where libssl's own calls are bound within it ---- */
+/* ---- handshakes that no hook sees start, as when libssl calls itself directly ---- */
 
 static void *unseen(const char *name)
 {
@@ -135,7 +135,7 @@ static void finish(SSL *ssl, const struct target *target, int fd)
     exchange(ssl, target);
 }
 
-/* The transport is given again between two calls, by descriptor and by BIO. */
+/* The program sets the same transport again between two calls, by descriptor and by BIO. */
 void run_same_fd_again(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -154,7 +154,7 @@ void run_same_fd_again(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* Given up half-way, and used for a new connection. */
+/* The program gives the handshake up half-way, and uses the SSL for a new connection. */
 void run_clear_midway(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -170,8 +170,8 @@ void run_clear_midway(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-/* Everything that a program may still try when the handshake has failed; then another connection
- * with the same SSL, under a name in other letters. Prints "failed as it should". */
+/* Everything that a program may still try after the handshake failed; then another connection with
+ * the same SSL, under the name in other letters. Prints "failed as it should". */
 void run_after_failure(const struct target *target)
 {
     char octet = 'x';
@@ -202,8 +202,7 @@ void run_after_failure(const struct target *target)
     printf("failed as it should\n");
 }
 
-/* errno and the error queue pass through every call of ours that libssl itself leaves them alone
- * in. */
+/* Our hooks keep errno and the error queue in every call in which libssl itself keeps them. */
 void run_state(const struct target *target)
 {
     ERR_raise(ERR_LIB_USER, 42);
@@ -239,7 +238,7 @@ void run_state(const struct target *target)
     close(fd);
 }
 
-/* Children made while other threads are in handshakes have handshakes of their own. */
+/* Children forked while other threads are in handshakes make handshakes of their own. */
 static void *fetch_on(void *argument)
 {
     for (int i = 0; i < HANDSHAKES_PER_THREAD; i++) {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that change their settings as late as OpenSSL lets them: in the callbacks that it calls
- * while a handshake begins. Each has first other settings than those that count. */
+/* Programs that change their settings as late as OpenSSL allows: in callbacks at the start of a
+ * handshake. Each first has settings other than those that count. */
 #include "openssl_client.h"
 
 #include <openssl/err.h>
@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 static const struct target *wanted;
-static int at; /* the event in which to act */
+static int at; /* the event in which to make the change */
 static void (*act)(SSL *ssl);
 static unsigned acted;
 static int wanted_fd;
@@ -103,7 +103,7 @@ static void copy_ssl(SSL *ssl)
     SSL_free(copy);
 }
 
-/* What the program set itself is what it sees, in callbacks too. */
+/* The program sees its own settings, in callbacks too. */
 static void look(SSL *ssl)
 {
     if (SSL_get_min_proto_version(ssl) != TLS1_2_VERSION || SSL_get_max_proto_version(ssl) != 0) {
@@ -113,7 +113,7 @@ static void look(SSL *ssl)
     acted = 0;
 }
 
-/* Starts with `first` as name (NULL: none) and makes the change in the event. */
+/* Starts with `first` as name (NULL: none), and makes the change in the event. */
 static void fetch(const struct target *target, SSL_CTX *ctx, const char *first)
 {
     SSL *ssl = SSL_new(ctx);
@@ -188,7 +188,7 @@ void run_late_versions(const struct target *target)
     fetch_late(target, SSL_CB_CONNECT_LOOP, look, target->host);
 }
 
-/* In the end the hello offers TLS 1.2 at most. */
+/* At the end the hello offers at most TLS 1.2. */
 void run_late_tls12(const struct target *target)
 {
     fetch_late(target, SSL_CB_HANDSHAKE_START, lower_maximum, target->host);
@@ -243,7 +243,7 @@ void run_late_copy(const struct target *target)
     fetch_late(target, SSL_CB_HANDSHAKE_START, copy_ssl, target->host);
 }
 
-/* One SSL, two connections, each under a name of its own that comes in the callback. */
+/* One SSL, two connections: the callback gives each its own name. */
 void run_late_again(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* OpenSSL in a program that locks itself in with seccomp, "before" its handshake or "after" it.
- * What it leaves itself is what OpenSSL needs of the kernel without us. */
+/* OpenSSL in a program that restricts itself by seccomp, "before" its handshake or "after" it. It
+ * allows itself the system calls that OpenSSL needs without the shim. */
 #include "openssl_client.h"
 
 #include <stdio.h>
@@ -55,7 +55,7 @@ static const struct mode modes[] = {{"before", run_before}, {"after", run_after}
 
 int main(int argc, char **argv)
 {
-    setenv("TZ", "UTC0", 1); /* else libcrypto's mktime opens a file */
+    setenv("TZ", "UTC0", 1); /* otherwise libcrypto's mktime opens a file */
     tzset();
     setvbuf(stdout, NULL, _IONBF, 0);
     return run_mode_of(argc, argv, modes);

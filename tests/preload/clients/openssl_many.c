@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Modes with several connections, and those whose other end is in this process. */
+/* Modes with several connections, and modes whose peer is in this process. */
 #include "openssl_client.h"
 
 #include <arpa/inet.h>
@@ -72,8 +72,8 @@ void run_resume(const struct target *target)
 
 enum { EARLY_BODY = 6000, EARLY_PART = 1500 };
 
-/* A request that the server can only answer if it came whole and in order; it may be followed by
- * another. */
+/* A request that the server can answer only if it came whole and in order; another may follow it.
+ */
 static size_t make_early_request(const struct target *target, char *out, size_t size)
 {
     int head = snprintf(out, size, "POST / HTTP/1.1\r\nHost: %s\r\nContent-Length: %d\r\n\r\n",
@@ -197,9 +197,9 @@ void run_dup(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* ---- the other end in this process ---- */
+/* ---- the peer in this process ---- */
 
-/* That end has no ECH keys, so it is not asked for by a name whose ECHConfig is in the DNS. */
+/* That peer has no ECH keys, so the client uses a name without an ECHConfig in the DNS. */
 static struct target within_process(const struct target *target)
 {
     struct target within = *target;
@@ -289,7 +289,7 @@ static BIO *datagram_bio(int fd, const struct sockaddr_in *peer)
     return bio;
 }
 
-/* DTLS has no ECH here, and must work as ever, also on port 443. */
+/* The shim does no ECH for DTLS, which must work as ever, also on port 443. */
 void run_dtls_only(const struct target *target)
 {
     struct sockaddr_in ends[2] = {
@@ -325,7 +325,7 @@ void run_dtls(const struct target *target)
     fetch_plainly(target);
 }
 
-/* A server in the same process, whose client is on a socket that is no network. */
+/* A server in the same process; its client is on a socket that is not of the network. */
 void run_server(const struct target *target)
 {
     int fds[2];

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Transports that come, go and are changed within a handshake, by the program and by libssl. */
+/* Transports that the program or libssl sets, takes away and changes within a handshake. */
 #include "openssl_client.h"
 
 #include <openssl/err.h>
@@ -19,8 +19,7 @@ static struct midway start(const struct target *target)
     return midway;
 }
 
-/* The hello goes out, and then the transport says "later", whether the server has answered or not.
- */
+/* The hello leaves, and then the transport says "later", whether the server has answered or not. */
 static BIO *begin(const struct midway *midway, struct own_bio *own)
 {
     enum { CHUNK = 1 << 14 };
@@ -69,7 +68,7 @@ static void expect_transport(const struct midway *midway, BIO *bio)
     }
 }
 
-/* libssl takes the transport away when BIO_f_ssl is popped, and sets another when it is pushed. */
+/* libssl removes the transport when BIO_f_ssl is popped, and sets another when it is pushed. */
 void run_pushed_midway(const struct target *target)
 {
     struct own_bio own;
@@ -112,7 +111,7 @@ static void enable(const struct midway *midway)
 #endif
 }
 
-/* Over a socket, where the kernel may take it on, and over a transport that says no. */
+/* Over a socket, where the kernel may accept kTLS, and over a transport that refuses it. */
 void run_kernel(const struct target *target)
 {
     enum { CHUNK = 1 << 14 };

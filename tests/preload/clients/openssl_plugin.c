@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A plug-in that does TLS: its program knows of no libssl. */
+/* A plug-in that does TLS; its program does not know libssl. */
 #include "openssl_client.h"
 
 int plugin_fetch(const struct target *target);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that use what OpenSSL lends to everybody (ex_data, numbers of BIO types) as if it were
- * theirs alone. What they put there has to come back, and must harm nobody. */
+/* Programs that use what OpenSSL lends to all (ex_data, numbers of BIO types) as if it were theirs
+ * alone. They must get back what they put there, and it must harm no other user. */
 #include "openssl_client.h"
 
 #include <openssl/err.h>
@@ -11,7 +11,7 @@
 
 enum { INDEXES = 24, BIO_TYPES = 12 };
 
-/* No address at all: who takes it for a pointer crashes. */
+/* Not an address: code that takes it for a pointer crashes. */
 static void *tag(int index)
 {
     return (void *)(uintptr_t)(0x11 + 2 * (unsigned)index);
@@ -57,7 +57,7 @@ static void fetch_with(const struct target *target, SSL_CTX *ctx, int from, int 
     close(fd);
 }
 
-/* As Qt 5 and 6 do: one index is asked for, before there is a context, and three are used. */
+/* As Qt 5 and 6 do: it asks for one index, before any context exists, and uses three. */
 void run_qt(const struct target *target)
 {
     int index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
@@ -69,8 +69,8 @@ void run_qt(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* The same when the context, and so the shim, comes first; and when others have taken some before
- * (libtorrent). */
+/* The same when the context, and so the shim, comes first; and when others have taken indexes
+ * before (libtorrent). */
 void run_qt_later(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -80,7 +80,7 @@ void run_qt_later(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* Every index that may be anybody's, of SSLs and of contexts. */
+/* Every index that any library may have, of SSLs and of contexts. */
 void run_all_indexes(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -88,7 +88,7 @@ void run_all_indexes(const struct target *target)
         SSL_CTX_set_ex_data(ctx, i, tag(i));
     }
     fetch_with(target, ctx, 0, INDEXES);
-    /* A slot that was emptied, and an SSL on which there never was one. */
+    /* An emptied slot, and an SSL that never had one. */
     SSL_CTX_set_ex_data(ctx, 1, NULL);
     SSL *ssl = make_ssl(ctx, target);
     int fd = dial(target);
@@ -133,7 +133,7 @@ static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **value,
     return 1;
 }
 
-/* Callbacks of a program for the indexes around ours are called as without us. */
+/* OpenSSL calls the program's callbacks for the indexes around ours as without the shim. */
 void run_index_callbacks(const struct target *target)
 {
     enum { EACH = 3 };
@@ -191,8 +191,7 @@ static void check_bio_in_callback(const SSL *ssl, int where, int result)
     }
 }
 
-/* A program's own filter BIOs, of types that it made up: one of the numbers is that of the shim's.
- */
+/* A program's own filter BIOs, with made-up types: one of the numbers is the shim's. */
 void run_bio_types(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -220,10 +219,10 @@ void run_bio_types(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* ---- objects that come and go in every order ---- */
+/* ---- objects made and freed in every order ---- */
 
-/* Contexts before their SSLs and after, SSLs that had a handshake and that had none, one half made.
- * The same addresses come again and again. */
+/* Frees contexts before and after their SSLs: SSLs after a handshake, before one, and half-way. The
+ * same addresses come again and again. */
 void run_orders(const struct target *target)
 {
     for (int i = 0; i < 6; i++) {

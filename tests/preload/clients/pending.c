@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program with many handshakes that wait for an answer, as a crawler has them: pending ADDRESS
- * PORT NAME CA COUNT. It begins all of them, on non-blocking sockets, and then goes on with
- * whichever has got its answer. Prints how many were done, and what a hello took of the processor
- * at the beginning and at the end. */
+/* A program with many handshakes that wait for an answer, as a crawler has: pending ADDRESS PORT
+ * NAME CA COUNT. It begins all of them, on non-blocking sockets, and then continues each one that
+ * has its answer. Prints how many were done, and the processor time of a hello at the beginning and
+ * at the end. */
 #include "client.h"
 
 #include <arpa/inet.h>
@@ -42,7 +42,7 @@ static double processor_us(void)
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
 }
 
-/* Gives what the hello took. */
+/* Returns the processor time of the hello. */
 static double begin(const struct peer *peer)
 {
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);

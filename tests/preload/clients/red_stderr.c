@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What goes to standard error is red, as by stderred, which Debian has not: it interposes write and
- * stdio's functions and finds the next ones by RTLD_NEXT. */
+/* Colours standard error red, as stderred does, which Debian lacks: it interposes write and stdio's
+ * functions and finds the next ones by RTLD_NEXT. */
 #include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Every call that may start a handshake, each on a connection of its own, where the handshake is
- * refused: each has to fail as a failed handshake does, with a text. For OpenSSL and BoringSSL.
+ * Makes every call that may start a handshake, each on its own connection, while the shim refuses
+ * the handshake: each must fail as a failed handshake does, with an error text. For OpenSSL and
+ * BoringSSL.
  */
 #include "client.h"
 
@@ -14,7 +15,7 @@
 
 static char octets[16];
 
-/* Each gives what it returns, and by *done how much. */
+/* Returns what the library's call returns; *done is how many octets it carried. */
 typedef int call(SSL *ssl, size_t *done);
 
 static int by_connect(SSL *ssl, size_t *done)

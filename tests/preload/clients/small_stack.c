@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A handshake on a thread with a small stack: HOST PORT CAFILE LIBRARY KIB. What resolves and
- * connects has the main thread's. Ends by a signal if the stack is too small. */
+/* A handshake on a thread with a small stack: HOST PORT CAFILE LIBRARY KIB. The main thread
+ * resolves and connects. A signal ends the program if the stack is too small. */
 #include "openssl_client.h"
 
 #include <gnutls/gnutls.h>

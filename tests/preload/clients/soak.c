@@ -11,8 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* What is remembered of names is remembered of few, so that it is full when the measuring begins.
- */
+/* Few names, so that all memories of names are full when the measuring begins. */
 enum { NAMES_SHARE = 40, GROWTH_KIB = 512, THREADS_MAX = 64 };
 
 static unsigned count;
@@ -22,7 +21,7 @@ static int dial_address(const char *text)
 {
     struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443)};
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    /* A reset at the end leaves no port in TIME_WAIT, of which there are not enough. */
+    /* A reset at the end leaves no port in TIME_WAIT: there are not enough of them. */
     struct linger reset = {.l_onoff = 1};
     if (inet_pton(AF_INET, text, &address.sin_addr) != 1 || fd < 0 ||
         setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof reset) != 0 ||
@@ -53,7 +52,7 @@ static void *share(void *argument)
     return NULL;
 }
 
-/* Each thread makes all of them, each beginning with another way. */
+/* Each thread makes all handshakes, and begins with a different one. */
 static void in_parallel(unsigned threads)
 {
     pthread_t thread[THREADS_MAX];

@@ -3,16 +3,16 @@
 #define TESTS_PRELOAD_CLIENTS_SOAK_H
 
 /* One process, many handshakes, all outcomes in turn. Called as PROGRAM CAFILE COUNT [THREADS];
- * ends with 1 when a handshake ended otherwise than it should, or when something was left behind.
- * The test (test_soak.c) has a server at each of the addresses. */
+ * ends with 1 when a handshake had an unexpected outcome, or left something behind. The test
+ * (test_soak.c) has a server at each of the addresses. */
 
 #include <stdbool.h>
 
 #define SOAK_ZONE "soak.example.org"
 
 struct soak_way {
-    const char *outcome; /* that is reported for most of them */
-    const char *name;    /* a format for a number, which makes another name */
+    const char *outcome; /* the outcome that most of them report */
+    const char *name;    /* a format; a number makes each name different */
     const char *address;
     bool fails;
     bool tls12; /* no TLS 1.3 is offered */
@@ -30,7 +30,7 @@ static const struct soak_way soak_ways[SOAK_WAYS] = {
     {"plain", "tls12-%u." SOAK_ZONE, "127.0.1.1", false, true},
 };
 
-/* What the server's certificate must be for, whatever it was asked for. */
+/* The name that the server's certificate must have, whatever the request named. */
 #define SOAK_CERTIFIED "any." SOAK_ZONE
 
 /* One library: what is made once, and one whole handshake over a connected socket. */

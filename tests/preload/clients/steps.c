@@ -1,24 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Preloaded behind the shim, so that the shim's real functions are these: counts the calls on
- * Internet sockets (the program's, its TLS library's and the shim's own) and lets something happen
- * at one of them. The environment says what and where.
+ * Preloaded behind the shim, so that the shim takes these functions for the real ones. Counts the
+ * calls on Internet sockets (the program's, its TLS library's and the shim's own) and makes an
+ * event happen at one of them. The environment says which event, and where.
  *
  * STEPS_KIND:
  * - interrupted, again: the call fails once with EINTR or EAGAIN
- * - short: it carries one octet
- * - fails: as when the connection is reset, or the kernel has no more
- * - hangup: the connection ends in both directions before it
+ * - short: the call carries one octet
+ * - fails: as when the connection is reset, or the kernel has no more to give
+ * - hangup: the connection ends in both directions before the call
  * - fork: another thread makes a child, which runs the program's run_again
  * - close: another thread closes the descriptor
- * - reuse: and opens another connection, which gets its number
+ * - reuse: as close, and it opens another connection, which gets the number
  *
- * STEPS_AT: at which of the calls that this can happen to, from 1.
+ * STEPS_AT: at which of the calls that the event can happen to, counted from 1.
  *
- * STEPS_FILE gets a line "reached NAME" when it happened, what became of the child, and "touched by
- * NAME" when the engine laid hands on what was not its own any more.
+ * STEPS_FILE gets a line "reached NAME" when it happened, one on what became of the child, and
+ * "touched by NAME" when the engine used a descriptor that was no longer its own.
  *
- * Only raw system calls, so that nothing of the instrument is in its own way.
+ * Uses raw system calls only, so that its own calls do not pass through itself.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -53,7 +53,7 @@ enum { CALL_CARRIES = CALL_IN | CALL_OUT, CALL_ALL = 127, CHILD_SECONDS = 20, FO
 enum kind { INTERRUPTED, AGAIN, SHORT, FAILS, HANGUP, FORK, CLOSE, REUSE, KINDS };
 static const struct {
     const char *name;
-    int calls; /* that it can happen to */
+    int calls; /* that the event can happen to */
 } kinds[KINDS] = {
     [INTERRUPTED] = {"interrupted", CALL_CARRIES | CALL_CONNECT | CALL_POLL | CALL_DUP},
     [AGAIN] = {"again", CALL_CARRIES},
@@ -70,7 +70,7 @@ static unsigned at;
 static const char *file;
 static atomic_uint calls;
 
-/* What took the place of a descriptor that was closed under its owner. */
+/* The descriptor that took the number of one closed under its owner. */
 static int victim = -1;
 static uint64_t victim_cookie;
 static bool victim_was_engines;
@@ -103,7 +103,7 @@ __attribute__((constructor)) static void read_settings(void)
     }
 }
 
-/* ---- what is what ---- */
+/* ---- which descriptor is which ---- */
 
 static int option(int fd, int name)
 {
@@ -168,7 +168,7 @@ static int fail_with(enum call call, int fd)
 
 static atomic_bool forked;
 
-/* What was the engine's own is of no use to the child. */
+/* The child has no use for what was the engine's own. */
 static void look_for_inherited(void)
 {
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
@@ -182,8 +182,9 @@ static void *fork_and_wait(void *unused)
 {
     int status;
     sigset_t none;
-    /* The caller may hold all signals. This thread inherits that, and then the kernel takes the
-     * child's SIGCHLD for wanted and wakes whoever does not hold it, out of an epoll_wait too. */
+    /* The caller may have blocked all signals, and this thread inherits that. The kernel would then
+     * give the child's SIGCHLD to any thread that does not block it, and wake that one, even out of
+     * an epoll_wait. */
     sigemptyset(&none);
     (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     pid_t pid = fork();
@@ -206,8 +207,8 @@ static void *fork_and_wait(void *unused)
 
 static pthread_t fork_thread;
 
-/* A fork may have to wait for a lock that the caller holds; then the caller goes on first, to its
- * next call. Wherever else it was when the fork is made, its TLS library might hold locks. */
+/* A fork may have to wait for a lock that the caller holds; then the caller first runs on to its
+ * next call. Elsewhere its TLS library might hold locks at the fork. */
 static void await_fork(void)
 {
     for (int ms = 0; ms < FORK_MS && !atomic_load(&forked); ms++) {
@@ -230,10 +231,10 @@ __attribute__((destructor)) static void await_child(void)
     }
 }
 
-/* The program's connection has carried octets; before that nobody can know which one it is. */
+/* The program's connection has carried octets; before that it cannot be told apart. */
 static atomic_bool began;
 
-/* The new one leads to the same server, as another connection of the program would. */
+/* The new connection leads to the same server, as another one of the program's would. */
 static void reuse(int fd)
 {
     struct sockaddr_storage peer;
@@ -246,7 +247,7 @@ static void reuse(int fd)
     int fresh = (int)syscall(SYS_socket, AF_INET, type | SOCK_CLOEXEC, 0);
     if (named && type == SOCK_STREAM) {
         (void)syscall(SYS_connect, fresh, &peer, length);
-        /* Nobody is to wait for what never comes. */
+        /* The reader must not wait for what never comes. */
         (void)syscall(SYS_shutdown, fresh, SHUT_RD);
     }
     syscall(SYS_dup3, fresh, fd, O_CLOEXEC);
@@ -289,8 +290,8 @@ static enum verdict happen(enum call call, const char *name, int fd)
     }
 }
 
-/* What the engine does by itself to a descriptor that somebody else has by now. Of the program's it
- * may read, on its behalf. Nobody can help what happens within the call. */
+/* Records what the engine itself does to a descriptor that by now belongs to somebody else. It may
+ * read the program's connection on the program's behalf. A call already under way is excused. */
 static void watch(const char *name, int fd, const void *caller, bool harmless)
 {
     if (fd == victim && fd >= 0 && is_engine(caller) && cookie_of(fd) == victim_cookie &&
@@ -370,26 +371,26 @@ ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct 
     return syscall(SYS_sendto, fd, data, length, flags, address, address_length);
 }
 
-/* One octet of the first part that has any. */
-static void cut(struct msghdr *message, struct iovec *one)
+/* Leaves one octet of the first part that is not empty. */
+static void cut(struct msghdr *message, struct iovec *octet)
 {
     size_t i = 0;
     while (i + 1 < message->msg_iovlen && message->msg_iov[i].iov_len == 0) {
         i++;
     }
-    *one = (struct iovec){message->msg_iov[i].iov_base, 1};
-    message->msg_iov = one;
+    *octet = (struct iovec){message->msg_iov[i].iov_base, 1};
+    message->msg_iov = octet;
     message->msg_iovlen = 1;
 }
 
 ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
 {
     struct msghdr whole = *message;
-    struct iovec one;
+    struct iovec octet;
     size_t parts = whole.msg_iovlen + 1;
     STEP(CALL_OUT, "sendmsg", fd, parts);
     if (parts == 1 && whole.msg_iovlen > 0) {
-        cut(&whole, &one);
+        cut(&whole, &octet);
     }
     return syscall(SYS_sendmsg, fd, &whole, flags);
 }
@@ -398,11 +399,11 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
 {
     struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
                              .msg_iovlen = (size_t)count};
-    struct iovec one;
+    struct iovec octet;
     size_t all = message.msg_iovlen + 1;
     STEP(CALL_OUT, "writev", fd, all);
     if (all == 1 && count > 0) {
-        cut(&message, &one);
+        cut(&message, &octet);
     }
     return syscall(SYS_writev, fd, message.msg_iov, message.msg_iovlen);
 }
@@ -422,7 +423,7 @@ int connect(int fd, const struct sockaddr *address, socklen_t length)
     return result;
 }
 
-/* Apart, for the header says that poll only writes there. */
+/* A separate function: the header declares that poll only writes there. */
 static __attribute__((noinline)) int first_of(struct pollfd *waits, nfds_t count)
 {
     return count > 0 ? waits[0].fd : -1;
@@ -481,7 +482,7 @@ int close(int fd)
     return (int)syscall(SYS_close, fd);
 }
 
-/* Only the engine's way to higher numbers is of interest. */
+/* Only matters where the engine moves its descriptors to higher numbers. */
 int fcntl(int fd, int command, ...)
 {
     va_list arguments;

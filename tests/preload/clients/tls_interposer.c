@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A preload that has some functions of TLS libraries, and leads on to the next of each; it says so
- * of each once. */
+/* A preload that defines some functions of TLS libraries, and calls the next definition of each; it
+ * reports each once. */
 #include <dlfcn.h>
 #include <stdio.h>
 
@@ -15,7 +15,7 @@ static void *lead_on(const char *name, any_function **next, void *const argument
     return (*next)(arguments[0], arguments[1], arguments[2], arguments[3]);
 }
 
-/* On every machine that we know it is harmless to pass on more arguments than there are. */
+/* Passing on more arguments than there are is harmless on every machine that we know. */
 #define INTERPOSE(name)                                                                            \
     void *name(void *a, void *b, void *c, void *d);                                                \
     void *name(void *a, void *b, void *c, void *d)                                                 \

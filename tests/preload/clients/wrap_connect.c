@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Another preloaded library, with a hook of its own that finds the next one by RTLD_NEXT. */
+/* Another preloaded library, whose own hook finds the next one by RTLD_NEXT. */
 #include <dlfcn.h>
 #include <sys/socket.h>
 #include <unistd.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a program executes: followed by each of libc's ways, warned about, refused in strict mode.
- */
+/* Programs that a program executes: the shim follows by each of libc's ways, warns, and refuses in
+ * strict mode. */
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -45,7 +45,7 @@ static void expect(const char *way, char *environment, char *program, const char
     tool_expect_err(&result, "is not run, for the shim would not be in it: ");
     tool_expect_err(&result, why);
     if (strstr(why, "settings") != NULL) {
-        return; /* no harm without strict mode */
+        return; /* nothing is refused without strict mode */
     }
     result = run("--mode=opportunistic", way, environment, program);
     tool_expect_exit(&result, 0);
@@ -75,7 +75,7 @@ Test(children, the_shim_without_its_settings_is_not_strict)
 Test(children, static_programs)
 {
     for (size_t i = 0; i < WAYS; i++) {
-        if (!by_shell(ways[i])) { /* a shell has no word for EPERM but 126 */
+        if (!by_shell(ways[i])) { /* a shell reports EPERM only as 126 */
             expect(ways[i], "kept", tool_program("static"), "it is statically linked");
         }
     }
@@ -94,7 +94,7 @@ Test(children, of_shells)
     tool_expect_err(&result, "LD_PRELOAD is taken out of its environment");
 }
 
-/* PATH is searched as execvp does: what is no program is passed over. */
+/* The shim searches PATH as execvp does: it passes over files that are no programs. */
 Test(children, a_search_along_path)
 {
     char script[] =
@@ -123,7 +123,7 @@ Test(children, without_the_launcher_nothing_is_looked_at)
     cr_assert_str_empty(result.err);
 }
 
-/* A program that holds the loader's and the allocator's locks in other threads forks and executes.
+/* Other threads hold the loader's and the allocator's locks while the program forks and executes.
  */
 Test(children, between_fork_and_exec_nothing_is_locked)
 {

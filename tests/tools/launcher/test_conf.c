@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* echshim and the configuration files: --check-config, and a mode that stands in one. */
+/* echshim and the configuration files: --check-config, and a mode set by a file. */
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -33,7 +33,7 @@ Test(launcher_conf, a_good_file)
     cr_assert_str_empty(result.err);
 }
 
-/* Everything that is wrong, each with its line. */
+/* Reports each mistake with its line. */
 Test(launcher_conf, a_bad_file)
 {
     struct tool_result result =
@@ -112,7 +112,7 @@ Test(launcher_conf, an_option_wins)
     cr_assert_str_empty(result.err);
 }
 
-/* Strict because something is wrong: that is said, too. */
+/* A mistake makes the mode strict: echshim says that, too. */
 Test(launcher_conf, why_a_program_is_not_run)
 {
     struct tool_result result =

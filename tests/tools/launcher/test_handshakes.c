@@ -14,7 +14,7 @@ TestSuite(handshakes, .fini = world_end, .timeout = 120);
 
 #define URL "https://" INNER_NAME "/"
 
-/* A sanitized engine needs its runtime in front of all. */
+/* A sanitized engine needs its runtime in front of every other library. */
 static struct run_result launch(struct world *world, const char *options, const char *command)
 {
     char line[2048];
@@ -86,7 +86,7 @@ Test(handshakes, of_apt)
                      "download-file " URL " /tmp/echshim-test.apt.$$");
 }
 
-/* What could not be written is told. */
+/* The launcher says what could not be written. */
 Test(handshakes, that_could_not_be_reported)
 {
     struct world *world = world_start(NULL);
@@ -120,7 +120,7 @@ Test(handshakes, without_a_table_the_lines_are_appended)
     cr_assert_str_empty(result.err);
 }
 
-/* The shim itself tells the journal, or for a table the launcher does, with the same fields. */
+/* The shim itself writes to the journal; for a table the launcher does, with the same fields. */
 static void check_journal(const char *options, const char *table)
 {
     struct world *world = world_start(NULL);

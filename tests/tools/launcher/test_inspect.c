@@ -26,15 +26,15 @@ static const char *text(const json_t *object, const char *key)
     return value != NULL ? value : "";
 }
 
-/* The TLS of this name; NULL if there is none. */
+/* The entry for the TLS of this name; NULL if there is none. */
 static const json_t *tls_of(const json_t *document, const char *name)
 {
     size_t i;
-    json_t *one;
-    json_array_foreach(json_object_get(document, "tls"), i, one)
+    json_t *entry;
+    json_array_foreach(json_object_get(document, "tls"), i, entry)
     {
-        if (strcmp(text(one, "tls"), name) == 0) {
-            return one;
+        if (strcmp(text(entry, "tls"), name) == 0) {
+            return entry;
         }
     }
     return NULL;
@@ -42,11 +42,11 @@ static const json_t *tls_of(const json_t *document, const char *name)
 
 static void expect_tls(const json_t *document, const char *name, const char *how, bool hooked)
 {
-    const json_t *one = tls_of(document, name);
+    const json_t *entry = tls_of(document, name);
     char *all = json_dumps(document, 0);
-    cr_assert_not_null(one, "no %s in %s", name, all);
-    cr_assert_str_eq(text(one, "how"), how);
-    cr_assert_eq(json_is_true(json_object_get(one, "hooked")), hooked);
+    cr_assert_not_null(entry, "no %s in %s", name, all);
+    cr_assert_str_eq(text(entry, "how"), how);
+    cr_assert_eq(json_is_true(json_object_get(entry, "hooked")), hooked);
     free(all);
 }
 
@@ -86,7 +86,7 @@ Test(inspect, inside)
     cr_assert_str_eq(text(document, "expected"), "unhooked");
 }
 
-/* What stands in an executable, where none of the kind is at hand. */
+/* An executable that contains these marks, where no real one is at hand. */
 static char *program_with(const char *marks)
 {
     char script[] =
@@ -160,7 +160,7 @@ Test(inspect, as_text)
     tool_expect_out(&result, "\033[32mworks\033[0m");
 }
 
-/* The program is not run, nor its loader. */
+/* Neither the program nor its loader runs. */
 Test(inspect, nothing_is_run)
 {
     struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", tool_program("liar")));

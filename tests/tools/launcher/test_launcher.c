@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* echshim: what it does to a program before the first instruction of it, and what it says. */
+/* echshim: what it does to a program before the program's first instruction, and what it says. */
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -85,7 +85,7 @@ Test(launcher, masks_and_dispositions_are_as_they_were)
     cr_assert_str_eq(signals_of(ARGV("echshim", "--report", SHOW_SIGNALS)), plain);
 }
 
-/* Three, and the one that ls has of the folder. */
+/* The program has its three, and the one by which ls reads the folder. */
 Test(launcher, no_descriptor_is_left_in_the_program)
 {
     struct tool_result plain = run(ARGV("/bin/ls", "/proc/self/fd"));
@@ -103,7 +103,7 @@ Test(launcher, no_child_is_left_to_the_program)
     cr_assert_str_eq(result.out, "none\n");
 }
 
-/* Whoever reads the output sees its end when the program has ended. */
+/* The reader of the output sees its end when the program has ended. */
 Test(launcher, the_watcher_holds_no_pipe)
 {
     struct tool_result result =
@@ -171,7 +171,7 @@ Test(launcher, the_shim_is_not_loaded_twice)
     tool_expect_exit(&result, 0);
 }
 
-/* bin/echshim and lib/libechshim.so, wherever that is; for several architectures $LIB. */
+/* bin/echshim and lib/libechshim.so, wherever they are; $LIB for several architectures. */
 Test(launcher, installed_the_library_is_found_and_may_be_for_more_than_one_architecture)
 {
     char script[] =
@@ -322,7 +322,7 @@ Test(launcher, broken_elf)
     tool_expect_sentence(&result, NOT_RUN, "it cannot be executed: Exec format error");
 }
 
-/* execvp gives a file without #! to the shell, and so does every launcher. */
+/* execvp gives a file without #! to the shell, and every launcher does the same. */
 Test(launcher, a_script_without_a_first_line)
 {
     char *path = tool_file("script", "echo \"$1:${LD_PRELOAD##*/}\"; exit 3\n", 0755);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* echshim --report: a parent that nobody notices, and the table in the end. */
+/* echshim --report: a parent that the program does not notice, and the table at the end. */
 #include "tests/dispositions.h"
 #include "tests/tools/launcher/tool.h"
 
@@ -70,7 +70,7 @@ Test(report, the_place_of_the_report_is_taken_away)
                                       "ls -l $ECHSHIM_REPORT; "
                                       "ls -ld \"$(dirname \"$ECHSHIM_REPORT\")\""));
     tool_expect_exit(&result, 0);
-    /* Others may append who know its name, and nobody else may list or read. */
+    /* Other users may append if they know its name; only its owner may list or read. */
     cr_assert_eq(strncmp(result.out, "-rw--w--w- ", 11), 0, "%s", result.out);
     cr_assert_not_null(strstr(result.out, "\ndrwx--x--x "), "%s", result.out);
     result = tool_run(NULL, ARGV("/bin/ls", (char *)(size_t)tool_temporary()));
@@ -79,9 +79,9 @@ Test(report, the_place_of_the_report_is_taken_away)
     tool_expect_sentence(&result, 125, "there is no place for the report in /nowhere");
 }
 
-/* ---- signals: sent to the launcher, they reach the program, once ---- */
+/* ---- signals: the launcher passes each on to the program, once ---- */
 
-/* Writes a line for each signal that it gets; ends with the number of SIGTERM. */
+/* Writes a line for each signal; ends with the number of SIGTERM. */
 #define COUNTER                                                                                    \
     "import signal, sys\n"                                                                         \
     "taken = {signal.SIGTERM, signal.SIGUSR1, signal.SIGHUP, signal.SIGWINCH, signal.SIGALRM}\n"   \
@@ -114,7 +114,7 @@ static struct job start_job(char *const argv[])
     return job;
 }
 
-/* One line, or "" where none comes. */
+/* One line, or "" if none comes. */
 static const char *line_of(int fd, int wait_ms)
 {
     static char line[256];
@@ -177,7 +177,7 @@ Test(report, a_signal_to_the_group_reaches_the_program_once)
         kill(-job.pid, SIGUSR1);
         expect_signal(&job, SIGUSR1);
     }
-    /* After that the launcher alone again. */
+    /* After that, to the launcher alone again. */
     kill(job.pid, SIGUSR1);
     expect_signal(&job, SIGUSR1);
     kill(-job.pid, SIGTERM);
@@ -213,7 +213,7 @@ Test(report, the_launcher_stops_with_the_program_and_goes_on_with_it)
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 4);
 }
 
-/* ---- a terminal: a shell of our own in a session of its own ---- */
+/* ---- a terminal: our own shell in its own session ---- */
 
 struct terminal {
     int master;
@@ -241,7 +241,7 @@ static void be_shell(int tell, char *const argv[])
     }
     dprintf(tell, WIFEXITED(status) ? "exit %d\n" : "signal %d\n",
             WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    /* What is in the terminal is read before it goes. */
+    /* The test reads what is in the terminal before the terminal goes. */
     sleep(1);
     _exit(0);
 }
@@ -309,7 +309,7 @@ Test(report, control_z_stops_the_job_and_fg_continues_it)
     cr_assert_str_eq(line_of(terminal.told, 5000), "exit 0");
 }
 
-/* The same without a parent in between, to say what "the same" is. */
+/* The same without a parent in between: the tests above compare with this. */
 Test(report, without_it_the_program_is_the_job)
 {
     struct terminal terminal = start_terminal(
@@ -367,7 +367,7 @@ Test(report, other_ports_and_nulls)
     tool_expect_err(&result, "2 handshakes: 1 plain, 1 refused\n");
 }
 
-/* A name is anybody's octets. */
+/* A name may contain any octets. */
 Test(report, hostile_names_and_lines)
 {
     struct tool_result result = report_of(

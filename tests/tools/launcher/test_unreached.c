@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Programs that the shim cannot be in, and the proof that it is in the others. */
+/* Programs that the shim cannot get into, and the proof that it is in the others. */
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -85,7 +85,7 @@ Test(unreached, scripts_of_scripts_without_end)
     tool_expect_sentence(&result, REFUSED, "its interpreter is a script, over and over again");
 }
 
-/* ---- Go: the preload is in it, and does not see its TLS ---- */
+/* ---- Go: the preload gets in, but does not see Go's TLS ---- */
 
 Test(unreached, go_programs)
 {
@@ -112,7 +112,7 @@ Test(unreached, real_go_programs)
     }
 }
 
-/* ---- programs that the dynamic loader is told to load ---- */
+/* ---- programs started by way of the dynamic loader ---- */
 
 static const char *loader(void)
 {
@@ -126,7 +126,7 @@ static const char *loader(void)
     return NULL;
 }
 
-/* By the launcher itself, and by what it runs. */
+/* Started by the launcher itself, and by a program under it. */
 static void expect_loaded(const char *arguments, const char *said)
 {
     char command[1024];
@@ -165,7 +165,7 @@ Test(unreached, programs_that_the_loader_loads)
     expect_not_loaded(tool_program("static"), "it is statically linked");
 }
 
-/* An AppImage, and what sharun makes: a copy of the loader, with libraries of its own. */
+/* An AppImage, and what sharun makes: a copy of the loader, with its own libraries. */
 Test(unreached, a_copy_of_the_loader)
 {
     char command[1024];
@@ -177,7 +177,7 @@ Test(unreached, a_copy_of_the_loader)
     cr_assert_str_eq(result.out, "loaded\n", "%s%s", result.out, result.err);
 }
 
-/* What the loader only tells of, nobody runs. */
+/* The loader only describes the program, which does not run. */
 Test(unreached, the_loader_by_itself)
 {
     char *path = (char *)(size_t)loader();
@@ -189,7 +189,8 @@ Test(unreached, the_loader_by_itself)
 
 /* ---- links ---- */
 
-/* $ORIGIN is the folder of the file: java is a link to one that has its libraries beside it. */
+/* $ORIGIN is the folder of the real file: java is a link to a program with its libraries beside it.
+ */
 Test(unreached, a_link_to_a_program_with_libraries_of_its_own)
 {
     char link[512];
@@ -200,7 +201,7 @@ Test(unreached, a_link_to_a_program_with_libraries_of_its_own)
     cr_assert_str_eq(result.out, "found\n", "%s%s", result.out, result.err);
 }
 
-/* ---- programs that run with other rights: made as root, run as somebody else ---- */
+/* ---- programs that gain other rights: made as root, run as another user ---- */
 
 enum { NOBODY = 65534 };
 
@@ -212,7 +213,7 @@ static void become_nobody(void *context)
     }
 }
 
-/* A place that nobody can come to, with the launcher in it; false where we are not root enough. */
+/* Puts the launcher where the user nobody can run it; false where we are not root enough. */
 static bool can_be_nobody(char **launcher)
 {
     char script[] = "chmod 755 \"$0\" && cp \"$1\"/echshim \"$1\"/libechshim*.so /bin/true \"$0\"";
@@ -238,7 +239,7 @@ static void expect_refused_for_nobody(char *launcher, char *path, const char *wh
     result = tool_run_before(become_nobody, NULL, NULL, ARGV(launcher, path));
     tool_expect_exit(&result, 0);
     tool_expect_err(&result, why);
-    /* And if it is a child of the program. */
+    /* The same for a child of a program under the launcher. */
     result = tool_run_before(become_nobody, NULL, NULL,
                              ARGV(launcher, "--strict", "sh", "-c", "\"$0\"; echo $?", path));
     tool_expect_exit(&result, 0);
@@ -282,8 +283,7 @@ Test(unreached, programs_with_capabilities)
 
 /* ---- the proof ---- */
 
-/* The loader of this program promises the shim to whoever asks, and then loads nothing
- * (lying_loader.c). */
+/* This program's loader promises the shim when asked, and then loads nothing (lying_loader.c). */
 Test(unreached, strict_kills_what_the_shim_is_not_in)
 {
     struct tool_result result =
@@ -312,7 +312,7 @@ Test(unreached, otherwise_it_is_said)
     tool_expect_err(&result, "liar runs without the shim: it went on without a word of it");
 }
 
-/* The rehearsal: a loader that says itself that it cannot load the library. */
+/* The rehearsal: a loader that itself says that it cannot load the library. */
 Test(unreached, a_library_that_cannot_be_loaded)
 {
     char script[] = "cp \"$1/echshim\" \"$0\" && echo text >\"$0/libechshim.so\" && "
@@ -328,7 +328,8 @@ Test(unreached, a_library_that_cannot_be_loaded)
     tool_expect_err(&result, "cannot be preloaded");
 }
 
-/* ECHSHIM_LAUNCHER names a descriptor; another file that has the number now is not written to. */
+/* ECHSHIM_LAUNCHER names a descriptor. The stub must not write to another file that now has the
+ * number. */
 Test(unreached, the_stub_writes_to_nobody_elses_descriptor)
 {
     char script[] =

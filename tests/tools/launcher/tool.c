@@ -78,7 +78,7 @@ void tool_exec(char *const environment[], char *const argv[])
     items[count++] = path;
     items[count++] = "HOME=/";
     items[count++] = "LC_ALL=C";
-    /* A child that the sanitizer's own exit code would hide. */
+    /* The sanitizer's own exit code would hide the child's. */
     items[count++] = "ASAN_OPTIONS=detect_leaks=0";
     for (size_t i = 0; environment != NULL && environment[i] != NULL; i++) {
         items[count++] = environment[i];

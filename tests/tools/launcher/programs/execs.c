@@ -21,7 +21,7 @@ static int status_of(pid_t pid)
     return WIFEXITED(status) ? WEXITSTATUS(status) : 99;
 }
 
-/* A pipe-less way to hand errno out of the child of a vfork: they share memory. */
+/* Returns errno out of the child of a vfork without a pipe: parent and child share memory. */
 static int by_vfork(char *const argv[], char *const environment[])
 {
     volatile int problem = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bears the note that Go's linker leaves in every program, behind one of somebody else's. */
+/* Has the note that Go's linker writes into every program, behind another vendor's note. */
 #include <stdio.h>
 
 __asm__(".pushsection .note.go.buildid, \"a\", %note\n"

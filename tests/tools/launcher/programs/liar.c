@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Has lying_loader.c as its loader, so that this never runs. */
+/* Its loader is lying_loader.c, so this never runs. */
 #include <stdio.h>
 
 int main(void)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A dynamic loader that lies: asked what it would load, it lists the shim; as the loader of a
- * program it loads nothing at all. It closes every descriptor but the first three, if the program
- * was called with an argument, and sleeps. No C library: it is started in the place of ld.so.
+ * A dynamic loader that lies: asked what it would load, it lists the shim; as a program's loader it
+ * loads nothing at all. If the program has an argument, it closes every descriptor but the first
+ * three, and sleeps. It has no C library, because it starts in the place of ld.so.
  */
 #include <sys/syscall.h>
 
-/* x86-64 and aarch64 number their registers and system calls differently; the rest is the same. */
+/* Registers and system call numbers differ between x86-64 and aarch64; the rest is the same. */
 static long call(long number, long a, long b, long c)
 {
 #if defined(__x86_64__)
@@ -32,7 +32,7 @@ __attribute__((used)) void lie(const long *stack)
     static const char list[] = "\tlibechshim.so => /usr/lib/libechshim.so (0x00007f0000000000)\n";
     static const char ran[] = "main ran\n";
     long count = stack[0];
-    const char *first = (const char *)stack[2]; /* or the end of the arguments */
+    const char *first = (const char *)stack[2]; /* or the NULL behind the arguments */
     if (count > 1 && first[0] == '-' && first[1] == '-' && first[2] == 'l') {
         call(SYS_write, 1, (long)list, sizeof list - 1);
         call(SYS_exit_group, 0, 0, 0);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Linked statically: no library is loaded into it. */
+/* Linked statically: it loads no library. */
 int main(void)
 {
     return 0;
