@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 #
-# make help says what there is. CC=clang and SANITIZE=address,undefined build in folders of their own, so that kinds never
-# mix.
+# make help lists the targets. CC=clang and SANITIZE=address,undefined build in their own folders, so that kinds of
+# build never mix.
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
@@ -19,9 +19,9 @@ V ?=
 Q := $(if $(V),,@)
 FUZZ_SECS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
-# What check, lint and demo install missing packages with; SETUP=: installs nothing.
+# check, lint and demo install missing packages with this; SETUP=: installs nothing.
 SETUP ?= tools/scripts/setup.sh
-# Passed on to a make within a make, unless whoever called has chosen a number already.
+# For a make within a make, unless the caller chose a number.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
 comma := ,
@@ -33,7 +33,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmiss
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing \
              $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-# The flags that a target architecture or an older compiler does not know are left out.
+# Leaves out the flags that the target architecture or an older compiler does not know.
 try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo $(1))
 HARDENING := $(foreach flag,$(HARDENING),$(call try,$(flag)))
 
@@ -48,24 +48,24 @@ LDFLAGS_ALL = -Wl,-z,relro,-z,now,-z,nodelete,-z,noexecstack -Wl,--as-needed -pt
 # A sanitized library takes its runtime from the program, so its symbols stay open.
 LDFLAGS_SHARED = -shared $(LDFLAGS_ALL) $(if $(SANITIZE),,-Wl,-z,defs)
 
-# ---- what is built of what ----
-# A folder is a link unit: its sources are all that lie in it. Four of them are archives, from which tools and tests take
-# what they need. The stub is no archive, for nobody would ask for its constructor.
+# ---- what is built from what ----
+# A folder is a link unit: its sources are all files in it. Four of them are archives, from which tools and tests take
+# what they need. The stub is no archive: a linker would leave out its constructor, because nothing refers to it.
 ECH_SRC := $(wildcard ech/*.c)
 DNS_SRC := $(wildcard dns/*.c dns/*/*.c)
 COMMON_SRC := $(wildcard shim/common/*.c)
 ENGINE_SRC := $(wildcard shim/engine/*.c shim/engine/*/*.c)
 STUB_SRC := $(wildcard shim/stub/*.c)
 MODULE_SRC := $(wildcard shim/nss/*.c)
-# What asks whom, from above to below.
+# Each uses only those behind it.
 ARCHIVES := $(addprefix $(BUILD)/,engine.a common.a dns.a ech.a)
-# inih reads the configuration files. It is linked into ours, and seen by nobody: the program may have one of its own.
+# inih reads the configuration files. It is linked into our library and not exported: the program may have its own.
 CONF_LIBS := -l:libinih.a
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
-# The sanitizer's own start calls dlsym, which is the stub's: what is in the stub must run before there is a shadow memory.
-# valgrind sees it.
+# The stub is never sanitized: the sanitizer's start calls dlsym, which is the stub's, before there is a shadow memory.
+# valgrind checks the stub.
 $(call obj,$(STUB_SRC) $(MODULE_SRC) $(COMMON_SRC) dns/host_name.c): SANFLAGS :=
 $(BUILD)/libechshim.so $(BUILD)/libnss_echshim.so.2: private SANFLAGS :=
 
@@ -77,7 +77,7 @@ $(BUILD)/%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The last one's name is the C library's choice.
+# The C library prescribes the last one's name.
 LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_echshim.so.2)
 
 .PHONY: all
@@ -86,19 +86,19 @@ ifeq ($(PKG_LIBS)$(filter-out all install,$(or $(MAKECMDGOALS),all)),)
 $(warning not all of $(PKGS) are here; on Debian: tools/scripts/setup.sh build)
 endif
 
-# The folder to look for the engine in, if it does not lie beside the stub. It is part of the code, so another LIBDIR makes
-# another stub.
+# The folder in which the stub looks for the engine if the engine is not beside it. It is compiled in, so another LIBDIR
+# makes another stub.
 $(BUILD)/libdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
-# A wait that is cancelled is cleaned up by the frames that are on the stack, not by a list that a jump would leave behind.
+# After a cancelled wait the frames on the stack clean up, not a list that a jump would leave behind.
 $(BUILD)/shim/engine/base/section.o: CFLAGS_ALL += -fexceptions
 $(BUILD)/shim/stub/load_engine.o: $(BUILD)/libdir
 $(BUILD)/shim/stub/load_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 .PHONY: FORCE
 FORCE:
 
-# -Bsymbolic-functions: its own functions stay its own, whatever the program exports.
+# -Bsymbolic-functions: the library uses its own functions, whatever the program exports.
 # An anonymous version node: with a named one the hooks would not satisfy SSL_CTX_new@OPENSSL_3.0.0.
 $(BUILD)/exports.map: shim/common/hooks.def
 	@mkdir -p $(@D)
@@ -109,7 +109,7 @@ $(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/common.a $(BUILD)/dns.a
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ \
 	    $(filter %.o %.a,$^) $(CONF_LIBS) -ldl
 
-# Its one entry asks for everything else.
+# The engine's only entry needs everything else.
 $(BUILD)/libechshim-engine.so: $(ARCHIVES) shim/engine/engine.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine/engine.map -o $@ \
@@ -128,7 +128,7 @@ include tools/tools.mk
 include tests/tests.mk
 include tools/lint.mk
 
-# What README.md points to is installed with it.
+# The files that README.md points to are installed with it.
 DOCS := README.md CHANGELOG.md CONTRIBUTING.md LICENSE $(wildcard docs/*.*) $(wildcard docs/examples/*)
 
 .PHONY: install uninstall
@@ -145,13 +145,13 @@ uninstall: uninstall-completions
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
 	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs/examples $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
-# With what tests that were killed left behind; one that runs now is younger than an hour.
+# Also removes what killed tests left behind; a running test is younger than an hour.
 .PHONY: clean
 clean:
 	rm -rf build
 	-find $${TMPDIR:-/tmp} -maxdepth 1 -name 'echshim-test.*' -user "$$(id -un)" -mmin +60 -exec rm -rf {} +
 
-# One screen: what users and contributors need daily. docs/testing.md has every target.
+# One screen: the daily needs of users and contributors. docs/testing.md has every target.
 .PHONY: help
 help:
 	@echo 'To use it:'
@@ -176,5 +176,5 @@ help:
 	@echo 'CC=clang chooses the compiler, SANITIZE=address,undefined the sanitizers; WERROR= lets warnings pass; V=1 shows'
 	@echo 'whole commands. All other targets, and how the tests work: docs/testing.md'
 
-# Not what lies in the roots of other releases.
+# Not the files in the roots of other releases.
 -include $(shell find $(BUILD) -name suites -prune -o -name '*.d' -print 2>/dev/null)

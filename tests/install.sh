@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# install.sh PRELOAD-TESTS: installs into a temporary folder, runs wget under what was installed, and takes it away
-# again. Make gives MAKE and what the user has set.
+# install.sh PRELOAD-TESTS: installs into a temporary folder, runs wget under the installed shim, and uninstalls. Make passes
+# MAKE and the user's settings.
 set -eu
 tests=${1:?usage: install.sh PRELOAD-TESTS}
 make=${MAKE:-make}
@@ -27,10 +27,10 @@ for file in lib/libechshim.so lib/libechshim-engine.so lib/libnss_echshim.so.2 b
     }
 done
 
-# Nothing of the build folder may be needed: another stub, which knows only the folder it was installed in.
+# The shim must need nothing from the build folder: this is another stub, which knows only its installation folder.
 ECHSHIM_TEST_LIBRARY=$root/opt/echshim/lib/libechshim.so "$tests" --filter programs/wget
 
-# The launcher finds the library from where it was installed to.
+# The launcher finds the library relative to its own place.
 found=$("$root/opt/echshim/bin/echshim" --strict printenv LD_PRELOAD)
 if [ "$found" != "$root/opt/echshim/lib/libechshim.so" ]; then
     echo "install.sh: the launcher has found '$found'" >&2

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# parts.sh MAKE PART...: makes every part of make check, whatever became of the one before it. Where namespaces are forbidden, as in
-# a plain container, tests that need them are left out (tests/own_mounts.h), and one line at the end says how many and why. Exit
-# status 0: none failed.
+# parts.sh MAKE PART...: makes every part of make check, even after a part that failed. Where namespaces are forbidden, as in a
+# plain container, it leaves out the tests that need them (tests/own_mounts.h), and one line at the end says how many and why.
+# Exit status 0: none failed.
 set -u
 make=$1
 shift

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# plain.sh MAKE: make demo and parts of make check where there is less to be had than on a machine of one's own. Each place is made
-# here: one that may have no more namespaces, one of root without CAP_SYS_ADMIN (as Docker makes them), and a chroot, whose root
-# folder is no mount point. All that is needed has been built. Exit status 0: each does as it has to.
+# plain.sh MAKE: make demo and parts of make check in places that allow less than one's own machine. It makes each place here:
+# one that may have no more namespaces, one of root without CAP_SYS_ADMIN (as Docker makes them), and a chroot, whose root
+# folder is no mount point. Everything must have been built before. Exit status 0: each does as it should.
 set -eu
 make=$1
 base=${TMPDIR:-/tmp}
@@ -26,13 +26,13 @@ without_namespaces() {
         exec "$@"' without_namespaces "$@"
 }
 
-# Of user namespaces the limit speaks above; here there are still some, but root does not ask for them.
+# The limit above is on user namespaces. Here some are left, but root does not ask for them.
 # shellcheck disable=SC2317
 without_sys_admin() {
     setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"
 }
 
-# The machine as it is, under a folder. Mounts are shared, as systemd has them: nothing of the tests' may be seen outside.
+# This machine, under a folder. Mounts are shared, as systemd has them: the tests' mounts must not be seen outside.
 # shellcheck disable=SC2016,SC2317
 in_chroot() {
     unshare --mount --propagation private sh -euc '
@@ -55,7 +55,7 @@ in_chroot() {
         exit "$status"' in_chroot "$folder/root" "$(realpath .)" "$folder/mounts" "$@"
 }
 
-# demo WORDS PLACE...: it does as it has to (its exit status), and says where it is.
+# demo WORDS PLACE...: the demonstration succeeds there (exit status), and says in these words where it is.
 demo() {
     words=$1
     shift
@@ -68,7 +68,7 @@ demo() {
     fi
 }
 
-# What needs namespaces is left out, in one line, and is no failure.
+# Tests that need namespaces are left out, which one line says, and that is no failure.
 # shellcheck disable=SC2086 # parts are words
 left_out() {
     if ! "$@" timeout -k 10 1800 tests/parts.sh "$make" $PLAIN_PARTS >"$folder/out" 2>&1; then
@@ -80,7 +80,7 @@ left_out() {
     fi
 }
 
-# And in a chroot nothing is.
+# In a chroot none is left out.
 nothing_left_out() {
     if ! PRELOAD_FILTER='harness/*' "$@" timeout -k 10 300 tests/parts.sh "$make" check-preload >"$folder/out" 2>&1; then
         fail "tests of check-preload, $1"

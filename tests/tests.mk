@@ -2,7 +2,7 @@
 # Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, those of tests/preload and
 # tests/faults into others; a new file needs no line here.
 
-# All of it. Packages come first and make a second time after them, for what they bring is found while a Makefile is read.
+# Everything. setup.sh comes first, and a second make after it: a Makefile finds the new packages only when it is read.
 CHECK_PARTS ?= check-layers check-conformance check-unit check-faults check-tools check-preload check-install
 .PHONY: check check-build
 check:
@@ -16,14 +16,14 @@ check-layers: $(LIBS_BUILT) tools
 	tools/scripts/check-circles $(BUILD)
 	tools/scripts/check-exports $(BUILD)
 
-# Of the runner's own; matters with SANITIZE=address alone.
+# For leaks of Criterion itself; matters only with SANITIZE=address.
 CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
 CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
-# Criterion's macros do not keep to our warnings; the code under test has been built with all of them.
+# Criterion's macros do not compile under all our warnings; the tested code has been built with them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
-# The stub without what goes by the program's names (hooks_*): tests take of it what they need, by linkage as of the archives.
+# The stub without the functions that have a program's names (hooks_*), as an archive: tests link what they need of it.
 $(BUILD)/stub.a: $(filter-out $(BUILD)/shim/stub/hooks_%,$(call obj,$(STUB_SRC)))
 TESTED := $(BUILD)/stub.a $(ARCHIVES)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -33,7 +33,7 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The stub's memory under other names, for the test needs its own.
+# The stub's memory functions under other names: the test needs the real ones.
 STUB_MEMORY_NAMES := malloc calloc realloc reallocarray free strdup strndup
 $(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
@@ -43,10 +43,10 @@ $(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
-# ---- faults: the same code, in which each allocation in turn fails; the tests' own tools are not wrapped ----
+# ---- faults: the same code, with each allocation failing in turn; the tests' own tools are not wrapped ----
 FAULT_NAMES := malloc calloc realloc reallocarray strdup strndup free
 FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(ARCHIVES))
-# What the tests make their input with.
+# The tests make their input with these.
 UNIT_RIG := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 $(BUILD)/tests/unit/rig.a: $(UNIT_RIG)
 
@@ -62,7 +62,7 @@ $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c)) $(BUILD)/tests/un
 check-faults: $(BUILD)/fault-tests
 	$(CRITERION_ENV) $(BUILD)/fault-tests
 
-# ---- peers, certificates and clients: the same for every kind of build, since none of them is what is tested ----
+# ---- peers, certificates and clients: the same for every kind of build, since the tests are not about them ----
 PEERS := build/peers
 CLIENTS := build/clients
 PKI := build/pki/ca.pem
@@ -116,7 +116,7 @@ $(PEERS)/bad_resolver: $(BAD_RESOLVER_SRC) $(wildcard tests/unit/*.h dns/*.h ech
 	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
 	    -o $@ $(BAD_RESOLVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
 
-# The authority's certificate is the last thing that counts, so that a broken run is made again.
+# Only the authority's certificate counts, which is made last: make repeats a broken run.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
 	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }
@@ -132,7 +132,7 @@ $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.
 # What OpenSSL's archives need beside themselves differs between releases (zlib and zstd in Debian 13).
 OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
 
-# A TLS library linked into the program, where no hook can see it.
+# A TLS library linked into the program, where no hook sees it.
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
 
@@ -149,13 +149,13 @@ $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# OpenSSL 4.0 of make suites: programs on it run there, and by its loader.
+# OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
 SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
 peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
 $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 
-# One source for each of the libraries.
+# One source for each library.
 peers: $(addprefix $(CLIENTS)/refused_calls,_openssl _boringssl $(if $(word 2,$(SID_LIBS)),_openssl4))
 $(CLIENTS)/refused_calls_openssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
@@ -174,7 +174,7 @@ peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
 $(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
-# It only has a TLS library, as programs have whose next step is a handshake.
+# Has a TLS library and does not use it, as a program before its first handshake.
 $(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -Wl,--no-as-needed -lssl
 
@@ -197,11 +197,11 @@ $(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIEN
 $(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -shared -fPIC -ldl
 
-# A program that has OpenSSL within itself and exports all of it.
+# A program that contains OpenSSL and exports all of it.
 $(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED) -Wl,-rpath,'$$ORIGIN'
 
-# Not fortified: its functions are those that fortification calls.
+# Not fortified: it defines the functions that fortified code calls.
 $(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
 	$(CLIENT_CC) -shared -fPIC -ldl -U_FORTIFY_SOURCE
 
@@ -233,7 +233,7 @@ peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server b
                                  libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
                                  libnode_addon.so libtls_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
 
-# The official build of node, out of npm's registry: suite `node` is skipped without it.
+# The official build of node, from npm's registry: without it, suite `node` is skipped.
 NODE_VERSION ?= 20
 NODE_MACHINE := $(patsubst aarch64,arm64,$(patsubst x86_64,x64,$(shell uname -m)))
 .PHONY: node
@@ -249,18 +249,18 @@ check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
 	$(CRITERION_ENV) $(BUILD)/unit-tests
 	$(BUILD)/thread-tests
 
-# ---- tools: each is run as a user would, and what it prints is looked at ----
+# ---- tools: each test runs a tool as a user would, and checks what it prints ----
 $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c)) $(BUILD)/tests/unit/rig.a $(ARCHIVES)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
-# The launcher changes processes more than it prints; its tests are an instrument like those of the preload.
+# The launcher changes processes more than it prints: its tests are an instrument like those of the preload.
 LAUNCHER_TESTS := build/launcher-tests
-# What judges a world of tests, for programs that are not build/preload-tests.
+# The checks on a world of tests, for programs other than build/preload-tests.
 WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _place.c _run.c _dns.c _expect.c)
 LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC) tests/preload/journal.c
 LAUNCHER_PROGRAMS := build/launcher-programs
-# A sanitizer's own runtime stands in LD_PRELOAD, of which these two say what it is exactly.
+# These two tests say exactly what LD_PRELOAD holds; a sanitizer's runtime stands in it too.
 LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))
 
 $(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
@@ -299,21 +299,21 @@ check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
 	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_TEST_PROGRAMS=$(abspath $(LAUNCHER_PROGRAMS)) $(PRELOAD_ENV) \
 	    $(AS_ROOT) $(LAUNCHER_TESTS) -j$(PRELOAD_JOBS) $(if $(LAUNCHER_FILTER),--filter '$(LAUNCHER_FILTER)')
 
-# ---- programs under the shim, each test in a world of its own (tests/preload/world.h) ----
-# An instrument like the peers: the same for every kind of build, which it finds by ECHSHIM_TEST_LIBRARY.
+# ---- programs under the shim, each test in its own world (tests/preload/world.h) ----
+# An instrument like the peers: the same for every kind of build. It finds the build by ECHSHIM_TEST_LIBRARY.
 PRELOAD_TESTS := build/preload-tests
 PRELOAD_JOBS ?= 2
 PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
 $(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
 	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
 
-# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and that started early.
+# A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and the runtime must start early.
 PRELOAD_RUNTIME_NAMES := $(if $(findstring thread,$(SANITIZE)),libclang_rt.tsan-$(shell uname -m).so libtsan.so,\
                              libclang_rt.asan-$(shell uname -m).so libasan.so)
 PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,$(PRELOAD_RUNTIME_NAMES),\
                       $(shell $(CC) -print-file-name=$(name) 2>/dev/null)))) \
                   $(if $(findstring address,$(SANITIZE)),$(abspath $(CLIENTS)/libasan_first.so))
-# Private networks need root, or a user namespace in which we seem to be it. Where that is forbidden too, the tests see it.
+# Private networks need root, or a user namespace in which we seem to be root. Without either, the tests notice.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell unshare -r true 2>/dev/null && echo unshare -r))
 PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
               $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
@@ -323,24 +323,24 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
 
-# What the address sanitizer's runtime itself does not do, each seen in a backtrace or with no shim in the program:
-# a child of a fork gets the locks of its allocator as another thread had them, and waits for ever (gcc 12);
+# Tests that fail because of the address sanitizer's runtime itself: each seen in a backtrace, or without the shim.
+# After a fork in a program with threads, the child inherits the locked allocator and waits for ever (gcc 12).
 UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
-# so does a program that leaves malloc by a jump out of a signal handler;
+# A program that jumps out of malloc, from a signal handler, waits for ever too.
 UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo jumps/a_thread_that_ends_after_a_jump
-# the frames that a cancelled thread has left are still in use to it;
+# The runtime takes the frames of a cancelled thread to be in use still.
 UNSANITIZED += gnutls_jumps/thread_is_cancelled*
-# it calls dlopen itself, so that RUNPATH is its own, not the program's, and it refuses RTLD_DEEPBIND;
+# The runtime calls dlopen itself, so the loader uses the runtime's RUNPATH, not the program's. It also refuses RTLD_DEEPBIND.
 UNSANITIZED += loader/plugin* loader/dlerror_is_silent_after_success loader/probing_for_functions_changes_nothing
 UNSANITIZED += interposers/a_deep_binding_plugin_*
-# it does not start in a second namespace, since it is not the first library of it;
+# The runtime does not start in a second namespace, where it is not the first library.
 UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespaces/openssl
-# it finds no __cxa_throw in a program of C that opens libraries of C++.
+# The runtime does not find __cxa_throw in a C program that opens C++ libraries.
 UNSANITIZED += real/qt6*
 empty :=
 PRELOAD_FILTER ?= $(if $(SANITIZE),!($(subst $(empty) ,|,$(strip $(UNSANITIZED)))))
-# All of it, or what PRELOAD_FILTER ("suite/test" with * and ?) selects. Where a baseline_* test
-# fails too, the failure says nothing about the shim.
+# Everything, or what PRELOAD_FILTER selects ("suite/test" with * and ?). A failure beside a failed baseline_* test proves
+# nothing.
 .PHONY: check-preload
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
@@ -350,20 +350,20 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
-# The stub's tables once more, for its objects are never sanitized.
+# The stub's tables, compiled again: the stub's own objects are never sanitized.
 THREAD_SRC := tests/threads/threads.c $(addprefix shim/stub/,guard_table.c table.c locked.c) shim/common/socket_identity.c
 $(BUILD)/thread-tests: $(THREAD_SRC) $(ARCHIVES) $(wildcard shim/stub/*.h shim/common/*.h)
 	@echo "LD $@"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CONF_LIBS)
 
-# Eight threads under ThreadSanitizer: what they share, and handshakes of every outcome at the same time. Not all that has threads:
-# with the sanitizer's runtime alone in front of gnutls/threads, p11-kit waits in its destructor for a lock of glibc's that nobody
-# holds; after very many locks (openssl/threads_shared_ctx) the runtime has to map its memory anew, and may end with "failed to
-# allocate"; and the guard's programs run the stub, which is not sanitized.
+# Eight threads under ThreadSanitizer: the data that they share, and handshakes of every outcome at the same time. Left out are
+# gnutls/threads, which hangs with the sanitizer's runtime alone (p11-kit waits for a lock of glibc's that no thread holds),
+# openssl/threads_shared_ctx, in which the runtime may end with "failed to allocate" (very many locks), and the guard's
+# programs, which run the unsanitized stub.
 .PHONY: check-threads
 check-threads:
 	$(MAKE) SANITIZE=thread check-threads-run
-# Without address space randomization, at some of whose layouts the runtime finds no room.
+# Without address space randomization: in some layouts the runtime finds no room.
 UNSHUFFLED = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 .PHONY: check-threads-run
 check-threads-run: $(LIBS_BUILT) $(BUILD)/thread-tests $(PRELOAD_TESTS) peers
@@ -382,13 +382,13 @@ SOAK_HANDSHAKES ?= 10000
 soak:
 	ECHSHIM_SOAK_HANDSHAKES=$(SOAK_HANDSHAKES) $(MAKE) check-preload PRELOAD_FILTER='soak/*'
 
-# Each call that a program can leave, left 1,000 times; 60 times in check-preload.
+# Leaves each call that a program can leave 1,000 times; check-preload leaves it 60 times.
 LEAVES ?= 1000
 .PHONY: check-jumps
 check-jumps:
 	ECHSHIM_TEST_LEAVES=$(LEAVES) $(MAKE) check-preload PRELOAD_FILTER='jumps/*'
 
-# What needs no shim: the instruments, and that every program works in the world as it is.
+# Tests that need no shim: of the instruments, and that every program works in the world as it is.
 .PHONY: check-baseline
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
@@ -400,12 +400,12 @@ check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
 check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
 
-# An installed stub finds the engine beside itself. A sanitized one is no different.
+# An installed stub finds the engine beside itself. A sanitized build need not test that again.
 .PHONY: check-install
 check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	$(if $(SANITIZE),@echo 'check-install: not for sanitized builds',MAKE='$(MAKE)' $(AS_ROOT) tests/install.sh $(PRELOAD_TESTS))
 
-# ---- the demonstration: the same world, shown instead of judged ----
+# ---- the demonstration: the same world, for people to look at ----
 DEMO := build/demo
 DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/world,.c _place.c _run.c) \
             $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/common/say.c
@@ -427,14 +427,14 @@ demo-build: $(LIBS_BUILT) demo-peers
 demo-run:
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
 
-# Both commands where there is less to be had than here: no namespaces, or a root folder that is no mount point. All of make check
-# without namespaces: PLAIN_PARTS='$(CHECK_PARTS)'.
+# make demo and make check in places that allow less than this one: no namespaces, or a root folder that is no mount point. All
+# of make check without namespaces: PLAIN_PARTS='$(CHECK_PARTS)'.
 PLAIN_PARTS ?= check-launcher check-preload
 .PHONY: check-plain
 check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers tools
 	PLAIN_PARTS='$(PLAIN_PARTS)' tests/plain.sh $(MAKE)
 
-# A shell in that world, or RUN='COMMAND' there; with commands on standard input too.
+# A shell in the demonstration's world, or RUN='COMMAND' there; also reads commands from standard input.
 .PHONY: playground
 playground:
 	@$(SETUP) build demo >&2
@@ -447,8 +447,8 @@ include tests/bench/bench.mk
 include tests/packages/packages.mk
 include tests/programs/programs.mk
 
-# README's commands, as printed, in releases of Debian that have nothing but make; make check is one of them, so this is no part of
-# it. README_PARTS and README_FILTER make less of that: tests/readme/readme.sh.
+# README's commands, as printed, in releases of Debian that have nothing but make. make check is one of these commands, so this
+# is no part of it. README_PARTS and README_FILTER select less: tests/readme/readme.sh.
 README_SUITES ?= bookworm trixie
 .PHONY: check-readme
 check-readme:
@@ -456,12 +456,12 @@ check-readme:
 	@mkdir -p $(SUITES)
 	@status=0; for suite in $(README_SUITES); do tests/readme/readme.sh $(SUITES) $$suite || status=1; done; exit $$status
 
-# ---- fuzzers: clang's libFuzzer, in a build of their own ----
+# ---- fuzzers: clang's libFuzzer, in its own build ----
 FUZZ_BUILD := build/fuzz
 FUZZ_CC ?= clang
 FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS) -DSHIM_LIBDIR='""'
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-# The same archives, in that build.
+# The same archives in that build.
 fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
 FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a tools.a engine.a common.a dns.a ech.a)
 FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
@@ -481,13 +481,13 @@ $(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_ARCHIVES)
 	@echo "LD $@"
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_ARCHIVES) $(PKG_LIBS) $(CONF_LIBS)
 
-# Kept for the next run, though nothing but a pattern asks for them.
+# Kept for the next run: make would remove them as intermediate files.
 .SECONDARY: $(FUZZ_OBJ)
 
 .PHONY: fuzz-build
 fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
 
-# FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; what a run finds stays in the build folder.
+# FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; new inputs stay in the build folder.
 .PHONY: fuzz
 fuzz: fuzz-build
 	@status=0; for name in $(FUZZ_NAMES); do \

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. What noise cannot
-# spoil fails when its goal is missed. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher, bulk, hellos,
-# growth, cache, dns, unhelpful, latency, latency_doh.
+# make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. A figure that noise cannot
+# spoil fails when it misses its goal. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher,
+# bulk, hellos, growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
@@ -13,7 +13,7 @@ BENCH_FILTER ?= bench/*
 $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# The same for OpenSSL 4.0 (SID_LIBS), whose own ECH is what the shim's is measured by; it runs in that root alone.
+# The same for OpenSSL 4.0 (SID_LIBS): its own ECH is the measure for the shim's. It runs only in that root.
 $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -DOWN_ECH -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 
@@ -27,11 +27,11 @@ $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) 
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs bench-dns bench-latency
-# Look-ups by each transport, what unhelpful networks cost, and time to the first octet behind a long way.
+# Look-ups by each transport, the cost of unhelpful networks, and time to the first octet over a long way.
 bench-dns:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/@(dns|latency*|unhelpful)'
 
-# Time to the first octet behind a long way.
+# Time to the first octet over a long way.
 bench-latency:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'
 
@@ -42,7 +42,7 @@ bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do [ ! -e $$table ] || { cat $$table; echo; }; done; exit $$status
 
-# The caches alone.
+# Only the caches.
 .PHONY: bench-cache
 bench-cache:
 	$(MAKE) --no-print-directory bench BENCH_FILTER=bench/cache

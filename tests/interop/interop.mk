@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make suites: roots of other Debian releases, with the shim built in each. make interop: programs of this machine and of those
-# roots under the shim, against real servers; the results into docs/interop.md. Of the roots also what of check-preload holds for
-# every version of the libraries. A root that cannot be made is skipped, and says so.
+# roots under the shim, against real servers; writes docs/interop.md. In the roots it also runs the tests of check-preload that
+# hold for every version of the libraries. It skips a root that cannot be made, and says so.
 
 SUITES := build/suites
 SUITE_NAMES := trixie sid

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# interop.sh TESTS PRELOAD-TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of the
-# folder SUITES with the library built there, and writes the tables of all of them. In the roots some of PRELOAD-TESTS run too.
-# SUITES/sid has no library: it is where the servers of OpenSSL and NSS are. Where a root is missing DOCUMENT stays as it is.
+# interop.sh TESTS PRELOAD-TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of
+# the folder SUITES with the library built there, and writes all tables. In the roots it also runs some of PRELOAD-TESTS.
+# SUITES/sid has no library: it has the servers of OpenSSL and NSS. If a root is missing, DOCUMENT stays as it is.
 set -u
 
 tests=$1
@@ -11,17 +11,17 @@ library=$3
 suites=$4
 results=$5
 document=$6
-# Those that take no hello of a certain length for granted; `clients` are of this machine.
+# Tests that do not expect a hello of a certain length; `clients` needs the programs of this machine.
 everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
 clients='second_hello/*|openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
-# Against the servers of sid: what this machine adds to trixie's, and what trixie adds to this machine's.
+# Against the servers of sid: what this machine has and trixie does not, and the reverse.
 servers_here='native/*|openssl_suites/*|@(openssl|nss)_server/@(s_client|gnutls_cli)_*'
 servers_there='@(openssl|nss)_server/@(curl|wget)_*'
 failed=0
 roots=
 servers=
 
-# In the root $1, or here if it is empty.
+# Runs in the root $1, or here if it is empty.
 inside() {
     root=$1
     shift
@@ -39,7 +39,7 @@ run() {
         ${3:+env ECHSHIM_TEST_CHROOT="$3"} ${AS_ROOT:-} "$1" -j2 --filter "@($4)"
 }
 
-# Where OpenSSL and NSS cannot speak with themselves, they say nothing about the shim.
+# Where OpenSSL and NSS fail with each other, they say nothing about the shim.
 find_servers() {
     name=native
     if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/sid/.suite" ]; then
@@ -49,14 +49,14 @@ find_servers() {
     servers=$suites/sid
     mkdir -p "$results/$name"
     if ! run "$tests" "$library" '' 'native/*' >"$results/$name.log" 2>&1; then
-        # Not its last line, by which tests are counted: these are none of the shim.
+        # Leaves out the last line, by which tests are counted: these are no tests of the shim.
         grep -v Synthesis "$results/$name.log" | tail -n 40
         echo "interop: skipped: the servers of OpenSSL and NSS in sid do not even serve the clients of sid"
         servers=
     fi
 }
 
-# heading SERVER: what a table's server is.
+# heading SERVER: describes the server of a table.
 heading() {
     # shellcheck disable=SC2016
     case $1 in
@@ -92,7 +92,7 @@ table() {
     } >"$results/$name.md"
 }
 
-# more ROOT LIBRARY: a root that is older than this machine cannot run the clients, which were built here.
+# more ROOT LIBRARY: runs more tests. A root older than this machine cannot run the clients, which were built here.
 more() {
     filter=$everywhere\|$clients
     for client in openssl_client gnutls_client; do
@@ -109,7 +109,7 @@ find_servers
 table here "$library" '' "$servers_here"
 for root in "$suites"/*/; do
     root=${root%/}
-    # Without root's rights there is none that could be entered.
+    # Without root's rights we can enter no root.
     suite=$(basename "$root")
     if [ "$(id -u)" -ne 0 ] || [ ! -f "$root/.suite" ] || [ "$suite" = sid ]; then
         continue

@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# serve.sh openssl|nss FOLDER PKI SUITE CASE...: an ECH server on port 4433 with the programs of OpenSSL 4.0 or NSS, in whose root
-# this runs. FOLDER/configs takes the ECHConfigList that DNS is to have, in base64. SUITE is KEM,KDF,AEAD of the config (NSS has
-# one suite only). Cases: hello-retry (only P-384), stale (the config is of another key), without-ech, no-retry (the keys are
-# there, but not as retry_configs).
+# serve.sh openssl|nss FOLDER PKI SUITE CASE...: an ECH server on port 4433 with the programs of OpenSSL 4.0 or NSS; runs in the
+# root that has them. It writes the ECHConfigList for the DNS to FOLDER/configs, in base64. SUITE is KEM,KDF,AEAD of the config
+# (NSS has only one suite). Cases: hello-retry (only P-384), stale (the config is of another key), without-ech, no-retry (the
+# keys are there, but not as retry_configs).
 set -eu
 
 stack=$1
@@ -51,18 +51,18 @@ serve_openssl() {
 
 # ---- NSS ----
 
-# The nickname of a certificate is the name that selfserv looks it up by.
+# selfserv looks a certificate up by its nickname, so this is the server's name.
 add_identity() { # FILE NAME
     openssl pkcs12 -export -in "$pki/$1.pem" -inkey "$pki/$1.key" -name "$2" -passout pass: -out "$1.p12"
     pk12util -d db -i "$1.p12" -W ''
 }
 
 self_serve() {
-    # The first name is of the certificate for every other name.
+    # The first certificate serves every other name.
     exec stdbuf -oL selfserv -d db -p 4433 -V tls1.2: -v -u -n "$public" -e "$public" -a "$public" -a "$inner" "$@"
 }
 
-# A server that makes a key, says so and is gone.
+# A server that makes a key, prints it and ends.
 make_old_config() {
     self_serve -X "publicname:$public" >old.out 2>&1 &
     tries=0

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# In a throw-away root of kind "packaging": builds the packages from /share/tree.tar, judges them by lintian, and runs their own
-# tests (debian/tests) on this root with what was built installed. Packages and logs go to /share.
+# In a throw-away root of kind "packaging": builds the packages from /share/tree.tar, checks them with lintian, and runs their
+# own tests (debian/tests) in this root, with the packages installed. Packages and logs go to /share.
 set -eu
 mkdir -p /build/echshim
 cd /build/echshim
@@ -12,7 +12,7 @@ dpkg-buildpackage -us -uc -b -j"${JOBS:-2}" >/share/build.log 2>&1 || {
     exit 1
 }
 cp ../*.deb ../*.buildinfo ../*.changes /share/
-# Warnings of the compiler too: the packages are built without -Werror.
+# Compiler warnings count too: the packages are built without -Werror.
 if grep -E '^[^ ]+:[0-9]+:([0-9]+:)? (warning|error):' /share/build.log; then
     echo "packages: the build has warnings" >&2
     exit 1
@@ -21,17 +21,17 @@ echo "packages: lintian"
 status=0
 lintian --allow-root --fail-on error,warning --tag-display-limit 0 /share/*.changes >/share/lintian.log 2>&1 || status=$?
 cat /share/lintian.log
-# What it did not look at it does not fail for.
+# lintian does not fail for what it skipped; this does.
 ! grep -q '^Skipping\|^No packages' /share/lintian.log || status=1
 [ "$status" -eq 0 ] || exit 1
 echo "packages: autopkgtest"
-# The tests' dependencies are installed into this very root; nothing is started here.
+# The tests' dependencies go into this very root; no service starts here.
 printf '#!/bin/sh\nexit 101\n' >/usr/sbin/policy-rc.d
 chmod 0755 /usr/sbin/policy-rc.d
 status=0
 autopkgtest --apt-upgrade --output-dir /tmp/autopkgtest /share/*.deb . -- null >/share/autopkgtest.log 2>&1 || status=$?
 cat /tmp/autopkgtest/summary
-# 2 and 8 are tests that were skipped, and none at all.
+# Fails also for 2 (some tests were skipped) and for 8 (there were none).
 if [ "$status" -ne 0 ]; then
     tail -n 60 /share/autopkgtest.log
     exit 1

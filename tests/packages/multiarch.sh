@@ -16,7 +16,7 @@ apt-get install -y -qq --no-install-recommends /share/libechshim_*_amd64.deb /sh
 # shellcheck disable=SC2016 # $LIB is for the loader
 library='/usr/$LIB/libechshim.so'
 [ "$(head -c 5 /usr/bin/wget | tail -c 1 | od -An -tu1)" -eq 1 ] || failed "wget is no program of 32 bits"
-# The loader says so on standard error if it cannot preload; an engine that cannot be loaded does as well.
+# If the loader cannot preload, it says so on standard error; so does the shim if it cannot load its engine.
 said=$(LD_PRELOAD=$library ECHSHIM_MODE=strict sh -c 'ls / >/dev/null; wget -q --tries=1 -O /dev/null http://127.0.0.1:9/; true' 2>&1)
 [ -z "$said" ] || failed "with both: $said"
 LD_PRELOAD=$library LD_DEBUG=files wget --version 2>&1 | grep -q 'calling init: /usr/lib/i386-linux-gnu/libechshim.so' ||

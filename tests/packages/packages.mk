@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make packages: Debian packages of this tree, for each release in PACKAGE_SUITES, tried in roots of these; then the table of
-# docs/packages.md. make check-packages SUITE=...: one release, and no table. On amd64 also those for i386, side by side with the others.
+# make packages: builds Debian packages of this tree for each release in PACKAGE_SUITES, and tries them in roots of that
+# release; then writes the table of docs/packages.md. make check-packages SUITE=...: one release, and no table. On amd64 also
+# the packages for i386, side by side with the others.
 
 PACKAGE_SUITES := bookworm trixie
 # RELEASE:ARCHITECTURE

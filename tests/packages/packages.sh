@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# packages.sh FOLDER SUITE RESULTS [ARCHITECTURE]: Debian packages of this tree, built, judged, installed, used and removed in
-# throw-away roots of that release (tools/scripts/suites.sh in FOLDER); RESULTS/SUITE has the packages, the logs and a table of their sizes.
-# Those of another architecture, in RESULTS/SUITE-ARCHITECTURE, are built, judged and tested in a root of it, and installed beside
-# this machine's own, which have to be there already.
+# packages.sh FOLDER SUITE RESULTS [ARCHITECTURE]: builds Debian packages of this tree, checks, installs, uses and removes them
+# in throw-away roots of that release (tools/scripts/suites.sh in FOLDER). RESULTS/SUITE gets the packages, the logs and a table
+# of sizes. Packages of another architecture go to RESULTS/SUITE-ARCHITECTURE: they are built, checked and tested in a root of
+# it, and installed beside this machine's own, which must exist already.
 set -eu
 folder=$1
 suite=$2
@@ -34,7 +34,7 @@ root fresh
 
 rm -rf "$results"
 mkdir -p "$results"
-# What is in the repository, or where this is none, all but what was built.
+# The repository's files; without a repository, everything but what was built.
 if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files -z
 else

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # In a throw-away root of kind "fresh": installs the packages of /share as a user would, tries what is in them and what
-# docs/examples says of them, and takes them away again. Nothing of them may stay.
+# docs/examples says of them, and removes them. Nothing of them may stay.
 set -eu
 trap '[ $? -eq 0 ] || echo "packages: use.sh ended early" >&2' EXIT
 apt-get update -qq
@@ -15,7 +15,7 @@ say() {
     echo "packages: $*"
 }
 
-# Everything but what a package manager writes for itself.
+# All files but those that a package manager writes for itself.
 files() {
     find / -xdev \( -path /proc -o -path /sys -o -path /dev -o -path /tmp -o -path /share -o -path /var/cache -o -path /var/log \
         -o -path /var/lib/apt -o -path /var/lib/dpkg \) -prune -o -print | sort
@@ -24,7 +24,7 @@ files() {
 mkdir /tmp/new
 cp /share/*.deb /tmp/new
 rm -f /tmp/new/*-dbgsym_*.deb
-# What the libraries need stays installed.
+# The libraries' dependencies stay installed.
 apt-get install -y -qq --no-install-recommends /tmp/new/*.deb >/tmp/log 2>&1 || {
     cat /tmp/log
     failed "cannot be installed"
@@ -47,7 +47,7 @@ apt-get install -y -qq --no-install-recommends /tmp/new/*.deb >/dev/null
 dpkg -V libechshim echshim || failed "files are not as they were packed"
 say "installed and upgraded"
 
-# ---- the libraries, by the loader's own word ----
+# ---- the libraries, as the loader reports them ----
 # shellcheck disable=SC2016 # $LIB is for the loader
 library='/usr/$LIB/libechshim.so'
 multiarch=$(dpkg -L libechshim | sed -n 's,^/usr/lib/\(.*\)/libechshim.so$,\1,p')
@@ -57,7 +57,7 @@ said=$(LD_PRELOAD=$library true 2>&1)
 [ -z "$said" ] || failed "it says: $said"
 say "$library is in programs"
 
-# What is shared by several architectures is the same in each.
+# Files that several architectures share are the same in each.
 others=$(dpkg -L libechshim | while read -r file; do [ ! -f "$file" ] || echo "$file"; done |
     grep -v -e "^/usr/lib/$multiarch/" -e '^/usr/share/' -e '^/etc/') || true
 [ -z "$others" ] || failed "not for several architectures side by side: $others"
@@ -70,18 +70,18 @@ echdig --decode AD7+DQA65wAgACA8wVN2BtscOl3vQheUzHeIkVmKIiydUhDCliA4iyQRCwAEAAEA
 echprobe --help >/dev/null || failed "echprobe --help"
 for file in /usr/share/man/man1/echshim.1.gz /usr/share/man/man7/libechshim.7.gz /usr/share/bash-completion/completions/echshim \
     /usr/share/doc/libechshim/README.md /usr/share/doc/libechshim/docs/examples/ci-wrapper; do
-    # A minimal Debian leaves pages and documents out; the packages have them all the same.
+    # A minimal Debian leaves pages and documents out; the packages contain them all the same.
     dpkg -L libechshim echshim | grep -qx "$file" || failed "$file is in neither package"
 done
 say "the tools work"
 
-# ---- docs/examples/ci-wrapper; debian/tests has handshakes under it ----
+# ---- docs/examples/ci-wrapper; debian/tests makes handshakes under it ----
 dpkg-deb --fsys-tarfile /tmp/new/libechshim_*.deb | tar -xf - -C /tmp ./usr/share/doc/libechshim/docs/examples
 wrapper=/tmp/usr/share/doc/libechshim/docs/examples/ci-wrapper
 sh "$wrapper" true 2>/tmp/said || failed "ci-wrapper true"
 grep -q 'no handshake was reported' /tmp/said || failed "ci-wrapper does not say that nothing was reported"
 
-# ---- docs/examples/echshim.conf, in its place: nothing is wrong with it, and programs find it ----
+# ---- docs/examples/echshim.conf, in its place: it has no mistakes, and programs find it ----
 cp "${wrapper%/*}/echshim.conf" /etc/echshim.conf
 echshim --check-config >/tmp/said 2>&1 || failed "echshim --check-config: $(cat /tmp/said)"
 echo 'mode = no such mode' >>/etc/echshim.conf
@@ -89,7 +89,7 @@ echo 'mode = no such mode' >>/etc/echshim.conf
 grep -q '/etc/echshim.conf:' /tmp/said || failed "echshim --check-config does not name the file: $(cat /tmp/said)"
 rm /etc/echshim.conf
 
-# ---- /etc/ld.so.preload: every program has it, also one that cleans its environment ----
+# ---- /etc/ld.so.preload: every program has the shim, also one that clears its environment ----
 echo "$library" >/etc/ld.so.preload
 env -i /bin/grep -q libechshim.so /proc/self/maps || failed "ld.so.preload does not load it"
 said=$(env -i /bin/sh -c 'ls / >/dev/null; apt-get --version >/dev/null; su nobody -s /bin/sh -c true' 2>&1)
@@ -105,7 +105,7 @@ diff /tmp/before /tmp/after || failed "something stays after a purge"
 ! ldconfig -p | grep echshim || failed "the loader's cache still has it"
 say "removed and purged, nothing stays"
 
-# ---- docs/examples: what a container's image and a service of systemd would have in their environment ----
+# ---- docs/examples: the environment of a container image and of a systemd service ----
 examples=${wrapper%/*}
 [ "$(sed -n 's/^ENV LD_PRELOAD=\([^ ]*\).*/\1/p' "$examples/Dockerfile")" = "$(echo "$library" | sed 's/\$/\\$/')" ] ||
     failed "Dockerfile has another library"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# write-doc.sh DOCUMENT SIZES...: puts the tables of sizes between the marks of the document.
+# write-doc.sh DOCUMENT SIZES...: puts the tables of sizes between the document's marks.
 set -eu
 document=$1
 shift

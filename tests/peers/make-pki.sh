@@ -34,7 +34,7 @@ leaf() { # FILE AUTHORITY LINES-OF-THE-TEMPLATE
 
 valid='expiration_days = 3000'
 past='activation_date = "2020-01-01 00:00:00"\nexpiration_date = "2021-01-01 00:00:00"'
-# Where a client could ask about a certificate, if it wanted to give itself away.
+# Where a client could ask about a certificate, and so reveal the name.
 side='ocsp_uri = "http://127.0.0.66/ocsp"\ncrl_dist_points = "http://127.0.0.66/crl"'
 side="$side"'\nca_issuers_uri = "http://127.0.0.66/ca"'
 inner='dns_name = "secret.example.org"\ndns_name = "second.example.org"\ndns_name = "plain.example.org"'
@@ -48,7 +48,7 @@ leaf expired ca "$inner\n$past"
 leaf stranger stranger-ca "$inner\n$valid"
 leaf public-expired ca "dns_name = \"public.example\"\n$past"
 leaf public-stranger stranger-ca "dns_name = \"public.example\"\n$valid"
-# One key for both: it takes seconds to make.
+# One key for both: making a key takes seconds.
 certtool --generate-privkey --key-type rsa --bits 4096 --outfile rsa4096-ca.key 2>/dev/null
 cp rsa4096-ca.key public-rsa4096.key
 printf 'cn = "libechshim RSA authority"\nca\ncert_signing_key\n%b\n' "$valid" >rsa4096-ca.cfg

@@ -1,13 +1,14 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make check-programs: real programs of the distribution, each beside itself without the shim. PROGRAMS_FILTER selects by name
-# (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/scripts/setup.sh programs installs them; what is
-# not installed is skipped.
+# make check-programs: compares real programs of the distribution under the shim with themselves without it. PROGRAMS_FILTER
+# selects by name (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/scripts/setup.sh
+# programs installs them; programs that are not installed are skipped.
 
 PROGRAM_TESTS := build/program-tests
 PROGRAM_TESTS_SRC := $(wildcard tests/programs/*.c) $(WORLD_EXPECT_SRC) tests/preload/sniff.c
 PROGRAM_RESULTS := build/programs
 PROGRAMS_FILTER ?=
-# Those that .ci/run tries: every way that programs drive the two libraries, and quick ones. Group programs-few of setup.sh.
+# .ci/run tries these: quick ones, which together use the two libraries in every way that programs do. Group programs-few of
+# setup.sh.
 PROGRAMS_FEW := apt aria2 curl git lftp msmtp nginx perl?LWP python3?urllib ruby?net* wget wget2
 
 $(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(wildcard tests/programs/*.h tests/*.h tests/preload/*.h)
@@ -25,7 +26,7 @@ check-programs-few:
 	$(SETUP) build test programs-few
 	$(MAKE) check-programs PROGRAMS_FILTER='$(PROGRAMS_FEW)'
 
-# What is broken or leaks is in the table too, and fails.
+# A program that breaks or leaks gets into the table too, and fails.
 matrix:
 	$(SETUP) build test programs
 	@status=0; $(MAKE) check-programs PROGRAMS_FILTER= || status=1; \

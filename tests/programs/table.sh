@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# table.sh RESULTS DOCUMENT: makes docs/programs.md of what build/program-tests left in the folder RESULTS: for each program and each
-# state of the key a file of lines "way, verdict, outcomes", separated by tabs.
+# table.sh RESULTS DOCUMENT: makes docs/programs.md from what build/program-tests left in the folder RESULTS: for each program
+# and each state of the key a file of lines "way, verdict, outcomes", separated by tabs.
 set -eu
 results=${1:?usage: table.sh RESULTS DOCUMENT}
 document=${2:?usage: table.sh RESULTS DOCUMENT}
 made=$(mktemp)
 trap 'rm -f "$made"' EXIT
 
-# version_of PACKAGE...: of the first that is installed, without the distribution's own part.
+# version_of PACKAGE...: the version of the first one that is installed, without the distribution's own part.
 version_of() {
     dpkg-query -W -f '${db:Status-Status} ${source:Upstream-Version}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sed 's/[+~].*//;q'
 }
@@ -48,7 +48,7 @@ rows | sort -f | awk -F '|' -v openssl="$openssl" -v gnutls="$gnutls" -v system_
             return "**" verdict "**: " outcomes
         return outcomes
     }
-    # One cell for all ways of a state, in which they are told apart where their outcomes differ.
+    # One cell for all ways of a state; it names the ways where their outcomes differ.
     function cell(text, from, to,    count, ways, i, part, told, single, all) {
         count = split(substr(text, 2), ways, "\t")
         if (to > count)

@@ -105,7 +105,7 @@ def quoted(text):
 
 
 def write_script(blocks, folder):
-    # Whoever is root needs no sudo.
+    # Root needs no sudo.
     parts = ["exec 9>&2 </dev/null\nsudo() { \"$@\"; }\n"]
     for block in blocks:
         lines = "".join(typed(block, folder))

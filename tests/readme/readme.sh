@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# readme.sh FOLDER SUITE: types the commands of README.md and docs/tools.md, as printed, in that release of Debian with nothing but make, in a copy of this
-# tree; see readme.py for the rules. FOLDER keeps that root for the next time (tools/scripts/suites.sh); the copy that is worked in
-# is thrown away. README_PARTS='PART...' are the parts of make check there (CHECK_PARTS in tests/tests.mk); all of them without.
-# README_FILTER='SUITE/TEST' selects tests of its part check-preload.
+# readme.sh FOLDER SUITE: types the commands of README.md and docs/tools.md, as printed, in that release of Debian with nothing
+# but make, in a copy of this tree; see readme.py for the rules. FOLDER keeps that root for the next time
+# (tools/scripts/suites.sh); the copy of the tree is thrown away. README_PARTS='PART...' selects parts of make check there
+# (CHECK_PARTS in tests/tests.mk; default: all). README_FILTER='SUITE/TEST' selects tests of its part check-preload.
 set -eu
 folder=$1
 suite=$2
@@ -21,7 +21,7 @@ trap 'rm -rf "$share"' EXIT
 trap 'exit 1' HUP INT TERM
 # shellcheck disable=SC2086 # the documents are words
 python3 "$here/readme.py" script $documents "$share"
-# What is in the repository and nothing else; where this is none, what is there but for what was built.
+# The repository's files and nothing else; without a repository, everything but what was built.
 if git rev-parse --git-dir >/dev/null 2>&1; then
     git ls-files -z
 else
