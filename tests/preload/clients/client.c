@@ -39,7 +39,7 @@ bool await(int fd, short events)
     return ready == 1;
 }
 
-/* An interrupted connect goes on by itself. */
+/* An interrupted connect continues by itself. */
 static bool connected(int fd, int flags)
 {
     int failure = errno;

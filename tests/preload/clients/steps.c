@@ -408,7 +408,7 @@ ssize_t writev(int fd, const struct iovec *parts, int count)
     return syscall(SYS_writev, fd, message.msg_iov, message.msg_iovlen);
 }
 
-/* An interrupted connect goes on by itself. */
+/* An interrupted connect continues by itself. */
 int connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     enum verdict verdict = step(CALL_CONNECT, "connect", fd, CALLER);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# GIO's TLS, by glib-networking: GnuTLS.
+# GIO's TLS, which glib-networking does with GnuTLS.
 import os
 import sys
 

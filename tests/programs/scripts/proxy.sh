@@ -1,14 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # proxy.sh TARGET COMMAND...: starts COMMAND, which serves HTTP at 127.0.0.1:8080, asks it for TARGET, shows the body of the answer,
-# and ends it. What is in front of the body and what COMMAND writes have times and names of versions in them.
+# and ends it. The head of the answer and COMMAND's own output are left out: they contain times and versions.
 set -u
 target=$1
 shift
 "$@" </dev/null >proxy.log 2>&1 &
 server=$!
 
-# As /proc/net/tcp has it: 127.0.0.1, port 8080, listening. A connection to find out would be one to the server behind as well.
+# In the words of /proc/net/tcp: 127.0.0.1, port 8080, listening. A trial connection would also reach the server behind.
 listening='0100007F:1F90 00000000:0000 0A'
 for _ in $(seq 100); do
     ! grep -q "$listening" /proc/net/tcp || break
