@@ -24,6 +24,7 @@ SETUP ?= tools/scripts/setup.sh
 # For a make within a make, unless the caller chose a number.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 
+.DEFAULT_GOAL := all
 comma := ,
 KIND := $(notdir $(firstword $(CC)))$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 BUILD ?= build$(if $(filter-out cc gcc,$(KIND)),/$(KIND))
