@@ -13,7 +13,7 @@ const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT] = {
 
 static const struct shim_tls_soname sonames[] = {
 #define TLS_LIBRARY(...)
-#define TLS_SONAME(family, start, what, hooked) {SHIM_FAMILY_##family, start, what, hooked},
+#define TLS_SONAME(family, start, what, hooked) {start, what, SHIM_FAMILY_##family, hooked},
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
 #undef TLS_SONAME

@@ -33,10 +33,10 @@ struct shim_tls_library {
 extern const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT];
 
 struct shim_tls_soname {
-    enum shim_family family;
     const char *start; /* of the file's name */
     const char *what;  /* for people */
-    bool hooked;       /* the shim makes ECH with it */
+    enum shim_family family;
+    bool hooked; /* the shim makes ECH with it */
 };
 
 /* Finds a library by the name of its file, without the folder; NULL: none of these. Static storage.

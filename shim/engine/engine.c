@@ -32,7 +32,7 @@ static const struct shim_tls_adapter *const adapters[] = {
 #undef TLS_LIBRARY
 #undef TLS_SONAME
 };
-enum { ADAPTERS = sizeof adapters / sizeof *adapters };
+enum { ADAPTERS = SHIM_FAMILY_COUNT - 1 }; /* all families but the C library */
 
 /* ---- waiting for another thread ---- */
 

@@ -178,7 +178,10 @@ void stub_openssl_write_refused(const void *caller)
     struct shim_library *library =
         stub_locked() ? NULL : stub_library(SHIM_HOOK_SSL_get_error, NULL, caller);
     /* Is it libcrypto that writes? No other caller has an error queue. */
-    __typeof__(&ERR_new) error_new = library != NULL ? STUB_FIND(library, ERR_new) : NULL;
+    __typeof__(&ERR_new) error_new = NULL;
+    if (library != NULL) {
+        error_new = STUB_FIND(library, ERR_new);
+    }
     if (error_new != NULL && stub_object_at((const void *)(uintptr_t)error_new) != NULL &&
         stub_object_at((const void *)(uintptr_t)error_new) == stub_object_at(caller)) {
         leave_entry(library);

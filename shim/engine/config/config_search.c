@@ -101,9 +101,7 @@ static void find_route(const struct shim_host_settings *host_settings,
     case SHIM_ROUTE_IN_PLACE:
         shim_config_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
         break;
-    case SHIM_ROUTE_REDIRECT:
-        found->search = SHIM_SEARCH_UNREDIRECTABLE; /* until the caller redirects it */
-        break;
+    case SHIM_ROUTE_REDIRECT: /* until the caller redirects it */
     case SHIM_ROUTE_FORBIDDEN:
         found->search = SHIM_SEARCH_UNREDIRECTABLE;
         break;

@@ -234,10 +234,8 @@ static long filter_ctrl(struct openssl_connection *connection, BIO *bio, int com
     case BIO_CTRL_PUSH:
     case BIO_CTRL_POP:
     case BIO_CTRL_DUP:
+    case SET_KTLS: /* the kernel would count records from here on, and miss those in the exchange */
         return 0;
-    case SET_KTLS:
-        return 0; /* with kernel TLS the kernel would count records from here on, and miss those in
-                     the exchange */
     case BIO_CTRL_PENDING:
         held = transparent(connection) ? 0 : shim_session_to_app(connection->session).len;
         break;
