@@ -408,7 +408,7 @@ check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 # ---- the demonstration: the same world, for people to look at ----
 DEMO := build/demo
 DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/world,.c _place.c _run.c) \
-            $(addprefix ech/,status.c wire.c records.c client_hello.c) tools/common/say.c
+            $(addprefix ech/,wire.c records.c client_hello.c) tools/common/say.c
 
 $(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/*.h tests/preload/*.h ech/*.h)
 	@mkdir -p $(@D)
