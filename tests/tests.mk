@@ -326,7 +326,7 @@ $(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/*.h tests/preload/*.h)
 # Tests that fail because of the address sanitizer's runtime itself: each seen in a backtrace, or without the shim.
 # After a fork in a program with threads, the child inherits the locked allocator and waits for ever (gcc 12).
 UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
-# and so does libfaketime, which changes the environment in its constructor, now and then;
+# libfaketime changes the environment in its constructor; the allocator then waits for ever now and then, before the program begins.
 UNSANITIZED += company/libfaketime*
 # A program that jumps out of malloc, from a signal handler, waits for ever too.
 UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo jumps/a_thread_that_ends_after_a_jump
