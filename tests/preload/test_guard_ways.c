@@ -11,12 +11,21 @@ TestSuite(baseline_guard_ways, .fini = world_end, .timeout = 120);
 
 #define WAYS "\"$CLIENTS/guard_ways\" 127.0.0.1 443 " INNER_NAME
 
+/* All ways end so, and the program has tried them: a client that ends early proves nothing. */
+static unsigned expect_all_ways(const struct run_result *result, const char *word)
+{
+    enum { WAYS_MIN = 31 };
+    unsigned ways = expect_each(result, word);
+    cr_assert_geq(ways, WAYS_MIN);
+    return ways;
+}
+
 static void check_stopped(const char *setting)
 {
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL}, WAYS);
-    unsigned ways = expect_each(&result, "refused");
+    unsigned ways = expect_all_ways(&result, "refused");
     (void)connections_ended(world);
     world_expect_hidden(world);
     cr_assert_geq(world_report_count(world, "refused"), ways);
@@ -34,7 +43,7 @@ Test(guard_ways, strict_without_a_report)
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(
         world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", "ECHSHIM_REPORT=", NULL}, WAYS);
-    (void)expect_each(&result, "refused");
+    (void)expect_all_ways(&result, "refused");
     world_expect_hidden(world);
 }
 
@@ -45,7 +54,7 @@ Test(guard_ways, strict_host)
     const char *setting = conf_setting(world, "[host \"" INNER_NAME "\"]\nmode = strict\n");
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){(char *)setting, NULL},
                                            WAYS " | grep -v like-ssl-2");
-    (void)expect_each(&result, "refused");
+    (void)expect_all_ways(&result, "refused");
     (void)connections_ended(world);
     world_expect_hidden(world);
 }
@@ -55,7 +64,7 @@ Test(guard_ways, opportunistic)
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", NULL}, WAYS);
-    unsigned ways = expect_each(&result, "sent");
+    unsigned ways = expect_all_ways(&result, "sent");
     cr_assert_geq(world_report_count(world, "plain"), ways);
 }
 
@@ -72,7 +81,7 @@ Test(baseline_guard_ways, all)
 {
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_PLAIN, NULL, WAYS);
-    (void)expect_each(&result, "sent");
+    (void)expect_all_ways(&result, "sent");
 }
 
 /* ---- TLS that the shim does not see leave ---- */
