@@ -11,7 +11,8 @@
 #include <stdint.h>
 
 enum {
-    DNS_HOST_SIZE = 254, /* octets of a host name as text with its NUL: 253 is the longest */
+    DNS_HOST_SIZE = 254,  /* octets of a host name as text with its NUL: 253 is the longest */
+    DNS_HTTPS_PORT = 443, /* the port of a host that is named without one (RFC 9110, 4.2.2) */
 };
 
 /* The octet in lower case, by ASCII alone. */

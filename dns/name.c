@@ -123,7 +123,7 @@ static struct bytes take_host_label(const char **at)
     return label;
 }
 
-enum dns_name_kind dns_name_kind(const char *host)
+enum dns_name_kind dns_name_kind_of(const char *host)
 {
     struct bytes label = {0};
     struct bytes before = {0};
@@ -143,7 +143,7 @@ enum dns_name_kind dns_name_kind(const char *host)
     return labels < 2 || is_private(label, before) ? DNS_NAME_PRIVATE : DNS_NAME_GLOBAL;
 }
 
-/* Appends a host name, which dns_name_kind has checked, and the root. */
+/* Appends a host name, which dns_name_kind_of has checked, and the root. */
 static enum ech_status add_host(struct dns_name *name, const char *host)
 {
     for (const char *at = host; *at != '\0';) {
@@ -158,10 +158,10 @@ static enum ech_status add_host(struct dns_name *name, const char *host)
 enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_name *name)
 {
     name->len = 0;
-    if (dns_name_kind(host) != DNS_NAME_GLOBAL) {
+    if (dns_name_kind_of(host) != DNS_NAME_GLOBAL) {
         return ECH_ERR_UNSUPPORTED;
     }
-    if (port != 443) {
+    if (port != DNS_HTTPS_PORT) {
         char prefix[8];
         int len = snprintf(prefix, sizeof prefix, "_%u", (unsigned)port);
         if (!add_label(name, bytes_of(prefix, (size_t)len)) ||
@@ -175,7 +175,7 @@ enum ech_status dns_name_of_origin(const char *host, uint16_t port, struct dns_n
 enum ech_status dns_name_of_host(const char *host, struct dns_name *name)
 {
     name->len = 0;
-    return dns_name_kind(host) == DNS_NAME_NONE ? ECH_ERR_UNSUPPORTED : add_host(name, host);
+    return dns_name_kind_of(host) == DNS_NAME_NONE ? ECH_ERR_UNSUPPORTED : add_host(name, host);
 }
 
 bool dns_name_to_host(const struct dns_name *name, char host[DNS_HOST_SIZE])

@@ -10,7 +10,6 @@
 enum {
     DNS_PORT = 53,
     DNS_TLS_PORT = 853,
-    HTTPS_PORT = 443,
     ADDRESS_TEXT = INET6_ADDRSTRLEN + 1 + IF_NAMESIZE,
 };
 
@@ -277,7 +276,7 @@ static bool https_parse(const char *text, struct dns_secure_server *secure)
             return false;
         }
     }
-    if (!port_take(&text, "/", HTTPS_PORT, &secure->port) || !path_take(&text, secure->path)) {
+    if (!port_take(&text, "/", DNS_HTTPS_PORT, &secure->port) || !path_take(&text, secure->path)) {
         return false;
     }
     if (*text == '#') {

@@ -11,7 +11,6 @@
 
 void dns_doh_authority(const struct dns_secure_server *server, char out[DNS_AUTHORITY_SIZE])
 {
-    enum { USUAL_PORT = 443 };
     char address[INET6_ADDRSTRLEN] = "";
     char port[8] = "";
     const char *host = server->name;
@@ -23,7 +22,7 @@ void dns_doh_authority(const struct dns_secure_server *server, char out[DNS_AUTH
         (void)inet_ntop(server->address.any.sa_family, octets, address, sizeof address);
         host = address;
     }
-    if (server->port != USUAL_PORT) {
+    if (server->port != DNS_HTTPS_PORT) {
         (void)snprintf(port, sizeof port, ":%u", server->port);
     }
     (void)snprintf(out, DNS_AUTHORITY_SIZE, "%s%s%s%s", v6 ? "[" : "", host, v6 ? "]" : "", port);

@@ -52,7 +52,7 @@ static bool is_endpoint(const struct dns_channel *channel, const struct https_rr
     if (dns_name_is_root(&rr->target)) {
         return dns_name_equal(owner, &channel->own.qname);
     }
-    return dns_name_of_origin(server->name, 443, &host) == ECH_OK &&
+    return dns_name_of_origin(server->name, DNS_HTTPS_PORT, &host) == ECH_OK &&
            dns_name_equal(&rr->target, &host);
 }
 

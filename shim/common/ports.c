@@ -4,6 +4,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "dns/host_name.h"
+
 /* A decimal number from 1 to 65535 and nothing else. */
 static bool parse_port(const char *text, size_t length, uint16_t *port)
 {
@@ -24,13 +26,13 @@ static bool parse_port(const char *text, size_t length, uint16_t *port)
 bool shim_ports_parse(const char *list, shim_ports_add *add, void *context)
 {
     if (list == NULL || *list == '\0') {
-        return add(context, SHIM_DEFAULT_PORT);
+        return add(context, DNS_HTTPS_PORT);
     }
     for (const char *item = list;; item++) {
         size_t length = strcspn(item, ",");
         uint16_t port;
         if (!parse_port(item, length, &port) || !add(context, port)) {
-            (void)add(context, SHIM_DEFAULT_PORT);
+            (void)add(context, DNS_HTTPS_PORT);
             return false;
         }
         item += length;

@@ -9,16 +9,13 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The only watched port, if the setting names none. */
-enum { SHIM_DEFAULT_PORT = 443 };
-
 /* Takes one port, host order; false if there is no room for it. */
 typedef bool shim_ports_add(void *context, uint16_t port);
 
 /*
- * Hands each port of a comma-separated list to `add`; NULL or "" means SHIM_DEFAULT_PORT. False: a
+ * Hands each port of a comma-separated list to `add`; NULL or "" means DNS_HTTPS_PORT. False: a
  * part of the list could not be read or added. Watching too few ports would let a name out. So the
- * ports read so far stay, and SHIM_DEFAULT_PORT is added.
+ * ports read so far stay, and DNS_HTTPS_PORT is added.
  */
 bool shim_ports_parse(const char *list, shim_ports_add *add, void *context);
 

@@ -5,8 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { HTTPS_PORT = 443 };
-
 bool parse_bounded(const char *text, unsigned max, unsigned *out)
 {
     char *end;
@@ -25,7 +23,7 @@ bool parse_bounded(const char *text, unsigned max, unsigned *out)
 bool parse_origin(const char *text, char host[DNS_HOST_SIZE], unsigned *port)
 {
     size_t len = strcspn(text, ":");
-    *port = HTTPS_PORT;
+    *port = DNS_HTTPS_PORT;
     if (len == 0 || len >= DNS_HOST_SIZE ||
         (text[len] == ':' && !parse_bounded(text + len + 1, UINT16_MAX, port))) {
         return false;

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/host_name.h"
 #include "tools/common/code_points.h"
 #include "tools/echshim/echshim.h"
 
@@ -83,7 +84,7 @@ static void put_row(struct row *row, const json_t *line)
     long long octets;
     char host[CELL];
     say_printable(host, sizeof host, text_of(line, "host"));
-    bool usual = !number_of(line, "port", &port) || port == 443;
+    bool usual = !number_of(line, "port", &port) || port == DNS_HTTPS_PORT;
     (void)snprintf(row->cells[0], CELL, usual ? "%s" : "%.240s:%lld", host, port);
     say_printable(row->cells[1], CELL, text_of(line, "outcome"));
     say_printable(row->cells[2], CELL, text_of(line, "reason"));

@@ -159,14 +159,14 @@ static void add_in_place(struct finding *finding, size_t candidate)
            endpoints[route->hops[at].endpoint].priority < endpoints[place].priority) {
         at++;
     }
-    insert_hop(route, at, &(struct shim_hop){.endpoint = place, .here = true});
+    insert_hop(route, at, &(struct shim_hop){.endpoint = place, .in_place = true});
 }
 
 static bool may_go_to(struct finding *finding, const struct dns_endpoint *endpoint,
                       const struct shim_address *address)
 {
     const struct shim_route_facts *facts = finding->facts;
-    bool port = endpoint->port == facts->port || endpoint->port == SHIM_HTTPS_PORT ||
+    bool port = endpoint->port == facts->port || endpoint->port == DNS_HTTPS_PORT ||
                 (endpoint->port >= FIRST_FREE_PORT && !https_port_is_restricted(endpoint->port));
     bool private =
         facts->private_allowed || finding->private_peer || !shim_address_is_private(address);

@@ -36,7 +36,7 @@ static uint16_t port_of_service(const char *service)
         return number <= UINT16_MAX ? (uint16_t)number : 0;
     }
     if (strcmp(service, "https") == 0) {
-        return SHIM_HTTPS_PORT;
+        return DNS_HTTPS_PORT;
     }
     struct servent entry;
     struct servent *found = NULL;
@@ -85,8 +85,8 @@ static struct prospect prospect_of(const char *node, const char *service,
         prospect.port_known = true;
     } else if (shim_proxy_of_environment(node, &port)) {
         prospect.port_known = true;
-    } else if (shim_settings_watches(settings, SHIM_HTTPS_PORT)) {
-        port = SHIM_HTTPS_PORT;
+    } else if (shim_settings_watches(settings, DNS_HTTPS_PORT)) {
+        port = DNS_HTTPS_PORT;
     }
     if (port != 0 && shim_settings_watches(settings, port) &&
         dns_name_of_origin(node, port, &qname) == ECH_OK) {

@@ -24,10 +24,10 @@ static struct shim_destination destination_of(struct shim_session *session,
     struct shim_destination destination = {.host = session->host, .port = peer->port};
     if (peer->way.tunnel) {
         destination.tunnel = true;
-        destination.port = peer->way.port != 0 ? peer->way.port : SHIM_HTTPS_PORT;
+        destination.port = peer->way.port != 0 ? peer->way.port : DNS_HTTPS_PORT;
     } else if (peer->used) {
         destination.tunnel = true;
-        destination.port = SHIM_HTTPS_PORT;
+        destination.port = DNS_HTTPS_PORT;
     } else if (!peer->doubtful && shim_address_of(shim_session_peer(session), address)) {
         destination.peer = address;
     }
@@ -132,7 +132,7 @@ static struct shim_decision decide(struct shim_session *session,
         .tls13 = given->tls13,
         .ech_failed = ech_failed(session),
         .grease = session->host_settings.grease,
-        .name = dns_name_kind(session->host) != DNS_NAME_NONE,
+        .name = dns_name_kind_of(session->host) != DNS_NAME_NONE,
         .locked_in = locked && !session->host_settings.config_list_given,
     };
     struct shim_decision decision = shim_policy_begin(&facts);

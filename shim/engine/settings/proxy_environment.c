@@ -12,7 +12,7 @@ static uint16_t usual_port(const char *scheme, size_t length)
 {
     enum { HTTP_PORT = 80, SOCKS_PORT = 1080 };
     if (length == 5 && strncasecmp(scheme, "https", length) == 0) {
-        return SHIM_HTTPS_PORT;
+        return DNS_HTTPS_PORT;
     }
     return length >= 5 && strncasecmp(scheme, "socks", 5) == 0 ? SOCKS_PORT : HTTP_PORT;
 }

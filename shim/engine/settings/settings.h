@@ -17,7 +17,7 @@
 #include "shim/common/mode.h"
 #include "shim/engine/base/table.h"
 
-enum { SHIM_PORTS_MAX = 64, SHIM_HTTPS_PORT = 443 };
+enum { SHIM_PORTS_MAX = 64 };
 
 enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
 

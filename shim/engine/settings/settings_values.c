@@ -89,7 +89,7 @@ static bool add_port(void *context, uint16_t port)
         return true;
     }
     if (settings->port_count == SHIM_PORTS_MAX) {
-        if (port != SHIM_HTTPS_PORT) {
+        if (port != DNS_HTTPS_PORT) {
             return false;
         }
         settings->port_count--; /* 443 takes the last place: it is added where a list is too long */
