@@ -102,80 +102,91 @@ static bool find_tunnel(const char *host, struct shim_peer *peer)
     return true;
 }
 
+/* The port that the `connect` of this descriptor was given. False: none was noted. */
+static bool noted_port(int fd, const struct shim_connection *noted, size_t count, uint16_t *port)
+{
+    for (size_t i = 0; fd >= 0 && i < count; i++) {
+        if (noted[i].fd == fd) {
+            *port = noted[i].port;
+            return true;
+        }
+    }
+    return false;
+}
+
 /* For a program that has locked itself in: believes the noted `connect` calls and does not ask the
  * kernel. If none was noted, it may be any port. */
-static void find_noted(int fd, uint16_t told_port, struct shim_peer *peer)
+static void find_unasked(int fd, uint16_t told_port, struct shim_peer *peer)
 {
     struct shim_connection noted[CANDIDATES];
     size_t count = shim_state()->stub->connections(noted, CANDIDATES);
-    uint16_t port = told_port != 0 ? told_port : SHIM_HTTPS_PORT;
-    for (size_t i = 0; i < count; i++) {
-        if (told_port == 0 && noted[i].fd == fd) {
-            port = noted[i].port;
-        }
+    *peer =
+        (struct shim_peer){.fd = fd, .address = {.ss_family = AF_UNSPEC}, .port = DNS_HTTPS_PORT};
+    if (told_port != 0) {
+        peer->port = told_port;
+    } else {
+        (void)noted_port(fd, noted, count, &peer->port);
     }
-    *peer = (struct shim_peer){.fd = fd, .address = {.ss_family = AF_UNSPEC}, .port = port};
 }
 
-void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
+/* Asks the kernel and the stub about the descriptor itself. False: neither knows the peer, and
+ * *peer has neither address nor port. */
+static bool find_of_descriptor(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
 {
-    const struct shim_engine_state *state = shim_state();
-    if (state->stub->locked()) {
-        find_noted(fd, told_port, peer);
-        return;
-    }
-    if (fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) {
-        return;
-    }
-    /* Asked for datagram sockets too: DTLS to a port that is not watched is none of our business.
-     * */
+    /* Asked for datagram sockets too: DTLS to a port that is not watched does not concern us. */
     struct shim_way way = {.fd = -1};
     if (fd >= 0) {
-        (void)state->stub->way_of(fd, host, &way);
+        (void)shim_state()->stub->way_of(fd, host, &way);
     }
     *peer = (struct shim_peer){.fd = fd, .way = way};
     peer->used = way.carried == SHIM_CARRIED_UNASKED ? shim_reconnect_used(fd)
                                                      : way.carried == SHIM_CARRIED_OCTETS;
     if (peer_of(fd, peer)) {
-        return;
+        return true;
     }
     *peer = (struct shim_peer){
         .fd = fd, .way = way, .address = {.ss_family = AF_UNSPEC}, .port = told_port};
-    if (told_port != 0 || is_local(fd)) {
+    return told_port != 0 || is_local(fd);
+}
+
+/* Guesses among the noted connections, the most likely first. */
+static bool guess(int fd, const char *host, const struct shim_connection *noted, size_t count,
+                  struct shim_peer *peer)
+{
+    bool found = guess_watched(noted, count, peer);
+    if ((!found || peer->used) && fd < 0 && find_tunnel(NULL, peer)) {
+        return true; /* a used connection is more likely a tunnel than the start of a handshake */
+    }
+    for (size_t i = 0; !found && i < count; i++) {
+        found = is_being_made(&noted[i], host, peer);
+    }
+    for (size_t i = 0; !found && i < count; i++) {
+        found = is_stream_to(&noted[i], peer);
+    }
+    return found;
+}
+
+void shim_peer_find(int fd, uint16_t told_port, const char *host, struct shim_peer *peer)
+{
+    const struct shim_stub *stub = shim_state()->stub;
+    if (stub->locked()) {
+        find_unasked(fd, told_port, peer);
+        return;
+    }
+    if ((fd < 0 && told_port == 0 && host != NULL && find_tunnel(host, peer)) ||
+        find_of_descriptor(fd, told_port, host, peer)) {
         return;
     }
     struct shim_connection noted[CANDIDATES];
-    size_t count = state->stub->connections(noted, CANDIDATES);
-    for (size_t i = 0; fd >= 0 && i < count; i++) {
-        if (noted[i].fd == fd) {
-            peer->port = noted[i].port;
-            return;
-        }
-    }
-    bool found = guess_watched(noted, count, peer);
-    if ((!found || peer->used) && fd < 0 && find_tunnel(NULL, peer)) {
-        return; /* a used connection is more likely a tunnel than the start of a handshake */
-    }
-    if (found) {
-        return;
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_being_made(&noted[i], host, peer)) {
-            return;
-        }
-    }
-    for (size_t i = 0; i < count; i++) {
-        if (is_stream_to(&noted[i], peer)) {
-            return;
-        }
-    }
-    uint16_t port;
-    if (fd < 0 && host != NULL && shim_asked_port(host, &port)) {
-        /* With TCP fast open the hello itself makes the connection. */
-        *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}, .port = port};
+    size_t count = stub->connections(noted, CANDIDATES);
+    if (noted_port(fd, noted, count, &peer->port) || guess(fd, host, noted, count, peer)) {
         return;
     }
     /* Nothing says that this handshake concerns us: it may be TLS within datagrams (OpenVPN) or
      * over a pipe. If the hello goes to a watched port after all, the guard sees it there. */
     *peer = (struct shim_peer){.fd = -1, .address = {.ss_family = AF_UNSPEC}};
+    uint16_t port;
+    if (fd < 0 && host != NULL && shim_asked_port(host, &port)) {
+        peer->port = port; /* with TCP fast open the hello itself makes the connection */
+    }
 }
