@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/stub/proxy_request.h"
 
+#include "dns/host_name.h"
+
 enum phase {
     START,
     HTTP_METHOD, /* within the word CONNECT */
@@ -57,14 +59,9 @@ static const char method[] = "connect";
 /* FNV-1a, but no host has the hash 0. */
 static const uint64_t hash_of_nothing = UINT64_C(0xcbf29ce484222325);
 
-static uint8_t lower(uint8_t c)
-{
-    return c >= 'A' && c <= 'Z' ? (uint8_t)(c - 'A' + 'a') : c;
-}
-
 static uint64_t hash_on(uint64_t hash, uint8_t octet)
 {
-    hash = (hash ^ lower(octet)) * UINT64_C(0x100000001b3);
+    hash = (hash ^ dns_lower(octet)) * UINT64_C(0x100000001b3);
     return hash != 0 ? hash : 1;
 }
 
@@ -174,7 +171,7 @@ static enum shim_proxy_event read_http(struct shim_proxy_reader *reader, uint8_t
     switch ((enum phase)reader->phase) {
     case HTTP_METHOD:
         if (reader->matched < sizeof method - 1) {
-            bool same = lower(octet) == (uint8_t)method[reader->matched++];
+            bool same = dns_lower(octet) == (uint8_t)method[reader->matched++];
             reader->phase = same ? HTTP_METHOD : OVER;
         } else {
             reader->phase = is_blank(octet) ? HTTP_BEFORE : OVER;
@@ -388,7 +385,7 @@ static enum shim_proxy_event read_socks5_request(struct shim_proxy_reader *reade
 
 bool shim_proxy_may_begin(uint8_t octet)
 {
-    return octet == SOCKS4 || octet == SOCKS5 || octet == NEGOTIATION || lower(octet) == 'c' ||
+    return octet == SOCKS4 || octet == SOCKS5 || octet == NEGOTIATION || dns_lower(octet) == 'c' ||
            is_blank(octet) || is_line_end(octet);
 }
 
@@ -398,7 +395,7 @@ static enum shim_proxy_event read_start(struct shim_proxy_reader *reader, uint8_
         reader->phase = SOCKS4_COMMAND;
     } else if (octet == SOCKS5) {
         reader->phase = SOCKS5_COUNT;
-    } else if (lower(octet) == (uint8_t)method[0]) {
+    } else if (dns_lower(octet) == (uint8_t)method[0]) {
         reader->matched = 1;
         reader->phase = HTTP_METHOD;
     } else if (!is_blank(octet) && !is_line_end(octet)) {

@@ -5,12 +5,12 @@
  */
 #include <errno.h>
 #include <getopt.h>
-#include <gnutls/crypto.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "dns/io.h"
 #include "tools/common/config_document.h"
 #include "tools/common/config_input.h"
 #include "tools/common/config_problem.h"
@@ -148,17 +148,17 @@ static void try_list(struct probe *probe, const char *target, unsigned port, str
 
 /* ---- which lists are tried ---- */
 
-static enum ech_status fill_random(void *context, uint8_t *out, size_t len)
+static enum ech_status fill(void *context, uint8_t *out, size_t len)
 {
     (void)context;
-    return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
+    return dns_io_random(out, len) ? ECH_OK : ECH_ERR_CRYPTO;
 }
 
 /* A list with this config alone. If stale: with a random key that the server does not have, and
  * another config_id. */
 static bool list_of(const struct ech_config *config, bool stale, struct writer *w)
 {
-    const struct ech_random random = {.fill = fill_random};
+    const struct ech_random random = {.fill = fill};
     uint8_t private_key[ECH_DH_PRIVATE_MAX];
     uint8_t public_key[ECH_DH_PUBLIC_MAX];
     uint16_t group = ech_hpke_kem_group(config->kem_id);

@@ -15,7 +15,6 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -23,6 +22,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dns/io.h"
 #include "tools/echshim/echshim.h"
 
 enum {
@@ -269,7 +269,7 @@ static void become_watcher(struct watch *watch)
 static bool make_nonce(char out[2 * NONCE + 1])
 {
     unsigned char octets[NONCE];
-    if (getrandom(octets, sizeof octets, 0) != (ssize_t)sizeof octets) {
+    if (!dns_io_random(octets, sizeof octets)) {
         return false;
     }
     for (size_t i = 0; i < sizeof octets; i++) {

@@ -16,7 +16,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -24,6 +23,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "dns/io.h"
 #include "shim/common/journal.h"
 #include "shim/common/report.h"
 #include "tools/echshim/echshim.h"
@@ -53,7 +53,7 @@ struct parent {
 static bool make_file(struct parent *parent)
 {
     uint64_t secret[2];
-    if (getrandom(secret, sizeof secret, 0) != (ssize_t)sizeof secret) {
+    if (!dns_io_random(secret, sizeof secret)) {
         return false;
     }
     (void)snprintf(parent->report, sizeof parent->report, "%s/%016llx%016llx", parent->folder,
