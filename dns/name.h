@@ -54,7 +54,7 @@ enum dns_name_kind {
 
 /* Letters, digits, hyphens and underscores in labels of 1 to 63 octets, the last one not a number;
  * one trailing dot is allowed. The total length is not checked. */
-ECH_MUST_USE enum dns_name_kind dns_name_kind(const char *host);
+ECH_MUST_USE enum dns_name_kind dns_name_kind_of(const char *host);
 
 /*
  * The QNAME of the HTTPS query of an origin (RFC 9460, 2.3 and 9.1): the host for port 443, else

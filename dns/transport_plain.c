@@ -305,7 +305,7 @@ static enum step step_of_stage(struct dns_plain *p, struct dns_exchange *x, enum
     return STEP_WAIT;
 }
 
-static enum step step(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+static enum step take_step(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
     enum step taken = step_of_stage(p, x, reason);
     if (taken != STEP_LOST) {
@@ -324,11 +324,11 @@ static bool is_over(const struct dns_plain *p)
 
 /* Does all steps that need no waiting; if x is NULL, nothing is received. The number of steps is
  * bounded, so that a flood of wrong messages cannot keep us here. */
-static enum step steps(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
+static enum step take_steps(struct dns_plain *p, struct dns_exchange *x, enum dns_reason *reason)
 {
     enum step last = STEP_ON;
     for (unsigned turn = 0; last == STEP_ON; turn++) {
-        last = turn > STRAYS_MAX && is_over(p) ? STEP_WAIT : step(p, x, reason);
+        last = turn > STRAYS_MAX && is_over(p) ? STEP_WAIT : take_step(p, x, reason);
     }
     return last;
 }
@@ -413,7 +413,7 @@ void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                                 .fd = -1,
                                 .failure = DNS_REASON_TIMEOUT};
     enum dns_reason reason = DNS_REASON_OK;
-    while (next_try(plain) && steps(plain, NULL, &reason) == STEP_ENDED) {
+    while (next_try(plain) && take_steps(plain, NULL, &reason) == STEP_ENDED) {
         failed(plain, reason);
     }
 }
@@ -438,7 +438,7 @@ enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns_exchange *x,
     enum dns_reason reason = DNS_REASON_OK;
     *pending = false;
     while (next_try(plain)) {
-        if (steps(plain, x, &reason) == STEP_WAIT) {
+        if (take_steps(plain, x, &reason) == STEP_WAIT) {
             if (!is_over(plain)) {
                 *pending = true;
                 return DNS_REASON_OK;

@@ -224,7 +224,7 @@ enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange)
     return exchange->failure;
 }
 
-void ech_exchange_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts)
+void ech_exchange_get_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts)
 {
     *facts = exchange->facts;
 }

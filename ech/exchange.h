@@ -175,6 +175,6 @@ struct ech_exchange_facts {
     unsigned retries;         /* answers by ech_exchange_retry */
     uint8_t outer_random[32]; /* client random of the outer hello, once offered */
 };
-void ech_exchange_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts);
+void ech_exchange_get_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts);
 
 #endif

@@ -40,7 +40,7 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict ver
         return ECH_EVENT_REJECTED;
     default:
         /* Its alert is queued already, encrypted if there are keys. */
-        ech_tls13_facts(x->outer, &facts);
+        ech_tls13_get_facts(x->outer, &facts);
         return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
     }
 }
@@ -88,7 +88,7 @@ void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_reje
         rejection->probe = true;
     } else if (exchange->phase == ECH_PHASE_REJECTED) {
         struct ech_tls13_facts facts;
-        ech_tls13_facts(exchange->outer, &facts);
+        ech_tls13_get_facts(exchange->outer, &facts);
         rejection->disabled = facts.verdict == ECH_TLS13_DISABLED;
         rejection->retry_configs = facts.retry_configs;
     }

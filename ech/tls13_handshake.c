@@ -278,7 +278,7 @@ void ech_tls13_net_took(struct ech_tls13 *handshake, size_t octets)
     wr_consume(&handshake->to_net, octets);
 }
 
-void ech_tls13_facts(const struct ech_tls13 *handshake, struct ech_tls13_facts *facts)
+void ech_tls13_get_facts(const struct ech_tls13 *handshake, struct ech_tls13_facts *facts)
 {
     *facts = handshake->facts;
     facts->retry_configs = handshake->facts.verdict == ECH_TLS13_RETRY_CONFIGS

@@ -87,6 +87,6 @@ struct ech_tls13_facts {
     struct bytes retry_configs; /* an ECHConfigList with ECH_TLS13_RETRY_CONFIGS, else empty;
                                    borrowed from the handshake */
 };
-void ech_tls13_facts(const struct ech_tls13 *handshake, struct ech_tls13_facts *facts);
+void ech_tls13_get_facts(const struct ech_tls13 *handshake, struct ech_tls13_facts *facts);
 
 #endif

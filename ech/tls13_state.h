@@ -33,7 +33,7 @@ struct ech_tls13 {
     bool change_cipher_spec_due; /* before our next flight (RFC 8446, D.4) */
 
     enum ech_tls13_phase phase;
-    struct ech_tls13_facts facts; /* retry_configs is filled in by ech_tls13_facts */
+    struct ech_tls13_facts facts; /* retry_configs is filled in by ech_tls13_get_facts */
 
     struct ech_record_reader records;
     struct writer opened;    /* the current protected record */

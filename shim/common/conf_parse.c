@@ -13,7 +13,7 @@
 
 enum { PROBLEM_SIZE = 200, QUOTED_MAX = 60, HOST_MAX = 253, NO_SECTION = -1 };
 
-struct feed {
+struct reading {
     struct shim_conf *conf;
     enum shim_conf_trust trust;
     const char *file; /* owned by the conf */
@@ -30,12 +30,13 @@ struct feed {
     enum ech_status status;
 };
 
-static void problem(struct feed *feed, const char *text)
+static void problem(struct reading *reading, const char *text)
 {
-    shim_conf_problem(feed->conf, feed->file, feed->line, text);
+    shim_conf_problem(reading->conf, reading->file, reading->line, text);
 }
 
-static void problem_with(struct feed *feed, const char *format, const char *what, size_t length)
+static void problem_with(struct reading *reading, const char *format, const char *what,
+                         size_t length)
 {
     char text[PROBLEM_SIZE];
     int quoted = length < QUOTED_MAX ? (int)length : QUOTED_MAX;
@@ -44,7 +45,7 @@ static void problem_with(struct feed *feed, const char *format, const char *what
 #pragma GCC diagnostic ignored "-Wformat-nonliteral"
     (void)snprintf(text, sizeof text, format, quoted, what);
 #pragma GCC diagnostic pop
-    problem(feed, text);
+    problem(reading, text);
 }
 
 /* ---- sections ---- */
@@ -90,13 +91,13 @@ static bool is_host_pattern(const char *pattern)
 }
 
 /* False after a problem. */
-static bool check_pattern(struct feed *feed, struct shim_conf_section *section)
+static bool check_pattern(struct reading *reading, struct shim_conf_section *section)
 {
     char *pattern = section->pattern;
     size_t last = strlen(pattern) - 1;
     if (section->kind == SHIM_CONF_PROGRAM) {
         if (strchr(pattern, '/') != NULL && pattern[0] != '/') {
-            problem(feed, "the path of a program begins with /, or has none");
+            problem(reading, "the path of a program begins with /, or has none");
             return false;
         }
         return true;
@@ -105,7 +106,8 @@ static bool check_pattern(struct feed *feed, struct shim_conf_section *section)
         pattern[last] = '\0';
     }
     if (!is_host_pattern(pattern)) {
-        problem(feed, "not the name of a host (example.org, *.example.org or *; IDNs as xn--...)");
+        problem(reading,
+                "not the name of a host (example.org, *.example.org or *; IDNs as xn--...)");
         return false;
     }
     return true;
@@ -113,7 +115,7 @@ static bool check_pattern(struct feed *feed, struct shim_conf_section *section)
 
 /* Takes default, host "PATTERN" or program "PATTERN"; false after a problem. It never cuts a
  * pattern. */
-static bool parse_header(struct feed *feed, const char *from, const char *to,
+static bool parse_header(struct reading *reading, const char *from, const char *to,
                          struct shim_conf_section *section)
 {
     static const char *const kinds[] = {[SHIM_CONF_PROGRAM] = "program", [SHIM_CONF_HOST] = "host"};
@@ -136,12 +138,12 @@ static bool parse_header(struct feed *feed, const char *from, const char *to,
         section->kind = (enum shim_conf_kind)kind;
         section->pattern = strndup(pattern + 1, (size_t)(to - pattern) - 2);
         if (section->pattern == NULL) {
-            feed->status = ECH_ERR_NOMEM;
+            reading->status = ECH_ERR_NOMEM;
             return false;
         }
-        return check_pattern(feed, section);
+        return check_pattern(reading, section);
     }
-    problem_with(feed,
+    problem_with(reading,
                  "cannot use [%.*s]: sections are [default], [host \"NAME\"] and [program "
                  "\"PATH\"]",
                  from, length);
@@ -149,42 +151,43 @@ static bool parse_header(struct feed *feed, const char *from, const char *to,
 }
 
 /* Takes a line that begins with '['. */
-static void take_header(struct feed *feed, const char *from, const char *to)
+static void take_header(struct reading *reading, const char *from, const char *to)
 {
-    feed->section = NO_SECTION;
-    feed->bad = true;
-    feed->appended = 0;
+    reading->section = NO_SECTION;
+    reading->bad = true;
+    reading->appended = 0;
     to = without_comment(from, to);
     const char *close = memrchr(from, ']', (size_t)(to - from));
     const char *behind = close != NULL ? close + 1 : to;
     trim(&behind, &to);
     if (close == NULL || (behind < to && *behind != '#')) {
-        problem(feed, "a section's name ends with ] and nothing follows");
+        problem(reading, "a section's name ends with ] and nothing follows");
         return;
     }
     from++;
     trim(&from, &close);
     struct shim_conf_section *section = calloc(1, sizeof *section);
-    struct shim_conf_section **grown = reallocarray(
-        feed->conf->sections, feed->conf->section_count + 1, sizeof(struct shim_conf_section *));
+    struct shim_conf_section **grown =
+        reallocarray(reading->conf->sections, reading->conf->section_count + 1,
+                     sizeof(struct shim_conf_section *));
     if (grown != NULL) {
-        feed->conf->sections = grown;
+        reading->conf->sections = grown;
     }
     if (section == NULL || grown == NULL) {
         free(section);
-        feed->status = ECH_ERR_NOMEM;
+        reading->status = ECH_ERR_NOMEM;
         return;
     }
-    section->file = feed->file;
-    section->line = feed->line;
-    if (!parse_header(feed, from, close, section)) {
+    section->file = reading->file;
+    section->line = reading->line;
+    if (!parse_header(reading, from, close, section)) {
         free(section->pattern);
         free(section);
         return;
     }
-    feed->section = (int)feed->conf->section_count;
-    feed->bad = false;
-    feed->conf->sections[feed->conf->section_count++] = section;
+    reading->section = (int)reading->conf->section_count;
+    reading->bad = false;
+    reading->conf->sections[reading->conf->section_count++] = section;
 }
 
 /* ---- lines, as inih asks for them ---- */
@@ -202,71 +205,73 @@ static size_t key_length(const char *from, const char *to)
 
 /* Copies as much as fits, and ends the line. The rest becomes a continuation, which must not look
  * like a comment. */
-static void hand_over(struct feed *feed, char *out, size_t room, const char *from, const char *to)
+static void hand_over(struct reading *reading, char *out, size_t room, const char *from,
+                      const char *to)
 {
     size_t length = (size_t)(to - from);
-    feed->rest = NULL;
+    reading->rest = NULL;
     if (length > room - 2) {
         length = room - 2;
         while (length > 1 && (is_blank(from[length]) || is_blank(from[length - 1]) ||
                               from[length] == ';' || from[length] == '#')) {
             length--;
         }
-        feed->rest = from + length;
-        feed->rest_end = to;
+        reading->rest = from + length;
+        reading->rest_end = to;
     }
     memcpy(out, from, length);
     out[length] = '\n';
     out[length + 1] = '\0';
 }
 
-static void check_answered(struct feed *feed)
+static void check_answered(struct reading *reading)
 {
-    if (feed->expects) {
-        problem(feed, "not understood: neither [section] nor key = value");
+    if (reading->expects) {
+        problem(reading, "not understood: neither [section] nor key = value");
     }
-    feed->expects = false;
+    reading->expects = false;
 }
 
 /* The rest of a line that was too long goes on with the value: it is indented. */
-static void give_rest(struct feed *feed, char *out, size_t room)
+static void give_rest(struct reading *reading, char *out, size_t room)
 {
     out[0] = ' ';
-    feed->indented = true;
-    hand_over(feed, out + 1, room - 1, feed->rest, feed->rest_end);
+    reading->indented = true;
+    hand_over(reading, out + 1, room - 1, reading->rest, reading->rest_end);
 }
 
 /* The next line of the file, without its end. */
-static void cut_line(struct feed *feed, const char **from, const char **to)
+static void cut_line(struct reading *reading, const char **from, const char **to)
 {
-    *from = feed->at;
-    *to = memchr(*from, '\n', (size_t)(feed->end - *from));
-    feed->at = *to != NULL ? *to + 1 : feed->end;
-    *to = *to != NULL ? *to : feed->end;
-    feed->line++;
+    *from = reading->at;
+    *to = memchr(*from, '\n', (size_t)(reading->end - *from));
+    reading->at = *to != NULL ? *to + 1 : reading->end;
+    *to = *to != NULL ? *to : reading->end;
+    reading->line++;
 }
 
 /* Gives inih a line with a value: the whole key, and as much of the value as fits. */
-static void give_value(struct feed *feed, char *out, size_t room, const char *from, const char *to)
+static void give_value(struct reading *reading, char *out, size_t room, const char *from,
+                       const char *to)
 {
-    feed->expects = true;
+    reading->expects = true;
     to = without_comment(from, to);
-    size_t key = feed->indented ? 1 : key_length(from, to);
+    size_t key = reading->indented ? 1 : key_length(from, to);
     if (key >= room / 2) {
         return; /* no key of ours is so long */
     }
     memcpy(out, from, key);
     from += key;
     trim(&from, &to);
-    hand_over(feed, out + key, room - key, from, to);
+    hand_over(reading, out + key, room - key, from, to);
 }
 
 /* Gives inih the next line of the file, or an empty line if we take that line ourselves. */
-static void give_line(struct feed *feed, char *out, size_t room)
+static void give_line(struct reading *reading, char *out, size_t room)
 {
     const char *from;
     const char *to;
-    cut_line(feed, &from, &to);
+    cut_line(reading, &from, &to);
     const char *first = from;
     trim(&first, &to);
     memcpy(out, "\n", sizeof "\n");
@@ -274,72 +279,73 @@ static void give_line(struct feed *feed, char *out, size_t room)
         return;
     }
     if (memchr(from, '\0', (size_t)(to - from)) != NULL) {
-        problem(feed, "there is an octet 0 in this line");
+        problem(reading, "there is an octet 0 in this line");
         /* If it was a header, the keys that follow do not belong to the section before it. */
-        feed->bad = feed->bad || *first == '[';
+        reading->bad = reading->bad || *first == '[';
         return;
     }
     if (*first == '[' && first == from) {
-        take_header(feed, from, to);
+        take_header(reading, from, to);
         return;
     }
-    feed->indented = first > from;
-    if (feed->indented && feed->appended == 0) {
-        problem(feed, "an indented line goes on with the value before it, and there is none");
+    reading->indented = first > from;
+    if (reading->indented && reading->appended == 0) {
+        problem(reading, "an indented line goes on with the value before it, and there is none");
         return;
     }
-    give_value(feed, out, room, from, to);
+    give_value(reading, out, room, from, to);
 }
 
 /* inih's reader: writes a line to `out`; NULL at the end. */
 static char *next_line(char *out, int size, void *stream)
 {
-    struct feed *feed = stream;
-    check_answered(feed);
-    if (feed->status != ECH_OK) {
+    struct reading *reading = stream;
+    check_answered(reading);
+    if (reading->status != ECH_OK) {
         return NULL;
     }
-    if (feed->rest != NULL) {
-        give_rest(feed, out, (size_t)size);
+    if (reading->rest != NULL) {
+        give_rest(reading, out, (size_t)size);
         return out;
     }
-    if (feed->at == feed->end) {
+    if (reading->at == reading->end) {
         return NULL;
     }
-    give_line(feed, out, (size_t)size);
+    give_line(reading, out, (size_t)size);
     return out;
 }
 
 /* ---- keys ---- */
 
-static void take_locked(struct feed *feed, struct shim_conf_section *section, const char *value)
+static void take_locked(struct reading *reading, struct shim_conf_section *section,
+                        const char *value)
 {
     if (strcmp(value, "yes") != 0 && strcmp(value, "no") != 0) {
-        problem(feed, "locked: it is yes or no");
-    } else if (strcmp(value, "yes") == 0 && feed->trust == SHIM_CONF_USER) {
-        problem(feed, "locked: only in /etc/echshim.conf, as root's own file");
+        problem(reading, "locked: it is yes or no");
+    } else if (strcmp(value, "yes") == 0 && reading->trust == SHIM_CONF_USER) {
+        problem(reading, "locked: only in /etc/echshim.conf, as root's own file");
     } else {
         section->locked = strcmp(value, "yes") == 0;
     }
 }
 
-static void append(struct feed *feed, const char *value)
+static void append(struct reading *reading, const char *value)
 {
-    struct shim_conf_entry *entry = &feed->conf->entries[feed->appended - 1];
+    struct shim_conf_entry *entry = &reading->conf->entries[reading->appended - 1];
     size_t before = strlen(entry->value);
     size_t more = strlen(value);
     char *grown = realloc(entry->value, before + more + 1);
     if (grown == NULL) {
-        feed->status = ECH_ERR_NOMEM;
+        reading->status = ECH_ERR_NOMEM;
         return;
     }
     memcpy(grown + before, value, more + 1);
     entry->value = grown;
 }
 
-static void add_entry(struct feed *feed, enum shim_conf_key key, const char *value)
+static void add_entry(struct reading *reading, enum shim_conf_key key, const char *value)
 {
-    struct shim_conf *conf = feed->conf;
+    struct shim_conf *conf = reading->conf;
     struct shim_conf_entry *grown =
         reallocarray(conf->entries, conf->entry_count + 1, sizeof *grown);
     char *copy = strdup(value);
@@ -348,51 +354,51 @@ static void add_entry(struct feed *feed, enum shim_conf_key key, const char *val
     }
     if (grown == NULL || copy == NULL) {
         free(copy);
-        feed->status = ECH_ERR_NOMEM;
+        reading->status = ECH_ERR_NOMEM;
         return;
     }
     conf->entries[conf->entry_count++] = (struct shim_conf_entry){
         .key = key,
         .value = copy,
-        .section = conf->sections[feed->section],
-        .line = feed->line,
+        .section = conf->sections[reading->section],
+        .line = reading->line,
     };
-    feed->appended = conf->entry_count;
+    reading->appended = conf->entry_count;
 }
 
 /* inih's handler. inih makes a line number of its result, which we do not need. */
 static int take_key(void *user, const char *number, const char *name, const char *value)
 {
-    struct feed *feed = user;
+    struct reading *reading = user;
     (void)number;
-    feed->expects = false;
-    if (feed->indented) {
-        if (feed->appended > 0) {
-            append(feed, value);
+    reading->expects = false;
+    if (reading->indented) {
+        if (reading->appended > 0) {
+            append(reading, value);
         }
         return 1;
     }
-    feed->appended = 0;
-    if (feed->bad) {
+    reading->appended = 0;
+    if (reading->bad) {
         return 1;
     }
-    if (feed->section == NO_SECTION) {
-        problem(feed,
+    if (reading->section == NO_SECTION) {
+        problem(reading,
                 "a key stands in a section: [default], [host \"NAME\"] or [program \"PATH\"]");
         return 1;
     }
-    struct shim_conf_section *section = feed->conf->sections[feed->section];
+    struct shim_conf_section *section = reading->conf->sections[reading->section];
     enum shim_conf_key key = shim_conf_key_of(name);
     if (*value == '\0') {
-        problem_with(feed, "%.*s: no value", name, strlen(name));
+        problem_with(reading, "%.*s: no value", name, strlen(name));
     } else if (strcmp(name, "locked") == 0) {
-        take_locked(feed, section, value);
+        take_locked(reading, section, value);
     } else if (key == SHIM_CONF_KEYS) {
-        problem_with(feed, "there is no key \"%.*s\"", name, strlen(name));
+        problem_with(reading, "there is no key \"%.*s\"", name, strlen(name));
     } else if (section->kind == SHIM_CONF_HOST && key > SHIM_CONF_PRIVATE) {
-        problem_with(feed, "%.*s: not for single hosts", name, strlen(name));
+        problem_with(reading, "%.*s: not for single hosts", name, strlen(name));
     } else {
-        add_entry(feed, key, value);
+        add_entry(reading, key, value);
     }
     return 1;
 }
@@ -434,7 +440,7 @@ enum ech_status shim_conf_add_file(struct shim_conf *conf, const char *path, str
     const char *octets = text.len > 0 ? (const char *)text.data : "";
     size_t skip = text.len >= 3 && memcmp(octets, byte_order_mark, 3) == 0 ? 3 : 0;
     size_t first = conf->entry_count;
-    struct feed feed = {
+    struct reading reading = {
         .conf = conf,
         .trust = trust,
         .at = octets + skip,
@@ -449,17 +455,17 @@ enum ech_status shim_conf_add_file(struct shim_conf *conf, const char *path, str
         return ECH_ERR_NOMEM;
     }
     conf->files[conf->file_count++] = name;
-    feed.file = name;
-    if (ini_parse_stream(next_line, &feed, take_key, &feed) == -2) {
-        feed.status = ECH_ERR_NOMEM;
+    reading.file = name;
+    if (ini_parse_stream(next_line, &reading, take_key, &reading) == -2) {
+        reading.status = ECH_ERR_NOMEM;
     }
-    check_answered(&feed);
-    if (feed.status != ECH_OK) {
+    check_answered(&reading);
+    if (reading.status != ECH_OK) {
         conf->broken = true;
     }
     if (trust == SHIM_CONF_LOCKED_ONLY) {
         keep_locked(conf, first);
     }
     check_paths(conf, first);
-    return feed.status;
+    return reading.status;
 }

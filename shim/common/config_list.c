@@ -60,7 +60,7 @@ static const char *read_name(const char *text, size_t length, char out[DNS_HOST_
         problem = "a name has no scheme, port or path";
     } else if (strchr(out, '*') != NULL) {
         problem = "a name has no *; a [host] section of a configuration file may";
-    } else if (dns_name_kind(out) == DNS_NAME_NONE) {
+    } else if (dns_name_kind_of(out) == DNS_NAME_NONE) {
         problem = "not the name of a host (IDNs as xn--...)";
     } else if (is_query_name(out)) {
         problem = "the name of the host is meant, without _PORT._https";

@@ -30,7 +30,7 @@ EXPORT void shim_names_attach(const struct shim_names_calls *calls)
     atomic_store_explicit(&attached, calls, memory_order_release);
 }
 
-static enum nss_status nobody(int *error, int *h_error)
+static enum nss_status not_attached(int *error, int *h_error)
 {
     *error = ENOENT;
     *h_error = NO_RECOVERY;
@@ -43,7 +43,7 @@ enum nss_status _nss_echshim_gethostbyname4_r(const char *name, struct gaih_addr
 {
     const struct shim_names_calls *calls = atomic_load_explicit(&attached, memory_order_acquire);
     return calls != NULL ? calls->tuples(name, first, buffer, size, error, h_error, ttl)
-                         : nobody(error, h_error);
+                         : not_attached(error, h_error);
 }
 
 enum nss_status _nss_echshim_gethostbyname3_r(const char *name, int family, struct hostent *host,
@@ -53,7 +53,7 @@ enum nss_status _nss_echshim_gethostbyname3_r(const char *name, int family, stru
     const struct shim_names_calls *calls = atomic_load_explicit(&attached, memory_order_acquire);
     return calls != NULL
                ? calls->host(name, family, host, buffer, size, error, h_error, ttl, canonical)
-               : nobody(error, h_error);
+               : not_attached(error, h_error);
 }
 
 enum nss_status _nss_echshim_gethostbyname2_r(const char *name, int family, struct hostent *host,

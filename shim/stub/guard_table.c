@@ -22,7 +22,7 @@ uint64_t stub_socket_of(int fd)
 
 enum { REST = 3, FIRST_RANDOMS = 128 };
 
-struct known {
+struct known_hello {
     struct stub_place place; /* the key is the first 8 octets of the random */
     _Atomic uint64_t rest[REST];
     _Atomic uint64_t socket; /* 0: not sent */
@@ -31,7 +31,7 @@ struct known {
     atomic_int watch; /* enum shim_watch */
 };
 
-static struct known first_randoms[FIRST_RANDOMS];
+static struct known_hello first_randoms[FIRST_RANDOMS];
 static struct stub_table randoms = STUB_TABLE_INIT(first_randoms, 0);
 
 struct random_words {
@@ -50,7 +50,7 @@ static struct random_words words_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE]
 
 static bool same_rest(const void *place, const void *context)
 {
-    const struct known *known = place;
+    const struct known_hello *known = place;
     const struct random_words *words = context;
     bool same = true;
     for (size_t i = 0; i < REST; i++) {
@@ -60,7 +60,7 @@ static bool same_rest(const void *place, const void *context)
     return same;
 }
 
-static struct known *find_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
+static struct known_hello *find_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 {
     struct random_words words = words_of(random);
     return stub_table_find(&randoms, words.first, same_rest, &words);
@@ -77,7 +77,7 @@ static bool make_known(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], enum stub_k
                        enum shim_watch watch)
 {
     struct random_words words = words_of(random);
-    struct known *known = stub_table_take(&randoms, words.first, NULL);
+    struct known_hello *known = stub_table_take(&randoms, words.first, NULL);
     if (known == NULL) {
         return false;
     }
@@ -113,7 +113,7 @@ bool stub_permit_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 
 void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 {
-    struct known *known = find_known(random);
+    struct known_hello *known = find_known(random);
     if (known == NULL) {
         return;
     }
@@ -129,7 +129,7 @@ void stub_withdraw(const uint8_t random[SHIM_HELLO_RANDOM_SIZE])
 enum stub_known stub_known_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE],
                                  enum shim_watch *watch)
 {
-    const struct known *known = find_known(random);
+    const struct known_hello *known = find_known(random);
     *watch = SHIM_WATCH_NOT;
     if (known == NULL) {
         return STUB_KNOWN_NOT;
@@ -140,7 +140,7 @@ enum stub_known stub_known_hello(const uint8_t random[SHIM_HELLO_RANDOM_SIZE],
 
 void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, uint64_t socket)
 {
-    struct known *known = find_known(random);
+    struct known_hello *known = find_known(random);
     if (known != NULL) {
         atomic_store_explicit(&known->fd, fd, memory_order_relaxed);
         atomic_store_explicit(&known->socket, socket, memory_order_release);
@@ -149,7 +149,7 @@ void stub_announced_sent(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int fd, u
 
 bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
 {
-    struct known *known = find_known(random);
+    struct known_hello *known = find_known(random);
     uint64_t socket =
         known != NULL ? atomic_load_explicit(&known->socket, memory_order_acquire) : 0;
     if (socket == 0) {

@@ -95,19 +95,19 @@ bool stub_tunnel_awaited(int fd)
 }
 
 /* The octets of this write, run by run. */
-struct octets {
+struct octet_run {
     struct stub_attempt *attempt;
     size_t at;
     const uint8_t *next;
     size_t left;
 };
 
-static struct octets octets_of(struct stub_attempt *attempt)
+static struct octet_run octets_of(struct stub_attempt *attempt)
 {
-    return (struct octets){.attempt = attempt, .at = attempt->before};
+    return (struct octet_run){.attempt = attempt, .at = attempt->before};
 }
 
-static bool octet_of(struct octets *octets, uint8_t *octet)
+static bool octet_of(struct octet_run *octets, uint8_t *octet)
 {
     if (octets->left == 0) {
         if (!stub_attempt_octets(octets->attempt, octets->at, &octets->next, &octets->left)) {
@@ -122,7 +122,7 @@ static bool octet_of(struct octets *octets, uint8_t *octet)
 
 static bool may_begin(struct stub_attempt *attempt)
 {
-    struct octets octets = octets_of(attempt);
+    struct octet_run octets = octets_of(attempt);
     uint8_t octet;
     return octet_of(&octets, &octet) && shim_proxy_may_begin(octet);
 }
@@ -131,7 +131,7 @@ static bool begins_connect(struct stub_attempt *attempt)
 {
     static const char method[] = "CONNECT ";
     char begun[sizeof method] = "";
-    struct octets octets = octets_of(attempt);
+    struct octet_run octets = octets_of(attempt);
     uint8_t octet;
     for (size_t i = 0; i < sizeof method - 1 && octet_of(&octets, &octet); i++) {
         begun[i] = (char)octet;
@@ -150,7 +150,7 @@ static struct stub_connection *open_unknown(const struct stub_attempt *attempt)
 static bool read_requests(struct stub_attempt *attempt, struct shim_proxy_reader *reader,
                           size_t limit)
 {
-    struct octets octets = octets_of(attempt);
+    struct octet_run octets = octets_of(attempt);
     uint8_t octet;
     for (size_t i = 0; i < limit && octet_of(&octets, &octet); i++) {
         struct shim_proxy_target target;
@@ -167,7 +167,7 @@ static bool read_requests(struct stub_attempt *attempt, struct shim_proxy_reader
     return false;
 }
 
-static struct stub_connection *known(uint64_t socket, int fd)
+static struct stub_connection *find_connection(uint64_t socket, int fd)
 {
     struct stub_connection *connection =
         socket != SHIM_SOCKET_UNKNOWN ? stub_connection_find(socket, fd) : NULL;
@@ -191,7 +191,7 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
         return;
     }
     stub_attempt_identify(attempt);
-    attempt->connection = known(attempt->socket, attempt->fd);
+    attempt->connection = find_connection(attempt->socket, attempt->fd);
     if (attempt->connection == NULL) {
         attempt->connection = open_unknown(attempt);
     }
@@ -280,7 +280,7 @@ void stub_way_find(int fd, uint64_t socket, struct shim_way *way)
 {
     int saved = errno;
     *way = (struct shim_way){.fd = fd, .socket = socket};
-    const struct stub_connection *connection = known(socket, fd);
+    const struct stub_connection *connection = find_connection(socket, fd);
     if (connection != NULL) {
         describe(connection, fd, way);
     }

@@ -30,7 +30,7 @@ static enum shim_hook hook_of_name(const char *name)
 /* ---- dlsym ---- */
 
 /* A look-up by the program, and its answer without us. */
-struct look_up {
+struct symbol_query {
     enum shim_hook hook;
     const char *version; /* NULL: dlsym */
     void *handle;
@@ -39,7 +39,7 @@ struct look_up {
 
 /* The answer that the caller would get without us, from another preload's dlsym if there is one.
  * Not for RTLD_NEXT, which depends on the caller. */
-static void *ask(const struct look_up *asked)
+static void *ask(const struct symbol_query *asked)
 {
     const char *name = stub_hook_name(asked->hook);
     if (asked->version != NULL) {
@@ -51,7 +51,7 @@ static void *ask(const struct look_up *asked)
 }
 
 /* The answer of another namespace: the function of its own stub, if it has one. */
-static void *ask_namespace(const struct look_up *asked, const struct link_map *object)
+static void *ask_namespace(const struct symbol_query *asked, const struct link_map *object)
 {
     const struct link_map *first = stub_first_object(object);
     dlsym_function *theirs = NULL;
@@ -75,7 +75,7 @@ static void *hook_for_libc(enum shim_hook hook, void *real, const struct link_ma
 }
 
 /* The hook to hand out, or NULL: then the real function answers. */
-static void *replacement(const struct look_up *asked)
+static void *replacement(const struct symbol_query *asked)
 {
     void *real = ask(asked);
     const struct link_map *object = real != NULL ? stub_object_at(real) : NULL;
@@ -99,7 +99,7 @@ static void *replacement(const struct look_up *asked)
  * before us, they get our function. But a library that came by dlopen has a search list of its own,
  * without us. If the library has no function of this name itself, we answer as for its handle.
  */
-static bool asks_past_us(struct look_up *asked)
+static bool asks_past_us(struct symbol_query *asked)
 {
     const struct link_map *object = stub_object_at(asked->caller);
     if (asked->version != NULL) {
@@ -123,7 +123,7 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     if (name == NULL || stub_inside()) {
         return NULL;
     }
-    struct look_up asked = {.handle = handle, .version = version, .caller = caller};
+    struct symbol_query asked = {.handle = handle, .version = version, .caller = caller};
     asked.hook = hook_of_name(name);
     if (asked.hook == SHIM_HOOK_COUNT) {
         return NULL;

@@ -57,7 +57,7 @@ static bool has_other_library(const struct shim_executable *image, char *const e
 static bool allows_at(int folder, const char *path, int flags, char *const argv[],
                       char *const environment[])
 {
-    enum stub_follow follow = stub_follow();
+    enum stub_follow follow = stub_following();
     if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
         return true;
     }
@@ -122,7 +122,7 @@ static bool search(const char *name, char out[PATH_MAX])
 
 static bool allows_search(const char *name, char *const argv[], char *const environment[])
 {
-    if (stub_follow() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
+    if (stub_following() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
         return true;
     }
     if (strchr(name, '/') != NULL || stub_locked()) {

@@ -61,7 +61,7 @@ static const struct shim_engine *engine_for_names(bool *refuse)
          * none either. */
         *refuse = protected;
         if (protected && stub_engine_if_loaded() == NULL) {
-            stub_once(&once, keep_to_files);
+            stub_do_once(&once, keep_to_files);
         }
         return NULL;
     }
@@ -70,7 +70,7 @@ static const struct shim_engine *engine_for_names(bool *refuse)
     }
     const struct shim_engine *engine = stub_engine();
     if (engine == NULL && protected && stub_engine_missing()) {
-        stub_once(&once, keep_to_files);
+        stub_do_once(&once, keep_to_files);
         *refuse = true;
     }
     return engine;

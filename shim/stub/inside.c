@@ -3,14 +3,14 @@
 
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
-void stub_enter(struct stub_inside *entered)
+void stub_enter(struct stub_entry *entered)
 {
     shim_hold_begin(&entered->hold);
     entered->before = inside;
     inside = true;
 }
 
-void stub_leave(const struct stub_inside *entered)
+void stub_leave(const struct stub_entry *entered)
 {
     inside = entered->before;
     shim_hold_end(&entered->hold);
@@ -21,7 +21,7 @@ bool stub_inside(void)
     return inside;
 }
 
-void stub_once(struct stub_once *once, void (*make)(void))
+void stub_do_once(struct stub_once *once, void (*make)(void))
 {
     struct shim_hold hold;
     if (!atomic_load_explicit(&once->done, memory_order_acquire)) {
@@ -32,7 +32,7 @@ void stub_once(struct stub_once *once, void (*make)(void))
     }
 }
 
-void stub_once_again(struct stub_once *once)
+void stub_do_again(struct stub_once *once)
 {
     static const pthread_once_t again = PTHREAD_ONCE_INIT;
     __atomic_store_n(&once->once, again, __ATOMIC_RELEASE);

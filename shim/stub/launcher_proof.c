@@ -17,7 +17,7 @@ enum { NONCE_MAX = 64 };
 
 static _Atomic int follow = STUB_FOLLOW_NO;
 
-enum stub_follow stub_follow(void)
+enum stub_follow stub_following(void)
 {
     return (enum stub_follow)atomic_load_explicit(&follow, memory_order_relaxed);
 }

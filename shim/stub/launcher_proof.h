@@ -16,7 +16,7 @@
 enum stub_follow { STUB_FOLLOW_NO, STUB_FOLLOW_WARN, STUB_FOLLOW_STRICT };
 
 /* Async-signal-safe. NO before our constructor ran. */
-enum stub_follow stub_follow(void);
+enum stub_follow stub_following(void);
 
 /* Writes one line on standard error, by one call: what is executed, and why it will not have the
  * shim. Async-signal-safe; keeps errno. */

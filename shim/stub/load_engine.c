@@ -193,7 +193,7 @@ static void load_engine(void)
 {
     char why[WHY_SIZE] = "";
     int saved = errno;
-    struct stub_inside entered;
+    struct stub_entry entered;
     stub_enter(&entered); /* constructors of the engine's libraries may call hooked functions */
     void *handle = open_engine(why, sizeof why);
     const struct shim_engine *engine = NULL;
@@ -227,9 +227,9 @@ const struct shim_engine *stub_engine(void)
         return NULL;
     }
     if (may_retry()) {
-        stub_once_again(&once);
+        stub_do_again(&once);
     }
-    stub_once(&once, load_engine);
+    stub_do_once(&once, load_engine);
     return stub_engine_if_loaded();
 }
 

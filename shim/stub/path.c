@@ -118,7 +118,7 @@ static void find_place(struct place *place)
 
 /* Two threads may fill this in at the same time: they write the same octets, so none has to
  * wait. */
-static const struct place *place(void)
+static const struct place *our_place(void)
 {
     static struct place the_place;
     if (!atomic_load_explicit(&known, memory_order_acquire)) {
@@ -132,26 +132,27 @@ static const struct place *place(void)
 
 const char *stub_path(void)
 {
-    return place()->path[0] != '\0' ? place()->path : NULL;
+    return our_place()->path[0] != '\0' ? our_place()->path : NULL;
 }
 
 const char *stub_engine_path(void)
 {
-    return stub_path() != NULL ? place()->engine : NULL;
+    return stub_path() != NULL ? our_place()->engine : NULL;
 }
 
 bool stub_folder_is_same(void)
 {
-    return stub_path() != NULL && is_same(place()->folder, identity_of(place()->folder_path));
+    return stub_path() != NULL &&
+           is_same(our_place()->folder, identity_of(our_place()->folder_path));
 }
 
 bool stub_root_is_same(void)
 {
-    return is_same(place()->root, identity_of("/"));
+    return is_same(our_place()->root, identity_of("/"));
 }
 
 __attribute__((constructor)) static void find_early(void)
 {
-    (void)place();
+    (void)our_place();
     (void)stub_is_early(stub_object());
 }

@@ -63,7 +63,7 @@ static struct settings *load(void)
         return &unread;
     }
     fresh->first = true;
-    struct stub_inside entered;
+    struct stub_entry entered;
     stub_enter(&entered);
     reading = true; /* functions that we call may be another preload's, and may write a log */
     /* If there is too little memory for the settings, the mode is strict. */
@@ -74,7 +74,7 @@ static struct settings *load(void)
     return fresh;
 }
 
-static const struct settings *settings(void)
+static const struct settings *current_settings(void)
 {
     struct settings *found = atomic_load_explicit(&known, memory_order_acquire);
     if (found == NULL && reading) {
@@ -91,13 +91,13 @@ static const struct settings *settings(void)
 
 bool stub_settings_known(void)
 {
-    (void)settings();
+    (void)current_settings();
     return atomic_load_explicit(&known, memory_order_acquire) != NULL;
 }
 
 const struct shim_conf *stub_conf(void)
 {
-    return &settings()->conf;
+    return &current_settings()->conf;
 }
 
 const char *stub_setting(enum shim_conf_key key)
@@ -107,13 +107,13 @@ const char *stub_setting(enum shim_conf_key key)
 
 enum shim_mode stub_mode(void)
 {
-    return settings()->base_mode;
+    return current_settings()->base_mode;
 }
 
 enum shim_mode stub_mode_of(const char *host)
 {
     enum shim_mode mode;
-    const struct settings *all = settings();
+    const struct settings *all = current_settings();
     if (!all->modes_differ) {
         return all->base_mode;
     }
@@ -123,17 +123,17 @@ enum shim_mode stub_mode_of(const char *host)
 
 bool stub_modes_differ(void)
 {
-    return settings()->modes_differ;
+    return current_settings()->modes_differ;
 }
 
 bool stub_strict_somewhere(void)
 {
-    return settings()->strict_somewhere;
+    return current_settings()->strict_somewhere;
 }
 
 bool stub_off(void)
 {
-    return !settings()->on_somewhere;
+    return !current_settings()->on_somewhere;
 }
 
 bool stub_known_off(void)

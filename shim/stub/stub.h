@@ -94,12 +94,12 @@ bool stub_name_is_protected(const char *host);
 /* While the calling thread reads the settings or loads the engine, every hook lets its calls pass,
  * because that work uses hooked functions. No signal handler of the program runs meanwhile, so none
  * can jump out. */
-struct stub_inside {
+struct stub_entry {
     struct shim_hold hold;
     bool before;
 };
-void stub_enter(struct stub_inside *entered);
-void stub_leave(const struct stub_inside *entered);
+void stub_enter(struct stub_entry *entered);
+void stub_leave(const struct stub_entry *entered);
 bool stub_inside(void);
 
 /* pthread_once, but no signal handler of the program can jump out of it: later calls would wait for
@@ -112,9 +112,9 @@ struct stub_once {
     {                                                                                              \
         .once = PTHREAD_ONCE_INIT                                                                  \
     }
-void stub_once(struct stub_once *once, void (*make)(void));
+void stub_do_once(struct stub_once *once, void (*make)(void));
 /* Makes the next call do it again. */
-void stub_once_again(struct stub_once *once);
+void stub_do_again(struct stub_once *once);
 
 /* ---- engine_slot.c: what became of the engine ---- */
 

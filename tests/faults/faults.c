@@ -89,7 +89,7 @@ static enum ech_status fill(void *context, uint8_t *out, size_t len)
     return faults_hit(FAULT_RANDOM) ? ECH_ERR_CRYPTO : good.fill(good.context, out, len);
 }
 
-struct ech_random faults_random(struct test_random *source)
+struct ech_random faults_random(struct test_source *source)
 {
     return (struct ech_random){.fill = fill, .context = source};
 }

@@ -48,6 +48,6 @@ void faults_resume(bool was_inside);
 void faults_free(void *block);
 
 /* The same octets in every run; fails where a fault is due. */
-struct ech_random faults_random(struct test_random *source);
+struct ech_random faults_random(struct test_source *source);
 
 #endif

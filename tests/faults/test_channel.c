@@ -12,7 +12,7 @@
 
 static struct tls_responder responder;
 static struct dns_io io;
-static struct test_random source;
+static struct test_source source;
 
 const struct shim_engine_state *shim_state(void)
 {

@@ -23,7 +23,7 @@ static struct {
     size_t length;
     uint64_t now_us;
     int sockets;
-    struct test_random source;
+    struct test_source source;
 } server;
 
 static int fake_socket(int domain, int type, int protocol)

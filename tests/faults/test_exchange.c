@@ -155,7 +155,7 @@ static void accept_offer(struct rig *rig, const struct course *course)
 static void reject_outer(struct rig *rig, const struct course *course)
 {
     struct tls13_server server;
-    struct test_random source = {.state = 3};
+    struct test_source source = {.state = 3};
     struct bytes configs = octets_view(&rig->server.list);
     const struct tls13_options options = {.retry = course->outer_retry,
                                           .retry_configs = course->configs ? &configs : NULL};

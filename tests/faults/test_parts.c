@@ -21,7 +21,7 @@ static void config_and_seal(const void *context)
     static const uint8_t plaintext[300];
     uint8_t enc[ECH_HPKE_ENC_MAX];
     uint8_t sealed[sizeof plaintext + ECH_AEAD_TAG];
-    struct test_random source = {.state = 5};
+    struct test_source source = {.state = 5};
     struct ech_random random = faults_random(&source);
     struct test_server server;
     struct ech_config_choice choice;
@@ -46,7 +46,7 @@ static void config_and_seal(const void *context)
 static void grease(const void *context)
 {
     const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 18};
-    struct test_random source = {.state = 6};
+    struct test_source source = {.state = 6};
     struct ech_random random = faults_random(&source);
     struct writer w;
     (void)context;

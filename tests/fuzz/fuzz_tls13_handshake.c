@@ -236,7 +236,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
 static void check_end(const struct fuzz *fuzz)
 {
     struct ech_tls13_facts facts;
-    ech_tls13_facts(fuzz->client, &facts);
+    ech_tls13_get_facts(fuzz->client, &facts);
     switch (facts.verdict) {
     case ECH_TLS13_RETRY_CONFIGS:
         require(ech_config_list_check(facts.retry_configs) == ECH_OK);

@@ -124,7 +124,7 @@ static void tell(const struct tls13_seen *seen)
 
 static void serve(int fd, void *argument, unsigned number)
 {
-    struct test_random source = {.state = number};
+    struct test_source source = {.state = number};
     struct tls13_server server;
     uint8_t piece[4096];
     ssize_t got = 0;

@@ -10,7 +10,7 @@
 struct rig {
     struct ech_exchange *exchange;
     struct test_server server;
-    struct test_random source;
+    struct test_source source;
     size_t step;         /* octets given at a time; 0: all */
     bool wanted_only;    /* take no more from the network than ech_exchange_net_wanted */
     enum ech_event last; /* the last event other than ECH_EVENT_NONE */

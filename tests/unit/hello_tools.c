@@ -8,7 +8,7 @@
 
 static enum ech_status fill(void *context, uint8_t *out, size_t len)
 {
-    struct test_random *source = context;
+    struct test_source *source = context;
     for (size_t i = 0; i < len; i++) {
         source->state = source->state * 6364136223846793005u + 1442695040888963407u;
         out[i] = (uint8_t)(source->state >> 56);
@@ -16,7 +16,7 @@ static enum ech_status fill(void *context, uint8_t *out, size_t len)
     return ECH_OK;
 }
 
-struct ech_random test_random(struct test_random *source)
+struct ech_random test_random(struct test_source *source)
 {
     return (struct ech_random){.fill = fill, .context = source};
 }

@@ -14,10 +14,10 @@
 #define BYTES(...) bytes_of((const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__}))
 
 /* Pseudo-random octets, the same in every run. */
-struct test_random {
+struct test_source {
     uint64_t state;
 };
-struct ech_random test_random(struct test_random *source);
+struct ech_random test_random(struct test_source *source);
 
 /* A copy of the hello in which the extension has this data; a new extension is appended (before
  * pre_shared_key). */

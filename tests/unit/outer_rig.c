@@ -107,7 +107,7 @@ void outer_rig_run(struct outer_rig *rig)
 struct ech_tls13_facts outer_rig_facts(const struct outer_rig *rig)
 {
     struct ech_tls13_facts facts;
-    ech_tls13_facts(rig->client, &facts);
+    ech_tls13_get_facts(rig->client, &facts);
     return facts;
 }
 

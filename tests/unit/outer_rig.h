@@ -12,7 +12,7 @@
 #include "tests/unit/tls13_server.h"
 
 struct outer_rig {
-    struct test_random source;
+    struct test_source source;
     struct ech_offer offer;
     struct octets hello; /* ClientHelloOuter */
     struct ech_tls13 *client;

@@ -123,7 +123,7 @@ Test(dns_name, kinds)
         {"a..local", DNS_NAME_NONE},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        cr_assert_eq(dns_name_kind(rows[i].host), rows[i].kind, "'%s'", rows[i].host);
+        cr_assert_eq(dns_name_kind_of(rows[i].host), rows[i].kind, "'%s'", rows[i].host);
     }
 }
 

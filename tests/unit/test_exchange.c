@@ -36,7 +36,7 @@ static void check_accepted(struct rig *rig)
                  ech_failure_name(ech_exchange_failure(rig->exchange)));
     cr_assert(ech_exchange_done(rig->exchange) && ech_exchange_drained(rig->exchange));
     cr_assert_eq(ech_exchange_net_wanted(rig->exchange), 0);
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     cr_assert_eq(facts.state, ECH_STATE_ACCEPTED);
     cr_assert_eq(facts.hello_bytes_inner, rig->first_inner.len);
     /* Then everything passes. */
@@ -119,7 +119,7 @@ Test(exchange, ech_42_ech_43_ech_44_head_of_the_outer_hello)
     assert_octets(outer.legacy_session_id, inner.legacy_session_id, "legacy_session_id");
     assert_octets(outer.cipher_suites, inner.cipher_suites, "cipher_suites");
     cr_assert_not(bytes_equal(outer.random, inner.random));
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     assert_octets(bytes_of(facts.outer_random, 32), outer.random, "outer_random");
     cr_assert_eq(facts.hello_bytes_outer, message.len);
     cr_assert_eq(facts.state, ECH_STATE_OFFERED);
@@ -277,7 +277,7 @@ static struct outcome run_retry(struct bytes first, struct bytes second, size_t 
     rig_send(rig, &answer);
     check_accepted(rig);
     struct ech_exchange_facts facts;
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     cr_assert(facts.hello_retry_request);
     keep(&outcome, rig);
     rig_free(rig);

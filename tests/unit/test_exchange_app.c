@@ -188,13 +188,13 @@ Test(exchange_app, auto_shares_key_share_before_it_gives_up)
     }
     cr_assert_lt(octets, 1500);
     offer_large(octets, ECH_KEY_SHARE_AUTO, false, &rig);
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     cr_assert_eq(rig->last, ECH_EVENT_NEED_CONFIG);
     cr_assert(facts.shared_key_share);
     rig_free(rig);
     /* The longest run is the large extension alone, after key_share: it fits with our own share. */
     offer_large(4000, ECH_KEY_SHARE_AUTO, true, &rig);
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     cr_assert_eq(rig->last, ECH_EVENT_NEED_CONFIG);
     cr_assert_not(facts.shared_key_share);
     rig_free(rig);

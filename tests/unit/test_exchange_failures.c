@@ -51,7 +51,7 @@ Test(exchange_failures, ech_58_tls_12_with_more_in_the_record)
     rig_net_record(rig, ECH_RECORD_HANDSHAKE, wr_view(&w));
     rig_failed(rig, ECH_FAILURE_TLS12, ECH_ALERT_NONE);
     struct ech_exchange_facts facts;
-    ech_exchange_facts(rig->exchange, &facts);
+    ech_exchange_get_facts(rig->exchange, &facts);
     cr_assert_eq(facts.state, ECH_STATE_REJECTED);
     wr_free(&w);
     octets_free(&message);

@@ -15,7 +15,7 @@ static const struct ech_grease_shape openssl_shape = {.sizes = OPENSSL_SIZES,
 
 /* One GREASE extension; the caller frees *w. */
 static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
-                                        struct test_random *source, struct writer *w)
+                                        struct test_source *source, struct writer *w)
 {
     struct ech_random random = test_random(source);
     struct ech_ech_client_hello ech;
@@ -30,7 +30,7 @@ static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
 static void look_at_many(void (*look)(const struct ech_ech_client_hello *ech, void *argument),
                          void *argument)
 {
-    struct test_random source = {.state = 1};
+    struct test_source source = {.state = 1};
     for (int i = 0; i < SPREAD; i++) {
         struct writer w;
         struct ech_ech_client_hello ech = make(&openssl_shape, &source, &w);
@@ -104,8 +104,8 @@ Test(grease, ech_99_enc_is_a_random_valid_key)
 Test(grease, ech_99_enc_is_the_public_key_of_some_private_key)
 {
     /* The third to the thirty-fifth octet of the source make the private key. */
-    struct test_random source = {.state = 7};
-    struct test_random again = {.state = 7};
+    struct test_source source = {.state = 7};
+    struct test_source again = {.state = 7};
     struct ech_random random = test_random(&again);
     struct writer w;
     uint8_t skipped[2];
@@ -123,7 +123,7 @@ Test(grease, ech_99_enc_is_the_public_key_of_some_private_key)
 static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
 {
     struct test_server server;
-    struct test_random source = {.state = 1};
+    struct test_source source = {.state = 1};
     const struct ech_exchange_options options = {.sizes = sizes, .random = test_random(&source)};
     struct ech_offer offer;
     struct ech_client_hello inner;
@@ -163,7 +163,7 @@ static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_siz
 static void check_length(struct bytes hello, struct ech_hello_sizes sizes)
 {
     struct ech_grease_shape shape = shape_of(hello, sizes);
-    struct test_random source = {.state = 3};
+    struct test_source source = {.state = 3};
     struct writer w;
     struct ech_ech_client_hello ech = make(&shape, &source, &w);
     cr_assert_eq(ech.payload.len, real_payload(hello, sizes), "%zu octets, real ECH has %zu",

@@ -284,7 +284,7 @@ Test(outer, ech_33_no_run_is_none)
 
 Test(outer, ech_46_ech_47_ech_49_grease_psk)
 {
-    struct test_random source = {.state = 1};
+    struct test_source source = {.state = 1};
     const struct ech_random random = test_random(&source);
     struct bytes inner = hello_extension(hello_openssl_psk, ECH_EXT_PRE_SHARED_KEY);
     struct ech_offered_psks ours;
@@ -338,7 +338,7 @@ Test(outer, own_key_shares_where_every_group_is_known)
 
 Test(outer, own_key_shares_are_keys_of_the_same_groups)
 {
-    struct test_random source = {.state = 2};
+    struct test_source source = {.state = 2};
     const struct ech_random random = test_random(&source);
     struct ech_client_hello hello;
     struct ech_own_key_shares own;

@@ -108,9 +108,9 @@ static void expect_hops(const struct scene *scene, const char *expected)
         char hop_text[100];
         struct sockaddr_storage to;
         shim_address_write(&hop->address, 0, &to);
-        if (!hop->here && to.ss_family == AF_INET) {
+        if (!hop->in_place && to.ss_family == AF_INET) {
             inet_ntop(AF_INET, &((struct sockaddr_in *)&to)->sin_addr, address, sizeof address);
-        } else if (!hop->here) {
+        } else if (!hop->in_place) {
             inet_ntop(AF_INET6, &((struct sockaddr_in6 *)&to)->sin6_addr, address, sizeof address);
         }
         snprintf(hop_text, sizeof hop_text, "%s%zu %s %u", i > 0 ? ", " : "", hop->endpoint,
@@ -154,7 +154,7 @@ Test(route, svcb_52_heterogeneous_example)
         add(&scene, 1, "pool2.example", 443, true);
         find(&scene, peers[i]);
         cr_assert_eq(scene.route.kind, SHIM_ROUTE_IN_PLACE);
-        cr_assert(scene.route.hops[0].here);
+        cr_assert(scene.route.hops[0].in_place);
         cr_assert_eq(scene.route.hops[0].endpoint, i / 2, "%s", peers[i]);
     }
     struct scene scene = {.zone = zone};

@@ -200,7 +200,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
 static struct ech_tls13_facts facts_of(const struct ech_tls13 *handshake)
 {
     struct ech_tls13_facts facts;
-    ech_tls13_facts(handshake, &facts);
+    ech_tls13_get_facts(handshake, &facts);
     return facts;
 }
 

@@ -54,15 +54,15 @@ static void view_close(struct view *view)
 
 /* ---- findings ---- */
 
-struct search {
+struct tls_search {
     json_t *tls;      /* the array */
     const char *file; /* the file that is searched */
     const char *own;  /* the program */
 };
 
 /* Adds a finding, unless the same TLS library is there already. */
-static void add(const struct search *search, const char *name, const char *library, const char *how,
-                bool hooked)
+static void add(const struct tls_search *search, const char *name, const char *library,
+                const char *how, bool hooked)
 {
     size_t i;
     json_t *entry;
@@ -81,13 +81,13 @@ static void add(const struct search *search, const char *name, const char *libra
 
 static void add_mark(void *context, const char *name, const char *file, bool hooked)
 {
-    const struct search *search = context;
+    const struct tls_search *search = context;
     add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
 }
 
 static bool add_needed(void *context, const char *name)
 {
-    const struct search *search = context;
+    const struct tls_search *search = context;
     struct tls_library library;
     if (tls_library_named(name, &library)) {
         add(search, library.name, name,
@@ -97,7 +97,7 @@ static bool add_needed(void *context, const char *name)
     return true;
 }
 
-static void search_file(struct search *search, const char *path)
+static void search_file(struct tls_search *search, const char *path)
 {
     struct view view;
     search->file = path;
@@ -114,7 +114,7 @@ static void search_file(struct search *search, const char *path)
 }
 
 /* "\tNAME => PATH (0x...)" or "\tPATH (0x...)", one a line. */
-static void search_libraries(struct search *search, const char *program)
+static void search_libraries(struct tls_search *search, const char *program)
 {
     struct shim_executable own;
     char *list = NULL;
@@ -246,7 +246,7 @@ static json_t *inspect_document(const struct program *program)
     const char *path = realpath(last->path, real) != NULL ? real : last->path;
     const char *hint = tls_hint(base_name(path));
     json_t *tls = json_array();
-    struct search search = {.tls = tls, .own = path};
+    struct tls_search search = {.tls = tls, .own = path};
     search_file(&search, path);
     if (last->image.kind == SHIM_EXECUTABLE_DYNAMIC && program->reach != SHIM_PRELOADABLE_MACHINE) {
         search_libraries(&search, path);

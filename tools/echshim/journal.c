@@ -34,9 +34,9 @@ static bool send_line(const json_t *line)
     static const struct shim_journal_calls calls = {.sendmsg = sendmsg, .write = write};
     static char entry[SHIM_REPORT_MAX];
     static const struct shim_report nothing;
-    static const struct shim_report_origin nobody;
+    static const struct shim_report_origin no_origin;
     struct shim_report_fields fields;
-    shim_report_collect(&fields, &nothing, &nobody);
+    shim_report_collect(&fields, &nothing, &no_origin);
     for (size_t i = 0; i < fields.count; i++) {
         fill_in(&fields.field[i], json_object_get(line, fields.field[i].name));
     }

@@ -192,7 +192,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
         return;
     }
     found->dns_protected = dns_resolver_is_protected(lookup->resolver);
-    if (dns_name_kind(destination->host) != DNS_NAME_GLOBAL) {
+    if (dns_name_kind_of(destination->host) != DNS_NAME_GLOBAL) {
         found->search = SHIM_SEARCH_PRIVATE_NAME;
     } else if (destination->tunnel && !found->dns_protected) {
         found->search = SHIM_SEARCH_TUNNEL;

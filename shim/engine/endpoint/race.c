@@ -89,14 +89,14 @@ static bool wait_for_news(struct running *running)
     return shim_own_poll(running->attempts, running->begun, timeout) >= 0 || errno == EINTR;
 }
 
-static size_t run(struct running *running, bool *here)
+static size_t run(struct running *running, bool *in_place)
 {
     const struct shim_race *race = running->race;
     for (;;) {
         while (running->begun < race->count &&
                (running->alive == 0 || now_us() >= running->next_us)) {
-            if (race->hops[running->begun].here) {
-                *here = true;
+            if (race->hops[running->begun].in_place) {
+                *in_place = true;
                 return running->begun;
             }
             if (begin(running)) {
@@ -116,22 +116,22 @@ static size_t run(struct running *running, bool *here)
 int shim_race_run(const struct shim_race *race, size_t *winner)
 {
     int saved = errno;
-    bool here = false;
+    bool in_place = false;
     struct running running = {
         .race = race,
         .failure = EHOSTUNREACH,
         .deadline_us = now_us() + (uint64_t)race->timeout_ms * 1000,
     };
-    *winner = run(&running, &here);
+    *winner = run(&running, &in_place);
     int fd = SHIM_RACE_LOST;
     for (size_t i = 0; i < running.begun; i++) {
-        if (i == *winner && !here) {
+        if (i == *winner && !in_place) {
             fd = running.attempts[i].fd;
         } else if (running.attempts[i].fd >= 0) {
             (void)shim_own_close(running.attempts[i].fd);
         }
     }
-    fd = here ? SHIM_RACE_HERE : fd;
+    fd = in_place ? SHIM_RACE_IN_PLACE : fd;
     errno = fd == SHIM_RACE_LOST ? running.failure : saved;
     return fd;
 }

@@ -18,13 +18,13 @@ struct shim_race {
     bool wait;           /* false: do not wait for the only hop of a race */
 };
 
-enum { SHIM_RACE_HERE = -2, SHIM_RACE_LOST = -1 };
+enum { SHIM_RACE_IN_PLACE = -2, SHIM_RACE_LOST = -1 };
 
 /*
  * Tries the hops in their order: the next begins when the one before has failed, or 250 ms after it
  * began. Gives the winner's socket, non-blocking and close-on-exec, which the caller owns;
- * SHIM_RACE_HERE if the winner needs none; SHIM_RACE_LOST with errno. *winner is the winner's place
- * among the hops.
+ * SHIM_RACE_IN_PLACE if the winner needs none; SHIM_RACE_LOST with errno. *winner is the winner's
+ * place among the hops.
  */
 int shim_race_run(const struct shim_race *race, size_t *winner);
 

@@ -30,7 +30,7 @@ static void note_hops(struct shim_redirect *redirect, const struct shim_route *r
 {
     redirect->count = 0;
     for (size_t i = 0; i < route->count; i++) {
-        if (route->hops[i].endpoint == endpoint && !route->hops[i].here) {
+        if (route->hops[i].endpoint == endpoint && !route->hops[i].in_place) {
             redirect->hops[redirect->count++] = route->hops[i];
         }
     }
@@ -65,7 +65,7 @@ enum shim_redirect_result shim_redirect_begin(struct shim_redirect *redirect,
         return SHIM_REDIRECT_UNREACHABLE;
     }
     *endpoint = route->hops[winner].endpoint;
-    if (fresh == SHIM_RACE_HERE) {
+    if (fresh == SHIM_RACE_IN_PLACE) {
         if (fd < 0) {
             shim_redirect_confirm(redirect, route, *endpoint);
         }

@@ -15,7 +15,7 @@ enum { SHIM_HOPS_MAX = 16 };
 /* A way to an endpoint. */
 struct shim_hop {
     size_t endpoint; /* index into the answer */
-    bool here;       /* the present connection goes there already */
+    bool in_place;   /* the present connection goes there already */
     struct shim_address address;
     uint16_t port;
 };
@@ -25,8 +25,8 @@ enum shim_route_kind {
     SHIM_ROUTE_UNUSABLE,  /* some endpoints have ech, without a usable config, and others have none:
                              the program's own connection is as good as any */
     SHIM_ROUTE_PRIVATE,   /* the peer's address is private, and this resolver did not give it */
-    SHIM_ROUTE_IN_PLACE,  /* hops[0].here: nothing to do. If addresses told that, they follow */
-    SHIM_ROUTE_REDIRECT,  /* try the hops in their order; one may be `here` */
+    SHIM_ROUTE_IN_PLACE,  /* hops[0].in_place: nothing to do. If addresses told that, they follow */
+    SHIM_ROUTE_REDIRECT,  /* try the hops in their order; one may be `in_place` */
     SHIM_ROUTE_FORBIDDEN, /* the connection cannot be redirected to any endpoint: it goes through a
                              tunnel, or a limit forbids the address or port */
     SHIM_ROUTE_NO_ADDRESS, /* no endpoint has an address */

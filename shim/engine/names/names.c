@@ -60,7 +60,7 @@ static bool stays_local(const char *name)
 {
     struct shim_host_settings host_settings;
     shim_settings_of_host(&shim_state()->settings, name, &host_settings);
-    return dns_name_kind(name) == DNS_NAME_PRIVATE || is_of_this_network(name) ||
+    return dns_name_kind_of(name) == DNS_NAME_PRIVATE || is_of_this_network(name) ||
            !host_settings.names_protected;
 }
 
@@ -183,8 +183,8 @@ static enum shim_names_outcome ask(const char *candidate, bool name_is_local, in
     if (stays_local(candidate)) {
         return name_is_local ? ask_system(candidate, family, answer) : SHIM_NAMES_NO_NAME;
     }
-    return dns_name_kind(candidate) == DNS_NAME_GLOBAL ? ask_resolver(candidate, family, answer)
-                                                       : SHIM_NAMES_NO_NAME;
+    return dns_name_kind_of(candidate) == DNS_NAME_GLOBAL ? ask_resolver(candidate, family, answer)
+                                                          : SHIM_NAMES_NO_NAME;
 }
 
 static enum shim_names_outcome search(const struct shim_names_rules *rules, const char *name,

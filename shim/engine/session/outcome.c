@@ -69,7 +69,7 @@ void shim_session_announce(struct shim_session *session)
 {
     struct ech_exchange_facts facts;
     shim_session_withdraw(session);
-    ech_exchange_facts(session->exchange, &facts);
+    ech_exchange_get_facts(session->exchange, &facts);
     memcpy(session->outer_random, facts.outer_random, sizeof session->outer_random);
     enum shim_watch watch = watch_for(session);
     bool awaited = watch != SHIM_WATCH_LEAVES ||
@@ -87,7 +87,7 @@ void shim_session_announce(struct shim_session *session)
 void shim_session_note_facts(struct shim_session *session)
 {
     struct ech_exchange_facts facts;
-    ech_exchange_facts(session->exchange, &facts);
+    ech_exchange_get_facts(session->exchange, &facts);
     session->report.hello_retry_request = facts.hello_retry_request;
     session->report.hello_bytes_inner = facts.hello_bytes_inner;
     session->report.hello_bytes_outer = facts.hello_bytes_outer;
@@ -111,7 +111,7 @@ static void failed(struct shim_session *session)
 {
     enum ech_failure failure = ech_exchange_failure(session->exchange);
     struct ech_exchange_facts facts;
-    ech_exchange_facts(session->exchange, &facts);
+    ech_exchange_get_facts(session->exchange, &facts);
     shim_session_note_facts(session);
     if (session->offered_us != 0) {
         shim_session_forbid_downgrade(session);

@@ -134,14 +134,14 @@ bool shim_session_drained(struct shim_session *session)
 bool shim_session_awaits_second_hello(const struct shim_session *session)
 {
     struct ech_exchange_facts facts;
-    ech_exchange_facts(session->exchange, &facts);
+    ech_exchange_get_facts(session->exchange, &facts);
     return facts.hello_retry_request && !ech_exchange_done(session->exchange);
 }
 
 bool shim_session_disabled(const struct shim_session *session)
 {
     struct ech_exchange_facts facts;
-    ech_exchange_facts(session->exchange, &facts);
+    ech_exchange_get_facts(session->exchange, &facts);
     return facts.state == ECH_STATE_NONE && ech_exchange_done(session->exchange) &&
            ech_exchange_failure(session->exchange) == ECH_FAILURE_NONE;
 }

@@ -31,8 +31,8 @@ struct lesson {
 };
 
 /* Asks by a probe what the outer handshake could not find out. */
-static void probe(const struct shim_session *session, const struct shim_old_connection *old,
-                  struct lesson *lesson)
+static void ask_by_probe(const struct shim_session *session, const struct shim_old_connection *old,
+                         struct lesson *lesson)
 {
     struct writer hello;
     wr_init(&hello, 0);
@@ -68,7 +68,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
             if (ours) {
                 shim_reconnect_end(old);
             }
-            probe(session, old, lesson);
+            ask_by_probe(session, old, lesson);
         }
         return;
     }

@@ -282,14 +282,14 @@ static void *thread_asks(void *type)
     return NULL;
 }
 
-struct free_both {
+struct two_objects {
     SSL *ssl;
     int fd;
 };
 
 static void free_both(void *argument)
 {
-    struct free_both *both = argument;
+    struct two_objects *both = argument;
     SSL_free(both->ssl);
     (void)close(both->fd);
 }
@@ -299,7 +299,7 @@ static void *thread_connects(void *unused)
     (void)unused;
     int before;
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &before);
-    struct free_both both = {.fd = dial(target)};
+    struct two_objects both = {.fd = dial(target)};
     both.ssl = ssl_new(both.fd);
     pthread_cleanup_push(free_both, &both);
     (void)pthread_setcancelstate(before, NULL);
