@@ -10,7 +10,7 @@
 
 #include <gnutls/gnutls.h>
 #include <netdb.h>
-#include <openssl/ssl.h>
+#include <openssl/types.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

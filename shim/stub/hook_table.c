@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netdb.h>
+#include <openssl/ssl.h>
 #include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -3,6 +3,8 @@
  * The exported functions of OpenSSL. Each finds the real function, asks the engine, and calls the
  * real function. They decide one thing only: without an engine, strict mode refuses.
  */
+#include <openssl/ssl.h>
+
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 

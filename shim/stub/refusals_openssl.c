@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <openssl/err.h>
+#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <time.h>
 
