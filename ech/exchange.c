@@ -56,6 +56,7 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     }
     x->options = *options;
     ech_offer_init(&x->offer);
+    ech_client_facing_init(&x->client_facing);
     ech_record_reader_init(&x->app_records);
     ech_record_reader_init(&x->net_records);
     wr_init(&x->app_message, ECH_HELLO_MAX);
@@ -70,6 +71,25 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     wr_init(&x->to_net, ECH_QUEUE_MAX);
     wr_init(&x->to_app, ECH_QUEUE_MAX);
     return ECH_OK;
+}
+
+enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
+                                              const struct ech_local_key *key,
+                                              struct bytes public_name, uint8_t maximum_name_length,
+                                              struct bytes *ech_config_list)
+{
+    struct ech_client_facing *server = &exchange->client_facing;
+    *ech_config_list = bytes_of(NULL, 0);
+    /* From here on no hello passes as it is, even if there is no list. */
+    exchange->has_local_config = true;
+    if (public_name.len == 0) {
+        return ECH_ERR_SPACE;
+    }
+    enum ech_status status = ech_client_facing_start(server, key, public_name, maximum_name_length);
+    if (status == ECH_OK) {
+        *ech_config_list = wr_view(&server->ech_config_list);
+    }
+    return status;
 }
 
 void ech_exchange_drop_handshake(struct ech_exchange *x)
@@ -97,6 +117,7 @@ void ech_exchange_free(struct ech_exchange *exchange)
     }
     ech_exchange_drop_handshake(exchange);
     ech_offer_wipe(&exchange->offer);
+    ech_client_facing_wipe(&exchange->client_facing);
     wr_wipe(&exchange->to_net);
     wr_wipe(&exchange->to_app);
     ech_wipe(exchange, sizeof *exchange);

@@ -31,6 +31,7 @@
 #include "ech/config.h"
 #include "ech/crypto.h"
 #include "ech/hello_sizes.h"
+#include "ech/local_config.h"
 #include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
@@ -96,6 +97,20 @@ ECH_MUST_USE enum ech_status ech_exchange_new(struct ech_exchange **exchange,
                                               const struct ech_exchange_options *options);
 /* Wipes and frees; NULL is fine. */
 void ech_exchange_free(struct ech_exchange *exchange);
+
+/*
+ * For a TLS library with an ECH client of its own: makes the ECHConfigList that the library gets in
+ * place of the server's. From now on the application's hellos are ClientHelloOuters that the
+ * library sealed to this list. The machine opens them, and goes on with ClientHelloInner as with
+ * every other library. A hello that does not open is ECH_FAILURE_INNER. Call once, before the first
+ * octet from the application. *ech_config_list is borrowed until ech_exchange_free. ECH_ERR_SPACE:
+ * no public_name, or a longer one than 255 octets; ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
+                                                           const struct ech_local_key *key,
+                                                           struct bytes public_name,
+                                                           uint8_t maximum_name_length,
+                                                           struct bytes *ech_config_list);
 
 /* Takes all of `in`: TLS records, split in any way, as the TLS library writes them. */
 enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes in);
@@ -174,6 +189,7 @@ struct ech_exchange_facts {
     size_t hello_bytes_outer; /* the same of the first ClientHelloOuter, of the newest offer */
     unsigned retries;         /* answers by ech_exchange_retry */
     uint8_t outer_random[32]; /* client random of the outer hello, once offered */
+    uint8_t inner_random[32]; /* that of the inner hello, from ECH_EVENT_NEED_CONFIG on */
 };
 void ech_exchange_get_facts(const struct ech_exchange *exchange, struct ech_exchange_facts *facts);
 

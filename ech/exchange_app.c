@@ -10,11 +10,27 @@ static void move_writer(struct writer *from, struct writer *to)
     *from = empty;
 }
 
+/* The whole hello in app_message becomes ClientHelloInner. */
+static enum ech_status take_inner(struct ech_exchange *x, struct writer *inner)
+{
+    if (!x->has_local_config) {
+        move_writer(&x->app_message, inner);
+        return ECH_OK;
+    }
+    enum ech_status status =
+        ech_client_facing_open(&x->client_facing, wr_view(&x->app_message), inner);
+    wr_wipe(&x->app_message);
+    /* ECH_ERR_CRYPTO is the hello's fault here: it was not sealed to our key. */
+    return status == ECH_ERR_CRYPTO ? ECH_ERR_ILLEGAL : status;
+}
+
 static enum ech_event first_hello(struct ech_exchange *x)
 {
     struct bytes host_name;
-    move_writer(&x->app_message, &x->first_inner);
-    enum ech_status status = ech_client_hello_parse(wr_view(&x->first_inner), &x->inner);
+    enum ech_status status = take_inner(x, &x->first_inner);
+    if (status == ECH_OK) {
+        status = ech_client_hello_parse(wr_view(&x->first_inner), &x->inner);
+    }
     if (status == ECH_OK) {
         status = ech_inner_check(&x->inner);
     }
@@ -29,6 +45,10 @@ static enum ech_event first_hello(struct ech_exchange *x)
     if (name.len > sizeof x->server_name || !rd_copy(&name, x->server_name, name.len)) {
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
     }
+    struct reader random = rd_of(x->inner.random);
+    if (!rd_copy(&random, x->facts.inner_random, sizeof x->facts.inner_random)) {
+        return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
+    }
     x->facts.hello_bytes_inner = x->inner.message.len;
     x->phase = ECH_PHASE_CONFIG;
     return ECH_EVENT_NEED_CONFIG;
@@ -38,8 +58,10 @@ static enum ech_event second_hello(struct ech_exchange *x)
 {
     struct ech_client_hello second;
     struct writer outer;
-    move_writer(&x->app_message, &x->second_inner);
-    enum ech_status status = ech_client_hello_parse(wr_view(&x->second_inner), &second);
+    enum ech_status status = take_inner(x, &x->second_inner);
+    if (status == ECH_OK) {
+        status = ech_client_hello_parse(wr_view(&x->second_inner), &second);
+    }
     if (status == ECH_OK) {
         status = ech_inner_check_second(&x->inner, &second);
     }

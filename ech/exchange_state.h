@@ -8,6 +8,7 @@
 #define ECH_EXCHANGE_STATE_H
 
 #include "ech/answer.h"
+#include "ech/client_facing.h"
 #include "ech/exchange.h"
 #include "ech/offer.h"
 #include "ech/records.h"
@@ -37,6 +38,10 @@ struct ech_exchange {
     uint8_t server_name[ECH_HOST_NAME_MAX];
     size_t server_name_length;
     struct ech_offer offer;
+
+    /* opens the application's hellos, if its TLS library seals them to a local config */
+    bool has_local_config;
+    struct ech_client_facing client_facing;
 
     /* from the application */
     struct ech_record_reader app_records;

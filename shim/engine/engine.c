@@ -14,6 +14,7 @@
 #include "shim/engine/names/names.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/resolver/channel.h"
+#include "shim/engine/session/local_key.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/state/log.h"
 #include "shim/engine/state/state.h"
@@ -142,12 +143,14 @@ static void before_fork(void)
     dns_health_before_fork(&health);
     shim_rejection_cache_before_fork();
     shim_redirect_before_fork();
+    shim_local_key_before_fork();
     shim_downgrade_before_fork(&downgrade);
 }
 
 static void give_locks_back(void)
 {
     shim_downgrade_after_fork(&downgrade);
+    shim_local_key_after_fork();
     shim_redirect_after_fork();
     shim_rejection_cache_after_fork();
     dns_health_after_fork(&health);
@@ -171,6 +174,7 @@ static void in_child(void)
     for_each_channel(dns_channel_after_fork_child);
     shim_own_sockets_leave();
     shim_prefetch_leave();
+    shim_local_key_leave();
     give_locks_back();
     shim_hold_end(&fork_hold);
 }

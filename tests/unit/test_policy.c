@@ -201,6 +201,24 @@ Test(policy, ech_86_ech_88_securely_disabled)
     }
 }
 
+/* A library with an ECH client of its own takes a handshake without ECH for a rejection: the
+ * attempt ends, and the next one is without ECH. */
+Test(policy, ech_86_securely_disabled_with_ech_of_the_library)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.library_ech = true;
+    check_rejected(&facts, SHIM_ANSWER_RETRY, NULL, false);
+    facts.disabled = true;
+    struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+    cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
+    cr_assert_str_eq(decision.reason, "disabled");
+    cr_assert(decision.remember);
+    facts.mode = SHIM_MODE_STRICT;
+    decision = shim_policy_rejected(&facts);
+    cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
+    cr_assert_not(decision.remember);
+}
+
 Test(policy, ech_75_ech_76_who_is_not_authenticated_does_not_count)
 {
     struct shim_policy_rejection facts = rotated;

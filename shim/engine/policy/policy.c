@@ -145,6 +145,9 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         if (rejection->mode == SHIM_MODE_STRICT) {
             return give_up("disabled", false);
         }
+        if (rejection->library_ech) {
+            return give_up("disabled", true); /* the next attempt is a hello without ECH */
+        }
         if (rejection->no_connection != NULL) {
             return give_up(rejection->no_connection, true);
         }

@@ -74,6 +74,8 @@ struct shim_policy_rejection {
     unsigned retries;   /* made on this handshake so far */
     bool authenticated; /* the server proved to be public_name; if not, nothing below counts */
     bool disabled;      /* ECH is securely disabled (RFC 9849, 6.1.6) */
+    bool library_ech;   /* the TLS library has an ECH client of its own, which takes a handshake
+                           without ECH for a rejection */
     bool usable_config; /* or else: the retry_configs hold a suitable config */
     const char *no_connection; /* why no new connection can be made in place; NULL: it can */
 };

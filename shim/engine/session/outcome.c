@@ -38,6 +38,19 @@ void shim_session_forbid_downgrade(const struct shim_session *session)
 
 /* ---- the wire guard ---- */
 
+void shim_session_made_inner(struct shim_session *session, const uint8_t random[32])
+{
+    const struct shim_stub *stub = shim_state()->stub;
+    if (session->inner_made &&
+        memcmp(session->inner_random, random, sizeof session->inner_random) != 0) {
+        stub->withdraw(session->inner_random);
+    }
+    memcpy(session->inner_random, random, sizeof session->inner_random);
+    session->inner_made = true;
+    /* If the guard has no room for the random, it still recognizes the marker in the hello. */
+    (void)stub->keep_in(random);
+}
+
 void shim_session_withdraw(struct shim_session *session)
 {
     if (session->announced) {
@@ -138,8 +151,19 @@ void shim_session_note_choice(struct shim_session *session)
     session->report.source = session->found.source;
 }
 
+/* An opened hello is known to the guard before anything can be written. */
+static void note_opened_inner(struct shim_session *session)
+{
+    struct ech_exchange_facts facts;
+    ech_exchange_get_facts(session->exchange, &facts);
+    shim_session_made_inner(session, facts.inner_random);
+}
+
 static void answer_need_config(struct shim_session *session)
 {
+    if (session->local_config) {
+        note_opened_inner(session);
+    }
     if (session->decision.action != SHIM_ACTION_OFFER || !hello_is_for_host(session)) {
         if (session->decision.action == SHIM_ACTION_OFFER) {
             shim_session_report(session, "failed", "name_changed");

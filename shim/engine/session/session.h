@@ -64,6 +64,23 @@ struct bytes shim_session_grease(struct shim_session *session,
  * wherever its octets turn up. Call before the library can write any of them. */
 void shim_session_made_inner(struct shim_session *session, const uint8_t random[32]);
 
+/*
+ * For a TLS library with an ECH client of its own, after SHIM_ACTION_OFFER or SHIM_ACTION_REFUSE:
+ * gives the ECHConfigList that the library gets, with a key of ours (ech/local_config.h). It has
+ * public_name and maximum_name_length of the server's config. Call once, before the library makes
+ * its hello. From then on shim_session_from_app takes ClientHelloOuter, opens it, and all goes on
+ * with ClientHelloInner as with every other library. What does not open fails the exchange: nothing
+ * of it leaves. Do not call shim_session_made_inner: the session does, once it has opened the
+ * hello.
+ *
+ * The library takes a missing confirmation for a rejection, so securely disabled ECH ends in
+ * ech_required; the program's next attempt is without ECH.
+ *
+ * False: no list, for want of memory or randomness. Then the library must make no hello; if it
+ * does, the exchange fails. The list is borrowed until shim_session_free. Keeps errno.
+ */
+bool shim_session_local_config(struct shim_session *session, struct bytes *ech_config_list);
+
 /* Takes octets that the TLS library wrote: always all. */
 void shim_session_from_app(struct shim_session *session, struct bytes in);
 /* Takes octets from the network: always all. */

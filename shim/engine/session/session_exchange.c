@@ -3,24 +3,9 @@
  * A session while its hello exchange runs. Octets of the program's library and of the network go to
  * the exchange; outcome.c acts on what it says.
  */
-#include <string.h>
-
 #include "shim/common/hold.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/session/session_state.h"
-
-void shim_session_made_inner(struct shim_session *session, const uint8_t random[32])
-{
-    const struct shim_stub *stub = shim_state()->stub;
-    if (session->inner_made &&
-        memcmp(session->inner_random, random, sizeof session->inner_random) != 0) {
-        stub->withdraw(session->inner_random);
-    }
-    memcpy(session->inner_random, random, sizeof session->inner_random);
-    session->inner_made = true;
-    /* If the guard has no room for the random, it still recognizes the marker in the hello. */
-    (void)stub->keep_in(random);
-}
 
 /* ---- the exchange ---- */
 

@@ -170,6 +170,7 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
         .retries = session->report.retries,
         .authenticated = lesson->known,
         .disabled = lesson->disabled,
+        .library_ech = session->local_config,
         .no_connection = way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way),
     };
     struct shim_found fresh = {0};

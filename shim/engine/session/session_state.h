@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The inside of struct shim_session, only for the files of the session itself: session.c (the
- * decision), session_exchange.c (octets for the exchange), outcome.c (what the exchange says, and
- * the end) and session_rejected.c (after a rejection).
+ * decision), session_local.c (for a library with ECH of its own), session_exchange.c (octets for
+ * the exchange), outcome.c (what the exchange says, and the end) and session_rejected.c (after a
+ * rejection).
  */
 #ifndef SHIM_ENGINE_SESSION_SESSION_STATE_H
 #define SHIM_ENGINE_SESSION_SESSION_STATE_H
@@ -39,6 +40,7 @@ struct shim_session {
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* the port for which the config was looked up */
     struct shim_redirect redirect;
+    bool local_config;     /* the library seals its hellos to a config of ours */
     bool hello_made;       /* with GREASE, or after that failed */
     bool wants_connection; /* a rejection is to be answered by a new connection */
     bool reported;

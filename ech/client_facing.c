@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ech/client_facing.h"
+
+#include <stdlib.h>
+
+#include "ech/config.h"
+#include "ech/encoded_inner.h"
+#include "ech/outer.h"
+
+void ech_client_facing_init(struct ech_client_facing *server)
+{
+    *server = (struct ech_client_facing){.has_context = false};
+    wr_init(&server->ech_config_list, 0);
+}
+
+void ech_client_facing_wipe(struct ech_client_facing *server)
+{
+    ech_local_key_wipe(&server->key);
+    ech_hpke_wipe(&server->hpke);
+    wr_free(&server->ech_config_list);
+    ech_client_facing_init(server);
+}
+
+enum ech_status ech_client_facing_start(struct ech_client_facing *server,
+                                        const struct ech_local_key *key, struct bytes public_name,
+                                        uint8_t maximum_name_length)
+{
+    ech_client_facing_wipe(server);
+    server->key = *key;
+    return ech_local_config_list_write(key, public_name, maximum_name_length,
+                                       &server->ech_config_list);
+}
+
+/* The extension of the outer hello, which must be sealed to our config. */
+static enum ech_status find_sealed(const struct ech_client_facing *server,
+                                   const struct ech_client_hello *outer,
+                                   struct ech_ech_client_hello *ech)
+{
+    const struct ech_hpke_suite suite = ech_local_suite();
+    const struct ech_extension *extension =
+        ech_client_hello_find(outer, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    /* RFC 9849, 5.1: ech_outer_extensions occurs in EncodedClientHelloInner only. */
+    if (extension == NULL || ech_client_hello_find(outer, ECH_EXT_ECH_OUTER_EXTENSIONS) != NULL) {
+        return ECH_ERR_ILLEGAL;
+    }
+    enum ech_status status = ech_ech_client_hello_parse(extension->data, ech);
+    if (status != ECH_OK) {
+        return status;
+    }
+    /* RFC 9849, 7.1.1: the second hello has an empty enc. */
+    size_t enc_size = server->has_context ? 0 : ech_hpke_enc_size(suite.kem_id);
+    bool ours = ech->type == ECH_CLIENT_HELLO_OUTER && ech->config_id == server->key.config_id &&
+                ech->kdf_id == suite.kdf_id && ech->aead_id == suite.aead_id &&
+                ech->enc.len == enc_size && ech->payload.len > ECH_AEAD_TAG;
+    return ours ? ECH_OK : ECH_ERR_ILLEGAL;
+}
+
+/* RFC 9849, 6.1: info is "tls ech" || 0x00 || ECHConfig. */
+static enum ech_status set_up_context(struct ech_client_facing *server, struct bytes enc)
+{
+    struct reader list = rd_of(wr_view(&server->ech_config_list));
+    struct reader ech_config;
+    struct writer info;
+    if (!rd_vec16(&list, &ech_config)) {
+        return ECH_ERR_DECODE;
+    }
+    wr_init(&info, 0);
+    wr_bytes(&info, bytes_of("tls ech", sizeof "tls ech"));
+    wr_bytes(&info, rd_rest(&ech_config));
+    enum ech_status status = wr_finish(&info);
+    if (status == ECH_OK) {
+        status = ech_hpke_setup_receiver(
+            &server->hpke, ech_local_suite(),
+            bytes_of(server->key.private_key, sizeof server->key.private_key), enc, wr_view(&info));
+    }
+    wr_free(&info);
+    server->has_context = status == ECH_OK;
+    return status;
+}
+
+/* RFC 9849, 5.2: ClientHelloOuterAAD is the outer hello with as many zeros in the payload's place.
+ */
+static enum ech_status write_aad(const struct ech_client_hello *outer,
+                                 const struct ech_ech_client_hello *ech, struct writer *aad)
+{
+    struct writer before;
+    struct writer after;
+    uint8_t *zeros = calloc(1, ech->payload.len);
+    if (zeros == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    wr_init(&before, 0);
+    wr_init(&after, 0);
+    struct writer *w = &before;
+    for (size_t i = 0; i < outer->extension_count; i++) {
+        if (outer->extensions[i].type == ECH_EXT_ENCRYPTED_CLIENT_HELLO) {
+            w = &after;
+        } else {
+            wr_bytes(w, outer->extensions[i].raw);
+        }
+    }
+    const struct ech_outer_hello hello = {
+        .legacy_version = outer->legacy_version,
+        .random = outer->random,
+        .legacy_session_id = outer->legacy_session_id,
+        .cipher_suites = outer->cipher_suites,
+        .legacy_compression_methods = outer->legacy_compression_methods,
+        .extensions_before = wr_view(&before),
+        .extensions_after = wr_view(&after),
+        .suite = {.kdf_id = ech->kdf_id, .aead_id = ech->aead_id},
+        .config_id = ech->config_id,
+        .enc = ech->enc,
+    };
+    enum ech_status status = wr_finish(&before);
+    if (status == ECH_OK) {
+        status = wr_finish(&after);
+    }
+    if (status == ECH_OK) {
+        status = ech_outer_encode(&hello, bytes_of(zeros, ech->payload.len), aad);
+    }
+    wr_free(&before);
+    wr_free(&after);
+    free(zeros);
+    return status;
+}
+
+/* Opens the payload and decodes what was in it. */
+static enum ech_status open_payload(struct ech_client_facing *server,
+                                    const struct ech_client_hello *outer,
+                                    const struct ech_ech_client_hello *ech,
+                                    struct writer *client_hello_inner)
+{
+    struct writer aad;
+    size_t length = ech->payload.len - ECH_AEAD_TAG;
+    uint8_t *encoded = malloc(length);
+    if (encoded == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    wr_init(&aad, 0);
+    enum ech_status status = write_aad(outer, ech, &aad);
+    if (status == ECH_OK) {
+        status = ech_hpke_open(&server->hpke, wr_view(&aad), ech->payload, encoded);
+    }
+    if (status == ECH_OK) {
+        status = ech_decode_inner(bytes_of(encoded, length), outer, client_hello_inner);
+        ech_wipe(encoded, length);
+    }
+    wr_free(&aad);
+    free(encoded);
+    return status;
+}
+
+enum ech_status ech_client_facing_open(struct ech_client_facing *server,
+                                       struct bytes client_hello_outer,
+                                       struct writer *client_hello_inner)
+{
+    struct ech_client_hello outer;
+    struct ech_ech_client_hello ech;
+    enum ech_status status = ech_client_hello_parse(client_hello_outer, &outer);
+    if (status == ECH_OK) {
+        status = find_sealed(server, &outer, &ech);
+    }
+    if (status == ECH_OK && !server->has_context) {
+        status = set_up_context(server, ech.enc);
+    }
+    return status == ECH_OK ? open_payload(server, &outer, &ech, client_hello_inner) : status;
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The part of a client-facing server (RFC 9849, 7.1 and 7.1.1) that opens ClientHelloOuter, for the
+ * hellos that a TLS library sealed to a local config (ech/local_config.h). It serves both hellos of
+ * one handshake.
+ */
+#ifndef ECH_CLIENT_FACING_H
+#define ECH_CLIENT_FACING_H
+
+#include "ech/local_config.h"
+
+struct ech_client_facing {
+    struct ech_local_key key;
+    struct writer ech_config_list;
+    struct ech_hpke hpke;
+    bool has_context; /* the first hello was opened */
+};
+
+void ech_client_facing_init(struct ech_client_facing *server);
+/* Wipes and frees; afterwards it is as after ech_client_facing_init. */
+void ech_client_facing_wipe(struct ech_client_facing *server);
+
+/* Takes the key (a copy) and makes ech_config_list, which stays where it is until
+ * ech_client_facing_wipe. ECH_ERR_SPACE, ECH_ERR_NOMEM. */
+ECH_MUST_USE enum ech_status ech_client_facing_start(struct ech_client_facing *server,
+                                                     const struct ech_local_key *key,
+                                                     struct bytes public_name,
+                                                     uint8_t maximum_name_length);
+
+/*
+ * Opens ClientHelloOuter, a handshake message with its header, and writes ClientHelloInner. The
+ * second call takes the hello after a HelloRetryRequest: the same HPKE context, enc empty (RFC
+ * 9849, 6.1.5). The caller owns and wipes the writer.
+ *
+ * ECH_ERR_DECODE: it does not parse. ECH_ERR_ILLEGAL: it is not sealed to this config, or breaks a
+ * rule of ech_decode_inner. ECH_ERR_CRYPTO: the payload does not open. ECH_ERR_SPACE,
+ * ECH_ERR_NOMEM.
+ */
+ECH_MUST_USE enum ech_status ech_client_facing_open(struct ech_client_facing *server,
+                                                    struct bytes client_hello_outer,
+                                                    struct writer *client_hello_inner);
+
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A local config: an ECHConfig whose private key is ours. A TLS library with an ECH client of its
+ * own gets this one in place of the server's, so that we can open what it seals
+ * (ech/client_facing.h).
+ */
+#ifndef ECH_LOCAL_CONFIG_H
+#define ECH_LOCAL_CONFIG_H
+
+#include "ech/hpke.h"
+
+enum { ECH_LOCAL_KEY_SIZE = 32 };
+
+/* A key pair of DHKEM(X25519, HKDF-SHA256). Secret: wipe it. */
+struct ech_local_key {
+    uint8_t private_key[ECH_LOCAL_KEY_SIZE];
+    uint8_t public_key[ECH_LOCAL_KEY_SIZE];
+    uint8_t config_id;
+};
+
+/* ECH_ERR_CRYPTO: the source fails. */
+ECH_MUST_USE enum ech_status ech_local_key_generate(const struct ech_random *random,
+                                                    struct ech_local_key *key);
+void ech_local_key_wipe(struct ech_local_key *key);
+
+/* The one suite of a local config: the mandatory one (RFC 9849, 9). */
+struct ech_hpke_suite ech_local_suite(void);
+
+/* Writes the ECHConfig, and the ECHConfigList that has only this one. public_name has 1 to 255
+ * octets. The caller owns the writer. ECH_ERR_SPACE, ECH_ERR_NOMEM. */
+ECH_MUST_USE enum ech_status ech_local_config_write(const struct ech_local_key *key,
+                                                    struct bytes public_name,
+                                                    uint8_t maximum_name_length,
+                                                    struct writer *ech_config);
+ECH_MUST_USE enum ech_status ech_local_config_list_write(const struct ech_local_key *key,
+                                                         struct bytes public_name,
+                                                         uint8_t maximum_name_length,
+                                                         struct writer *ech_config_list);
+
+#endif

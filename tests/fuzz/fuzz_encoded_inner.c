@@ -1,0 +1,149 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Decodes an EncodedClientHelloInner next to a ClientHelloOuter. What comes out has the session id
+ * of the outer hello, and each of its extensions is in one of the two. Sealed to a local config and
+ * opened again, it gives the same.
+ *
+ * Input: a vector of 2-octet length, the outer hello; the rest is the encoded one.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "ech/client_facing.h"
+#include "ech/config.h"
+#include "ech/encoded_inner.h"
+#include "ech/outer.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool holds)
+{
+    if (!holds) {
+        abort();
+    }
+}
+
+static enum ech_status fill(void *context, uint8_t *out, size_t len)
+{
+    uint64_t *state = context;
+    for (size_t i = 0; i < len; i++) {
+        *state = *state * 6364136223846793005u + 1442695040888963407u;
+        out[i] = (uint8_t)(*state >> 56);
+    }
+    return ECH_OK;
+}
+
+static bool has(const struct ech_client_hello *hello, const struct ech_extension *extension)
+{
+    const struct ech_extension *found = ech_client_hello_find(hello, extension->type);
+    return found != NULL && bytes_equal(found->raw, extension->raw);
+}
+
+static void check_decoded(struct bytes decoded, const struct ech_client_hello *outer,
+                          struct bytes encoded)
+{
+    struct ech_client_hello inner;
+    struct ech_client_hello body;
+    struct reader r = rd_of(encoded);
+    if (ech_client_hello_parse(decoded, &inner) != ECH_OK) {
+        return; /* an extension twice, or too many of them */
+    }
+    require(ech_client_hello_read_body(&r, &body) == ECH_OK);
+    require(bytes_equal(inner.legacy_session_id, outer->legacy_session_id));
+    require(bytes_equal(inner.random, body.random));
+    for (size_t i = 0; i < inner.extension_count; i++) {
+        require(inner.extensions[i].type != ECH_EXT_ECH_OUTER_EXTENSIONS);
+        require(has(&body, &inner.extensions[i]) || has(outer, &inner.extensions[i]));
+    }
+}
+
+/* Seals the encoded hello in the outer one, whatever they are. */
+static bool seal(const struct ech_client_hello *outer, struct bytes encoded,
+                 struct ech_client_facing *server, const struct ech_random *random,
+                 struct writer *sealed)
+{
+    static const char name[] = "public.example";
+    struct ech_local_key key;
+    struct ech_config_choice choice;
+    struct ech_hpke hpke;
+    struct writer info;
+    struct writer before;
+    uint8_t enc[ECH_HPKE_ENC_MAX];
+    require(ech_local_key_generate(random, &key) == ECH_OK);
+    require(ech_client_facing_start(server, &key, bytes_of(name, sizeof name - 1), 0) == ECH_OK);
+    require(ech_config_list_select(wr_view(&server->ech_config_list), NULL, &choice) == ECH_OK);
+    wr_init(&info, 0);
+    wr_init(&before, 0);
+    wr_bytes(&info, bytes_of("tls ech", sizeof "tls ech"));
+    wr_bytes(&info, choice.config.raw);
+    for (size_t i = 0; i < outer->extension_count; i++) {
+        if (outer->extensions[i].type != ECH_EXT_ENCRYPTED_CLIENT_HELLO &&
+            outer->extensions[i].type != ECH_EXT_PRE_SHARED_KEY) {
+            wr_bytes(&before, outer->extensions[i].raw);
+        }
+    }
+    require(ech_hpke_setup_sender(&hpke, choice.suite, choice.config.public_key, wr_view(&info),
+                                  random, enc) == ECH_OK);
+    const struct ech_outer_hello hello = {
+        .legacy_version = outer->legacy_version,
+        .random = outer->random,
+        .legacy_session_id = outer->legacy_session_id,
+        .cipher_suites = outer->cipher_suites,
+        .legacy_compression_methods = outer->legacy_compression_methods,
+        .extensions_before = wr_view(&before),
+        .suite = choice.suite,
+        .config_id = choice.config.config_id,
+        .enc = bytes_of(enc, ech_hpke_enc_size(choice.suite.kem_id)),
+    };
+    bool done = ech_outer_seal(&hello, &hpke, encoded, sealed) == ECH_OK;
+    wr_free(&info);
+    wr_free(&before);
+    return done;
+}
+
+static void check_sealed(const struct ech_client_hello *outer, struct bytes encoded)
+{
+    uint64_t state = 7;
+    const struct ech_random random = {.fill = fill, .context = &state};
+    struct ech_client_facing server;
+    struct ech_client_hello parsed;
+    struct writer sealed;
+    struct writer opened;
+    struct writer decoded;
+    wr_init(&sealed, 0);
+    wr_init(&opened, 0);
+    wr_init(&decoded, 0);
+    ech_client_facing_init(&server);
+    if (encoded.len > 0 && seal(outer, encoded, &server, &random, &sealed) &&
+        ech_client_hello_parse(wr_view(&sealed), &parsed) == ECH_OK &&
+        ech_client_hello_find(&parsed, ECH_EXT_ECH_OUTER_EXTENSIONS) == NULL) {
+        enum ech_status direct = ech_decode_inner(encoded, &parsed, &decoded);
+        require(ech_client_facing_open(&server, wr_view(&sealed), &opened) == direct);
+        require(direct != ECH_OK || bytes_equal(wr_view(&opened), wr_view(&decoded)));
+        /* It opens once in this context. */
+        require(ech_client_facing_open(&server, wr_view(&sealed), &opened) != ECH_OK);
+    }
+    ech_client_facing_wipe(&server);
+    wr_free(&sealed);
+    wr_free(&opened);
+    wr_free(&decoded);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    struct reader input = rd_of(bytes_of(data, size));
+    struct reader first;
+    struct ech_client_hello outer;
+    struct writer w;
+    if (!rd_vec16(&input, &first) || ech_client_hello_parse(rd_rest(&first), &outer) != ECH_OK) {
+        return 0;
+    }
+    struct bytes encoded = rd_rest(&input);
+    wr_init(&w, 0);
+    if (ech_decode_inner(encoded, &outer, &w) == ECH_OK) {
+        check_decoded(wr_view(&w), &outer, encoded);
+    }
+    wr_free(&w);
+    check_sealed(&outer, encoded);
+    return 0;
+}
