@@ -23,6 +23,10 @@ JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 SETUP ?= tools/scripts/setup.sh
 # For a make within a make, unless the caller chose a number.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
+# Plain make uses all processors. A -j of the caller has precedence, and a make below another one takes that one's.
+ifeq ($(MAKELEVEL)$(filter-out all,$(MAKECMDGOALS)),0)
+MAKEFLAGS += -j$(JOBS)
+endif
 
 .DEFAULT_GOAL := all
 comma := ,
