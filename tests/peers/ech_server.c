@@ -2,11 +2,11 @@
 /* An HTTPS server with ECH, on BoringSSL: the peer of the tests. It logs one JSON line for each
  * handshake, so that a test can see what the server saw. */
 #include "ech_keys.h"
+#include "handshake_log.h"
 #include "http.h"
 #include "listen.h"
 
 #include <getopt.h>
-#include <openssl/bytestring.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 #include <poll.h>
@@ -18,7 +18,7 @@
 #include <sys/time.h>
 #include <unistd.h>
 
-enum { NAMES_MAX = 16, NAME_LEN = 256, HANDSHAKE_SECONDS = 20, LINGER_MS = 2000 };
+enum { NAMES_MAX = 16, HANDSHAKE_SECONDS = 20, LINGER_MS = 2000 };
 
 /* A certificate for a name; the first one serves every other name too. */
 struct identity {
@@ -42,90 +42,9 @@ struct server {
     const char *forward;
     const char *alpn; /* the only protocol, with its length */
     int forward_idle_ms;
-    FILE *log;
-    pthread_mutex_t log_lock;
 };
 
-/* A handshake message, of any length. */
-struct message {
-    uint8_t *data;
-    size_t len;
-};
-
-/* What the callbacks note about one handshake. */
-struct seen {
-    char outer_name[NAME_LEN];
-    unsigned client_hellos;
-    /* After a HelloRetryRequest: both hellos as decrypted, and the message between them. */
-    struct message inner[2];
-    unsigned inner_hellos;
-    struct message retry_request;
-};
-
-static struct server the_server = {.turn = PTHREAD_MUTEX_INITIALIZER,
-                                   .log_lock = PTHREAD_MUTEX_INITIALIZER,
-                                   .alpn = "\x08http/1.1"};
-static int seen_index;
-
-static bool skip_to_extensions(CBS *hello, CBS *extensions)
-{
-    CBS skipped;
-    return CBS_skip(hello, 4 + 2 + 32) && CBS_get_u8_length_prefixed(hello, &skipped) &&
-           CBS_get_u16_length_prefixed(hello, &skipped) &&
-           CBS_get_u8_length_prefixed(hello, &skipped) &&
-           CBS_get_u16_length_prefixed(hello, extensions);
-}
-
-/* The server_name of a ClientHello as it was on the wire, or "". */
-static void wire_name(const uint8_t *message, size_t len, char name[NAME_LEN])
-{
-    CBS hello;
-    CBS extensions;
-    CBS body;
-    CBS list;
-    CBS host;
-    uint16_t type;
-    uint8_t name_type;
-    CBS_init(&hello, message, len);
-    if (!skip_to_extensions(&hello, &extensions)) {
-        return;
-    }
-    while (CBS_get_u16(&extensions, &type) && CBS_get_u16_length_prefixed(&extensions, &body)) {
-        if (type == TLSEXT_TYPE_server_name && CBS_get_u16_length_prefixed(&body, &list) &&
-            CBS_get_u8(&list, &name_type) && CBS_get_u16_length_prefixed(&list, &host) &&
-            CBS_len(&host) < NAME_LEN) {
-            memcpy(name, CBS_data(&host), CBS_len(&host));
-            name[CBS_len(&host)] = '\0';
-        }
-    }
-}
-
-static void keep(struct message *message, const void *data, size_t len)
-{
-    message->data = OPENSSL_memdup(data, len);
-    message->len = message->data != NULL ? len : 0;
-}
-
-static void on_message(int is_write, int version, int type, const void *data, size_t len, SSL *ssl,
-                       void *argument)
-{
-    (void)version;
-    (void)argument;
-    const uint8_t *message = data;
-    struct seen *seen = SSL_get_ex_data(ssl, seen_index);
-    /* The decrypted inner hello comes as another type (SSL3_RT_CLIENT_HELLO_INNER). */
-    if (!is_write && type == SSL3_RT_HANDSHAKE && len > 4 && message[0] == SSL3_MT_CLIENT_HELLO) {
-        if (seen->client_hellos++ == 0) {
-            wire_name(message, len, seen->outer_name);
-        }
-    } else if (!is_write && type == SSL3_RT_CLIENT_HELLO_INNER && seen->inner_hellos < 2) {
-        keep(&seen->inner[seen->inner_hellos++], data, len);
-    } else if (is_write && type == SSL3_RT_HANDSHAKE && len > 4 &&
-               message[0] == SSL3_MT_SERVER_HELLO && seen->retry_request.data == NULL) {
-        /* If this is a ServerHello, there is no second hello. */
-        keep(&seen->retry_request, data, len);
-    }
-}
+static struct server the_server = {.turn = PTHREAD_MUTEX_INITIALIZER, .alpn = "\x08http/1.1"};
 
 static int on_servername(SSL *ssl, int *alert, void *argument)
 {
@@ -153,78 +72,6 @@ static int on_alpn(SSL *ssl, const uint8_t **out, uint8_t *out_len, const uint8_
     }
     *out = chosen;
     return SSL_TLSEXT_ERR_OK;
-}
-
-static void json_text(FILE *out, const char *key, const char *text)
-{
-    fprintf(out, ",\"%s\":", key);
-    if (text == NULL || *text == '\0') {
-        fputs("null", out);
-        return;
-    }
-    fputc('"', out);
-    for (const unsigned char *c = (const unsigned char *)text; *c != '\0'; c++) {
-        if (*c < 0x20 || *c > 0x7e || *c == '"' || *c == '\\') {
-            fprintf(out, "\\u%04x", *c);
-        } else {
-            fputc(*c, out);
-        }
-    }
-    fputc('"', out);
-}
-
-static void json_octets(FILE *out, const struct message *message)
-{
-    fputc('"', out);
-    for (size_t i = 0; i < message->len; i++) {
-        fprintf(out, "%02x", message->data[i]);
-    }
-    fputc('"', out);
-}
-
-static void log_second_hello(FILE *out, const struct seen *seen)
-{
-    if (seen->inner_hellos == 2) {
-        fputs(",\"inner_hellos\":[", out);
-        json_octets(out, &seen->inner[0]);
-        fputc(',', out);
-        json_octets(out, &seen->inner[1]);
-        fputs("],\"retry_request\":", out);
-        json_octets(out, &seen->retry_request);
-    }
-}
-
-static void log_handshake(SSL *ssl, const struct seen *seen, bool done, const char *error)
-{
-    const uint8_t *alpn;
-    unsigned alpn_len;
-    char protocol[64] = "";
-    SSL_get0_alpn_selected(ssl, &alpn, &alpn_len);
-    snprintf(protocol, sizeof protocol, "%.*s", (int)alpn_len, (const char *)alpn);
-    bool accepted = SSL_ech_accepted(ssl);
-    /* With early data the server's handshake counts as done as soon as it may read that data. */
-    bool early = SSL_in_early_data(ssl);
-    const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-    pthread_mutex_lock(&the_server.log_lock);
-    FILE *out = the_server.log;
-    fprintf(out,
-            "{\"done\":%s,\"accepted\":%s,\"hrr\":%s,\"resumed\":%s,\"client_hellos\":%u"
-            ",\"early\":%s",
-            done ? "true" : "false", accepted ? "true" : "false",
-            SSL_used_hello_retry_request(ssl) || seen->client_hellos > 1 ? "true" : "false",
-            done && SSL_session_reused(ssl) ? "true" : "false", seen->client_hellos,
-            early ? "true" : "false");
-    json_text(out, "name", name);
-    json_text(out, "inner_name", accepted ? name : NULL);
-    json_text(out, "outer_name", seen->outer_name);
-    json_text(out, "version", done ? SSL_get_version(ssl) : NULL);
-    json_text(out, "cipher", done ? SSL_get_cipher_name(ssl) : NULL);
-    json_text(out, "alpn", protocol);
-    json_text(out, "error", error);
-    log_second_hello(out, seen);
-    fputs("}\n", out);
-    fflush(out);
-    pthread_mutex_unlock(&the_server.log_lock);
 }
 
 /* Ends the connection so that the client gets everything sent: closing a socket with unread input
@@ -284,13 +131,13 @@ static void serve_connection(int fd, unsigned number)
     struct timeval limit = {.tv_sec = HANDSHAKE_SECONDS};
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
     SSL *ssl = SSL_new(context_for(number));
-    if (ssl == NULL || !SSL_set_fd(ssl, fd) || !SSL_set_ex_data(ssl, seen_index, &seen)) {
+    if (ssl == NULL || !SSL_set_fd(ssl, fd) || !handshake_log_follow(ssl, &seen)) {
         die("out of memory");
     }
     int result = SSL_accept(ssl);
     if (result == 1) {
         const char *name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-        log_handshake(ssl, &seen, true, NULL);
+        handshake_log_write(ssl, &seen, true, NULL);
         if (the_server.forward != NULL) {
             forward(ssl, fd);
         } else {
@@ -302,14 +149,12 @@ static void serve_connection(int fd, unsigned number)
         if (code != 0) {
             ERR_error_string_n(code, error, sizeof error);
         }
-        log_handshake(ssl, &seen, false, error);
+        handshake_log_write(ssl, &seen, false, error);
     }
     hang_up(ssl, fd);
     SSL_free(ssl);
     close(fd);
-    OPENSSL_free(seen.inner[0].data);
-    OPENSSL_free(seen.inner[1].data);
-    OPENSSL_free(seen.retry_request.data);
+    handshake_log_free(&seen);
 }
 
 static void serve(int fd, void *argument, unsigned number)
@@ -487,7 +332,7 @@ static void parse_options(int argc, char **argv, struct options *options)
 static void set_up(SSL_CTX *ctx, const struct options *options)
 {
     SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
-    SSL_CTX_set_msg_callback(ctx, on_message);
+    handshake_log_attach(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);
     SSL_CTX_set_session_cache_mode(ctx, SSL_SESS_CACHE_SERVER);
     SSL_CTX_set_max_proto_version(ctx, options->tls12 ? TLS1_2_VERSION : TLS1_3_VERSION);
@@ -502,11 +347,7 @@ int main(int argc, char **argv)
     struct options options = {
         .ech = {.public_name = "public.example", .config_id = 7, .aeads = {1, 2, 3}}};
     parse_options(argc, argv, &options);
-    the_server.log = options.log != NULL ? fopen(options.log, "ae") : stdout;
-    if (the_server.log == NULL) {
-        die("%s: cannot be written", options.log);
-    }
-    seen_index = SSL_get_ex_new_index(0, NULL, NULL, NULL, NULL);
+    handshake_log_open(options.log);
     /* Every connection starts with the first context, so that one has the tickets, groups and ECH
      * keys; the others only lend their certificates. */
     set_up(the_server.identities[0].ctx, &options);
