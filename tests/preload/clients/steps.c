@@ -20,13 +20,14 @@
  *
  * Uses raw system calls only, so that its own calls do not pass through itself.
  */
+#include "steps.h"
+
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdarg.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -35,19 +36,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/uio.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum call {
-    CALL_IN = 1,
-    CALL_OUT = 2,
-    CALL_CONNECT = 4,
-    CALL_POLL = 8,
-    CALL_DUP = 16,
-    CALL_ASK = 32,
-    CALL_NEW = 64
-};
 enum { CALL_CARRIES = CALL_IN | CALL_OUT, CALL_ALL = 127, CHILD_SECONDS = 20, FORK_MS = 10 };
 
 enum kind { INTERRUPTED, AGAIN, SHORT, FAILS, HANGUP, FORK, CLOSE, REUSE, KINDS };
@@ -126,7 +117,7 @@ static bool is_internet(int fd)
     return domain == AF_INET || domain == AF_INET6;
 }
 
-static bool is_engine(const void *caller)
+bool steps_is_engine(const void *caller)
 {
     Dl_info info;
     return dladdr(caller, &info) != 0 && strstr(info.dli_fname, "libechshim-engine") != NULL;
@@ -136,14 +127,14 @@ static bool is_engine(const void *caller)
 enum { DESCRIPTORS = 1024 };
 static atomic_bool engines[DESCRIPTORS];
 
-static void note_owner(int fd, bool engine)
+void steps_note_owner(int fd, bool engine)
 {
     if (fd >= 0 && fd < DESCRIPTORS) {
         atomic_store(&engines[fd], engine);
     }
 }
 
-static bool is_engines(int fd)
+bool steps_is_engines(int fd)
 {
     return fd >= 0 && fd < DESCRIPTORS && atomic_load(&engines[fd]);
 }
@@ -172,7 +163,7 @@ static atomic_bool forked;
 static void look_for_inherited(void)
 {
     for (int fd = 0; fd < DESCRIPTORS; fd++) {
-        if (is_engines(fd) && option(fd, SO_TYPE) != -1) {
+        if (steps_is_engines(fd) && option(fd, SO_TYPE) != -1) {
             tell("the child inherited", "");
         }
     }
@@ -241,9 +232,9 @@ static void reuse(int fd)
     socklen_t length = sizeof peer;
     int type = option(fd, SO_TYPE);
     bool named = syscall(SYS_getpeername, fd, &peer, &length) == 0;
-    bool known = is_engines(fd) || atomic_load(&began);
-    victim_was_engines = is_engines(fd);
-    note_owner(fd, false);
+    bool known = steps_is_engines(fd) || atomic_load(&began);
+    victim_was_engines = steps_is_engines(fd);
+    steps_note_owner(fd, false);
     int fresh = (int)syscall(SYS_socket, AF_INET, type | SOCK_CLOEXEC, 0);
     if (named && type == SOCK_STREAM) {
         (void)syscall(SYS_connect, fresh, &peer, length);
@@ -255,8 +246,6 @@ static void reuse(int fd)
     victim_cookie = cookie_of(fd);
     victim = known ? fd : -1;
 }
-
-enum verdict { GO_ON, FAIL, CARRY_ONE };
 
 static enum verdict happen(enum call call, const char *name, int fd)
 {
@@ -290,21 +279,19 @@ static enum verdict happen(enum call call, const char *name, int fd)
     }
 }
 
-/* Records what the engine itself does to a descriptor that by now belongs to somebody else. It may
- * read the program's connection on the program's behalf. A call already under way is excused. */
-static void watch(const char *name, int fd, const void *caller, bool harmless)
+void steps_watch(const char *name, int fd, const void *caller, bool harmless)
 {
-    if (fd == victim && fd >= 0 && is_engine(caller) && cookie_of(fd) == victim_cookie &&
+    if (fd == victim && fd >= 0 && steps_is_engine(caller) && cookie_of(fd) == victim_cookie &&
         (!harmless || victim_was_engines)) {
         tell("touched by ", name);
     }
 }
 
-static enum verdict step(enum call call, const char *name, int fd, const void *caller)
+enum verdict steps_take(enum call call, const char *name, int fd, const void *caller)
 {
     int saved = errno;
     enum verdict verdict = GO_ON;
-    watch(name, fd, caller, (call & (CALL_OUT | CALL_DUP | CALL_CONNECT)) == 0);
+    steps_watch(name, fd, caller, (call & (CALL_OUT | CALL_DUP | CALL_CONNECT)) == 0);
     if (fork_thread != 0 && !atomic_load(&forked) && !pthread_equal(pthread_self(), fork_thread)) {
         await_fork();
     }
@@ -316,188 +303,9 @@ static enum verdict step(enum call call, const char *name, int fd, const void *c
         verdict = happen(call, name, fd);
         saved = errno;
     }
-    if (call == CALL_OUT && !is_engine(caller) && option(fd, SO_TYPE) == SOCK_STREAM) {
+    if (call == CALL_OUT && !steps_is_engine(caller) && option(fd, SO_TYPE) == SOCK_STREAM) {
         atomic_store(&began, true);
     }
     errno = saved;
     return verdict;
-}
-
-/* ---- the calls ---- */
-
-#define CALLER __builtin_return_address(0)
-#define STEP(call, name, fd, length)                                                               \
-    enum verdict verdict = step(call, name, fd, CALLER);                                           \
-    if (verdict == FAIL) {                                                                         \
-        return -1;                                                                                 \
-    }                                                                                              \
-    length = verdict == CARRY_ONE && length > 1 ? 1 : length
-
-ssize_t read(int fd, void *out, size_t length)
-{
-    STEP(CALL_IN, "read", fd, length);
-    return syscall(SYS_read, fd, out, length);
-}
-
-ssize_t recvfrom(int fd, void *restrict out, size_t length, int flags,
-                 struct sockaddr *restrict from, socklen_t *restrict from_length)
-{
-    STEP(CALL_IN, "recvfrom", fd, length);
-    return syscall(SYS_recvfrom, fd, out, length, flags, from, from_length);
-}
-
-ssize_t recv(int fd, void *out, size_t length, int flags)
-{
-    STEP(CALL_IN, "recv", fd, length);
-    return syscall(SYS_recvfrom, fd, out, length, flags, NULL, NULL);
-}
-
-ssize_t write(int fd, const void *data, size_t length)
-{
-    STEP(CALL_OUT, "write", fd, length);
-    return syscall(SYS_write, fd, data, length);
-}
-
-ssize_t send(int fd, const void *data, size_t length, int flags)
-{
-    STEP(CALL_OUT, "send", fd, length);
-    return syscall(SYS_sendto, fd, data, length, flags, NULL, 0);
-}
-
-ssize_t sendto(int fd, const void *data, size_t length, int flags, const struct sockaddr *address,
-               socklen_t address_length)
-{
-    STEP(CALL_OUT, "sendto", fd, length);
-    return syscall(SYS_sendto, fd, data, length, flags, address, address_length);
-}
-
-/* Leaves one octet of the first part that is not empty. */
-static void cut(struct msghdr *message, struct iovec *octet)
-{
-    size_t i = 0;
-    while (i + 1 < message->msg_iovlen && message->msg_iov[i].iov_len == 0) {
-        i++;
-    }
-    *octet = (struct iovec){message->msg_iov[i].iov_base, 1};
-    message->msg_iov = octet;
-    message->msg_iovlen = 1;
-}
-
-ssize_t sendmsg(int fd, const struct msghdr *message, int flags)
-{
-    struct msghdr whole = *message;
-    struct iovec octet;
-    size_t parts = whole.msg_iovlen + 1;
-    STEP(CALL_OUT, "sendmsg", fd, parts);
-    if (parts == 1 && whole.msg_iovlen > 0) {
-        cut(&whole, &octet);
-    }
-    return syscall(SYS_sendmsg, fd, &whole, flags);
-}
-
-ssize_t writev(int fd, const struct iovec *parts, int count)
-{
-    struct msghdr message = {.msg_iov = (struct iovec *)(uintptr_t)parts,
-                             .msg_iovlen = (size_t)count};
-    struct iovec octet;
-    size_t all = message.msg_iovlen + 1;
-    STEP(CALL_OUT, "writev", fd, all);
-    if (all == 1 && count > 0) {
-        cut(&message, &octet);
-    }
-    return syscall(SYS_writev, fd, message.msg_iov, message.msg_iovlen);
-}
-
-/* An interrupted connect continues by itself. */
-int connect(int fd, const struct sockaddr *address, socklen_t length)
-{
-    enum verdict verdict = step(CALL_CONNECT, "connect", fd, CALLER);
-    if (verdict == FAIL && errno != EINTR) {
-        return -1;
-    }
-    int result = (int)syscall(SYS_connect, fd, address, length);
-    if (verdict == FAIL) {
-        errno = EINTR;
-        return -1;
-    }
-    return result;
-}
-
-/* A separate function: the header declares that poll only writes there. */
-static __attribute__((noinline)) int first_of(struct pollfd *waits, nfds_t count)
-{
-    return count > 0 ? waits[0].fd : -1;
-}
-
-int poll(struct pollfd *waits, nfds_t count, int milliseconds)
-{
-    struct timespec limit = {milliseconds / 1000, milliseconds % 1000 * 1000000L};
-    if (step(CALL_POLL, "poll", first_of(waits, count), CALLER) == FAIL) {
-        return -1;
-    }
-    return (int)syscall(SYS_ppoll, waits, count, milliseconds < 0 ? NULL : &limit, NULL, 0);
-}
-
-int getpeername(int fd, struct sockaddr *restrict address, socklen_t *restrict length)
-{
-    if (step(CALL_ASK, "getpeername", fd, CALLER) == FAIL) {
-        return -1;
-    }
-    return (int)syscall(SYS_getpeername, fd, address, length);
-}
-
-int bind(int fd, const struct sockaddr *address, socklen_t length)
-{
-    if (step(CALL_ASK, "bind", fd, CALLER) == FAIL) {
-        return -1;
-    }
-    return (int)syscall(SYS_bind, fd, address, length);
-}
-
-int dup3(int fd, int over, int flags)
-{
-    if (step(CALL_DUP, "dup3", over, CALLER) == FAIL) {
-        return -1;
-    }
-    int result = (int)syscall(SYS_dup3, fd, over, flags);
-    if (result >= 0) {
-        note_owner(over, false);
-    }
-    return result;
-}
-
-int socket(int domain, int type, int protocol)
-{
-    if (domain == AF_INET && step(CALL_NEW, "socket", -1, CALLER) == FAIL) {
-        return -1;
-    }
-    int fd = (int)syscall(SYS_socket, domain, type, protocol);
-    note_owner(fd, is_engine(CALLER));
-    return fd;
-}
-
-int close(int fd)
-{
-    watch("close", fd, CALLER, false);
-    return (int)syscall(SYS_close, fd);
-}
-
-/* Only matters where the engine moves its descriptors to higher numbers. */
-int fcntl(int fd, int command, ...)
-{
-    va_list arguments;
-    va_start(arguments, command);
-    long argument = va_arg(arguments, long);
-    va_end(arguments);
-    int result = (int)syscall(SYS_fcntl, fd, command, argument);
-    if (command == F_DUPFD_CLOEXEC && result >= 0) {
-        note_owner(result, is_engines(fd));
-    }
-    return result;
-}
-
-int shutdown(int fd, int how)
-{
-    watch("shutdown", fd, CALLER, false);
-    return (int)syscall(SYS_shutdown, fd, how);
 }
