@@ -62,176 +62,8 @@ $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c)) $(BUILD)/tests/un
 check-faults: $(BUILD)/fault-tests
 	$(CRITERION_ENV) $(BUILD)/fault-tests
 
-# ---- peers, certificates and clients: the same for every kind of build, since the tests are not about them ----
-PEERS := build/peers
-CLIENTS := build/clients
-PKI := build/pki/ca.pem
-PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
-# BoringSSL as Debian builds it for its Android tools.
-BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/lib))))
-BORING_CFLAGS := -isystem /usr/include/android
-BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
-
-$(PEERS)/ech_server: $(addprefix tests/peers/,ech_server.c ech_keys.c http.c listen.c) $(wildcard tests/peers/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
-
-$(PEERS)/ech_client: tests/peers/ech_client.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) $(BORING_CFLAGS) -o $@ $(filter %.c,$^) $(BORING_LIBS)
-
-$(PEERS)/relay: tests/peers/relay.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
-
-$(PEERS)/connect_proxy: tests/peers/connect_proxy.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
-
-$(PEERS)/dns_relay: tests/peers/dns_relay.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
-
-$(PEERS)/silent: tests/peers/silent.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
-
-$(PEERS)/answer_server: tests/peers/answer_server.c tests/peers/listen.c tests/peers/listen.h
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^) -lssl -lcrypto
-
-# The unit tests' server behind a socket.
-ACCEPT_SERVER_SRC := $(addprefix tests/,peers/accept_server.c peers/listen.c) $(ECH_SRC) \
-                     $(addprefix tests/unit/,tls13_server.c hello_tools.c certificates.c vectors.c)
-$(PEERS)/accept_server: $(ACCEPT_SERVER_SRC) $(wildcard tests/peers/*.h tests/unit/*.h ech/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
-	    -o $@ $(ACCEPT_SERVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
-
-# The unit tests' zone of bad cases behind sockets.
-BAD_RESOLVER_SRC := tests/peers/bad_resolver.c dns/answer.c dns/name.c dns/host_name.c $(ECH_SRC) \
-                    $(addprefix tests/unit/,bad_answers.c dns_responder.c dns_messages.c vectors.c)
-$(PEERS)/bad_resolver: $(BAD_RESOLVER_SRC) $(wildcard tests/unit/*.h dns/*.h ech/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(PEER_CFLAGS) -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson) \
-	    -o $@ $(BAD_RESOLVER_SRC) $(PKG_LIBS) $(CRITERION_LIBS)
-
-# Only the authority's certificate counts, which is made last: make repeats a broken run.
-$(PKI): tests/peers/make-pki.sh
-	rm -rf $(@D)
-	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }
-
-CLIENT_DIR := tests/preload/clients
-CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
-CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
-
-# -rdynamic: libsteps.so finds run_again by name.
-$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -lssl -lcrypto
-
-# What OpenSSL's archives need beside themselves differs between releases (zlib and zstd in Debian 13).
-OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
-
-# A TLS library linked into the program, where no hook sees it.
-$(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
-
-$(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto -lgnutls
-
-$(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-
-peers: $(CLIENTS)/pending
-$(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-
-$(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-
-# OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
-SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
-peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
-$(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
-	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
-
-# One source for each library.
-peers: $(addprefix $(CLIENTS)/refused_calls,_openssl _boringssl $(if $(word 2,$(SID_LIBS)),_openssl4))
-$(CLIENTS)/refused_calls_openssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-$(CLIENTS)/refused_calls_boringssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
-	$(CLIENT_CC) $(BORING_CFLAGS) $(BORING_LIBS)
-$(CLIENTS)/refused_calls_openssl4: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON) $(SID_LIBS)
-	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
-
-$(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-
-$(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
-	$(CLIENT_CC)
-
-peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
-$(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto -lgnutls
-
-# Has a TLS library and does not use it, as a program before its first handshake.
-$(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -Wl,--no-as-needed -lssl
-
-$(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
-
-$(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
-	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
-
-$(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c common.c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
-
-$(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
-	$(CLIENT_CC) -shared -fPIC -ldl
-
-$(CLIENTS)/libred_stderr.so $(CLIENTS)/libtls_interposer.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
-$(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
-	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
-
-$(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -shared -fPIC -ldl
-
-# A program that contains OpenSSL and exports all of it.
-$(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED) -Wl,-rpath,'$$ORIGIN'
-
-# Not fortified: it defines the functions that fortified code calls.
-$(CLIENTS)/libsteps.so: $(CLIENT_DIR)/steps.c
-	$(CLIENT_CC) -shared -fPIC -ldl -U_FORTIFY_SOURCE
-
-$(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
-
-$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -lgnutls
-
-GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late api jumps)
-$(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -lgnutls
-
-$(CLIENTS)/soak_openssl: $(addprefix $(CLIENT_DIR)/soak,_openssl.c .c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lssl -lcrypto
-
-$(CLIENTS)/soak_gnutls: $(addprefix $(CLIENT_DIR)/soak,_gnutls.c .c) $(CLIENT_COMMON)
-	$(CLIENT_CC) -lgnutls
-
-$(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -ldl
-
-.PHONY: peers
-peers: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
-peers: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_locked)
-peers: $(addprefix $(PEERS)/,ech_server ech_client answer_server accept_server bad_resolver connect_proxy relay dns_relay silent) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
-                                 gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
-                                 libnode_addon.so libtls_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
+include tests/peers/peers.mk
+include tests/preload/clients/clients.mk
 
 # The official build of node, from npm's registry: without it, suite `node` is skipped.
 NODE_VERSION ?= 20
@@ -243,6 +75,17 @@ build/node/bin/node:
 	cd build/node && npm pack --silent node-linux-$(NODE_MACHINE)@$(NODE_VERSION)
 	tar -xzf build/node/node-linux-*.tgz -C build/node --strip-components=1 package/bin/node
 	rm build/node/node-linux-*.tgz
+
+# A test's world, and the checks on it: for all programs that test other programs.
+WORLD := build/preload/world.a
+PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
+build/preload/%.o: tests/preload/%.c $(wildcard tests/*.h tests/preload/*.h)
+	@mkdir -p $(@D)
+	@echo "CC $<"
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -c -o $@ $<
+$(WORLD): $(patsubst tests/preload/%.c,build/preload/%.o,$(filter-out tests/preload/test_%,$(wildcard tests/preload/*.c)))
+	@rm -f $@
+	$(Q)$(AR) rcs $@ $^
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
@@ -256,17 +99,15 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c)) $(BUILD)/tests/unit
 
 # The launcher changes processes more than it prints: its tests are an instrument like those of the preload.
 LAUNCHER_TESTS := build/launcher-tests
-# The checks on a world of tests, for programs other than build/preload-tests.
-WORLD_EXPECT_SRC := tests/preload/wire.c tests/preload/second_hello.c $(addprefix tests/preload/world,.c _place.c _run.c _dns.c _expect.c)
-LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c) $(WORLD_EXPECT_SRC) tests/preload/journal.c
+LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c)
 LAUNCHER_PROGRAMS := build/launcher-programs
 # These two tests say exactly what LD_PRELOAD holds; a sanitizer's runtime stands in it too.
 LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))
 
-$(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
+$(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(WORLD) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS) -lutil
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS) -lutil
 
 LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $<
 $(LAUNCHER_PROGRAMS)/%: tests/tools/launcher/programs/%.c
@@ -303,10 +144,6 @@ check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
 # An instrument like the peers: the same for every kind of build. It finds the build by ECHSHIM_TEST_LIBRARY.
 PRELOAD_TESTS := build/preload-tests
 PRELOAD_JOBS ?= 2
-PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
-$(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
-	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
-
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and the runtime must start early.
 PRELOAD_RUNTIME_NAMES := $(if $(findstring thread,$(SANITIZE)),libclang_rt.tsan-$(shell uname -m).so libtsan.so,\
                              libclang_rt.asan-$(shell uname -m).so libasan.so)
@@ -319,9 +156,9 @@ PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
               $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
 PRELOAD_RUN = $(PRELOAD_ENV) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
-$(PRELOAD_TESTS): $(wildcard tests/preload/*.c tests/*.h tests/preload/*.h)
-	@mkdir -p $(@D)
-	$(CC) $(PRELOAD_CFLAGS) -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
+$(PRELOAD_TESTS): $(patsubst tests/preload/%.c,build/preload/%.o,$(wildcard tests/preload/test_*.c)) $(WORLD)
+	@echo "LD $@"
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -o $@ $^ $(CRITERION_LIBS)
 
 # Tests that fail because of the address sanitizer's runtime itself: each seen in a backtrace, or without the shim.
 # After a fork in a program with threads, the child inherits the locked allocator and waits for ever (gcc 12).
@@ -407,28 +244,6 @@ check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUI
 check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	$(if $(SANITIZE),@echo 'check-install: not for sanitized builds',MAKE='$(MAKE)' $(AS_ROOT) tests/install.sh $(PRELOAD_TESTS))
 
-# ---- the demonstration: the same world, for people to look at ----
-DEMO := build/demo
-DEMO_SRC := $(wildcard tests/demo/*.c) $(addprefix tests/preload/world,.c _place.c _run.c) \
-            $(addprefix ech/,wire.c records.c client_hello.c) tools/common/say.c
-
-$(DEMO): $(DEMO_SRC) $(wildcard tests/demo/*.h tests/*.h tests/preload/*.h ech/*.h)
-	@mkdir -p $(@D)
-	@echo "LD $@"
-	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell pkg-config --cflags jansson) -o $@ $(DEMO_SRC) $(shell pkg-config --libs jansson)
-
-.PHONY: demo demo-build demo-peers demo-run
-demo:
-	@$(SETUP) build demo
-	@$(MAKE) --no-print-directory $(PARALLEL) demo-build
-	@$(MAKE) --no-print-directory demo-run
-
-demo-peers: $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
-demo-build: $(LIBS_BUILT) demo-peers
-
-demo-run:
-	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) $(AS_ROOT) $(DEMO)
-
 # make demo and make check in places that allow less than this one: no namespaces, or a root folder that is no mount point. All
 # of make check without namespaces: PLAIN_PARTS='$(CHECK_PARTS)'.
 PLAIN_PARTS ?= check-launcher check-preload
@@ -436,14 +251,8 @@ PLAIN_PARTS ?= check-launcher check-preload
 check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers tools
 	PLAIN_PARTS='$(PLAIN_PARTS)' tests/plain.sh $(MAKE)
 
-# A shell in the demonstration's world, or RUN='COMMAND' there; also reads commands from standard input.
-.PHONY: playground
-playground:
-	@$(SETUP) build demo >&2
-	@$(MAKE) --no-print-directory $(PARALLEL) demo-build tools >&2
-	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(AS_ROOT) $(DEMO) --playground \
-	    $(if $(value RUN),'$(subst ','\'',$(value RUN))')
-
+include tests/demo/demo.mk
+include tests/fuzz/fuzz.mk
 include tests/interop/interop.mk
 include tests/bench/bench.mk
 include tests/packages/packages.mk
@@ -457,48 +266,3 @@ check-readme:
 	@$(SETUP) suites
 	@mkdir -p $(SUITES)
 	@status=0; for suite in $(README_SUITES); do tests/readme/readme.sh $(SUITES) $$suite || status=1; done; exit $$status
-
-# ---- fuzzers: clang's libFuzzer, in its own build ----
-FUZZ_BUILD := build/fuzz
-FUZZ_CC ?= clang
-FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -I. -D_GNU_SOURCE $(PKG_CFLAGS) -DSHIM_LIBDIR='""'
-FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-# The same archives in that build.
-fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
-FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a tools.a engine.a common.a dns.a ech.a)
-FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
-$(FUZZ_BUILD)/stub.a: $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)))
-$(FUZZ_BUILD)/tools.a: $(call fuzz_obj,$(wildcard tools/common/*.c))
-$(FUZZ_BUILD)/engine.a: $(call fuzz_obj,$(ENGINE_SRC))
-$(FUZZ_BUILD)/common.a: $(call fuzz_obj,$(COMMON_SRC))
-$(FUZZ_BUILD)/dns.a: $(call fuzz_obj,$(DNS_SRC))
-$(FUZZ_BUILD)/ech.a: $(call fuzz_obj,$(ECH_SRC))
-
-$(FUZZ_BUILD)/%.o: %.c
-	@mkdir -p $(@D)
-	@echo "CC $@"
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer-no-link -MMD -MP -c -o $@ $<
-
-$(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_ARCHIVES)
-	@echo "LD $@"
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) -fsanitize=fuzzer -o $@ $< $(FUZZ_ARCHIVES) $(PKG_LIBS) $(CONF_LIBS)
-
-# Kept for the next run: make would remove them as intermediate files.
-.SECONDARY: $(FUZZ_OBJ)
-
-.PHONY: fuzz-build
-fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
-
-# FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; new inputs stay in the build folder.
-.PHONY: fuzz
-fuzz: fuzz-build
-	@status=0; for name in $(FUZZ_NAMES); do \
-	    mkdir -p $(FUZZ_BUILD)/corpus/$$name; \
-	    if $(FUZZ_BUILD)/$$name -max_total_time=$(FUZZ_SECS) -timeout=10 -print_final_stats=1 \
-	        -artifact_prefix=$(FUZZ_BUILD)/$$name- $(FUZZ_BUILD)/corpus/$$name tests/fuzz/seeds/$$name \
-	        >$(FUZZ_BUILD)/$$name.log 2>&1; then \
-	        echo "fuzz $$name: $$(sed -n 's/^stat::number_of_executed_units: *//p' $(FUZZ_BUILD)/$$name.log) runs, no finding"; \
-	    else \
-	        echo "fuzz $$name: a finding; all of it in $(FUZZ_BUILD)/$$name.log"; tail -n 60 $(FUZZ_BUILD)/$$name.log; status=1; \
-	    fi; \
-	done; exit $$status

@@ -6,7 +6,7 @@
 BENCH := $(BUILD)/bench
 BENCH_RESULTS := $(BUILD)/bench-results
 BENCH_DIR := tests/bench
-BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c) $(WORLD_EXPECT_SRC) tests/preload/pools.c
+BENCH_SRC := $(wildcard $(BENCH_DIR)/bench*.c)
 BENCH_DOC := docs/benchmarks.md
 BENCH_FILTER ?= bench/*
 
@@ -23,8 +23,8 @@ $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 	$(CLIENT_CC)
 
-$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) $(call obj,$(ECH_SRC) $(DNS_SRC))
-	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.o,$^) $(PKG_LIBS) $(CRITERION_LIBS)
+$(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) $(WORLD) $(BUILD)/dns.a $(BUILD)/ech.a
+	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
 .PHONY: bench bench-docs bench-dns bench-latency
 # Look-ups by each transport, the cost of unhelpful networks, and time to the first octet over a long way.

@@ -7,12 +7,12 @@ SUITES := build/suites
 SUITE_NAMES := trixie sid
 INTEROP := build/interop-tests
 INTEROP_RESULTS := build/interop
-INTEROP_SRC := $(wildcard tests/interop/*.c) $(WORLD_EXPECT_SRC)
+INTEROP_SRC := $(wildcard tests/interop/*.c)
 INTEROP_DOC := docs/interop.md
 
-$(INTEROP): $(INTEROP_SRC) $(wildcard tests/interop/*.h tests/*.h tests/preload/*.h)
+$(INTEROP): $(INTEROP_SRC) $(WORLD) $(wildcard tests/interop/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
-	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
+	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS)
 
 .PHONY: suites interop
 suites:

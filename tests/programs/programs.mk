@@ -4,17 +4,17 @@
 # programs installs them; programs that are not installed are skipped.
 
 PROGRAM_TESTS := build/program-tests
-PROGRAM_TESTS_SRC := $(wildcard tests/programs/*.c) $(WORLD_EXPECT_SRC) tests/preload/sniff.c
+PROGRAM_TESTS_SRC := $(wildcard tests/programs/*.c)
 PROGRAM_RESULTS := build/programs
 PROGRAMS_FILTER ?=
 # .ci/run tries these: quick ones, which together use the two libraries in every way that programs do. Group programs-few of
 # setup.sh.
 PROGRAMS_FEW := apt aria2 curl git lftp msmtp nginx perl?LWP python3?urllib ruby?net* wget wget2
 
-$(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(wildcard tests/programs/*.h tests/*.h tests/preload/*.h)
+$(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(WORLD) $(wildcard tests/programs/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c,$^) $(CRITERION_LIBS)
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS)
 
 .PHONY: check-programs check-programs-few matrix
 check-programs: $(LIBS_BUILT) $(PROGRAM_TESTS) peers

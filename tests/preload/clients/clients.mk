@@ -1,0 +1,118 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# The programs that run under the shim, the same for every kind of build.
+
+CLIENTS := build/clients
+CLIENT_DIR := tests/preload/clients
+CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
+CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
+
+# -rdynamic: libsteps.so finds run_again by name.
+$(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -rdynamic -lssl -lcrypto
+
+# What OpenSSL's archives need beside themselves differs between releases (zlib and zstd in Debian 13).
+OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
+
+# A TLS library linked into the program, where no hook sees it.
+$(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
+
+$(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto -lgnutls
+
+$(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+peers: $(CLIENTS)/pending
+$(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+# OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
+SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
+peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
+$(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
+	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
+
+# One source for each library.
+peers: $(addprefix $(CLIENTS)/refused_calls,_openssl _boringssl $(if $(word 2,$(SID_LIBS)),_openssl4))
+$(CLIENTS)/refused_calls_openssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+$(CLIENTS)/refused_calls_boringssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
+	$(CLIENT_CC) $(BORING_CFLAGS) $(BORING_LIBS)
+$(CLIENTS)/refused_calls_openssl4: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON) $(SID_LIBS)
+	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
+
+$(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
+	$(CLIENT_CC)
+
+peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
+$(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto -lgnutls
+
+# Has a TLS library and does not use it, as a program before its first handshake.
+$(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -Wl,--no-as-needed -lssl
+
+$(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/openssl_ctor: $(CLIENT_DIR)/openssl_ctor_main.c $(CLIENTS)/libopenssl_ctor.so
+	$(CLIENT_CC) -Wl,-rpath,'$$ORIGIN'
+
+$(CLIENTS)/libopenssl_plugin.so: $(addprefix $(CLIENT_DIR)/openssl_,plugin.c common.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -Wl,-soname,$(@F) -lssl -lcrypto
+
+$(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
+	$(CLIENT_CC) -shared -fPIC -ldl
+
+$(CLIENTS)/libred_stderr.so $(CLIENTS)/libtls_interposer.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
+$(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
+	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
+
+$(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -shared -fPIC -ldl
+
+# A program that contains OpenSSL and exports all of it.
+$(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED) -Wl,-rpath,'$$ORIGIN'
+
+# Not fortified: it defines the functions that fortified code calls.
+$(CLIENTS)/libsteps.so: $(wildcard $(CLIENT_DIR)/steps*.c $(CLIENT_DIR)/steps*.h)
+	$(CLIENT_CC) -shared -fPIC -ldl -U_FORTIFY_SOURCE
+
+$(CLIENTS)/loader_client: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl -Wl,-rpath,'$$ORIGIN' -Wl,--enable-new-dtags
+
+$(CLIENTS)/gnutls_client: $(CLIENT_DIR)/gnutls_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -rdynamic -lgnutls
+
+GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late api jumps)
+$(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -rdynamic -lgnutls
+
+$(CLIENTS)/soak_openssl: $(addprefix $(CLIENT_DIR)/soak,_openssl.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
+$(CLIENTS)/soak_gnutls: $(addprefix $(CLIENT_DIR)/soak,_gnutls.c .c) $(CLIENT_COMMON)
+	$(CLIENT_CC) -lgnutls
+
+$(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -ldl
+
+.PHONY: peers
+peers: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
+peers: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_locked)
+peers: $(addprefix $(PEERS)/,$(PEER_NAMES)) $(PKI) \
+       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
+                                 gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
+                                 libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
+                                 libnode_addon.so libtls_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
+
+$(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
+	$(CLIENT_CC) -shared -fPIC -Wl,-z,initfirst
