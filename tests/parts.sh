@@ -16,7 +16,7 @@ for part in "$@"; do
     "$make" --no-print-directory "$part" || status=1
 done
 if [ -s "$ECHSHIM_TEST_LEFT_OUT" ]; then
-    echo "check: skipped: $(wc -l <"$ECHSHIM_TEST_LEFT_OUT") tests that need a network of their own, for namespaces are forbidden here" \
+    echo "check: skipped: $(wc -l <"$ECHSHIM_TEST_LEFT_OUT") tests that need a network of their own, because namespaces are forbidden here" \
         "($(tail -n 1 "$ECHSHIM_TEST_LEFT_OUT"))"
 fi
 exit "$status"

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# plain.sh MAKE: make demo and parts of make check in places that allow less than one's own machine. It makes each place here:
-# one that may have no more namespaces, one of root without CAP_SYS_ADMIN (as Docker makes them), and a chroot, whose root
-# folder is no mount point. Everything must have been built before. Exit status 0: each does as it should.
+# plain.sh MAKE: runs make demo and parts of make check in places that allow less than an ordinary machine. It makes these places: one
+# where further namespaces are forbidden, one where root has no CAP_SYS_ADMIN (as in Docker), and a chroot, where the root folder
+# is no mount point. Everything must have been built before. Exit status 0: all of it works in each place.
 set -eu
 make=$1
 base=${TMPDIR:-/tmp}
@@ -26,7 +26,7 @@ without_namespaces() {
         exec "$@"' without_namespaces "$@"
 }
 
-# The limit above is on user namespaces. Here some are left, but root does not ask for them.
+# Here user namespaces are allowed, but the tests do not use them if they run as root.
 # shellcheck disable=SC2317
 without_sys_admin() {
     setpriv --bounding-set=-sys_admin --inh-caps=-sys_admin "$@"
@@ -55,7 +55,7 @@ in_chroot() {
         exit "$status"' in_chroot "$folder/root" "$(realpath .)" "$folder/mounts" "$@"
 }
 
-# demo WORDS PLACE...: the demonstration succeeds there (exit status), and says in these words where it is.
+# demo WORDS PLACE...: runs the demonstration in that place; it must succeed, and its output must have these words.
 demo() {
     words=$1
     shift
@@ -68,7 +68,7 @@ demo() {
     fi
 }
 
-# Tests that need namespaces are left out, which one line says, and that is no failure.
+# make check leaves out the tests that need namespaces, says so in one line, and does not fail.
 # shellcheck disable=SC2086 # parts are words
 left_out() {
     if ! "$@" timeout -k 10 1800 tests/parts.sh "$make" $PLAIN_PARTS >"$folder/out" 2>&1; then
@@ -92,18 +92,18 @@ nothing_left_out() {
 }
 
 if unshare --user --map-root-user true 2>/dev/null; then
-    demo "on this machine's loopback, for namespaces are forbidden" without_namespaces
+    demo "on this machine's loopback, because namespaces are forbidden" without_namespaces
     left_out without_namespaces
 else
-    echo "plain: skipped: there is no user namespace to be had, in which others could be forbidden"
+    echo "plain: skipped: no user namespace can be made here, so other namespaces cannot be forbidden"
 fi
 if [ "$(id -u)" -eq 0 ] && unshare --mount --net true 2>/dev/null; then
-    demo "on this machine's loopback, for namespaces are forbidden" without_sys_admin
+    demo "on this machine's loopback, because namespaces are forbidden" without_sys_admin
     demo 'in a network of its own' in_chroot
     rm -rf --one-file-system "$folder/root"
     nothing_left_out in_chroot
-    cmp -s "$folder/mounts.before" "$folder/mounts.after" || fail "in_chroot: what the tests have mounted is seen outside"
+    cmp -s "$folder/mounts.before" "$folder/mounts.after" || fail "in_chroot: mounts of the tests are visible outside"
 else
-    echo "plain: nobody but root can leave a capability or enter a chroot: not tried"
+    echo "plain: skipped: only root can drop a capability or enter a chroot"
 fi
 exit "$failed"

@@ -14,7 +14,7 @@ document=$6
 # Tests that do not expect a hello of a certain length; `clients` needs the programs of this machine.
 everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
 clients='second_hello/*|openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
-# Against the servers of sid: what this machine has and trixie does not, and the reverse.
+# Against the servers of sid: the programs that only this machine has, and those that only trixie has.
 servers_here='native/*|openssl_suites/*|@(openssl|nss)_server/@(s_client|gnutls_cli)_*'
 servers_there='@(openssl|nss)_server/@(curl|wget)_*'
 failed=0
@@ -39,7 +39,7 @@ run() {
         ${3:+env ECHSHIM_TEST_CHROOT="$3"} ${AS_ROOT:-} "$1" -j2 --filter "@($4)"
 }
 
-# Where OpenSSL and NSS fail with each other, they say nothing about the shim.
+# If OpenSSL and NSS fail with each other, the case says nothing about the shim.
 find_servers() {
     name=native
     if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/sid/.suite" ]; then

@@ -2,8 +2,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make-pki.sh FOLDER: the certificates of the tests, nearly all ECDSA P-256.
 #   ca.pem                 the authority that the programs under test trust
-#   inner, public, other   secret.example.org; public.example; a name that nobody asks for
-#   expired, stranger      secret.example.org again: out of date; of an authority that nobody knows
+#   inner, public, other   secret.example.org; public.example; a name that no test asks for
+#   expired, stranger      secret.example.org again: out of date; of an unknown authority
 #   public-expired, public-stranger   the same two faults for public.example
 #   public-rsa4096         public.example by a chain of two with RSA keys of 4,096 bits
 #   soak                   every name below soak.example.org

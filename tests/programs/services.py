@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""services.py PROTOCOL PORT: a server of one protocol at 127.0.0.3, without TLS, which the ECH server puts in front of it. It
-knows as much of the protocol as the programs of list_services.c ask for."""
+"""services.py PROTOCOL PORT: serves one protocol at 127.0.0.3, without TLS; ech_server stands in front of it and speaks TLS. It
+answers only what the programs of list_services.c ask."""
 import socketserver
 import struct
 import sys
@@ -10,7 +10,7 @@ MESSAGE = "From: a@example.org\r\nTo: b@example.org\r\nSubject: hello from the m
 
 
 class Lines(socketserver.StreamRequestHandler):
-    """Commands of a line each: a greeting, and for each of them what is sent back."""
+    """A protocol of lines: sends a greeting, then an answer to each line."""
 
     greeting = ""
 
@@ -24,7 +24,7 @@ class Lines(socketserver.StreamRequestHandler):
                 break
 
     def answer(self, line):
-        """True at the end."""
+        """Answers one line. True: the connection ends."""
         raise NotImplementedError
 
 
@@ -149,7 +149,7 @@ class Octets(socketserver.StreamRequestHandler):
 
 
 class Ldap(Octets):
-    """Answers a bind and any search: one entry."""
+    """Accepts any bind, and answers each search with one entry."""
 
     @staticmethod
     def element(tag, *contents):
@@ -173,7 +173,7 @@ class Ldap(Octets):
 
 
 class Mqtt(Octets):
-    """Takes a connection and a subscription, and publishes one message."""
+    """Accepts a connection and a subscription, then publishes one message."""
 
     def message(self):
         kind, size = self.exactly(2)

@@ -1,15 +1,17 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""README.md and the documents with examples as a test. readme.py script DOCUMENT... FOLDER: writes FOLDER/driver.sh, which types the
-commands of the documents' ```sh fences in their order. readme.py judge DOCUMENT... FOLDER: looks at what became of them. The rules,
-for whoever writes these documents:
+"""Tests the examples in README.md and other documents.
 
-  * ```sh: one command a line, no prompt; a line may end in a backslash. All lines are typed into one shell, in the tree. Each has to
-    end with exit status 0, or with what a comment at its end says: "# exit status 121".
+readme.py script DOCUMENT... FOLDER   writes FOLDER/driver.sh, which types the commands of the documents' ```sh fences, in order
+readme.py judge DOCUMENT... FOLDER    compares what the commands printed with what the documents show
+
+The rules for writing these documents:
+
+  * ```sh: one command a line, no prompt; a line may end in a backslash. All lines are typed into one shell, in the tree. Each must
+    end with exit status 0, or with the status in a comment at its end: "# exit status 121".
   * ```sh playground: these lines are typed into the shell of make playground.
-  * A fence without a word that follows a ```sh fence, with one paragraph between at most, is what these commands print: its lines stand
-    in the output, in this order; "..." alone on a line is anything. Times, sizes, keys, versions and the
-    like may differ.
-  * A fence without a word whose first line is "$ COMMAND" shows what that command printed when a ```sh fence before had it typed.
+  * A fence without a word after a ```sh fence, with at most one paragraph between them, shows what these commands print. The output
+    must have its lines, in this order; "..." alone on a line stands for any lines. Times, sizes, keys and versions may differ.
+  * A fence without a word that begins with "$ COMMAND" shows what COMMAND printed; an earlier ```sh fence has that command.
 """
 import pathlib
 import re
@@ -30,7 +32,7 @@ class Block:
 
 
 def fences(text):
-    """(word, lines, paragraphs since the one before) of each."""
+    """Gives each fence: its word, its lines, and the number of paragraphs since the fence before."""
     inside, gap, blank = None, 0, True
     for line in text.split("\n"):
         if inside is None and line.startswith("```"):
@@ -87,14 +89,14 @@ def blocks_in(document, blocks):
 
 
 def show_again(lines, blocks):
-    """A fence that names the command that it shows."""
+    """Finds the command that this fence shows; the fence names it in its first line."""
     for block in blocks:
         if lines[0][2:] in [command for command, _ in block.commands]:
             block.shown = lines[1:]
 
 
 def typed(block, folder):
-    """The commands, each with a place for its output and its status."""
+    """Makes shell code that runs the commands and keeps the output and exit status of each."""
     for index, (command, _) in enumerate(block.commands):
         place = f"/share/{block.name(index)}"
         yield f"echo >&9 {quoted(command)}\n{{ {command}\n}} >{place}.out 2>&1\necho $? >{place}.status\n"
@@ -139,7 +141,7 @@ def settled(line):
 
 
 def missing(shown, printed):
-    """The first line of `shown` from which on it is not in what was printed; None where all is."""
+    """Finds the first line of `shown` that is missing in `printed`; None: nothing is missing."""
     have = [settled(line) for line in printed.split("\n")]
     at = 0
     chunks = [[]]
@@ -170,7 +172,7 @@ def read(name):
 
 
 def told(out):
-    """Of much output what names a failure, and the end."""
+    """Shortens long output to the lines that name a failure, and the last lines."""
     lines = out.split("\n")
     failures = [line for line in lines[:-40] if re.match(r"\[(FAIL|----)\]|.*\b(error|Error):? ", line)]
     return "\n".join(failures[-60:] + lines[-40:])

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# readme.sh FOLDER SUITE: types the commands of README.md and docs/tools.md, as printed, in that release of Debian with nothing
-# but make, in a copy of this tree; see readme.py for the rules. FOLDER keeps that root for the next time
-# (tools/scripts/suites.sh); the copy of the tree is thrown away. README_PARTS='PART...' selects parts of make check there
+# readme.sh FOLDER SUITE: types the commands that README.md and docs/tools.md show, in a new Debian of that release that has only
+# make, in a copy of this tree. readme.py has the rules. FOLDER keeps the Debian for the next time (tools/scripts/suites.sh); the
+# copy of the tree is thrown away. README_PARTS='PART...' selects parts of make check there
 # (CHECK_PARTS in tests/tests.mk; default: all). README_FILTER='SUITE/TEST' selects tests of its part check-preload.
 set -eu
 folder=$1

@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# suites.sh FOLDER SUITE [KIND [ARCHITECTURE]]: makes a root of that Debian release and keeps it. Its packages come from where this
-# machine's own come from. Another architecture than this machine's, which has to run it (i386 on amd64), ends the folder's name.
+# suites.sh FOLDER SUITE [KIND [ARCHITECTURE]]: makes a root of that Debian release and keeps it. Its packages come from the same
+# archive as this machine's. ARCHITECTURE is another one that this machine can run (i386 on amd64); it ends the folder's name.
 #   (no kind)  FOLDER/SUITE, for make interop. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In
 #              every other suite: what the shim is built with and the programs that run under it there; the shim is built in it too,
 #              into FOLDER/SUITE-shim
-#   fresh      FOLDER/SUITE-fresh: Debian as it is made, and make; for make check-readme, and to install packages in
-#   packaging  FOLDER/SUITE-packaging: what packages are built, judged and tested with; for make packages
+#   fresh      FOLDER/SUITE-fresh: a new Debian with make and nothing else; for make check-readme, and to install packages in
+#   packaging  FOLDER/SUITE-packaging: the tools to build, check and test packages; for make packages
 #
-# Exit 0 when all of that is there, or with a line "skipped: why" where the root cannot be made: no root's rights, no
-# mirror, no time; sid and experimental also change from day to day. A shim that does not build there is a failure.
+# Exit status 0: all of that is there; or the root cannot be made, and a line "skipped: why" says why (no rights of root, no
+# mirror, no time; sid also changes from day to day). If the shim does not build there, that is a failure.
 set -eu
 
 folder=$1

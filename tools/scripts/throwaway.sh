@@ -1,10 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# throwaway.sh ROOT SCRIPT [ARGUMENT...]: runs a shell script in a copy of a root folder (tools/scripts/suites.sh) that is thrown away
-# afterwards, as the first process of a process namespace, so that nothing it starts outlives it. What the script reads from
-# standard input, it reads from ours; SHARE=FOLDER is /share in there, and stays. Downloaded packages are kept beside the root, for
-# the next time. After THROWAWAY_SECS (1800) all of it is killed. Exit status: the script's; 137 after that time; 99 where there can be
-# no such copy.
+# throwaway.sh ROOT SCRIPT [ARGUMENT...]: runs a shell script in a copy of a root folder (tools/scripts/suites.sh), and throws the copy
+# away afterwards. The script is the first process of a process namespace, so nothing that it starts outlives it. It has our standard
+# input. SHARE=FOLDER is /share inside, and is no copy. Downloaded packages are kept beside the root for the next time. After
+# THROWAWAY_SECS (1800) everything inside is killed. Exit status: the script's; 137: killed; 99: no copy can be made here.
 set -eu
 root=$(realpath "$1")
 script=$(realpath "$2")
