@@ -79,7 +79,7 @@ static void entry_free(struct dns_cache_entry *entry)
     free(entry);
 }
 
-/* ---- the list by last use ---- */
+/* ---- entries in the order of their last use ---- */
 
 static void list_remove(struct dns_cache *cache, struct dns_cache_entry *entry)
 {
@@ -108,7 +108,7 @@ static void list_add(struct dns_cache *cache, struct dns_cache_entry *entry)
     cache->newest = entry;
 }
 
-/* ---- entries; the lock is held ---- */
+/* ---- entries; the caller holds the lock ---- */
 
 /* Allocated all at once, so that no look-up has to wait while a table grows. */
 static bool have_buckets(struct dns_cache *cache)
@@ -170,7 +170,7 @@ static void add(struct dns_cache *cache, struct dns_cache_entry *entry,
     }
 }
 
-/* ---- the two places ---- */
+/* ---- memory and folder ---- */
 
 static struct dns_endpoints *get_from_memory(struct dns_cache *cache,
                                              const struct dns_cache_key *key, uint64_t now_us)
@@ -240,7 +240,7 @@ static bool network_now(struct dns_cache *cache, bool fresh, uint64_t now_us, ui
     return known;
 }
 
-/* ---- public ---- */
+/* ---- the interface ---- */
 
 bool dns_cache_had_records(struct dns_cache *cache, const char *resolver_id,
                            const struct dns_question *question, uint64_t now_us)

@@ -223,7 +223,7 @@ static struct slot read_slot(int dir, const char *name, const struct dns_cache_k
     return slot;
 }
 
-/* ---- the files of a key ---- */
+/* ---- the files of one key ---- */
 
 static bool set_of(const struct dns_cache_key *key, unsigned *set)
 {
@@ -281,7 +281,7 @@ struct dns_endpoints *dns_cache_folder_get(const struct dns_cache_folder *folder
     return answer;
 }
 
-/* ---- putting ---- */
+/* ---- storing an answer ---- */
 
 /* The slot with the lowest rank gets the new answer. */
 static uint64_t rank_of(const struct slot *slot)
@@ -376,7 +376,7 @@ static void put(const struct dns_cache_folder *folder, int dir, const struct dns
     wr_free(&w);
 }
 
-/* ---- sweeping ---- */
+/* ---- removing old files ---- */
 
 static bool is_slot_name(const char *name)
 {

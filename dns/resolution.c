@@ -220,7 +220,7 @@ static struct dns_endpoints *judge(struct dns_resolution *r, bool *again)
     return answer;
 }
 
-/* ---- asking ---- */
+/* ---- asking the resolver ---- */
 
 static void ask(struct dns_resolution *r, uint64_t deadline_us)
 {

@@ -338,7 +338,7 @@ enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *res
     return authority_parse(setting + 6, &resolver->fixed.server[0]) ? ECH_OK : ECH_ERR_DECODE;
 }
 
-/* ---- the servers as they are now ---- */
+/* ---- the servers to ask ---- */
 
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers)

@@ -178,7 +178,7 @@ static enum step tcp_receive(struct dns_plain *p, struct dns_exchange *x, enum d
     return ended(reason, cut ? DNS_REASON_MALFORMED_ANSWER : parsed);
 }
 
-/* ---- tries ---- */
+/* ---- tries: one socket and one message ID each ---- */
 
 static bool id_renew(struct dns_plain *p)
 {
@@ -399,7 +399,7 @@ static bool conclude(struct dns_plain *p, const struct dns_exchange *x, enum dns
     return false;
 }
 
-/* ---- public ---- */
+/* ---- the interface ---- */
 
 void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                      const struct dns_servers *servers, const struct dns_question *question,

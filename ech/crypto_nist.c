@@ -57,7 +57,7 @@ static void point_clear(struct ecc_point *point)
     ecc_point_clear(point);
 }
 
-/* ---- between octets and nettle; the caller initialises and clears the object ---- */
+/* ---- between octets and nettle's objects, which the caller initialises and clears ---- */
 
 static bool scalar_parse(struct ecc_scalar *scalar, struct bytes private_key)
 {

@@ -175,7 +175,7 @@ enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event 
     return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
 }
 
-/* ---- outlets ---- */
+/* ---- what the caller can ask ---- */
 
 struct bytes ech_exchange_to_net(const struct ech_exchange *exchange)
 {

@@ -184,7 +184,7 @@ enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes
     return ech_exchange_check_queues(exchange, event);
 }
 
-/* ---- the answers to ECH_EVENT_NEED_CONFIG ---- */
+/* ---- the caller's answers to ECH_EVENT_NEED_CONFIG ---- */
 
 enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice)

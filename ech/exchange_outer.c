@@ -102,7 +102,7 @@ enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
         &exchange->options.random, message);
 }
 
-/* ---- the answers to ECH_EVENT_REJECTED ---- */
+/* ---- the caller's answers to ECH_EVENT_REJECTED ---- */
 
 /* Only what the application wrote survives the first connection (RFC 9849, 6.1.7). */
 static void begin_again(struct ech_exchange *x)

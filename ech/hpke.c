@@ -7,7 +7,7 @@
 
 enum { MODE_BASE = 0 };
 
-/* ---- the meaning of the ids ---- */
+/* ---- what the ids mean ---- */
 
 struct kem {
     uint16_t group;
@@ -370,7 +370,7 @@ void ech_hpke_wipe(struct ech_hpke *hpke)
     ech_wipe(hpke, sizeof *hpke);
 }
 
-/* ---- use (RFC 9180, 5.2 and 5.3) ---- */
+/* ---- encryption (RFC 9180, 5.2) and export (5.3) ---- */
 
 /* ComputeNonce: base_nonce XOR I2OSP(seq, Nn) */
 static void compute_nonce(const struct ech_hpke *hpke, uint8_t nonce[ECH_AEAD_NONCE])

@@ -78,7 +78,7 @@ static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
     return alert;
 }
 
-/* ---- the end ---- */
+/* ---- Finished, and the end of the handshake ---- */
 
 static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
 {

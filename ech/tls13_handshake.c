@@ -8,7 +8,7 @@
 /* Enough for the decrypted certificates and everything else. */
 enum { TRANSCRIPT_MAX = 1 << 19 };
 
-/* ---- life ---- */
+/* ---- start and free ---- */
 
 /* Wipes all secrets and all that only the handshake needs. */
 static void drop_handshake(struct ech_tls13 *x)
@@ -83,7 +83,7 @@ void ech_tls13_free(struct ech_tls13 *handshake)
     free(handshake);
 }
 
-/* ---- ends ---- */
+/* ---- how the handshake ends ---- */
 
 static void end(struct ech_tls13 *x, enum ech_tls13_failure failure)
 {
@@ -266,7 +266,7 @@ size_t ech_tls13_net_wanted(const struct ech_tls13 *handshake)
                                                          : 0;
 }
 
-/* ---- outlets ---- */
+/* ---- what the caller can ask ---- */
 
 struct bytes ech_tls13_to_net(const struct ech_tls13 *handshake)
 {

@@ -59,7 +59,7 @@ static bool addresses_find(struct dns_channel *channel)
     return true;
 }
 
-/* ---- threads ---- */
+/* ---- threads that wait ---- */
 
 static void pump(struct dns_channel *channel)
 {
@@ -254,7 +254,7 @@ void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket)
     }
 }
 
-/* ---- life ---- */
+/* ---- start and free ---- */
 
 struct dns_channel *dns_channel_new(const struct dns_resolver *resolver, const struct dns_io *io,
                                     const struct dns_channel_options *options)

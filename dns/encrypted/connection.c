@@ -16,7 +16,7 @@ enum {
     LEAVE_US = 500000,       /* how long to wait for a server that leaves */
 };
 
-/* ---- ends ---- */
+/* ---- how a connection ends ---- */
 
 void dns_connection_clear(struct dns_channel *channel)
 {

@@ -139,7 +139,7 @@ static int pull_timeout(gnutls_transport_ptr_t pointer, unsigned milliseconds)
     return 0;
 }
 
-/* ---- what the session asks for ---- */
+/* ---- settings of the session ---- */
 
 static int verify(gnutls_session_t session)
 {
@@ -177,7 +177,7 @@ static int ignore_answer(gnutls_session_t session, const unsigned char *data, si
     return GNUTLS_E_SUCCESS;
 }
 
-/* ---- life ---- */
+/* ---- start and free ---- */
 
 static bool set_priorities(const struct dns_tls *tls)
 {
@@ -288,7 +288,7 @@ void dns_tls_attach(struct dns_tls *tls, int fd)
     }
 }
 
-/* ---- use ---- */
+/* ---- handshake, reading, writing ---- */
 
 static enum dns_reason reason_of(const struct dns_tls *tls, int error)
 {

@@ -116,7 +116,7 @@ enum ech_status shim_conf_add_environment(struct shim_conf *conf,
     return ECH_OK;
 }
 
-/* ---- which one counts ---- */
+/* ---- which of several entries counts ---- */
 
 bool shim_conf_host_matches(const char *pattern, const char *host)
 {

@@ -25,7 +25,7 @@ static bool is_strict(const struct shim_conf_entry *entry)
     return mode == SHIM_MODE_STRICT;
 }
 
-/* ---- taking over ---- */
+/* ---- reading what the parent process handed on ---- */
 
 /* Room for one more of each. */
 static bool make_room(struct shim_conf *conf)
@@ -98,7 +98,7 @@ enum ech_status shim_conf_inherit(struct shim_conf *conf, const char *text, uid_
     return ECH_OK;
 }
 
-/* ---- handing on ---- */
+/* ---- writing it for child processes ---- */
 
 /* The variable while it is made. */
 struct handed {

@@ -97,7 +97,7 @@ struct stub_connection *stub_connection_at(int fd)
     return found;
 }
 
-/* ---- what is known of one ---- */
+/* ---- what the stub knows of one connection ---- */
 
 struct shim_proxy_reader stub_connection_reader(const struct stub_connection *connection)
 {

@@ -9,7 +9,7 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
-/* ---- where `connect` was seen to lead ---- */
+/* ---- what `connect` did, for each descriptor ---- */
 
 /*
  * A hint for transports that hide their descriptor. Readers ask getpeername before they believe it.

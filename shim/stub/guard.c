@@ -52,7 +52,7 @@ __attribute__((constructor)) static void settle_early(void)
     errno = saved;
 }
 
-/* ---- where it goes ---- */
+/* ---- where the hello goes ---- */
 
 /* Is the port watched that the program or a request to a proxy asked for? Reports name this
  * port. */
@@ -95,7 +95,7 @@ static bool goes_to_plain_dns(struct stub_attempt *attempt)
            stub_attempt_port(attempt) && attempt->port == PLAIN_DNS_PORT;
 }
 
-/* ---- whom it is for ---- */
+/* ---- which host the hello is for ---- */
 
 /* A hello whose name cannot be read may be for a strict host, so it counts as strict if any host
  * is. */

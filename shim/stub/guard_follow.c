@@ -54,7 +54,7 @@ static void keep_reader(struct stub_attempt *attempt, size_t sent)
     }
 }
 
-/* ---- from write to write ---- */
+/* ---- hellos that take several writes ---- */
 
 bool stub_follow_recall(struct stub_attempt *attempt)
 {

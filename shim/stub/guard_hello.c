@@ -233,7 +233,7 @@ void shim_hello_scan(const struct shim_hello_source *source, size_t at,
     }
 }
 
-/* ---- what stands in it ---- */
+/* ---- the name and other fields of a hello ---- */
 
 /* Reads octets, across records or without them. `bad`: something was missing. */
 struct cursor {

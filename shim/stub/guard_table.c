@@ -18,7 +18,7 @@ uint64_t stub_socket_of(int fd)
     return stub_locked() ? UINT64_C(1) << LOCKED_BIT | (unsigned)fd : shim_socket_identity(fd);
 }
 
-/* ---- randoms of hellos that are ours ---- */
+/* ---- the randoms of our own hellos ---- */
 
 enum { REST = 3, FIRST_RANDOMS = 128 };
 
@@ -162,7 +162,7 @@ bool stub_descriptor_of(const uint8_t random[SHIM_HELLO_RANDOM_SIZE], int *fd)
     return same;
 }
 
-/* ---- progress: hellos whose random is not out yet, or whose end is not ---- */
+/* ---- hellos of which a part is still to be written ---- */
 
 enum { FIRST_PROGRESS = 32, STALE_SECONDS = 60, IS_READER = 0x8000 };
 _Static_assert(sizeof(struct shim_inner_reader) <= SHIM_HELLO_FOLLOWED, "a reader fits");
@@ -266,7 +266,7 @@ void stub_progress_close(uint64_t socket)
     }
 }
 
-/* ---- who was told of ---- */
+/* ---- which connections were reported ---- */
 
 enum { TOLD_MAX = 256 };
 

@@ -16,7 +16,7 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
-/* ---- requests that leave inside TLS, for a proxy that is itself reached by TLS ---- */
+/* ---- requests to a proxy over TLS: they leave encrypted ---- */
 
 /* What this thread is about to write by its TLS library. Its next write carries it, encrypted. */
 struct inside_tls {
@@ -72,7 +72,7 @@ static void carry_inside(struct stub_attempt *attempt)
     inside_tls.pending = false;
 }
 
-/* ---- requests that are written ---- */
+/* ---- requests in what the program writes ---- */
 
 /* Octets that the connection has carried to its peer; -1: it is no TCP, or the kernel does not
  * say. */

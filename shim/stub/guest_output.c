@@ -31,7 +31,7 @@ void shim_output_to_descriptor(struct shim_output *output, int fd)
     }
 }
 
-/* ---- signals ---- */
+/* ---- signals while we write ---- */
 
 /*
  * A write may raise SIGPIPE or SIGXFSZ, which would kill the program. All signals are blocked
@@ -93,7 +93,7 @@ static ssize_t write_quietly(const struct quiet *quiet, const struct shim_output
     return written;
 }
 
-/* ---- one line ---- */
+/* ---- writing one line ---- */
 
 /* One line on its way. */
 struct line {

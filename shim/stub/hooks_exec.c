@@ -135,7 +135,7 @@ static bool allows_search(const char *name, char *const argv[], char *const envi
     return !found || allows(path, argv, environment);
 }
 
-/* ---- what is handed on (shim/common/conf_inherited.c) ---- */
+/* ---- what the new program inherits (shim/common/conf_inherited.c) ---- */
 
 /* Sets the variable for programs that pass environ on as it is. */
 __attribute__((constructor)) static void hand_on(void)

@@ -15,7 +15,7 @@
 #include "shim/stub/direct.h"
 #include "shim/stub/locked.h"
 
-/* ---- is there TLS here? ---- */
+/* ---- does the program have a TLS library? ---- */
 
 static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
 {

@@ -16,7 +16,7 @@
 
 #define CALLER __builtin_return_address(0)
 
-/* ---- OpenSSL 4.0 ---- */
+/* ---- OpenSSL 4.0, which has ECH of its own ---- */
 
 /* A store takes lists in binary and in base64, from files and from memory. So we ask it what it
  * holds. */
@@ -146,7 +146,7 @@ SHIM_EXPORT int SSL_CTX_set1_echstore(SSL_CTX *ctx, struct ossl_echstore_st *sto
     SETS_CONFIGS(SSL_CTX_set1_echstore, note_store(library, store), ctx, store);
 }
 
-/* ---- NSS ---- */
+/* ---- NSS, which has ECH of its own ---- */
 
 typedef int set_client_ech_configs(void *fd, const uint8_t *list, unsigned length);
 static _Atomic(set_client_ech_configs *) real_set_client_ech_configs;

@@ -11,7 +11,7 @@
 #include "shim/stub/hooks_write.h"
 #include "shim/stub/locked.h"
 
-/* ---- aio: what is taken is taken for sent ---- */
+/* ---- aio: the guard takes what is queued for sent ---- */
 
 static bool aio_allowed(int fd, volatile void *octets, size_t length)
 {

@@ -75,7 +75,7 @@ static bool is_line_end(uint8_t octet)
     return octet == '\r' || octet == '\n';
 }
 
-/* ---- the host of a target ---- */
+/* ---- hashing the host of a target ---- */
 
 static void host_begin(struct shim_proxy_reader *reader)
 {
@@ -381,7 +381,7 @@ static enum shim_proxy_event read_socks5_request(struct shim_proxy_reader *reade
     }
 }
 
-/* ---- the whole ---- */
+/* ---- the interface ---- */
 
 bool shim_proxy_may_begin(uint8_t octet)
 {

@@ -13,7 +13,7 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
-/* ---- each refusal is told once ---- */
+/* ---- each refusal is reported once ---- */
 
 /* Programs call again after a failure, if only to end the connection. We do not see when an SSL of
  * such a library is freed. So without a descriptor, the same address counts as the same SSL only

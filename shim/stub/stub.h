@@ -89,7 +89,7 @@ bool stub_known_off(void);
 bool stub_names_protected(void);
 bool stub_name_is_protected(const char *host);
 
-/* ---- inside.c: work of ours in a thread of the program ---- */
+/* ---- inside.c: our own work in a thread of the program ---- */
 
 /* While the calling thread reads the settings or loads the engine, every hook lets its calls pass,
  * because that work uses hooked functions. No signal handler of the program runs meanwhile, so none

@@ -19,7 +19,7 @@ enum {
     PROCESSES = 20, /* runs of a program that makes one look-up in each */
 };
 
-/* ---- ours ---- */
+/* ---- our resolver ---- */
 
 static struct {
     size_t sent;
@@ -109,7 +109,7 @@ static void measure(const struct dns_lookup *lookup, size_t at_once, struct seri
     bench_add(&series->cpu_us, (cpu_us() - start_cpu) / LOOK_UPS);
 }
 
-/* ---- the others ---- */
+/* ---- other resolvers ---- */
 
 /* kdig, with that many questions in one process. */
 static struct bench_cost kdig(struct world *world, char *const options[], size_t questions)

@@ -307,7 +307,7 @@ static void start_dns(struct world *world, const struct world_options *options)
     world_spawn(world, "unbound", "start of service", argv);
 }
 
-/* ---- the whole ---- */
+/* ---- the world ---- */
 
 static void find_what_was_built(struct world *world)
 {

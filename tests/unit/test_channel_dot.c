@@ -266,7 +266,7 @@ Test(channel_dot, a_slow_trickle_is_bounded)
     client_stop();
 }
 
-/* ---- who it is ---- */
+/* ---- who the server is ---- */
 
 Test(channel_dot, dot_10_the_name_in_the_certificate)
 {

@@ -8,7 +8,7 @@
 
 #include "tools/echshim/echshim.h"
 
-/* ---- finding it ---- */
+/* ---- finding the program ---- */
 
 /* 0, or the errno that an exec would end with. */
 static int executable(const char *path)
@@ -66,7 +66,7 @@ static int find_file(const char *name, char out[PATH_MAX])
     return executable(out);
 }
 
-/* ---- what it is ---- */
+/* ---- what kind of file it is ---- */
 
 static struct program_file *append(struct program *program, const char *path)
 {

@@ -307,7 +307,7 @@ static int end_like(const siginfo_t *end)
     return 128 + end->si_status;
 }
 
-/* ---- the child ---- */
+/* ---- the program's process ---- */
 
 static void become_child(const struct parent *parent, const struct program *program,
                          const struct options *options, pid_t launcher)

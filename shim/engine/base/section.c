@@ -58,7 +58,7 @@ static struct section *spare;
 static size_t spare_count;
 static pthread_key_t thread_ends;
 
-/* ---- stacks ---- */
+/* ---- stacks for sections ---- */
 
 static size_t page_size(void)
 {
@@ -129,7 +129,7 @@ static void section_give_back(struct section *section)
     }
 }
 
-/* ---- on the program's side ---- */
+/* ---- what runs on the program's stack ---- */
 
 /* Runs the section until it asks for something, or has done its work. */
 static void go_inside(struct section *section)
@@ -344,7 +344,7 @@ bool shim_section_run(struct shim_work *work)
     return done;
 }
 
-/* ---- inside ---- */
+/* ---- what runs on a section's own stack ---- */
 
 static void ask(struct section *section, struct request *request)
 {

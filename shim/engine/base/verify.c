@@ -317,7 +317,7 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
     return alert;
 }
 
-/* ---- life ---- */
+/* ---- start and free ---- */
 
 enum ech_status shim_verifier_new(struct shim_verifier **verifier, const char *ca_file)
 {

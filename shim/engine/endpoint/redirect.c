@@ -92,7 +92,7 @@ void shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_rou
         redirect->count > 0; /* without addresses there is nothing to compare with */
 }
 
-/* ---- hellos that are waited for ---- */
+/* ---- hellos that wait for their new connection ---- */
 
 enum awaited_state { AWAITED_OPEN, AWAITED_BUSY, AWAITED_LEFT };
 

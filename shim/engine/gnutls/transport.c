@@ -17,7 +17,7 @@
 
 enum { CHUNK = 1024 };
 
-/* ---- GnuTLS's own transport, which it does not give away ---- */
+/* ---- GnuTLS's own transport, which no function of GnuTLS returns ---- */
 
 static int descriptor_of(gnutls_transport_ptr_t pointer)
 {
@@ -98,7 +98,7 @@ int gnutls_transport_fd(const struct gnutls_connection *connection)
     return descriptor_of(receive);
 }
 
-/* ---- the wrappers ---- */
+/* ---- our transport functions around the program's ---- */
 
 /* The connection of a transport function's call. NULL: the session does not exist any more. */
 static struct gnutls_connection *connection_of(gnutls_transport_ptr_t pointer)

@@ -46,7 +46,7 @@ bool shim_names_failed_for_good(void)
     return failed;
 }
 
-/* ---- one absolute name ---- */
+/* ---- asking for an absolute name ---- */
 
 /* Names that have a meaning only on this network (RFC 7050, 8.2; RFC 9462, 6.5). */
 static bool is_of_this_network(const char *name)
@@ -171,7 +171,7 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
     return outcome;
 }
 
-/* ---- one name as the program has it ---- */
+/* ---- asking for a name as the program wrote it ---- */
 
 /*
  * A suffix of this network's search list does not make a remote name local: if the candidate were

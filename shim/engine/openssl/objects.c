@@ -17,7 +17,7 @@
 static struct shim_object_table ssls;
 static struct shim_object_table contexts;
 
-/* ---- OpenSSL's notices ---- */
+/* ---- OpenSSL tells us when objects are freed ---- */
 
 static void drop_connection(const void *ssl)
 {

@@ -201,7 +201,7 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
     }
 }
 
-/* ---- the end ---- */
+/* ---- the end of a session ---- */
 
 void shim_session_settle(struct shim_session *session)
 {

@@ -238,7 +238,7 @@ static void reconnect(struct shim_session *session, int fd)
     wr_free(&lesson.retry_configs);
 }
 
-/* ---- as work that may be left ---- */
+/* ---- run as a section, because the program may leave it ---- */
 
 struct reconnecting {
     struct shim_work work;

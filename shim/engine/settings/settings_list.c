@@ -68,7 +68,7 @@ static void problem(const struct shim_settings_problems *problems,
     shim_settings_problem(problems, entry, text, whole);
 }
 
-/* ---- lists with names ---- */
+/* ---- lists that name hosts ---- */
 
 static struct shim_static_config *find(const struct shim_settings *settings, const char *name)
 {
@@ -221,7 +221,7 @@ void shim_settings_config_list_free(struct shim_settings *settings)
     drop(settings->for_all);
 }
 
-/* ---- of one host ---- */
+/* ---- lists for one host ---- */
 
 enum ech_status shim_settings_host_config(const struct shim_settings_problems *problems,
                                           const struct shim_conf_entry *entry, uint8_t **list,

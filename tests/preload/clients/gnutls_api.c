@@ -155,7 +155,7 @@ static int see_certificate(gnutls_session_t session)
     return 0;
 }
 
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 static void prepare(struct connection *connection, const struct target *target)
 {

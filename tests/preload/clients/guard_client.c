@@ -114,7 +114,7 @@ static bool taken(ssize_t result, size_t len)
     return false;
 }
 
-/* ---- the modes; true: all was taken ---- */
+/* ---- the modes; true: the kernel took all octets ---- */
 
 static bool by_write(void)
 {

@@ -361,7 +361,7 @@ static void openssl_cancelled(void)
     cancel_after_some_time(thread_connects, PTHREAD_CANCEL_DEFERRED);
 }
 
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 static const struct {
     const char *name;

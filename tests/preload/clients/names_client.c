@@ -101,7 +101,7 @@ static void ask_info(struct text *text, const char *name, const char *service,
     }
 }
 
-/* ---- the ways ---- */
+/* ---- the ways to ask for a name ---- */
 
 static void way_info(struct text *text, const char *name)
 {

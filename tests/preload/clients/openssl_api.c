@@ -172,7 +172,7 @@ static int see_certificate(int good, X509_STORE_CTX *store)
     return good;
 }
 
-/* ---- the whole ---- */
+/* ---- main ---- */
 
 static SSL_CTX *context(const struct target *target)
 {

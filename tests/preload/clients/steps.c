@@ -139,7 +139,7 @@ bool steps_is_engines(int fd)
     return fd >= 0 && fd < DESCRIPTORS && atomic_load(&engines[fd]);
 }
 
-/* ---- what happens ---- */
+/* ---- the events ---- */
 
 static int fail_with(enum call call, int fd)
 {
