@@ -33,9 +33,9 @@ static bool judge(struct shim_conf *conf, const char *path, const struct stat *s
     } else if (status->st_size > TEXT_MAX) {
         shim_conf_problem(conf, path, 0, "larger than 1 MiB");
     } else if (status->st_uid != 0 && status->st_uid != geteuid()) {
-        shim_conf_problem(conf, path, 0, "not used, for it belongs to another user");
+        shim_conf_problem(conf, path, 0, "not used, because it belongs to another user");
     } else if (others_may_write(status)) {
-        shim_conf_problem(conf, path, 0, "not used, for everybody may write to it");
+        shim_conf_problem(conf, path, 0, "not used, because every user may write to it");
     } else {
         return true;
     }
@@ -148,7 +148,7 @@ static bool users_file(char out[PATH_MAX])
     return length > 0 && length < PATH_MAX;
 }
 
-/* ---- programs ---- */
+/* ---- which program this is ---- */
 
 struct program {
     char path[PATH_MAX];
@@ -248,7 +248,7 @@ static void find_programs(struct shim_conf *conf, const char *executed)
     }
 }
 
-/* ---- the whole ---- */
+/* ---- loading all files ---- */
 
 static const char *from_environment(void *context, const char *variable)
 {

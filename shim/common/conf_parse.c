@@ -290,7 +290,7 @@ static void give_line(struct reading *reading, char *out, size_t room)
     }
     reading->indented = first > from;
     if (reading->indented && reading->appended == 0) {
-        problem(reading, "an indented line goes on with the value before it, and there is none");
+        problem(reading, "an indented line continues the value before it, but there is none");
         return;
     }
     give_value(reading, out, room, from, to);
@@ -403,7 +403,7 @@ static int take_key(void *user, const char *number, const char *name, const char
     return 1;
 }
 
-/* ---- the whole ---- */
+/* ---- parsing a file ---- */
 
 /* Drops the entries that are not locked. */
 static void keep_locked(struct shim_conf *conf, size_t first)

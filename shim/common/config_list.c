@@ -42,7 +42,7 @@ static const char *read_name(const char *text, size_t length, char out[DNS_HOST_
         return "the name is missing before the \"=\"";
     }
     if (dns_host_equal_octets(text, length, "ech", strlen("ech"))) {
-        return "\"ech=\" is how a zone file has it; leave it away";
+        return "\"ech=\" is how a zone file writes it; leave it out";
     }
     if (length >= sizeof name) {
         return "the name is too long";
@@ -63,7 +63,7 @@ static const char *read_name(const char *text, size_t length, char out[DNS_HOST_
     } else if (dns_name_kind_of(out) == DNS_NAME_NONE) {
         problem = "not the name of a host (IDNs as xn--...)";
     } else if (is_query_name(out)) {
-        problem = "the name of the host is meant, without _PORT._https";
+        problem = "give the name of the host, without _PORT._https";
     }
     if (problem != NULL) {
         out[0] = '\0';
@@ -82,7 +82,7 @@ static const char *look_at_base64(const char *text, size_t length)
     if (begins(text, length, "-----BEGIN")) {
         return "this is PEM; give the Base64 of its ECHCONFIG alone, in one line";
     }
-    return begins(text, length, "ech=") ? "\"ech=\" is how a zone file has it; leave it away"
+    return begins(text, length, "ech=") ? "\"ech=\" is how a zone file writes it; leave it out"
                                         : NULL;
 }
 

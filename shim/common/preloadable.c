@@ -218,7 +218,7 @@ const char *shim_preloadable_text(enum shim_preloadable reach)
     case SHIM_PRELOADABLE_STATIC:
         return "it is statically linked";
     case SHIM_PRELOADABLE_GO:
-        return "it is a Go program, whose TLS passes by every library";
+        return "it is a Go program, and Go's TLS uses no library";
     case SHIM_PRELOADABLE_SETUID:
         return "it runs with other rights than its caller's (setuid or setgid)";
     case SHIM_PRELOADABLE_CAPABILITIES:
@@ -230,7 +230,7 @@ const char *shim_preloadable_text(enum shim_preloadable reach)
     case SHIM_PRELOADABLE_BROKEN:
         return "its ELF header is wrong";
     case SHIM_PRELOADABLE_CHAIN:
-        return "its interpreter is a script, over and over again";
+        return "its interpreter is a script, and so on without end";
     case SHIM_PRELOADABLE_UNREADABLE:
         return "it cannot be read to see what it is";
     case SHIM_PRELOADABLE_YES:

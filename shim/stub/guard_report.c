@@ -93,7 +93,7 @@ static void send_to_journal(const char *entry, size_t length, const struct shim_
         stub_report_count_lost();
     }
     if (!sent && logged && !atomic_exchange(&said, true)) {
-        log_line("error", "the journal cannot be told", report->outcome, report->reason);
+        log_line("error", "the journal cannot be written to", report->outcome, report->reason);
     }
 }
 

@@ -101,7 +101,7 @@ __attribute__((constructor)) static void launched(void)
 void stub_tell_unreached(const char *path, const char *why, bool refused)
 {
     static const char warned[] = " runs without the shim: ";
-    static const char stopped[] = " is not run, for the shim would not be in it: ";
+    static const char stopped[] = " is not run, because the shim would not be in it: ";
     int saved = errno;
     const struct iovec parts[] = {
         part_of("echshim: ", strlen("echshim: ")),

@@ -137,7 +137,7 @@ static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_
 {
     const char *path = stub_engine_path();
     if (path == NULL) {
-        (void)snprintf(why, why_size, "it is not known where the stub lies");
+        (void)snprintf(why, why_size, "the stub does not know its own folder");
         return NULL;
     }
     if (!stub_folder_is_same()) {

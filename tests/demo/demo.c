@@ -262,7 +262,7 @@ static void introduce(const struct world *world)
     if (world->shared == NULL) {
         printf("All in a network of its\nown. The programs are the distribution's, unchanged.\n");
     } else {
-        printf("All on this machine's\nloopback, for namespaces are forbidden here (%s).\n"
+        printf("All on this machine's\nloopback, because namespaces are forbidden here (%s).\n"
                "The programs are the distribution's, unchanged.\n",
                world->shared);
     }

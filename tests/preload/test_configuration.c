@@ -458,7 +458,7 @@ static void check_file(const char *command, const char *problem)
 
 Test(configuration, a_file_that_everybody_writes_is_not_used)
 {
-    check_file("chmod 666 echshim.conf", "everybody may write to it");
+    check_file("chmod 666 echshim.conf", "every user may write to it");
 }
 
 Test(configuration, a_pipe_is_no_file)

@@ -189,7 +189,7 @@ static void check_mandatory(const char *mode, bool there)
     } else {
         world_expect_visible(scene->world, 1);
         cr_assert_eq(pool_connections(scene->world, &scene->pools[0]), 0u);
-        cr_assert_eq(zone_questions(scene->world, INNER_NAME), 0u, "nobody is asked");
+        cr_assert_eq(zone_questions(scene->world, INNER_NAME), 0u, "no resolver is asked");
     }
 }
 

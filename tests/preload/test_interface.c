@@ -208,7 +208,7 @@ Test(interface, unknown_mode_is_strict)
 
 Test(interface, bad_resolver_asks_nobody)
 {
-    check_message("ECHSHIM_RESOLVER=udp://dns.example", MODE_OPPORTUNISTIC, "nobody is asked",
+    check_message("ECHSHIM_RESOLVER=udp://dns.example", MODE_OPPORTUNISTIC, "no resolver is asked",
                   "refused", "settings");
 }
 
@@ -219,13 +219,13 @@ Test(interface, bad_resolver_that_is_no_plain_one_takes_the_names_with_it)
     struct run_result result = world_shell(
         world, RUN_SHIM, EXTRA("ECHSHIM_RESOLVER=dns.example", MODE_OPPORTUNISTIC), FOUR);
     expect_exit(&result, 0, "Non-recoverable failure in name resolution");
-    cr_assert_eq(occurrences(result.err, "nobody is asked"), 1, "%s", result.err);
+    cr_assert_eq(occurrences(result.err, "no resolver is asked"), 1, "%s", result.err);
     expect_silence(world);
 }
 
 Test(interface, bad_resolver_strict)
 {
-    check_message("ECHSHIM_RESOLVER=udp://dns.example", STRICT, "nobody is asked", "refused",
+    check_message("ECHSHIM_RESOLVER=udp://dns.example", STRICT, "no resolver is asked", "refused",
                   "settings");
 }
 
@@ -246,7 +246,7 @@ Test(interface, bad_config_list_strict)
 Test(interface, a_config_list_as_in_a_zone_file)
 {
     check_message("ECHSHIM_CONFIG_LIST=ech=AAj+CgAEAAAAAA==", MODE_OPPORTUNISTIC,
-                  "is how a zone file has it", "refused", "settings");
+                  "is how a zone file writes it", "refused", "settings");
 }
 
 Test(interface, a_config_list_with_a_port)
@@ -268,7 +268,7 @@ Test(interface, bad_timeout)
 
 Test(interface, bad_ports_watch_443)
 {
-    check_message("ECHSHIM_PORTS=https", MODE_OPPORTUNISTIC, "and port 443", "accepted", NULL);
+    check_message("ECHSHIM_PORTS=https", MODE_OPPORTUNISTIC, "are used, and 443", "accepted", NULL);
 }
 
 Test(interface, bad_log_level)

@@ -74,7 +74,7 @@ static void check_lost(struct world *world, const char *why)
     cr_assert_str_empty(result.err, "%s", result.err);
     cr_assert_eq(world_log_count(world, "accepted", 4), 4);
     const char *log = world_read(world, "shim.log", NULL);
-    cr_assert_eq(occurrences(log, "error: the journal cannot be told: "), 1, "%s", log);
+    cr_assert_eq(occurrences(log, "error: the journal cannot be written to: "), 1, "%s", log);
     cr_assert_not_null(strstr(log, why), "%s", log);
 }
 
@@ -151,8 +151,9 @@ Test(journal, the_guard_without_one)
     struct run_result result = send_hello(world, STRICT);
     expect_exit(&result, 3, NULL);
     const char *log = world_read(world, "shim.log", NULL);
-    cr_assert_not_null(strstr(log, "error: the journal cannot be told: refused (unhooked_tls)\n"),
-                       "%s", log);
+    cr_assert_not_null(
+        strstr(log, "error: the journal cannot be written to: refused (unhooked_tls)\n"), "%s",
+        log);
 }
 
 /* ---- systemd's own journald, where it is installed ---- */

@@ -133,7 +133,7 @@ Test(conf, problems_name_file_and_line)
     expect_problem("[program \"bin/git\"]\n",
                    "1: the path of a program begins with /, or has none");
     expect_problem("[default]\n\n  mode = off\n",
-                   "3: an indented line goes on with the value before it, and there is none");
+                   "3: an indented line continues the value before it, but there is none");
     expect_problem("[default]\nlocked = yes\nmode = off\n",
                    "2: locked: only in /etc/echshim.conf, as root's own file");
     expect_problem("[default]\nlocked = on\n", "2: locked: it is yes or no");
@@ -285,7 +285,7 @@ Test(conf, broken_is_strict)
     shim_conf_free(&rig.conf);
 }
 
-/* ---- what it means ---- */
+/* ---- what the settings mean ---- */
 
 #define CONFIG "AAj+CgAEAAAAAA=="
 

@@ -195,10 +195,10 @@ int main(int argc, char **argv)
     }
     int names = argc - optind;
     if (arguments.decode != NULL && names != 0) {
-        return FAIL(EXIT_USAGE, "--decode takes no NAME besides");
+        return FAIL(EXIT_USAGE, "--decode takes no NAME");
     }
     if (arguments.decode == NULL && names != 1) {
-        return FAIL(EXIT_USAGE, "one NAME[:PORT] is wanted; try echdig --help");
+        return FAIL(EXIT_USAGE, "give one NAME[:PORT]; try echdig --help");
     }
     arguments.name = argv[optind];
     return arguments.decode != NULL ? decode(&arguments) : look_up(&arguments);

@@ -395,7 +395,7 @@ int main(int argc, char **argv)
         }
     }
     if (argc - optind != 1) {
-        return FAIL(EXIT_USAGE, "one NAME[:PORT] is wanted; try echprobe --help");
+        return FAIL(EXIT_USAGE, "give one NAME[:PORT]; try echprobe --help");
     }
     arguments.name = argv[optind];
     struct probe probe = {.arguments = &arguments};

@@ -258,7 +258,7 @@ static json_t *inspect_document(const struct program *program)
                      expectation_text(word));
 }
 
-/* ---- as text ---- */
+/* ---- the document as text ---- */
 
 /* Prints a line with its label. Text from files is made harmless for the terminal. */
 static void print_line(const char *label, const char *text, const char *color)
@@ -271,7 +271,7 @@ static void print_line(const char *label, const char *text, const char *color)
 static void print_tls(const json_t *tls, bool color)
 {
     static const char *const ways[][2] = {{"linked", "linked to it"},
-                                          {"through a library", "needed by a library of it"},
+                                          {"through a library", "needed by one of its libraries"},
                                           {"dlopen", "opened by name"},
                                           {"inside", "inside"}};
     size_t i;

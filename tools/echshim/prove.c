@@ -33,7 +33,7 @@ enum {
     CLOSING_MS = 20,
 };
 
-/* ---- before: a rehearsal ---- */
+/* ---- before the start: a trial run of the loader ---- */
 
 /* The loader's message about the library, if there is one: one line, without the loader's name. */
 static void loader_words(const char *list, char *why, size_t size)
@@ -80,7 +80,7 @@ bool prove_rehearse(const struct program *program, char *why, size_t size)
     return listed;
 }
 
-/* ---- after: the watcher ---- */
+/* ---- after the start: a process that waits for the proof ---- */
 
 struct watch {
     const char *name;
@@ -192,7 +192,7 @@ static bool receive(const struct watch *watch)
 static void look(const struct watch *watch, bool again)
 {
     if (is_secure(watch->pid)) {
-        verdict(watch, "the kernel has it executed securely, where LD_PRELOAD does not count");
+        verdict(watch, "the kernel executes it in its secure mode, which ignores LD_PRELOAD");
     }
     if (again && is_mapped_without(watch->pid)) {
         const struct timespec moment = {.tv_nsec = 5000000};
@@ -223,13 +223,13 @@ static void watch_program(const struct watch *watch)
             look(watch, false);
             /* The program's end of the socket was closed, by the program or because it ended. */
             bool ended = !watch->strict && poll(&ready[1], 1, CLOSING_MS) == 1;
-            verdict(watch,
-                    ended ? "it ended without a word of it" : "it went on without a word of it");
+            verdict(watch, ended ? "it ended, and the shim sent no proof"
+                                 : "it runs, but the shim sent no proof");
         }
         look(watch, wait_ms > 0);
         wait_ms = wait_ms == 0 ? 1 : (wait_ms < LOOK_MAX_MS ? wait_ms * 2 : LOOK_MAX_MS);
     }
-    verdict(watch, "no word of it came in time");
+    verdict(watch, "the shim sent no proof in time");
 }
 
 static void close_others(const struct watch *watch)

@@ -21,7 +21,8 @@ static int check(const struct program *program, const struct options *options)
     }
     if (strict) {
         conf_say_problems(program); /* they may be the reason */
-        say(ECHSHIM, "%s is not run, for the shim would not be in it: %s", program->path, obstacle);
+        say(ECHSHIM, "%s is not run, because the shim would not be in it: %s", program->path,
+            obstacle);
         return EXIT_REFUSED;
     }
     if (!options->quiet) {

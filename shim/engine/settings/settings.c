@@ -54,7 +54,7 @@ static bool parse_number(const char *text, unsigned long min, unsigned long max,
     return true;
 }
 
-/* ---- the parts, one function each ---- */
+/* ---- one function for each setting ---- */
 
 static enum ech_status parse_config_list(const struct source *source)
 {
@@ -89,7 +89,7 @@ static enum ech_status parse_trust(const struct source *source)
     const char *value = get(source, SHIM_CONF_CA_FILE);
     settings->ca_file = value != NULL ? strdup(value) : NULL;
     if (value != NULL && access(value, R_OK) != 0) {
-        problem(source, SHIM_CONF_CA_FILE, "it cannot be read; nobody is trusted");
+        problem(source, SHIM_CONF_CA_FILE, "it cannot be read, so no certificate is trusted");
     }
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }

@@ -74,7 +74,7 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
     setting.usable =
         dns_resolver_parse(value != NULL ? value : "system", &setting.resolver) == ECH_OK;
     if (!setting.usable && entry != NULL) {
-        shim_settings_problem(problems, entry, value, "nobody is asked");
+        shim_settings_problem(problems, entry, value, "no resolver is asked");
     }
     settings->names_protected = settings->names_protected || setting.protects;
     *index = settings->resolver_count++;
@@ -105,7 +105,7 @@ void shim_settings_ports(struct shim_settings *settings,
     if (!shim_ports_parse(entry != NULL ? entry->value : NULL, add_port, settings) &&
         entry != NULL) {
         shim_settings_problem(problems, entry, entry->value,
-                              "what could be read of it is used, and port 443");
+                              "the ports that could be read are used, and 443");
     }
 }
 

@@ -57,7 +57,7 @@ void shim_log_setting_problem(const char *text)
     errno = saved;
 }
 
-/* ---- the report's edge: clock, process, file, journal ---- */
+/* ---- writing the report: clock, process, file, journal ---- */
 
 /* Where the journal is missing or too slow, it is so for every handshake: the log says it once. */
 static void send_to_journal(const struct shim_settings *settings, const char *entry, size_t length)
@@ -70,7 +70,7 @@ static void send_to_journal(const struct shim_settings *settings, const char *en
     }
     stub->report_count_lost();
     if (!atomic_exchange(&said, true)) {
-        shim_log(settings, SHIM_LOG_ERROR, "the journal cannot be told: %s", strerror(errno));
+        shim_log(settings, SHIM_LOG_ERROR, "the journal cannot be written to: %s", strerror(errno));
     }
 }
 

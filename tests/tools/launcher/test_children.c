@@ -42,7 +42,7 @@ static void expect(const char *way, char *environment, char *program, const char
     struct tool_result result = run("--strict", way, environment, program);
     tool_expect_exit(&result, 100 + EPERM);
     cr_assert_str_empty(result.out, "%s: it ran: %s", way, result.out);
-    tool_expect_err(&result, "is not run, for the shim would not be in it: ");
+    tool_expect_err(&result, "is not run, because the shim would not be in it: ");
     tool_expect_err(&result, why);
     if (strstr(why, "settings") != NULL) {
         return; /* nothing is refused without strict mode */

@@ -89,7 +89,7 @@ Test(launcher_conf, strict_by_a_file)
 {
     struct tool_result result =
         with_conf("[default]\nmode = strict\n", ARGV("echshim", tool_program("static")));
-    tool_expect_sentence(&result, REFUSED, "is not run, for the shim would not be in it");
+    tool_expect_sentence(&result, REFUSED, "is not run, because the shim would not be in it");
 }
 
 Test(launcher_conf, strict_for_one_program)
@@ -98,7 +98,7 @@ Test(launcher_conf, strict_for_one_program)
     char text[600];
     snprintf(text, sizeof text, "[program \"%s\"]\nmode = strict\n", program);
     struct tool_result result = with_conf(text, ARGV("echshim", program));
-    tool_expect_sentence(&result, REFUSED, "is not run, for the shim would not be in it");
+    tool_expect_sentence(&result, REFUSED, "is not run, because the shim would not be in it");
     result = with_conf("[program \"/usr/bin/true\"]\nmode = strict\n", ARGV("echshim", program));
     tool_expect_exit(&result, 0);
     tool_expect_err(&result, "runs without the shim");
@@ -119,5 +119,5 @@ Test(launcher_conf, why_a_program_is_not_run)
         with_conf("[default]\nmdoe = off\n", ARGV("echshim", tool_program("static")));
     tool_expect_exit(&result, REFUSED);
     tool_expect_err(&result, "mine1.conf:2: there is no key \"mdoe\"\n");
-    tool_expect_err(&result, "is not run, for the shim would not be in it");
+    tool_expect_err(&result, "is not run, because the shim would not be in it");
 }

@@ -26,7 +26,8 @@ static void expect_unreached(char *path, const char *why, int code)
 {
     char sentence[512];
     struct tool_result result = run(ARGV("echshim", "--strict", path, "--version"));
-    snprintf(sentence, sizeof sentence, "%s is not run, for the shim would not be in it: ", path);
+    snprintf(sentence, sizeof sentence,
+             "%s is not run, because the shim would not be in it: ", path);
     tool_expect_sentence(&result, REFUSED, sentence);
     tool_expect_err(&result, why);
     result = run(ARGV("echshim", path, "--version"));
@@ -82,15 +83,14 @@ Test(unreached, scripts_of_scripts_without_end)
     char line[512];
     snprintf(line, sizeof line, "#!%s/circle\n", tool_temporary());
     struct tool_result result = run(ARGV("echshim", "--strict", tool_file("circle", line, 0755)));
-    tool_expect_sentence(&result, REFUSED, "its interpreter is a script, over and over again");
+    tool_expect_sentence(&result, REFUSED, "its interpreter is a script, and so on without end");
 }
 
 /* ---- Go: the preload gets in, but does not see Go's TLS ---- */
 
 Test(unreached, go_programs)
 {
-    expect_unreached(tool_program("go"), "it is a Go program, whose TLS passes by every library",
-                     0);
+    expect_unreached(tool_program("go"), "it is a Go program, and Go's TLS uses no library", 0);
 }
 
 Test(unreached, real_go_programs)
@@ -103,11 +103,11 @@ Test(unreached, real_go_programs)
         }
         struct tool_result result = run(ARGV("echshim", "--strict", names[i], "version"));
         tool_expect_exit(&result, REFUSED);
-        tool_expect_err(&result, "it is a Go program, whose TLS passes by every library");
+        tool_expect_err(&result, "it is a Go program, and Go's TLS uses no library");
         char command[64];
         snprintf(command, sizeof command, "%s version", names[i]);
         result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
-        tool_expect_err(&result, "it is a Go program, whose TLS passes by every library");
+        tool_expect_err(&result, "it is a Go program, and Go's TLS uses no library");
         cr_assert_str_eq(result.out, "");
     }
 }
@@ -291,7 +291,8 @@ Test(unreached, strict_kills_what_the_shim_is_not_in)
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL, "%#x",
               result.status);
     cr_assert_str_empty(result.out, "main ran");
-    tool_expect_err(&result, "is killed, because the shim is not in it: it went on without a word");
+    tool_expect_err(
+        &result, "is killed, because the shim is not in it: it runs, but the shim sent no proof");
 }
 
 Test(unreached, strict_kills_what_says_nothing)
@@ -301,7 +302,7 @@ Test(unreached, strict_kills_what_says_nothing)
               result.status);
     cr_assert_str_empty(result.out, "main ran");
     tool_expect_err(&result,
-                    "is killed, because the shim is not in it: no word of it came in time");
+                    "is killed, because the shim is not in it: the shim sent no proof in time");
 }
 
 Test(unreached, otherwise_it_is_said)
@@ -309,7 +310,7 @@ Test(unreached, otherwise_it_is_said)
     struct tool_result result =
         run(ARGV("/bin/sh", "-c", "timeout 2 \"$0\" \"$1\" close-descriptors; sleep 0.2",
                  tool_path("echshim"), tool_program("liar")));
-    tool_expect_err(&result, "liar runs without the shim: it went on without a word of it");
+    tool_expect_err(&result, "liar runs without the shim: it runs, but the shim sent no proof");
 }
 
 /* The rehearsal: a loader that itself says that it cannot load the library. */
