@@ -21,7 +21,7 @@ FUZZ_SECS ?= 60
 JOBS ?= $(shell nproc 2>/dev/null || echo 1)
 # check, lint and demo install missing packages with this; SETUP=: installs nothing.
 SETUP ?= tools/scripts/setup.sh
-# For a make within a make, unless the caller chose a number.
+# The -j for a make within a make, unless the caller chose one.
 PARALLEL = $(if $(findstring -j,$(MAKEFLAGS)),,-j$(JOBS))
 # Plain make uses all processors. A -j of the caller has precedence, and a make below another one takes that one's.
 ifeq ($(MAKELEVEL)$(filter-out all,$(MAKECMDGOALS)),0)
@@ -38,7 +38,7 @@ WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmiss
 HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing \
              $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
-# Leaves out the flags that the target architecture or an older compiler does not know.
+# Gives the flag if the compiler knows it: not every architecture and version does.
 try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 && echo $(1))
 HARDENING := $(foreach flag,$(HARDENING),$(call try,$(flag)))
 
@@ -62,7 +62,7 @@ COMMON_SRC := $(wildcard shim/common/*.c)
 ENGINE_SRC := $(wildcard shim/engine/*.c shim/engine/*/*.c)
 STUB_SRC := $(wildcard shim/stub/*.c)
 MODULE_SRC := $(wildcard shim/nss/*.c)
-# Each uses only those behind it.
+# Each archive uses only the archives after it.
 ARCHIVES := $(addprefix $(BUILD)/,engine.a common.a dns.a ech.a)
 # inih reads the configuration files. It is linked into our library and not exported: the program may have its own.
 CONF_LIBS := -l:libinih.a
@@ -82,7 +82,7 @@ $(BUILD)/%.a:
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
-# The C library prescribes the last one's name.
+# The C library prescribes the last name.
 LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_echshim.so.2)
 
 .PHONY: all
@@ -96,7 +96,7 @@ endif
 $(BUILD)/libdir: FORCE
 	@mkdir -p $(@D)
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
-# After a cancelled wait the frames on the stack clean up, not a list that a jump would leave behind.
+# With -fexceptions a cancelled wait cleans up by unwinding the stack, not by a list that a jump would leave behind.
 $(BUILD)/shim/engine/base/section.o: CFLAGS_ALL += -fexceptions
 $(BUILD)/shim/stub/load_engine.o: $(BUILD)/libdir
 $(BUILD)/shim/stub/load_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
@@ -181,5 +181,5 @@ help:
 	@echo 'CC=clang chooses the compiler, SANITIZE=address,undefined the sanitizers; WERROR= lets warnings pass; V=1 shows'
 	@echo 'whole commands. All other targets, and how the tests work: docs/testing.md'
 
-# Not the files in the roots of other releases.
+# Without the folders of other releases' roots.
 -include $(shell find $(BUILD) -name suites -prune -o -name '*.d' -print 2>/dev/null)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# Tests, fuzzers and what they need. Every tests/unit/test_*.c goes into one Criterion program, those of tests/preload and
-# tests/faults into others; a new file needs no line here.
+# Tests and what they need. All tests/unit/test_*.c make one Criterion program, those of tests/preload and tests/faults two others.
+# A new file needs no line here.
 
-# Everything. setup.sh comes first, and a second make after it: a Makefile finds the new packages only when it is read.
+# All tests. A second make follows setup.sh, because make looks for packages when it reads the Makefile.
 CHECK_PARTS ?= check-layers check-conformance check-unit check-faults check-tools check-preload check-install
 .PHONY: check check-build
 check:
@@ -16,14 +16,14 @@ check-layers: $(LIBS_BUILT) tools
 	tools/scripts/check-circles $(BUILD)
 	tools/scripts/check-exports $(BUILD)
 
-# For leaks of Criterion itself; matters only with SANITIZE=address.
+# Leaks of Criterion itself do not count. Matters only with SANITIZE=address.
 CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
 CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
-# Criterion's macros do not compile under all our warnings; the tested code has been built with them.
+# Fewer warnings than for the tested code, because Criterion's macros do not compile under all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
               $(shell pkg-config --cflags $(PKGS) criterion jansson)
 
-# The stub without the functions that have a program's names (hooks_*), as an archive: tests link what they need of it.
+# The stub without its hooks, which would replace the tests' own functions. An archive, so tests link only what they need.
 $(BUILD)/stub.a: $(filter-out $(BUILD)/shim/stub/hooks_%,$(call obj,$(STUB_SRC)))
 TESTED := $(BUILD)/stub.a $(ARCHIVES)
 UNIT_SRC := $(wildcard tests/unit/*.c)
@@ -33,7 +33,7 @@ $(BUILD)/tests/%.o: tests/%.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(TEST_CFLAGS) -MMD -MP -c -o $@ $<
 
-# The stub's memory functions under other names: the test needs the real ones.
+# The stub's memory functions under other names, because the test needs the real ones too.
 STUB_MEMORY_NAMES := malloc calloc realloc reallocarray free strdup strndup
 $(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
@@ -43,10 +43,10 @@ $(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
-# ---- faults: the same code, with each allocation failing in turn; the tests' own tools are not wrapped ----
+# ---- faults: each allocation of the tested code fails in turn; those of the tests succeed ----
 FAULT_NAMES := malloc calloc realloc reallocarray strdup strndup free
 FAULT_ARCHIVES := $(patsubst $(BUILD)/%,$(BUILD)/tests/faults/%,$(ARCHIVES))
-# The tests make their input with these.
+# The files with which tests make their input.
 UNIT_RIG := $(call obj,$(filter-out tests/unit/test_%,$(UNIT_SRC)))
 $(BUILD)/tests/unit/rig.a: $(UNIT_RIG)
 
@@ -76,7 +76,7 @@ build/node/bin/node:
 	tar -xzf build/node/node-linux-*.tgz -C build/node --strip-components=1 package/bin/node
 	rm build/node/node-linux-*.tgz
 
-# A test's world, and the checks on it: for all programs that test other programs.
+# The files with which tests make a world for a program, and check what happened in it.
 WORLD := build/preload/world.a
 PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
 build/preload/%.o: tests/preload/%.c $(wildcard tests/*.h tests/preload/*.h)
@@ -97,11 +97,11 @@ $(BUILD)/tool-tests: $(call obj,$(wildcard tests/tools/*.c)) $(BUILD)/tests/unit
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CRITERION_LIBS)
 
-# The launcher changes processes more than it prints: its tests are an instrument like those of the preload.
+# The launcher's tests watch processes, so they run in worlds as the tests of the preload do.
 LAUNCHER_TESTS := build/launcher-tests
 LAUNCHER_TESTS_SRC := $(wildcard tests/tools/launcher/*.c)
 LAUNCHER_PROGRAMS := build/launcher-programs
-# These two tests say exactly what LD_PRELOAD holds; a sanitizer's runtime stands in it too.
+# These two tests expect an exact LD_PRELOAD. In a sanitized build the sanitizer's runtime stands in it too.
 LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_ld_preload_stays))
 
 $(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(WORLD) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
@@ -141,7 +141,7 @@ check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
 	    $(AS_ROOT) $(LAUNCHER_TESTS) -j$(PRELOAD_JOBS) $(if $(LAUNCHER_FILTER),--filter '$(LAUNCHER_FILTER)')
 
 # ---- programs under the shim, each test in its own world (tests/preload/world.h) ----
-# An instrument like the peers: the same for every kind of build. It finds the build by ECHSHIM_TEST_LIBRARY.
+# One program for every kind of build, as with the peers. ECHSHIM_TEST_LIBRARY says which build it tests.
 PRELOAD_TESTS := build/preload-tests
 PRELOAD_JOBS ?= 2
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and the runtime must start early.
@@ -150,7 +150,7 @@ PRELOAD_RUNTIME_NAMES := $(if $(findstring thread,$(SANITIZE)),libclang_rt.tsan-
 PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,$(PRELOAD_RUNTIME_NAMES),\
                       $(shell $(CC) -print-file-name=$(name) 2>/dev/null)))) \
                   $(if $(findstring address,$(SANITIZE)),$(abspath $(CLIENTS)/libasan_first.so))
-# Private networks need root, or a user namespace in which we seem to be root. Without either, the tests notice.
+# Private networks need root, or a user namespace that makes us root in it. Without both, the tests skip what needs a network.
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell unshare -r true 2>/dev/null && echo unshare -r))
 PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
               $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
@@ -160,10 +160,10 @@ $(PRELOAD_TESTS): $(patsubst tests/preload/%.c,build/preload/%.o,$(wildcard test
 	@echo "LD $@"
 	$(Q)$(CC) $(PRELOAD_CFLAGS) -o $@ $^ $(CRITERION_LIBS)
 
-# Tests that fail because of the address sanitizer's runtime itself: each seen in a backtrace, or without the shim.
+# Tests that fail because of the address sanitizer's runtime itself. For each, a backtrace or a run without the shim showed it.
 # After a fork in a program with threads, the child inherits the locked allocator and waits for ever (gcc 12).
 UNSANITIZED := steps/over_*_fork edges/openssl_fork_while_others_*
-# libfaketime changes the environment in its constructor; the allocator then waits for ever now and then, before the program begins.
+# libfaketime changes the environment in its constructor; sometimes the allocator then waits for ever, before the program begins.
 UNSANITIZED += company/libfaketime*
 # A program that jumps out of malloc, from a signal handler, waits for ever too.
 UNSANITIZED += jumps/out_of_ssl_* jumps/out_of_gnutls_handshake jumps/out_of_getaddrinfo jumps/a_thread_that_ends_after_a_jump
@@ -178,8 +178,8 @@ UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespace
 UNSANITIZED += real/qt6*
 empty :=
 PRELOAD_FILTER ?= $(if $(SANITIZE),!($(subst $(empty) ,|,$(strip $(UNSANITIZED)))))
-# Everything, or what PRELOAD_FILTER selects ("suite/test" with * and ?). A failure beside a failed baseline_* test proves
-# nothing.
+# All tests, or those that PRELOAD_FILTER selects ("suite/test" with * and ?). If a baseline_* test fails too, the failure
+# says nothing about the shim.
 .PHONY: check-preload
 check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(PRELOAD_RUN) $(if $(PRELOAD_FILTER),--filter '$(PRELOAD_FILTER)')
@@ -189,7 +189,7 @@ check-preload: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 check-valgrind:
 	$(MAKE) check-preload PRELOAD_FILTER='valgrind/*'
 
-# The stub's tables, compiled again: the stub's own objects are never sanitized.
+# Compiles the stub's tables once more, because the stub's own objects are never sanitized.
 THREAD_SRC := tests/threads/threads.c $(addprefix shim/stub/,guard_table.c table.c locked.c) shim/common/socket_identity.c
 $(BUILD)/thread-tests: $(THREAD_SRC) $(ARCHIVES) $(wildcard shim/stub/*.h shim/common/*.h)
 	@echo "LD $@"
@@ -202,7 +202,7 @@ $(BUILD)/thread-tests: $(THREAD_SRC) $(ARCHIVES) $(wildcard shim/stub/*.h shim/c
 .PHONY: check-threads
 check-threads:
 	$(MAKE) SANITIZE=thread check-threads-run
-# Without address space randomization: in some layouts the runtime finds no room.
+# Without address space randomization, because in some layouts the runtime finds no room.
 UNSHUFFLED = $(shell setarch -R true 2>/dev/null && echo setarch -R)
 .PHONY: check-threads-run
 check-threads-run: $(LIBS_BUILT) $(BUILD)/thread-tests $(PRELOAD_TESTS) peers
@@ -227,12 +227,12 @@ LEAVES ?= 1000
 check-jumps:
 	ECHSHIM_TEST_LEAVES=$(LEAVES) $(MAKE) check-preload PRELOAD_FILTER='jumps/*'
 
-# Tests that need no shim: of the instruments, and that every program works in the world as it is.
+# Tests without the shim: of the test tools themselves, and that every program works in an unchanged world.
 .PHONY: check-baseline
 check-baseline: $(PRELOAD_TESTS) peers
 	$(PRELOAD_RUN) --filter '@(harness|baseline)*/*'
 
-# Every row of the specifications has its tests: docs/conformance.md.
+# Checks that every row of docs/conformance.md has its tests.
 .PHONY: check-conformance
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/scripts/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
@@ -244,8 +244,8 @@ check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUI
 check-install: $(LIBS_BUILT) $(PRELOAD_TESTS) peers
 	$(if $(SANITIZE),@echo 'check-install: not for sanitized builds',MAKE='$(MAKE)' $(AS_ROOT) tests/install.sh $(PRELOAD_TESTS))
 
-# make demo and make check in places that allow less than this one: no namespaces, or a root folder that is no mount point. All
-# of make check without namespaces: PLAIN_PARTS='$(CHECK_PARTS)'.
+# make demo and make check in places that allow less than this machine: no namespaces, or a root folder that is no mount point.
+# PLAIN_PARTS='$(CHECK_PARTS)' runs all of make check without namespaces.
 PLAIN_PARTS ?= check-launcher check-preload
 .PHONY: check-plain
 check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers tools
@@ -258,7 +258,7 @@ include tests/bench/bench.mk
 include tests/packages/packages.mk
 include tests/programs/programs.mk
 
-# README's commands, as printed, in releases of Debian that have nothing but make. make check is one of these commands, so this
+# Runs the commands that README.md shows, in new Debian systems that have only make. make check is one of these commands, so this
 # is no part of it. README_PARTS and README_FILTER select less: tests/readme/readme.sh.
 README_SUITES ?= bookworm trixie
 .PHONY: check-readme

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make lint: what can be found wrong without running it.
+# make lint: finds faults without running the code.
 
 LINT_DIRS := ech dns shim
 FORMATTED := $(sort $(shell find $(LINT_DIRS) tests tools -name '*.[ch]'))
 TIDY_SRC := $(sort $(shell find $(LINT_DIRS) tools -name '*.c'))
 TIDY_FLAGS = -std=gnu11 -I. -D_GNU_SOURCE -DSHIM_LIBDIR=\"\" -DECHSHIM_VERSION=\"\" $(PKG_CFLAGS)
-# Tests are left out of cppcheck where they are Criterion's macros more than C.
+# Without the Criterion tests: cppcheck does not understand Criterion's macros.
 CPPCHECK_SRC := $(LINT_DIRS) tools tests/peers tests/preload/clients tests/demo
 
 .PHONY: lint
@@ -43,8 +43,8 @@ lint-cppcheck:
 	cppcheck -j$(JOBS) --quiet --std=c11 --enable=warning,portability,performance --inline-suppr --error-exitcode=1 \
 	    -I. -D_GNU_SOURCE -D__$(shell uname -m)__ -D'ElfW(type)=Elf64_\#\#type' $(CPPCHECK_SRC)
 
-# One file a run: with several, clang-tidy 14 reports va_lists as uninitialized that are not. Its counts of warnings in
-# system headers are left out.
+# One file a run: with several, clang-tidy 14 wrongly reports uninitialized va_lists. The grep removes its counts of warnings in
+# system headers.
 lint-tidy:
 	@echo "clang-tidy: $(words $(TIDY_SRC)) files"
 	@{ printf '%s\n' $(TIDY_SRC) | xargs -P$(JOBS) -n1 sh -c 'clang-tidy --quiet "$$@" -- $(TIDY_FLAGS)' sh 2>&1 || echo failed; } | \

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# The programs for people. They link the parts of the engine that they need, so none of them needs a library of ours.
+# The programs for users. They link the archives below the engine, so none of them needs a library of ours.
 
 TOOL_PKGS := jansson
 TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
@@ -10,7 +10,7 @@ $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
 TOOL_ARCHIVES := $(BUILD)/tools.a $(filter-out %/engine.a,$(ARCHIVES))
 $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
-# It must start fast, so it links nothing that needs a cryptographic library.
+# echshim must start fast, so it links nothing that needs a cryptographic library.
 $(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(TOOL_ARCHIVES)
 
 $(BUILD)/tools/reason_table.c: docs/report.md tools/scripts/make-reason-table

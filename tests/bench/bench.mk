@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make bench: the figures, on standard output. make bench-docs: the same into docs/benchmarks.md. A figure that noise cannot
-# spoil fails when it misses its goal. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher,
+# make bench prints the figures; make bench-docs writes them into docs/benchmarks.md. A figure that misses its goal is a failure if
+# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher,
 # bulk, hellos, growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
@@ -13,7 +13,7 @@ BENCH_FILTER ?= bench/*
 $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# The same for OpenSSL 4.0 (SID_LIBS): its own ECH is the measure for the shim's. It runs only in that root.
+# The same with OpenSSL 4.0 (SID_LIBS), whose own ECH is compared with the shim's. It runs only in that root.
 $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -DOWN_ECH -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 

@@ -2,7 +2,7 @@
 # The demonstration: the same world as in the tests, for people to look at.
 
 DEMO := build/demo
-# The files of a test's world that do without Criterion: the demonstration does not install it.
+# The files of a test's world that do not use Criterion, because the demonstration does not install it.
 DEMO_SRC := $(wildcard tests/demo/*.c) $(shell grep -L criterion/ $(wildcard tests/preload/world*.c))
 
 ifeq ($(SANITIZE),)

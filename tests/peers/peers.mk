@@ -42,7 +42,7 @@ unsanitized-peers: $(PEERS)/parts.a
 $(PEERS_OF_UNIT_TESTS): unsanitized-peers ;
 endif
 
-# Only the authority's certificate counts, which is made last: make repeats a broken run.
+# The target is the authority's certificate, which is made last. So make repeats a run that did not end.
 $(PKI): tests/peers/make-pki.sh
 	rm -rf $(@D)
 	tests/peers/make-pki.sh $(@D) || { rm -rf $(@D); exit 1; }

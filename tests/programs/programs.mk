@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# make check-programs: compares real programs of the distribution under the shim with themselves without it. PROGRAMS_FILTER
+# make check-programs: runs real programs of the distribution with and without the shim, and compares. PROGRAMS_FILTER
 # selects by name (patterns, separated by blanks). make matrix: all of them, into docs/programs.md. tools/scripts/setup.sh
 # programs installs them; programs that are not installed are skipped.
 
@@ -7,7 +7,7 @@ PROGRAM_TESTS := build/program-tests
 PROGRAM_TESTS_SRC := $(wildcard tests/programs/*.c)
 PROGRAM_RESULTS := build/programs
 PROGRAMS_FILTER ?=
-# .ci/run tries these: quick ones, which together use the two libraries in every way that programs do. Group programs-few of
+# .ci/run runs these. They are quick, and together they use the two libraries in every way that programs do. Group programs-few of
 # setup.sh.
 PROGRAMS_FEW := apt aria2 curl git lftp msmtp nginx perl?LWP python3?urllib ruby?net* wget wget2
 

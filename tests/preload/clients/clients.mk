@@ -10,7 +10,7 @@ CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
 $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lssl -lcrypto
 
-# What OpenSSL's archives need beside themselves differs between releases (zlib and zstd in Debian 13).
+# What OpenSSL's archives need besides themselves. It differs between releases (zlib and zstd in Debian 13).
 OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
 
 # A TLS library linked into the program, where no hook sees it.
@@ -36,7 +36,7 @@ peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
 $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 
-# One source for each library.
+# One source, built with each library.
 peers: $(addprefix $(CLIENTS)/refused_calls,_openssl _boringssl $(if $(word 2,$(SID_LIBS)),_openssl4))
 $(CLIENTS)/refused_calls_openssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
@@ -55,7 +55,7 @@ peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
 $(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
-# Has a TLS library and does not use it, as a program before its first handshake.
+# It has a TLS library and does not use it, like a program before its first handshake.
 $(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -Wl,--no-as-needed -lssl
 
