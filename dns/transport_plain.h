@@ -67,9 +67,8 @@ void dns_plain_begin(struct dns_plain *plain, const struct dns_io *io,
                      const struct dns_servers *servers, const struct dns_question *question,
                      struct dns_resolver_health *health, uint64_t deadline_us);
 
-/*
- * The caller will not wait until deadline_us: sends again, and goes on to the next server, sooner.
- */
+/* The caller will not wait until deadline_us. So this tries again sooner, and asks the next server
+ * sooner. */
 void dns_plain_hurry(struct dns_plain *plain);
 
 /*

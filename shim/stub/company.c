@@ -41,7 +41,7 @@ static bool find_company(void)
     Dl_info libc = {.dli_fbase = NULL};
     Dl_info program = {.dli_fbase = NULL};
     bool found = false;
-    /* A function of libc that no other library replaces, and the program's own headers. */
+    /* One address in libc (no library replaces this function), one in the program. */
     (void)dladdr(stub_real_dlsym(RTLD_NEXT, "gnu_get_libc_version"), &libc);
     (void)dladdr((const void *)getauxval(AT_PHDR), &program);
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {

@@ -30,7 +30,7 @@ bool stub_follow_shows_inner(struct stub_attempt *attempt)
     attempt->inner = (struct shim_inner_reader){0};
     attempt->inner_from = attempt->sight.at;
     if (attempt->sight.at < attempt->before) {
-        /* Reads what earlier writes sent now, because it is not kept. */
+        /* The octets of earlier writes are not kept, so read them now. */
         if (read_inner(attempt, &attempt->inner, attempt->before) != SHIM_INNER_MORE) {
             return false;
         }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* A program may change settings in callbacks after its handshake has begun: the shim goes by what
- * the hello will say. (test_openssl.c shows that this works at all.) */
+/* A program may change settings in callbacks after its handshake has begun: the shim decides by
+ * what the hello will say. (test_openssl.c shows that this works at all.) */
 #include "checks.h"
 
 #include <criterion/criterion.h>

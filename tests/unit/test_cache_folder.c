@@ -224,7 +224,7 @@ Test(cache_folder, no_descriptor_to_be_had)
     int status = -1;
     cr_assert_eq(waitpid(child, &status, 0), child);
     cr_assert_eq(status, 0);
-    cr_assert(rig_has(), "nothing was removed for want of a descriptor");
+    cr_assert(rig_has(), "nothing was removed for lack of a descriptor");
     cr_assert_eq(rig_count(""), 2);
 }
 

@@ -46,8 +46,8 @@ struct options {
 
 /*
  * Reads the arguments. Settings become variables of this process's environment (ECHSHIM_*), which
- * the program inherits; each value is checked first. 0, or an exit code after one sentence on
- * standard error.
+ * the program inherits; each value is checked first. Returns 0, or an exit code; standard error
+ * then has one sentence on it.
  */
 int options_parse(struct options *options, int argc, char *argv[]);
 /* Why a value of this setting cannot be used, as a sentence without its stop; NULL: it can. */
@@ -79,8 +79,8 @@ struct program {
 };
 
 /* Finds a program as execvp does, and looks at it; argv, which ends with NULL, is the program's
- * name and its arguments. 0, EXIT_NOT_RUN or EXIT_NOT_FOUND after one sentence on standard error.
- */
+ * name and its arguments. Returns 0, EXIT_NOT_RUN or EXIT_NOT_FOUND. Unless it is 0, standard
+ * error has one sentence on it. */
 int program_find(struct program *program, char *const argv[]);
 /* Why LD_PRELOAD cannot work in it, as a sentence without its stop; NULL: it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
@@ -91,8 +91,8 @@ const char *program_obstacle(const struct program *program, char *out, size_t si
  * environment and files. */
 enum shim_mode conf_mode(const struct program *program);
 /*
- * Where the program's report goes: a copy, or NULL for nowhere. False, after one sentence: the
- * setting is locked, so the launcher can get no report.
+ * Where the program's report goes: a copy, or NULL for nowhere. False: the setting is
+ * locked, so the launcher can get no report; standard error has one sentence on it.
  */
 bool conf_report(const struct program *program, char **report);
 /* Writes what is wrong with the files to standard error. */
@@ -105,11 +105,12 @@ int conf_check(const char *file);
 
 /* Writes the stub's path: beside the launcher (where make built both), in the folder lib beside the
  * launcher's, or where it was installed; with $LIB in it if the library is also installed for the
- * other word size. False after one sentence. */
+ * other word size. False: standard error has one sentence on it. */
 bool library_find(char out[PATH_MAX]);
 /* Does `library` also exist for the architecture of this program? */
 bool library_covers(const char *library, const struct shim_executable *image);
-/* Adds the library to LD_PRELOAD in our own environment. False after one sentence. */
+/* Adds the library to LD_PRELOAD in our own environment. False: standard error has one sentence on
+ * it. */
 bool library_preload(const char *library);
 
 /* ---- loader.c ---- */
@@ -132,7 +133,8 @@ bool prove_rehearse(const struct program *program, char *why, size_t size);
 /*
  * Starts a watcher process that is not our child. Call this just before the program is executed.
  * The watcher waits until the stub in this process proves that it was loaded. If that fails, it
- * says so and, if `strict`, kills the program. Sets ECHSHIM_LAUNCHER. False after one sentence.
+ * says so and, if `strict`, kills the program. Sets ECHSHIM_LAUNCHER. False: standard error has one
+ * sentence on it.
  */
 bool prove_watch(const char *name, bool strict);
 /* Tells the watcher that the program could not be executed. */
@@ -144,12 +146,13 @@ void prove_give_up(void);
  * made. */
 void execute_begin(void);
 /* The last step: starts the watcher and executes the program. Returns only on failure: an exit
- * code, after one sentence. */
+ * code; standard error has one sentence on it. */
 int execute_watched(const struct program *program, const struct options *options);
 
 /* ---- run.c ---- */
 
-/* Executes the program. Returns only on failure: an exit code, after one sentence. */
+/* Executes the program. Returns only on failure: an exit code; standard error has one sentence on
+ * it. */
 int run_program(struct program *program, const struct options *options);
 
 /* ---- wait.c ---- */

@@ -41,7 +41,7 @@ struct shim_object_entry {
 /* False if the object is not in the table. */
 bool shim_object_get(struct shim_object_table *table, const void *object,
                      struct shim_object_entry *entry);
-/* Adds the object, or changes what is known of it. False for want of memory. */
+/* Adds the object, or changes what is known of it. False if there is no memory. */
 ECH_MUST_USE bool shim_object_put(struct shim_object_table *table, const void *object,
                                   const struct shim_object_entry *entry);
 /* Removes the object. *entry (may be NULL) gets what was known of it. False if it was not in the

@@ -123,13 +123,14 @@ struct gnutls_connection {
     size_t taken; /* octets of a push that the exchange took before the transport said "later" */
 };
 
-/* The table of a library, made at the first call. Look at `supported`. NULL for want of memory. */
+/* The table of a library, made at the first call. Look at `supported`. NULL if there is no memory.
+ */
 const struct gnutls *gnutls_of(struct shim_library *library);
 /* The connection of a client session. NULL: it is a server's, or older than we are. */
 struct gnutls_connection *gnutls_connection_find(gnutls_session_t session);
 /* The same, but NULL for a library that is not supported. */
 struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session);
-/* False for want of memory. */
+/* False if there is no memory. */
 ECH_MUST_USE bool gnutls_connection_add(struct gnutls_connection *connection);
 /* Takes the connection out of the table and returns it, or NULL. */
 struct gnutls_connection *gnutls_connection_take(gnutls_session_t session);
@@ -151,8 +152,8 @@ void gnutls_note_cache(gnutls_priority_t cache, const char *priorities, unsigned
 void gnutls_forget_cache(gnutls_priority_t cache);
 /* Copies what is known of a priority cache into the connection. */
 void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t cache);
-/* Sets the connection's priorities by their string; NULL is the default. False for want of memory:
- * the priorities then count as unknown. */
+/* Sets the connection's priorities by their string; NULL is the default. False if there is no
+ * memory: the priorities then count as unknown. */
 bool gnutls_use_priorities(struct gnutls_connection *connection, const char *priorities,
                            unsigned flags);
 /*
@@ -214,7 +215,7 @@ int gnutls_decide(struct gnutls_connection *connection);
 bool gnutls_extension_add(struct gnutls_connection *connection);
 extern const struct gnutls_hello_events gnutls_hello_events;
 /* Sets the priorities of ClientHelloInner; call it again after the application set other ones.
- * False for want of memory, or if these have no TLS 1.3. */
+ * False if there is no memory, or if these have no TLS 1.3. */
 bool gnutls_narrow(const struct gnutls_connection *connection);
 
 /* ---- the hooks ---- */

@@ -101,7 +101,7 @@ static gnutls_priority_t narrowed(const struct gnutls_connection *connection, co
     return cache;
 }
 
-/* Makes the session's own priorities again; NULL for want of memory. */
+/* Makes the session's own priorities again; NULL if there is no memory. */
 static gnutls_priority_t own_priorities(const struct gnutls_connection *connection)
 {
     gnutls_priority_t own = NULL;

@@ -41,7 +41,7 @@ static size_t psk_octets(struct bytes records)
     return psk != NULL ? psk->raw.len : 0;
 }
 
-/* A client session that is thrown away; NULL for want of memory. */
+/* A client session that is thrown away; NULL if there is no memory. */
 static gnutls_session_t scratch_session(const struct gnutls *gnutls, const void *data, size_t size,
                                         bool *usable)
 {
