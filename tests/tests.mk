@@ -39,7 +39,7 @@ $(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
 	objcopy $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
 
-$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/tools.a $(TESTED)
+$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/supervisor.a $(BUILD)/tools.a $(TESTED)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 
@@ -113,6 +113,13 @@ LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $<
 $(LAUNCHER_PROGRAMS)/%: tests/tools/launcher/programs/%.c
 	$(LAUNCHER_PROGRAM_CC)
 
+$(LAUNCHER_PROGRAMS)/connects-static: tests/tools/launcher/programs/connects.c
+	$(LAUNCHER_PROGRAM_CC) -static
+
+# Without a C library, so that it needs no package of another architecture.
+$(LAUNCHER_PROGRAMS)/connects32: tests/tools/launcher/programs/connects32.c
+	$(LAUNCHER_PROGRAM_CC) -m32 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie
+
 $(LAUNCHER_PROGRAMS)/static: tests/tools/launcher/programs/static.c
 	$(LAUNCHER_PROGRAM_CC) -static
 
@@ -129,7 +136,8 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 	$(LAUNCHER_PROGRAM_CC) -L$(@D) -lbeside -Wl,-rpath,'$$ORIGIN'
 
 .PHONY: launcher-programs
-launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin)
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin connects connects-static \
+    $(if $(filter x86_64,$(shell uname -m)),connects32))
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so

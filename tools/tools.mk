@@ -7,11 +7,13 @@ TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
 # The files that the programs share, and each program's own.
 $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
+# The supervisor of the launcher, for the unit tests too.
+$(BUILD)/supervisor.a: $(call obj,$(wildcard tools/echshim/supervisor/*.c))
 TOOL_ARCHIVES := $(BUILD)/tools.a $(filter-out %/engine.a,$(ARCHIVES))
 $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
 # echshim must start fast, so it links nothing that needs a cryptographic library.
-$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(TOOL_ARCHIVES)
+$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(BUILD)/supervisor.a $(TOOL_ARCHIVES)
 
 $(BUILD)/tools/reason_table.c: docs/report.md tools/scripts/make-reason-table
 	@mkdir -p $(@D)
@@ -20,7 +22,7 @@ $(BUILD)/tools/reason_table.o: $(BUILD)/tools/reason_table.c
 	@echo "CC $<"
 	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -c -o $@ $<
 
-$(call obj,$(wildcard tools/*/*.c)): CPPFLAGS += -DECHSHIM_VERSION='"$(VERSION)"'
+$(call obj,$(wildcard tools/*/*.c tools/*/*/*.c)): CPPFLAGS += -DECHSHIM_VERSION='"$(VERSION)"'
 
 # Where the libraries are installed: another LIBDIR makes another program.
 LIBDIR_OBJ := $(call obj,$(shell grep -l SHIM_LIBDIR tools/*/*.c))

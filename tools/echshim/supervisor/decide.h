@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of a held call: facts in, decision out. */
+#ifndef TOOLS_ECHSHIM_SUPERVISOR_DECIDE_H
+#define TOOLS_ECHSHIM_SUPERVISOR_DECIDE_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "shim/common/conf.h"
+#include "tools/echshim/supervisor/call.h"
+
+enum { SUPERVISOR_PORTS_MAX = 256 };
+
+struct supervisor_policy {
+    bool strict; /* for all hosts or for some: the supervisor sees no names */
+    uint16_t ports[SUPERVISOR_PORTS_MAX];
+    size_t port_count;
+    bool every_port; /* there are more than so many */
+};
+
+/* Reads the modes, ports and resolvers of all hosts from the settings of a program. */
+void supervisor_policy_read(struct supervisor_policy *policy, const struct shim_conf *conf);
+
+/* Is a port watched? `policy` is a struct supervisor_policy. */
+bool supervisor_policy_watches(const void *policy, uint16_t port);
+
+struct supervisor_facts {
+    enum supervisor_look look;
+    bool answers; /* the stub lives in the process, and guards what made the call */
+};
+
+enum supervisor_decision {
+    SUPERVISOR_PASS,
+    SUPERVISOR_PASS_AND_TELL, /* the report says plain */
+    SUPERVISOR_REFUSE,        /* EACCES; the report says refused */
+};
+
+enum supervisor_decision supervisor_decide(const struct supervisor_policy *policy,
+                                           const struct supervisor_facts *facts);
+
+#endif
