@@ -39,13 +39,26 @@ static size_t read_file(void *context, uint64_t offset, void *out, size_t length
  * The kernel asks for secure execution (AT_SECURE) if the effective user or group after the exec is
  * not the real one (cap_bprm_creds_from_file), even if it was so before.
  */
+/* Set once, at the start. */
+static bool no_new_privs_ignored;
+
+void shim_preloadable_ignore_no_new_privs(void)
+{
+    no_new_privs_ignored = true;
+}
+
+static bool keeps_rights(void)
+{
+    return !no_new_privs_ignored && prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) == 1;
+}
+
 static bool changes_user(int fd, const struct stat *file)
 {
     uid_t user = geteuid();
     gid_t group = getegid();
     struct statfs mount;
-    bool honoured = prctl(PR_GET_NO_NEW_PRIVS, 0, 0, 0, 0) != 1 &&
-                    (fstatfs(fd, &mount) != 0 || (mount.f_flags & MOUNT_NOSUID) == 0);
+    bool honoured =
+        !keeps_rights() && (fstatfs(fd, &mount) != 0 || (mount.f_flags & MOUNT_NOSUID) == 0);
     if (honoured && (file->st_mode & S_ISUID) != 0) {
         user = file->st_uid;
     }
@@ -210,6 +223,29 @@ enum shim_preloadable shim_preloadable_at(int folder, const char *path, int flag
         reach = program != NULL ? shim_preloadable_loaded(program, image) : SHIM_PRELOADABLE_YES;
     }
     return reach == SHIM_PRELOADABLE_SCRIPT ? SHIM_PRELOADABLE_CHAIN : reach;
+}
+
+bool shim_preloadable_can_be_held(enum shim_preloadable reach)
+{
+    switch (reach) {
+    case SHIM_PRELOADABLE_YES: /* but its environment keeps the stub out */
+    case SHIM_PRELOADABLE_STATIC:
+    case SHIM_PRELOADABLE_GO:
+    case SHIM_PRELOADABLE_MACHINE:
+    case SHIM_PRELOADABLE_LIBC:
+        return true;
+    case SHIM_PRELOADABLE_MISSING:
+    case SHIM_PRELOADABLE_SCRIPT:
+    case SHIM_PRELOADABLE_FORMAT:
+    case SHIM_PRELOADABLE_LOADER:
+    case SHIM_PRELOADABLE_SETUID:
+    case SHIM_PRELOADABLE_CAPABILITIES:
+    case SHIM_PRELOADABLE_BROKEN:
+    case SHIM_PRELOADABLE_CHAIN:
+    case SHIM_PRELOADABLE_UNREADABLE:
+        break;
+    }
+    return false;
 }
 
 const char *shim_preloadable_text(enum shim_preloadable reach)

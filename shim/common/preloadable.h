@@ -49,6 +49,16 @@ const char *shim_preloadable_loader_program(char *const argv[]);
 enum shim_preloadable shim_preloadable_at(int folder, const char *path, int flags,
                                           char *const argv[], struct shim_executable *image);
 
+/* May a program of this kind run where a supervisor holds it? Not one that gains rights, nor one
+ * that cannot be looked at. */
+bool shim_preloadable_can_be_held(enum shim_preloadable reach);
+
+/*
+ * The launcher has set no_new_privs for its filter. So a setuid program will run without its
+ * rights, which its user did not ask for. From now on it counts as if it got them.
+ */
+void shim_preloadable_ignore_no_new_privs(void);
+
 /* "it is statically linked", ...: static storage; NULL: nothing is in the way. */
 const char *shim_preloadable_text(enum shim_preloadable reach);
 

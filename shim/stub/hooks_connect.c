@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include "shim/stub/hooks_write.h"
+#include "shim/stub/supervised.h"
 
 static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
                       socklen_t length)
@@ -11,7 +12,7 @@ static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *
     MUST_BE_THERE(real);
     uint64_t socket;
     bool noted = stub_connection_begins(fd, &socket);
-    int result = real(fd, address, length);
+    int result = stub_pass_connect(real, fd, address, length);
     if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
         stub_connection_begun(fd, socket, address, length);
     }

@@ -21,6 +21,7 @@
 
 #include "shim/stub/launcher_proof.h"
 #include "shim/stub/locked.h"
+#include "shim/stub/supervised.h"
 
 #define REAL_OR(name, failure)                                                                     \
     __typeof__(&name) real = (__typeof__(&name))stub_libc(SHIM_HOOK_##name);                       \
@@ -35,7 +36,7 @@ static const char *environment_problem(char *const environment[], enum stub_foll
     if (!shim_preloadable_preloads(environment, STUB_LIBRARY_NAME)) {
         return "LD_PRELOAD is taken out of its environment";
     }
-    if (follow == STUB_FOLLOW_STRICT &&
+    if (follow >= STUB_FOLLOW_STRICT &&
         (shim_preloadable_value(environment, "ECHSHIM_LAUNCHER") == NULL ||
          shim_preloadable_value(environment, "ECHSHIM_MODE") == NULL)) {
         return "the shim's settings are taken out of its environment";
@@ -53,6 +54,17 @@ static bool has_other_library(const struct shim_executable *image, char *const e
            strstr(list, "$LIB/" STUB_LIBRARY_NAME) != NULL;
 }
 
+/* What becomes of a program that will not have the shim. */
+static enum stub_unreached becomes_of(enum shim_preloadable reach, enum stub_follow follow)
+{
+    if (follow == STUB_FOLLOW_WARN) {
+        return STUB_UNREACHED_RUNS;
+    }
+    return follow != STUB_FOLLOW_STRICT && shim_preloadable_can_be_held(reach) && stub_is_held()
+               ? STUB_UNREACHED_HELD
+               : STUB_UNREACHED_REFUSED;
+}
+
 /* False: do not execute it, errno is set. */
 static bool allows_at(int folder, const char *path, int flags, char *const argv[],
                       char *const environment[])
@@ -61,7 +73,7 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
         return true;
     }
-    bool strict = follow == STUB_FOLLOW_STRICT;
+    bool strict = follow >= STUB_FOLLOW_STRICT;
     if (stub_locked()) {
         /* Looking at the file, and reporting it, takes system calls that may end the program. */
         errno = strict ? EPERM : errno;
@@ -80,11 +92,14 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (why == NULL) {
         return true;
     }
-    stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, strict);
-    if (strict) {
+    enum stub_unreached what = becomes_of(reach, follow);
+    if (what != STUB_UNREACHED_HELD || follow != STUB_FOLLOW_HOLD_QUIETLY) {
+        stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, what);
+    }
+    if (what == STUB_UNREACHED_REFUSED) {
         errno = EPERM;
     }
-    return !strict;
+    return what != STUB_UNREACHED_REFUSED;
 }
 
 static bool allows(const char *path, char *const argv[], char *const environment[])

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "shim/stub/hooks_write.h"
+#include "shim/stub/supervised.h"
 
 /* OpenSSL writes by it, and no hook may have seen the handshake begin (BIO_f_ssl). */
 static ssize_t write_for(const void *caller, __typeof__(&write) real, int fd, const void *data,
@@ -71,7 +72,7 @@ static ssize_t on_sendto(__typeof__(&sendto) real, int fd, const void *data, siz
 {
     MUST_BE_THERE(real);
     if (stub_guard_idle()) {
-        return real(fd, data, length, flags, address, address_length);
+        return stub_pass_sendto(real, fd, data, length, flags, address, address_length);
     }
     struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
     struct stub_attempt attempt = {.fd = fd,
@@ -81,7 +82,7 @@ static ssize_t on_sendto(__typeof__(&sendto) real, int fd, const void *data, siz
                                    .parts = &part,
                                    .count = 1,
                                    .parts_known = 1};
-    GUARDED(&attempt, real(fd, data, length, flags, address, address_length));
+    GUARDED(&attempt, stub_pass_sendto(real, fd, data, length, flags, address, address_length));
 }
 
 STUB_HOOK(ssize_t, sendto,
@@ -104,10 +105,10 @@ static ssize_t on_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr
 {
     MUST_BE_THERE(real);
     if (stub_guard_idle() || !stub_can_read(message, sizeof *message)) {
-        return real(fd, message, flags);
+        return stub_pass_sendmsg(real, fd, message, flags);
     }
     struct stub_attempt attempt = attempt_of(fd, message, flags);
-    GUARDED(&attempt, real(fd, message, flags));
+    GUARDED(&attempt, stub_pass_sendmsg(real, fd, message, flags));
 }
 
 STUB_HOOK(ssize_t, sendmsg, (int fd, const struct msghdr *message, int flags), fd, message, flags)
@@ -117,11 +118,11 @@ ssize_t stub_guarded_sendmsg(int fd, const struct msghdr *message, int flags)
 {
     REAL_OR_FAIL(sendmsg);
     if (stub_guard_idle()) {
-        return real(fd, message, flags);
+        return stub_pass_sendmsg(real, fd, message, flags);
     }
     struct stub_attempt attempt = attempt_of(fd, message, flags);
     attempt.readable = true;
-    GUARDED(&attempt, real(fd, message, flags));
+    GUARDED(&attempt, stub_pass_sendmsg(real, fd, message, flags));
 }
 
 /*
@@ -133,12 +134,12 @@ static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
 {
     MUST_BE_THERE(real);
     if (stub_guard_idle() || messages == NULL) {
-        return real(fd, messages, count, flags);
+        return stub_pass_sendmmsg(real, fd, messages, count, flags);
     }
     unsigned sent = 0;
     while (sent < count) {
         if (!stub_can_read(&messages[sent], sizeof messages[sent])) {
-            int result = real(fd, &messages[sent], 1, flags);
+            int result = stub_pass_sendmmsg(real, fd, &messages[sent], 1, flags);
             sent += result > 0 ? 1 : 0;
             break;
         }
@@ -146,7 +147,7 @@ static int on_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
         if (!stub_guard_allows(&attempt)) {
             break;
         }
-        int result = real(fd, &messages[sent], 1, flags);
+        int result = stub_pass_sendmmsg(real, fd, &messages[sent], 1, flags);
         stub_guard_sent(&attempt, result > 0 ? (ssize_t)messages[sent].msg_len : result);
         if (result <= 0) {
             break;

@@ -76,6 +76,10 @@ static void prove(const char *text)
 
 __attribute__((constructor)) static void launched(void)
 {
+    static const char *const words[] = {[STUB_FOLLOW_WARN] = "warn",
+                                        [STUB_FOLLOW_STRICT] = "strict",
+                                        [STUB_FOLLOW_HOLD] = "hold",
+                                        [STUB_FOLLOW_HOLD_QUIETLY] = "hold-quietly"};
     /* Look them up now: between fork and exec we must not. */
     for (int hook = SHIM_HOOK_execve; hook <= SHIM_HOOK_posix_spawnp; hook++) {
         (void)stub_libc((enum shim_hook)hook);
@@ -90,23 +94,25 @@ __attribute__((constructor)) static void launched(void)
         prove(colon + 1);
         *colon = '\0'; /* the rest is for this process alone */
     }
-    if (strcmp(value, "strict") == 0) {
-        atomic_store_explicit(&follow, STUB_FOLLOW_STRICT, memory_order_relaxed);
-    } else if (strcmp(value, "warn") == 0) {
-        atomic_store_explicit(&follow, STUB_FOLLOW_WARN, memory_order_relaxed);
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (words[i] != NULL && strcmp(value, words[i]) == 0) {
+            atomic_store_explicit(&follow, (int)i, memory_order_relaxed);
+        }
     }
     errno = saved;
 }
 
-void stub_tell_unreached(const char *path, const char *why, bool refused)
+void stub_tell_unreached(const char *path, const char *why, enum stub_unreached what)
 {
-    static const char warned[] = " runs without the shim: ";
-    static const char stopped[] = " is not run, because the shim would not be in it: ";
+    static const char *const becomes[] = {
+        [STUB_UNREACHED_RUNS] = " runs without the shim: ",
+        [STUB_UNREACHED_HELD] = " runs without the shim, and strict mode refuses its TLS: ",
+        [STUB_UNREACHED_REFUSED] = " is not run, because the shim would not be in it: "};
     int saved = errno;
     const struct iovec parts[] = {
         part_of("echshim: ", strlen("echshim: ")),
         part_of(path, strnlen(path, PATH_MAX)),
-        refused ? part_of(stopped, sizeof stopped - 1) : part_of(warned, sizeof warned - 1),
+        part_of(becomes[what], strlen(becomes[what])),
         part_of(why, strlen(why)),
         part_of("\n", 1),
     };

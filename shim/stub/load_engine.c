@@ -17,6 +17,7 @@
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
 #include "shim/stub/path.h"
+#include "shim/stub/supervised.h"
 
 enum { PATH_SIZE = 4096, LINE_SIZE = 1024, WHY_SIZE = 512 };
 
@@ -36,7 +37,7 @@ static int call_real_connect(int fd, const struct sockaddr *address, socklen_t l
         errno = ENOSYS;
         return -1;
     }
-    return real(fd, address, length);
+    return stub_pass_connect(real, fd, address, length);
 }
 
 static ssize_t call_real_write(int fd, const void *data, size_t length)
@@ -51,7 +52,12 @@ static ssize_t call_real_send(int fd, const void *data, size_t length, int flags
 
 static ssize_t call_real_sendmsg(int fd, const struct msghdr *message, int flags)
 {
-    CALL_REAL(sendmsg, fd, message, flags);
+    __typeof__(&sendmsg) real = (__typeof__(&sendmsg))stub_libc(SHIM_HOOK_sendmsg);
+    if (real == NULL) {
+        errno = ENOSYS;
+        return -1;
+    }
+    return stub_pass_sendmsg(real, fd, message, flags);
 }
 
 static void *call_real_dlopen(const char *file, int mode)

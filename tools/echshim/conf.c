@@ -30,6 +30,25 @@ enum shim_mode conf_mode(const struct program *program)
     return mode;
 }
 
+void conf_policy(const struct program *program, struct supervisor_policy *policy)
+{
+    struct shim_conf conf;
+    bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    supervisor_policy_read(policy, &conf);
+    policy->strict = policy->strict || !whole;
+    shim_conf_free(&conf);
+}
+
+char *conf_report_place(const struct program *program)
+{
+    struct shim_conf conf;
+    bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    const char *value = whole ? shim_conf_value(&conf, SHIM_CONF_REPORT, NULL) : NULL;
+    char *place = value != NULL && *value != '\0' ? strdup(value) : NULL;
+    shim_conf_free(&conf);
+    return place;
+}
+
 void conf_say_problems(const struct program *program)
 {
     (void)configured_load(ECHSHIM, process_of(program));

@@ -2,8 +2,8 @@
 /*
  * What the files of the launcher share. The order of things: options, what the program is
  * (echshim_program), where the libraries are (echshim_library), a rehearsal by the dynamic loader
- * and the proof (echshim_prove), and then exec; with --report a parent stays (echshim_wait) and
- * prints a table (echshim_table).
+ * and the proof (echshim_prove), in strict mode the supervisor (tools/echshim/supervisor), and then
+ * exec; with --report a parent stays (echshim_wait) and prints a table (echshim_table).
  */
 #ifndef TOOLS_ECHSHIM_ECHSHIM_H
 #define TOOLS_ECHSHIM_ECHSHIM_H
@@ -17,6 +17,8 @@
 #include "shim/common/mode.h"
 #include "shim/common/preloadable.h"
 #include "tools/common/say.h"
+#include "tools/echshim/supervisor/decide.h"
+#include "tools/echshim/supervisor/image.h"
 
 #define ECHSHIM "echshim"
 #define LIBRARY_NAME "libechshim.so"
@@ -38,7 +40,9 @@ struct options {
     enum action action;
     bool table; /* --report: print one at the end */
     bool json;
-    bool quiet; /* no warnings; what the program executes is not examined */
+    bool quiet;           /* no warnings; what the program executes is not examined */
+    bool refuse_programs; /* --strict=refuse-program: nothing is held, unreached programs do not run
+                           */
     enum say_color color;
     char **program; /* the remaining arguments: a program and its arguments, or the file to check;
                        ends with NULL */
@@ -84,6 +88,8 @@ struct program {
 int program_find(struct program *program, char *const argv[]);
 /* Why LD_PRELOAD cannot work in it, as a sentence without its stop; NULL: it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
+/* Is it such that it may run in spite of that, if a supervisor holds it? */
+bool program_can_be_held(const struct program *program);
 
 /* ---- conf.c ---- */
 
@@ -95,6 +101,10 @@ enum shim_mode conf_mode(const struct program *program);
  * locked, so the launcher can get no report; standard error has one sentence on it.
  */
 bool conf_report(const struct program *program, char **report);
+/* What the supervisor goes by for this program. */
+void conf_policy(const struct program *program, struct supervisor_policy *policy);
+/* The value of ECHSHIM_REPORT that counts, to be freed; NULL: there is none. */
+char *conf_report_place(const struct program *program);
 /* Writes what is wrong with the files to standard error. */
 void conf_say_problems(const struct program *program);
 /* Checks this file or, if it is NULL, the files that count here. Prints the result; returns an exit
@@ -112,6 +122,9 @@ bool library_covers(const char *library, const struct shim_executable *image);
 /* Adds the library to LD_PRELOAD in our own environment. False: standard error has one sentence on
  * it. */
 bool library_preload(const char *library);
+/* The files that the loader may load as the stub: of `library`, for all architectures, and those
+ * that LD_PRELOAD names. */
+void library_stubs(const char *library, struct supervisor_stubs *stubs);
 
 /* ---- loader.c ---- */
 
@@ -133,10 +146,10 @@ bool prove_rehearse(const struct program *program, char *why, size_t size);
 /*
  * Starts a watcher process that is not our child. Call this just before the program is executed.
  * The watcher waits until the stub in this process proves that it was loaded. If that fails, it
- * says so and, if `strict`, kills the program. Sets ECHSHIM_LAUNCHER. False: standard error has one
- * sentence on it.
+ * says so and, if `strict`, kills the program. Sets ECHSHIM_LAUNCHER; `follow` is its first word
+ * (shim/stub/launcher_proof.h). False: standard error has one sentence on it.
  */
-bool prove_watch(const char *name, bool strict);
+bool prove_watch(const char *name, bool strict, const char *follow);
 /* Tells the watcher that the program could not be executed. */
 void prove_give_up(void);
 
@@ -145,8 +158,13 @@ void prove_give_up(void);
 /* Sets SIGCHLD back to its default, until the program is executed. Call this before a child is
  * made. */
 void execute_begin(void);
-/* The last step: starts the watcher and executes the program. Returns only on failure: an exit
- * code; standard error has one sentence on it. */
+/* Says that the program is not run, and why. Returns EXIT_REFUSED. */
+int execute_refuse(const struct program *program, const char *why);
+/* What the stub does about programs that it will not be in: the first word of ECHSHIM_LAUNCHER, or
+ * NULL for nothing. */
+const char *execute_follow(const struct program *program, const struct options *options);
+/* The last step: starts the watcher and the supervisor, and executes the program. Returns only on
+ * failure: an exit code; standard error has one sentence on it. */
 int execute_watched(const struct program *program, const struct options *options);
 
 /* ---- run.c ---- */

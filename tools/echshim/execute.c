@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/supervisor/supervisor.h"
 
 /* The disposition of SIGCHLD at our start. If it was ignored, we could not wait for children. */
 static struct sigaction child_signal;
@@ -52,14 +53,104 @@ static int execute(const struct program *program, char *const argv[])
     return EXIT_NOT_RUN;
 }
 
+int execute_refuse(const struct program *program, const char *why)
+{
+    conf_say_problems(program); /* they may be the reason */
+    say(ECHSHIM, "%s is not run, because the shim would not be in it: %s", program->path, why);
+    return EXIT_REFUSED;
+}
+
+const char *execute_follow(const struct program *program, const struct options *options)
+{
+    if (conf_mode(program) != SHIM_MODE_STRICT) {
+        return options->quiet ? NULL : "warn";
+    }
+    return options->refuse_programs ? "strict" : options->quiet ? "hold-quietly" : "hold";
+}
+
+/* ---- the supervisor ---- */
+
+/* Starts its process, if strict mode holds for some host. */
+static enum supervisor_start begin_to_hold(const struct program *program,
+                                           const struct options *options,
+                                           struct supervisor_policy *policy, const char **why)
+{
+    static struct supervisor supervisor; /* it is large */
+    char library[PATH_MAX];
+    conf_policy(program, policy);
+    if (options->refuse_programs || !policy->strict) {
+        return SUPERVISOR_NOT_WANTED;
+    }
+    supervisor.policy = *policy;
+    if (library_find(library)) {
+        library_stubs(library, &supervisor.stubs);
+    }
+    supervisor_teller_open(&supervisor.teller, conf_report_place(program));
+    return supervisor_begin(&supervisor, why);
+}
+
+static void say_how_held(const struct program *program, const struct options *options,
+                         enum supervisor_start held, const char *why)
+{
+    if (options->quiet) {
+        return;
+    }
+    if (held == SUPERVISOR_IMPOSSIBLE) {
+        say(ECHSHIM,
+            "programs that the shim is not in cannot be held here, so strict mode does not run "
+            "them: %s",
+            why);
+    } else if (held == SUPERVISOR_HELD_ALREADY) {
+        say(ECHSHIM, "%s is held by the supervisor of another echshim already", program->path);
+    }
+}
+
+/* 0, or EXIT_REFUSED; standard error has one sentence on it then. */
+static int hold(const struct program *program, const struct options *options,
+                enum supervisor_start held, const struct supervisor_policy *policy)
+{
+    char obstacle[PATH_MAX + 128];
+    const char *why = NULL;
+    if (held == SUPERVISOR_STARTED) {
+        held = supervisor_hold(policy, &why);
+        say_how_held(program, options, held, why);
+    }
+    if (program_obstacle(program, obstacle, sizeof obstacle) == NULL ||
+        conf_mode(program) != SHIM_MODE_STRICT) {
+        return 0;
+    }
+    if (held != SUPERVISOR_STARTED && held != SUPERVISOR_HELD_ALREADY) {
+        return execute_refuse(program, obstacle);
+    }
+    if (!options->quiet) {
+        conf_say_problems(program); /* nothing in the program could say them */
+        say(ECHSHIM, "%s runs without the shim, and strict mode refuses its TLS: %s", program->path,
+            obstacle);
+    }
+    return 0;
+}
+
 int execute_watched(const struct program *program, const struct options *options)
 {
-    char why[PATH_MAX + 128];
+    char obstacle[PATH_MAX + 128];
+    struct supervisor_policy policy;
+    const char *why = NULL;
+    bool on = conf_mode(program) != SHIM_MODE_OFF;
     bool strict = conf_mode(program) == SHIM_MODE_STRICT;
-    bool watched = conf_mode(program) != SHIM_MODE_OFF && (strict || !options->quiet) &&
-                   program_obstacle(program, why, sizeof why) == NULL;
-    if (watched && !prove_watch(program->path, strict) && strict) {
+    enum supervisor_start held = SUPERVISOR_NOT_WANTED;
+    if (on) {
+        held = begin_to_hold(program, options, &policy, &why);
+        say_how_held(program, options, held, why);
+    }
+    bool watched = on && (strict || !options->quiet) &&
+                   program_obstacle(program, obstacle, sizeof obstacle) == NULL;
+    if (watched && !prove_watch(program->path, strict, execute_follow(program, options)) &&
+        strict) {
         return EXIT_REFUSED;
+    }
+    int code = on ? hold(program, options, held, &policy) : 0;
+    if (code != 0) {
+        return code;
     }
     (void)sigaction(SIGCHLD, &child_signal, NULL);
     return execute(program, options->program);

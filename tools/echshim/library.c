@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <glob.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/supervisor/target.h"
 
 /* ---- finding the library ---- */
 
@@ -162,4 +165,71 @@ bool library_preload(const char *library)
         say(ECHSHIM, "there is no memory for LD_PRELOAD");
     }
     return set;
+}
+
+/* ---- which files the stub is ---- */
+
+/* The kernel's own name for a file in /proc/PID/maps. What stat says differs from it in some file
+ * systems (btrfs, overlayfs). */
+static bool name_in_maps(const char *path, struct supervisor_file *file)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    char *maps = NULL;
+    bool named = false;
+    void *map = fd >= 0 ? mmap(NULL, 1, PROT_READ, MAP_PRIVATE, fd, 0) : MAP_FAILED;
+    if (map != MAP_FAILED) {
+        maps = supervisor_target_maps(getpid());
+        named = maps != NULL && supervisor_file_at(maps, (uintptr_t)map, file);
+        (void)munmap(map, 1);
+    }
+    free(maps);
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return named;
+}
+
+static void add_stub(struct supervisor_stubs *stubs, const char *path)
+{
+    if (stubs->count < SUPERVISOR_STUBS_MAX && name_in_maps(path, &stubs->file[stubs->count])) {
+        stubs->count++;
+    }
+}
+
+/* Adds what a path means, in which the loader replaces $LIB. */
+static void add_stubs(struct supervisor_stubs *stubs, const char *path)
+{
+    char pattern[PATH_MAX];
+    glob_t found;
+    const char *lib = strstr(path, "/$LIB/");
+    if (lib == NULL) {
+        add_stub(stubs, path);
+        return;
+    }
+    for (int deep = 0; deep <= 1; deep++) {
+        int length = snprintf(pattern, sizeof pattern, "%.*s%s%s", (int)(lib - path), path,
+                              deep ? "/lib/*" : "/lib*", lib + strlen("/$LIB"));
+        if (length > 0 && length < PATH_MAX && glob(pattern, GLOB_NOSORT, NULL, &found) == 0) {
+            for (size_t i = 0; i < found.gl_pathc; i++) {
+                add_stub(stubs, found.gl_pathv[i]);
+            }
+            globfree(&found);
+        }
+    }
+}
+
+void library_stubs(const char *library, struct supervisor_stubs *stubs)
+{
+    const char *list = getenv("LD_PRELOAD");
+    stubs->count = 0;
+    add_stubs(stubs, library);
+    while (list != NULL && *list != '\0') {
+        char path[PATH_MAX];
+        size_t length = strcspn(list, " :");
+        (void)snprintf(path, sizeof path, "%.*s", (int)length, list);
+        if (strstr(path, "/" LIBRARY_NAME) != NULL && strcmp(path, library) != 0) {
+            add_stubs(stubs, path);
+        }
+        list += length + (list[length] != '\0');
+    }
 }

@@ -202,7 +202,7 @@ const char *options_check(enum shim_conf_key key, const char *value)
 
 static const struct option long_options[] = {
     {"mode", required_argument, NULL, OPTION_SETTING + SHIM_CONF_MODE},
-    {"strict", no_argument, NULL, OPTION_STRICT},
+    {"strict", optional_argument, NULL, OPTION_STRICT},
     {"grease", no_argument, NULL, OPTION_GREASE},
     {"off", no_argument, NULL, OPTION_OFF},
     {"ports", required_argument, NULL, OPTION_SETTING + SHIM_CONF_PORTS},
@@ -277,6 +277,12 @@ static int take(struct options *options, int option, const char *value)
 {
     switch (option) {
     case OPTION_STRICT:
+        options->refuse_programs = value != NULL && strcmp(value, "refuse-program") == 0;
+        if (value != NULL && !options->refuse_programs) {
+            say(ECHSHIM, "--strict: cannot use \"%.*s\": it is refuse-program, or nothing",
+                QUOTED_MAX, value);
+            return EXIT_OWN;
+        }
         return set(SHIM_CONF_MODE, "strict", option);
     case OPTION_GREASE:
         return set(SHIM_CONF_MODE, "grease", option);
@@ -365,8 +371,10 @@ void options_help(FILE *out)
         "Hello (RFC 9849). Settings without an option come from the environment.\n"
         "\n"
         "  --mode=MODE          off, grease, opportunistic or strict\n"
-        "  --strict             mode strict: no connection without ECH; neither the program nor\n"
-        "                       those that it starts run without the shim\n"
+        "  --strict             mode strict: no TLS connection without ECH, also of programs that\n"
+        "                       the shim cannot be in\n"
+        "  --strict=refuse-program\n"
+        "                       the same, and programs that the shim cannot be in do not run\n"
         "  --grease             mode grease\n"
         "  --off                mode off\n"
         "  --ports=LIST         ports on which the shim looks for TLS, comma-separated (443)\n"

@@ -203,3 +203,8 @@ const char *program_obstacle(const struct program *program, char *out, size_t si
     }
     return NULL;
 }
+
+bool program_can_be_held(const struct program *program)
+{
+    return shim_preloadable_can_be_held(program->reach);
+}

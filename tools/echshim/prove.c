@@ -18,11 +18,11 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "dns/io.h"
+#include "tools/common/background.h"
 #include "tools/echshim/echshim.h"
 
 enum {
@@ -84,6 +84,7 @@ bool prove_rehearse(const struct program *program, char *why, size_t size)
 
 struct watch {
     const char *name;
+    const char *follow;
     bool strict;
     pid_t pid;
     int process; /* pidfd */
@@ -232,38 +233,10 @@ static void watch_program(const struct watch *watch)
     verdict(watch, "the shim sent no proof in time");
 }
 
-static void close_others(const struct watch *watch)
+/* context: the watch. */
+static void run_watch(void *context)
 {
-    const int kept[] = {STDERR_FILENO, watch->process, watch->proof, watch->executed};
-    unsigned first = 0;
-    for (;;) {
-        unsigned next = UINT_MAX;
-        for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-            if ((unsigned)kept[i] >= first && (unsigned)kept[i] < next) {
-                next = (unsigned)kept[i];
-            }
-        }
-        if (next > first) {
-            (void)syscall(SYS_close_range, first, next - 1, 0);
-        }
-        if (next == UINT_MAX) {
-            return;
-        }
-        first = next + 1;
-    }
-}
-
-static void become_watcher(struct watch *watch)
-{
-    sigset_t all;
-    (void)sigfillset(&all);
-    (void)sigprocmask(SIG_SETMASK, &all, NULL);
-    (void)setpgid(0, 0);
-    close_others(watch);
-    if (chdir("/") == 0) {
-        watch_program(watch);
-    }
-    _exit(0);
+    watch_program(context);
 }
 
 static bool make_nonce(char out[2 * NONCE + 1])
@@ -290,7 +263,7 @@ static bool name_socket(int fd, const struct watch *watch)
     if (high < 0 || fstat(high, &status) != 0) {
         return false;
     }
-    (void)snprintf(value, sizeof value, "%s:%d:%ju:%s", watch->strict ? "strict" : "warn", high,
+    (void)snprintf(value, sizeof value, "%s:%d:%ju:%s", watch->follow, high,
                    (uintmax_t)status.st_ino, watch->nonce);
     return setenv("ECHSHIM_LAUNCHER", value, 1) == 0;
 }
@@ -304,28 +277,17 @@ static bool start(struct watch *watch, int proof[2], int executed[2])
     if (watch->process < 0 || !make_nonce(watch->nonce)) {
         return false;
     }
-    pid_t between = fork();
-    if (between == 0) {
-        (void)close(proof[1]);
-        (void)close(executed[1]);
-        pid_t watcher = fork();
-        if (watcher == 0) {
-            become_watcher(watch);
-        }
-        _exit(watcher < 0);
-    }
-    int status = 1;
-    while (between > 0 && waitpid(between, &status, 0) < 0 && errno == EINTR) {
-    }
+    const int kept[] = {STDERR_FILENO, watch->process, watch->proof, watch->executed};
+    bool started = background_start(run_watch, watch, kept, sizeof kept / sizeof *kept);
     (void)close(watch->process);
-    return between > 0 && status == 0 && name_socket(proof[1], watch);
+    return started && name_socket(proof[1], watch);
 }
 
-bool prove_watch(const char *name, bool strict)
+bool prove_watch(const char *name, bool strict, const char *follow)
 {
     int proof[2] = {-1, -1};
     int executed[2] = {-1, -1};
-    struct watch watch = {.name = name, .strict = strict, .process = -1};
+    struct watch watch = {.name = name, .follow = follow, .strict = strict, .process = -1};
     bool started = socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, proof) == 0 &&
                    pipe2(executed, O_CLOEXEC) == 0 && start(&watch, proof, executed);
     if (!started) {

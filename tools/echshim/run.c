@@ -11,19 +11,22 @@
 static int check(const struct program *program, const struct options *options)
 {
     char why[PATH_MAX + 128];
+    char why_not_listed[PATH_MAX + 128];
     bool strict = conf_mode(program) == SHIM_MODE_STRICT;
     const char *obstacle = program_obstacle(program, why, sizeof why);
-    if (obstacle == NULL && strict && !prove_rehearse(program, why, sizeof why)) {
-        obstacle = why;
+    if (obstacle == NULL && strict &&
+        !prove_rehearse(program, why_not_listed, sizeof why_not_listed)) {
+        obstacle = why_not_listed;
     }
     if (obstacle == NULL) {
         return 0;
     }
+    if (strict && obstacle != why_not_listed && !options->refuse_programs &&
+        program_can_be_held(program)) {
+        return 0; /* execute_watched decides: a supervisor may hold it */
+    }
     if (strict) {
-        conf_say_problems(program); /* they may be the reason */
-        say(ECHSHIM, "%s is not run, because the shim would not be in it: %s", program->path,
-            obstacle);
-        return EXIT_REFUSED;
+        return execute_refuse(program, obstacle);
     }
     if (!options->quiet) {
         say(ECHSHIM, "%s runs without the shim: %s", program->path, obstacle);
@@ -34,14 +37,13 @@ static int check(const struct program *program, const struct options *options)
 static int set_up(struct program *program, const struct options *options)
 {
     char library[PATH_MAX];
-    bool strict = conf_mode(program) == SHIM_MODE_STRICT;
     if (!library_find(library) || !library_preload(library)) {
         return EXIT_OWN;
     }
     program->covered = program->reach == SHIM_PRELOADABLE_MACHINE &&
                        library_covers(library, &program->chain[program->culprit].image);
     /* This is for what the program executes; the watcher adds the part for the program itself. */
-    const char *follow = strict ? "strict" : options->quiet ? NULL : "warn";
+    const char *follow = execute_follow(program, options);
     if (follow == NULL ? unsetenv("ECHSHIM_LAUNCHER") != 0
                        : setenv("ECHSHIM_LAUNCHER", follow, 1) != 0) {
         say(ECHSHIM, "there is no memory for the settings");

@@ -39,10 +39,14 @@ Test(children, the_shim_goes_with_every_way)
 
 static void expect(const char *way, char *environment, char *program, const char *why)
 {
-    struct tool_result result = run("--strict", way, environment, program);
+    struct tool_result result = run("--strict=refuse-program", way, environment, program);
     tool_expect_exit(&result, 100 + EPERM);
     cr_assert_str_empty(result.out, "%s: it ran: %s", way, result.out);
     tool_expect_err(&result, "is not run, because the shim would not be in it: ");
+    tool_expect_err(&result, why);
+    result = run("--strict", way, environment, program);
+    tool_expect_exit(&result, 0);
+    tool_expect_err(&result, "runs without the shim, and strict mode refuses its TLS: ");
     tool_expect_err(&result, why);
     if (strstr(why, "settings") != NULL) {
         return; /* nothing is refused without strict mode */
@@ -84,7 +88,7 @@ Test(children, static_programs)
 Test(children, of_shells)
 {
     struct tool_result result = tool_run(
-        NULL, ARGV("echshim", "--strict", "sh", "-c",
+        NULL, ARGV("echshim", "--strict=refuse-program", "sh", "-c",
                    "env -i /bin/echo ran; \"$0\"; echo $?; exec env -u LD_PRELOAD echo ran",
                    tool_program("static")));
     tool_expect_exit(&result, 126);
@@ -101,9 +105,9 @@ Test(children, a_search_along_path)
         "cd \"$0\"; mkdir -p one/tool two three; echo text >two/tool; cp \"$1\" three/tool\n"
         "PATH=$PWD/one:$PWD/two::$PWD/three:$PATH; export PATH\n"
         "echshim=$2; execs=$3\n"
-        "\"$echshim\" --strict \"$execs\" execvp kept tool; echo $?\n"
-        "\"$echshim\" --strict \"$execs\" posix_spawnp kept tool; echo $?\n"
-        "\"$echshim\" --strict \"$execs\" execlp kept nowhere; echo $?";
+        "\"$echshim\" --strict=refuse-program \"$execs\" execvp kept tool; echo $?\n"
+        "\"$echshim\" --strict=refuse-program \"$execs\" posix_spawnp kept tool; echo $?\n"
+        "\"$echshim\" --strict=refuse-program \"$execs\" execlp kept nowhere; echo $?";
     struct tool_result result =
         tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary(),
                             tool_program("static"), tool_path("echshim"), tool_program("execs")));

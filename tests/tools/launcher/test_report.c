@@ -54,8 +54,8 @@ Test(report, a_program_that_cannot_be_executed_has_no_table)
 
 Test(report, strict_refusals_are_the_same)
 {
-    struct tool_result result =
-        tool_run(NULL, ARGV("echshim", "--report", "--strict", tool_program("static")));
+    struct tool_result result = tool_run(
+        NULL, ARGV("echshim", "--report", "--strict=refuse-program", tool_program("static")));
     tool_expect_sentence(&result, 121, "it is statically linked");
     result = tool_run(NULL, ARGV("echshim", "--report", "--strict", tool_program("liar"), "close"));
     cr_assert(WIFSIGNALED(result.status) && WTERMSIG(result.status) == SIGKILL);

@@ -25,10 +25,16 @@ static struct tool_result run(char *const argv[])
 static void expect_unreached(char *path, const char *why, int code)
 {
     char sentence[512];
-    struct tool_result result = run(ARGV("echshim", "--strict", path, "--version"));
+    struct tool_result result = run(ARGV("echshim", "--strict=refuse-program", path, "--version"));
     snprintf(sentence, sizeof sentence,
              "%s is not run, because the shim would not be in it: ", path);
     tool_expect_sentence(&result, REFUSED, sentence);
+    tool_expect_err(&result, why);
+    result = run(ARGV("echshim", "--strict", path, "--version"));
+    tool_expect_exit(&result, code);
+    snprintf(sentence, sizeof sentence,
+             "%s runs without the shim, and strict mode refuses its TLS: ", path);
+    tool_expect_err(&result, sentence);
     tool_expect_err(&result, why);
     result = run(ARGV("echshim", path, "--version"));
     tool_expect_exit(&result, code);
@@ -73,8 +79,9 @@ Test(unreached, scripts_that_work)
 
 Test(unreached, a_first_line_that_cleans_the_environment)
 {
-    struct tool_result result = run(ARGV(
-        "echshim", "--strict", tool_file("script", "#!/usr/bin/env -S -i sh\necho ran\n", 0755)));
+    struct tool_result result =
+        run(ARGV("echshim", "--strict=refuse-program",
+                 tool_file("script", "#!/usr/bin/env -S -i sh\necho ran\n", 0755)));
     tool_expect_sentence(&result, REFUSED, "its first line cleans the environment");
 }
 
@@ -101,12 +108,13 @@ Test(unreached, real_go_programs)
             fprintf(stderr, "unreached: skipped: %s is not installed\n", names[i]);
             continue;
         }
-        struct tool_result result = run(ARGV("echshim", "--strict", names[i], "version"));
+        struct tool_result result =
+            run(ARGV("echshim", "--strict=refuse-program", names[i], "version"));
         tool_expect_exit(&result, REFUSED);
         tool_expect_err(&result, "it is a Go program, and Go's TLS uses no library");
         char command[64];
         snprintf(command, sizeof command, "%s version", names[i]);
-        result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+        result = run(ARGV("echshim", "--strict=refuse-program", "/bin/sh", "-c", command));
         tool_expect_err(&result, "it is a Go program, and Go's TLS uses no library");
         cr_assert_str_eq(result.out, "");
     }
@@ -146,11 +154,11 @@ static void expect_not_loaded(const char *program, const char *why)
 {
     char command[1024];
     snprintf(command, sizeof command, "%s --library-path /lib %s", loader(), program);
-    struct tool_result result =
-        run(ARGV("echshim", "--strict", (char *)(size_t)loader(), (char *)(size_t)program));
+    struct tool_result result = run(ARGV("echshim", "--strict=refuse-program",
+                                         (char *)(size_t)loader(), (char *)(size_t)program));
     tool_expect_exit(&result, REFUSED);
     tool_expect_err(&result, why);
-    result = run(ARGV("echshim", "--strict", "/bin/sh", "-c", command));
+    result = run(ARGV("echshim", "--strict=refuse-program", "/bin/sh", "-c", command));
     tool_expect_err(&result, why);
     cr_assert_str_eq(result.out, "");
 }

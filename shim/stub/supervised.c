@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub/supervised.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+
+#include "shim/common/passing_call.h"
+#include "shim/common/ports.h"
+#include "shim/common/preloadable.h"
+#include "shim/stub/locked.h"
+#include "shim/stub/stub.h"
+
+/*
+ * The pass, once this stub takes it. The supervisor searches the data of our file for these octets
+ * (tools/echshim/supervisor/image.h). Found, they prove that a stub lives in the process, and that
+ * its settings are strict. The value at the start keeps them in the file's data, out of .bss.
+ */
+static _Alignas(sizeof(struct shim_pass)) struct shim_pass taken = {.words = {1, 1}};
+
+static atomic_int state;
+enum { UNKNOWN, WITHOUT, WITH_PASS };
+
+/* With Yama a process says itself who may read its memory. */
+static void name_reader(int supervisor)
+{
+    __typeof__(&prctl) real = (__typeof__(&prctl))stub_libc_own(SHIM_HOOK_prctl);
+    if (real != NULL) {
+        (void)real(PR_SET_PTRACER, (unsigned long)supervisor, 0, 0, 0);
+    }
+}
+
+/* A stub that is strict for no host takes no pass: the supervisor holds its program like one
+ * without a stub. Two threads may run this at the same time: they write the same octets. */
+static int learn(void)
+{
+    struct shim_supervision supervision;
+    int saved = errno;
+    int now = WITHOUT;
+    if (shim_supervision_parse(secure_getenv("ECHSHIM_SUPERVISOR"), &supervision)) {
+        name_reader(supervision.supervisor);
+        if (supervision.no_new_privs) {
+            shim_preloadable_ignore_no_new_privs();
+        }
+        if (stub_strict_somewhere()) {
+            taken = supervision.pass;
+            now = WITH_PASS;
+        }
+    }
+    atomic_store_explicit(&state, now, memory_order_release);
+    errno = saved;
+    return now;
+}
+
+__attribute__((constructor)) static void learn_early(void)
+{
+    (void)learn();
+}
+
+/*
+ * May the call be made here? Not if another preload stands between us and libc. Nor in a program
+ * that has locked itself in: its own filter expects the calls that libc makes.
+ */
+static bool may_pass(const void *real, enum shim_hook hook)
+{
+    int now = atomic_load_explicit(&state, memory_order_acquire);
+    if (now == UNKNOWN) {
+        now = learn();
+    }
+    return now == WITH_PASS && !stub_locked() && real == stub_libc_own(hook);
+}
+
+/* Makes a call that waits, and in which a thread can be cancelled, as in libc's functions. */
+static long pass(long number, long a, long b, long c, long d)
+{
+    int type;
+    (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type);
+    long result = shim_passing_call(&taken, number, a, b, c, d);
+    (void)pthread_setcanceltype(type, NULL);
+    if (result < 0) {
+        errno = (int)-result;
+        return -1;
+    }
+    return result;
+}
+
+int stub_pass_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
+                      socklen_t length)
+{
+    return may_pass((const void *)real, SHIM_HOOK_connect)
+               ? (int)pass(SYS_connect, fd, (long)address, (long)length, 0)
+               : real(fd, address, length);
+}
+
+/* sendto has no register free, so sendmsg takes its place. The kernel makes the one of the other.
+ */
+ssize_t stub_pass_sendto(__typeof__(&sendto) real, int fd, const void *data, size_t length,
+                         int flags, const struct sockaddr *address, socklen_t address_length)
+{
+    struct iovec part = {.iov_base = (void *)(uintptr_t)data, .iov_len = length};
+    const struct msghdr message = {.msg_name = (void *)(uintptr_t)address,
+                                   .msg_namelen = address_length,
+                                   .msg_iov = &part,
+                                   .msg_iovlen = 1};
+    /* Without an address the filter lets it go; sendmsg would cut an address that is too long. */
+    if (address == NULL || address_length > sizeof(struct sockaddr_storage) ||
+        !may_pass((const void *)real, SHIM_HOOK_sendto)) {
+        return real(fd, data, length, flags, address, address_length);
+    }
+    return pass(SYS_sendmsg, fd, (long)&message, flags, 0);
+}
+
+ssize_t stub_pass_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr *message,
+                          int flags)
+{
+    return may_pass((const void *)real, SHIM_HOOK_sendmsg)
+               ? pass(SYS_sendmsg, fd, (long)message, flags, 0)
+               : real(fd, message, flags);
+}
+
+int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
+                       unsigned int count, int flags)
+{
+    return may_pass((const void *)real, SHIM_HOOK_sendmmsg)
+               ? (int)pass(SYS_sendmmsg, fd, (long)messages, (long)count, flags)
+               : real(fd, messages, count, flags);
+}
+
+/* context: a bool. */
+static bool is_port_held(void *context, uint16_t port)
+{
+    bool *held = context;
+    *held = *held && shim_supervisor_holds(port);
+    return true;
+}
+
+/* context: the same. */
+static void are_ports_held(void *context, const char *list)
+{
+    (void)shim_ports_parse(list, is_port_held, context);
+}
+
+bool stub_is_held(void)
+{
+    bool held = true;
+    int saved = errno;
+    stub_each_value(SHIM_CONF_PORTS, are_ports_held, &held);
+    errno = saved;
+    return held;
+}

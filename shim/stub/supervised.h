@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The stub in a program that the launcher's supervisor holds (docs/architecture.md, The
+ * supervisor). The hooks make their calls with the pass, by an instruction of their own, so the
+ * filter lets them go at once. Each function here calls `real`, unless that is libc's own and there
+ * is a pass.
+ */
+#ifndef SHIM_STUB_SUPERVISED_H
+#define SHIM_STUB_SUPERVISED_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+int stub_pass_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
+                      socklen_t length);
+ssize_t stub_pass_sendto(__typeof__(&sendto) real, int fd, const void *data, size_t length,
+                         int flags, const struct sockaddr *address, socklen_t address_length);
+ssize_t stub_pass_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr *message,
+                          int flags);
+int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
+                       unsigned int count, int flags);
+
+/* Would a supervisor hold a program that this process executes? It is asked: a process may have
+ * the variable and no filter. Async-signal-safe; keeps errno. */
+bool stub_is_held(void);
+
+#endif

@@ -1,0 +1,97 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/echshim/supervisor/target.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+enum { PATH_SIZE = 64 };
+
+enum supervisor_read supervisor_target_read(void *context, uint64_t address, void *out,
+                                            size_t length)
+{
+    if (length == 0) {
+        return SUPERVISOR_READ;
+    }
+    if (address > UINTPTR_MAX) {
+        return SUPERVISOR_READ_DENIED; /* a program of 64 bits, and we are one of 32 */
+    }
+    const struct iovec local = {.iov_base = out, .iov_len = length};
+    const struct iovec remote = {
+        .iov_base = (void *)(uintptr_t)address, /* NOLINT(performance-no-int-to-ptr) */
+        .iov_len = length};
+    ssize_t count = process_vm_readv(*(const pid_t *)context, &local, 1, &remote, 1, 0);
+    if (count == (ssize_t)length) {
+        return SUPERVISOR_READ;
+    }
+    return count >= 0 || errno == EFAULT ? SUPERVISOR_READ_FAULT : SUPERVISOR_READ_DENIED;
+}
+
+static int open_file(pid_t task, const char *name)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)task, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* The kernel writes a page at a time, so the size is not known before the end. */
+char *supervisor_target_maps(pid_t task)
+{
+    enum { FIRST = 1 << 16, LARGEST = 1 << 26 };
+    int fd = open_file(task, "maps");
+    size_t size = FIRST;
+    size_t length = 0;
+    char *text = fd >= 0 ? malloc(size) : NULL;
+    ssize_t count = -1;
+    while (text != NULL && (count = read(fd, text + length, size - length - 1)) > 0) {
+        length += (size_t)count;
+        if (size - length > 1) {
+            continue;
+        }
+        char *grown = size < LARGEST ? realloc(text, 2 * size) : NULL;
+        if (grown == NULL) {
+            count = -1;
+            break;
+        }
+        text = grown;
+        size *= 2;
+    }
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (count != 0) {
+        free(text);
+        return NULL;
+    }
+    text[length] = '\0';
+    return text;
+}
+
+pid_t supervisor_target_process(pid_t task)
+{
+    char text[4096];
+    int fd = open_file(task, "status");
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    if (length <= 0) {
+        return task;
+    }
+    text[length] = '\0';
+    const char *line = strstr(text, "\nTgid:");
+    long process = line != NULL ? strtol(line + strlen("\nTgid:"), NULL, 10) : 0;
+    return process > 0 ? (pid_t)process : task;
+}
+
+void supervisor_target_program(pid_t task, char *out, size_t size)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)task);
+    ssize_t length = readlink(path, out, size - 1);
+    out[length > 0 ? length : 0] = '\0';
+}

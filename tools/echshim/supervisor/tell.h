@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The report lines of the supervisor. */
+#ifndef TOOLS_ECHSHIM_SUPERVISOR_TELL_H
+#define TOOLS_ECHSHIM_SUPERVISOR_TELL_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+#include <sys/types.h>
+
+#include "shim/common/mode.h"
+
+/* Where lines go. */
+struct supervisor_teller {
+    char *report;       /* the value of ECHSHIM_REPORT, or NULL for nowhere */
+    int fd;             /* for fd:N: a descriptor of our own; else -1 */
+    unsigned long lost; /* lines that could not be written */
+};
+
+/* `report` is such a value, which the teller then owns, or NULL. Call this while descriptor N of
+ * fd:N still is the user's. */
+void supervisor_teller_open(struct supervisor_teller *teller, char *report);
+
+/* Writes one line about a task. `destination` has no address if that is not known. */
+void supervisor_tell(struct supervisor_teller *teller, pid_t task, bool refused,
+                     const struct sockaddr_storage *destination);
+
+#endif
