@@ -395,9 +395,38 @@ bool shim_section_is_left(void)
 
 /* ---- start, and forks ---- */
 
+/*
+ * Makes the key of thread_ends, with the highest number that needs no memory in a thread. Each
+ * namespace of dlmopen has a C library with keys of its own, but all of them share the values of a
+ * thread. So with a low number, a library in another namespace would take our value for its own.
+ */
+static bool make_key(void)
+{
+    enum { WITHOUT_MEMORY = 32 }; /* glibc: PTHREAD_KEY_2NDLEVEL_SIZE */
+    pthread_key_t lower[WITHOUT_MEMORY];
+    size_t count = 0;
+    bool made = pthread_key_create(&thread_ends, settle_all) == 0;
+    while (made && thread_ends < WITHOUT_MEMORY - 1) {
+        lower[count++] = thread_ends;
+        made = pthread_key_create(&thread_ends, settle_all) == 0;
+    }
+    if (made && thread_ends >= WITHOUT_MEMORY && count > 0) {
+        (void)pthread_key_delete(thread_ends);
+        made = false;
+    }
+    if (!made && count > 0) {
+        thread_ends = lower[--count]; /* 31 is taken, or there are no more */
+        made = true;
+    }
+    while (count > 0) {
+        (void)pthread_key_delete(lower[--count]);
+    }
+    return made;
+}
+
 bool shim_section_start(void)
 {
-    return pthread_key_create(&thread_ends, settle_all) == 0;
+    return make_key();
 }
 
 void shim_section_before_fork(void)
