@@ -20,7 +20,7 @@
 #include "shim/common/conf.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 7 };
+enum { SHIM_ABI_VERSION = 8 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -41,6 +41,7 @@ struct shim_library {
     const void *end;           /* behind its last octet; base if other code lies there too */
     void *handle;              /* of dlopen(RTLD_NOLOAD) */
     void *fn[SHIM_HOOK_COUNT]; /* the real functions of its family; NULL: this version has none */
+    unsigned number;           /* 1: the first of its family that we knew, ... */
     bool foreign;              /* set by the engine: it has the names, but we do not know it */
     void *engine_data; /* the engine's own table of the library's functions; set once, under the
                           engine's lock */
@@ -140,8 +141,9 @@ struct shim_stub {
     /* Has the program given its own ECHConfigs for this SSL, of a library that is not supported?
      * Then the wire guard judges the hello. */
     bool (*own_ech)(const struct shim_library *library, const SSL *ssl);
-    /* Is this the first refusal of a handshake of this SSL, of a library that is not supported? */
-    bool (*first_refusal)(const SSL *ssl, int fd, const char *name);
+    /* Was nothing reported yet of a handshake of this SSL or session, of a library that is not
+     * supported? The same question later gives false. */
+    bool (*first_told)(const void *object, int fd, const char *name);
 };
 
 /* What the engine offers to the stub. Every function keeps errno unless its comment says
@@ -188,6 +190,8 @@ struct shim_engine {
     /* The whole hooks of GnuTLS: each calls the real function itself, and returns what the
      * application shall see. */
     int (*gnutls_init)(struct shim_library *library, gnutls_session_t *session, unsigned int flags);
+    /* The library that made this session; NULL: not known. Asked only if a process has two. */
+    struct shim_library *(*gnutls_library_of)(gnutls_session_t session);
     void (*gnutls_deinit)(struct shim_library *library, gnutls_session_t session);
     int (*gnutls_handshake)(struct shim_library *library, gnutls_session_t session);
     int (*gnutls_server_name_set)(struct shim_library *library, gnutls_session_t session,

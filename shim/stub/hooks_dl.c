@@ -8,6 +8,7 @@
  */
 #include <dlfcn.h>
 
+#include "shim/stub/call_sites.h"
 #include "shim/stub/path.h"
 #include "shim/stub/stub.h"
 #include "shim/stub/symbol.h"
@@ -89,9 +90,8 @@ static void *replacement(const struct symbol_query *asked)
         return hook_for_libc(asked->hook, real, object);
     }
     /* A function of that name in another kind of library is none of ours. */
-    return stub_library_at(stub_hook_family(asked->hook), real) != NULL
-               ? stub_hook_address(asked->hook)
-               : NULL;
+    const struct shim_library *library = stub_library_at(stub_hook_family(asked->hook), real);
+    return library != NULL ? stub_hook_for(library, asked->hook) : NULL;
 }
 
 /*
@@ -169,6 +169,7 @@ static void drop_deepbind(uintptr_t *flags)
 void *stub_on_dlopen(struct stub_call *call)
 {
     call->target = stub_libc(SHIM_HOOK_dlopen);
+    stub_sites_forget();
     drop_deepbind(&call->arguments[1]);
     return NULL;
 }

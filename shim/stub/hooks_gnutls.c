@@ -5,9 +5,14 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 
+/* The session among the arguments of a hook: the first one, or none. */
+#define FIRST(first, ...) first
+#define SESSION(...) SESSION_IN(FIRST(__VA_ARGS__, ))
+#define SESSION_IN(first) _Generic((first), gnutls_session_t : (first), default : NULL)
+
 /* The engine calls the real function; without an engine we call it. */
 #define GNUTLS_HOOK_IF(of_interest, name, missing, ...)                                            \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, SESSION(__VA_ARGS__), CALLER);   \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
         PASS_ON(name, missing, __VA_ARGS__);                                                       \
     }                                                                                              \
@@ -101,7 +106,7 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
 
 /* Requests to a proxy that is reached by TLS travel inside that TLS. */
 #define GNUTLS_SENDS(name, ...)                                                                    \
-    struct shim_library *library = stub_library(SHIM_HOOK_##name, NULL, CALLER);                   \
+    struct shim_library *library = stub_library(SHIM_HOOK_##name, session, CALLER);                \
     if (library == NULL || library->fn[SHIM_HOOK_##name] == NULL) {                                \
         PASS_ON(name, GNUTLS_E_UNIMPLEMENTED_FEATURE, __VA_ARGS__);                                \
     }                                                                                              \

@@ -33,8 +33,8 @@ static struct shim_library *library_of_method(enum shim_hook hook, const SSL_MET
                                               const void *caller)
 {
     struct shim_library *library = stub_library_at(SHIM_FAMILY_OPENSSL, method);
-    return library != NULL && library->fn[hook] != NULL ? library
-                                                        : stub_library(hook, NULL, caller);
+    struct shim_library *by_caller = stub_library(hook, NULL, caller);
+    return library != NULL && library->fn[hook] != NULL ? library : by_caller;
 }
 
 SHIM_EXPORT SSL_CTX *SSL_CTX_new(const SSL_METHOD *method)
@@ -183,7 +183,8 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
 static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);
-    if (library == NULL || !stub_library_calls(library, caller)) {
+    if (library == NULL || !stub_library_calls(library, caller) ||
+        REAL(library, SSL_get_rbio) == NULL || REAL(library, SSL_get_wbio) == NULL) {
         return false;
     }
     BIO *actual = REAL(library, SSL_get_rbio)(ssl);
@@ -215,7 +216,7 @@ SHIM_EXPORT void SSL_set0_wbio(SSL *ssl, BIO *wbio){REPLACES_BIO(SSL_set0_wbio, 
         struct shim_library *library = stub_library(SHIM_HOOK_##name, ssl, CALLER);                \
         const struct shim_engine *engine = stub_engine_if_loaded();                                \
         if (library == NULL) {                                                                     \
-            return 0;                                                                              \
+            PASS_ON(name, 0, ssl, fd);                                                             \
         }                                                                                          \
         if (engine != NULL) {                                                                      \
             engine->openssl_bio_leaving(library, ssl);                                             \

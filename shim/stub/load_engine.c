@@ -108,7 +108,7 @@ static struct shim_stub offer = {
     .output_stopped = stub_output_stopped,
     .program = stub_program,
     .own_ech = stub_own_ech,
-    .first_refusal = stub_openssl_first_refusal,
+    .first_told = stub_first_told,
 };
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);

@@ -13,12 +13,12 @@
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
-/* ---- each refusal is reported once ---- */
+/* ---- each handshake is reported once ---- */
 
 /* Programs call again after a failure, if only to end the connection. We do not see when an SSL of
  * such a library is freed. So without a descriptor, the same address counts as the same SSL only
  * for a moment. */
-bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
+bool stub_first_told(const void *object, int fd, const char *name)
 {
     enum { REMEMBERED = 64, SAME_SECONDS = 1 };
     static const uint64_t fnv_prime = 1099511628211;
@@ -30,7 +30,7 @@ bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name)
     struct timespec now = {0};
     (void)clock_gettime(CLOCK_MONOTONIC, &now);
     uint64_t socket = fd >= 0 ? stub_socket_of(fd) : 0;
-    uint64_t key = (uint64_t)(uintptr_t)ssl ^ socket << 1;
+    uint64_t key = (uint64_t)(uintptr_t)object ^ socket << 1;
     for (const char *at = name; at != NULL && *at != '\0'; at++) {
         key = (key ^ (unsigned char)*at) * fnv_prime;
     }
@@ -74,7 +74,7 @@ bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool
     bool refuses = may_be_client(library, ssl, connect) &&
                    (name != NULL ? stub_mode_of(name) : stub_mode()) == SHIM_MODE_STRICT &&
                    stub_guard_watches(fd) && !stub_own_ech(library, ssl);
-    if (refuses && stub_openssl_first_refusal(ssl, fd, name)) {
+    if (refuses && stub_first_told(ssl, fd, name)) {
         struct stub_attempt attempt = {.fd = fd, .mode = SHIM_MODE_STRICT};
         stub_tell(&attempt, true, STUB_SIGHT_NO_ENGINE);
     }

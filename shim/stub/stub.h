@@ -16,7 +16,7 @@
 
 #define SHIM_EXPORT __attribute__((visibility("default")))
 
-/* ---- real.c: the real functions ---- */
+/* ---- real.c and libraries.c: the real functions ---- */
 
 /* The loader's dlsym. */
 void *stub_real_dlsym(void *handle, const char *name);
@@ -54,11 +54,14 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
  * Async-signal-safe. */
 bool stub_library_calls(const struct shim_library *library, const void *caller);
 /*
- * The library that a caller of `hook` means: the only library of its family, or the one that made
- * `ssl` (may be NULL), or the one that the loader would have bound the caller to. NULL: there is
- * none.
+ * The library that a caller of `hook` means: the one whose function it took from dlsym, or the one
+ * that made the object (an SSL or a session; may be NULL), or the one that the loader would have
+ * bound the caller to, or the only one. NULL: there is none, or it has no such function.
  */
-struct shim_library *stub_library(enum shim_hook hook, const SSL *ssl, const void *caller);
+struct shim_library *stub_library(enum shim_hook hook, const void *object, const void *caller);
+/* What dlsym hands out for the function of this library: our hook, or an entry of it (entries.h).
+ */
+void *stub_hook_for(const struct shim_library *library, enum shim_hook hook);
 /* The function that the loader would have bound a caller to, in a library that we do not know.
  * NULL: there is none. */
 void *stub_bound(enum shim_hook hook, const void *caller);
@@ -164,9 +167,9 @@ const char *stub_program(void);
 
 /* Must a call that may start a handshake fail because there is no engine? If so, reports it. */
 bool stub_openssl_must_refuse(const struct shim_library *library, SSL *ssl, bool connect);
-/* Is this the first refusal of a handshake of this SSL, over this descriptor (-1: hidden), for this
- * name (may be NULL)? */
-bool stub_openssl_first_refusal(const SSL *ssl, int fd, const char *name);
+/* Was nothing reported yet of a handshake of this SSL or session, over this descriptor (-1:
+ * hidden), for this name (may be NULL)? The same question later gives false. */
+bool stub_first_told(const void *object, int fd, const char *name);
 /* Leaves the reason in the error queue of the library, ECONNABORTED in errno, and SSL_ERROR_SSL for
  * SSL_get_error. */
 void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/stub/symbol.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -154,4 +153,48 @@ void *stub_symbol_of(const struct link_map *object, const char *name)
     /* The fields have the same places in both classes of ELF. */
     bool is_function = index != 0 && ELF64_ST_TYPE(tables.symbols[index].st_info) == STT_FUNC;
     return is_function ? (void *)(tables.base + tables.symbols[index].st_value) : NULL;
+}
+
+bool stub_symbol_needed(const struct link_map *object, const char *name)
+{
+    struct tables tables = tables_of(object);
+    if (tables.symbols == NULL || tables.strings == NULL) {
+        return false;
+    }
+    /* No hash table has them. */
+    for (uint32_t index = 1; index < tables.count; index++) {
+        if (tables.symbols[index].st_shndx == SHN_UNDEF && has_name(&tables, index, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool name_has(const struct tables *tables, uint32_t index, const char *text)
+{
+    for (size_t at = tables->symbols[index].st_name;
+         at < tables->strings_size && tables->strings[at] != '\0'; at++) {
+        if (stub_text_begins(tables->strings + at, text)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool stub_symbols_mostly_have(const struct link_map *object, const char *text)
+{
+    struct tables tables = tables_of(object);
+    size_t functions = 0;
+    size_t having = 0;
+    if (tables.symbols == NULL || tables.strings == NULL) {
+        return false;
+    }
+    for (uint32_t index = 1; index < tables.count; index++) {
+        const ElfW(Sym) *symbol = &tables.symbols[index];
+        if (symbol->st_shndx != SHN_UNDEF && ELF64_ST_TYPE(symbol->st_info) == STT_FUNC) {
+            functions++;
+            having += name_has(&tables, index, text);
+        }
+    }
+    return having > functions / 4 * 3;
 }

@@ -8,9 +8,16 @@
 #define SHIM_STUB_SYMBOL_H
 
 #include <link.h>
+#include <stdbool.h>
 
 /* The function of this name that an object defines, in the version that dlsym would take. NULL: it
  * defines none, or the function is chosen at load time (IFUNC). */
 void *stub_symbol_of(const struct link_map *object, const char *name);
+
+/* Does an object need a function of this name from another? */
+bool stub_symbol_needed(const struct link_map *object, const char *name);
+
+/* Do most of the functions that an object defines have this text in their names? */
+bool stub_symbols_mostly_have(const struct link_map *object, const char *text);
 
 #endif

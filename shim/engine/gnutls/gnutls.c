@@ -19,7 +19,7 @@
 static int init(struct shim_library *library, gnutls_session_t *session, unsigned flags)
 {
     const struct gnutls *gnutls = gnutls_of(library);
-    if ((flags & GNUTLS_CLIENT) == 0 || session == NULL || gnutls == NULL || !gnutls->supported) {
+    if ((flags & GNUTLS_CLIENT) == 0 || session == NULL || gnutls == NULL) {
         return GNUTLS_REAL(library, gnutls_init)(session, flags);
     }
     struct gnutls_connection *connection = calloc(1, sizeof *connection);
@@ -37,9 +37,13 @@ static int init(struct shim_library *library, gnutls_session_t *session, unsigne
     connection->quic = (flags & GNUTLS_DATAGRAM) != 0;
     connection->default_transport = true;
     connection->hello = &gnutls_hello_events;
-    gnutls_transport_complete(&connection->own, flags);
+    if (gnutls->supported) {
+        gnutls_transport_complete(&connection->own, flags);
+    }
     if (!gnutls_connection_add(connection)) {
-        GNUTLS_REAL(library, gnutls_deinit)(*session);
+        if (GNUTLS_REAL(library, gnutls_deinit) != NULL) {
+            GNUTLS_REAL(library, gnutls_deinit)(*session);
+        }
         *session = NULL;
         gnutls_connection_free(connection);
         return GNUTLS_E_MEMORY_ERROR;
@@ -108,8 +112,11 @@ static void step_out(struct gnutls_connection *connection, int result)
 static int handshake(struct shim_library *library, gnutls_session_t session)
 {
     const struct gnutls *gnutls = gnutls_of(library);
-    if ((gnutls == NULL || !gnutls->supported) && shim_state()->settings.mode == SHIM_MODE_STRICT) {
-        return GNUTLS_E_INTERNAL_ERROR; /* not in gnutls_init, for programs ignore its result */
+    if (gnutls == NULL || !gnutls->supported) {
+        /* Refuse here, not in gnutls_init: programs ignore its result. */
+        return gnutls_foreign_allows(library, session)
+                   ? GNUTLS_REAL(library, gnutls_handshake)(session)
+                   : GNUTLS_E_INTERNAL_ERROR;
     }
     struct gnutls_connection *connection = gnutls_ours(library, session);
     if (connection == NULL || connection->phase == GNUTLS_DONE ||
@@ -152,6 +159,7 @@ static int record_get_direction(struct shim_library *library, gnutls_session_t s
 static void fill(struct shim_engine *engine)
 {
     engine->gnutls_init = init;
+    engine->gnutls_library_of = gnutls_library_of;
     engine->gnutls_deinit = deinit;
     engine->gnutls_handshake = handshake;
     engine->gnutls_record_get_direction = record_get_direction;

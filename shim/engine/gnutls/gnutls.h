@@ -130,6 +130,8 @@ const struct gnutls *gnutls_of(struct shim_library *library);
 struct gnutls_connection *gnutls_connection_find(gnutls_session_t session);
 /* The same, but NULL for a library that is not supported. */
 struct gnutls_connection *gnutls_ours(struct shim_library *library, gnutls_session_t session);
+/* The library of a client session, or NULL. */
+struct shim_library *gnutls_library_of(gnutls_session_t session);
 /* False if there is no memory. */
 ECH_MUST_USE bool gnutls_connection_add(struct gnutls_connection *connection);
 /* Takes the connection out of the table and returns it, or NULL. */
@@ -140,6 +142,13 @@ void gnutls_connection_free(struct gnutls_connection *connection);
  * The function may have ended the session, and a new one may have the same address.
  */
 bool gnutls_connection_stays(gnutls_session_t session, uint64_t serial);
+
+/* ---- foreign.c: libraries that are not supported ---- */
+
+/* Notes the name that a client session will send. */
+void gnutls_foreign_name(gnutls_session_t session, const void *name, size_t length);
+/* Reports a handshake. False: it must fail. */
+bool gnutls_foreign_allows(const struct shim_library *library, gnutls_session_t session);
 
 /* See struct shim_tls_adapter. */
 void gnutls_before_fork(void);

@@ -45,6 +45,7 @@ const struct gnutls *gnutls_of(struct shim_library *library)
         if (gnutls != NULL) {
             gnutls->library = library;
             gnutls->supported = resolve(gnutls);
+            library->foreign = !gnutls->supported;
             __atomic_store_n(&library->engine_data, gnutls, __ATOMIC_RELEASE);
         }
     }
@@ -56,6 +57,12 @@ struct gnutls_connection *gnutls_connection_find(gnutls_session_t session)
 {
     struct shim_object_entry entry;
     return shim_object_get(&sessions, session, &entry) ? entry.value : NULL;
+}
+
+struct shim_library *gnutls_library_of(gnutls_session_t session)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&sessions, session, &entry) ? entry.owner : NULL;
 }
 
 bool gnutls_connection_add(struct gnutls_connection *connection)

@@ -37,6 +37,8 @@ static int server_name_set(struct shim_library *library, gnutls_session_t sessio
     struct gnutls_connection *connection = gnutls_ours(library, session);
     if (result >= 0 && connection != NULL) {
         note_name(connection, name, length);
+    } else if (result >= 0) {
+        gnutls_foreign_name(session, name, length);
     }
     return result;
 }

@@ -8,12 +8,7 @@
 #include "shim/engine/openssl/openssl.h"
 #include "shim/engine/state/state.h"
 
-enum {
-    OPENSSL_1_1_1 = 0x10101000L,
-    OPENSSL_3_0 = 0x30000000L,
-    LIBRESSL = 0x20000000L,
-    ENCRYPTED_CLIENT_HELLO = 0xfe0d
-};
+enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -27,6 +22,10 @@ void openssl_after_fork(void)
     pthread_mutex_unlock(&tables_lock);
 }
 
+/*
+ * What a library exports tells what it can do; the version that it claims may be anything. OpenSSL
+ * before 1.1.1 and LibreSSL have not all of these functions.
+ */
 static bool resolve(struct openssl *openssl)
 {
     const struct shim_stub *stub = shim_state()->stub;
@@ -43,10 +42,6 @@ static bool resolve(struct openssl *openssl)
     SHIM_OPENSSL_FUNCTIONS(F)
 #undef F
     openssl->SSL_is_quic = (int (*)(const SSL *))stub->dlsym(handle, "SSL_is_quic");
-    unsigned long version = openssl->OpenSSL_version_num();
-    if (version < OPENSSL_1_1_1 || version == LIBRESSL) {
-        return false;
-    }
     /* A library with ECH of its own does not take a custom extension of that number. */
     return openssl->SSL_extension_supported(ENCRYPTED_CLIENT_HELLO) == 0;
 }
@@ -58,8 +53,9 @@ static bool resolve(struct openssl *openssl)
 static void add_reason_text(struct openssl *openssl)
 {
     enum { ALERT_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121 };
-    /* The library's number has had another place in error codes since 3.0. */
-    unsigned shift = openssl->OpenSSL_version_num() < OPENSSL_3_0 ? 24 : 23;
+    /* The library's number has had another place in error codes since 3.0, which has ERR_new. */
+    unsigned shift =
+        shim_state()->stub->dlsym(openssl->library->handle, "ERR_new") == NULL ? 24 : 23;
     unsigned long code = (unsigned long)ERR_LIB_SSL << shift | ALERT_ECH_REQUIRED;
     if (openssl->ERR_reason_error_string(code) == NULL) {
         /* OpenSSL keeps the pointer. Neither library is ever unloaded, so the table stays valid. */

@@ -51,7 +51,6 @@
     F(OPENSSL_sk_free)                                                                             \
     F(OPENSSL_sk_num)                                                                              \
     F(OPENSSL_sk_value)                                                                            \
-    F(OpenSSL_version_num)                                                                         \
     F(SSL_CIPHER_get_protocol_id)                                                                  \
     F(SSL_CTX_add_custom_ext)                                                                      \
     F(SSL_CTX_get_security_callback)                                                               \

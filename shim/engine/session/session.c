@@ -314,6 +314,17 @@ enum shim_action shim_session_begin(struct shim_session **out,
     return action;
 }
 
+bool shim_session_allows_unsupported(const struct shim_session_facts *facts)
+{
+    struct shim_session *session = NULL;
+    struct shim_hold hold;
+    shim_hold_begin(&hold);
+    enum shim_action action = shim_session_begin(&session, facts);
+    shim_session_free(session);
+    shim_hold_end(&hold);
+    return action != SHIM_ACTION_REFUSE;
+}
+
 bool shim_session_is_for(const struct shim_session *session, const char *server_name)
 {
     return dns_host_equal(session->host, server_name != NULL ? server_name : "");

@@ -42,6 +42,10 @@ enum shim_action shim_session_begin(struct shim_session **session,
                                     const struct shim_session_facts *facts);
 void shim_session_free(struct shim_session *session);
 
+/* The same for a library that cannot have ECH: reports the handshake. False: it must fail. Keeps
+ * errno. */
+bool shim_session_allows_unsupported(const struct shim_session_facts *facts);
+
 /* Was the decision made for this server name? If not, the handshake needs a new decision. */
 bool shim_session_is_for(const struct shim_session *session, const char *server_name);
 

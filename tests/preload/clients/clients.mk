@@ -96,6 +96,15 @@ GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late api jum
 $(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
+# TLS libraries as applications ship them. Without patchelf, suite `copies` is skipped.
+COPIES := build/copies
+$(COPIES)/made: $(CLIENT_DIR)/make-copies.sh
+	rm -rf $(@D)
+	$< $(@D) $(CC)
+peers: $(if $(shell command -v patchelf),$(COPIES)/made) $(CLIENTS)/copies
+$(CLIENTS)/copies: $(CLIENT_DIR)/copies.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto -lgnutls -ldl
+
 $(CLIENTS)/soak_openssl: $(addprefix $(CLIENT_DIR)/soak,_openssl.c .c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
