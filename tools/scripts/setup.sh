@@ -11,7 +11,7 @@ build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libn
 test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils
       gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
-      libtcmalloc-minimal4 eatmydata fakeroot python3-requests python3-socks ncat"
+      libtcmalloc-minimal4 eatmydata fakeroot patchelf python3-requests python3-socks ncat"
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux libnss-wrapper"
@@ -25,7 +25,9 @@ programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadave
           nghttp2-client nmap openconnect ostree php-cli php-curl postfix python3-aiohttp python3-gevent python3-gi python3-httpx
           python3-m2crypto python3-pycurl python3-pyqt5 python3-pyqt6 python3-requests python3-tornado python3-twisted
           qemu-block-extra qemu-utils r-base-core redis-tools s-nail siege socat squid-openssl stunnel4 subversion swaks
-          swi-prolog-nox tcl-tls tnftp uacme unbound-anchor w3m weechat-headless whatweb wrk yt-dlp"
+          swi-prolog-nox tcl-tls tnftp uacme unbound-anchor w3m weechat-headless whatweb wrk yt-dlp
+          apt curl default-jdk-headless git gnutls-bin nodejs openssl patchelf python3 python3-pygit2 rclone wget libwww-perl
+          liblwp-protocol-https-perl ca-certificates"
 
 [ $# -gt 0 ] || set -- build test lint demo
 wanted=
@@ -97,7 +99,7 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-daemons='unbound nginx-light haproxy postfix squid-openssl stunnel4 clamav-freshclam'
+daemons='unbound nginx nginx-light haproxy postfix squid-openssl stunnel4 clamav-freshclam'
 for daemon in $daemons; do
     case " $missing " in
     *" $daemon "*)
@@ -110,7 +112,31 @@ for daemon in $daemons; do
     esac
 done
 
-$as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing
+install() {
+    $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
+}
+
+# A release has not every real program, or has not all that one needs: then the others are installed without it.
+install_what_there_is() {
+    there=
+    for package in "$@"; do
+        if [ -n "$(apt-cache show "$package" 2>/dev/null)" ]; then
+            there="$there $package"
+        else
+            echo "setup.sh: not in this release: $package"
+        fi
+    done
+    if ! install $there; then
+        for package in $there; do
+            install "$package" || echo "setup.sh: cannot be installed in this release: $package"
+        done
+    fi
+}
+
+case " $* " in
+*" programs "*) install_what_there_is $missing ;;
+*) install $missing ;;
+esac
 
 # Not at the next boot either.
 if [ -n "$made_policy" ] && command -v systemctl >/dev/null; then
