@@ -182,4 +182,4 @@ help:
 	@echo 'whole commands. All other targets, and how the tests work: docs/testing.md'
 
 # Without the folders of other releases' roots.
--include $(shell find $(BUILD) -name suites -prune -o -name '*.d' -print 2>/dev/null)
+-include $(shell find $(BUILD) \( -name suites -o -name programs-in \) -prune -o -name '*.d' -print 2>/dev/null)

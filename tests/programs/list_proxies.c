@@ -4,6 +4,8 @@
 #include "programs.h"
 
 #define ASK(command) "\"$SCRIPTS/proxy.sh\" / " command
+/* The same for a server that speaks TLS on both sides. */
+#define ASK_BY_TLS(command) "TLS=1 " ASK(command)
 
 /* clang-format off */
 const struct program programs_proxies[] = {
@@ -20,6 +22,22 @@ const struct program programs_proxies[] = {
                 "for what in client_body proxy fastcgi uwsgi scgi; do echo \"${what}_temp_path $what;\"; done >>nginx.conf; "
                 "printf 'server {\\nlisten 127.0.0.1:8080;\\nlocation / {\\nproxy_pass https://secret.example.org;\\nproxy_ssl_server_name on;\\n"
                 "proxy_ssl_verify on;\\nproxy_ssl_protocols TLSv1.2 TLSv1.3;\\nproxy_ssl_trusted_certificate %s;\\n} } }\\n' \"$CA\" >>nginx.conf"},
+    {"apache2, TLS on both sides", "apache2-bin", ASK_BY_TLS("/usr/sbin/apache2 -X -f \"$PWD/apache2.conf\""),
+     .prepare = "for module in mpm_event authz_core proxy proxy_http ssl; do echo \"LoadModule ${module}_module /usr/lib/apache2/modules/mod_$module.so\"; done >apache2.conf; "
+                "printf 'ServerRoot %s\nServerName localhost\nUser nobody\nGroup nogroup\nPidFile %s/apache2.pid\nListen 127.0.0.1:8080\n"
+                "ErrorLog /dev/stderr\nDefaultRuntimeDir %s\nMutex pthread\nSSLEngine on\nSSLCertificateFile %s/inner.pem\nSSLCertificateKeyFile %s/inner.key\n"
+                "SSLProxyEngine on\nSSLProxyVerify require\nSSLProxyCACertificateFile %s\n"
+                "ProxyPreserveHost on\nProxyPass / https://secret.example.org/\n' \"$PWD\" \"$PWD\" \"$PWD\" \"$PKI\" \"$PKI\" \"$CA\" >>apache2.conf"},
+    {"haproxy, TLS on both sides", "haproxy", ASK_BY_TLS("haproxy -db -f haproxy.conf"),
+     .prepare = "cat \"$PKI/inner.pem\" \"$PKI/inner.key\" >both.pem; "
+                "printf 'defaults\n mode http\n timeout connect 5s\n timeout client 10s\n timeout server 10s\n retries 0\nlisten x\n"
+                " bind 127.0.0.1:8080 ssl crt both.pem\n server s secret.example.org:443 ssl verify required ca-file %s sni str(secret.example.org)\n' \"$CA\" >haproxy.conf"},
+    {"nginx, TLS on both sides", "nginx-light", ASK_BY_TLS("nginx -p \"$PWD/\" -c nginx.conf -e stderr"),
+     .prepare = "printf 'daemon off;\nmaster_process off;\npid nginx.pid;\nevents { }\nhttp {\naccess_log off;\n' >nginx.conf; "
+                "for what in client_body proxy fastcgi uwsgi scgi; do echo \"${what}_temp_path $what;\"; done >>nginx.conf; "
+                "printf 'server {\nlisten 127.0.0.1:8080 ssl;\nssl_certificate %s/inner.pem;\nssl_certificate_key %s/inner.key;\n"
+                "location / {\nproxy_pass https://secret.example.org;\nproxy_ssl_server_name on;\n"
+                "proxy_ssl_verify on;\nproxy_ssl_protocols TLSv1.2 TLSv1.3;\nproxy_ssl_trusted_certificate %s;\n} } }\n' \"$PKI\" \"$PKI\" \"$CA\" >>nginx.conf"},
     {"squid", "squid-openssl", "\"$SCRIPTS/proxy.sh\" \"$URL\" squid -N -f \"$PWD/squid.conf\"",
      .prepare = "printf 'http_port 127.0.0.1:8080\\nhttp_access allow all\\ncache deny all\\npid_filename none\\ncache_log /dev/null\\n"
                 "access_log none\\nshutdown_lifetime 0 seconds\\ncoredump_dir %s\\ntls_outgoing_options cafile=%s\\npinger_enable off\\n"

@@ -10,7 +10,12 @@
 /* clang-format off */
 const struct program programs_scripts[] = {
     {"guile", "guile-gnutls", "guile -q --no-auto-compile \"$SCRIPTS/get.scm\""},
+    {"java (JSSE)", "default-jdk-headless", "java -Xshare:auto -XX:TieredStopAtLevel=1 get.java",
+     .prepare = "cp \"$SCRIPTS/get.java\" .",
+     .deviations = {{AT_WAY(WAY_OPPORTUNISTIC), "plain: unhooked_tls", "Java has TLS of its own"},
+                    {AT_WAY(WAY_STRICT) | AT_WAY(WAY_RESOLVER), "refused: unhooked_tls", "the same"}}},
     {"lua LuaSec", "lua-sec", "lua5.4 \"$SCRIPTS/get.lua\""},
+    {"node https", "libnode[0-9]*", "NODE_EXTRA_CA_CERTS=\"$CA\" node \"$SCRIPTS/get.js\""},
     {"perl AnyEvent", "libanyevent-http-perl", "perl \"$SCRIPTS/get_anyevent.pl\"",
      .deviations = {{AT_WAY(WAY_RESOLVER), "refused: plain_dns", "it asks the DNS by itself"}}},
     {"perl HTTP::Tiny", "libio-socket-ssl-perl", "perl -MHTTP::Tiny -e '$r = HTTP::Tiny->new(verify_SSL => 1)->get($ENV{URL}); "
@@ -21,6 +26,7 @@ const struct program programs_scripts[] = {
     {"php streams", "php-cli", "php -d display_errors=stderr -r '$page = file_get_contents(getenv(\"URL\")); echo $page; exit($page ? 0 : 1);'"},
     PYTHON("aiohttp", "python3-aiohttp"),
     PYTHON("asyncio", "python3"),
+    PYTHON("gio", "glib-networking"),
     PYTHON("gevent", "python3-gevent"),
     PYTHON("httpx", "python3-httpx"),
     PYTHON("m2crypto", "python3-m2crypto"),

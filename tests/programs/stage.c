@@ -37,12 +37,16 @@ bool package_version(const char *package, char version[static 64])
     const char *root = getenv("ECHSHIM_TEST_CHROOT");
     char status[32] = "";
     snprintf(command, sizeof command,
-             "dpkg-query --admindir=%s/var/lib/dpkg -W -f '${db:Status-Status} ${Version}' %s "
+             "dpkg-query --admindir=%s/var/lib/dpkg -W -f '${db:Status-Status} ${Version}\\n' '%s' "
              "2>/dev/null",
              root != NULL ? root : "", package);
     FILE *in = popen(command, "re");
     require(in != NULL, "dpkg-query: %s", strerror(errno));
-    bool found = fscanf(in, "%31s %63s", status, version) == 2 && strcmp(status, "installed") == 0;
+    /* A pattern may name several, of which one is installed. */
+    bool found = false;
+    while (!found && fscanf(in, " %31[^ \n] %63[^\n]", status, version) >= 1) {
+        found = strcmp(status, "installed") == 0;
+    }
     pclose(in);
     return found;
 }
@@ -177,6 +181,16 @@ static void clear_records(const struct world *world)
 
 /* ---- what a run shows ---- */
 
+/* The launcher itself says what becomes of a program that takes no preload. */
+static void add_launched(struct run_seen *seen)
+{
+    enum { LAUNCHER_REFUSES = 121 };
+    if (*seen->outcomes == '\0') {
+        outcome_add(seen->outcomes, seen->exit_code == LAUNCHER_REFUSES ? "refused" : "plain",
+                    "launcher", false);
+    }
+}
+
 static void read_line(struct stage *stage, const char *line, struct run_seen *seen)
 {
     json_t *parsed = json_loads(line, 0, NULL);
@@ -217,16 +231,24 @@ static bool has_setting(char *const settings[], const char *start)
 
 void stage_run(struct stage *stage, char *const settings[], struct run_seen *seen)
 {
-    char *extra[ENVIRONMENT + SETTINGS + 1] = {0};
+    char *extra[ENVIRONMENT + SETTINGS + 2] = {0};
+    char **last = &extra[ENVIRONMENT];
     memcpy(extra, stage->environment, sizeof stage->environment);
     for (size_t i = 0; settings != NULL && settings[i] != NULL; i++) {
         require(i < (size_t)SETTINGS);
-        extra[ENVIRONMENT + i] = settings[i];
+        *last++ = settings[i];
     }
     clear_records(stage->world);
     unsigned questions = sniff_queries_below(INNER_NAME);
     char *const argv[] = {"bash", "-o", "pipefail", "-c", (char *)(size_t)stage->program->command,
                           NULL};
+    char launch[PATH_MAX + 32] = "LAUNCH=";
+    if (stage->program->launched && settings != NULL) {
+        snprintf(launch, sizeof launch, "LAUNCH=env LD_PRELOAD= %.*s/echshim -q --",
+                 (int)(strrchr(stage->world->library, '/') - stage->world->library),
+                 stage->world->library);
+    }
+    *last = launch;
     struct run_result result =
         world_run(stage->world, settings != NULL ? RUN_SHIM : RUN_PLAIN, extra, argv);
     for (int round = 0; round < KILL_ROUNDS && kill_children(stage->world) > 0; round++) {
@@ -239,6 +261,9 @@ void stage_run(struct stage *stage, char *const settings[], struct run_seen *see
                     (has_setting(settings, "ECHSHIM_RESOLVER=tls:") &&
                      sniff_queries_below(INNER_NAME) != questions);
     read_report(stage, seen);
+    if (stage->program->launched && settings != NULL) {
+        add_launched(seen);
+    }
 }
 
 const char *stage_library(const struct stage *stage)

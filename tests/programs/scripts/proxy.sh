@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# proxy.sh TARGET COMMAND...: starts COMMAND, which serves HTTP at 127.0.0.1:8080, asks it for TARGET, shows the body of the answer,
-# and ends it. The head of the answer and COMMAND's own output are left out: they contain times and versions.
+# proxy.sh TARGET COMMAND...: starts COMMAND, which serves HTTP at 127.0.0.1:8080 (HTTPS if TLS is set), asks it for TARGET, shows the
+# body of the answer, and ends it. The head of the answer and COMMAND's own output are left out: they contain times and versions.
 set -u
 target=$1
 shift
@@ -14,10 +14,14 @@ for _ in $(seq 100); do
     ! grep -q "$listening" /proc/net/tcp || break
     sleep 0.1
 done
-exec 3<>/dev/tcp/127.0.0.1/8080 || cat proxy.log >&2
-printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$target" "$HOST" >&3
-timeout 15 cat <&3 >answer
-exec 3>&-
+if [ -n "${TLS:-}" ]; then
+    LD_PRELOAD='' curl -s -k -i -m 15 -H "Host: $HOST" "https://127.0.0.1:8080$target" >answer || cat proxy.log >&2
+else
+    exec 3<>/dev/tcp/127.0.0.1/8080 || cat proxy.log >&2
+    printf 'GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n' "$target" "$HOST" >&3
+    timeout 15 cat <&3 >answer
+    exec 3>&-
+fi
 kill "$server" 2>/dev/null
 wait "$server" 2>/dev/null
 sed '1,/^\r$/d' answer
