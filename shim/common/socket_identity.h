@@ -11,8 +11,8 @@
 /* No socket has this identity: it means that the socket is not known. */
 #define SHIM_SOCKET_UNKNOWN UINT64_MAX
 
-/* All descriptors of one socket have the same identity, and no other socket has it (SO_COOKIE).
- * Never 0. May change errno. */
+/* All descriptors of one socket have the same identity, and nothing else has it: no other socket
+ * (SO_COOKIE), and no file or pipe. Never 0. May change errno. */
 uint64_t shim_socket_identity(int fd);
 
 #endif

@@ -149,10 +149,7 @@ static bool find_descriptor(struct stub_connection *connection, uint64_t key)
     (void)getrlimit(RLIMIT_NOFILE, &limit);
     int end = limit.rlim_cur < SEARCHED_MAX ? (int)limit.rlim_cur : SEARCHED_MAX;
     for (int fd = 0; fd < end; fd++) {
-        uint64_t cookie = 0;
-        socklen_t length = sizeof cookie;
-        if (getsockopt(fd, SOL_SOCKET, SO_COOKIE, &cookie, &length) == 0 &&
-            stub_table_key(cookie) == key) {
+        if (stub_table_key(shim_socket_identity(fd)) == key) {
             atomic_store_explicit(&connection->fd, fd, memory_order_relaxed);
             return true;
         }
