@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "dns/cache.h"
+#include "shim/engine/base/object_table.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/sockets/own_socket.h"
@@ -169,6 +170,27 @@ static void use_own_sockets(unsigned thread, unsigned round)
     (void)thread, (void)round;
 }
 
+/* An entry that one thread replaces while others read it: what it leads to must be visible, too. */
+static void use_objects(unsigned thread, unsigned round)
+{
+    static struct shim_object_table table;
+    static const char objects[4];
+    static struct thing {
+        unsigned number;
+        unsigned again;
+    } things[THREADS][ROUNDS];
+    struct thing *mine = &things[thread][round];
+    const char *object = &objects[round % sizeof objects];
+    struct shim_object_entry entry = {.value = mine};
+    mine->number = thread * ROUNDS + round;
+    mine->again = mine->number;
+    struct shim_object_entry seen = {.value = mine};
+    (void)shim_object_get(&table, object, &seen);
+    const struct thing *found = seen.value;
+    CHECK(found->number == found->again);
+    CHECK(shim_object_put(&table, object, &entry));
+}
+
 int main(void)
 {
     dns_cache_init(&cache, 42);
@@ -177,6 +199,7 @@ int main(void)
     CHECK(cache.octets == 0);
     in_threads(use_kept);
     in_threads(use_downgrade);
+    in_threads(use_objects);
     in_threads(use_own_sockets);
     in_threads(use_announcements);
     in_threads(use_progress);

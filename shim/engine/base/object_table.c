@@ -58,16 +58,18 @@ static struct shim_object_place *find(struct shim_object_table *table, const voi
     return NULL;
 }
 
+/* What the pointers lead to was written by another thread, and an entry may be replaced under the
+ * same key: so each pointer is published by itself. */
 static void entry_read(const struct shim_object_place *place, struct shim_object_entry *entry)
 {
-    entry->owner = atomic_load_explicit(&place->owner, memory_order_relaxed);
-    entry->value = atomic_load_explicit(&place->value, memory_order_relaxed);
+    entry->owner = atomic_load_explicit(&place->owner, memory_order_acquire);
+    entry->value = atomic_load_explicit(&place->value, memory_order_acquire);
 }
 
 static void entry_write(struct shim_object_place *place, const struct shim_object_entry *entry)
 {
-    atomic_store_explicit(&place->owner, entry->owner, memory_order_relaxed);
-    atomic_store_explicit(&place->value, entry->value, memory_order_relaxed);
+    atomic_store_explicit(&place->owner, entry->owner, memory_order_release);
+    atomic_store_explicit(&place->value, entry->value, memory_order_release);
 }
 
 /* A new segment, or the one that another thread made meanwhile. */
