@@ -79,10 +79,18 @@ STUB_ON void *stub_on_dlmopen(struct stub_call *call);
             "    cbnz x0, 1f\n"                                                                    \
             "    ldp x0, x1, [sp, #16]\n"                                                          \
             "    ldp x2, x16, [sp, #32]\n"                                                         \
+            "    .cfi_remember_state\n"                                                            \
             "    ldp x29, x30, [sp], #64\n"                                                        \
+            "    .cfi_restore 29\n"                                                                \
+            "    .cfi_restore 30\n"                                                                \
+            "    .cfi_def_cfa_offset 0\n"                                                          \
             "    br x16\n"                                                                         \
             "1:\n"                                                                                 \
+            "    .cfi_restore_state\n"                                                             \
             "    ldp x29, x30, [sp], #64\n"                                                        \
+            "    .cfi_restore 29\n"                                                                \
+            "    .cfi_restore 30\n"                                                                \
+            "    .cfi_def_cfa_offset 0\n"                                                          \
             "    ret\n"                                                                            \
             "    .cfi_endproc\n"                                                                   \
             ".size " #name ", . - " #name "\n");
