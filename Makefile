@@ -11,6 +11,9 @@ DOCDIR ?= $(PREFIX)/share/doc/libechshim
 DESTDIR ?=
 VERSION := 0.1.0
 CC ?= cc
+# To build for another machine, give all three: make CC=aarch64-linux-gnu-gcc PKG_CONFIG=aarch64-linux-gnu-pkg-config ...
+PKG_CONFIG ?= pkg-config
+OBJCOPY ?= objcopy
 OPTIMIZE ?= -O2
 WERROR ?= -Werror
 SANITIZE ?=
@@ -35,7 +38,8 @@ BUILD ?= build$(if $(filter-out cc gcc,$(KIND)),/$(KIND))
 
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wvla -Wstrict-prototypes -Wmissing-prototypes -Wformat=2 -Wundef \
             -Wpointer-arith -Wcast-qual -Wwrite-strings
-HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -fno-strict-aliasing \
+HARDENING := -fstack-protector-strong -fstack-clash-protection -fcf-protection -mbranch-protection=standard \
+             -fno-strict-aliasing \
              $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
 SANFLAGS := $(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 # Gives the flag if the compiler knows it: not every architecture and version does.
@@ -43,8 +47,8 @@ try = $(shell $(CC) -Werror $(1) -x c -c -o /dev/null /dev/null >/dev/null 2>&1 
 HARDENING := $(foreach flag,$(HARDENING),$(call try,$(flag)))
 
 PKGS := gnutls nettle hogweed gmp ldns libnghttp2
-PKG_CFLAGS := $(shell pkg-config --cflags $(PKGS) 2>/dev/null)
-PKG_LIBS := $(shell pkg-config --libs $(PKGS) 2>/dev/null)
+PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(PKGS) 2>/dev/null)
+PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(PKGS) 2>/dev/null)
 
 CPPFLAGS += -I. -D_GNU_SOURCE
 CFLAGS_ALL = -std=gnu11 -g $(OPTIMIZE) $(WARNINGS) $(WERROR) $(HARDENING) $(SANFLAGS) -fvisibility=hidden -fPIC -pthread \

@@ -18,10 +18,10 @@ check-layers: $(LIBS_BUILT) tools
 
 # Leaks of Criterion itself do not count. Matters only with SANITIZE=address.
 CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
-CRITERION_LIBS = $(shell pkg-config --libs criterion jansson)
+CRITERION_LIBS = $(shell $(PKG_CONFIG) --libs criterion jansson)
 # Fewer warnings than for the tested code, because Criterion's macros do not compile under all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
-              $(shell pkg-config --cflags $(PKGS) criterion jansson)
+              $(shell $(PKG_CONFIG) --cflags $(PKGS) criterion jansson)
 
 # The stub without its hooks, which would replace the tests' own functions. An archive, so tests link only what they need.
 $(BUILD)/stub.a: $(filter-out $(BUILD)/shim/stub/hooks_%,$(call obj,$(STUB_SRC)))
@@ -37,7 +37,7 @@ $(BUILD)/tests/%.o: tests/%.c
 STUB_MEMORY_NAMES := malloc calloc realloc reallocarray free strdup strndup
 $(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
-	objcopy $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
+	$(OBJCOPY) $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
 
 $(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/supervisor.a $(BUILD)/tools.a $(TESTED)
 	@echo "LD $@"
@@ -52,7 +52,7 @@ $(BUILD)/tests/unit/rig.a: $(UNIT_RIG)
 
 $(FAULT_ARCHIVES): $(BUILD)/tests/faults/%.a: $(BUILD)/%.a
 	@mkdir -p $(@D)
-	$(Q)objcopy $(foreach name,$(FAULT_NAMES),--redefine-sym $(name)=__wrap_$(name)) $< $@
+	$(Q)$(OBJCOPY) $(foreach name,$(FAULT_NAMES),--redefine-sym $(name)=__wrap_$(name)) $< $@
 
 $(BUILD)/fault-tests: $(call obj,$(wildcard tests/faults/*.c)) $(BUILD)/tests/unit/rig.a $(FAULT_ARCHIVES)
 	@echo "LD $@"
@@ -78,7 +78,7 @@ build/node/bin/node:
 
 # The files with which tests make a world for a program, and check what happened in it.
 WORLD := build/preload/world.a
-PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell pkg-config --cflags criterion jansson)
+PRELOAD_CFLAGS = $(PEER_CFLAGS) -Wno-missing-field-initializers $(shell $(PKG_CONFIG) --cflags criterion jansson)
 build/preload/%.o: tests/preload/%.c $(wildcard tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "CC $<"
@@ -262,6 +262,7 @@ check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs pee
 include tests/demo/demo.mk
 include tests/fuzz/fuzz.mk
 include tests/interop/interop.mk
+include tests/arm64/arm64.mk
 include tests/bench/bench.mk
 include tests/packages/packages.mk
 include tests/programs/programs.mk

@@ -2,7 +2,7 @@
 # The programs for users. They link the archives below the engine, so none of them needs a library of ours.
 
 TOOL_PKGS := jansson
-TOOL_LIBS = $(shell pkg-config --libs $(TOOL_PKGS) 2>/dev/null)
+TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PKGS) 2>/dev/null)
 TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 
 # The files that the programs share, and each program's own.

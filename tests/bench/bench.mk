@@ -51,7 +51,7 @@ bench-docs: bench
 	@mkdir -p $(dir $(BENCH_DOC))
 	@{ printf '# Figures\n\nMade by `make bench-docs` on %s' "$$(date -u +%F)"; \
 	   printf ' on a machine with %s cores (%s), shared with other work;\n' "$$(nproc)" "$$(uname -m)"; \
-	   printf 'OpenSSL %s, ' "$$(pkg-config --modversion openssl)"; \
-	   printf 'GnuTLS %s. Ratios say more than times.\n' "$$(pkg-config --modversion gnutls)"; \
+	   printf 'OpenSSL %s, ' "$$($(PKG_CONFIG) --modversion openssl)"; \
+	   printf 'GnuTLS %s. Ratios say more than times.\n' "$$($(PKG_CONFIG) --modversion gnutls)"; \
 	   for table in $(BENCH_RESULTS)/*.md; do echo; cat $$table; done; } > $(BENCH_DOC)
 	@tools/scripts/fill-documents

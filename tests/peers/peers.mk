@@ -29,7 +29,7 @@ $(filter-out $(if $(SANITIZE),$(PEERS_OF_UNIT_TESTS)),$(addprefix $(PEERS)/,$(PE
 $(PEERS)/ech_server $(PEERS)/ech_client: private PEER_FLAGS = $(BORING_CFLAGS)
 $(PEERS)/ech_server $(PEERS)/ech_client: private PEER_LIBS = $(BORING_LIBS)
 $(PEERS)/answer_server: private PEER_LIBS = -lssl -lcrypto
-$(PEERS_OF_UNIT_TESTS): private PEER_FLAGS = -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell pkg-config --cflags criterion jansson)
+$(PEERS_OF_UNIT_TESTS): private PEER_FLAGS = -Wno-missing-field-initializers -I. $(PKG_CFLAGS) $(shell $(PKG_CONFIG) --cflags criterion jansson)
 $(PEERS_OF_UNIT_TESTS): private PEER_LIBS = $(PKG_LIBS) $(CRITERION_LIBS)
 
 ifeq ($(SANITIZE),)

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # The programs that run under the shim, the same for every kind of build.
 
-CLIENTS := build/clients
+CLIENTS ?= build/clients
 CLIENT_DIR := tests/preload/clients
 CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^)
 CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h)
@@ -11,7 +11,7 @@ $(CLIENTS)/openssl_client: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.
 	$(CLIENT_CC) -rdynamic -lssl -lcrypto
 
 # What OpenSSL's archives need besides themselves. It differs between releases (zlib and zstd in Debian 13).
-OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell pkg-config --static --libs libssl libcrypto 2>/dev/null)) -ldl
+OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell $(PKG_CONFIG) --static --libs libssl libcrypto 2>/dev/null)) -ldl
 
 # A TLS library linked into the program, where no hook sees it.
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
@@ -23,7 +23,7 @@ $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.
 $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-peers: $(CLIENTS)/pending
+clients: $(CLIENTS)/pending
 $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
@@ -32,12 +32,12 @@ $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLI
 
 # OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
 SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
-peers: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
+clients: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
 $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
 
 # One source, built with each library.
-peers: $(addprefix $(CLIENTS)/refused_calls,_openssl _boringssl $(if $(word 2,$(SID_LIBS)),_openssl4))
+clients: $(addprefix $(CLIENTS)/refused_calls,_openssl $(if $(BORING_DIR),_boringssl) $(if $(word 2,$(SID_LIBS)),_openssl4))
 $(CLIENTS)/refused_calls_openssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 $(CLIENTS)/refused_calls_boringssl: $(CLIENT_DIR)/refused_calls.c $(CLIENT_COMMON)
@@ -51,7 +51,7 @@ $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c com
 $(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
-peers: $(addprefix $(CLIENTS)/jump_,client downgrade)
+clients: $(addprefix $(CLIENTS)/jump_,client downgrade)
 $(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
@@ -114,11 +114,11 @@ $(CLIENTS)/soak_gnutls: $(addprefix $(CLIENT_DIR)/soak,_gnutls.c .c) $(CLIENT_CO
 $(CLIENTS)/%_dlopen: $(CLIENT_DIR)/%_dlopen.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -ldl
 
-.PHONY: peers
-peers: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
-peers: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_locked)
-peers: $(addprefix $(PEERS)/,$(PEER_NAMES)) $(PKI) \
-       $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
+.PHONY: peers clients
+clients: $(GNUTLS_ODD_CLIENTS) $(CLIENTS)/openssl_api
+clients: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_locked)
+peers: clients $(addprefix $(PEERS)/,$(PEER_NAMES)) $(PKI)
+clients: $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
                                  libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
                                  libnode_addon.so libtls_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
