@@ -56,9 +56,11 @@ const char *place_enter(void)
     return NULL;
 }
 
+/* With what is mounted below `from`: in a user namespace these mounts cannot be left behind. */
 static void bind_to(const char *from, const char *to)
 {
-    require(mount(from, to, NULL, MS_BIND, NULL) == 0, "%s on %s: %s", from, to, strerror(errno));
+    require(mount(from, to, NULL, MS_BIND | MS_REC, NULL) == 0, "%s on %s: %s", from, to,
+            strerror(errno));
 }
 
 /* Shows one of our folders under the same name in the other root. */

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -137,6 +138,9 @@ static bool is_interrupted_wait(const ucontext_t *where)
 #if defined(__x86_64__)
     const unsigned char *next = (const unsigned char *)where->uc_mcontext.gregs[REG_RIP];
     return next[-2] == 0x0f && next[-1] == 0x05 && where->uc_mcontext.gregs[REG_RAX] == -EINTR;
+#elif defined(__aarch64__)
+    const uint32_t *next = (const uint32_t *)(uintptr_t)where->uc_mcontext.pc;
+    return next[-1] == 0xd4000001U /* svc #0 */ && (long)where->uc_mcontext.regs[0] == -EINTR;
 #else
     (void)where;
     return true;

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,6 +63,9 @@ static bool in_system_call(const ucontext_t *where)
 #if defined(__x86_64__)
     const unsigned char *next = (const unsigned char *)where->uc_mcontext.gregs[REG_RIP];
     return next[-2] == 0x0f && next[-1] == 0x05;
+#elif defined(__aarch64__)
+    const uint32_t *next = (const uint32_t *)(uintptr_t)where->uc_mcontext.pc;
+    return next[-1] == 0xd4000001U; /* svc #0 */
 #else
     (void)where;
     return true;
