@@ -16,6 +16,8 @@
 #include "tools/common/json_fields.h"
 #include "tools/common/tls_marks.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/supervisor/supervisor.h"
+#include "tools/echshim/verdict.h"
 
 static const char *base_name(const char *path)
 {
@@ -222,10 +224,9 @@ static const char *expectation_text(const char *word)
     } texts[] = {
         {"ech", "its TLS connections are made with ECH where the server's record has a config"},
         {"partly", "TLS of the hooked libraries is made with ECH; the rest is not: strict mode "
-                   "refuses it where it passes through libc"},
-        {"unhooked", "the shim is in it, but makes no ECH there; strict mode refuses its TLS where "
-                     "it passes through libc (never that of Go)"},
-        {"impossible", "nothing: the shim cannot be in it; strict mode does not run it"},
+                   "refuses it"},
+        {"unhooked", "the shim is in it, but makes no ECH there; strict mode refuses its TLS"},
+        {"impossible", "nothing: the shim cannot be in it; strict mode refuses its TLS"},
         {"depends", "what it loads or runs later is hooked or followed"},
         {"nothing", "no TLS was found in it; what it loads or runs later is hooked or followed"},
     };
@@ -237,7 +238,31 @@ static const char *expectation_text(const char *word)
     return "";
 }
 
-static json_t *inspect_document(const struct program *program)
+/* The mode is that of the options and settings, as for a run. */
+static struct verdict judge(const struct program *program, const struct options *options,
+                            const json_t *tls)
+{
+    size_t i;
+    json_t *entry;
+    struct supervisor_policy policy;
+    const char *why;
+    struct verdict_facts facts = {
+        .mode = conf_mode(program),
+        .reached = program_obstacle(program, (char[PATH_MAX + 128]){""}, PATH_MAX + 128) == NULL,
+        .runs = program_can_be_held(program) && !options->refuse_programs,
+    };
+    json_array_foreach(tls, i, entry)
+    {
+        bool hooked = json_is_true(json_object_get(entry, "hooked"));
+        facts.hooked += hooked ? 1 : 0;
+        facts.unhooked += hooked ? 0 : 1;
+    }
+    conf_policy(program, &policy);
+    facts.can_be_held = !options->refuse_programs && supervisor_is_possible(&policy, &why);
+    return verdict_of(&facts);
+}
+
+static json_t *inspect_document(const struct program *program, const struct options *options)
 {
     char why[PATH_MAX + 128];
     const struct program_file *last = &program->chain[program->count - 1];
@@ -252,10 +277,13 @@ static json_t *inspect_document(const struct program *program)
         search_libraries(&search, path);
     }
     const char *word = expectation(tls, obstacle, hint);
-    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:s?, s:s, s:s}", "program", program->path,
-                     "files", chain_document(program), "runs", wrapper_document(program),
-                     "obstacle", obstacle, "tls", tls, "hint", hint, "expected", word, "shim",
-                     expectation_text(word));
+    struct verdict verdict = judge(program, options, tls);
+    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?}", "program",
+                     program->path, "files", chain_document(program), "runs",
+                     wrapper_document(program), "obstacle", obstacle, "tls", tls, "hint", hint,
+                     "expected", word, "shim", expectation_text(word), "mode",
+                     shim_mode_name(conf_mode(program)), "verdict", verdict.word, "why",
+                     verdict.why, "advice", verdict.advice);
 }
 
 /* ---- the document as text ---- */
@@ -292,6 +320,21 @@ static void print_tls(const json_t *tls, bool color)
     }
 }
 
+static void print_verdict(const json_t *document, bool color)
+{
+    char line[512];
+    const char *word = text_of(document, "verdict");
+    const char *shade = strcmp(word, "protected") == 0 ? "\033[1;32m"
+                        : strcmp(word, "held") == 0    ? "\033[1;33m"
+                                                       : "\033[1;31m";
+    (void)snprintf(line, sizeof line, "%s (mode %s): %s", word, text_of(document, "mode"),
+                   text_of(document, "why"));
+    print_line("verdict", line, color ? shade : "");
+    if (*text_of(document, "advice") != '\0') {
+        print_line("advice", text_of(document, "advice"), "");
+    }
+}
+
 static void print_text(const json_t *document, bool color)
 {
     char line[2 * PATH_MAX];
@@ -318,12 +361,13 @@ static void print_text(const json_t *document, bool color)
     if (*text_of(document, "hint") != '\0') {
         print_line("known", text_of(document, "hint"), "");
     }
-    print_line("shim", text_of(document, "shim"), color ? "\033[1m" : "");
+    print_line("shim", text_of(document, "shim"), "");
+    print_verdict(document, color);
 }
 
 int inspect_print(const struct program *program, const struct options *options)
 {
-    json_t *document = inspect_document(program);
+    json_t *document = inspect_document(program, options);
     if (document == NULL) {
         say(ECHSHIM, "there is no memory for what was found");
         return EXIT_OWN;

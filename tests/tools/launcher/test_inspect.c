@@ -148,6 +148,38 @@ Test(inspect, scripts_and_wrappers)
     cr_assert_str_eq(text(document, "expected"), "depends");
 }
 
+/* The word, in the mode that the options say. */
+static void expect_verdict(const char *option, char *program, const char *word, const char *why)
+{
+    struct tool_result result =
+        tool_run(NULL, ARGV("echshim", "--inspect", "--json", (char *)(size_t)option, program));
+    json_t *document = json_loads(result.out, 0, NULL);
+    cr_assert_str_eq(text(document, "verdict"), word, "%s %s: %s", option, program, result.out);
+    cr_assert_not_null(strstr(text(document, "why"), why), "%s", result.out);
+    json_decref(document);
+}
+
+Test(inspect, protected_held_or_open)
+{
+    char *rustls = program_with("/registry/src/rustls-0.23.37/src/conn.rs");
+    expect_verdict("--strict", "wget", "protected", "without ECH");
+    expect_verdict("--mode=opportunistic", "wget", "protected", "has published a key");
+    expect_verdict("--off", "wget", "open", "the mode is off");
+    expect_verdict("--grease", "wget", "open", "hides no names");
+    expect_verdict("--strict", rustls, "held", "does not hook its TLS");
+    expect_verdict("--mode=opportunistic", rustls, "open", "does not hook its TLS");
+    char *const unreached[] = {tool_program("static"), tool_program("go")};
+    for (size_t i = 0; i < 2; i++) {
+        expect_verdict("--strict", unreached[i], "held", "the shim cannot be in it");
+        expect_verdict("--strict=refuse-program", unreached[i], "held", "does not run it");
+        expect_verdict("--mode=opportunistic", unreached[i], "open", "the shim cannot be in it");
+    }
+    struct tool_result result =
+        tool_run(NULL, ARGV("echshim", "--inspect", tool_program("static")));
+    tool_expect_out(&result, "verdict   open (mode opportunistic): the shim cannot be in it");
+    tool_expect_out(&result, "advice    run it by echshim --strict: that refuses its TLS\n");
+}
+
 Test(inspect, as_text)
 {
     struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", "wget"));

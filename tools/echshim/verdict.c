@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/echshim/verdict.h"
+
+#define HOLD_IT "run it by echshim --strict: that refuses its TLS"
+#define LET_IT "run it without --strict if its names may be read"
+
+static struct verdict strict_of(const struct verdict_facts *facts)
+{
+    if (!facts->reached && !(facts->runs && facts->can_be_held)) {
+        return (struct verdict){"held", "strict mode does not run it", LET_IT};
+    }
+    if (!facts->reached) {
+        return (struct verdict){
+            "held", "the shim cannot be in it, so strict mode refuses its connections", LET_IT};
+    }
+    if (facts->unhooked == 0) {
+        return (struct verdict){"protected", "strict mode refuses every connection without ECH",
+                                NULL};
+    }
+    if (facts->hooked > 0) {
+        return (struct verdict){
+            "held", "strict mode refuses the TLS that is not hooked, and protects the rest",
+            LET_IT};
+    }
+    return (struct verdict){"held", "the shim does not hook its TLS, so strict mode refuses it",
+                            LET_IT};
+}
+
+struct verdict verdict_of(const struct verdict_facts *facts)
+{
+    if (facts->mode == SHIM_MODE_OFF) {
+        return (struct verdict){"open", "the mode is off", "choose another mode"};
+    }
+    if (facts->mode == SHIM_MODE_STRICT) {
+        return strict_of(facts);
+    }
+    if (facts->mode == SHIM_MODE_GREASE) {
+        return (struct verdict){"open", "mode grease hides no names", "choose another mode"};
+    }
+    if (!facts->reached) {
+        return (struct verdict){
+            "open", "the shim cannot be in it, and an observer reads the names of its TLS",
+            HOLD_IT};
+    }
+    if (facts->unhooked == 0) {
+        return (struct verdict){"protected",
+                                "its connections use ECH where the server has published a key",
+                                "add --strict to refuse servers without one"};
+    }
+    return facts->hooked > 0
+               ? (struct verdict){"open",
+                                  "an observer reads the names of the TLS that is not hooked",
+                                  HOLD_IT}
+               : (struct verdict){"open",
+                                  "the shim does not hook its TLS, and an observer reads its names",
+                                  HOLD_IT};
+}

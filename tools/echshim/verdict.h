@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What becomes of a program's TLS, in a word: facts in, words out. */
+#ifndef TOOLS_ECHSHIM_VERDICT_H
+#define TOOLS_ECHSHIM_VERDICT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shim/common/mode.h"
+
+struct verdict_facts {
+    enum shim_mode mode;
+    bool reached;     /* the shim can be in the program */
+    bool runs;        /* strict mode runs it */
+    bool can_be_held; /* here, by a supervisor */
+    size_t hooked;    /* TLS libraries that were found, by whether the shim hooks them */
+    size_t unhooked;
+};
+
+struct verdict {
+    const char *word;   /* protected, held or open; static storage, as the others */
+    const char *why;    /* a sentence without its stop */
+    const char *advice; /* the same, or NULL: there is nothing to do */
+};
+
+struct verdict verdict_of(const struct verdict_facts *facts);
+
+#endif
