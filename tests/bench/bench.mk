@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench prints the figures; make bench-docs writes them into docs/benchmarks.md. A figure that misses its goal is a failure if
-# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher,
+# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher, supervisor,
 # bulk, hellos, growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
@@ -23,6 +23,12 @@ $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 	$(CLIENT_CC)
 
+$(CLIENTS)/calls: $(BENCH_DIR)/calls.c
+	$(CLIENT_CC)
+
+$(CLIENTS)/calls_static: $(BENCH_DIR)/calls.c
+	$(CLIENT_CC) -static
+
 $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) $(WORLD) $(BUILD)/dns.a $(BUILD)/ech.a
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
@@ -35,9 +41,10 @@ bench-dns:
 bench-latency:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'
 
-bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte $(if $(word 2,$(SID_LIBS)),loop_openssl4))
+bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte calls calls_static $(if $(word 2,$(SID_LIBS)),loop_openssl4))
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
+	    ECHSHIM_BENCH_CLIENTS=$(abspath $(CLIENTS)) \
 	    ECHSHIM_BENCH_SID=$(if $(word 2,$(SID_LIBS)),$(abspath $(SUITES)/sid)) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do [ ! -e $$table ] || { cat $$table; echo; }; done; exit $$status

@@ -33,9 +33,10 @@ static enum supervisor_start impossible(const char **why, const char *text)
 
 /* ---- the supervisor's side ---- */
 
-/* What the two processes tell each other before the filter is there. */
+/* What the supervisor says first. */
 struct hello {
-    pid_t process; /* of the supervisor */
+    pid_t process;
+    bool can_read; /* the memory of the launcher */
 };
 
 struct role {
@@ -68,50 +69,69 @@ static int receive_listener(int link)
     return listener;
 }
 
+static bool can_read(pid_t launcher)
+{
+    uint32_t read = 0;
+    return supervisor_target_read(&launcher, (uintptr_t)&sample, &read, sizeof read) ==
+               SUPERVISOR_READ &&
+           read == sample;
+}
+
 static void supervise(void *context)
 {
     struct role *role = context;
-    const struct hello hello = {.process = getpid()};
-    char go;
-    uint32_t read = 0;
-    if (send(role->link, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello ||
-        recv(role->link, &go, 1, 0) != 1) {
+    struct hello hello = {.process = getpid(), .can_read = can_read(role->launcher)};
+    char again;
+    if (send(role->link, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) {
         return;
     }
-    char can_read = supervisor_target_read(&role->launcher, (uintptr_t)&sample, &read,
-                                           sizeof read) == SUPERVISOR_READ &&
-                    read == sample;
-    if (send(role->link, &can_read, 1, MSG_NOSIGNAL) != 1) {
-        return;
+    if (!hello.can_read) {
+        if (recv(role->link, &again, 1, 0) != 1) {
+            return;
+        }
+        hello.can_read = can_read(role->launcher);
+        if (send(role->link, &hello, sizeof hello, MSG_NOSIGNAL) != sizeof hello) {
+            return;
+        }
     }
     role->supervisor.listener = receive_listener(role->link);
+    (void)close(role->link);
     if (role->supervisor.listener >= 0) {
-        (void)send(role->link, "", 1, MSG_NOSIGNAL);
-        (void)close(role->link);
         supervisor_serve(&role->supervisor);
     }
 }
 
 /* ---- the launcher's side: before the filter ---- */
 
+static bool hear(struct hello *hello, const char **why)
+{
+    if (recv(link_to_supervisor, hello, sizeof *hello, 0) != sizeof *hello) {
+        *why = "its process does not answer";
+        return false;
+    }
+    return true;
+}
+
 /* With Yama (ptrace_scope 1) only a process that we name may read our memory, besides our
  * ancestors. */
 static bool introduce(const char **why)
 {
     struct hello hello;
-    char can_read = 0;
-    if (recv(link_to_supervisor, &hello, sizeof hello, 0) != sizeof hello) {
-        *why = "its process does not answer";
+    if (!hear(&hello, why)) {
         return false;
     }
     supervision.supervisor = (int)hello.process;
     (void)prctl(PR_SET_PTRACER, (unsigned long)hello.process, 0, 0, 0);
-    if (send(link_to_supervisor, "", 1, MSG_NOSIGNAL) != 1 ||
-        recv(link_to_supervisor, &can_read, 1, 0) != 1 || can_read == 0) {
-        *why = "a process may not read the memory of another one here (ptrace_scope)";
-        return false;
+    if (!hello.can_read) {
+        (void)send(link_to_supervisor, "", 1, MSG_NOSIGNAL);
+        if (!hear(&hello, why)) {
+            return false;
+        }
     }
-    return true;
+    if (!hello.can_read) {
+        *why = "a process may not read the memory of another one here (ptrace_scope)";
+    }
+    return hello.can_read;
 }
 
 /* Is there an outer supervisor that refuses all of our ports? */
@@ -149,10 +169,6 @@ enum supervisor_start supervisor_begin(const struct supervisor *supervisor, cons
     if (!started) {
         supervisor_dismiss();
         return impossible(why, strerror(problem));
-    }
-    if (!introduce(why)) {
-        supervisor_dismiss();
-        return SUPERVISOR_IMPOSSIBLE;
     }
     return SUPERVISOR_STARTED;
 }
@@ -198,7 +214,8 @@ static int install_as_anybody(struct shim_supervision *about)
     return listener;
 }
 
-/* The filter holds sendmsg already, so this call carries the pass. */
+/* The filter holds sendmsg already, so this call carries the pass. The supervisor need not have
+ * read the message when the program makes its first call: the call waits. */
 static bool hand_over(int listener)
 {
     struct iovec part = {.iov_base = (char[]){0}, .iov_len = 1};
@@ -210,13 +227,11 @@ static bool hand_over(int listener)
                              .msg_iovlen = 1,
                              .msg_control = &control,
                              .msg_controllen = sizeof control};
-    char done;
     control.header = (struct cmsghdr){
         .cmsg_len = CMSG_LEN(sizeof(int)), .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS};
     memcpy(CMSG_DATA(&control.header), &listener, sizeof listener);
     return shim_passing_call(&supervision.pass, SYS_sendmsg, link_to_supervisor, (long)&message,
-                             MSG_NOSIGNAL, 0) == 1 &&
-           recv(link_to_supervisor, &done, 1, 0) == 1;
+                             MSG_NOSIGNAL, 0) == 1;
 }
 
 static const char *why_not_installed(int problem)
@@ -229,6 +244,10 @@ static const char *why_not_installed(int problem)
 enum supervisor_start supervisor_hold(const struct supervisor_policy *policy, const char **why)
 {
     char value[SHIM_SUPERVISION_SIZE];
+    if (!introduce(why)) {
+        supervisor_dismiss();
+        return SUPERVISOR_IMPOSSIBLE;
+    }
     int listener = install_as_anybody(&supervision);
     if (listener < 0) {
         int problem = errno;

@@ -17,15 +17,14 @@ enum supervisor_start {
 };
 
 /*
- * Starts the supervisor's process, which is not our child, and tries whether it can read the memory
- * of this process. `supervisor` has everything but the listener and
- * the pass. On success the caller goes on with
- * supervisor_hold or supervisor_dismiss.
+ * Starts the supervisor's process, which is not our child. `supervisor` has everything but the
+ * listener and the pass. On success the caller goes on with supervisor_hold or supervisor_dismiss.
  */
 enum supervisor_start supervisor_begin(const struct supervisor *supervisor, const char **why);
 
 /*
- * Installs the filter in this process, for ever, and hands its listener to the supervisor. Sets
+ * Waits until the supervisor has tried whether it can read our memory. Installs the filter in this
+ * process, for ever, and hands its listener to the supervisor. Sets
  * ECHSHIM_SUPERVISOR. Until this process executes a program, it must not call what the filter
  * holds.
  */
