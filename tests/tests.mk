@@ -136,7 +136,7 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 	$(LAUNCHER_PROGRAM_CC) -L$(@D) -lbeside -Wl,-rpath,'$$ORIGIN'
 
 .PHONY: launcher-programs
-launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin connects connects-static \
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin hooked forbidden connects connects-static \
     $(if $(filter x86_64,$(shell uname -m)),connects32))
 
 .PHONY: check-tools check-launcher

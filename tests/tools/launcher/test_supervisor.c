@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 TestSuite(supervisor, .fini = world_end, .timeout = 120);
@@ -140,6 +141,21 @@ Test(supervisor, hooked_programs_work_as_before)
                "/; curl -sS --cacert \"$CA\" https://" INNER_NAME "/'");
     expect_exit(&result, 0, "2 handshakes: 2 accepted");
     world_expect_hidden(world);
+}
+
+/* The shim makes these calls itself; they do what libc's do, also behind the program's own filter.
+ */
+Test(supervisor, hooked_calls_are_those_of_the_c_library)
+{
+    static const char *const ways[] = {"datagrams", "locked", "cancelled"};
+    struct world *world = world_start(NULL);
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        snprintf(line, sizeof line, "%s well\n", ways[i]);
+        struct run_result result = launch(world, "--strict", command_of("hooked", ways[i]));
+        cr_assert_str_eq(result.out, line, "%s%s", result.out, result.err);
+        result = launch(world, "--mode=opportunistic", command_of("hooked", ways[i]));
+        cr_assert_str_eq(result.out, line, "%s%s", result.out, result.err);
+    }
 }
 
 /* getaddrinfo sorts addresses by connecting datagram sockets to the port that it was asked for. */
@@ -373,6 +389,62 @@ Test(supervisor, an_echshim_under_another)
     result = launch(world, "--strict", line);
     expect_exit(&result, 121, "cannot be held here, so strict mode does not run them: another");
     cr_assert_str_empty(result.out);
+}
+
+/* Then strict mode is what it was without the supervisor. */
+Test(supervisor, where_the_filter_cannot_be_installed)
+{
+    static const char said[] = "cannot be held here, so strict mode does not run them: ";
+    char *forbidden = tool_program("forbidden");
+    char *echshim = tool_path("echshim");
+    struct tool_result result =
+        tool_run(NULL, ARGV(forbidden, echshim, "--strict", "/bin/echo", "ran"));
+    if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 99) {
+        fprintf(stderr, "supervisor: skipped: no filters here\n");
+        return;
+    }
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "ran\n");
+    tool_expect_err(&result, said);
+    result = tool_run(NULL, ARGV(forbidden, echshim, "--strict", tool_program("static")));
+    tool_expect_exit(&result, 121);
+    tool_expect_err(&result, said);
+    tool_expect_err(&result, "static is not run, because the shim would not be in it");
+    result = tool_run(NULL, ARGV(forbidden, echshim, "--strict", "sh", "-c", "\"$0\"; echo $?",
+                                 tool_program("static")));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "126\n");
+    result =
+        tool_run(NULL, ARGV(forbidden, echshim, "--inspect", "--strict", tool_program("static")));
+    tool_expect_out(&result, "held (mode strict): strict mode does not run it");
+}
+
+/* Tracers stop calls, too: of the program, and of echshim itself. */
+Test(supervisor, programs_that_are_traced)
+{
+    static const char *const tracers[] = {"/usr/bin/strace -f -o /dev/null",
+                                          "/usr/bin/gdb -q -batch -ex run -ex quit --args"};
+    struct world *world = world_start(NULL);
+    for (size_t i = 0; i < sizeof tracers / sizeof *tracers; i++) {
+        char *path = strndup(tracers[i], strcspn(tracers[i], " "));
+        if (access(path, X_OK) != 0) {
+            fprintf(stderr, "supervisor: skipped: %s is not installed\n", path);
+            continue;
+        }
+        snprintf(line, sizeof line, "%s '%s' 443 connect thread", tracers[i],
+                 tool_program("connects-static"));
+        struct run_result result = launch(world, "--strict -q", line);
+        expect_each(&result, "connect thread", EACCES);
+        snprintf(line, sizeof line, "%s '%s' 443 libc", tracers[i], tool_program("connects"));
+        result = launch(world, "--strict -q", line);
+        expect_each(&result, "libc", 0);
+        snprintf(line, sizeof line, "%s '%s' --strict -q '%s' 443 connect", tracers[i],
+                 tool_path("echshim"), tool_program("connects-static"));
+        result = world_shell(world, RUN_PLAIN, NULL, line);
+        expect_each(&result, "connect", EACCES);
+        world_expect_hidden(world);
+        free(path);
+    }
 }
 
 /* Where strict mode holds for some hosts only, the supervisor cannot tell which one it is. */

@@ -289,6 +289,36 @@ Test(unreached, programs_with_capabilities)
     expect_refused_for_nobody(launcher, path, "it has file capabilities");
 }
 
+/* Without root's rights the filter needs no_new_privs, and the supervisor cannot read the memory of
+ * a program that does not want it. */
+Test(unreached, programs_that_are_held_for_another_user)
+{
+    char *launcher;
+    char path[128];
+    if (!can_be_nobody(&launcher)) {
+        return;
+    }
+    snprintf(path, sizeof path, "%s/connects-static", tool_temporary());
+    char script[] = "cp \"$0\" \"$1\" && chmod 755 \"$1\"";
+    struct tool_result result =
+        run(ARGV("/bin/sh", "-c", script, tool_program("connects-static"), path));
+    tool_expect_exit(&result, 0);
+    char line[512];
+    snprintf(line, sizeof line, "'%s' 443 connect; '%s' 9 connect closed-memory unix", path, path);
+    result = tool_run_before(become_nobody, NULL, NULL,
+                             ARGV(launcher, "-q", "--strict", "sh", "-c", line));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "connect 13\nconnect 111\nclosed-memory 13\nunix 2\n", "%s%s",
+                     result.out, result.err);
+    result = tool_run_before(become_nobody, NULL, NULL,
+                             ARGV(launcher, "--strict", "grep", "NoNewPrivs", "/proc/self/status"));
+    cr_assert_str_eq(result.out, "NoNewPrivs:\t1\n");
+    result = tool_run_before(
+        become_nobody, NULL, NULL,
+        ARGV(launcher, "--mode=opportunistic", "grep", "NoNewPrivs", "/proc/self/status"));
+    cr_assert_str_eq(result.out, "NoNewPrivs:\t0\n");
+}
+
 /* ---- the proof ---- */
 
 /* This program's loader promises the shim when asked, and then loads nothing (lying_loader.c). */
