@@ -70,6 +70,8 @@ MODULE_SRC := $(wildcard shim/nss/*.c)
 ARCHIVES := $(addprefix $(BUILD)/,engine.a common.a dns.a ech.a)
 # inih reads the configuration files. It is linked into our library and not exported: the program may have its own.
 CONF_LIBS := -l:libinih.a
+# Parts of the C library since glibc 2.34, and libraries of their own before.
+LIBC_LIBS := -Wl,--push-state,--as-needed -ldl -lutil -lrt -lanl -Wl,--pop-state
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
@@ -116,13 +118,13 @@ $(BUILD)/exports.map: shim/common/hooks.def
 $(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/common.a $(BUILD)/dns.a $(BUILD)/exports.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ \
-	    $(filter %.o %.a,$^) $(CONF_LIBS) -ldl
+	    $(filter %.o %.a,$^) $(CONF_LIBS) $(LIBC_LIBS)
 
 # The engine's only entry needs everything else.
 $(BUILD)/libechshim-engine.so: $(ARCHIVES) shim/engine/engine.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine/engine.map -o $@ \
-	    -Wl,-u,shim_engine_start $(ARCHIVES) $(PKG_LIBS) -ldl
+	    -Wl,-u,shim_engine_start $(ARCHIVES) $(PKG_LIBS) $(LIBC_LIBS)
 
 $(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/nss/module.map
 	@echo "LD $@"

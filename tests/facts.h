@@ -13,6 +13,17 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The OpenSSL that the tests' programs are linked to, and the version of its oldest symbols. */
+#define FACT_TEXT_OF(number) #number
+#define FACT_TEXT(number) FACT_TEXT_OF(number)
+#ifdef OPENSSL_SHLIB_VERSION
+#define FACT_LIBSSL "libssl.so." FACT_TEXT(OPENSSL_SHLIB_VERSION)
+#define FACT_LIBSSL_SYMBOLS "OPENSSL_" FACT_TEXT(OPENSSL_SHLIB_VERSION) ".0.0"
+#else
+#define FACT_LIBSSL "libssl.so.1.1"
+#define FACT_LIBSSL_SYMBOLS "OPENSSL_1_1_0"
+#endif
+
 enum {
     /*
      * OpenSSL 3.5 offers X25519MLKEM768 by default. The engine cannot make such a share, so the

@@ -18,7 +18,7 @@ check-layers: $(LIBS_BUILT) tools
 
 # Leaks of Criterion itself do not count. Matters only with SANITIZE=address.
 CRITERION_ENV = LSAN_OPTIONS=suppressions=$(abspath tests/unit/lsan.supp)
-CRITERION_LIBS = $(shell $(PKG_CONFIG) --libs criterion jansson)
+CRITERION_LIBS = $(shell $(PKG_CONFIG) --libs criterion jansson) $(LIBC_LIBS)
 # Fewer warnings than for the tested code, because Criterion's macros do not compile under all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
               $(shell $(PKG_CONFIG) --cflags $(PKGS) criterion jansson)
@@ -107,7 +107,7 @@ LAUNCHER_FILTER ?= $(if $(SANITIZE),*/!(the_shim_is_not_loaded_twice|what_is_in_
 $(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(WORLD) $(wildcard tests/tools/launcher/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS) -lutil
+	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS)
 
 LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $<
 $(LAUNCHER_PROGRAMS)/%: tests/tools/launcher/programs/%.c
@@ -201,7 +201,7 @@ check-valgrind:
 THREAD_SRC := tests/threads/threads.c $(addprefix shim/stub/,guard_table.c table.c locked.c) shim/common/socket_identity.c
 $(BUILD)/thread-tests: $(THREAD_SRC) $(ARCHIVES) $(wildcard shim/stub/*.h shim/common/*.h)
 	@echo "LD $@"
-	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CONF_LIBS)
+	$(Q)$(CC) $(CPPFLAGS) $(CFLAGS_ALL) -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CONF_LIBS) $(LIBC_LIBS)
 
 # Eight threads under ThreadSanitizer: the data that they share, and handshakes of every outcome at the same time. Left out are
 # gnutls/threads, which hangs with the sanitizer's runtime alone (p11-kit waits for a lock of glibc's that no thread holds),

@@ -31,7 +31,7 @@ $(LIBDIR_OBJ): CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 
 $(TOOLS_BUILT):
 	@echo "LD $@"
-	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(PKG_LIBS) $(TOOL_LIBS) $(CONF_LIBS)
+	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(PKG_LIBS) $(TOOL_LIBS) $(CONF_LIBS) $(LIBC_LIBS)
 
 .PHONY: tools
 tools: $(TOOLS_BUILT)

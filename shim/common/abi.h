@@ -10,7 +10,7 @@
 
 #include <gnutls/gnutls.h>
 #include <netdb.h>
-#include <openssl/types.h>
+#include <openssl/ossl_typ.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>

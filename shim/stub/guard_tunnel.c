@@ -302,8 +302,8 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way)
             stub_connection_to(host != NULL ? shim_proxy_host_hash(host) : 0);
         found = connection != NULL;
         if (found) {
-            *way = (struct shim_way){
-                .fd = atomic_load_explicit(&connection->fd, memory_order_relaxed)};
+            int found_fd = atomic_load_explicit(&connection->fd, memory_order_relaxed);
+            *way = (struct shim_way){.fd = found_fd};
             describe(connection, way->fd, way);
         }
     }

@@ -14,17 +14,11 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "shim/common/compat.h"
+#include "shim/common/compat_tls.h"
 #include "shim/stub/hooks_own_ech.h"
 #include "shim/stub/hooks_resolv.h"
 #include "shim/stub/hooks_write.h"
-
-/* OpenSSL 3.5 declares the first, BoringSSL and quictls the second. The types are theirs, so that
- * their headers agree. */
-struct ossl_dispatch_st;
-struct ssl_quic_method_st;
-SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
-                                     void *argument);
-SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method);
 
 void *stub_hook_address(enum shim_hook hook)
 {

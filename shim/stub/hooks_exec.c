@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/common/compat.h"
 #include "shim/stub/launcher_proof.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/supervised.h"
@@ -221,10 +222,20 @@ SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
     return allows_at(fd, "", AT_EMPTY_PATH, argv, environment) ? real(fd, argv, handed) : -1;
 }
 
+/* glibc has execveat since 2.34. With an earlier one, a program that asks whether there is one
+ * finds ours. */
+static int kernels_execveat(int folder, const char *path, char *const argv[],
+                            char *const environment[], int flags)
+{
+    REAL_OR(syscall, -1)
+    return (int)real(SYS_execveat, folder, path, argv, environment, flags);
+}
+
 SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
                          char *const environment[], int flags)
 {
-    REAL_OR(execveat, -1)
+    __typeof__(&execveat) real = (__typeof__(&execveat))stub_libc(SHIM_HOOK_execveat);
+    real = real != NULL ? real : kernels_execveat;
     HAND_ON(environment)
     return allows_at(folder, path, flags, argv, environment)
                ? real(folder, path, argv, handed, flags)

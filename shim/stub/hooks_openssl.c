@@ -5,16 +5,9 @@
  */
 #include <openssl/ssl.h>
 
+#include "shim/common/compat_tls.h"
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
-
-/* OpenSSL 3.5 declares the first, BoringSSL and quictls the second. The types are theirs, so that
- * their headers agree. */
-struct ossl_dispatch_st;
-struct ssl_quic_method_st;
-SHIM_EXPORT int SSL_set_quic_tls_cbs(SSL *ssl, const struct ossl_dispatch_st *dispatch,
-                                     void *argument);
-SHIM_EXPORT int SSL_set_quic_method(SSL *ssl, const struct ssl_quic_method_st *method);
 
 /* ---- contexts ---- */
 

@@ -129,7 +129,7 @@ static void target_octet(struct shim_proxy_reader *reader, uint8_t octet)
         if (scheme && slash) {
             host_begin(reader);
         } else {
-            reader->flags |= scheme ? SLASH : PATH;
+            reader->flags = (uint8_t)(reader->flags | (scheme ? SLASH : PATH));
         }
     } else if (octet == '@') {
         host_begin(reader);
@@ -151,7 +151,9 @@ static void target_octet(struct shim_proxy_reader *reader, uint8_t octet)
         } else if (octet == ']') {
             reader->flags &= (uint8_t)~BRACKETS;
         }
-        reader->flags |= (reader->flags & IN_PORT) != 0 ? BAD_PORT : 0;
+        if ((reader->flags & IN_PORT) != 0) {
+            reader->flags |= BAD_PORT;
+        }
         host_octet(reader, octet);
     }
 }
@@ -293,7 +295,9 @@ static enum shim_proxy_event read_socks5_greeting(struct shim_proxy_reader *read
         expect(reader, octet != 0 ? SOCKS5_METHODS : OVER, octet);
         return octet != 0 ? SHIM_PROXY_MORE : SHIM_PROXY_OVER;
     case SOCKS5_METHODS:
-        reader->methods |= octet < 8 ? (uint8_t)(1U << octet) : 0;
+        if (octet < 8) {
+            reader->methods |= (uint8_t)(1U << octet);
+        }
         if (--reader->left == 0) {
             reader->phase = SOCKS5_CHOSEN;
         }

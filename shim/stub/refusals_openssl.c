@@ -5,11 +5,10 @@
  */
 #include <dlfcn.h>
 #include <errno.h>
-#include <openssl/err.h>
-#include <openssl/ssl.h>
 #include <stdatomic.h>
 #include <time.h>
 
+#include "shim/common/compat_tls.h"
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 
@@ -179,12 +178,12 @@ void stub_openssl_write_refused(const void *caller)
     struct shim_library *library =
         stub_locked() ? NULL : stub_library(SHIM_HOOK_SSL_get_error, NULL, caller);
     /* Is it libcrypto that writes? No other caller has an error queue. */
-    __typeof__(&ERR_new) error_new = NULL;
+    __typeof__(&ERR_peek_error) peek = NULL;
     if (library != NULL) {
-        error_new = STUB_FIND(library, ERR_new);
+        peek = STUB_FIND(library, ERR_peek_error);
     }
-    if (error_new != NULL && stub_object_at((const void *)(uintptr_t)error_new) != NULL &&
-        stub_object_at((const void *)(uintptr_t)error_new) == stub_object_at(caller)) {
+    if (peek != NULL && stub_object_at((const void *)(uintptr_t)peek) != NULL &&
+        stub_object_at((const void *)(uintptr_t)peek) == stub_object_at(caller)) {
         leave_entry(library);
     }
     errno = saved;

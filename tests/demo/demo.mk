@@ -9,7 +9,7 @@ ifeq ($(SANITIZE),)
 $(DEMO): $(DEMO_SRC) $(BUILD)/tools.a $(BUILD)/ech.a $(wildcard tests/demo/*.h tests/*.h tests/preload/*.h)
 	@mkdir -p $(@D)
 	@echo "LD $@"
-	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell $(PKG_CONFIG) --cflags jansson) -o $@ $(filter %.c %.a,$^) $(shell $(PKG_CONFIG) --libs jansson)
+	$(Q)$(CC) $(PEER_CFLAGS) -I. $(shell $(PKG_CONFIG) --cflags jansson) -o $@ $(filter %.c %.a,$^) $(shell $(PKG_CONFIG) --libs jansson) $(LIBC_LIBS)
 else
 $(DEMO): FORCE
 	+$(Q)$(MAKE) --no-print-directory SANITIZE= $@

@@ -8,10 +8,18 @@ PEER_CFLAGS := -std=gnu11 -g -O2 -Wall -Wextra $(WERROR) -D_GNU_SOURCE -pthread
 BORING_DIR := $(dir $(firstword $(wildcard $(addsuffix /android/libssl.so.0,/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null) /usr/lib))))
 BORING_CFLAGS := -isystem /usr/include/android
 BORING_LIBS := -L$(BORING_DIR) -Wl,-rpath,$(BORING_DIR) -l:libssl.so.0 -l:libcrypto.so.0
+# That of Debian 11 has no ECH.
+BORING_WITH_ECH := $(wildcard /usr/include/android/openssl/hpke.h)
+# Peers that were built elsewhere (make check-suites).
+LENT_PEERS ?=
 
 # A file with a header is a part that peers share; each other file is a peer.
 PEER_PARTS := $(patsubst %.h,%,$(wildcard tests/peers/*.h))
 PEER_NAMES := $(patsubst tests/peers/%.c,%,$(filter-out $(addsuffix .c,$(PEER_PARTS)),$(wildcard tests/peers/*.c)))
+ifeq ($(BORING_WITH_ECH),)
+PEER_PARTS := $(filter-out $(basename $(shell grep -l 'include <openssl/' $(addsuffix .c,$(PEER_PARTS)))),$(PEER_PARTS))
+PEER_NAMES := $(filter-out ech_client,$(PEER_NAMES))
+endif
 # These two are unit tests' servers behind sockets, and link the code under test.
 PEERS_OF_UNIT_TESTS := $(PEERS)/accept_server $(PEERS)/bad_resolver
 
@@ -23,7 +31,7 @@ $(PEERS)/parts.a: $(patsubst tests/peers/%,$(PEERS)/%.o,$(PEER_PARTS))
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(filter-out $(if $(SANITIZE),$(PEERS_OF_UNIT_TESTS)),$(addprefix $(PEERS)/,$(PEER_NAMES))): $(PEERS)/%: tests/peers/%.c $(PEERS)/parts.a
+$(filter-out $(if $(SANITIZE),$(PEERS_OF_UNIT_TESTS)),$(addprefix $(PEERS)/,$(filter-out $(LENT_PEERS),$(PEER_NAMES)))): $(PEERS)/%: tests/peers/%.c $(PEERS)/parts.a
 	$(CC) $(PEER_CFLAGS) $(PEER_FLAGS) -o $@ $(filter %.c %.a,$^) $(PEER_LIBS)
 
 $(PEERS)/ech_server $(PEERS)/ech_client: private PEER_FLAGS = $(BORING_CFLAGS)

@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 const struct program a_wget = {WGET, 4, "Unable to establish SSL connection"};
 const struct program a_curl = {CURL, 35, "curl: (35)"};
@@ -258,4 +259,11 @@ unsigned expect_each(const struct run_result *result, const char *word)
     }
     cr_assert_gt(count, 0);
     return count;
+}
+
+void need_boringssl_with_ech(void)
+{
+    if (access("build/peers/ech_client", X_OK) != 0) {
+        cr_skip_test("BoringSSL has no ECH here");
+    }
 }

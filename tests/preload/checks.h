@@ -66,6 +66,9 @@ void expect_outer_hellos(struct world *world, unsigned count);
 void start_bad_dns(struct world *world, const char *how);
 #define BAD_DNS "udp://127.0.0.54:53"
 
+/* Skips the test where build/peers/ech_client cannot be built: that BoringSSL has no ECH. */
+void need_boringssl_with_ech(void);
+
 /* Starts a server with a full queue: a client that connects gets no answer at all. */
 void start_deaf_server(struct world *world, const char *address, const char *port);
 

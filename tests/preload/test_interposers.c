@@ -2,6 +2,7 @@
 /* Interposers of every kind before and after ours; allocators that call hooks in their first
  * malloc; programs that export what we hook; namespaces of dlmopen; and where the stub finds its
  * own files. */
+#include "../facts.h"
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -83,7 +84,7 @@ Test(interposers, handles_beside_a_dlsym_of_somebody_else)
     for (enum order order = BEFORE; order <= AFTER; order++) {
         struct run_result result = world_shell(
             world, RUN_SHIM,
-            EXTRA(STRICT, "SECOND=libssl.so.3", preload(world, "libdlsym_hook.so", order)),
+            EXTRA(STRICT, "SECOND=" FACT_LIBSSL, preload(world, "libdlsym_hook.so", order)),
             LOADER("other"));
         expect_exit(&result, 0, WELL);
     }
@@ -182,7 +183,7 @@ static void check_accepted(char *setting, const char *command, unsigned count)
 
 Test(interposers, a_program_that_exports_openssl_and_opens_another)
 {
-    check_accepted("SECOND=libssl.so.3", PROGRAM("loader_exports", "other"), 1);
+    check_accepted("SECOND=" FACT_LIBSSL, PROGRAM("loader_exports", "other"), 1);
 }
 
 /* RTLD_DEEPBIND would hide a plug-in's hellos from the guard, so we clear it: the plug-in gets the
@@ -209,7 +210,7 @@ Test(interposers, a_hello_by_any_pointer_to_send_is_seen)
 
 Test(namespaces, openssl)
 {
-    check_accepted("SECOND=libssl.so.3", LOADER("apart"), 1);
+    check_accepted("SECOND=" FACT_LIBSSL, LOADER("apart"), 1);
 }
 
 Test(namespaces, a_library_that_carries_tls)
@@ -261,14 +262,14 @@ Test(namespaces, strict_refuses_what_cannot_be_seen)
 {
     struct world *world = world_start(NULL);
     struct run_result result =
-        world_shell(world, RUN_SHIM, EXTRA(STRICT, "SECOND=libssl.so.3"),
+        world_shell(world, RUN_SHIM, EXTRA(STRICT, "SECOND=" FACT_LIBSSL),
                     STUB_GONE "(LD_PRELOAD=$PWD/gone/libechshim.so exec /usr/bin/python3 -c '\n"
                               "import os, ctypes\n"
                               "os.remove(\"gone/libechshim.so\")\n"
                               "libc = ctypes.CDLL(None)\n"
                               "libc.dlmopen.restype = ctypes.c_void_p\n"
                               "libc.dlerror.restype = ctypes.c_char_p\n"
-                              "print(libc.dlmopen(-1, b\"libssl.so.3\", 2), libc.dlerror())')");
+                              "print(libc.dlmopen(-1, b\"" FACT_LIBSSL "\", 2), libc.dlerror())')");
     expect_exit(&result, 0, "None");
     cr_assert_not_null(strstr(result.out, "namespace of its own"), "%s", result.out);
 }

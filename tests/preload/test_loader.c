@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The shim as a guest in the loader: dlopen, dlsym, fork and other preloaded libraries work as
  * without us, and no TLS library escapes. */
+#include "../facts.h"
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -175,12 +176,14 @@ Test(loader, probing_for_functions_changes_nothing)
     "/usr/bin/python3 -c 'import re, ssl\n"                                                        \
     "maps = open(\"/proc/self/maps\").read()\n"                                                    \
     "for name in (\"ssl\", \"crypto\"):\n"                                                         \
-    "    path = re.search(r\"\\S*/lib%s\\.so\\.3\" % name, maps).group()\n"                        \
+    "    path, end = re.search(r\"(\\S*/lib%s(\\.so\\.[0-9.]+))\" % name, maps).groups()\n"        \
+    "    new = re.sub(\"[0-9]\", \"9\", end)\n"                                                    \
     "    data = open(path, \"rb\").read()\n"                                                       \
-    "    for other in (b\"ssl\", b\"crypto\"):\n"                                                  \
-    "        data = data.replace(b\"lib%s.so.3\\0\" % other, b\"lib%s.so.9\\0\" % other)\n"        \
-    "    open(\"lib%s.so.9\" % name, \"wb\").write(data)' && "                                     \
-    "export LD_LIBRARY_PATH=$PWD SECOND=libssl.so.9 && "
+    "    for other in (\"ssl\", \"crypto\"):\n"                                                    \
+    "        names = (\"lib%s%s\\0\" % (other, last) for last in (end, new))\n"                    \
+    "        data = data.replace(*(text.encode() for text in names))\n"                            \
+    "    open(\"lib%s%s\" % (name, new), \"wb\").write(data)' && "                                 \
+    "export LD_LIBRARY_PATH=$PWD SECOND=$(ls libssl.so.9*) && "
 
 Test(loader, two_openssl_in_one_process)
 {
@@ -190,7 +193,7 @@ Test(loader, two_openssl_in_one_process)
 /* The shim has room for as many as a process opens. */
 Test(loader, twenty_openssl_in_one_process)
 {
-    check_accepted("for i in $(seq 20); do cp -L /usr/lib/*/libssl.so.3 libssl-$i.so; done && "
+    check_accepted("for i in $(seq 20); do cp -L /usr/lib/*/" FACT_LIBSSL " libssl-$i.so; done && "
                    "export SECOND=$PWD && " LOADER("many"),
                    21);
 }
@@ -300,6 +303,7 @@ static void check_other_port(char *extra[], const char *client)
 
 Test(loader, an_unknown_library_to_another_port_in_strict_mode)
 {
+    need_boringssl_with_ech();
     check_other_port(EXTRA(STRICT), BORING_CLIENT);
 }
 

@@ -28,6 +28,7 @@ static struct run_result run(struct world *world, const char *format, const char
 
 Test(own_ech, boringssl)
 {
+    need_boringssl_with_ech();
     struct world *world = world_start(NULL);
     struct run_result result = run(world, BORINGSSL, INNER_NAME, world->configs);
     expect_exit(&result, 0, HELLO);

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <criterion/criterion.h>
+#include <stdint.h> /* for ldns 1.7, whose header needs it */
+
 #include <ldns/sha2.h>
 #include <stdlib.h>
 #include <string.h>

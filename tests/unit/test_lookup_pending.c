@@ -15,6 +15,7 @@
 #include "dns/lookup.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/state/state.h"
+#include "tests/compat.h"
 #include "tests/unit/dns_responder.h"
 #include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
@@ -260,7 +261,7 @@ Test(lookup_pending, a_number_that_the_program_has_taken_is_left_alone)
     cr_assert_eq(fcntl(fd, F_GETFD), 0, "it was closed");
     cr_assert_lt(read(theirs[1], &octet, 1), 0, "it was written to");
     pending = begin("a.example");
-    cr_assert_eq(close_range(3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
+    cr_assert_eq(syscall(SYS_close_range, 3, ~0U, CLOSE_RANGE_CLOEXEC), 0);
     fd = highest_descriptor();
     cr_assert_eq(close(fd), 0);
     dns_https_cancel(pending);

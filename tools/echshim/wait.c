@@ -24,6 +24,7 @@
 #include <unistd.h>
 
 #include "dns/io.h"
+#include "shim/common/compat.h"
 #include "shim/common/journal.h"
 #include "shim/common/report.h"
 #include "tools/echshim/echshim.h"

@@ -10,6 +10,7 @@
 #include "dns/host_name.h"
 #include "ech/config.h"
 #include "ech/tls13_messages.h"
+#include "shim/common/compat_tls.h"
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
 

@@ -13,6 +13,7 @@
 #include "shim/engine/sockets/own_socket.h"
 
 #include "shim/common/address.h"
+#include "shim/common/compat.h"
 
 /* Where the kernel does not know an option, or forbids to set it, the new socket keeps the default.
  * */

@@ -19,6 +19,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../compat.h"
+
 void fail(const char *format, ...)
 {
     va_list arguments;
@@ -187,7 +189,7 @@ void footprint_take(struct footprint *footprint)
     size_t (*in_use)(void) =
         (size_t(*)(void))dlsym(RTLD_DEFAULT, "__sanitizer_get_current_allocated_bytes");
     struct mallinfo2 heap = mallinfo2();
-    size_t heap_size = in_use != NULL ? in_use() : heap.uordblks + heap.hblkhd;
+    size_t heap_size = in_use != NULL ? in_use() : (size_t)heap.uordblks + (size_t)heap.hblkhd;
     footprint->descriptors = entries("/proc/self/fd");
     footprint->threads = entries("/proc/self/task");
     footprint->heap_kib = (long)(heap_size / 1024);

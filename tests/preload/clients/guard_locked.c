@@ -19,6 +19,7 @@
 #include <sys/uio.h>
 #include <sys/wait.h>
 
+#include "../../compat.h"
 #include "lock_in.h"
 
 enum { PAGE = 4096, HELLO = 60 };

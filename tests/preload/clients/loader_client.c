@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "../../facts.h"
+
 #if defined(__x86_64__)
 #define FIRST_VERSION "GLIBC_2.2.5"
 #elif defined(__aarch64__)
@@ -95,7 +97,7 @@ static void must_be_silent(const char *what)
 static void run_dlerror(const struct target *target)
 {
     static const char *const names[] = {"SSL_CTX_new", "SSL_connect", "SSL_read"};
-    void *handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    void *handle = must_open(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         (void)dlerror();
         if (dlsym(handle, names[i]) == NULL) {
@@ -198,7 +200,7 @@ static void run_two(const struct target *target)
 {
     struct tls both[2] = {{.target = target, .rounds = 10}, {.target = target, .rounds = 10}};
     pthread_t threads[2];
-    both[0].handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    both[0].handle = must_open(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
     both[1].handle = must_open(getenv("SECOND"), RTLD_NOW | RTLD_LOCAL);
     if (dlsym(both[0].handle, "SSL_CTX_free") == dlsym(both[1].handle, "SSL_CTX_free") ||
         dlsym(both[0].handle, "CRYPTO_free") == dlsym(both[1].handle, "CRYPTO_free")) {
@@ -282,7 +284,7 @@ static void run_later_apart(const struct target *target)
     struct tls other = {.target = target};
     void *libc = must_open_apart("libc.so.6");
     void *(*their_dlopen)(const char *, int) = (void *(*)(const char *, int))dlsym(libc, "dlopen");
-    other.handle = their_dlopen != NULL ? their_dlopen("libssl.so.3", RTLD_NOW) : NULL;
+    other.handle = their_dlopen != NULL ? their_dlopen(FACT_LIBSSL, RTLD_NOW) : NULL;
     if (other.handle == NULL) {
         fail("no libssl there");
     }
@@ -334,7 +336,7 @@ static void run_root(const struct target *target)
 {
     struct tls other = {.target = target};
     int fd = dial(target);
-    other.handle = must_open("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    other.handle = must_open(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
     if (chroot(getenv("SECOND")) != 0 || chdir("/") != 0) {
         fail("no other root");
     }

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "../../facts.h"
+
 static void *find(void *handle, const char *name)
 {
     void *found = dlsym(handle, name);
@@ -26,7 +28,7 @@ static void fetch(const struct target *target)
     char chunk[1000];
     struct response response = {.len = 0};
     int got;
-    void *handle = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
+    void *handle = dlopen(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         fail("%s", dlerror());
     }

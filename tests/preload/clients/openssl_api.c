@@ -126,7 +126,9 @@ static void tell_ssl(SSL *ssl, const char *when)
     tell("extended master secret", SSL_get_extms_support(ssl));
     tell("secure renegotiation", SSL_get_secure_renegotiation_support(ssl));
     tell("renegotiations", SSL_num_renegotiations(ssl));
-    tell("certificate", SSL_get0_peer_certificate(ssl) != NULL);
+    X509 *certificate = SSL_get_peer_certificate(ssl);
+    tell("certificate", certificate != NULL);
+    X509_free(certificate);
     tell("chain", sk_X509_num(SSL_get_peer_cert_chain(ssl)));
     tell("group", SSL_get_negotiated_group(ssl));
     tell("curves", SSL_get1_groups(ssl, NULL) > 0);

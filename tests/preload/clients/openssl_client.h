@@ -5,6 +5,8 @@
 #include "client.h"
 #include <openssl/ssl.h>
 
+#include "../../compat_openssl.h"
+
 void fail_ssl(const char *what) __attribute__((noreturn));
 
 /* A context that verifies, and an SSL for the target's name. */

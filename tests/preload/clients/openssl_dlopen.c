@@ -8,14 +8,13 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "../../facts.h"
+
 #define FIND(name) __typeof__(&name) p_##name = (__typeof__(&name))dlsym(handle, #name)
 
 static void run(const struct target *target)
 {
-    void *handle = dlopen("libssl.so.3", RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
-        handle = dlopen("libssl.so.1.1", RTLD_NOW | RTLD_LOCAL);
-    }
+    void *handle = dlopen(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
     if (handle == NULL) {
         fail("%s", dlerror());
     }

@@ -17,6 +17,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../facts.h"
+
 static void end(SSL *ssl, SSL_CTX *ctx, int fd)
 {
     SSL_free(ssl);
@@ -45,10 +47,10 @@ void run_premature(const struct target *target)
 
 static void *unseen(const char *name)
 {
-    void *library = dlopen("libssl.so.3", RTLD_LAZY | RTLD_NOLOAD);
-    void *function = library != NULL ? dlvsym(library, name, "OPENSSL_3.0.0") : NULL;
+    void *library = dlopen(FACT_LIBSSL, RTLD_LAZY | RTLD_NOLOAD);
+    void *function = library != NULL ? dlvsym(library, name, FACT_LIBSSL_SYMBOLS) : NULL;
     if (function == NULL) {
-        fail("no %s in libssl.so.3", name);
+        fail("no %s in " FACT_LIBSSL, name);
     }
     return function;
 }

@@ -125,11 +125,12 @@ static void on_free(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, lo
     freed += parent != NULL && argument == &made && (ptr == NULL || ptr == tag(index));
 }
 
-static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, void **value, int index,
+static int on_copy(CRYPTO_EX_DATA *to, const CRYPTO_EX_DATA *from, copied_value value, int index,
                    long number, void *argument)
 {
     (void)to, (void)from, (void)index, (void)number, (void)argument;
-    copied += *value == tag(index);
+    void *const *copy = value;
+    copied += *copy == tag(index);
     return 1;
 }
 

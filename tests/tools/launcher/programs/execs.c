@@ -13,6 +13,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "../../../compat.h"
+
 static int status_of(pid_t pid)
 {
     int status;

@@ -4,7 +4,7 @@
  * loads nothing at all. If the program has an argument, it closes every descriptor but the first
  * three, and sleeps. It has no C library, because it starts in the place of ld.so.
  */
-#include <sys/syscall.h>
+#include "../../../compat.h"
 
 /* Registers and system call numbers differ between x86-64 and aarch64; the rest is the same. */
 static long call(long number, long a, long b, long c)
