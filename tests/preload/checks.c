@@ -47,9 +47,14 @@ static const char *const fields[] = {"time",
                                      "lookup_us",
                                      "hello_us"};
 
+size_t report_field_count(void)
+{
+    return sizeof fields / sizeof *fields;
+}
+
 static void check_fields(const json_t *line, const char *text)
 {
-    size_t count = sizeof fields / sizeof *fields;
+    size_t count = report_field_count();
     size_t more = json_object_get(line, "lost") != NULL ? 1 : 0; /* only where lines were lost */
     cr_assert_eq(json_object_size(line), count + more, "not the fields of the interface: %s", text);
     for (size_t i = 0; i < count; i++) {

@@ -44,6 +44,8 @@ char *conf_setting(const struct world *world, const char *text);
 /* The report has `count` lines. Each has exactly the fields of the interface, with this outcome and
  * reason (NULL: null). */
 void expect_report(struct world *world, unsigned count, const char *outcome, const char *reason);
+/* How many fields a line of the report has, if no line was lost. */
+size_t report_field_count(void);
 /* Compares a text, number or null of the first report line. */
 void expect_report_text(struct world *world, const char *key, const char *value);
 
