@@ -206,9 +206,12 @@ ATTACK(a_thread_cancelled_in_a_handshake, "openssl-cancelled");
  * libgcc, which is loaded already. */
 static const char lost_by_others[] =
     "{\n openssl\n Memcheck:Leak\n fun:malloc\n fun:CRYPTO_*alloc\n obj:*/libssl.so*\n}\n"
+    "{\n openssl 3.5\n Memcheck:Leak\n fun:malloc\n fun:CRYPTO_malloc\n fun:CRYPTO_zalloc\n"
+    " obj:*/libssl.so*\n}\n"
     "{\n gnutls\n Memcheck:Leak\n fun:malloc\n obj:*/libgnutls.so*\n ...\n"
     " fun:gnutls_handshake\n}\n"
     "{\n libc\n Memcheck:Leak\n fun:malloc\n fun:make_request\n fun:__check_pf\n}\n"
+    "{\n libc 2.41\n Memcheck:Leak\n fun:realloc\n fun:make_request\n fun:__check_pf\n}\n"
     "{\n loader\n Memcheck:Leak\n fun:malloc\n fun:malloc\n fun:_dl_map_object_deps\n}\n";
 
 static void check_lost(const char *attack)
