@@ -3,14 +3,14 @@
 
 static __thread bool inside __attribute__((tls_model("initial-exec")));
 
-void stub_enter(struct stub_entry *entered)
+void stub_enter(struct stub_visit *entered)
 {
     shim_hold_begin(&entered->hold);
     entered->before = inside;
     inside = true;
 }
 
-void stub_leave(const struct stub_entry *entered)
+void stub_leave(const struct stub_visit *entered)
 {
     inside = entered->before;
     shim_hold_end(&entered->hold);

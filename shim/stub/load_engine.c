@@ -199,7 +199,7 @@ static void load_engine(void)
 {
     char why[WHY_SIZE] = "";
     int saved = errno;
-    struct stub_entry entered;
+    struct stub_visit entered;
     stub_enter(&entered); /* constructors of the engine's libraries may call hooked functions */
     void *handle = open_engine(why, sizeof why);
     const struct shim_engine *engine = NULL;

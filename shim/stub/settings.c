@@ -63,7 +63,7 @@ static struct settings *load(void)
         return &unread;
     }
     fresh->first = true;
-    struct stub_entry entered;
+    struct stub_visit entered;
     stub_enter(&entered);
     reading = true; /* functions that we call may be another preload's, and may write a log */
     /* If there is too little memory for the settings, the mode is strict. */

@@ -97,12 +97,12 @@ bool stub_name_is_protected(const char *host);
 /* While the calling thread reads the settings or loads the engine, every hook lets its calls pass,
  * because that work uses hooked functions. No signal handler of the program runs meanwhile, so none
  * can jump out. */
-struct stub_entry {
+struct stub_visit {
     struct shim_hold hold;
     bool before;
 };
-void stub_enter(struct stub_entry *entered);
-void stub_leave(const struct stub_entry *entered);
+void stub_enter(struct stub_visit *entered);
+void stub_leave(const struct stub_visit *entered);
 bool stub_inside(void);
 
 /* pthread_once, but no signal handler of the program can jump out of it: later calls would wait for
