@@ -3,13 +3,15 @@
  * A session whose TLS library has an ECH client of its own: the library seals its hello to a local
  * config, and the exchange opens it.
  */
+#include <string.h>
+
 #include "shim/common/hold.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/session/local_key.h"
 #include "shim/engine/session/session_state.h"
 
-/* RFC 6761, 6.4: never a name of anybody. No hello with it leaves: the session refuses. */
-static const char no_public_name[] = "refused.invalid";
+/* RFC 6761, 6.4: never a name of anybody. No hello with it leaves. */
+static const char stand_in[] = "local.invalid";
 
 /* It runs on a stack of its own, because the first call makes the key pair. It never waits, so this
  * struct may lie on the program's stack. */
@@ -19,6 +21,17 @@ struct preparing {
     struct bytes list;
     bool prepared;
 };
+
+/* The name of the real config: programs that ask their library for the outer name get the right
+ * one. But NSS makes no ECH if that is the name of the host. */
+static struct bytes public_name_for(const struct shim_session *session)
+{
+    struct bytes real = session->found.choice.config.public_name;
+    bool fits = session->decision.action == SHIM_ACTION_OFFER &&
+                !dns_host_equal_octets((const char *)real.data, real.len, session->host,
+                                       strlen(session->host));
+    return fits ? real : bytes_of(stand_in, sizeof stand_in - 1);
+}
 
 static void run_preparing(struct shim_work *work)
 {
@@ -30,13 +43,10 @@ static void run_preparing(struct shim_work *work)
     if (!shim_local_key_copy(&key)) {
         return;
     }
-    /* The name and the length of the real config: programs that ask their library for the outer
-     * name get the right one, and the library pads as the server asked for. */
-    preparing->prepared =
-        ech_exchange_use_local_config(
-            session->exchange, &key,
-            offers ? config->public_name : bytes_of(no_public_name, sizeof no_public_name - 1),
-            offers ? config->maximum_name_length : 0, &preparing->list) == ECH_OK;
+    /* The length of the real config: the library pads as the server asked for. */
+    preparing->prepared = ech_exchange_use_local_config(
+                              session->exchange, &key, public_name_for(session),
+                              offers ? config->maximum_name_length : 0, &preparing->list) == ECH_OK;
     ech_local_key_wipe(&key);
 }
 
