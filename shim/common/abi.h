@@ -18,9 +18,10 @@
 #include <sys/uio.h>
 
 #include "shim/common/conf.h"
+#include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 8 };
+enum { SHIM_ABI_VERSION = 9 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -253,6 +254,22 @@ struct shim_engine {
     void (*gnutls_handshake_set_read_function)(struct shim_library *library,
                                                gnutls_session_t session,
                                                gnutls_handshake_read_func read);
+
+    /* The whole hook of NSS's SSL_ImportFD: calls the real function itself. */
+    struct nspr_file *(*nss_import)(struct shim_library *library, struct nspr_file *model,
+                                    struct nspr_file *file);
+    /* The program is about to call SSL_ResetHandshake. */
+    void (*nss_handshake_reset)(struct shim_library *library, struct nspr_file *file,
+                                bool as_server);
+    /* SSL_ReconfigFD has given the socket the model's settings. */
+    void (*nss_reconfigured)(struct shim_library *library, struct nspr_file *model,
+                             struct nspr_file *file);
+    /* The program has given the socket ECHConfigs of its own, or has taken them away. */
+    void (*nss_own_ech)(struct shim_library *library, struct nspr_file *file, bool has);
+    /* The program has switched NSS's GREASE on or off. */
+    void (*nss_own_grease)(struct shim_library *library, struct nspr_file *file, bool enabled);
+    /* The program carries TLS's records by itself (QUIC): not ours. */
+    void (*nss_own_records)(struct shim_library *library, struct nspr_file *file);
 };
 
 /*

@@ -16,7 +16,7 @@
 
 /* What is told of one handshake. Strings are borrowed; NULL becomes null. */
 struct shim_report {
-    const char *library; /* "openssl" or "gnutls" */
+    const char *library; /* "openssl", "gnutls" or "nss" */
     const char *host;    /* the name that the application asked for */
     int port;            /* 0: not known, becomes null */
     enum shim_mode mode;

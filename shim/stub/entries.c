@@ -8,6 +8,7 @@
 #define ENTRY_OF_LIBC(name, form)
 #define ENTRY_OF_OPENSSL(name, form) form(name)
 #define ENTRY_OF_GNUTLS(name, form) form(name)
+#define ENTRY_OF_NSS(name, form) form(name)
 
 #define PLACE(name) PLACE_##name,
 enum {

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The calls by which programs give ECHConfigs to their TLS library: of BoringSSL, of OpenSSL 4.0,
- * and of NSS, where a program asks for the ECH functions by name.
+ * The calls by which programs give ECHConfigs to their TLS library: of BoringSSL, and of OpenSSL
+ * 4.0. Those of NSS are in hooks_nss_tls.c.
  */
 #include "shim/stub/hooks_own_ech.h"
 
@@ -9,7 +9,6 @@
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/pem.h>
-#include <stdatomic.h>
 #include <string.h>
 
 #include "shim/common/own_ech.h"
@@ -144,36 +143,4 @@ SHIM_EXPORT int SSL_set1_echstore(SSL *ssl, struct ossl_echstore_st *store)
 SHIM_EXPORT int SSL_CTX_set1_echstore(SSL_CTX *ctx, struct ossl_echstore_st *store)
 {
     SETS_CONFIGS(SSL_CTX_set1_echstore, note_store(library, store), ctx, store);
-}
-
-/* ---- NSS, which has ECH of its own ---- */
-
-typedef int set_client_ech_configs(void *fd, const uint8_t *list, unsigned length);
-static _Atomic(set_client_ech_configs *) real_set_client_ech_configs;
-
-static int noted_set_client_ech_configs(void *fd, const uint8_t *list, unsigned length)
-{
-    shim_own_ech_note(list, length);
-    return atomic_load(&real_set_client_ech_configs)(fd, list, length);
-}
-
-SHIM_EXPORT void *SSL_GetExperimentalAPI(const char *name)
-{
-    __typeof__(&SSL_GetExperimentalAPI) real =
-        (__typeof__(&SSL_GetExperimentalAPI))stub_libc(SHIM_HOOK_SSL_GetExperimentalAPI);
-    if (real == NULL) {
-        /* NSS came by dlopen, so only the library that opened it has it in its search order. */
-        __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc(SHIM_HOOK_dlopen);
-        void *handle =
-            real_dlopen != NULL ? real_dlopen("libssl3.so", RTLD_LAZY | RTLD_NOLOAD) : NULL;
-        real = handle != NULL ? (__typeof__(&SSL_GetExperimentalAPI))stub_real_dlsym(
-                                    handle, "SSL_GetExperimentalAPI")
-                              : NULL;
-    }
-    void *function = real != NULL ? real(name) : NULL;
-    if (function != NULL && strcmp(name, "SSL_SetClientEchConfigs") == 0) {
-        atomic_store(&real_set_client_ech_configs, (set_client_ech_configs *)function);
-        return (void *)noted_set_client_ech_configs;
-    }
-    return function;
 }

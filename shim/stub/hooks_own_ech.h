@@ -13,7 +13,5 @@ SHIM_EXPORT int SSL_set1_ech_config_list(SSL *ssl, const uint8_t *list, size_t l
 struct ossl_echstore_st;
 SHIM_EXPORT int SSL_set1_echstore(SSL *ssl, struct ossl_echstore_st *store);
 SHIM_EXPORT int SSL_CTX_set1_echstore(SSL_CTX *ctx, struct ossl_echstore_st *store);
-/* Of NSS. */
-SHIM_EXPORT void *SSL_GetExperimentalAPI(const char *name);
 
 #endif
