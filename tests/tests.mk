@@ -22,6 +22,7 @@ CRITERION_LIBS = $(shell $(PKG_CONFIG) --libs criterion jansson) $(LIBC_LIBS)
 # Fewer warnings than for the tested code, because Criterion's macros do not compile under all of them.
 TEST_CFLAGS = -std=gnu11 -g $(OPTIMIZE) -Wall -Wextra $(WERROR) -Wno-missing-field-initializers $(SANFLAGS) -pthread \
               $(shell $(PKG_CONFIG) --cflags $(PKGS) criterion jansson)
+$(BUILD)/tests/unit/test_nspr.o: TEST_CFLAGS += $(shell $(PKG_CONFIG) --cflags nss 2>/dev/null)
 
 # The stub without its hooks, which would replace the tests' own functions. An archive, so tests link only what they need.
 $(BUILD)/stub.a: $(filter-out $(BUILD)/shim/stub/hooks_%,$(call obj,$(STUB_SRC)))

@@ -30,6 +30,12 @@ $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+# Mozilla's NSS, if its headers are here.
+NSS_CFLAGS = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags nss 2>/dev/null))
+peers: $(if $(NSS_CFLAGS),$(CLIENTS)/nss_client)
+$(CLIENTS)/nss_client: $(addprefix $(CLIENT_DIR)/nss_,client.c many.c stacks.c) $(CLIENT_COMMON)
+	$(CLIENT_CC) $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
+
 # OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
 SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
 clients: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
