@@ -88,6 +88,22 @@ $(WORLD): $(patsubst tests/preload/%.c,build/preload/%.o,$(filter-out tests/prel
 	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 
+# The suite with several of them, and with a program of yours (NODE_PROGRAM=/usr/bin/node).
+NODE_VERSIONS ?= 18 20 26
+NODE_PROGRAM ?=
+.PHONY: check-node
+check-node:
+	@for version in $(NODE_VERSIONS); do \
+	    node=build/nodes/$$version; \
+	    [ -x $$node/bin/node ] || { rm -rf $$node && mkdir -p $$node && \
+	        (cd $$node && npm pack --silent node-linux-$(NODE_MACHINE)@$$version && \
+	         tar -xzf node-linux-*.tgz --strip-components=1 package/bin/node && rm node-linux-*.tgz); } || exit 1; \
+	done
+	@status=0; for node in $(NODE_VERSIONS:%=build/nodes/%/bin/node) $(NODE_PROGRAM); do \
+	    echo "$$node: $$($$node -p '`$${process.version}, OpenSSL $${process.versions.openssl}`')"; \
+	    ECHSHIM_TEST_NODE=$$(realpath $$node) $(MAKE) --no-print-directory check-preload PRELOAD_FILTER='node/*' || status=1; \
+	done; exit $$status
+
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
 	$(CRITERION_ENV) $(BUILD)/unit-tests

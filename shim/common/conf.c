@@ -24,6 +24,7 @@ static const struct {
     [SHIM_CONF_LOG] = {"ECHSHIM_LOG", "log"},
     [SHIM_CONF_LOG_FILE] = {"ECHSHIM_LOG_FILE", "log_file"},
     [SHIM_CONF_REPORT] = {"ECHSHIM_REPORT", "report"},
+    [SHIM_CONF_DETOURS] = {"ECHSHIM_DETOURS", "detours"},
 };
 
 const char *shim_conf_variable(enum shim_conf_key key)

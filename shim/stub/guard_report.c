@@ -13,6 +13,7 @@
 
 #include "shim/common/journal.h"
 #include "shim/common/report.h"
+#include "shim/stub/detours.h"
 #include "shim/stub/guard.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
@@ -126,9 +127,11 @@ static void tell_report(const struct shim_report *report)
 /* Sets the report's reason for this sight. */
 static void set_reason(struct shim_report *report, enum stub_sight what)
 {
+    const char *function;
     switch (what) {
     case STUB_SIGHT_HELLO:
-        report->reason = "unhooked_tls";
+        report->reason =
+            stub_detours_refused(&function) != NULL ? "detour_refused" : "unhooked_tls";
         break;
     case STUB_SIGHT_DATAGRAM:
         report->reason = "quic";
@@ -148,6 +151,16 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     }
 }
 
+/* Why there are no detours in the program that makes this hello. */
+static void log_refusal(enum stub_sight what, const char *reason)
+{
+    const char *function;
+    const char *why = stub_detours_refused(&function);
+    if (what == STUB_SIGHT_HELLO && why != NULL) {
+        log_line("info", function != NULL ? function : "detours", why, reason);
+    }
+}
+
 void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight what)
 {
     int saved = errno;
@@ -162,6 +175,7 @@ void stub_tell(const struct stub_attempt *attempt, bool refused, enum stub_sight
     }
     if (sights_logged) {
         log_line("info", "on its way without the shim", report.outcome, report.reason);
+        log_refusal(what, report.reason);
     }
     errno = saved;
 }

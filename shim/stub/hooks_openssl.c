@@ -6,6 +6,7 @@
 #include <openssl/ssl.h>
 
 #include "shim/common/compat_tls.h"
+#include "shim/stub/detours.h"
 #include "shim/stub/guard.h"
 #include "shim/stub/library.h"
 
@@ -25,7 +26,9 @@ static SSL_CTX *hand_over_context(struct shim_library *library, SSL_CTX *context
 static struct shim_library *library_of_method(enum shim_hook hook, const SSL_METHOD *method,
                                               const void *caller)
 {
-    struct shim_library *library = stub_library_at(SHIM_FAMILY_OPENSSL, method);
+    /* The look-up takes long in a program with many symbols. */
+    struct shim_library *library =
+        stub_detours_contain(method) ? NULL : stub_library_at(SHIM_FAMILY_OPENSSL, method);
     struct shim_library *by_caller = stub_library(hook, NULL, caller);
     return library != NULL && library->fn[hook] != NULL ? library : by_caller;
 }
@@ -132,10 +135,13 @@ SHIM_EXPORT int SSL_get_error(const SSL *ssl, int result)
 
 /* ---- BIOs ---- */
 
-static BIO *visible(struct shim_library *library, BIO *bio)
+/* A linker may have folded SSL_get_rbio with other functions of the program that have the same
+ * code. What these return is no BIO, so only those of an SSL that we know are looked at. */
+static BIO *visible(struct shim_library *library, const SSL *ssl, BIO *bio)
 {
     const struct shim_engine *engine = stub_engine_if_loaded();
-    return engine != NULL && bio != NULL ? engine->openssl_visible_bio(library, bio) : bio;
+    bool known = engine != NULL && bio != NULL && engine->openssl_library_of(ssl) == library;
+    return known ? engine->openssl_visible_bio(library, bio) : bio;
 }
 
 SHIM_EXPORT BIO *SSL_get_rbio(const SSL *ssl)
@@ -144,7 +150,7 @@ SHIM_EXPORT BIO *SSL_get_rbio(const SSL *ssl)
     if (library == NULL) {
         PASS_ON(SSL_get_rbio, NULL, ssl);
     }
-    return visible(library, REAL(library, SSL_get_rbio)(ssl));
+    return visible(library, ssl, REAL(library, SSL_get_rbio)(ssl));
 }
 
 SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
@@ -153,7 +159,7 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
     if (library == NULL) {
         PASS_ON(SSL_get_wbio, NULL, ssl);
     }
-    return visible(library, REAL(library, SSL_get_wbio)(ssl));
+    return visible(library, ssl, REAL(library, SSL_get_wbio)(ssl));
 }
 
 #define REPLACES_BIO(name, ...)                                                                    \
@@ -182,8 +188,8 @@ static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *
     }
     BIO *actual = REAL(library, SSL_get_rbio)(ssl);
     __typeof__(&BIO_free) release = STUB_FIND(library, BIO_free);
-    if (rbio != wbio || rbio == actual || rbio != visible(library, actual) || release == NULL ||
-        wbio != visible(library, REAL(library, SSL_get_wbio)(ssl))) {
+    if (rbio != wbio || rbio == actual || rbio != visible(library, ssl, actual) ||
+        release == NULL || wbio != visible(library, ssl, REAL(library, SSL_get_wbio)(ssl))) {
         return false;
     }
     (void)release(rbio);

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "shim/stub/call_sites.h"
+#include "shim/stub/detours.h"
 #include "shim/stub/entries.h"
 #include "shim/stub/stub.h"
 #include "shim/stub/symbol.h"
@@ -211,6 +212,10 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
 
 void *stub_bound(enum shim_hook hook, const void *caller)
 {
+    const struct shim_library *inside = stub_detours_library_of(caller);
+    if (inside != NULL) {
+        return inside->fn[hook];
+    }
     void *found = symbol_for_caller(hook, caller);
     (void)dlerror(); /* the program did not make the look-up */
     return found;
@@ -295,11 +300,25 @@ static struct shim_library *find_library(enum shim_hook hook, const void *object
     return library != NULL ? library : only;
 }
 
+/* The library for a call that came by a detour. The loader binds another libssl's calls of its own
+ * functions to the program's, of the same names. With an SSL that the other library made, these
+ * calls go back to that library. */
+static struct shim_library *library_behind_detour(enum shim_hook hook, const void *ssl,
+                                                  const void *caller)
+{
+    struct shim_library *inside = stub_detours_library_of(caller);
+    struct shim_library *owner =
+        inside != NULL ? library_of_object(SHIM_FAMILY_OPENSSL, ssl) : NULL;
+    return owner != NULL && owner->fn[hook] != NULL ? owner : inside;
+}
+
 struct shim_library *stub_library(enum shim_hook hook, const void *object, const void *caller)
 {
     unsigned entered = stub_entered_by(hook);
-    struct shim_library *library =
-        entered != 0 ? library_numbered(stub_hook_family(hook), entered) : NULL;
+    struct shim_library *library = library_behind_detour(hook, object, caller);
+    if (library == NULL && entered != 0) {
+        library = library_numbered(stub_hook_family(hook), entered);
+    }
     if (library == NULL) {
         library = find_library(hook, object, caller);
     }

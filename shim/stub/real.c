@@ -4,6 +4,7 @@
 #include <link.h>
 #include <stdatomic.h>
 
+#include "shim/stub/detours.h"
 #include "shim/stub/stub.h"
 #include "shim/stub/symbol.h"
 #include "shim/stub/text.h"
@@ -181,6 +182,9 @@ void *stub_libc_own(enum shim_hook hook)
 
 void *stub_real_dlsym(void *handle, const char *name)
 {
+    if (stub_detours_has_handle(handle)) {
+        return stub_detours_symbol(name);
+    }
     dlsym_function *function = (dlsym_function *)stub_libc_own(SHIM_HOOK_dlsym);
     return function != NULL ? function(handle, name) : NULL;
 }

@@ -54,9 +54,10 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
  * Async-signal-safe. */
 bool stub_library_calls(const struct shim_library *library, const void *caller);
 /*
- * The library that a caller of `hook` means: the one whose function it took from dlsym, or the one
- * that made the object (an SSL or a session; may be NULL), or the one that the loader would have
- * bound the caller to, or the only one. NULL: there is none, or it has no such function.
+ * The library that a caller of `hook` means: the program's own if a detour called (detours.h), or
+ * the one whose function it took from dlsym, or the one that made the object (an SSL or a session;
+ * may be NULL), or the one that the loader would have bound the caller to, or the only one. NULL:
+ * there is none, or it has no such function.
  */
 struct shim_library *stub_library(enum shim_hook hook, const void *object, const void *caller);
 /* What dlsym hands out for the function of this library: our hook, or an entry of it (entries.h).

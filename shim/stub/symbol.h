@@ -10,6 +10,8 @@
 #include <link.h>
 #include <stdbool.h>
 
+#include "shim/stub/program_image.h"
+
 /* The function of this name that an object defines, in the version that dlsym would take. NULL: it
  * defines none, or the function is chosen at load time (IFUNC). */
 void *stub_symbol_of(const struct link_map *object, const char *name);
@@ -19,5 +21,10 @@ bool stub_symbol_needed(const struct link_map *object, const char *name);
 
 /* Do most of the functions that an object defines have this text in their names? */
 bool stub_symbols_mostly_have(const struct link_map *object, const char *text);
+
+/* The entry of a defined symbol of any type. Reads nothing outside of the image; without one (NULL)
+ * it trusts the object's tables. NULL: there is none. */
+const ElfW(Sym) * stub_symbol_find(const struct link_map *object, const struct stub_image *image,
+                                   const char *name);
 
 #endif

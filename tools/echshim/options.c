@@ -175,6 +175,7 @@ enum {
     ROW(SHIM_CONF_LOG, check_log, false)                                                           \
     ROW(SHIM_CONF_LOG_FILE, check_path, true)                                                      \
     ROW(SHIM_CONF_REPORT, check_path, true)                                                        \
+    ROW(SHIM_CONF_DETOURS, check_switch, false)                                                    \
     ROW(CONF, check_readable, true)
 
 enum { CONF = SHIM_CONF_KEYS };
@@ -214,6 +215,7 @@ static const struct option long_options[] = {
     {"ca-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CA_FILE},
     {"timeout", required_argument, NULL, OPTION_SETTING + SHIM_CONF_TIMEOUT_MS},
     {"private", optional_argument, NULL, OPTION_PRIVATE},
+    {"detours", required_argument, NULL, OPTION_SETTING + SHIM_CONF_DETOURS},
     {"cache", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CACHE},
     {"log", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG},
     {"log-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG_FILE},
@@ -386,6 +388,7 @@ void options_help(FILE *out)
         "  --ca-file=FILE       trust anchors (PEM) for public names, instead of the system's\n"
         "  --timeout=MS         bound on one look-up (2000)\n"
         "  --private[=on|off]   ECH also for private addresses\n"
+        "  --detours=on|off     detours in programs that contain OpenSSL, such as Node.js\n"
         "  --cache=FOLDER       a cache of look-ups that processes share\n"
         "  --conf=FILE          the configuration file\n"
         "  --log=LEVEL          off, error, warn, info or debug\n"

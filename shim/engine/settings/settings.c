@@ -180,6 +180,8 @@ enum ech_status shim_settings_parse(struct shim_settings *settings, const struct
     settings->retry = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_RETRY), true);
     settings->grease = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_GREASE), true);
     settings->private = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_PRIVATE), false);
+    /* The stub has acted on it already: any word but off means on. */
+    (void)shim_settings_switch(problems, entry_of(&source, SHIM_CONF_DETOURS), true);
     shim_settings_ports(settings, problems, entry_of(&source, SHIM_CONF_PORTS));
     enum ech_status status = ECH_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == ECH_OK; i++) {

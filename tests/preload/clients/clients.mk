@@ -17,6 +17,27 @@ OPENSSL_ARCHIVES_NEED = $(filter-out -lssl -lcrypto,$(shell $(PKG_CONFIG) --stat
 $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -l:libssl.a -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
 
+# A TLS library linked into the program, and exported: the functions that the adapter asks for, and all of libssl. The
+# programs inside_ODD are for tests/preload/test_inside.c.
+INSIDE_SRC := $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c)
+INSIDE_LINK = -rdynamic $(CLIENTS)/inside.ld -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
+INSIDE_ODD := data ifunc short padded loop start breakpoint alias registers boringssl thread
+peers: $(CLIENTS)/openssl_inside $(CLIENTS)/openssl_inside_fixed
+$(CLIENTS)/inside.ld: shim/engine/openssl/openssl.h
+	@mkdir -p $(@D)
+	sed -n 's/^    F(\([A-Za-z0-9_]*\)).*/EXTERN(\1)/p' $< >$@
+$(CLIENTS)/openssl_inside: $(INSIDE_SRC) $(CLIENT_COMMON) $(CLIENTS)/inside.ld
+	$(CLIENT_CC) $(INSIDE_LINK)
+# At a fixed address, and without endbr64 in its own code.
+$(CLIENTS)/openssl_inside_fixed: $(INSIDE_SRC) $(CLIENT_COMMON) $(CLIENTS)/inside.ld
+	$(CLIENT_CC) -no-pie -fno-pie $(INSIDE_LINK)
+ifeq ($(shell uname -m),x86_64)
+peers: $(addprefix $(CLIENTS)/inside_,$(INSIDE_ODD))
+endif
+upper = $(shell echo $(1) | tr a-z A-Z)
+$(CLIENTS)/inside_%: $(INSIDE_SRC) $(CLIENT_DIR)/inside_odd.c $(CLIENT_COMMON) $(CLIENTS)/inside.ld
+	$(CLIENT_CC) -DODD_$(call upper,$*) $(INSIDE_LINK)
+
 $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
