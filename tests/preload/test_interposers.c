@@ -186,23 +186,21 @@ Test(interposers, a_program_that_exports_openssl_and_opens_another)
     check_accepted("SECOND=" FACT_LIBSSL, PROGRAM("loader_exports", "other"), 1);
 }
 
-/* The program does not export all that the adapter needs. */
-#if defined(__x86_64__)
-#define REFUSED_INSIDE "library"
-#else
-#define REFUSED_INSIDE "detour_refused"
-#endif
-
 /* RTLD_DEEPBIND would hide a plug-in's hellos from the guard, so we clear it: the plug-in gets the
- * program's functions, as without the flag. Strict mode stops what they write. */
+ * program's functions, as without the flag. These have detours, or strict mode stops what they
+ * write. */
 Test(interposers, a_deep_binding_plugin_of_a_program_that_exports_openssl)
 {
+#if defined(__x86_64__)
+    check_accepted("X=", PROGRAM("loader_exports", "deepbind"), 1);
+#else
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA(STRICT), PROGRAM("loader_exports", "deepbind"));
     expect_exit(&result, 1, "SSL_connect failed");
-    expect_report(world, 1, "refused", REFUSED_INSIDE);
+    expect_report(world, 1, "refused", "detour_refused");
     world_expect_hidden(world);
+#endif
 }
 
 Test(interposers, a_hello_by_any_pointer_to_send_is_seen)

@@ -106,8 +106,8 @@ $(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -shared -fPIC -ldl
 
 # A program that contains OpenSSL and exports all of it.
-$(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON)
-	$(CLIENT_CC) -rdynamic -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED) -Wl,-rpath,'$$ORIGIN'
+$(CLIENTS)/loader_exports: $(CLIENT_DIR)/loader_client.c $(CLIENT_COMMON) $(CLIENTS)/inside.ld
+	$(CLIENT_CC) $(INSIDE_LINK) -Wl,-rpath,'$$ORIGIN'
 
 # Not fortified: it defines the functions that fortified code calls.
 $(CLIENTS)/libsteps.so: $(wildcard $(CLIENT_DIR)/steps*.c $(CLIENT_DIR)/steps*.h)
