@@ -51,6 +51,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         abort();
     }
     (void)elf_needed(data, size, take, &count);
+    (void)elf_exports(data, size, "SSL_connect");
     tls_marks_find(data, size, found, &count);
     return 0;
 }

@@ -5,6 +5,8 @@
 #include "openssl_ways.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 TestSuite(inside, .fini = world_end, .timeout = 120);
@@ -126,6 +128,46 @@ REFUSED(a_function_that_begins_oddly, "start",
 REFUSED(a_function_with_a_breakpoint, "breakpoint",
         ODD "begins with an instruction that the shim does not move")
 REFUSED(a_thread_before_all_constructors, "thread", "detours: another thread is running")
+
+#define FORBIDDEN(call, why)                                                                       \
+    Test(inside, a_system_that_forbids_##call)                                                     \
+    {                                                                                              \
+        check_unreached("X=", "\"$CLIENTS/forbid\" " #call " " INSIDE("direct"), "detour_refused", \
+                        " info: detours: " why " (detour_refused)\n");                             \
+    }
+FORBIDDEN(mprotect, "the system forbids new code")
+FORBIDDEN(mremap, "the system forbids to change code")
+
+/* A debugger has put a breakpoint there before the program began, and removes it later. */
+Test(inside, under_a_debugger)
+{
+    static const char debugger[] =
+        "LD_PRELOAD= gdb -q -batch -ex \"set env LD_PRELOAD=$LD_PRELOAD\" -ex \"break %s\" -ex run "
+        "-ex delete -ex continue --args " INSIDE("direct");
+    char command[1024];
+    struct world *world = world_start(NULL);
+    if (system("command -v gdb >/dev/null") != 0) {
+        world_end();
+        cr_skip_test("gdb is not installed");
+    }
+    snprintf(command, sizeof command, debugger, "*SSL_connect");
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(OPPORTUNISTIC), command);
+    expect_exit(&result, 0, WELL);
+    snprintf(command, sizeof command, debugger, "main");
+    result = world_shell(world, RUN_SHIM, EXTRA(OPPORTUNISTIC), command);
+    expect_exit(&result, 0, WELL);
+    cr_assert_geq(world_report_count(world, "accepted"), 1);
+}
+
+Test(inside, under_valgrind)
+{
+    if (system("command -v valgrind >/dev/null") != 0) {
+        cr_skip_test("valgrind is not installed");
+    }
+    check_accepted(NULL, STRICT,
+                   "valgrind -q --error-exitcode=9 --errors-for-leak-kinds=none " INSIDE("direct"),
+                   WELL, 1);
+}
 
 Test(inside, boringssl_is_left_alone)
 {

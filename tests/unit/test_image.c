@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What an executable is: files of this machine, handmade files, and hostile ones. */
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <elf.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -116,6 +118,29 @@ Test(image, made_by_hand)
     names = (struct names){.most = 1};
     cr_assert(elf_needed(file.octets, sizeof file.octets, take, &names));
     cr_assert_str_eq(names.text, "libssl.so.3 ");
+}
+
+/* The C library of this process: what it exports, and each tenth part of its file. */
+Test(image, exported_functions)
+{
+    Dl_info info;
+    struct stat status;
+    cr_assert_neq(dladdr((const void *)(uintptr_t)getenv, &info), 0);
+    int fd = open(info.dli_fname, O_RDONLY | O_CLOEXEC);
+    cr_assert_eq(fstat(fd, &status), 0);
+    size_t length = (size_t)status.st_size;
+    const uint8_t *octets = mmap(NULL, length, PROT_READ, MAP_PRIVATE, fd, 0);
+    cr_assert_neq(octets, MAP_FAILED);
+    cr_assert(elf_exports(octets, length, "getenv"));
+    cr_assert_not(elf_exports(octets, length, "geten"));
+    cr_assert_not(elf_exports(octets, length, "SSL_connect"));
+    cr_assert_not(elf_exports(octets, length, "_rtld_global")); /* another library's */
+    for (size_t part = 0; part < 10; part++) {
+        uint8_t *copy = malloc(length * part / 10 + 1);
+        memcpy(copy, octets, length * part / 10);
+        (void)elf_exports(copy, length * part / 10, "getenv");
+        free(copy);
+    }
 }
 
 /* A separate copy for each length, so that a sanitizer sees any read past the end. */

@@ -117,6 +117,54 @@ static bool read_entry(const struct file *file, const struct part *dynamic, uint
            *tag != DT_NULL;
 }
 
+/* The part of the file that an address of the dynamic section leads to; its end is not known. */
+static bool find_part(const struct file *file, const struct part *dynamic, uint64_t wanted,
+                      uint64_t *offset)
+{
+    uint64_t tag;
+    uint64_t value;
+    for (uint64_t i = 0; read_entry(file, dynamic, i, &tag, &value); i++) {
+        if (tag == wanted) {
+            return place_of(file, value, offset);
+        }
+    }
+    return false;
+}
+
+static bool has_name(const struct file *file, uint64_t offset, const char *name)
+{
+    size_t size = strlen(name) + 1;
+    return offset <= file->length && size <= file->length - offset &&
+           memcmp(file->octets + offset, name, size) == 0;
+}
+
+bool elf_exports(const uint8_t *octets, size_t length, const char *name)
+{
+    struct file file;
+    struct part dynamic;
+    uint64_t symbols;
+    uint64_t strings;
+    if (!open_file(&file, octets, length) || !find_dynamic(&file, &dynamic) ||
+        !find_part(&file, &dynamic, DT_SYMTAB, &symbols) ||
+        !find_part(&file, &dynamic, DT_STRTAB, &strings)) {
+        return false;
+    }
+    /* The number of symbols stands nowhere. Linkers put the strings behind them. */
+    uint64_t end = strings > symbols ? strings : file.length;
+    for (uint64_t at = symbols; at < end; at += SIZE(&file, Sym)) {
+        uint64_t text;
+        uint64_t section;
+        if (!number(&file, at + PLACE(&file, Sym, st_name), 4, &text) ||
+            !number(&file, at + PLACE(&file, Sym, st_shndx), 2, &section)) {
+            return false;
+        }
+        if (section != SHN_UNDEF && has_name(&file, strings + text, name)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 bool elf_needed(const uint8_t *octets, size_t length, elf_needed_take *take, void *context)
 {
     struct file file;

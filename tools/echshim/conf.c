@@ -13,6 +13,16 @@ static const char *process_of(const struct program *program)
     return program->chain[program->count - 1].path;
 }
 
+bool conf_detours(const struct program *program)
+{
+    struct shim_conf conf;
+    bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    const char *value = shim_conf_value(&conf, SHIM_CONF_DETOURS, NULL);
+    bool wanted = !whole || value == NULL || strcmp(value, "off") != 0;
+    shim_conf_free(&conf);
+    return wanted;
+}
+
 enum shim_mode conf_mode(const struct program *program)
 {
     static bool known;

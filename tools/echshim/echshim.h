@@ -96,6 +96,8 @@ bool program_can_be_held(const struct program *program);
 /* The general mode of the program, for hosts without one of their own. The first call reads
  * environment and files. */
 enum shim_mode conf_mode(const struct program *program);
+/* Does the shim put detours into it if it contains OpenSSL? */
+bool conf_detours(const struct program *program);
 /*
  * Where the program's report goes: a copy, or NULL for nowhere. False: the setting is
  * locked, so the launcher can get no report; standard error has one sentence on it.

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "shim/common/tls_libraries.h"
 #include "tools/common/elf_needed.h"
 #include "tools/common/json_fields.h"
 #include "tools/common/tls_marks.h"
@@ -57,9 +58,11 @@ static void view_close(struct view *view)
 /* ---- findings ---- */
 
 struct tls_search {
-    json_t *tls;      /* the array */
-    const char *file; /* the file that is searched */
-    const char *own;  /* the program */
+    json_t *tls;             /* the array */
+    const char *file;        /* the file that is searched */
+    const char *own;         /* the program */
+    bool detours;            /* may the shim put detours into it? */
+    const struct view *view; /* of the file, while it is searched */
 };
 
 /* Adds a finding, unless the same TLS library is there already. */
@@ -81,10 +84,26 @@ static void add(const struct tls_search *search, const char *name, const char *l
                                                        search->file, "hooked", hooked));
 }
 
+/* Will the shim reach OpenSSL within the program by detours, as far as its file can tell? */
+static bool has_detours(const struct tls_search *search, const char *name)
+{
+    const struct shim_tls_library *openssl = &shim_tls_libraries[SHIM_FAMILY_OPENSSL];
+    bool inside = search->detours && strncmp(name, "OpenSSL", strlen("OpenSSL")) == 0 &&
+                  strcmp(search->file, search->own) == 0;
+    for (size_t i = 0; inside && i < SHIM_TLS_FUNCTIONS; i++) {
+        inside = elf_exports(search->view->octets, search->view->length, openssl->functions[i]);
+    }
+    return inside;
+}
+
 static void add_mark(void *context, const char *name, const char *file, bool hooked)
 {
     const struct tls_search *search = context;
-    add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
+    if (file == NULL && has_detours(search, name)) {
+        add(search, name, NULL, "detours", true);
+    } else {
+        add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
+    }
 }
 
 static bool add_needed(void *context, const char *name)
@@ -110,6 +129,7 @@ static void search_file(struct tls_search *search, const char *path)
         !view_open(&view, path)) {
         return;
     }
+    search->view = &view;
     (void)elf_needed(view.octets, view.length, add_needed, search);
     tls_marks_find(view.octets, view.length, add_mark, search);
     view_close(&view);
@@ -272,6 +292,9 @@ static json_t *inspect_document(const struct program *program, const struct opti
     const char *hint = tls_hint(base_name(path));
     json_t *tls = json_array();
     struct tls_search search = {.tls = tls, .own = path};
+#if defined(__x86_64__)
+    search.detours = conf_detours(program);
+#endif
     search_file(&search, path);
     if (last->image.kind == SHIM_EXECUTABLE_DYNAMIC && program->reach != SHIM_PRELOADABLE_MACHINE) {
         search_libraries(&search, path);
@@ -301,7 +324,8 @@ static void print_tls(const json_t *tls, bool color)
     static const char *const ways[][2] = {{"linked", "linked to it"},
                                           {"through a library", "needed by one of its libraries"},
                                           {"dlopen", "opened by name"},
-                                          {"inside", "inside"}};
+                                          {"inside", "inside"},
+                                          {"detours", "inside, reached by detours"}};
     size_t i;
     json_t *entry;
     json_array_foreach(tls, i, entry)

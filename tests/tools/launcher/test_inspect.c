@@ -86,6 +86,21 @@ Test(inspect, inside)
     cr_assert_str_eq(text(document, "expected"), "unhooked");
 }
 
+#if defined(__x86_64__)
+Test(inspect, inside_and_exported)
+{
+    json_t *document = inspect(client("openssl_inside"), 0);
+    expect_tls(document, "OpenSSL, linked into it", "detours", true);
+    cr_assert_str_eq(text(document, "expected"), "ech");
+    struct tool_result result = tool_run(
+        NULL, ARGV("echshim", "--inspect", "--json", "--detours=off", client("openssl_inside")));
+    tool_expect_exit(&result, 0);
+    document = json_loads(result.out, 0, NULL);
+    expect_tls(document, "OpenSSL, linked into it", "inside", false);
+    cr_assert_str_eq(text(document, "expected"), "unhooked");
+}
+#endif
+
 /* An executable that contains these marks, where no real one is at hand. */
 static char *program_with(const char *marks)
 {
