@@ -15,7 +15,10 @@ mkdir -p /build/echshim
 cd /build/echshim
 tar -xf /share/tree.tar
 apt-get update -qq >/share/build-dep.log 2>&1 || log build-dep
-apt-get install -y --no-install-recommends crossbuild-essential-arm64 lintian >>/share/build-dep.log 2>&1 || log build-dep
+# lintian needs certificates, and these an openssl that runs here.
+own=$(dpkg --print-architecture)
+apt-get install -y --no-install-recommends "openssl:$own" openssl:arm64- crossbuild-essential-arm64 lintian >>/share/build-dep.log 2>&1 ||
+    log build-dep
 apt-get build-dep -y --no-install-recommends -a arm64 ./ >>/share/build-dep.log 2>&1 || log build-dep
 echo "arm64: dpkg-buildpackage"
 DEB_BUILD_OPTIONS=nocheck dpkg-buildpackage -a arm64 -us -uc -b -j"${JOBS:-2}" >/share/build.log 2>&1 || log build

@@ -11,7 +11,7 @@ base=$folder/bookworm-fresh
 root=$folder/bookworm-arm64
 log=$root.log
 limit=${SUITES_SECS:-600}
-packages='gcc-aarch64-linux-gnu make pkg-config qemu-user-static libc6-dev:arm64 libgnutls28-dev:arm64 nettle-dev:arm64
+packages='gcc-aarch64-linux-gnu make pkg-config qemu-user-static patchelf python3-minimal libc6-dev:arm64 libgnutls28-dev:arm64 nettle-dev:arm64
           libldns-dev:arm64 libnghttp2-dev:arm64 libinih-dev:arm64 libjansson-dev:arm64 libssl-dev:arm64 libcriterion-dev:arm64
           curl:arm64 wget:arm64 openssl:arm64 gnutls-bin:arm64 libacl1:arm64 libattr1:arm64 libselinux1:arm64'
 beside='dash coreutils grep sed'

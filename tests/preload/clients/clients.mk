@@ -55,7 +55,7 @@ $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLI
 
 # Mozilla's NSS, if its headers are here.
 NSS_CFLAGS = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags nss 2>/dev/null))
-peers: $(if $(NSS_CFLAGS),$(CLIENTS)/nss_client)
+clients: $(if $(NSS_CFLAGS),$(CLIENTS)/nss_client)
 $(CLIENTS)/nss_client: $(addprefix $(CLIENT_DIR)/nss_,client.c many.c stacks.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
 
@@ -126,11 +126,11 @@ $(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_comm
 	$(CLIENT_CC) -rdynamic -lgnutls
 
 # TLS libraries as applications ship them. Without patchelf, suite `copies` is skipped.
-COPIES := build/copies
+COPIES := $(dir $(CLIENTS))copies
 $(COPIES)/made: $(CLIENT_DIR)/make-copies.sh
 	rm -rf $(@D)
-	$< $(@D) $(CC)
-peers: $(if $(shell command -v patchelf),$(COPIES)/made) $(CLIENTS)/copies
+	PKG_CONFIG='$(PKG_CONFIG)' $< $(@D) $(CC)
+clients: $(if $(shell command -v patchelf),$(COPIES)/made) $(CLIENTS)/copies
 $(CLIENTS)/copies: $(CLIENT_DIR)/copies.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls -ldl
 

@@ -44,7 +44,7 @@ copy "$gnutls" libsymbolic_gnutls.so.30
 "$change" "$folder/libsymbolic_gnutls.so.30" symbolic
 
 # bundle NAME OPTION...: all of OpenSSL in one library, whose own calls go straight to its own functions.
-need=$(pkg-config --static --libs libssl libcrypto | sed 's/-lssl//g; s/-lcrypto//g')
+need=$(${PKG_CONFIG:-pkg-config} --static --libs libssl libcrypto | sed 's/-lssl//g; s/-lcrypto//g')
 bundle() {
     name=$1
     shift
