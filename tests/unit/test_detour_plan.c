@@ -339,6 +339,7 @@ Test(detour_plan, all_of_libssl)
 #define OPENSSL_NAME(name) #name,
 #define LIBC_NAME(name)
 #define GNUTLS_NAME(name)
+#define NSS_NAME(name)
 #include "shim/common/hooks.def"
     };
     struct stub_image image = {.count = 0};
