@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/local_config.h"
 
+#include "ech/client_hello.h"
 #include "ech/config.h"
 
 enum ech_status ech_local_key_generate(const struct ech_random *random, struct ech_local_key *key)
@@ -42,7 +43,9 @@ enum ech_status ech_local_config_write(const struct ech_local_key *key, struct b
     mark = wr_open(w, 1);
     wr_bytes(w, public_name);
     wr_close(w, mark);
-    wr_u16(w, 0); /* no extensions */
+    mark = wr_open(w, 2);
+    ech_extension_write(w, ECH_LOCAL_EXTENSION, bytes_of(NULL, 0));
+    wr_close(w, mark);
     wr_close(w, contents);
     return wr_finish(w);
 }

@@ -11,6 +11,11 @@
 
 enum { ECH_LOCAL_KEY_SIZE = 32 };
 
+/* An ECHConfigExtension that every local config has, and no other config should have: an identifier
+ * of ours that no registry knows, without the bit of a mandatory one (RFC 9849, 4.2). So a local
+ * config is known wherever it turns up. */
+enum { ECH_LOCAL_EXTENSION = 0x4c43 };
+
 /* A key pair of DHKEM(X25519, HKDF-SHA256). Secret: wipe it. */
 struct ech_local_key {
     uint8_t private_key[ECH_LOCAL_KEY_SIZE];

@@ -11,12 +11,15 @@
 #include <openssl/opensslv.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
-/* The OpenSSL that the tests' programs are linked to, and the version of its oldest symbols. */
+/* The OpenSSL that the tests' programs are linked to, and the version of its oldest symbols. The
+ * build of make check-openssl4 names another one. */
 #define FACT_TEXT_OF(number) #number
 #define FACT_TEXT(number) FACT_TEXT_OF(number)
-#ifdef OPENSSL_SHLIB_VERSION
+#ifdef FACT_LIBSSL
+#elif defined OPENSSL_SHLIB_VERSION
 #define FACT_LIBSSL "libssl.so." FACT_TEXT(OPENSSL_SHLIB_VERSION)
 #define FACT_LIBSSL_SYMBOLS "OPENSSL_" FACT_TEXT(OPENSSL_SHLIB_VERSION) ".0.0"
 #else
@@ -44,10 +47,74 @@ static inline bool fact_is_of_openssl(const char *command)
     return strstr(command, "wget") == NULL && strstr(command, "gnutls") == NULL;
 }
 
+/* Do the tests run the clients of OpenSSL with OpenSSL 4 (make check-openssl4)? It has an ECH
+ * client of its own, which offers X25519MLKEM768. */
+static inline bool fact_openssl4(void)
+{
+    return getenv("ECHSHIM_TEST_CLIENTS") != NULL;
+}
+
+/* Does this command run OpenSSL 4? */
+static inline bool fact_runs_openssl4(const char *command)
+{
+    return fact_openssl4() && strstr(command, "openssl") != NULL;
+}
+
+/* The lengths of the payload in the GREASE of OpenSSL 4, one of them at random. */
+static inline bool fact_is_openssl4_grease(size_t payload)
+{
+    return payload == 144 || payload == 176 || payload == 208 || payload == 240;
+}
+
+/* Tests that OpenSSL 4 decides differently. */
+struct fact_row {
+    const char *tests; /* "suite/test", a pattern */
+    const char *why;
+};
+#define FACT_ONE_HANDSHAKE "an SSL that was given ECHConfigs makes one handshake (reused)"
+#define FACT_NO_TRANSPORT "a handshake cannot begin without a transport, with or without the shim"
+#define FACT_NOT_WITHOUT "securely disabled ECH is an error, and the next attempt is without ECH"
+#define FACT_OWN_ANSWERS "the library itself judges answers to its GREASE, and it judges fewer"
+#define FACT_OWN_EXTENSIONS "the library takes an answer that it did not ask for"
+#define FACT_OWN_VIEW "within the handshake the library shows a session that can be resumed"
+#define FACT_OWN_SIZES "the library chooses the length of its GREASE at random"
+static const struct fact_row fact_openssl4_rows[] = {
+    {"openssl/clear*", FACT_ONE_HANDSHAKE},
+    {"openssl/late_again*", FACT_ONE_HANDSHAKE},
+    {"edges/openssl_cleared_midway", FACT_ONE_HANDSHAKE},
+    {"edges/openssl_after_a_rejection", FACT_ONE_HANDSHAKE},
+    {"edges/openssl_after_an_unknown_certificate", FACT_ONE_HANDSHAKE},
+    {"*openssl/late_bio*", FACT_NO_TRANSPORT},
+    {"*openssl/late_descriptor*", FACT_NO_TRANSPORT},
+    {"*openssl/late_halves*", FACT_NO_TRANSPORT},
+    {"*openssl/late_push*", FACT_NO_TRANSPORT},
+    {"edges/openssl_late_*_and_a_stale_key", FACT_NO_TRANSPORT},
+    {"disabled/ech_86_goes_on_without_ech_openssl", FACT_NOT_WITHOUT},
+    {"disabled/ech_86_gathered*", FACT_NOT_WITHOUT},
+    {"disabled/ech_86_shared_key_share_*", FACT_NOT_WITHOUT},
+    {"retry_rules/ech_88_epoll", FACT_NOT_WITHOUT},
+    {"disabled/ech_86_is_known_at_the_next_attempt", FACT_NOT_WITHOUT},
+    {"second_hello/*openssl*_disabled", FACT_NOT_WITHOUT},
+    {"second_hello/*s_client*_disabled", FACT_NOT_WITHOUT},
+    {"early_data/ech_86_*", FACT_NOT_WITHOUT},
+    {"grease_answers/ech_102_an_empty_list_openssl", FACT_OWN_ANSWERS},
+    {"grease_answers/ech_102_a_list_with_something_after_openssl", FACT_OWN_ANSWERS},
+    {"grease_answers/ech_102_broken_contents_openssl", FACT_OWN_ANSWERS},
+    {"grease_answers/ech_102_eight_octets_and_no_list_openssl", FACT_OWN_ANSWERS},
+    {"accepted/ech_70_empty_openssl", FACT_OWN_EXTENSIONS},
+    {"accepted/ech_70_malformed_openssl", FACT_OWN_EXTENSIONS},
+    {"accepted/ech_70_retry_configs_openssl", FACT_OWN_EXTENSIONS},
+    {"api/openssl_non_blocking_with_ech*", FACT_OWN_VIEW},
+    {"api/openssl_with_half_a_transport_with_ech*", FACT_OWN_VIEW},
+    {"grease*/ech_105_*", FACT_OWN_SIZES},
+};
+
 /* Connections that a rejection costs this program besides its own and the retry: 1 is a probe. */
 static inline unsigned fact_probes(const char *command)
 {
-    return FACT_OPENSSL_POST_QUANTUM && fact_is_of_openssl(command) ? 1 : 0;
+    return (FACT_OPENSSL_POST_QUANTUM && fact_is_of_openssl(command)) || fact_runs_openssl4(command)
+               ? 1
+               : 0;
 }
 
 /* The report's reason where retries are off. With a borrowed share, only a probe could authenticate

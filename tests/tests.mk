@@ -276,6 +276,7 @@ PLAIN_PARTS ?= check-launcher check-preload
 check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers tools
 	PLAIN_PARTS='$(PLAIN_PARTS)' tests/plain.sh $(MAKE)
 
+include tests/preload/openssl4.mk
 include tests/demo/demo.mk
 include tests/fuzz/fuzz.mk
 include tests/interop/interop.mk

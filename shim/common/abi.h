@@ -31,6 +31,9 @@ enum shim_hook {
     SHIM_HOOK_COUNT
 };
 
+/* The type that SSL_set_info_callback takes. */
+typedef void shim_info_callback(const SSL *ssl, int where, int value);
+
 /*
  * One TLS library in the process. Two libraries of one family have two of these. It lives until the
  * process ends, and `handle` keeps the library from being unloaded, so that no pointer taken from
@@ -187,6 +190,19 @@ struct shim_engine {
     void (*openssl_bio_replaced)(struct shim_library *library, SSL *ssl);
     /* The SSL will speak QUIC: not ours. */
     void (*openssl_quic)(struct shim_library *library, SSL *ssl);
+    /*
+     * The program's info callback of a context, or of one SSL (`context` is NULL then). set: true
+     * if the engine keeps it, and calls it from its own; do not call the real function. get: true
+     * if *callback is the one that it keeps. False: the engine has none in there.
+     */
+    bool (*openssl_set_info_callback)(struct shim_library *library, SSL_CTX *context, SSL *ssl,
+                                      shim_info_callback *callback);
+    bool (*openssl_get_info_callback)(struct shim_library *library, const SSL_CTX *context,
+                                      const SSL *ssl, shim_info_callback **callback);
+    /* SSL_dup has made `copy`. */
+    void (*openssl_copied)(struct shim_library *library, const SSL *ssl, const SSL *copy);
+    /* The program has added an extension of its own to the ClientHellos of this context. */
+    void (*openssl_own_extension)(struct shim_library *library, const SSL_CTX *context);
 
     /* The whole hooks of GnuTLS: each calls the real function itself, and returns what the
      * application shall see. */

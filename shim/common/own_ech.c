@@ -6,6 +6,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ech/local_config.h"
+
 enum { VERSION = 0xfe0d };
 
 struct own_config {
@@ -72,7 +74,18 @@ static void add(uint8_t config_id, const struct cursor *public_name)
     }
 }
 
-static void note_contents(struct cursor contents)
+static bool has_local_extension(struct cursor extensions)
+{
+    bool has = false;
+    while (!extensions.bad && extensions.left > 0) {
+        has = take(&extensions, 2) == ECH_LOCAL_EXTENSION || has;
+        (void)take_vector(&extensions, 2);
+    }
+    return has && !extensions.bad;
+}
+
+/* False: a local config. */
+static bool note_contents(struct cursor contents)
 {
     uint8_t config_id = (uint8_t)take(&contents, 1);
     (void)take(&contents, 2);        /* kem_id */
@@ -81,21 +94,27 @@ static void note_contents(struct cursor contents)
     (void)take(&contents, 1);        /* maximum_name_length */
     struct cursor public_name = take_vector(&contents, 1);
     if (!contents.bad && public_name.left > 0) {
+        if (has_local_extension(take_vector(&contents, 2))) {
+            return false;
+        }
         add(config_id, &public_name);
     }
+    return true;
 }
 
-void shim_own_ech_note(const uint8_t *list, size_t length)
+bool shim_own_ech_note(const uint8_t *list, size_t length)
 {
+    bool noted = false;
     struct cursor whole = {.at = list, .left = list != NULL ? length : 0};
     struct cursor entries = take_vector(&whole, 2);
     while (!entries.bad && entries.left > 0) {
         size_t version = take(&entries, 2);
         struct cursor contents = take_vector(&entries, 2);
         if (!entries.bad && version == VERSION) {
-            note_contents(contents);
+            noted = note_contents(contents) || noted;
         }
     }
+    return noted;
 }
 
 bool shim_own_ech_any(void)

@@ -12,8 +12,9 @@
 #include <stdint.h>
 
 /* Notes the configs of an ECHConfigList (RFC 9849, 4) that a program gave to its library. Ignores
- * what is no such list: the library will refuse it. */
-void shim_own_ech_note(const uint8_t *list, size_t length);
+ * what is no such list: the library will refuse it. False: it has no config but local ones
+ * (ech/local_config.h). Those are ours, so they say nothing about the program. */
+bool shim_own_ech_note(const uint8_t *list, size_t length);
 /* Was any config noted? Lock-free, as is the next. */
 bool shim_own_ech_any(void);
 /* Was a config with this identifier and this public name (with a NUL) noted? */

@@ -85,7 +85,7 @@ typedef int record_layer_write_callback(struct nspr_file *fd, void (*callback)(v
 static int noted_set_client_ech_configs(struct nspr_file *fd, const uint8_t *list, unsigned length)
 {
     int before = errno;
-    shim_own_ech_note(list, length); /* for the wire guard, which needs no engine */
+    (void)shim_own_ech_note(list, length); /* for the wire guard, which needs no engine */
     errno = before;
     EXPERIMENTAL(set_client_ech_configs, "SSL_SetClientEchConfigs",
                  engine->nss_own_ech(library, fd, true), fd, list, length);

@@ -25,8 +25,9 @@ typedef int write_pem(struct ossl_echstore_st *store, int index, BIO *out);
 
 #define FIND_AS(library, type, name) ((type *)stub_real_dlsym((library)->handle, name))
 
-/* Notes what stands between the lines "BEGIN ECHCONFIG" and "END ECHCONFIG" (RFC 9934). */
-static void note_pem(const struct shim_library *library, BIO *pem)
+/* Notes what stands between the lines "BEGIN ECHCONFIG" and "END ECHCONFIG" (RFC 9934). False:
+ * there is nothing but configs of ours. */
+static bool note_pem(const struct shim_library *library, BIO *pem)
 {
     __typeof__(&PEM_read_bio) read_pem = STUB_FIND(library, PEM_read_bio);
     __typeof__(&CRYPTO_free) release = STUB_FIND(library, CRYPTO_free);
@@ -34,20 +35,23 @@ static void note_pem(const struct shim_library *library, BIO *pem)
     char *header;
     unsigned char *octets;
     long length;
+    bool noted = false;
     if (read_pem == NULL || release == NULL) {
-        return;
+        return true;
     }
     while (read_pem(pem, &name, &header, &octets, &length) == 1) {
         if (strcmp(name, "ECHCONFIG") == 0) {
-            shim_own_ech_note(octets, (size_t)length);
+            noted = shim_own_ech_note(octets, (size_t)length) || noted;
         }
         release(name, __FILE__, __LINE__);
         release(header, __FILE__, __LINE__);
         release(octets, __FILE__, __LINE__);
     }
+    return noted;
 }
 
-static void note_store(const struct shim_library *library, struct ossl_echstore_st *store)
+/* False: the store holds nothing but configs of ours. */
+static bool note_store(const struct shim_library *library, struct ossl_echstore_st *store)
 {
     enum { ALL_WITHOUT_KEYS = -2 }; /* OSSL_ECHSTORE_ALL */
     write_pem *write = FIND_AS(library, write_pem, "OSSL_ECHSTORE_write_pem");
@@ -58,19 +62,21 @@ static void note_store(const struct shim_library *library, struct ossl_echstore_
     __typeof__(&ERR_pop_to_mark) pop_to_mark = STUB_FIND(library, ERR_pop_to_mark);
     if (write == NULL || new_bio == NULL || memory == NULL || free_bio == NULL ||
         set_mark == NULL || pop_to_mark == NULL) {
-        return; /* strict mode refuses the hello then */
+        return true; /* strict mode refuses the hello then */
     }
+    bool own = true;
     set_mark();
     BIO *pem = new_bio(memory());
     if (pem != NULL && write(store, ALL_WITHOUT_KEYS, pem) == 1) {
-        note_pem(library, pem);
+        own = note_pem(library, pem);
     }
     free_bio(pem);
     pop_to_mark();
+    return own;
 }
 
-/* Notes the store of an SSL, which may be its context's. False: it has none, or its library has no
- * stores. */
+/* Notes the store of an SSL, which may be its context's. False: it has none of the program's, or
+ * its library has no stores. */
 static bool note_ssl(const struct shim_library *library, const SSL *ssl)
 {
     get1_store *get1 = FIND_AS(library, get1_store, "SSL_get1_echstore");
@@ -79,9 +85,9 @@ static bool note_ssl(const struct shim_library *library, const SSL *ssl)
     if (store == NULL) {
         return false;
     }
-    note_store(library, store);
+    bool own = note_store(library, store);
     release(store);
-    return true;
+    return own;
 }
 
 static bool knows_stores(const struct shim_library *library)
@@ -125,7 +131,7 @@ static void note_list(const struct shim_library *library, const SSL *ssl, const 
     if (knows_stores(library)) {
         (void)note_ssl(library, ssl);
     } else {
-        shim_own_ech_note(list, length);
+        (void)shim_own_ech_note(list, length);
     }
 }
 
@@ -137,10 +143,10 @@ SHIM_EXPORT int SSL_set1_ech_config_list(SSL *ssl, const uint8_t *list, size_t l
 
 SHIM_EXPORT int SSL_set1_echstore(SSL *ssl, struct ossl_echstore_st *store)
 {
-    SETS_CONFIGS(SSL_set1_echstore, note_store(library, store), ssl, store);
+    SETS_CONFIGS(SSL_set1_echstore, (void)note_store(library, store), ssl, store);
 }
 
 SHIM_EXPORT int SSL_CTX_set1_echstore(SSL_CTX *ctx, struct ossl_echstore_st *store)
 {
-    SETS_CONFIGS(SSL_CTX_set1_echstore, note_store(library, store), ctx, store);
+    SETS_CONFIGS(SSL_CTX_set1_echstore, (void)note_store(library, store), ctx, store);
 }

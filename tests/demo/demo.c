@@ -53,6 +53,10 @@ void world_fail(const char *file, unsigned line, const char *format, ...)
     exit(1);
 }
 
+void world_check_library(void)
+{
+}
+
 void world_absent(const char *why)
 {
     fprintf(stderr,

@@ -8,6 +8,9 @@
 void world_fail(const char *file, unsigned line, const char *format, ...)
     __attribute__((noreturn, format(printf, 3, 4)));
 
+/* Leaves the test out if it does not hold for the library that it runs with (tests/facts.h). */
+void world_check_library(void);
+
 /* We cannot have our own network here: make check leaves the test out. */
 void world_absent(const char *why) __attribute__((noreturn));
 

@@ -324,7 +324,12 @@ static void find_what_was_built(struct world *world)
     } else {
         snprintf(world->library, sizeof world->library, "%.230s/libechshim.so", self);
     }
-    snprintf(world->clients, sizeof world->clients, "%.230s/clients", tools);
+    const char *clients = getenv("ECHSHIM_TEST_CLIENTS"); /* built with another library */
+    if (clients != NULL) {
+        snprintf(world->clients, sizeof world->clients, "%.255s", clients);
+    } else {
+        snprintf(world->clients, sizeof world->clients, "%.230s/clients", tools);
+    }
     snprintf(world->pki, sizeof world->pki, "%.230s/pki", tools);
     snprintf(world->ca, sizeof world->ca, "%.230s/pki/ca.pem", tools);
 }
@@ -335,6 +340,7 @@ struct world *world_start(const struct world_options *options)
     struct world *world = &the_world;
     options = options != NULL ? options : &usual;
     find_what_was_built(world);
+    world_check_library();
     const char *forbidden = place_enter();
     if (forbidden != NULL && !options->may_share) {
         world_absent(forbidden);

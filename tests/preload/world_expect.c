@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../facts.h"
 #include "../own_mounts.h"
 #include "require.h"
 #include "second_hello.h"
 #include "world.h"
 
 #include <criterion/criterion.h>
+#include <fnmatch.h>
 #include <glob.h>
 #include <jansson.h>
 #include <stdarg.h>
@@ -12,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 void world_fail(const char *file, unsigned line, const char *format, ...)
 {
@@ -22,6 +25,26 @@ void world_fail(const char *file, unsigned line, const char *format, ...)
     va_end(arguments);
     cr_assert_fail("%s:%u: %s", file, line, text);
     abort();
+}
+
+void world_check_library(void)
+{
+    char name[256];
+    snprintf(name, sizeof name, "%s/%s", criterion_current_test->category,
+             criterion_current_test->name);
+    for (size_t i = 0;
+         fact_openssl4() && i < sizeof fact_openssl4_rows / sizeof *fact_openssl4_rows; i++) {
+        if (fnmatch(fact_openssl4_rows[i].tests, name, 0) == 0) {
+            cr_skip_test("OpenSSL 4: %s", fact_openssl4_rows[i].why);
+        }
+    }
+    const char *clients = getenv("ECHSHIM_TEST_CLIENTS");
+    if (clients != NULL && strcmp(criterion_current_test->category, "valgrind") == 0) {
+        snprintf(name, sizeof name, "%.240s/debug", clients);
+        if (access(name, R_OK) != 0) {
+            cr_skip_test("no libc6-dbg in the root with OpenSSL 4");
+        }
+    }
 }
 
 void world_absent(const char *why)

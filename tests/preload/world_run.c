@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "../facts.h"
 #include "require.h"
 #include "world.h"
 
@@ -63,6 +64,9 @@ static void make_environment(const struct world *world, enum run_mode mode, char
     put_format(environment, "CA=%s", world->ca);
     put_format(environment, "PKI=%s", world->pki);
     put_format(environment, "CLIENTS=%s", world->clients);
+    if (fact_openssl4()) {
+        put_format(environment, "VALGRIND_OPTS=--extra-debuginfo-path=%s/debug", world->clients);
+    }
     put(environment, "GIT_CONFIG_NOSYSTEM=1");
     put(environment, "GIT_TERMINAL_PROMPT=0");
     for (size_t i = 0; i < sizeof trust / sizeof *trust; i++) {

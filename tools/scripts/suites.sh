@@ -24,8 +24,9 @@ limit=${SUITES_SECS:-600}
 newer=
 case $suite$kind in
 sid)
-    packages='libnss3-tools'
-    newer='openssl'
+    # libc6-dbg: valgrind reads its symbols. ovn-common: ovn-nbctl, a client of OpenSSL 4.
+    packages='libnss3-tools libc6-dbg'
+    newer='openssl ovn-common'
     ;;
 *fresh) packages='make' ;;
 *packaging)

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/openssl/openssl.h"
+#include "shim/engine/openssl/native.h"
 #include "shim/engine/state/state.h"
 
 /* RFC 9849, 5: ECHClientHello of type inner. */
@@ -59,6 +59,7 @@ void openssl_reset(struct openssl_connection *connection)
     struct shim_session *session = connection->session;
     struct shim_hold hold;
     openssl_versions_unwatch(connection);
+    openssl_native_reset(connection);
     padding_restore(connection);
     if (session != NULL) {
         shim_hold_begin(&hold); /* one hold for both */
@@ -74,6 +75,27 @@ void openssl_reset(struct openssl_connection *connection)
     connection->late = false;
     connection->taken = 0;
     connection->unflushed = false;
+}
+
+void openssl_watch(const struct openssl *openssl, SSL *ssl)
+{
+    int saved = errno;
+    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
+    if (connection == NULL) {
+        /* The extension has no memory either, and fails the handshake. Where there is none, this
+         * has to. */
+        if (openssl->has_ech) {
+            openssl_versions_forbid(openssl, ssl);
+        }
+    } else {
+        if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
+            openssl_reset(connection); /* left from an earlier handshake */
+        }
+        /* The decision comes when the hello is made, so that everything the application sets until
+         * then counts. */
+        (void)openssl_versions_watch(connection, openssl_decide);
+    }
+    errno = saved;
 }
 
 static const char *server_name_of(const struct openssl_connection *connection)
@@ -98,8 +120,64 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection)
                 (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
         .library_supported = openssl_context_armed(openssl->SSL_get_SSL_CTX(ssl)),
     };
+    if (openssl->has_ech) {
+        openssl_native_facts(connection, &facts);
+    }
     facts.tls13 = !facts.quic && openssl_versions_restrict(connection);
     return facts;
+}
+
+/* The application's own hello. Only an ECH client of the library's own makes no call to us when it
+ * builds that, so the application's security callback comes back now. */
+static void pass(struct openssl_connection *connection, enum openssl_phase phase)
+{
+    connection->versions = OPENSSL_VERSIONS_OWN;
+    connection->phase = phase;
+    if (connection->openssl->has_ech) {
+        openssl_versions_unwatch(connection);
+        connection->hello_made = true;
+    }
+}
+
+/* ClientHelloInner, or a hello that the exchange refuses. */
+static bool take(struct openssl_connection *connection, const struct shim_session_facts *facts)
+{
+    padding_stop(connection);
+    connection->phase = OPENSSL_ARMED;
+    /* Where the filter cannot make the handshake fail, the call itself has to. */
+    if (connection->session == NULL || !facts->library_supported || facts->quic) {
+        return false;
+    }
+    if (connection->openssl->has_ech) {
+        connection->seals = facts->tls13 && !facts->own_extension && !facts->own_grease;
+        return openssl_native_offer(connection);
+    }
+    (void)openssl_filter_install(connection); /* tried again when the hello is made */
+    return true;
+}
+
+static bool act(struct openssl_connection *connection, enum shim_action action,
+                const struct shim_session_facts *facts)
+{
+    bool goes_on = true;
+    switch (action) {
+    case SHIM_ACTION_OFFER:
+    case SHIM_ACTION_REFUSE:
+        goes_on = take(connection, facts);
+        break;
+    case SHIM_ACTION_GREASE:
+        goes_on = !connection->openssl->has_ech || openssl_native_grease(connection);
+        pass(connection, OPENSSL_GREASE);
+        padding_stop(connection);
+        break;
+    default:
+        pass(connection, OPENSSL_PASS);
+        break;
+    }
+    if (!goes_on) {
+        connection->phase = OPENSSL_FAILED;
+    }
+    return goes_on;
 }
 
 bool openssl_decide(struct openssl_connection *connection)
@@ -111,31 +189,7 @@ bool openssl_decide(struct openssl_connection *connection)
     struct shim_session_facts facts = facts_of(connection);
     struct shim_hold hold;
     shim_hold_begin(&hold); /* one hold for both; waits in the first still let signals through */
-    enum shim_action action = shim_session_begin(&connection->session, &facts);
-    bool goes_on = true;
-    switch (action) {
-    case SHIM_ACTION_OFFER:
-    case SHIM_ACTION_REFUSE:
-        connection->phase = OPENSSL_ARMED;
-        padding_stop(connection);
-        /* Where the filter cannot make the handshake fail, the call itself has to. */
-        goes_on = connection->session != NULL && facts.library_supported && !facts.quic;
-        break;
-    case SHIM_ACTION_GREASE:
-        connection->versions = OPENSSL_VERSIONS_OWN;
-        connection->phase = OPENSSL_GREASE;
-        padding_stop(connection);
-        break;
-    default:
-        connection->versions = OPENSSL_VERSIONS_OWN;
-        connection->phase = OPENSSL_PASS;
-        break;
-    }
-    if (!goes_on) {
-        connection->phase = OPENSSL_FAILED;
-    } else if (connection->phase == OPENSSL_ARMED) {
-        (void)openssl_filter_install(connection); /* tried again when the hello is made */
-    }
+    bool goes_on = act(connection, shim_session_begin(&connection->session, &facts), &facts);
     shim_hold_end(&hold);
     openssl->ERR_pop_to_mark();
     return goes_on;

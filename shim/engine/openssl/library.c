@@ -8,7 +8,10 @@
 #include "shim/engine/openssl/openssl.h"
 #include "shim/engine/state/state.h"
 
-enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
+enum {
+    ENCRYPTED_CLIENT_HELLO = 0xfe0d,
+    HELLO_STATE = 12, /* TLS_ST_CW_CLNT_HELLO of 1.1.1 and 3.0 */
+};
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
 
@@ -26,6 +29,26 @@ void openssl_after_fork(void)
  * What a library exports tells what it can do; the version that it claims may be anything. OpenSSL
  * before 1.1.1 and LibreSSL have not all of these functions.
  */
+/* The last library with an ECH client, for an SSL that is in no table of ours. A process rarely has
+ * two. */
+static _Atomic(const struct openssl *) newest;
+
+/* By what it exports, for a library may be built without that client. */
+static bool find_ech_client(struct openssl *openssl)
+{
+    const struct shim_stub *stub = shim_state()->stub;
+#define F(name)                                                                                    \
+    openssl->native.name = (openssl_##name *)stub->dlsym(openssl->library->handle, #name);         \
+    if (openssl->native.name == NULL) {                                                            \
+        return false;                                                                              \
+    }
+    SHIM_OPENSSL_NATIVE_FUNCTIONS(F)
+#undef F
+    openssl->has_ech = true;
+    atomic_store(&newest, openssl);
+    return true;
+}
+
 static bool resolve(struct openssl *openssl)
 {
     const struct shim_stub *stub = shim_state()->stub;
@@ -42,8 +65,13 @@ static bool resolve(struct openssl *openssl)
     SHIM_OPENSSL_FUNCTIONS(F)
 #undef F
     openssl->SSL_is_quic = (int (*)(const SSL *))stub->dlsym(handle, "SSL_is_quic");
-    /* A library with ECH of its own does not take a custom extension of that number. */
-    return openssl->SSL_extension_supported(ENCRYPTED_CLIENT_HELLO) == 0;
+    /* OpenSSL 3.2, the first with this function, has one more state before this one
+     * (TLS_ST_CR_COMP_CERT). */
+    openssl->hello_state = openssl->SSL_is_quic == NULL ? HELLO_STATE : HELLO_STATE + 1;
+    /* A library with an ECH client of its own takes no custom extension of that number. One that is
+     * built without that client goes the way of earlier versions. */
+    return find_ech_client(openssl) ||
+           openssl->SSL_extension_supported(ENCRYPTED_CLIENT_HELLO) == 0;
 }
 
 /*
@@ -95,4 +123,12 @@ const struct openssl *openssl_supported(const struct shim_library *library)
 {
     const struct openssl *openssl = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
     return openssl != NULL && openssl->supported ? openssl : NULL;
+}
+
+const struct openssl *openssl_native_of(const SSL *ssl)
+{
+    const struct shim_library *library = openssl_library_of(ssl);
+    const struct openssl *openssl =
+        library != NULL ? openssl_supported(library) : atomic_load(&newest);
+    return openssl != NULL && openssl->has_ech ? openssl : NULL;
 }

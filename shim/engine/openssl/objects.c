@@ -16,6 +16,41 @@
 /* Values: for an SSL its connection, or NULL before there is one; for an armed SSL_CTX itself. */
 static struct shim_object_table ssls;
 static struct shim_object_table contexts;
+/* Contexts to whose ClientHello the program adds an extension. */
+static struct shim_object_table extended;
+/* The program's info callback of an SSL or SSL_CTX, where ours stands in its place. */
+static struct shim_object_table info_callbacks;
+static atomic_bool any_info_callback;
+
+/* ---- info callbacks ---- */
+
+shim_info_callback *openssl_info_callback_of(const void *object)
+{
+    struct shim_object_entry entry;
+    return atomic_load_explicit(&any_info_callback, memory_order_relaxed) &&
+                   shim_object_get(&info_callbacks, object, &entry)
+               ? (shim_info_callback *)entry.value
+               : NULL;
+}
+
+bool openssl_info_callback_keep(const struct openssl *openssl, const void *object,
+                                shim_info_callback *callback)
+{
+    const struct shim_object_entry entry = {.owner = openssl->library, .value = (void *)callback};
+    if (callback == NULL) {
+        (void)shim_object_remove(&info_callbacks, object, NULL);
+        return true;
+    }
+    atomic_store(&any_info_callback, true);
+    return shim_object_put(&info_callbacks, object, &entry);
+}
+
+static void drop_info_callback(const void *object)
+{
+    if (atomic_load_explicit(&any_info_callback, memory_order_relaxed)) {
+        (void)shim_object_remove(&info_callbacks, object, NULL);
+    }
+}
 
 /* ---- OpenSSL tells us when objects are freed ---- */
 
@@ -38,6 +73,7 @@ static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, l
     const struct openssl *openssl = argument;
     const struct shim_object_entry entry = {.owner = openssl->library};
     drop_connection(parent); /* of an SSL whose end we missed */
+    drop_info_callback(parent);
     /* Without memory it is added when its handshake begins. */
     (void)!shim_object_put(&ssls, parent, &entry);
 }
@@ -47,13 +83,17 @@ static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, 
 {
     (void)ptr, (void)data, (void)index, (void)number, (void)argument;
     drop_connection(parent);
+    drop_info_callback(parent);
 }
 
+/* A new context takes the address of an older one, or a context ends. */
 static void context_ended(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, long number,
                           void *argument)
 {
     (void)ptr, (void)data, (void)index, (void)number, (void)argument;
     (void)shim_object_remove(&contexts, parent, NULL);
+    (void)shim_object_remove(&extended, parent, NULL);
+    drop_info_callback(parent);
 }
 
 bool openssl_objects_notice(struct openssl *openssl)
@@ -77,6 +117,18 @@ bool openssl_context_note(const struct openssl *openssl, const SSL_CTX *context)
 {
     const struct shim_object_entry entry = {.owner = openssl->library};
     return shim_object_put(&contexts, context, &entry);
+}
+
+bool openssl_context_extended(const SSL_CTX *context)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&extended, context, &entry);
+}
+
+bool openssl_context_note_extension(const struct openssl *openssl, const SSL_CTX *context)
+{
+    const struct shim_object_entry entry = {.owner = openssl->library};
+    return shim_object_put(&extended, context, &entry);
 }
 
 /* ---- SSLs ---- */

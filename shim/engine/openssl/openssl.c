@@ -2,7 +2,7 @@
 /*
  * The OpenSSL adapter's entry points for the stub.
  */
-#include "shim/engine/openssl/openssl.h"
+#include "shim/engine/openssl/native.h"
 #include "shim/engine/tls_adapter.h"
 
 #include <errno.h>
@@ -16,6 +16,21 @@ enum {
     ENCRYPTED_CLIENT_HELLO = 0xfe0d
 };
 
+static bool arm_context(struct openssl *openssl, SSL_CTX *ctx)
+{
+    if (openssl->has_ech) {
+        openssl->on_info = openssl_on_info;
+        return openssl_native_context(openssl, ctx);
+    }
+    /* In some versions SSL_CTX_new calls SSL_CTX_new_ex: the second time, the extension is there
+     * already and the context is in the table. */
+    return openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS,
+                                           openssl_extension_add, NULL, openssl,
+                                           openssl_extension_parse, openssl) == 1
+               ? openssl_context_note(openssl, ctx)
+               : openssl_context_armed(ctx);
+}
+
 static bool context(struct shim_library *library, SSL_CTX *ctx)
 {
     int saved = errno;
@@ -28,36 +43,12 @@ static bool context(struct shim_library *library, SSL_CTX *ctx)
         if (openssl->default_security == NULL) {
             openssl->default_security = openssl->SSL_CTX_get_security_callback(ctx);
         }
-        /* In some versions SSL_CTX_new calls SSL_CTX_new_ex: the second time, the extension is
-         * there already and the context is in the table. */
-        armed = openssl->SSL_CTX_add_custom_ext(ctx, ENCRYPTED_CLIENT_HELLO, EXTENSION_CONTEXTS,
-                                                openssl_extension_add, NULL, openssl,
-                                                openssl_extension_parse, openssl) == 1
-                    ? openssl_context_note(openssl, ctx)
-                    : openssl_context_armed(ctx);
+        armed = arm_context(openssl, ctx);
         openssl->ERR_pop_to_mark();
     }
     shim_hold_end(&hold);
     errno = saved;
     return armed;
-}
-
-/*
- * A client's handshake is about to start. The decision comes when the hello is made, so that
- * everything the application sets until then counts. Without memory there is nothing to watch, but
- * then the extension has no memory either and fails the handshake.
- */
-static void watch(const struct openssl *openssl, SSL *ssl)
-{
-    int saved = errno;
-    struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
-    if (connection != NULL) {
-        if (connection->phase != OPENSSL_IDLE || connection->hello_made) {
-            openssl_reset(connection); /* left from an earlier handshake */
-        }
-        (void)openssl_versions_watch(connection, openssl_decide);
-    }
-    errno = saved;
 }
 
 static struct openssl_connection *exchanging(const struct shim_library *library, const SSL *ssl)
@@ -95,7 +86,7 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
         return openssl_foreign_allows(library, ssl, connect);
     }
     if (openssl->SSL_in_before(ssl) != 0 && (connect || openssl->SSL_is_server(ssl) == 0)) {
-        watch(openssl, ssl);
+        openssl_watch(openssl, ssl);
         return true;
     }
     return cover(library, ssl);
@@ -144,6 +135,9 @@ static void after(struct shim_library *library, SSL *ssl)
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(ssl);
+    if (connection != NULL) {
+        openssl_native_reset(connection); /* the hello is made, or it never will be */
+    }
     if (connection != NULL && came_to_nothing(connection)) {
         int saved = errno;
         openssl_reset(connection);
@@ -204,6 +198,10 @@ static void fill(struct shim_engine *engine)
     engine->openssl_bio_leaving = bio_leaving;
     engine->openssl_bio_replaced = bio_replaced;
     engine->openssl_quic = quic;
+    engine->openssl_set_info_callback = openssl_set_info_callback;
+    engine->openssl_get_info_callback = openssl_get_info_callback;
+    engine->openssl_own_extension = openssl_own_extension;
+    engine->openssl_copied = openssl_copied;
 }
 
 const struct shim_tls_adapter shim_openssl_adapter = {

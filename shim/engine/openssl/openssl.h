@@ -81,6 +81,28 @@
     F(SSL_set_options)                                                                             \
     F(SSL_set_security_callback)
 
+/* Of OpenSSL 4.0 and later, beside those above; the headers of earlier releases have not all. */
+struct ossl_echstore_st;
+typedef int openssl_SSL_set1_ech_config_list(SSL *ssl, const uint8_t *list, size_t length);
+typedef struct ossl_echstore_st *openssl_SSL_get1_echstore(const SSL *ssl);
+typedef void openssl_OSSL_ECHSTORE_free(struct ossl_echstore_st *store);
+typedef struct ossl_echstore_st *openssl_OSSL_ECHSTORE_new(OSSL_LIB_CTX *libctx, const char *propq);
+typedef void openssl_SSL_CTX_set_info_callback(SSL_CTX *context, shim_info_callback *callback);
+typedef shim_info_callback *openssl_SSL_CTX_get_info_callback(SSL_CTX *context);
+#define SHIM_OPENSSL_NATIVE_FUNCTIONS(F)                                                           \
+    F(OSSL_ECHSTORE_new)                                                                           \
+    F(OSSL_ECHSTORE_free)                                                                          \
+    F(SSL_CTX_get_info_callback)                                                                   \
+    F(SSL_CTX_set_info_callback)                                                                   \
+    F(SSL_get1_echstore)                                                                           \
+    F(SSL_set1_ech_config_list)
+
+struct openssl_native {
+#define F(name) openssl_##name *name;
+    SHIM_OPENSSL_NATIVE_FUNCTIONS(F)
+#undef F
+};
+
 /* The type that SSL_set_security_callback takes. */
 typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
                              int number, void *other, void *argument);
@@ -88,6 +110,10 @@ typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operati
 struct openssl {
     struct shim_library *library;
     bool supported; /* false: use nothing below */
+    bool has_ech;   /* an ECH client of its own (native.h) */
+    struct openssl_native native;
+    shim_info_callback *on_info; /* ours, for its contexts */
+    int hello_state;             /* what SSL_get_state says while a ClientHello is made */
     BIO_METHOD *filter_method;
     openssl_security *default_security; /* the callback of a context that has not been changed */
     ERR_STRING_DATA reason_text[2];     /* our addition to the library's texts; ends with zeros */
@@ -99,10 +125,10 @@ struct openssl {
 
 /* How far a handshake has come, for us. */
 enum openssl_phase {
-    OPENSSL_IDLE,    /* nothing decided */
-    OPENSSL_PASS,    /* decided: the application's own hello */
-    OPENSSL_GREASE,  /* decided: the application's own hello with GREASE ECH; session is set */
-    OPENSSL_ARMED,   /* decided: ECH or refusal; session is set */
+    OPENSSL_IDLE,   /* nothing decided */
+    OPENSSL_PASS,   /* decided: the application's own hello */
+    OPENSSL_GREASE, /* decided: the application's own hello with GREASE ECH; session is set */
+    OPENSSL_ARMED,  /* decided: ECH or refusal; session is set. Not with an ECH client of its own */
     OPENSSL_STARTED, /* the filter is in; the hello is being made, or has left */
     OPENSSL_CLEAR,   /* ECH was securely disabled: the hello went out in the clear and the filter is
                         out; a second hello has to list the same as the first */
@@ -125,7 +151,8 @@ struct openssl_connection {
     SSL *ssl; /* NULL once OpenSSL frees it */
     enum openssl_phase phase;
     char server_name[DNS_HOST_SIZE]; /* the name that the decision was made for */
-    bool hello_made;                 /* libssl has asked for the extension since the decision */
+    bool hello_made;                 /* libssl has asked for the extension since the decision, or
+                                        has an ECH client of its own */
     unsigned char random[SSL3_RANDOM_SIZE]; /* of that hello */
     bool quic;
     struct shim_session *session;
@@ -139,6 +166,10 @@ struct openssl_connection {
     bool deciding;    /* our security callback only hands on the application's answer */
     bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING has to be set again */
     bool late;        /* the decision was made while the hello was being built */
+    /* With an ECH client of its own: */
+    bool seals;      /* the library can seal this hello */
+    bool spent;      /* the SSL was given a list, so it can make no other handshake */
+    bool grease_set; /* our SSL_OP_ECH_GREASE has to be taken back */
 };
 
 /* ---- library.c ---- */
@@ -148,6 +179,8 @@ struct openssl_connection {
 struct openssl *openssl_of(struct shim_library *library);
 /* The same table, if it exists and the library is supported; else NULL. */
 const struct openssl *openssl_supported(const struct shim_library *library);
+/* The table of the library of this SSL, if that has an ECH client of its own; else NULL. */
+const struct openssl *openssl_native_of(const SSL *ssl);
 /* See struct shim_tls_adapter. */
 void openssl_before_fork(void);
 void openssl_after_fork(void);
@@ -162,10 +195,17 @@ bool openssl_foreign_allows(struct shim_library *library, SSL *ssl, bool connect
 
 /* Makes OpenSSL tell when an SSL or SSL_CTX is made or freed. False if it cannot. */
 bool openssl_objects_notice(struct openssl *openssl);
-/* Will handshakes on this context call our extension? Remembers that they do. False for want of
- * memory. */
+/* Will handshakes on this context call us? Remembers that they do. False for want of memory. */
 bool openssl_context_armed(const SSL_CTX *context);
 bool openssl_context_note(const struct openssl *openssl, const SSL_CTX *context);
+/* Does the program add an extension to the hellos of this context? Remembers that. */
+bool openssl_context_extended(const SSL_CTX *context);
+bool openssl_context_note_extension(const struct openssl *openssl, const SSL_CTX *context);
+/* The program's info callback of an SSL or SSL_CTX, where ours stands in its place; NULL: none. The
+ * second keeps it, and returns false for want of memory. */
+shim_info_callback *openssl_info_callback_of(const void *object);
+bool openssl_info_callback_keep(const struct openssl *openssl, const void *object,
+                                shim_info_callback *callback);
 /* The connection that an SSL already has, or NULL. */
 struct openssl_connection *openssl_connection_get(const SSL *ssl);
 /* The same, but makes one if need be. NULL for want of memory. */
@@ -199,6 +239,11 @@ bool openssl_versions_watch(struct openssl_connection *connection,
                             bool (*decide)(struct openssl_connection *connection));
 /* Is our callback still there? The application may have set another one, or another context. */
 bool openssl_versions_watched(const struct openssl_connection *connection);
+/* Decides now about an SSL that is IDLE: the hello is about to be built. */
+void openssl_versions_decide(struct openssl_connection *connection,
+                             bool (*decide)(struct openssl_connection *connection));
+/* For an SSL without memory for a connection: it makes no hello any more. */
+void openssl_versions_forbid(const struct openssl *openssl, SSL *ssl);
 /* Puts the application's callback back. */
 void openssl_versions_unwatch(struct openssl_connection *connection);
 /* Restricts a watched SSL to TLS 1.3. False if it would not offer TLS 1.3: nothing is changed then.
@@ -224,6 +269,8 @@ int openssl_grease_parse(unsigned context, struct bytes extension_data, int *ale
 
 /* ---- hello.c ---- */
 
+/* A client's handshake is about to start: waits for its hello. */
+void openssl_watch(const struct openssl *openssl, SSL *ssl);
 /* Decides about a watched SSL whose hello is about to be made. False: the handshake must fail. */
 bool openssl_decide(struct openssl_connection *connection);
 /* Undoes the decision, and leaves the SSL as the application set it. */

@@ -18,7 +18,7 @@ static bool hello_begins(const struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     return !connection->deciding && connection->phase == OPENSSL_IDLE &&
-           openssl->SSL_get_state(connection->ssl) == TLS_ST_CW_CLNT_HELLO &&
+           (int)openssl->SSL_get_state(connection->ssl) == openssl->hello_state &&
            openssl->SSL_is_server(connection->ssl) == 0;
 }
 
@@ -31,6 +31,28 @@ static void ask_to_decide(struct openssl_connection *connection)
     }
     connection->deciding = false;
     errno = saved;
+}
+
+void openssl_versions_decide(struct openssl_connection *connection,
+                             bool (*decide)(struct openssl_connection *connection))
+{
+    if (openssl_versions_watch(connection, decide)) {
+        ask_to_decide(connection);
+    } else {
+        openssl_versions_forbid(connection->openssl, connection->ssl);
+    }
+}
+
+static int forbid(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int number,
+                  void *other, void *argument)
+{
+    (void)ssl, (void)context, (void)bits, (void)number, (void)other, (void)argument;
+    return operation != SSL_SECOP_VERSION;
+}
+
+void openssl_versions_forbid(const struct openssl *openssl, SSL *ssl)
+{
+    openssl->SSL_set_security_callback(ssl, forbid);
 }
 
 /* If an SSL has our callback but no state of ours, SSL_dup copied it from one that has. */
@@ -46,13 +68,14 @@ static int security(const SSL *ssl, const SSL_CTX *context, int operation, int b
 {
     struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection == NULL || connection->security == NULL) {
-        openssl_security *own = callback_of_copy(ssl);
-        return own != NULL ? own(ssl, context, operation, bits, number, other, argument) : 0;
+        openssl_security *copied = callback_of_copy(ssl);
+        return copied != NULL ? copied(ssl, context, operation, bits, number, other, argument) : 0;
     }
+    openssl_security *own = connection->security; /* the decision may put it back */
     if (operation == SSL_SECOP_VERSION && hello_begins(connection)) {
         ask_to_decide(connection);
     }
-    int result = connection->security(ssl, context, operation, bits, number, other, argument);
+    int result = own(ssl, context, operation, bits, number, other, argument);
     if (operation == SSL_SECOP_VERSION &&
         (connection->versions == OPENSSL_VERSIONS_NONE ||
          (connection->versions == OPENSSL_VERSIONS_TLS13 && number < TLS1_3_VERSION))) {

@@ -11,7 +11,8 @@ static bool greases(const struct shim_policy_facts *facts)
 {
     bool wanted = facts->mode == SHIM_MODE_GREASE ||
                   (facts->mode == SHIM_MODE_OPPORTUNISTIC && facts->grease);
-    return wanted && !facts->quic && facts->library_supported && facts->tls13;
+    return wanted && !facts->quic && facts->library_supported && facts->tls13 &&
+           !facts->own_grease && !facts->own_extension;
 }
 
 /* Without ECH a connection passes, except in strict mode, or after a failure of ECH: that would be
@@ -31,7 +32,12 @@ static struct shim_decision without_ech(const struct shim_policy_facts *facts, c
 
 struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
 {
-    if (facts->mode == SHIM_MODE_OFF || !facts->port_watched) {
+    if (facts->spent) {
+        /* The library would fail in the middle of this handshake, whatever the mode. */
+        return (struct shim_decision){.action = SHIM_ACTION_REFUSE, .reason = "reused"};
+    }
+    if (facts->mode == SHIM_MODE_OFF || !facts->port_watched || facts->own_ech) {
+        /* The wire guard judges the hello of a program with ECH of its own. */
         return (struct shim_decision){.action = SHIM_ACTION_IGNORE};
     }
     if (facts->quic) {
@@ -39,6 +45,12 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     }
     if (!facts->library_supported) {
         return without_ech(facts, "library");
+    }
+    if (facts->own_grease) {
+        return without_ech(facts, "own_grease");
+    }
+    if (facts->own_extension) {
+        return without_ech(facts, "own_extension");
     }
     if (!facts->name) {
         /* RFC 9460, 9.4: without server_name no HTTPS record may be used. */

@@ -20,10 +20,15 @@ struct shim_policy_facts {
     bool tls13;             /* the library can do TLS 1.3 on this connection */
     bool ech_failed; /* an attempt with ECH for this name (without a name: this address) failed, and
                         its config has not expired: shim/engine/policy/downgrade.h */
-    bool name;       /* the application sends server_name, and it is a host name */
-    bool grease;     /* ECHSHIM_GREASE */
-    bool locked_in;  /* the program has locked itself in (seccomp) and no config is set by hand, so
-                        nothing can be looked up */
+    /* Of a TLS library with an ECH client of its own (struct shim_session_facts): */
+    bool spent;
+    bool own_ech;
+    bool own_grease;
+    bool own_extension;
+    bool name;      /* the application sends server_name, and it is a host name */
+    bool grease;    /* ECHSHIM_GREASE */
+    bool locked_in; /* the program has locked itself in (seccomp) and no config is set by hand, so
+                       nothing can be looked up */
     /* What the search found. */
     bool all_have_ech;  /* all endpoints of the name have ech: connect only to them, and never
                            without ECH (RFC 9848, 5.1) */

@@ -226,6 +226,11 @@ static void end(struct shim_session *session)
         shim_session_forbid_downgrade(session); /* an attacker can cause that by dropping packets */
         shim_session_report(session, "failed", reason_to_fail(session, "abandoned"));
     }
+    if (session->hello_begun && !session->inner_made &&
+        session->decision.action == SHIM_ACTION_OFFER) {
+        /* The library could not make this hello, though it can make others. */
+        shim_session_report(session, "failed", "unsealed");
+    }
     shim_redirect_end(&session->redirect);
     ech_exchange_free(session->exchange);
     shim_verifier_free(session->verifier);

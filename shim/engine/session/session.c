@@ -130,6 +130,10 @@ static struct shim_decision decide(struct shim_session *session,
         .quic = given->quic,
         .library_supported = given->library_supported,
         .tls13 = given->tls13,
+        .spent = given->spent,
+        .own_ech = given->own_ech,
+        .own_grease = given->own_grease,
+        .own_extension = given->own_extension,
         .ech_failed = ech_failed(session),
         .grease = session->host_settings.grease,
         .name = dns_name_kind_of(session->host) != DNS_NAME_NONE,
@@ -339,6 +343,14 @@ bool shim_session_may_grease(struct shim_session *session)
     }
     shim_session_report(session, "refused", "downgrade");
     return false;
+}
+
+void shim_session_library_grease(struct shim_session *session)
+{
+    if (!session->hello_made) {
+        session->hello_made = true;
+        shim_session_report(session, "grease", session->decision.reason);
+    }
 }
 
 struct bytes shim_session_grease(struct shim_session *session, const struct ech_grease_shape *shape)

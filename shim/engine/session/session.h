@@ -22,7 +22,12 @@ struct shim_session_facts {
     uint16_t port;           /* to which an unconnected transport will connect; 0: not known */
     bool quic;
     bool library_supported;
-    bool reported; /* another call of this handshake was refused and reported before */
+    /* Only of a library with an ECH client of its own: */
+    bool spent;         /* this SSL was given a list before: it can make no other handshake */
+    bool own_ech;       /* the program has given it ECHConfigs */
+    bool own_grease;    /* the program has asked it for GREASE */
+    bool own_extension; /* the program adds an extension to the hello, so the library cannot seal */
+    bool reported;      /* another call of this handshake was refused and reported before */
     bool tls13;
 };
 
@@ -64,6 +69,9 @@ bool shim_session_may_grease(struct shim_session *session);
 struct bytes shim_session_grease(struct shim_session *session,
                                  const struct ech_grease_shape *shape);
 
+/* In place of shim_session_grease, for a library that makes the extension by itself: reports it. */
+void shim_session_library_grease(struct shim_session *session);
+
 /* The library is making a ClientHelloInner with this random. From now on the wire guard stops it,
  * wherever its octets turn up. Call before the library can write any of them. */
 void shim_session_made_inner(struct shim_session *session, const uint8_t random[32]);
@@ -84,6 +92,9 @@ void shim_session_made_inner(struct shim_session *session, const uint8_t random[
  * does, the exchange fails. The list is borrowed until shim_session_free. Keeps errno.
  */
 bool shim_session_local_config(struct shim_session *session, struct bytes *ech_config_list);
+/* The library makes its hello now. If none comes, the session reports that it could not be sealed.
+ */
+void shim_session_hello_begins(struct shim_session *session);
 
 /* Takes octets that the TLS library wrote: always all. */
 void shim_session_from_app(struct shim_session *session, struct bytes in);

@@ -55,6 +55,11 @@ static void drop_preparing(struct shim_work *work)
     (void)work;
 }
 
+void shim_session_hello_begins(struct shim_session *session)
+{
+    session->hello_begun = true;
+}
+
 bool shim_session_local_config(struct shim_session *session, struct bytes *ech_config_list)
 {
     struct shim_hold hold;

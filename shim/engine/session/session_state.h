@@ -40,6 +40,7 @@ struct shim_session {
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* the port for which the config was looked up */
     struct shim_redirect redirect;
+    bool hello_begun;      /* the library should have written a hello by now */
     bool local_config;     /* the library seals its hellos to a config of ours */
     bool hello_made;       /* with GREASE, or after that failed */
     bool wants_connection; /* a rejection is to be answered by a new connection */

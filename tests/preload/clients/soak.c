@@ -8,6 +8,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -31,13 +32,25 @@ static int dial_address(const char *text)
     return fd;
 }
 
+/* A TLS library with an ECH client of its own fails the first handshake where ECH is disabled. */
+static bool may_fail_once(const struct soak_way *way)
+{
+#ifdef DISABLED_IS_AN_ERROR
+    return strcmp(way->outcome, "disabled") == 0;
+#else
+    (void)way;
+    return false;
+#endif
+}
+
 static void once(unsigned number)
 {
     char name[128];
     const struct soak_way *way = &soak_ways[number % SOAK_WAYS];
     snprintf(name, sizeof name, way->name, number / SOAK_WAYS % names);
     int fd = dial_address(way->address);
-    if (soak_handshake(name, way->tls12, fd) == way->fails) {
+    bool succeeded = soak_handshake(name, way->tls12, fd);
+    if (succeeded == way->fails && !may_fail_once(way)) {
         fail("handshake %u, %s: %s", number, name, way->fails ? "succeeded" : "failed");
     }
     close(fd);
