@@ -155,7 +155,7 @@ enum ech_status ech_client_facing_open(struct ech_client_facing *server,
                                        struct writer *client_hello_inner)
 {
     struct ech_client_hello outer;
-    struct ech_ech_client_hello ech;
+    struct ech_ech_client_hello ech = {.payload = bytes_of(NULL, 0)};
     enum ech_status status = ech_client_hello_parse(client_hello_outer, &outer);
     if (status == ECH_OK) {
         status = find_sealed(server, &outer, &ech);

@@ -8,9 +8,11 @@
 long shim_passing_call(const struct shim_pass *pass, long number, long a, long b, long c, long d)
 {
     long result = number;
+    uint64_t first_word = pass->words[0];
+    uint64_t second_word = pass->words[1];
     register long fourth __asm__("r10") = d;
-    register uint64_t fifth __asm__("r8") = pass->words[0];
-    register uint64_t sixth __asm__("r9") = pass->words[1];
+    register uint64_t fifth __asm__("r8") = first_word;
+    register uint64_t sixth __asm__("r9") = second_word;
     __asm__ volatile("syscall\n\t"
                      "xorl %%r8d, %%r8d\n\t"
                      "xorl %%r9d, %%r9d"

@@ -70,8 +70,8 @@ static void find_address(const struct target *target, PRNetAddr *address)
 
 static void set_no_delay(PRFileDesc *file)
 {
-    PRSocketOptionData option = {.option = PR_SockOpt_NoDelay, .value.no_delay = PR_TRUE};
-    (void)PR_SetSocketOption(file, &option);
+    PRSocketOptionData wanted = {.option = PR_SockOpt_NoDelay, .value.no_delay = PR_TRUE};
+    (void)PR_SetSocketOption(file, &wanted);
 }
 
 PRFileDesc *dial_nspr(const struct target *target)
@@ -107,8 +107,8 @@ PRFileDesc *import_tls(PRFileDesc *model, PRFileDesc *file, const struct target 
 
 void set_nonblocking(PRFileDesc *file)
 {
-    PRSocketOptionData option = {.option = PR_SockOpt_Nonblocking, .value.non_blocking = PR_TRUE};
-    if (PR_SetSocketOption(file, &option) != PR_SUCCESS) {
+    PRSocketOptionData wanted = {.option = PR_SockOpt_Nonblocking, .value.non_blocking = PR_TRUE};
+    if (PR_SetSocketOption(file, &wanted) != PR_SUCCESS) {
         fail_nss("PR_SetSocketOption");
     }
 }
