@@ -61,7 +61,7 @@ void shim_session_from_app(struct shim_session *session, struct bytes in)
     feed((struct feeding){.session = session, .feed = ech_exchange_from_app, .in = in});
 }
 
-void shim_session_from_net(struct shim_session *session, struct bytes in)
+static void take_from_net(struct shim_session *session, struct bytes in)
 {
     struct feeding feeding = {.session = session, .feed = ech_exchange_from_net, .in = in};
     shim_session_settle(session);
@@ -74,6 +74,20 @@ void shim_session_from_net(struct shim_session *session, struct bytes in)
         feeding.feed = NULL;
     }
     feed(feeding);
+}
+
+void shim_session_from_net(struct shim_session *session, struct bytes in)
+{
+    if (session->stale.skipping) {
+        if (!shim_stale_skip(&session->stale, &in)) {
+            return;
+        }
+        take_from_net(session, (struct bytes){session->stale.head, session->stale.length});
+        if (in.len == 0) {
+            return;
+        }
+    }
+    take_from_net(session, in);
 }
 
 void shim_session_net_closed(struct shim_session *session)

@@ -233,6 +233,7 @@ static void reconnect(struct shim_session *session, int fd)
     if (decision.answer == SHIM_ANSWER_GIVE_UP) {
         give_up(session, decision.reason, &lesson);
     } else {
+        shim_stale_begin(&session->stale);
         go_on(session, fd, decision.answer);
     }
     wr_free(&lesson.retry_configs);

@@ -16,6 +16,7 @@
 #include "shim/engine/config/config_search.h"
 #include "shim/engine/endpoint/redirect.h"
 #include "shim/engine/session/session.h"
+#include "shim/engine/session/stale.h"
 #include "shim/engine/state/state.h"
 
 struct shim_session {
@@ -30,6 +31,7 @@ struct shim_session {
     struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
+    struct shim_stale stale;        /* octets of an old connection, in the program's buffers */
     struct shim_verifier *verifier; /* made when a rejection has to be authenticated */
     struct shim_report report;      /* its strings belong to host or found, or are static */
     uint64_t sent;       /* octets of the exchange that this connection's transport took */
