@@ -5,17 +5,22 @@ const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT] = {
 #define TLS_LIBRARY(family, library, floor, own, shared, ...)                                      \
     [SHIM_FAMILY_##                                                                                \
         family] = {.name = #library, .sizes = {floor, own, shared}, .functions = {__VA_ARGS__}},
+#define TLS_UNSUPPORTED(family, library, ...)                                                      \
+    [SHIM_FAMILY_##family] = {.name = #library, .functions = {__VA_ARGS__}},
 #define TLS_SONAME(...)
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
+#undef TLS_UNSUPPORTED
 #undef TLS_SONAME
 };
 
 static const struct shim_tls_soname sonames[] = {
 #define TLS_LIBRARY(...)
+#define TLS_UNSUPPORTED(...)
 #define TLS_SONAME(family, start, what, hooked) {start, what, SHIM_FAMILY_##family, hooked},
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
+#undef TLS_UNSUPPORTED
 #undef TLS_SONAME
 };
 

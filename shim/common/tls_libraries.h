@@ -14,9 +14,11 @@
 enum shim_family {
     SHIM_FAMILY_LIBC,
 #define TLS_LIBRARY(family, ...) SHIM_FAMILY_##family,
+#define TLS_UNSUPPORTED(family, ...) SHIM_FAMILY_##family,
 #define TLS_SONAME(...)
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
+#undef TLS_UNSUPPORTED
 #undef TLS_SONAME
     SHIM_FAMILY_COUNT
 };

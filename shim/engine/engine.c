@@ -28,12 +28,14 @@ static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
 static const struct shim_tls_adapter *const adapters[] = {
 #define TLS_LIBRARY(family, name, ...) &shim_##name##_adapter,
+#define TLS_UNSUPPORTED(...)
 #define TLS_SONAME(...)
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
+#undef TLS_UNSUPPORTED
 #undef TLS_SONAME
 };
-enum { ADAPTERS = SHIM_FAMILY_COUNT - 1 }; /* all families but the C library */
+enum { ADAPTERS = sizeof adapters / sizeof *adapters };
 
 /* ---- waiting for another thread ---- */
 

@@ -18,9 +18,11 @@ struct shim_tls_adapter {
 
 /* shim_openssl_adapter, shim_gnutls_adapter, ... */
 #define TLS_LIBRARY(family, name, ...) extern const struct shim_tls_adapter shim_##name##_adapter;
+#define TLS_UNSUPPORTED(...)
 #define TLS_SONAME(...)
 #include "shim/common/tls_libraries.def"
 #undef TLS_LIBRARY
+#undef TLS_UNSUPPORTED
 #undef TLS_SONAME
 
 #endif

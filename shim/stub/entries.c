@@ -9,6 +9,10 @@
 #define ENTRY_OF_OPENSSL(name, form) form(name)
 #define ENTRY_OF_GNUTLS(name, form) form(name)
 #define ENTRY_OF_NSS(name, form) form(name)
+#define ENTRY_OF_WOLFSSL(name, form) form(name)
+#define ENTRY_OF_MBEDTLS(name, form) form(name)
+#define ENTRY_OF_BEARSSL(name, form) form(name)
+#define ENTRY_OF_S2N(name, form) form(name)
 
 #define PLACE(name) PLACE_##name,
 enum {

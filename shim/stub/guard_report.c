@@ -15,6 +15,7 @@
 #include "shim/common/report.h"
 #include "shim/stub/detours.h"
 #include "shim/stub/guard.h"
+#include "shim/stub/handshaking.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
 
@@ -130,8 +131,10 @@ static void set_reason(struct shim_report *report, enum stub_sight what)
     const char *function;
     switch (what) {
     case STUB_SIGHT_HELLO:
-        report->reason =
-            stub_detours_refused(&function) != NULL ? "detour_refused" : "unhooked_tls";
+        report->library = shim_tls_libraries[stub_handshake_seen()].name;
+        report->reason = report->library != NULL                   ? "library"
+                         : stub_detours_refused(&function) != NULL ? "detour_refused"
+                                                                   : "unhooked_tls";
         break;
     case STUB_SIGHT_DATAGRAM:
         report->reason = "quic";

@@ -19,6 +19,7 @@
 #include "shim/stub/hooks_nss_tls.h"
 #include "shim/stub/hooks_own_ech.h"
 #include "shim/stub/hooks_resolv.h"
+#include "shim/stub/hooks_unsupported.h"
 #include "shim/stub/hooks_write.h"
 
 void *stub_hook_address(enum shim_hook hook)

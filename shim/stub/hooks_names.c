@@ -22,7 +22,8 @@ static int is_tls_library(struct dl_phdr_info *info, size_t size, void *found)
     (void)size;
     const char *slash = strrchr(info->dlpi_name, '/');
     const char *name = slash != NULL ? slash + 1 : info->dlpi_name;
-    *(bool *)found = shim_tls_soname_of(name) != NULL;
+    const struct shim_tls_soname *known = shim_tls_soname_of(name);
+    *(bool *)found = known != NULL && known->hooked;
     return *(bool *)found ? 1 : 0;
 }
 

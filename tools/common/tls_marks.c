@@ -9,9 +9,9 @@
 
 /* More than those that the shim knows (shim/common/tls_libraries.def). The first match counts. */
 static const struct tls_library others[] = {
-    {"libssl3.so", "NSS", false},        {"libmbedtls.so", "Mbed TLS", false},
-    {"libwolfssl.so", "wolfSSL", false}, {"libs2n.so", "s2n-tls", false},
-    {"libbotan-", "Botan", false},       {"libjvm.so", "Java (JSSE)", false},
+    {"libssl3.so", "NSS", false},
+    {"libbotan-", "Botan", false},
+    {"libjvm.so", "Java (JSSE)", false},
     {"libjli.so", "Java (JSSE)", false},
 };
 

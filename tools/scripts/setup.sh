@@ -11,7 +11,8 @@ build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libn
 test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils
       gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
-      libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat"
+      libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat
+      libmbedtls-dev libwolfssl-dev libbearssl-dev"
 # Programs with TLS inside, beside those that make inside gets from npm.
 inside='npm gh rclone restic default-jre-headless chromium cargo'
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev

@@ -125,6 +125,19 @@ GNUTLS_ODD_CLIENTS := $(addprefix $(CLIENTS)/gnutls_,edge callbacks late api jum
 $(GNUTLS_ODD_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_DIR)/gnutls_common.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -rdynamic -lgnutls
 
+# Clients of libraries that the shim only recognizes, where those are installed.
+HEADER_DIRS := /usr/include /usr/include/$(shell $(CC) -print-multiarch 2>/dev/null)
+OTHER_CLIENTS := $(foreach pair,mbedtls/ssl.h:mbedtls_client wolfssl/ssl.h:wolfssl_client bearssl.h:bearssl_client \
+                     gnutls/openssl.h:gnutls_as_openssl,\
+                     $(if $(wildcard $(addsuffix /$(word 1,$(subst :, ,$(pair))),$(HEADER_DIRS))),$(CLIENTS)/$(word 2,$(subst :, ,$(pair)))))
+peers: $(OTHER_CLIENTS)
+$(CLIENTS)/mbedtls_client: CLIENT_LIBS := -lmbedtls -lmbedx509 -lmbedcrypto
+$(CLIENTS)/wolfssl_client: CLIENT_LIBS := -lwolfssl
+$(CLIENTS)/bearssl_client: CLIENT_LIBS := -lbearssl
+$(CLIENTS)/gnutls_as_openssl: CLIENT_LIBS := -lgnutls-openssl -lgnutls
+$(OTHER_CLIENTS): $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -Wno-deprecated-declarations $(CLIENT_LIBS)
+
 # TLS libraries as applications ship them. Without patchelf, suite `copies` is skipped.
 COPIES := $(dir $(CLIENTS))copies
 $(COPIES)/made: $(CLIENT_DIR)/make-copies.sh
