@@ -52,7 +52,8 @@ const struct program programs_https[] = {
                 "cp -as /usr/lib/git-core core; rm core/git-remote-*; cp /usr/lib/git-core/git-remote-http core/git-remote-https; "
                 "for function in $(nm -D core/git-remote-https | sed -n 's/.* U \\(curl_[a-z_]*\\)@.*/\\1/p'); do "
                 "patchelf --clear-symbol-version $function core/git-remote-https; done; "
-                "patchelf --replace-needed libcurl-gnutls.so.4 libcurl.so.4 core/git-remote-https"},
+                "patchelf --replace-needed libcurl-gnutls.so.4 libcurl.so.4 core/git-remote-https; "
+                "/usr/bin/python3 \"$SCRIPTS/../../preload/clients/change_elf.py\" core/git-remote-https unversioned"},
     {"gnutls-cli", "gnutls-bin", REQUEST "gnutls-cli --logfile=/dev/null --x509cafile \"$CA\" \"$HOST\""},
     {"h2load", "nghttp2-client", "h2load --h1 -n 1 -c 1 \"$URL\" | sed -E '/[0-9](us|ms|s|%)|Temp Key|traffic/d'", .says = "1 succeeded"},
     {"hg (Mercurial)", "mercurial", "hg identify \"$URL\"", .says = "does not appear to be an hg repository"},
@@ -88,7 +89,7 @@ const struct program programs_https[] = {
     {"qemu-img", "qemu-utils", "qemu-img info \"${URL}disk\"", .says = "does not support"},
     {"rclone (Go)", "rclone", "RCLONE_CONFIG=/dev/null $LAUNCH rclone copyurl -q \"$URL\" --stdout -", .launched = true,
      .deviations = {{AT_WAY(WAY_OPPORTUNISTIC), "plain: launcher", "Go has TLS and system calls of its own"},
-                    {AT_WAY(WAY_STRICT) | AT_WAY(WAY_RESOLVER), "refused: launcher", "the launcher does not run it"}}},
+                    {AT_WAY(WAY_STRICT) | AT_WAY(WAY_RESOLVER), "refused: launcher", "the launcher holds its connections"}}},
     {"Rscript (R)", "r-base-core", "Rscript --vanilla -e 'cat(readLines(url(Sys.getenv(\"URL\"))))'"},
     {"siege", "siege", "siege -q -c 1 -r 1 --no-parser \"$URL\" 2>&1 | tr -d ' \t' | grep 'ful_\\|failed'", .says = "\"successful_transactions\":1"},
     {"socat", "socat", REQUEST "socat - \"OPENSSL:$HOST:443,cafile=$CA\""},

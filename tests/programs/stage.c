@@ -44,8 +44,9 @@ bool package_version(const char *package, char version[static 64])
     require(in != NULL, "dpkg-query: %s", strerror(errno));
     /* A pattern may name several, of which one is installed. */
     bool found = false;
-    while (!found && fscanf(in, " %31[^ \n] %63[^\n]", status, version) >= 1) {
-        found = strcmp(status, "installed") == 0;
+    char line[128];
+    while (!found && fgets(line, sizeof line, in) != NULL) {
+        found = sscanf(line, "%31s %63s", status, version) == 2 && strcmp(status, "installed") == 0;
     }
     pclose(in);
     return found;
@@ -181,13 +182,11 @@ static void clear_records(const struct world *world)
 
 /* ---- what a run shows ---- */
 
-/* The launcher itself says what becomes of a program that takes no preload. */
+/* No report tells of a program that takes no preload: the launcher let it go, or it held it. */
 static void add_launched(struct run_seen *seen)
 {
-    enum { LAUNCHER_REFUSES = 121 };
     if (*seen->outcomes == '\0') {
-        outcome_add(seen->outcomes, seen->exit_code == LAUNCHER_REFUSES ? "refused" : "plain",
-                    "launcher", false);
+        outcome_add(seen->outcomes, seen->exit_code != 0 ? "refused" : "plain", "launcher", false);
     }
 }
 
