@@ -43,6 +43,8 @@ struct program {
     const char *prepare;
     /* The protocol of services.py that the server speaks inside TLS; NULL: HTTP. */
     const char *service;
+    /* The server is some milliseconds away. */
+    bool far;
     /* The program takes no preload. The command begins with $LAUNCH: the launcher, or nothing. */
     bool launched;
     /* The server's port, which ECHSHIM_PORTS then names. 0: 443. */

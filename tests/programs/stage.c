@@ -19,7 +19,7 @@
 #include "tests/preload/require.h"
 #include "tests/preload/sniff.h"
 
-enum { RUN_SECONDS = 40, KILL_ROUNDS = 50, SERVICE_PORT = 1000, ENVIRONMENT = 6, SETTINGS = 4 };
+enum { RUN_SECONDS = 40, KILL_ROUNDS = 50, SERVICE_PORT = 1000, ENVIRONMENT = 6, SETTINGS = 4, FAR_MS = 10 };
 
 struct stage {
     struct world *world;
@@ -91,7 +91,8 @@ struct stage *stage_start(const struct program *program, enum key key)
     struct stage *stage = &the_stage;
     struct world_options options = {.stale_config = key == KEY_STALE,
                                     .no_https_record = key == KEY_NONE,
-                                    .port = program->port};
+                                    .port = program->port,
+                                    .delay_ms = program->far ? FAR_MS : 0};
     if (program->service != NULL) {
         options.server_arguments[0] = "--forward";
         options.server_arguments[1] = "127.0.0.3:1000";

@@ -1,23 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# table.sh RESULTS DOCUMENT: makes docs/programs.md from what build/program-tests left in the folder RESULTS: for each program
-# and each state of the key a file of lines "way, verdict, outcomes", separated by tabs.
+# table.sh RESULTS DOCUMENT: makes docs/programs.md from what matrix.sh left in the folder RESULTS. For each suite there is a folder
+# with `facts`, and for each program and each state of the key a file of lines "way, verdict, outcomes", separated by tabs.
 set -eu
 results=${1:?usage: table.sh RESULTS DOCUMENT}
 document=${2:?usage: table.sh RESULTS DOCUMENT}
 made=$(mktemp)
 trap 'rm -f "$made"' EXIT
 
-# version_of PACKAGE...: the version of the first one that is installed, without the distribution's own part.
-version_of() {
-    dpkg-query -W -f '${db:Status-Status} ${source:Upstream-Version}\n' "$@" 2>/dev/null | sed -n 's/^installed //p' | sed 's/[+~].*//;q'
-}
-
-# Rows: program, version, library, then "way=verdict=outcomes" of each way, for the three states of the key.
+# rows SUITE: program, version, library, then "way=verdict=outcomes" of each way, for the three states of the key.
 rows() {
-    for current in "$results"/*.current; do
+    for current in "$results/$1"/*.current; do
         number=${current%.current}
-        cat "$current" "$number.stale" "$number.none" | awk -F '\t' '
+        cat "$current" "$number.stale" "$number.none" 2>/dev/null | awk -F '\t' '
             $2 == "program" { name = $1; version = $3; keys++; next }
             $2 == "skipped" { exit }
             $2 == "library" { if ($3 != "-") library = $3; next }
@@ -26,13 +21,23 @@ rows() {
                 if (keys == 3)
                     print name "|" version "|" library "|" cells[1] "|" cells[2] "|" cells[3]
             }'
-    done
+    done | sort -f
 }
 
-openssl=$(version_of libssl3 libssl3t64)
-gnutls=$(version_of libgnutls30 libgnutls30t64)
-system=$(. /etc/os-release && echo "$PRETTY_NAME")
-rows | sort -f | awk -F '|' -v openssl="$openssl" -v gnutls="$gnutls" -v system_name="$system" '
+# fact SUITE NAME: the versions or the name of the system.
+fact() {
+    sed -n "s/^$2 //p" "$results/$1/facts" | paste -s -d , | sed 's/,/ and /g'
+}
+
+suites=$(cd "$results" && ls -d -- */ | tr -d / | grep -vx machine || true)
+[ ! -d "$results/machine" ] || suites="machine $suites"
+for suite in $suites; do
+    echo "suite|$(fact "$suite" system)|$(fact "$suite" openssl)|$(fact "$suite" gnutls28)"
+    rows "$suite"
+    if [ -f "$results/$suite/left_out" ]; then
+        sed 's/^/left out|/' "$results/$suite/left_out"
+    fi
+done | awk -F '|' '
     # The upstream part of a version.
     function upstream(version) {
         sub(/^[0-9]+:/, "", version)
@@ -57,6 +62,8 @@ rows | sort -f | awk -F '|' -v openssl="$openssl" -v gnutls="$gnutls" -v system_
             split(ways[i], part, "=")
             runs++
             verdicts[part[2]]++
+            if (part[2] == "broken" || part[2] == "leak")
+                result = "broken"
             told = tell(part[2], part[3])
             if (i == from)
                 single = told
@@ -66,32 +73,73 @@ rows | sort -f | awk -F '|' -v openssl="$openssl" -v gnutls="$gnutls" -v system_
         }
         return all == "" ? "**not judged**" : single != "" ? single : all
     }
+    # What became of the pair: by its first way, with the current key.
+    function result_of(text,    ways, part) {
+        split(substr(text, 2), ways, "\t")
+        split(ways[1], part, "=")
+        if (part[3] ~ /^accepted/)
+            return "ECH"
+        sub(/ x[0-9]+$/, "", part[3])
+        sub(/,.*/, "", part[3])
+        if (sub(/^plain: /, "", part[3]))
+            return "plain (" part[3] ")"
+        if (sub(/^refused: /, "", part[3]))
+            return "refused (" part[3] ")"
+        return part[3]
+    }
+    function library_name(library) {
+        return library == "openssl" ? "OpenSSL" : library == "gnutls" ? "GnuTLS" : library == "mbedtls" ? "Mbed TLS" : library == "" ? "-" : library
+    }
+    function put(line) {
+        lines[++count] = line
+    }
+    $1 == "suite" {
+        if (NR > 1)
+            put("")
+        put("## " $2)
+        put("")
+        put("OpenSSL is " $3 ", GnuTLS " $4 ".")
+        put("")
+        put("| Program | Version | Library | Current key | Stale key | No record, `opportunistic` | No record, `strict` | Result |")
+        put("|---|---|---|---|---|---|---|---|")
+        suites++
+        next
+    }
+    $1 == "left out" {
+        put("")
+        put("Left out: " $2)
+        next
+    }
     {
-        library = $3 == "openssl" ? "OpenSSL" : $3 == "gnutls" ? "GnuTLS" : "-"
-        row[NR] = "| " $1 " | " upstream($2) " | " library " | " cell($4, 1, 9) " | " cell($5, 1, 9) " | " cell($6, 1, 1) " | " cell($6, 2, 9) " |"
+        result = result_of($4)
+        row = "| " $1 " | " upstream($2) " | " library_name($3) " | " cell($4, 1, 9) " | " cell($5, 1, 9) " | " cell($6, 1, 1) " | " cell($6, 2, 9) " | "
+        put(row result " |")
+        sub(/ .*/, "", result)
+        results[result]++
+        pairs++
     }
     END {
         print "# Programs"
         print ""
-        print "`make matrix` makes this page: " NR " unmodified programs of " system_name ", each " runs / NR " times under the shim and beside"
-        print "itself without it, in a network with a DNS server, an ECH server (BoringSSL) and a relay that records every octet. `tests/programs/`"
-        print "has the command lines. The ways: `opportunistic` and `strict` with the system'"'"'s resolver, and `strict` with a `tls://`"
-        print "resolver. The server has the key that is in DNS, or a newer one (*stale*), or there is no record. A cell has what the report says about"
-        print "the program'"'"'s handshakes, with a count if there was more than one."
+        print "`make matrix` makes this page: unmodified programs of " suites " releases of Debian, " pairs " pairs of program and release. Each ran"
+        print "under the shim, and beside itself without it, in a network with a DNS server, an ECH server (BoringSSL) and a relay that records every"
+        print "octet. `tests/programs/` has the command lines. The ways: `opportunistic` and `strict` with the system'"'"'s resolver; on the machine"
+        print "that made this page also `strict` with a `tls://` resolver. The server has the key that is in DNS, or a newer one (*stale*), or there"
+        print "is no record. A cell has what the report says about the program'"'"'s handshakes, with a count if there was more than one."
         print ""
         print "* If no outcome is an error, output and exit status were the same as without the shim."
         print "* If one is an error (`refused`), the program ended in its own time, by no signal, with its own error."
         print "* The name was in no octet that went to the server, nor, with `tls://`, in a question to port 53. `grease` and `plain` are the exception:"
         print "  they mean that the name went out."
+        print "* The result of a pair is `ECH`, or the reason why not. `launcher` means that the program ran by `echshim`, which warns of a program that"
+        print "  the shim cannot be in, and in strict mode holds it."
+        print "* The shim is the build of this machine in all of them: its libraries have the same names in each release."
         print ""
-        print "OpenSSL is " openssl ", GnuTLS " gnutls "."
-        print ""
-        printf "**%d runs: %d the same as without the shim, %d refused with a reason, %d broken, %d leaks.**\n\n", runs,
-            verdicts["same"], verdicts["refused"], verdicts["broken"], verdicts["leak"]
-        print "| Program | Version | Library | Current key | Stale key | No record, `opportunistic` | No record, `strict` |"
-        print "|---|---|---|---|---|---|---|"
-        for (i = 1; i <= NR; i++)
-            print row[i]
+        printf "**%d runs: %d the same as without the shim, %d refused with a reason, %d broken, %d leaks. %d pairs: %d ECH, %d plain with a reason, %d refused with a reason, %d broken.**\n\n",
+            runs, verdicts["same"], verdicts["refused"], verdicts["broken"], verdicts["leak"], pairs, results["ECH"], results["plain"],
+            results["refused"], results["broken"]
+        for (i = 1; i <= count; i++)
+            print lines[i]
         print ""
         print "## TLS inside the program"
         print ""

@@ -3,6 +3,7 @@
 #include "client.h"
 
 #include <gnutls/openssl.h>
+#include <string.h>
 #include <unistd.h>
 
 static void run(const struct target *target)
@@ -30,7 +31,9 @@ static void run(const struct target *target)
         got = SSL_read(ssl, chunk, sizeof chunk);
         response_add(&response, chunk, got > 0 ? (size_t)got : 0);
     }
-    response_check(&response, target);
+    if (strstr(response.text, "hello from nobody") == NULL) { /* it sends no server_name */
+        fail("not the expected answer: %s", response.text);
+    }
     close(fd);
 }
 
