@@ -90,7 +90,7 @@ Test(unsupported, gnutls_as_openssl)
     struct run_result result =
         world_shell(world, RUN_SHIM, NULL, CLIENT("gnutls_as_openssl", "connect"));
     expect_exit(&result, 0, NULL);
-    expect_report(world, 1, "plain", "no_name");
+    expect_report(world, 1, "grease", "no_name");
     expect_report_text(world, "library", "gnutls");
 }
 

@@ -9,6 +9,14 @@ shift
 mkdir -p "$results"
 results=$(realpath "$results")
 status=0
+tests=${PROGRAM_TESTS:-build/program-tests}
+rm -f "$results/left_out"
+
+# leave_out TEXT: says it now and in the table.
+leave_out() {
+    echo "matrix: left out: $1"
+    echo "$1" >>"$results/left_out"
+}
 
 # Of the programs that this machine tries, the other suites try these: each TLS library of a suite, by each kind of program.
 elsewhere='apache2* apt aria2 curl* dirmngr* elinks emacs fetchmail ffmpeg git* gnutls-cli haproxy* http?* java* ldapsearch
@@ -38,30 +46,31 @@ facts() {
 for suite in "$@"; do
     if [ "$suite" = machine ]; then
         echo "matrix: this machine"
-        run "$suite" ${PROGRAM_TESTS:-build/program-tests} -j"${PRELOAD_JOBS:-2}"
+        run "$suite" "$tests" -j"${PRELOAD_JOBS:-2}"
         facts "$suite" /
         continue
     fi
     root=build/suites/$suite
     layer=build/programs-in/$suite
     if [ ! -f "$root/.suite" ]; then
-        echo "matrix: left out: $suite has no root in build/suites"
+        leave_out "$suite has no root in build/suites (make suites)"
         continue
     fi
     if ! tests/programs/install.sh "$root" "$layer"; then
-        echo "matrix: left out: $suite, since its programs cannot be installed"
+        leave_out "$suite: its programs cannot be installed"
         continue
     fi
     layer=$(realpath "$layer")
     echo "matrix: $suite"
     # shellcheck disable=SC2016
     PROGRAMS_FILTER=${PROGRAMS_FILTER:-$elsewhere} PROGRAMS_WAYS=few ECHSHIM_TEST_CHROOT=$layer/root \
-        run "$suite" tests/programs/layer.sh "$root" "$layer" ${PROGRAM_TESTS:-build/program-tests} -j"${PRELOAD_JOBS:-2}"
+        run "$suite" tests/programs/layer.sh "$root" "$layer" "$tests" -j"${PRELOAD_JOBS:-2}"
     tests/programs/layer.sh "$root" "$layer" cp "$layer/root/etc/os-release" "$results/$suite/os-release"
     mkdir -p "$results/$suite/root/etc" "$results/$suite/root/var/lib"
     mv "$results/$suite/os-release" "$results/$suite/root/etc/os-release"
     cp -r "$layer/upper/var/lib/dpkg" "$results/$suite/root/var/lib/dpkg"
     facts "$suite" "$results/$suite/root"
+    sed -n 's/^setup.sh: \(not in this release\|cannot be installed in this release\): \(.*\)/\2: \1/p' "$layer/install.log" >"$results/$suite/left_out"
     rm -rf "$results/$suite/root"
 done
 exit $status

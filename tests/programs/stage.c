@@ -19,7 +19,14 @@
 #include "tests/preload/require.h"
 #include "tests/preload/sniff.h"
 
-enum { RUN_SECONDS = 40, KILL_ROUNDS = 50, SERVICE_PORT = 1000, ENVIRONMENT = 6, SETTINGS = 4, FAR_MS = 10 };
+enum {
+    RUN_SECONDS = 40,
+    KILL_ROUNDS = 50,
+    SERVICE_PORT = 1000,
+    ENVIRONMENT = 6,
+    SETTINGS = 4,
+    FAR_MS = 10
+};
 
 struct stage {
     struct world *world;

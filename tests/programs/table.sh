@@ -29,15 +29,20 @@ fact() {
     sed -n "s/^$2 //p" "$results/$1/facts" | paste -s -d , | sed 's/,/ and /g'
 }
 
-suites=$(cd "$results" && ls -d -- */ | tr -d / | grep -vx machine || true)
+suites=$(find "$results" -mindepth 2 -maxdepth 2 -name facts -printf '%h\n' | sed 's#.*/##' | sed '/^machine$/d' | sort)
 [ ! -d "$results/machine" ] || suites="machine $suites"
-for suite in $suites; do
-    echo "suite|$(fact "$suite" system)|$(fact "$suite" openssl)|$(fact "$suite" gnutls28)"
-    rows "$suite"
-    if [ -f "$results/$suite/left_out" ]; then
-        sed 's/^/left out|/' "$results/$suite/left_out"
+{
+    for suite in $suites; do
+        echo "suite|$(fact "$suite" system)|$(fact "$suite" openssl)|$(fact "$suite" gnutls28)"
+        rows "$suite"
+        if [ -f "$results/$suite/left_out" ]; then
+            sed 's/^/left out|/' "$results/$suite/left_out"
+        fi
+    done
+    if [ -f "$results/left_out" ]; then
+        sed 's/^/left out|/' "$results/left_out"
     fi
-done | awk -F '|' '
+} | awk -F '|' '
     # The upstream part of a version.
     function upstream(version) {
         sub(/^[0-9]+:/, "", version)
