@@ -340,6 +340,10 @@ Test(detour_plan, all_of_libssl)
 #define LIBC_NAME(name)
 #define GNUTLS_NAME(name)
 #define NSS_NAME(name)
+#define WOLFSSL_NAME(name)
+#define MBEDTLS_NAME(name)
+#define BEARSSL_NAME(name)
+#define S2N_NAME(name)
 #include "shim/common/hooks.def"
     };
     struct stub_image image = {.count = 0};
