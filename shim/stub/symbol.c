@@ -16,6 +16,7 @@ struct tables {
     const ElfW(Sym) * symbols;
     const char *strings;
     size_t strings_size;
+    uintptr_t next;           /* the lowest table above the symbols, or UINTPTR_MAX */
     uint32_t count;           /* number of symbols, or more */
     const uint32_t *hash;     /* DT_HASH, or NULL */
     const uint32_t *gnu_hash; /* DT_GNU_HASH, or NULL */
@@ -40,17 +41,26 @@ static bool is_there(const struct tables *tables, const void *octets, size_t len
 #define IS_THERE(tables, entries, count)                                                           \
     is_there(tables, entries, (count) * sizeof *(entries), _Alignof(__typeof__(*(entries))))
 
-/* Only the old hash table has the number. Without it: linkers put the strings right after the
- * symbols. */
+/* Only the old hash table has the number. Without it: the symbols end where the next table begins.
+ * With most linkers these are the strings. Tools that change a library move the strings elsewhere,
+ * and the memory between segments cannot be read. */
 static uint32_t count_symbols(const struct tables *tables)
 {
     uintptr_t symbols = (uintptr_t)tables->symbols;
-    uintptr_t strings = (uintptr_t)tables->strings;
     if (tables->hash != NULL) {
         return IS_THERE(tables, tables->hash, 2) ? tables->hash[1] : 0;
     }
-    size_t room = strings > symbols ? (strings - symbols) / sizeof(ElfW(Sym)) : UINT32_MAX;
+    size_t room =
+        tables->next != UINTPTR_MAX ? (tables->next - symbols) / sizeof(ElfW(Sym)) : UINT32_MAX;
     return room < UINT32_MAX ? (uint32_t)room : UINT32_MAX;
+}
+
+static void see_table(struct tables *tables, const void *address)
+{
+    uintptr_t at = (uintptr_t)address;
+    if (at > (uintptr_t)tables->symbols && at < tables->next) {
+        tables->next = at;
+    }
 }
 
 /* No more symbols than fit into the image: a chain is never followed for longer. */
@@ -69,7 +79,7 @@ static uint32_t count_possible(const struct tables *tables)
 
 static struct tables tables_of(const struct link_map *object, const struct stub_image *image)
 {
-    struct tables tables = {.image = image};
+    struct tables tables = {.image = image, .next = UINTPTR_MAX};
     const ElfW(Dyn) *entry = object->l_ld;
     for (; entry != NULL && IS_THERE(&tables, entry, 1) && entry->d_tag != DT_NULL; entry++) {
         const void *address = address_in(object, entry->d_un.d_ptr);
@@ -96,6 +106,9 @@ static struct tables tables_of(const struct link_map *object, const struct stub_
             break;
         }
     }
+    see_table(&tables, tables.strings);
+    see_table(&tables, tables.gnu_hash);
+    see_table(&tables, tables.versions);
     tables.count = count_possible(&tables);
     return tables;
 }

@@ -7,6 +7,8 @@
 #include <dlfcn.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 TestSuite(stub_symbol, .timeout = 10);
 
@@ -242,5 +244,27 @@ Test(stub_symbol, names_beyond_the_strings)
         object.symbols[2].st_name = names[2];
         object.dynamic[2].d_un.d_val = names[2] + strlen("connect"); /* without its end */
         expect(&object, "connect", 0);
+    }
+}
+
+/* As patchelf does on arm64: the strings are moved to a segment of their own, and the memory before
+ * it cannot be read. */
+Test(stub_symbol, strings_that_were_moved)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    char *memory = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert(memory != MAP_FAILED);
+    for (int behind = 0; behind < 2; behind++) {
+        char *moved = memory + (behind != 0 ? 2 * page : 0);
+        struct object *object = (struct object *)(void *)(memory + (behind != 0 ? 0 : 2 * page));
+        make(object);
+        keep_only(object, GNU_HASH);
+        memcpy(moved, strings, sizeof strings);
+        set(object, 1, DT_STRTAB, moved);
+        cr_assert_eq(mprotect(memory + page, page, PROT_NONE), 0);
+        cr_expect(stub_symbol_needed(&object->map, "imported"));
+        cr_expect_not(stub_symbol_needed(&object->map, "neither"));
+        cr_expect_not(stub_symbols_mostly_have(&object->map, "neither"));
+        expect(object, "connect", 0x2000);
     }
 }
