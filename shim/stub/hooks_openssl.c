@@ -176,13 +176,33 @@ SHIM_EXPORT BIO *SSL_get_wbio(const SSL *ssl)
         engine->openssl_bio_replaced(library, ssl);                                                \
     }
 
+typedef void *get_ctrl(const BIO_METHOD *method);
+
+/*
+ * Is it the BIO_f_ssl of the library that calls? Within a program any code may call from the same
+ * mapping, so the place has to lie in the BIO's control function. No build of OpenSSL has one that
+ * is longer. `origin` is the place that a detour was called from.
+ */
+static bool pushes(const struct shim_library *library, const void *caller, const void *origin)
+{
+    enum { CONTROL_SIZE = 1536 };
+    if (stub_detours_library_of(caller) == NULL) {
+        return stub_library_calls(library, caller);
+    }
+    __typeof__(&BIO_f_ssl) method = STUB_FIND(library, BIO_f_ssl);
+    get_ctrl *control = (get_ctrl *)stub_real_dlsym(library->handle, "BIO_meth_get_ctrl");
+    return method != NULL && control != NULL &&
+           (uintptr_t)origin - (uintptr_t)control(method()) < CONTROL_SIZE;
+}
+
 /* A BIO_f_ssl that is pushed takes our filter for another BIO than the one below it. So it hands
  * over a second reference to the BIO that is there already. Releases that reference. False: the
  * call is no such case. */
-static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller)
+static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *caller,
+                              const void *origin)
 {
     struct shim_library *library = stub_library(SHIM_HOOK_SSL_set_bio, ssl, caller);
-    if (library == NULL || !stub_library_calls(library, caller) ||
+    if (library == NULL || !pushes(library, caller, origin) ||
         REAL(library, SSL_get_rbio) == NULL || REAL(library, SSL_get_wbio) == NULL) {
         return false;
     }
@@ -198,7 +218,11 @@ static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *
 
 SHIM_EXPORT void SSL_set_bio(SSL *ssl, BIO *rbio, BIO *wbio)
 {
-    if (!drop_pushed_again(ssl, rbio, wbio, CALLER)) {
+    const void *caller = CALLER;
+    const void *origin = stub_detours_library_of(caller) != NULL
+                             ? stub_detour_caller(__builtin_dwarf_cfa())
+                             : caller;
+    if (!drop_pushed_again(ssl, rbio, wbio, caller, origin)) {
         REPLACES_BIO(SSL_set_bio, ssl, rbio, wbio)
     }
 }
