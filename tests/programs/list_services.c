@@ -33,6 +33,9 @@ const struct program programs_services[] = {
      .service = "pop3", .port = 995},
     {"msmtp", "msmtp", MAIL "msmtp --debug --host=\"$HOST\" --port=465 --tls=on --tls-starttls=off --tls-trust-file=\"$CA\" --from=a@example.org "
                        "b@example.org | grep -- '^<-- .*hello'", .says = "hello from the mail server", .service = "smtp", .port = 465},
+    {"msmtp STARTTLS", "msmtp", MAIL "msmtp --debug --host=\"$HOST\" --port=587 --tls=on --tls-starttls=on --tls-trust-file=\"$CA\" --from=a@example.org "
+                                "b@example.org | grep -- '^<-- .*hello'", .says = "hello from the mail server", .service = "submission", .starttls = true, .port = 587,
+     .deviations = {{AT_KEY(KEY_CURRENT) | AT_KEY(KEY_STALE) | AT_KEY(KEY_NONE), "", "its port is not watched"}}},
     {"posttls-finger (Postfix)", "postfix", "posttls-finger -c -w -l secure -F \"$CA\" -s \"$HOST\" \"[$HOST]:465\"", .says = "Verified TLS connection",
      .service = "smtp", .port = 465,
      .deviations = {{AT_WAY(WAY_RESOLVER), "refused: plain_dns", "it asks the DNS by the C library's client (res_search)"}}},

@@ -47,6 +47,8 @@ struct program {
     bool far;
     /* The program takes no preload. The command begins with $LAUNCH: the launcher, or nothing. */
     bool launched;
+    /* The service begins without TLS (STARTTLS), and so on a port that is not watched. */
+    bool starttls;
     /* The server's port, which ECHSHIM_PORTS then names. 0: 443. */
     unsigned port;
     struct deviation deviations[3];

@@ -1,8 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""services.py PROTOCOL PORT: serves one protocol at 127.0.0.3, without TLS; ech_server stands in front of it and speaks TLS. It
-answers only what the programs of list_services.c ask."""
+"""services.py PROTOCOL PORT PKI: serves one protocol at 127.0.0.3, without TLS; ech_server stands in front of it and speaks TLS.
+Only `submission` does TLS by itself. It answers only what the programs of list_services.c ask."""
 import socketserver
+import ssl
 import struct
 import sys
 
@@ -45,6 +46,28 @@ class Smtp(Lines):
         else:
             self.say("250 ok\r\n")
         return command == "QUIT"
+
+
+class Submission(Smtp):
+    """Begins without TLS, and goes on with it after STARTTLS."""
+
+    def answer(self, line):
+        command = line.split(" ")[0].upper()
+        if command == "EHLO" and not isinstance(self.connection, ssl.SSLSocket):
+            self.say("250-mail.example.org\r\n250 STARTTLS\r\n")
+            return False
+        if command != "STARTTLS":
+            return super().answer(line)
+        self.say("220 go on\r\n")
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(sys.argv[3] + "/inner.pem", sys.argv[3] + "/inner.key")
+        self.connection = context.wrap_socket(self.connection, server_side=True)
+        self.rfile = self.connection.makefile("rb")
+        self.wfile = self.connection.makefile("wb", buffering=0)
+        for encrypted in self.rfile:
+            if self.answer(encrypted.decode(errors="replace").strip()):
+                break
+        return True
 
 
 class Pop3(Lines):
@@ -198,11 +221,11 @@ class Dns(Octets):
         self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
 
-PROTOCOLS = {"smtp": Smtp, "pop3": Pop3, "imap": Imap, "irc": Irc, "nntp": Nntp, "redis": Redis, "ldap": Ldap, "mqtt": Mqtt, "dns": Dns}
+PROTOCOLS = {"smtp": Smtp, "submission": Submission, "pop3": Pop3, "imap": Imap, "irc": Irc, "nntp": Nntp, "redis": Redis, "ldap": Ldap, "mqtt": Mqtt, "dns": Dns}
 
 
 def main():
-    protocol, port = sys.argv[1:]
+    protocol, port = sys.argv[1:3]
     socketserver.ThreadingTCPServer.allow_reuse_address = True
     socketserver.ThreadingTCPServer.daemon_threads = True
     with socketserver.ThreadingTCPServer(("127.0.0.3", int(port)), PROTOCOLS[protocol]) as server:

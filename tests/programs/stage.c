@@ -75,8 +75,16 @@ static void start_service(struct world *world, const struct program *program)
     char script[PATH_MAX];
     snprintf(port, sizeof port, "%d", SERVICE_PORT);
     require(realpath("tests/programs/services.py", script) != NULL, "%s", strerror(errno));
-    char *const argv[] = {"/usr/bin/python3", script, (char *)(size_t)program->service, port, NULL};
+    char *const argv[] = {"/usr/bin/python3", script, (char *)(size_t)program->service, port,
+                          world->pki,         NULL};
     world_spawn(world, "service", "listening ", argv);
+}
+
+/* A server without ECH, which speaks for itself. */
+static void start_starttls(struct world *world, const struct world_options *options)
+{
+    start_service(world, options->peer);
+    snprintf(world->server_address, sizeof world->server_address, "127.0.0.3:%d", SERVICE_PORT);
 }
 
 static void set_environment(struct stage *stage)
@@ -89,7 +97,7 @@ static void set_environment(struct stage *stage)
                 asprintf(out++, "URL=https://" INNER_NAME "/") > 0 &&
                 asprintf(out++, "SCRIPTS=%s", scripts) > 0 &&
                 asprintf(out++, "PATH=/usr/bin:/bin:/usr/sbin:/sbin:/usr/games") > 0 &&
-                asprintf(out++, "ECHSHIM_PORTS=%u", port) > 0;
+                asprintf(out++, "ECHSHIM_PORTS=%u", stage->program->starttls ? 443 : port) > 0;
     require(made, "out of memory");
 }
 
@@ -100,7 +108,11 @@ struct stage *stage_start(const struct program *program, enum key key)
                                     .no_https_record = key == KEY_NONE,
                                     .port = program->port,
                                     .delay_ms = program->far ? FAR_MS : 0};
-    if (program->service != NULL) {
+    if (program->starttls) {
+        options.no_https_record = true;
+        options.start_server = start_starttls;
+        options.peer = program;
+    } else if (program->service != NULL) {
         options.server_arguments[0] = "--forward";
         options.server_arguments[1] = "127.0.0.3:1000";
     }
@@ -112,7 +124,7 @@ struct stage *stage_start(const struct program *program, enum key key)
     chmod(stage->world->folder, 0755);
     trust_in_system(stage->world);
     sniff_start();
-    if (program->service != NULL) {
+    if (program->service != NULL && !program->starttls) {
         start_service(stage->world, program);
     }
     set_environment(stage);

@@ -84,6 +84,8 @@ suites=$(find "$results" -mindepth 2 -maxdepth 2 -name facts -printf '%h\n' | se
         split(ways[1], part, "=")
         if (part[3] ~ /^accepted/)
             return "ECH"
+        if (part[3] == "")
+            return "plain (port not watched)"
         sub(/ x[0-9]+$/, "", part[3])
         sub(/,.*/, "", part[3])
         if (sub(/^plain: /, "", part[3]))
