@@ -200,11 +200,22 @@ Test(loader, twenty_openssl_in_one_process)
 
 #define BORING "SECOND=$(ls /usr/lib/*/android/libssl.so.0) "
 
-/* BoringSSL has the same names but is another library: its connections go on untouched. */
+/* A library that has the names of OpenSSL and is not known: BoringSSL without the name that tells
+ * it. */
+#define UNKNOWN                                                                                    \
+    "sed s/SSL_ECH_KEYS_new/SSL_ECH_KEYS_old/ /usr/lib/*/android/libssl.so.0 >libssl.so.0 && "     \
+    "export LD_LIBRARY_PATH=$PWD SECOND=$PWD/libssl.so.0 && "
+
+Test(loader, boringssl_beside_openssl)
+{
+    check_accepted(BORING LOADER("two"), 23);
+}
+
+/* Its connections go on untouched. */
 Test(loader, an_unknown_library_beside_openssl)
 {
     struct world *world = world_start(NULL);
-    struct run_result result = world_shell(world, RUN_SHIM, NULL, BORING LOADER("two"));
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, UNKNOWN LOADER("two"));
     expect_exit(&result, 0, WELL);
     cr_assert_eq(world_log_count(world, "accepted", 12), 12);
     cr_assert_eq(world_log_count(world, "done", 23), 23);
@@ -215,7 +226,7 @@ Test(loader, an_unknown_library_beside_openssl)
 Test(loader, an_unknown_library_is_refused_in_strict_mode)
 {
     struct world *world = world_start(NULL);
-    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), BORING LOADER("other"));
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), UNKNOWN LOADER("other"));
     expect_exit(&result, 1, "SSL_connect or SSL_write failed");
     expect_report(world, 1, "refused", "library");
     expect_silence(world);
@@ -229,9 +240,19 @@ Test(loader, every_call_of_an_unknown_library_fails_with_a_text)
 {
     struct world *world = world_start(NULL);
     struct run_result result =
-        world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("boringssl"));
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), UNKNOWN REFUSED_CALLS("boringssl"));
     expect_exit(&result, 0, "5 refused");
     expect_report(world, 5, "refused", "library");
+    expect_silence(world);
+}
+
+Test(loader, every_call_of_boringssl_that_policy_refuses_fails_with_a_text)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("boringssl"));
+    expect_exit(&result, 0, "5 refused");
+    expect_report(world, 5, "refused", "nodata");
     expect_silence(world);
 }
 

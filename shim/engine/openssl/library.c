@@ -111,6 +111,7 @@ struct openssl *openssl_of(struct shim_library *library)
             if (openssl->supported) {
                 add_reason_text(openssl);
             }
+            openssl->boringssl = openssl->supported ? NULL : boringssl_new(library);
             library->foreign = !openssl->supported;
             __atomic_store_n(&library->engine_data, openssl, __ATOMIC_RELEASE);
         }
@@ -131,4 +132,10 @@ const struct openssl *openssl_native_of(const SSL *ssl)
     const struct openssl *openssl =
         library != NULL ? openssl_supported(library) : atomic_load(&newest);
     return openssl != NULL && openssl->has_ech ? openssl : NULL;
+}
+
+const struct boringssl *openssl_boringssl(const struct shim_library *library)
+{
+    const struct openssl *openssl = __atomic_load_n(&library->engine_data, __ATOMIC_ACQUIRE);
+    return openssl != NULL ? openssl->boringssl : NULL;
 }

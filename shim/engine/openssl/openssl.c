@@ -83,7 +83,9 @@ static bool before(struct shim_library *library, SSL *ssl, bool connect)
 {
     const struct openssl *openssl = openssl_supported(library);
     if (openssl == NULL) {
-        return openssl_foreign_allows(library, ssl, connect);
+        const struct boringssl *boringssl = openssl_boringssl(library);
+        return boringssl != NULL ? boringssl_before(boringssl, ssl, connect)
+                                 : openssl_foreign_allows(library, ssl, connect);
     }
     if (openssl->SSL_in_before(ssl) != 0 && (connect || openssl->SSL_is_server(ssl) == 0)) {
         openssl_watch(openssl, ssl);
@@ -132,6 +134,9 @@ static bool came_to_nothing(const struct openssl_connection *connection)
 static void after(struct shim_library *library, SSL *ssl)
 {
     if (openssl_supported(library) == NULL) {
+        if (openssl_boringssl(library) != NULL) {
+            boringssl_after(openssl_boringssl(library), ssl);
+        }
         return;
     }
     struct openssl_connection *connection = openssl_connection_get(ssl);
@@ -150,6 +155,10 @@ static void after(struct shim_library *library, SSL *ssl)
 static BIO *visible_bio(struct shim_library *library, BIO *bio)
 {
     const struct openssl *openssl = openssl_supported(library);
+    const struct boringssl *boringssl = openssl_boringssl(library);
+    if (boringssl != NULL) {
+        return boringssl_filter_below(boringssl, bio);
+    }
     return openssl != NULL ? openssl_filter_below(openssl, bio) : bio;
 }
 
@@ -158,6 +167,9 @@ static BIO *visible_bio(struct shim_library *library, BIO *bio)
  * of the application may run and free its BIOs. */
 static void bio_leaving(struct shim_library *library, SSL *ssl)
 {
+    if (openssl_boringssl(library) != NULL) {
+        boringssl_bio_leaving(openssl_boringssl(library), ssl);
+    }
     struct openssl_connection *connection = exchanging(library, ssl);
     if (connection != NULL) {
         connection->replacing = true;
@@ -167,6 +179,9 @@ static void bio_leaving(struct shim_library *library, SSL *ssl)
 
 static void bio_replaced(struct shim_library *library, SSL *ssl)
 {
+    if (openssl_boringssl(library) != NULL) {
+        boringssl_bio_replaced(openssl_boringssl(library), ssl);
+    }
     struct openssl_connection *connection = exchanging(library, ssl);
     if (connection != NULL) {
         connection->replacing = false;
@@ -180,7 +195,9 @@ static void bio_replaced(struct shim_library *library, SSL *ssl)
 static void quic(struct shim_library *library, SSL *ssl)
 {
     struct openssl *openssl = openssl_of(library);
-    if (openssl != NULL && openssl->supported) {
+    if (openssl != NULL && openssl->boringssl != NULL) {
+        boringssl_quic(openssl->boringssl, ssl);
+    } else if (openssl != NULL && openssl->supported) {
         struct openssl_connection *connection = openssl_connection_need(openssl, ssl);
         if (connection != NULL) {
             connection->quic = true;
@@ -188,10 +205,16 @@ static void quic(struct shim_library *library, SSL *ssl)
     }
 }
 
+static struct shim_library *library_of(const SSL *ssl)
+{
+    struct shim_library *library = openssl_library_of(ssl);
+    return library != NULL ? library : boringssl_library_of(ssl);
+}
+
 static void fill(struct shim_engine *engine)
 {
     engine->openssl_context = context;
-    engine->openssl_library_of = openssl_library_of;
+    engine->openssl_library_of = library_of;
     engine->openssl_before = before;
     engine->openssl_after = after;
     engine->openssl_visible_bio = visible_bio;

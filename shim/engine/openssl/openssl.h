@@ -14,6 +14,7 @@
 
 #include "dns/name.h"
 #include "shim/common/abi.h"
+#include "shim/engine/boringssl/boringssl.h"
 #include "shim/engine/session/session.h"
 
 /* A supported library has all of these functions. Their types come from OpenSSL's headers. */
@@ -109,8 +110,9 @@ typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operati
 
 struct openssl {
     struct shim_library *library;
-    bool supported; /* false: use nothing below */
-    bool has_ech;   /* an ECH client of its own (native.h) */
+    struct boringssl *boringssl; /* its adapter takes over; NULL: this is not BoringSSL with ECH */
+    bool supported;              /* false: use nothing below */
+    bool has_ech;                /* an ECH client of its own (native.h) */
     struct openssl_native native;
     shim_info_callback *on_info; /* ours, for its contexts */
     int hello_state;             /* what SSL_get_state says while a ClientHello is made */
@@ -181,6 +183,8 @@ struct openssl *openssl_of(struct shim_library *library);
 const struct openssl *openssl_supported(const struct shim_library *library);
 /* The table of the library of this SSL, if that has an ECH client of its own; else NULL. */
 const struct openssl *openssl_native_of(const SSL *ssl);
+/* The same for BoringSSL. */
+const struct boringssl *openssl_boringssl(const struct shim_library *library);
 /* See struct shim_tls_adapter. */
 void openssl_before_fork(void);
 void openssl_after_fork(void);

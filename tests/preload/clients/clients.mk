@@ -53,6 +53,11 @@ $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+# BoringSSL, if it is here.
+peers: $(if $(BORING_DIR),$(CLIENTS)/boringssl_client)
+$(CLIENTS)/boringssl_client: $(CLIENT_DIR)/boringssl_client.c $(CLIENT_COMMON)
+	$(CLIENT_CC) $(BORING_CFLAGS) $(BORING_LIBS)
+
 # Mozilla's NSS, if its headers are here.
 NSS_CFLAGS = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags nss 2>/dev/null))
 clients: $(if $(NSS_CFLAGS),$(CLIENTS)/nss_client)

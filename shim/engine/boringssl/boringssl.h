@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * BoringSSL as a shared library. It has many names of OpenSSL, so it comes to the hooks of OpenSSL,
+ * and the adapter of OpenSSL hands it on to this one. It has an ECH client of its own, and gets a
+ * local config (ech/local_config.h).
+ */
+#ifndef SHIM_ENGINE_BORINGSSL_BORINGSSL_H
+#define SHIM_ENGINE_BORINGSSL_BORINGSSL_H
+
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+
+#include "dns/name.h"
+#include "shim/common/abi.h"
+#include "shim/engine/session/session.h"
+
+/* Functions of the same types as in OpenSSL's headers. */
+#define SHIM_BORINGSSL_SAME(F)                                                                     \
+    F(BIO_clear_flags)                                                                             \
+    F(BIO_ctrl)                                                                                    \
+    F(BIO_free)                                                                                    \
+    F(BIO_get_data)                                                                                \
+    F(BIO_get_retry_reason)                                                                        \
+    F(BIO_meth_new)                                                                                \
+    F(BIO_meth_set_ctrl)                                                                           \
+    F(BIO_meth_set_destroy)                                                                        \
+    F(BIO_meth_set_read)                                                                           \
+    F(BIO_meth_set_write)                                                                          \
+    F(BIO_method_type)                                                                             \
+    F(BIO_new)                                                                                     \
+    F(BIO_next)                                                                                    \
+    F(BIO_push)                                                                                    \
+    F(BIO_read)                                                                                    \
+    F(BIO_set_data)                                                                                \
+    F(BIO_set_flags)                                                                               \
+    F(BIO_set_init)                                                                                \
+    F(BIO_set_retry_reason)                                                                        \
+    F(BIO_test_flags)                                                                              \
+    F(BIO_up_ref)                                                                                  \
+    F(BIO_write)                                                                                   \
+    F(ERR_pop_to_mark)                                                                             \
+    F(ERR_set_mark)                                                                                \
+    F(SSL_get_client_random)                                                                       \
+    F(SSL_get_ex_data)                                                                             \
+    F(SSL_get_fd)                                                                                  \
+    F(SSL_get_rbio)                                                                                \
+    F(SSL_get_servername)                                                                          \
+    F(SSL_get_wbio)                                                                                \
+    F(SSL_in_init)                                                                                 \
+    F(SSL_is_dtls)                                                                                 \
+    F(SSL_is_server)                                                                               \
+    F(SSL_set0_rbio)                                                                               \
+    F(SSL_set0_wbio)                                                                               \
+    F(SSL_set_ex_data)
+
+typedef void boringssl_ex_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index,
+                               long number, void *argument);
+
+/* Functions of BoringSSL's own types: F(result, name, parameters) */
+#define SHIM_BORINGSSL_OWN(F)                                                                      \
+    F(int, SSL_get_ex_new_index,                                                                   \
+      (long number, void *argument, int *unused, void *unused_too, boringssl_ex_free *release))    \
+    F(uint16_t, SSL_get_max_proto_version, (const SSL *ssl))                                       \
+    F(int, SSL_set1_ech_config_list, (SSL * ssl, const uint8_t *list, size_t length))              \
+    F(void, SSL_set_enable_ech_grease, (SSL * ssl, int enable))
+
+struct boringssl {
+    struct shim_library *library;
+    BIO_METHOD *filter_method;
+    int index; /* of our data in an SSL */
+#define F(name) __typeof__(&name) name;
+    SHIM_BORINGSSL_SAME(F)
+#undef F
+#define F(result, name, parameters) result(*name) parameters;
+    SHIM_BORINGSSL_OWN(F)
+#undef F
+};
+
+/* How far a handshake has come, for us. */
+enum boringssl_phase {
+    BORINGSSL_IDLE,    /* nothing decided */
+    BORINGSSL_PASS,    /* decided: BoringSSL's own hello */
+    BORINGSSL_GREASE,  /* decided: the same with its GREASE; session is set */
+    BORINGSSL_ARMED,   /* decided: ECH. BoringSSL has the local config, session is set. */
+    BORINGSSL_STARTED, /* the session has got octets of the hello */
+    BORINGSSL_REFUSED, /* decided: no hello may be made */
+    BORINGSSL_OVER,    /* the exchange is over, and the filter is out */
+};
+
+/* The state of one SSL, shared by the SSL and the filter BIOs. */
+struct boringssl_connection {
+    atomic_int references;
+    const struct boringssl *boringssl;
+    SSL *ssl; /* NULL once it is freed */
+    enum boringssl_phase phase;
+    bool quic;
+    bool hello_made;
+    bool replacing; /* other BIOs are being set, and the filter is out */
+    bool unflushed; /* our octets were written and the transport has not been flushed since */
+    char server_name[DNS_HOST_SIZE];
+    struct shim_session *session;
+    size_t taken; /* octets of a write that the exchange took before the transport said "later" */
+};
+
+/* ---- boringssl.c: the entry points; see struct shim_engine ---- */
+
+/* Makes the table of a library that is BoringSSL with ECH; NULL: it is not, or there is no memory.
+ * The caller keeps it as long as the library. */
+struct boringssl *boringssl_new(struct shim_library *library);
+/* The library of an SSL whose handshake has begun; NULL: not known. */
+struct shim_library *boringssl_library_of(const SSL *ssl);
+bool boringssl_before(const struct boringssl *boringssl, SSL *ssl, bool connect);
+void boringssl_after(const struct boringssl *boringssl, SSL *ssl);
+void boringssl_bio_leaving(const struct boringssl *boringssl, SSL *ssl);
+void boringssl_bio_replaced(const struct boringssl *boringssl, SSL *ssl);
+void boringssl_quic(const struct boringssl *boringssl, SSL *ssl);
+
+/* ---- filter.c ---- */
+
+/* False for want of memory. */
+bool boringssl_filter_init(struct boringssl *boringssl);
+/* Puts the filter over the BIOs that the SSL has and that it is not over yet. False for want of
+ * memory. */
+bool boringssl_filter_install(struct boringssl_connection *connection);
+void boringssl_filter_remove(struct boringssl_connection *connection);
+/* The BIO under a filter of ours. Returns any other BIO itself. */
+BIO *boringssl_filter_below(const struct boringssl *boringssl, BIO *bio);
+
+static inline void boringssl_release(struct boringssl_connection *connection)
+{
+    if (atomic_fetch_sub(&connection->references, 1) == 1) {
+        shim_session_free(connection->session);
+        free(connection);
+    }
+}
+
+#endif

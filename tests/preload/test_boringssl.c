@@ -1,0 +1,163 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* BoringSSL as a shared library, shown by tests/preload/clients/boringssl_client.c. */
+#include "checks.h"
+#include "matrix.h"
+
+#include <string.h>
+
+#define CLIENT(mode) "\"$CLIENTS/boringssl_client\" " INNER_NAME " 443 \"$CA\" " mode
+#define WELL "all is well"
+#define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
+#define STRICT "ECHSHIM_MODE=strict"
+
+TestSuite(boringssl_client, .init = need_boringssl_with_ech, .fini = world_end, .timeout = 120);
+TestSuite(baseline_boringssl_client, .init = need_boringssl_with_ech, .fini = world_end,
+          .timeout = 120);
+TestSuite(boringssl_failures, .init = need_boringssl_with_ech, .fini = world_end, .timeout = 300);
+
+MATRIX(boringssl_client, direct, 1, WELL, CLIENT("direct"));
+MATRIX(boringssl_client, implicit, 1, WELL, CLIENT("implicit"));
+MATRIX(boringssl_client, do_handshake, 1, WELL, CLIENT("do-handshake"));
+MATRIX(boringssl_client, polling, 1, WELL, CLIENT("polling"));
+MATRIX(boringssl_client, memory, 1, WELL, CLIENT("memory"));
+MATRIX(boringssl_client, set_fd_again, 1, WELL, CLIENT("set-fd-again"));
+MATRIX(boringssl_client, clear, 2, WELL, CLIENT("clear"));
+MATRIX(boringssl_client, resume, 2, "reused", CLIENT("resume"));
+MATRIX(boringssl_client, threads, 400, WELL, CLIENT("threads"));
+MATRIX(boringssl_client, fork, 3, WELL, CLIENT("fork"));
+
+static const char *const ways[] = {CLIENT("direct"), CLIENT("implicit"), CLIENT("do-handshake"),
+                                   CLIENT("polling"), CLIENT("memory")};
+enum { WAYS = sizeof ways / sizeof *ways };
+
+/* ---- rejections ---- */
+
+static void check_retry(bool hello_retry)
+{
+    struct world *world =
+        world_start(&(struct world_options){.stale_config = true, .hello_retry = hello_retry});
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), ways[i]);
+        expect_exit(&result, 0, WELL);
+        cr_assert_eq(connections_ended(world), 2 * (i + 1), "%s", ways[i]);
+    }
+    world_expect_accepted(world, WAYS);
+}
+
+Test(boringssl_failures, ech_83_stale_config)
+{
+    check_retry(false);
+}
+
+Test(boringssl_failures, ech_83_stale_config_and_second_hello)
+{
+    check_retry(true);
+}
+
+static void check_failure(const struct world_options *options, char *extra, const char *outcome,
+                          const char *reason)
+{
+    struct world *world = world_start(options);
+    world->run_seconds = 20;
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, EXTRA(extra), ways[i]);
+        expect_exit(&result, 1, "failed");
+        expect_report(world, i + 1, outcome, reason);
+    }
+    world_expect_hidden(world);
+}
+
+#define FAILS(name, extra, outcome, reason, ...)                                                   \
+    Test(boringssl_failures, name)                                                                 \
+    {                                                                                              \
+        check_failure(&(struct world_options){__VA_ARGS__}, extra, outcome, reason);               \
+    }                                                                                              \
+    struct world
+
+FAILS(retry_switched_off, "ECHSHIM_RETRY=off", "rejected", "retry_off", .stale_config = true);
+FAILS(server_without_tls13, "ECHSHIM_MODE=opportunistic", "failed", "alert", .tls12 = true);
+FAILS(ech_72_impostor, STRICT, "rejected", "outer_certificate", .stale_config = true,
+      .public_certificate = "public-stranger");
+FAILS(strict_without_record, STRICT, "refused", "nodata", .no_https_record = true);
+
+Test(boringssl_failures, strict_without_tls13)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), CLIENT("tls12"));
+    expect_exit(&result, 1, "failed");
+    expect_report(world, 1, "refused", "no_tls13");
+    expect_silence(world);
+}
+
+Test(boringssl_failures, ech_86_disabled)
+{
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("attempts"));
+    expect_exit(&result, 0, "\ndone\n");
+    cr_assert_eq(world_report_count(world, "rejected"), 1);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the last hello is a plain one");
+}
+
+Test(boringssl_failures, strict_disabled)
+{
+    struct world *world = world_start(&(struct world_options){.server_without_ech = true});
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), CLIENT("attempts"));
+    expect_exit(&result, 0, NULL);
+    cr_assert_null(strstr(result.out, "done"));
+    world_expect_hidden(world);
+}
+
+/* ---- strict, early data, memory ---- */
+
+Test(boringssl_client, strict)
+{
+    struct world *world = world_start(NULL);
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), ways[i]);
+        expect_exit(&result, 0, WELL);
+    }
+    world_expect_accepted(world, WAYS);
+}
+
+static void check_early(const struct world_options *options, const char *says)
+{
+    struct world *world = world_start(options);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("early"));
+    expect_exit(&result, 0, says);
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, 2);
+}
+
+#define EARLY .server_arguments = {"--early-data"}
+
+Test(boringssl_client, ech_50_early_data)
+{
+    check_early(&(struct world_options){EARLY}, "early data accepted");
+}
+
+Test(boringssl_client, ech_50_early_data_after_a_rejection)
+{
+    check_early(&(struct world_options){.stale_config = true, EARLY}, "early data accepted");
+}
+
+Test(boringssl_client, ech_50_early_data_and_second_hello)
+{
+    check_early(&(struct world_options){.hello_retry = true, EARLY}, "early data refused");
+}
+
+Test(boringssl_client, endurance)
+{
+    struct world *world = world_start(NULL);
+    world->run_seconds = 100;
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("endurance"));
+    expect_exit(&result, 0, WELL);
+}
+
+/* BoringSSL's own GREASE. */
+Test(boringssl_client, ech_96_grease)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("direct"));
+    expect_exit(&result, 0, WELL);
+    expect_report(world, 1, "grease", "nodata");
+}
