@@ -157,7 +157,6 @@ static bool arm(struct boringssl_connection *connection)
 static enum boringssl_phase phase_for(struct boringssl_connection *connection,
                                       enum shim_action action)
 {
-    static const struct ech_grease_shape unknown;
     switch (action) {
     case SHIM_ACTION_OFFER:
         return arm(connection) ? BORINGSSL_ARMED : BORINGSSL_REFUSED;
@@ -168,7 +167,7 @@ static enum boringssl_phase phase_for(struct boringssl_connection *connection,
             return BORINGSSL_REFUSED;
         }
         connection->boringssl->SSL_set_enable_ech_grease(connection->ssl, 1);
-        (void)shim_session_grease(connection->session, &unknown); /* reports it */
+        shim_session_library_grease(connection->session);
         return BORINGSSL_GREASE;
     default:
         return BORINGSSL_PASS;

@@ -230,12 +230,11 @@ bool nss_hello_begins(struct nss_connection *connection, struct nspr_file *layer
 /* Reports the GREASE that is in the hello already. */
 static bool may_leave_with_grease(struct nss_connection *connection)
 {
-    const struct ech_grease_shape unknown = {0};
     if (!shim_session_may_grease(connection->session)) {
         atomic_store(&connection->phase, NSS_REFUSED);
         return false;
     }
-    (void)shim_session_grease(connection->session, &unknown);
+    shim_session_library_grease(connection->session);
     return true;
 }
 
