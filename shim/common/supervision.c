@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { DIGITS = 16 }; /* of one word */
+#define DIGITS ((size_t)16) /* of one word */
 
 static bool read_word(const char *text, uint64_t *word)
 {

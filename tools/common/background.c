@@ -9,6 +9,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "shim/common/compat.h"
+
 static void close_others(const int kept[], size_t count)
 {
     unsigned first = 0;

@@ -135,11 +135,12 @@ static const char *run_in(const char *option, const char *path, const char *argu
 static char *version_of(const char *path)
 {
     struct tool_result result = tool_run(
-        NULL, ARGV("/bin/sh", "-c",
-                   "timeout 20 \"$0\" --version 2>&1 </dev/null | grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' "
-                   "| grep -m 1 '[.]' || timeout 20 \"$0\" version 2>&1 | grep -o -m 1 "
-                   "'[0-9][0-9]*[.][0-9.]*' | head -1",
-                   (char *)(size_t)path));
+        NULL,
+        ARGV("/bin/sh", "-c",
+             "timeout 20 \"$0\" --version 2>&1 </dev/null | grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' "
+             "| grep -m 1 '[.]' || timeout 20 \"$0\" version 2>&1 | grep -o -m 1 "
+             "'[0-9][0-9]*[.][0-9.]*' | head -1",
+             (char *)(size_t)path));
     result.out[strcspn(result.out, "\n")] = '\0';
     return result.out[0] != '\0' ? result.out : "-";
 }

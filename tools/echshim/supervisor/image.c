@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/echshim/supervisor/image.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct mapping {
@@ -13,23 +13,43 @@ struct mapping {
     size_t name_length;
 };
 
+/* Takes a number, and the octet `end` behind it, off the text. */
+static bool take_number(const char **text, int base, char end, unsigned long long *out)
+{
+    char *stop;
+    *out = strtoull(*text, &stop, base);
+    if (stop == *text || *stop != end) {
+        return false;
+    }
+    *text = stop + 1;
+    return true;
+}
+
 /* "START-END PERMISSIONS OFFSET MAJOR:MINOR INODE   NAME". Moves *text to the next line. */
 static bool next_mapping(const char **text, struct mapping *mapping)
 {
-    const char *line = *text;
-    size_t length = strcspn(line, "\n");
-    char permissions[5];
-    int name = 0;
-    if (length == 0 ||
-        sscanf(line, "%llx-%llx %4s %*x %x:%x %llu %n", &mapping->start, &mapping->end, permissions,
-               &mapping->file.major, &mapping->file.minor, &mapping->file.inode, &name) < 6) {
+    const char *at = *text;
+    const char *end = at + strcspn(at, "\n");
+    unsigned long long offset;
+    unsigned long long major;
+    unsigned long long minor;
+    if (!take_number(&at, 16, '-', &mapping->start) || !take_number(&at, 16, ' ', &mapping->end) ||
+        end - at < 5) {
         return false;
     }
-    mapping->writable = strncmp(permissions, "rw", 2) == 0;
-    /* Without a name the last blank of the format would pass over the newline too. */
-    mapping->name = (size_t)name <= length ? line + name : line + length;
-    mapping->name_length = (size_t)(line + length - mapping->name);
-    *text = line + length + (line[length] == '\n');
+    mapping->writable = strncmp(at, "rw", 2) == 0;
+    at += 5;
+    if (!take_number(&at, 16, ' ', &offset) || !take_number(&at, 16, ':', &major) ||
+        !take_number(&at, 16, ' ', &minor) || !take_number(&at, 10, ' ', &mapping->file.inode) ||
+        at > end) {
+        return false;
+    }
+    mapping->file.major = (unsigned)major;
+    mapping->file.minor = (unsigned)minor;
+    at += strspn(at, " ");
+    mapping->name = at;
+    mapping->name_length = (size_t)(end - at);
+    *text = end + (*end == '\n');
     return true;
 }
 
@@ -84,10 +104,9 @@ static bool is_c_library(const struct mapping *mapping, bool narrow)
 static bool holds_pass(const struct mapping *data, const struct shim_pass *pass,
                        const struct supervisor_memory *memory)
 {
-    enum { CHUNK = 4096, CHUNKS_MAX = 64 };
+    enum { CHUNK = 4096, LARGEST = 64 * CHUNK };
     struct shim_pass chunk[CHUNK / sizeof(struct shim_pass)];
-    for (uint64_t at = data->start; at < data->end && at - data->start < CHUNKS_MAX * CHUNK;
-         at += CHUNK) {
+    for (uint64_t at = data->start; at < data->end && at - data->start < LARGEST; at += CHUNK) {
         if (memory->read(memory->context, at, chunk, sizeof chunk) != SUPERVISOR_READ) {
             return false;
         }

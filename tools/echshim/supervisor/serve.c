@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <linux/seccomp.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -19,12 +18,17 @@
 bool supervisor_kernel_serves(void)
 {
     struct utsname name;
-    unsigned major = 0;
-    unsigned minor = 0;
+    char *rest = NULL;
     uint32_t action = SECCOMP_RET_USER_NOTIF;
-    return uname(&name) == 0 && sscanf(name.release, "%u.%u", &major, &minor) == 2 &&
-           (major > 5 || (major == 5 && minor >= 5)) &&
-           syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0;
+    if (uname(&name) != 0) {
+        return false;
+    }
+    unsigned long major = strtoul(name.release, &rest, 10);
+    unsigned long minor = *rest == '.' ? strtoul(rest + 1, NULL, 10) : 0;
+    bool new_enough = major > 5 || (major == 5 && minor >= 5);
+    /* Another error comes again when the filter is installed, and says more there. */
+    return new_enough && (syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action) == 0 ||
+                          (errno != EOPNOTSUPP && errno != ENOSYS));
 }
 
 /* ---- one call ---- */
@@ -129,7 +133,7 @@ static void serve_call(struct supervisor *supervisor, struct room *room)
 
 void supervisor_serve(struct supervisor *supervisor)
 {
-    struct room room;
+    static struct room room;
     struct epoll_event event = {.events = EPOLLIN};
     int loop = epoll_create1(EPOLL_CLOEXEC);
     if (loop < 0 || !make_room(&room) ||
@@ -141,7 +145,9 @@ void supervisor_serve(struct supervisor *supervisor)
         if (count == 1 && (event.events & EPOLLIN) != 0) {
             serve_call(supervisor, &room);
         } else if (count == 1 || (count < 0 && errno != EINTR)) {
-            return; /* EPOLLHUP: nothing runs under the filter any more */
+            break; /* EPOLLHUP: nothing runs under the filter any more */
         }
     }
+    free(room.notification);
+    free(room.response);
 }
