@@ -104,3 +104,33 @@ Test(unsupported, gnutls_as_openssl_strict)
     expect_report(world, 1, "refused", "no_name");
     expect_silence(world);
 }
+
+/* ---- a library that nothing recognizes: the guard alone sees it ---- */
+
+#define BOTAN "printf 'GET / HTTP/1.0\\r\\n\\r\\n' | botan tls_client " INNER_NAME " --port=443"
+
+static void skip_without_botan(void)
+{
+    if (access("/usr/bin/botan", X_OK) != 0) {
+        cr_skip_test("botan is not installed");
+    }
+}
+
+Test(unsupported, botan)
+{
+    skip_without_botan();
+    struct world *world = world_start(NULL);
+    (void)world_shell(world, RUN_SHIM, NULL, BOTAN);
+    expect_report(world, 1, "plain", "unhooked_tls");
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 1u);
+}
+
+Test(unsupported, botan_strict)
+{
+    skip_without_botan();
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), BOTAN);
+    cr_assert_lt(result.exit_code, 128, "%s", result.err);
+    expect_report(world, 1, "refused", "unhooked_tls");
+    expect_silence(world);
+}
