@@ -4,6 +4,7 @@
 #include "matrix.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #define CLIENT(mode) "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
@@ -299,6 +300,62 @@ Test(nss_plain, off)
     }
     world_expect_visible(world, WAYS);
     cr_assert_str_empty(world_read(world, "report", NULL));
+}
+
+/* NSS's own GREASE, with the true name next to it. */
+Test(nss_plain, ech_96_grease)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, NULL, ways[i]);
+        expect_exit(&result, 0, WELL);
+        expect_report(world, i + 1, "grease", "nodata");
+    }
+    world_expect_visible(world, WAYS);
+}
+
+/* libcurl on NSS, which Debian 12 has. */
+#define LIBCURL                                                                                    \
+    "/usr/bin/python3 -c 'import ctypes\n"                                                         \
+    "c = ctypes.CDLL(\"libcurl-nss.so.4\")\n"                                                      \
+    "c.curl_easy_init.restype = ctypes.c_void_p\n"                                                 \
+    "h = ctypes.c_void_p(c.curl_easy_init())\n"                                                    \
+    "c.curl_easy_setopt(h, 10002, b\"" URL "\")\n"                                                 \
+    "c.curl_easy_setopt(h, 64, ctypes.c_long(0))\n"                                                \
+    "print(c.curl_easy_perform(h))'"
+
+static void check_libcurl(bool stale, bool hello_retry)
+{
+    if (system("ls /usr/lib/*/libcurl-nss.so.4 >/dev/null 2>&1") != 0) {
+        cr_skip_test("no libcurl-nss here");
+    }
+    struct world *world =
+        world_start(&(struct world_options){.stale_config = stale, .hello_retry = hello_retry});
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), LIBCURL);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+}
+
+Test(nss, libcurl)
+{
+    check_libcurl(false, false);
+}
+
+Test(nss, libcurl_stale_config_and_second_hello)
+{
+    check_libcurl(true, true);
+}
+
+Test(nss, valgrind)
+{
+    if (system("command -v valgrind >/dev/null") != 0) {
+        cr_skip_test("no valgrind here");
+    }
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result = world_shell(
+        world, RUN_SHIM, NULL, "valgrind -q --error-exitcode=9 " CLIENT("model-after-use"));
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, 2);
 }
 
 /* ---- early data ---- */
