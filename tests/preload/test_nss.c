@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #define CLIENT(mode) "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
@@ -356,6 +357,43 @@ Test(nss, valgrind)
         world, RUN_SHIM, NULL, "valgrind -q --error-exitcode=9 " CLIENT("model-after-use"));
     expect_exit(&result, 0, WELL);
     world_expect_accepted(world, 2);
+}
+
+/* ---- programs that are no clients ---- */
+
+#define DATABASE                                                                                   \
+    "mkdir db && certutil -N -d db --empty-password && openssl pkcs12 -export -name inner "        \
+    "-in \"$PKI/inner.pem\" -inkey \"$PKI/inner.key\" -passout pass:x -out inner.p12 && "          \
+    "pk12util -i inner.p12 -d db -W x && "
+
+static void need_nss_tools(void)
+{
+    if (system("command -v selfserv certutil pk12util >/dev/null") != 0) {
+        cr_skip_test("no selfserv here (libnss3-tools)");
+    }
+}
+
+Test(nss_plain, server_in_strict_mode)
+{
+    need_nss_tools();
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, EXTRA(STRICT),
+        DATABASE "{ selfserv -d db -n inner -p 8443 -V tls1.2:tls1.3 >served 2>&1 & } && "
+                 "for i in 1 2 3 4 5 6 7 8 9; do sleep 0.3; LD_PRELOAD= curl -sS --cacert \"$CA\" "
+                 "--connect-to " INNER_NAME ":443:127.0.0.1:8443 " URL " && break; done; kill $!");
+    cr_assert_not_null(strstr(result.out, "GET / HTTP"), "%s%s", result.out, result.err);
+    cr_assert_eq(world_report_count(world, "refused"), 0u);
+}
+
+Test(nss_plain, cryptography_alone_in_strict_mode)
+{
+    need_nss_tools();
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), DATABASE "certutil -L -d db");
+    expect_exit(&result, 0, "inner");
+    cr_assert_str_empty(world_read(world, "report", NULL));
 }
 
 /* ---- early data ---- */
