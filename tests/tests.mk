@@ -279,11 +279,12 @@ check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs pee
 include tests/preload/openssl4.mk
 include tests/demo/demo.mk
 include tests/fuzz/fuzz.mk
+include tests/programs/programs.mk
+include tests/suites/suites.mk
 include tests/interop/interop.mk
 include tests/arm64/arm64.mk
 include tests/bench/bench.mk
 include tests/packages/packages.mk
-include tests/programs/programs.mk
 include tests/tools/inside.mk
 
 # Runs the commands that README.md shows, in new Debian systems that have only make. make check is one of these commands, so this

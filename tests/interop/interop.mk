@@ -4,8 +4,6 @@
 # hold for every version of the libraries, and with OpenSSL 4 those of make check-openssl4. It skips a root that cannot be made, and
 # says so.
 
-SUITES := build/suites
-SUITE_NAMES := trixie sid
 INTEROP := build/interop-tests
 INTEROP_RESULTS := build/interop
 INTEROP_SRC := $(wildcard tests/interop/*.c)
@@ -15,12 +13,7 @@ $(INTEROP): $(INTEROP_SRC) $(WORLD) $(wildcard tests/interop/*.h tests/*.h tests
 	@mkdir -p $(@D)
 	$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS)
 
-.PHONY: suites interop
-suites:
-	@status=0; for suite in $(SUITE_NAMES); do \
-	    SETUP='$(SETUP)' MAKE='$(MAKE)' JOBS=$(JOBS) tools/scripts/suites.sh $(SUITES) $$suite || status=1; \
-	done; exit $$status
-
+.PHONY: interop
 interop: $(LIBS_BUILT) $(INTEROP) $(PRELOAD_TESTS) peers suites
 	@AS_ROOT='$(AS_ROOT)' tests/interop/interop.sh $(INTEROP) $(PRELOAD_TESTS) $(abspath $(BUILD)/libechshim.so) $(SUITES) \
 	    $(INTEROP_RESULTS) $(INTEROP_DOC)

@@ -34,12 +34,7 @@ root fresh
 
 rm -rf "$results"
 mkdir -p "$results"
-# The repository's files; without a repository, everything but what was built.
-if git rev-parse --git-dir >/dev/null 2>&1; then
-    git ls-files -z
-else
-    find . -path ./build -prune -o -type f -print0
-fi | tar --null --files-from=- -cf "$results/tree.tar" --ignore-failed-read
+tools/scripts/list-tree | tar --null --files-from=- -cf "$results/tree.tar" --ignore-failed-read
 
 # step KIND-OF-ROOT SCRIPT
 step() {

@@ -21,12 +21,7 @@ trap 'rm -rf "$share"' EXIT
 trap 'exit 1' HUP INT TERM
 # shellcheck disable=SC2086 # the documents are words
 python3 "$here/readme.py" script $documents "$share"
-# The repository's files and nothing else; without a repository, everything but what was built.
-if git rev-parse --git-dir >/dev/null 2>&1; then
-    git ls-files -z
-else
-    find . -path ./build -prune -o -type f -print0
-fi | tar --null --files-from=- -cf "$share/tree.tar" --ignore-failed-read
+tools/scripts/list-tree | tar --null --files-from=- -cf "$share/tree.tar" --ignore-failed-read
 cat >"$share/inside" <<'END'
 set -eu
 mkdir /root/libechshim

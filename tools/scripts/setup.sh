@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# setup.sh [GROUP...]: installs what is missing on Debian 12 or later. Groups: build, test, lint, demo, suites,
-# programs, programs-few, inside; the first four without an argument. Does nothing, and needs no rights, when nothing is missing.
+# setup.sh [--list] [GROUP...]: installs what is missing on Debian 11 or later, or only lists what the groups consist of. Groups:
+# build, test, lint, demo, suites, programs, programs-few, inside; the first four without an argument. Does nothing, and needs no
+# rights, when nothing is missing.
 
 # Lists of packages are words to be split.
 # shellcheck disable=SC2086
@@ -32,6 +33,11 @@ programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadave
           apt curl default-jdk-headless git gnutls-bin nodejs openssl patchelf python3 python3-pygit2 rclone wget libwww-perl
           liblwp-protocol-https-perl ca-certificates"
 
+list=
+if [ "${1:-}" = --list ]; then
+    list=yes
+    shift
+fi
 [ $# -gt 0 ] || set -- build test lint demo
 wanted=
 for group in "$@"; do
@@ -50,6 +56,11 @@ for group in "$@"; do
         ;;
     esac
 done
+
+if [ -n "$list" ]; then
+    printf '%s\n' $wanted | sort -u
+    exit 0
+fi
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
     echo "setup.sh: this is not Debian; install what corresponds to:" $wanted >&2

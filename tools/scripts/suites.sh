@@ -2,14 +2,15 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # suites.sh FOLDER SUITE [KIND [ARCHITECTURE]]: makes a root of that Debian release and keeps it. Its packages come from the same
 # archive as this machine's. ARCHITECTURE is another one that this machine can run (i386 on amd64); it ends the folder's name.
-#   (no kind)  FOLDER/SUITE, for make interop. In sid these are servers with ECH: OpenSSL 4.0, which is in experimental, and NSS. In
-#              every other suite: what the shim is built with and the programs that run under it there; the shim is built in it too,
-#              into FOLDER/SUITE-shim
+#   (no kind)  FOLDER/SUITE: what the shim is built and tested with (setup.sh's groups build, test and programs-few); for make
+#              check-suites and make interop
+#   openssl4   FOLDER/sid-openssl4: the same with OpenSSL 4, which is in experimental, and NSS's programs; its servers are for make
+#              interop, too
 #   fresh      FOLDER/SUITE-fresh: a new Debian with make and nothing else; for make check-readme, and to install packages in
 #   packaging  FOLDER/SUITE-packaging: the tools to build, check and test packages; for make packages
 #
 # Exit status 0: all of that is there; or the root cannot be made, and a line "skipped: why" says why (no rights of root, no
-# mirror, no time; sid also changes from day to day). If the shim does not build there, that is a failure.
+# mirror, no time; sid also changes from day to day).
 set -eu
 
 folder=$1
@@ -22,22 +23,26 @@ tree=$(realpath .)
 # Seconds for each step.
 limit=${SUITES_SECS:-600}
 newer=
-case $suite$kind in
-sid)
+groups=
+packages=
+case $kind in
+'') groups='build test programs-few' ;;
+openssl4)
+    groups='build test programs-few'
     # libc6-dbg: valgrind reads its symbols. ovn-common: ovn-nbctl, a client of OpenSSL 4.
     packages='libnss3-tools libc6-dbg'
-    newer='openssl ovn-common'
+    newer='openssl libssl-dev ovn-common'
     ;;
-*fresh) packages='make' ;;
-*packaging)
+fresh) packages='make' ;;
+packaging)
     # With what debian/control asks for.
     packages="build-essential dpkg-dev lintian autopkgtest
           $(sed -n '/^Build-Depends:/,/^[^ ]*:/{s/^Build-Depends://;/^[^ ]*:/d;p}' debian/control |
               sed 's/([^)]*)//g; s/|[^,]*//g' | tr ',\n' '  ')"
     ;;
 *)
-    packages='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libinih-dev libssl-dev curl wget openssl gnutls-bin
-          git python3-minimal libpython3-stdlib libwww-perl liblwp-protocol-https-perl ca-certificates'
+    echo "suites.sh: unknown kind '$kind' (openssl4, fresh, packaging)" >&2
+    exit 2
     ;;
 esac
 
@@ -80,7 +85,7 @@ mkdir -p "$folder"
 
 # When the root is complete, it records what it was made with.
 # shellcheck disable=SC2086
-wanted=$(printf '%s ' $packages $newer)
+wanted=$(printf '%s ' ${groups:+$(tools/scripts/setup.sh --list $groups)} $packages $newer)
 if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     command -v debootstrap >/dev/null || ${SETUP:-tools/scripts/setup.sh} suites || true
     command -v debootstrap >/dev/null || skip "$suite needs debootstrap (tools/scripts/setup.sh suites)"
@@ -91,14 +96,18 @@ if [ "$(cat "$root/.suite" 2>/dev/null)" != "$wanted" ]; then
     [ -n "$mirror" ] || skip "$suite: apt knows no archive of Debian here"
     rm -rf --one-file-system "$root"
     step "its base" debootstrap --variant=minbase ${architecture:+"--arch=$architecture"} "$suite" "$root" "$mirror" || give_up "the base"
+    # A mirror may be older than its lists are valid.
+    echo 'Acquire::Check-Valid-Until "false";' >"$root/etc/apt/apt.conf.d/10mirror"
     # shellcheck disable=SC2086
-    in_root "its packages" apt-get install -y --no-install-recommends $packages || give_up "the packages"
+    {
+        { [ -z "$groups" ] || in_root "its packages" "$tree/tools/scripts/setup.sh" $groups; } &&
+            { [ -z "$packages" ] || in_root "more packages" apt-get install -y --no-install-recommends $packages; }
+    } || give_up "the packages"
     if [ -n "$newer" ]; then
         echo "deb $mirror experimental main" >"$root/etc/apt/sources.list.d/experimental.list"
-        # A mirror may be older than these lists are valid.
         # shellcheck disable=SC2086
         {
-            in_root "the lists of experimental" apt-get -o Acquire::Check-Valid-Until=false update &&
+            in_root "the lists of experimental" apt-get update &&
                 in_root "$newer of experimental" apt-get install -y --no-install-recommends -t experimental $newer &&
                 in_root "whether OpenSSL has ECH" openssl ech -help
         } || give_up "OpenSSL of experimental"
@@ -110,9 +119,4 @@ fi
 # As the installer writes it. Programs in that root look up names with it; the tests replace it by their own.
 [ -s "$root/etc/hosts" ] || printf '127.0.0.1\tlocalhost\n' >"$root/etc/hosts"
 
-if [ "$suite" != sid ] && [ -z "$kind" ] && ! in_root "the shim" make -C "$tree" -j"${JOBS:-1}" BUILD="$folder/$suite-shim" all; then
-    tail -n 40 "$log" >&2
-    echo "suites: the shim does not build in $suite" >&2
-    exit 1
-fi
 echo "suites: ${root##*/} is ready"

@@ -2,8 +2,10 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # throwaway.sh ROOT SCRIPT [ARGUMENT...]: runs a shell script in a copy of a root folder (tools/scripts/suites.sh), and throws the copy
 # away afterwards. The script is the first process of a process namespace, so nothing that it starts outlives it. It has our standard
-# input. SHARE=FOLDER is /share inside, and is no copy. Downloaded packages are kept beside the root for the next time. After
-# THROWAWAY_SECS (1800) everything inside is killed. Exit status: the script's; 137: killed; 99: no copy can be made here.
+# input. SHARE=FOLDER is /share inside, and is no copy. With OUTSIDE=yes this machine's root is /outside inside: the script can run
+# programs of this machine by chroot. Then /tmp and FOLDER have the same names and files for both. Downloaded packages are kept beside
+# the root for the next time. After THROWAWAY_SECS (1800) everything inside is killed. Exit status: the script's; 137: killed; 99: no
+# copy can be made here.
 set -eu
 root=$(realpath "$1")
 script=$(realpath "$2")
@@ -21,7 +23,7 @@ unshare --mount --propagation private true 2>/dev/null || exit 99
 status=0
 # A root that was pivoted to, as that of a machine: in one of chroot no user namespace can be made.
 # shellcheck disable=SC2016 # all of it is for the inner shell
-timeout --foreground -s KILL "$limit" unshare --mount --pid --fork --kill-child --propagation private sh -euc '
+OUTSIDE=${OUTSIDE:-} timeout --foreground -s KILL "$limit" unshare --mount --pid --fork --kill-child --propagation private sh -euc '
     root=$1 copy=$2 archives=$3 share=$4 script=$5
     shift 5
     cd "$copy"
@@ -35,6 +37,13 @@ timeout --foreground -s KILL "$limit" unshare --mount --pid --fork --kill-child 
     if [ -n "$share" ]; then
         mkdir -p root/share
         mount --bind "$share" root/share
+    fi
+    if [ -n "$OUTSIDE" ]; then
+        mkdir -p root/outside "root$share"
+        mount --bind "$share" "root$share"
+        mount --rbind / root/outside
+        mount -t proc proc root/outside/proc
+        mount --rbind root/tmp root/outside/tmp
     fi
     mkdir -p root/old-root
     cd root
