@@ -34,6 +34,8 @@ $(PEERS)/parts.a: $(patsubst tests/peers/%,$(PEERS)/%.o,$(PEER_PARTS))
 $(filter-out $(if $(SANITIZE),$(PEERS_OF_UNIT_TESTS)),$(addprefix $(PEERS)/,$(filter-out $(LENT_PEERS),$(PEER_NAMES)))): $(PEERS)/%: tests/peers/%.c $(PEERS)/parts.a
 	$(CC) $(PEER_CFLAGS) $(PEER_FLAGS) -o $@ $(filter %.c %.a,$^) $(PEER_LIBS)
 
+$(addprefix $(PEERS)/,$(LENT_PEERS)): ;
+
 $(PEERS)/ech_server $(PEERS)/ech_client: private PEER_FLAGS = $(BORING_CFLAGS)
 $(PEERS)/ech_server $(PEERS)/ech_client: private PEER_LIBS = $(BORING_LIBS)
 $(PEERS)/answer_server: private PEER_LIBS = -lssl -lcrypto

@@ -9,7 +9,7 @@ programs=$4
 # The tests look for it in the PATH, and here.
 cp "$folder/lent/unbound-there" /usr/sbin/unbound
 cd "$folder/tree"
-make="make SETUP=:"
+make="make SETUP=: LENT_PEERS=ech_server"
 # Quiet unless it fails.
 if ! $make -j"$(nproc)" all check-build >"$folder/build.log" 2>&1; then
     grep -B 2 -A 8 -E 'error: |Error [0-9]+$|undefined reference' "$folder/build.log" | head -n 60

@@ -22,7 +22,6 @@
 #include <unistd.h>
 
 #include "dns/io.h"
-#include "shim/common/compat.h"
 #include "tools/common/background.h"
 #include "tools/echshim/echshim.h"
 

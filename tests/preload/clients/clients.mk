@@ -3,7 +3,7 @@
 
 CLIENTS ?= build/clients
 CLIENT_DIR := tests/preload/clients
-CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c %.so,$^) $(LIBC_LIBS)
+CLIENT_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -DOPENSSL_API_COMPAT=30000 -o $@ $(filter %.c %.so,$^) $(LIBC_LIBS)
 CLIENT_COMMON := $(CLIENT_DIR)/client.c $(wildcard $(CLIENT_DIR)/*.h tests/*.h)
 
 # -rdynamic: libsteps.so finds run_again by name.
