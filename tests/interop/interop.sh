@@ -1,19 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# interop.sh TESTS PRELOAD-TESTS LIBRARY SUITES RESULTS DOCUMENT: runs TESTS with LIBRARY on this machine, then in each root of
-# the folder SUITES with the library built there, and writes all tables. In the roots it also runs some of PRELOAD-TESTS.
-# SUITES/sid has no library: it has the servers of OpenSSL and NSS. If a root is missing, DOCUMENT stays as it is.
+# interop.sh TESTS LIBRARY SUITES RESULTS DOCUMENT [ROOT...]: runs TESTS with LIBRARY on this machine, then in each ROOT of the folder
+# SUITES with the library that make check-suites built there, and writes all tables. The servers of OpenSSL and NSS are in
+# SUITES/sid-openssl4. If a root is missing, DOCUMENT stays as it is.
 set -u
 
 tests=$1
-preload_tests=$2
-library=$3
-suites=$4
-results=$5
-document=$6
-# Tests that do not expect a hello of a certain length; `clients` needs the programs of this machine.
-everywhere='programs/*|retry/ech_83_@(wget|curl|gnutls_cli|s_client|python|perl)*|grease/ech_105_*'
-clients='second_hello/*|openssl/*|gnutls/*|retry/ech_83_*|hostile/*|leaks/*'
+library=$2
+suites=$3
+results=$4
+document=$5
+shift 5
 # Against the servers of sid: the programs that only this machine has, and those that only trixie has.
 servers_here='native/*|openssl_suites/*|@(openssl|nss)_server/@(s_client|gnutls_cli)_*'
 servers_there='@(openssl|nss)_server/@(curl|wget)_*'
@@ -42,11 +39,11 @@ run() {
 # If OpenSSL and NSS fail with each other, the case says nothing about the shim.
 find_servers() {
     name=native
-    if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/sid/.suite" ]; then
+    if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/sid-openssl4/.suite" ]; then
         echo "interop: skipped: no servers of OpenSSL and NSS (make suites says why)"
         return
     fi
-    servers=$suites/sid
+    servers=$suites/sid-openssl4
     mkdir -p "$results/$name"
     if ! run "$tests" "$library" '' 'native/*' >"$results/$name.log" 2>&1; then
         # Leaves out the last line, by which tests are counted: these are no tests of the shim.
@@ -92,38 +89,22 @@ table() {
     } >"$results/$name.md"
 }
 
-# more ROOT LIBRARY: runs more tests. A root older than this machine cannot run the clients, which were built here.
-more() {
-    filter=$everywhere\|$clients
-    for client in openssl_client gnutls_client; do
-        if ! cp "build/clients/$client" "$1/tmp/" || ! chroot "$1" ldd "/tmp/$client" >/dev/null 2>&1; then
-            filter=$everywhere
-        fi
-        rm -f "$1/tmp/$client"
-    done
-    echo "interop: $(basename "$1"): $filter"
-    run "$preload_tests" "$2" "$1" "$filter" || failed=1
-}
-
 find_servers
 table here "$library" '' "$servers_here"
-for root in "$suites"/*/; do
-    root=${root%/}
+missing=
+for suite in "$@"; do
+    built=$suites/$suite-build/tree/build/libechshim.so
     # Without root's rights we can enter no root.
-    suite=$(basename "$root")
-    if [ "$(id -u)" -ne 0 ] || [ ! -f "$root/.suite" ] || [ "$suite" = sid ]; then
+    if [ "$(id -u)" -ne 0 ] || [ ! -f "$suites/$suite/.suite" ] || [ ! -f "$built" ]; then
+        echo "interop: skipped: no root of $suite, or the shim is not built there (make suites and make check-suites say why)"
+        missing=$suite
         continue
     fi
-    built=$(realpath "$suites/$suite-shim/libechshim.so")
-    table "$suite" "$built" "$root" "$servers_there"
-    more "$root" "$built"
+    table "$suite" "$(realpath "$built")" "$suites/$suite" "$servers_there"
     roots="$roots $suite"
 done
 
-if [ -z "$roots" ]; then
-    echo "interop: skipped: no root of another release (make suites says why)"
-fi
-if [ -z "$roots" ] || [ -z "$servers" ]; then
+if [ -n "$missing" ] || [ -z "$servers" ]; then
     echo "interop: $document stays as it is"
     exit "$failed"
 fi

@@ -272,3 +272,16 @@ void need_boringssl_with_ech(void)
         cr_skip_test("BoringSSL has no ECH here");
     }
 }
+
+char *stub_alone(struct world *world)
+{
+    static char setting[700];
+    char copy[600];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(copy, sizeof copy, "cp '%s' libechshim.so", world->library);
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, copy);
+    expect_exit(&result, 0, NULL);
+    snprintf(setting, sizeof setting, "LD_PRELOAD=%s%s%s/libechshim.so",
+             runtime != NULL ? runtime : "", runtime != NULL ? " " : "", world->folder);
+    return setting;
+}

@@ -68,6 +68,10 @@ void expect_outer_hellos(struct world *world, unsigned count);
 void start_bad_dns(struct world *world, const char *how);
 #define BAD_DNS "udp://127.0.0.54:53"
 
+/* Copies the stub without the engine into the world's folder. Gives the setting of LD_PRELOAD for
+ * that copy; a sanitizer's runtime stays in front. It lives until the next call. */
+char *stub_alone(struct world *world);
+
 /* Skips the test where build/peers/ech_client cannot be built: that BoringSSL has no ECH. */
 void need_boringssl_with_ech(void);
 

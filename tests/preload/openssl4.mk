@@ -2,7 +2,7 @@
 # The preload tests' clients of OpenSSL once more, with the libssl.so.4 of the root of Debian sid (make suites). They use the
 # loader and the C library of that root, and all other files of this machine. Without that root nothing here is made.
 CLIENTS4 := build/clients-openssl4
-SID_ROOT := build/suites/sid
+SID_ROOT := build/suites/sid-openssl4
 SID_LOADER := $(firstword $(wildcard $(SID_ROOT)/lib64/ld-linux-*.so.* $(SID_ROOT)/lib/ld-linux-*.so.*))
 # Absolute, without links: the programs run in other folders, and the root may be a link.
 real_of = $(shell realpath $(1) 2>/dev/null)
@@ -67,7 +67,7 @@ OPENSSL4_SHORT = $(call either,openssl4/* retry/*_s_client* strict/*openssl* ear
 .PHONY: check-openssl4
 ifeq ($(word 2,$(SID_LIBS)),)
 check-openssl4:
-	@echo 'check-openssl4: skipped: no root with OpenSSL 4 in build/suites/sid (make suites makes it)'
+	@echo 'check-openssl4: skipped: no root with OpenSSL 4 in build/suites/sid-openssl4 (make suites makes it)'
 else
 check-openssl4: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	$(MAKE) --no-print-directory $(CLIENTS4)/.others

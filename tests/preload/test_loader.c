@@ -26,20 +26,6 @@ static void check_accepted(const char *command, unsigned count)
 
 /* ---- without an engine ---- */
 
-/* LD_PRELOAD with the stub alone in a folder; the sanitizer's runtime stays in front. */
-static char *stub_alone(struct world *world)
-{
-    static char setting[700];
-    char copy[600];
-    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
-    snprintf(copy, sizeof copy, "cp '%s' libechshim.so", world->library);
-    struct run_result result = world_shell(world, RUN_PLAIN, NULL, copy);
-    expect_exit(&result, 0, NULL);
-    snprintf(setting, sizeof setting, "LD_PRELOAD=%s%s%s/libechshim.so",
-             runtime != NULL ? runtime : "", runtime != NULL ? " " : "", world->folder);
-    return setting;
-}
-
 #define TWICE(command) command " && " command
 #define URLLIB_TWICE                                                                               \
     "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \

@@ -14,9 +14,9 @@
 
 static void need_sid(void)
 {
-    if (access("build/suites/sid/.suite", R_OK) != 0 ||
+    if (access("build/suites/sid-openssl4/.suite", R_OK) != 0 ||
         access("build/clients/nss_client", X_OK) != 0 ||
-        system("ls build/suites/sid/usr/lib/*/libssl3.so >/dev/null 2>&1") != 0) {
+        system("ls build/suites/sid-openssl4/usr/lib/*/libssl3.so >/dev/null 2>&1") != 0) {
         cr_skip_test("no root with NSS (make suites makes it)");
     }
     if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
@@ -33,7 +33,7 @@ static struct run_result run(struct world *world, const char *setting, const cha
 {
     char root[PATH_MAX];
     char text[PATH_MAX + 600];
-    if (realpath("build/suites/sid", root) == NULL) {
+    if (realpath("build/suites/sid-openssl4", root) == NULL) {
         cr_skip_test("no root");
     }
     snprintf(text, sizeof text,

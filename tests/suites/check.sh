@@ -42,7 +42,7 @@ cp "$peers/ech_server" "$build/lent/"
 lend "$build/lent/ech_server" "$build/tree/build/peers/ech_server"
 lend "$unbound" "$build/lent/unbound-there"
 
-echo "check-suites: $suite: $SUITE_PARTS"
+echo "check-suites: $suite: ${SUITE_PARTS:-only built}"
 status=0
 SHARE=$build OUTSIDE=yes THROWAWAY_SECS=${SUITE_SECS:-3600} \
     tools/scripts/throwaway.sh "$root" tests/suites/inside.sh "$build" "$SUITE_PARTS" "$SUITE_FILTER" "$SUITE_PROGRAMS" || status=$?

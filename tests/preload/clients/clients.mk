@@ -65,7 +65,7 @@ $(CLIENTS)/nss_client: $(addprefix $(CLIENT_DIR)/nss_,client.c many.c stacks.c) 
 	$(CLIENT_CC) $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
 
 # OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
-SID_LIBS := $(wildcard $(addprefix build/suites/sid/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
+SID_LIBS := $(wildcard $(addprefix build/suites/sid-openssl4/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)/,libssl.so.4 libcrypto.so.4))
 clients: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
 $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
