@@ -28,6 +28,8 @@
 #endif
 
 enum {
+    /* s_server of Debian 11 cannot show the hellos that it gets. */
+    FACT_S_SERVER_SHOWS_HELLOS = OPENSSL_VERSION_NUMBER >= 0x30000000L,
     /*
      * OpenSSL 3.5 offers X25519MLKEM768 by default. The engine cannot make such a share, so the
      * outer hello borrows the program's. That leaves less room for the payload, and after a
@@ -108,6 +110,38 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"api/openssl_with_half_a_transport_with_ech*", FACT_OWN_VIEW},
     {"grease*/ech_105_*", FACT_OWN_SIZES},
 };
+
+/* Why the OpenSSL here cannot run this command even without the shim. NULL: it can. */
+static inline const char *fact_cannot(const char *command)
+{
+    static const struct {
+        const char *part;
+        const char *why;
+    } of_111[] = {
+        {" late-bio", FACT_NO_TRANSPORT},
+        {" late-descriptor", FACT_NO_TRANSPORT},
+        {" late-halves", FACT_NO_TRANSPORT},
+        {" late-push", FACT_NO_TRANSPORT},
+        {"ffdhe2048", "OpenSSL 1.1.1 knows no finite field groups"},
+        {"buffered-ahead", "OpenSSL 1.1.1 knows no finite field groups"},
+        {"openssl_client\" secret.example.org 443 \"$CA\" state",
+         "SSL_CTX_new of OpenSSL 1.1.1 changes the error queue"},
+    };
+    for (size_t i = 0; OPENSSL_VERSION_NUMBER < 0x30000000L && i < sizeof of_111 / sizeof *of_111;
+         i++) {
+        if (strstr(command, of_111[i].part) != NULL) {
+            return of_111[i].why;
+        }
+    }
+    return NULL;
+}
+
+/* curl before 7.86 asks for NPN, which TLS 1.3 has not. Its hello with ECH is for TLS 1.3 alone, so
+ * only its GREASE hello has that extension. */
+static inline bool fact_asks_for_npn(const char *command)
+{
+    return OPENSSL_VERSION_NUMBER < 0x30000000L && strstr(command, "curl") != NULL;
+}
 
 /* Connections that a rejection costs this program besides its own and the retry: 1 is a probe. */
 static inline unsigned fact_probes(const char *command)

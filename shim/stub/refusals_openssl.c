@@ -88,6 +88,7 @@ enum {
     REASON_ECH_REQUIRED = SSL_AD_REASON_OFFSET + 121,
     OPENSSL_4_ECH_REQUIRED = 424,
     BORINGSSL_ERR_LIB_SSL = 16,
+    BORINGSSL_UNSUPPORTED_PROTOCOL = 240,
 };
 
 /* OpenSSL 4.0 has a reason of its own for this. Earlier versions have a text for it only if the
@@ -105,6 +106,15 @@ static int openssl_reason(const struct shim_library *library)
     return has_text ? REASON_ECH_REQUIRED : SSL_R_NO_PROTOCOLS_AVAILABLE;
 }
 
+/* A BoringSSL without ECH (before 2021) has no text for it. */
+static int boringssl_reason(const struct shim_library *library)
+{
+    __typeof__(&ERR_reason_error_string) text = STUB_FIND(library, ERR_reason_error_string);
+    unsigned long code = (unsigned long)BORINGSSL_ERR_LIB_SSL << 24 | REASON_ECH_REQUIRED;
+    bool has_text = text != NULL && text(code) != NULL;
+    return has_text ? REASON_ECH_REQUIRED : BORINGSSL_UNSUPPORTED_PROTOCOL;
+}
+
 static void put_error(const struct shim_library *library)
 {
     __typeof__(&ERR_new) error_new = STUB_FIND(library, ERR_new);
@@ -119,7 +129,7 @@ static void put_error(const struct shim_library *library)
     } else if (error_put != NULL) {
         bool boringssl = stub_real_dlsym(library->handle, "SSL_CTX_set_grease_enabled") != NULL;
         error_put(boringssl ? BORINGSSL_ERR_LIB_SSL : ERR_LIB_SSL, 0,
-                  boringssl ? REASON_ECH_REQUIRED : openssl_reason(library), "libechshim", 0);
+                  boringssl ? boringssl_reason(library) : openssl_reason(library), "libechshim", 0);
     }
 }
 

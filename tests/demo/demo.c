@@ -53,6 +53,12 @@ void world_fail(const char *file, unsigned line, const char *format, ...)
     exit(1);
 }
 
+void world_cannot(const char *why)
+{
+    fprintf(stderr, "%s\n", why);
+    exit(1);
+}
+
 void world_check_library(void)
 {
 }

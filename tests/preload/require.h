@@ -14,6 +14,9 @@ void world_check_library(void);
 /* We cannot have our own network here: make check leaves the test out. */
 void world_absent(const char *why) __attribute__((noreturn));
 
+/* The programs here cannot do what the test wants. */
+void world_cannot(const char *why) __attribute__((noreturn));
+
 /* require(condition) or require(condition, "format", ...); the format is a literal. */
 #define require(condition, ...)                                                                    \
     ((condition) ? (void)0                                                                         \

@@ -64,7 +64,7 @@ FAILS(curl_wrong_host, "other", CURL, 60, "no alternative certificate subject na
 FAILS(curl_expired, "expired", CURL, 60, "certificate has expired");
 FAILS(curl_stranger, "stranger", CURL, 60, "unable to get local issuer certificate");
 
-FAILS(s_client_wrong_host, "other", S_CLIENT, 1, "hostname mismatch");
+FAILS(s_client_wrong_host, "other", S_CLIENT, 1, "ostname mismatch");
 FAILS(s_client_expired, "expired", S_CLIENT, 1, "certificate has expired");
 FAILS(s_client_stranger, "stranger", S_CLIENT, 1, "unable to get local issuer certificate");
 

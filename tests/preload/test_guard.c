@@ -282,6 +282,7 @@ Test(guard, a_linked_library_that_dribbles)
 /* BoringSSL has the names that we hook, but other code behind them. */
 Test(guard, a_library_that_is_hooked_and_not_known)
 {
+    need_boringssl_with_ech();
     struct world *world = world_start(NULL);
     const char *command = "\"$PKI/../peers/ech_client\" " INNER_NAME " " RELAY_ADDRESS " \"$CA\" -";
     struct run_result result = world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, command);

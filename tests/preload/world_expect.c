@@ -27,6 +27,12 @@ void world_fail(const char *file, unsigned line, const char *format, ...)
     abort();
 }
 
+void world_cannot(const char *why)
+{
+    cr_skip_test("%s", why);
+    abort();
+}
+
 void world_check_library(void)
 {
     char name[256];

@@ -4,6 +4,7 @@
 #include "world.h"
 
 #include "../dispositions.h"
+#include "../facts.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -161,6 +162,10 @@ struct run_result world_shell(struct world *world, enum run_mode mode, char *con
                               const char *command)
 {
     char *const argv[] = {"sh", "-c", (char *)(size_t)command, NULL};
+    const char *cannot = fact_cannot(command);
+    if (cannot != NULL) {
+        world_cannot(cannot);
+    }
     return world_run(world, mode, extra, argv);
 }
 
