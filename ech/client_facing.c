@@ -69,9 +69,10 @@ static enum ech_status set_up_context(struct ech_client_facing *server, struct b
     wr_bytes(&info, rd_rest(&ech_config));
     enum ech_status status = wr_finish(&info);
     if (status == ECH_OK) {
-        status = ech_hpke_setup_receiver(
+        status = ech_hpke_setup_receiver_with(
             &server->hpke, ech_local_suite(),
-            bytes_of(server->key.private_key, sizeof server->key.private_key), enc, wr_view(&info));
+            bytes_of(server->key.private_key, sizeof server->key.private_key),
+            bytes_of(server->key.public_key, sizeof server->key.public_key), enc, wr_view(&info));
     }
     wr_free(&info);
     server->has_context = status == ECH_OK;

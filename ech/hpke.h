@@ -60,11 +60,17 @@ ECH_MUST_USE enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke,
                                                         struct bytes public_key, struct bytes info,
                                                         struct bytes ephemeral_private_key,
                                                         uint8_t *enc);
-/* SetupBaseR, for test servers. */
+/* SetupBaseR. The second takes the public half of the key pair too, and saves a scalar
+ * multiplication. */
 ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke,
                                                      struct ech_hpke_suite suite,
                                                      struct bytes private_key, struct bytes enc,
                                                      struct bytes info);
+ECH_MUST_USE enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke,
+                                                          struct ech_hpke_suite suite,
+                                                          struct bytes private_key,
+                                                          struct bytes public_key, struct bytes enc,
+                                                          struct bytes info);
 
 /* ContextS.Seal: out takes plaintext.len + ECH_AEAD_TAG octets. ECH_ERR_SPACE when the sequence
  * number is used up. */

@@ -13,9 +13,9 @@ BENCH_FILTER ?= bench/*
 $(CLIENTS)/loop_openssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# The same with OpenSSL 4.0 (SID_LIBS), whose own ECH is compared with the shim's. It runs only in that root.
+# The same with OpenSSL 4.0 (SID_LIBS), whose own ECH is compared with the shim's. It uses the loader and the C library of that root.
 $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h) $(SID_LIBS)
-	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -DOWN_ECH -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
+	$(CLIENT4_CC) -DOWN_ECH
 
 $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 	$(CLIENT_CC) -lgnutls
