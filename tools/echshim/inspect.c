@@ -132,6 +132,7 @@ static void search_file(struct tls_search *search, const char *path)
     search->view = &view;
     (void)elf_needed(view.octets, view.length, add_needed, search);
     tls_marks_find(view.octets, view.length, add_mark, search);
+    search->view = NULL;
     view_close(&view);
 }
 
