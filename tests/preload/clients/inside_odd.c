@@ -41,8 +41,9 @@ FUNCTION(SSL_set_quic_method, "cpuid\nxorl %eax, %eax\nnop\nnop\nret\n");
 /* As a debugger sets one. */
 FUNCTION(SSL_set_quic_method, "int3\nxorl %eax, %eax\nnop\nnop\nnop\nret\n");
 #elif defined(ODD_ALIAS)
+/* Weak, because OpenSSL 3.5 and later have the second name. */
 FUNCTION(SSL_set_quic_method, "movl $1, %eax\nret\n");
-__asm__(".globl SSL_set_quic_tls_cbs\n.type SSL_set_quic_tls_cbs, @function\n"
+__asm__(".weak SSL_set_quic_tls_cbs\n.type SSL_set_quic_tls_cbs, @function\n"
         ".set SSL_set_quic_tls_cbs, SSL_set_quic_method\n"
         ".size SSL_set_quic_tls_cbs, 6\n");
 #elif defined(ODD_REGISTERS)
