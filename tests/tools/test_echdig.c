@@ -277,9 +277,9 @@ Test(echdig, json_has_all_of_it, .init = start, .fini = stop)
 Test(echdig, complains_in_one_sentence)
 {
     RUN(&run, "echdig");
-    assert_complaint(64, "one NAME[:PORT] is wanted");
+    assert_complaint(64, "give one NAME[:PORT]");
     RUN(&run, "echdig", "a.example", "b.example");
-    assert_complaint(64, "one NAME[:PORT] is wanted");
+    assert_complaint(64, "give one NAME[:PORT]");
     RUN(&run, "echdig", "a.example:0");
     assert_complaint(64, "a.example:0 is no NAME[:PORT]");
     RUN(&run, "echdig", "-r", "ftp://x", "a.example");

@@ -151,7 +151,7 @@ Test(echprobe, complains_in_one_sentence, .fini = stop)
     assert_printed(run.out, "cannot connect: Connection refused");
     RUN(&run, "echprobe");
     cr_assert_eq(run.status, 64);
-    assert_printed(run.err, "echprobe: one NAME[:PORT] is wanted");
+    assert_printed(run.err, "echprobe: give one NAME[:PORT]");
     RUN(&run, "echprobe", "-m", "off", origin);
     cr_assert_eq(run.status, 64);
     RUN(&run, "echprobe", "-c", "%%%", origin);
