@@ -11,7 +11,8 @@
 #include <sys/socket.h>
 #include <sys/syscall.h>
 
-/* glibc 2.34. Earlier releases do not have the function either. */
+/* glibc 2.34. Earlier releases do not have the function either.
+ * NOLINTNEXTLINE(readability-redundant-declaration) */
 int execveat(int folder, const char *path, char *const argv[], char *const environment[],
              int flags);
 

@@ -9,9 +9,11 @@
 
 /* OpenSSL 3.0. The types are its own, so that its headers agree. */
 typedef struct ossl_lib_ctx_st OSSL_LIB_CTX;
+/* NOLINTBEGIN(readability-redundant-declaration) */
 SSL_CTX *SSL_CTX_new_ex(OSSL_LIB_CTX *libctx, const char *propq, const SSL_METHOD *method);
 void ERR_new(void);
 void ERR_set_error(int library, int reason, const char *format, ...);
+/* NOLINTEND(readability-redundant-declaration) */
 
 /* OpenSSL 3.5 declares the first, BoringSSL and quictls the second. */
 struct ossl_dispatch_st;

@@ -35,7 +35,7 @@ static const struct shim_tls_adapter *const adapters[] = {
 #undef TLS_UNSUPPORTED
 #undef TLS_SONAME
 };
-enum { ADAPTERS = sizeof adapters / sizeof *adapters };
+enum { ADAPTERS = sizeof adapters / sizeof adapters[0] };
 
 /* ---- waiting for another thread ---- */
 

@@ -79,11 +79,14 @@ bool stub_detour_jump(uint8_t jump[STUB_JUMP_SIZE], uintptr_t from, uintptr_t to
 static uintptr_t goal_of(const struct stub_instruction *instruction, const uint8_t *octets,
                          uintptr_t address)
 {
-    int32_t distance = (int8_t)octets[instruction->displacement];
-    if (instruction->displacement_size == sizeof distance) {
-        memcpy(&distance, octets + instruction->displacement, sizeof distance);
+    const uint8_t *at = octets + instruction->displacement;
+    intptr_t distance = *at < 0x80 ? *at : *at - 0x100; /* one signed octet */
+    if (instruction->displacement_size == sizeof(int32_t)) {
+        int32_t wide;
+        memcpy(&wide, at, sizeof wide);
+        distance = wide;
     }
-    return address + instruction->length + (uintptr_t)(intptr_t)distance;
+    return address + instruction->length + (uintptr_t)distance;
 }
 
 /* A short jump becomes a near one. */

@@ -167,12 +167,14 @@ static size_t slots_length(const struct work *work)
  */
 static bool map_slots(struct work *work)
 {
-    enum { STEP = 16 << 20, STEPS = 2032 / 16 };
+    const uintptr_t step_size = (uintptr_t)16 << 20;
+    const uintptr_t steps = 2032 / 16;
     uintptr_t low = work->detours.start & ~(work->page - 1);
     uintptr_t high = work->detours.end & ~(work->page - 1);
-    for (uintptr_t step = 1; step < 2 * STEPS && work->slots == NULL; step++) {
-        uintptr_t address = step < STEPS ? low - step * STEP : high + (2 * STEPS - step) * STEP;
-        if ((address < low) == (step < STEPS) && is_near(work, address)) {
+    for (uintptr_t step = 1; step < 2 * steps && work->slots == NULL; step++) {
+        bool below = step < steps;
+        uintptr_t address = below ? low - step * step_size : high + (2 * steps - step) * step_size;
+        if ((address < low) == below && is_near(work, address)) {
             work->slots = map_at(address, slots_length(work));
         }
     }

@@ -81,4 +81,10 @@ void start_deaf_server(struct world *world, const char *address, const char *por
 /* Replaces the ECH server with a hostile one; `how` is a word of tests/preload/hostile.py. */
 void start_hostile_server(struct world *world, const char *how);
 
+/* Makes a library that has the names of OpenSSL and is not known, for the commands behind it: it is
+ * BoringSSL without the name by which the shim knows it. */
+#define UNKNOWN_LIBRARY                                                                            \
+    "sed s/SSL_ECH_KEYS_new/SSL_ECH_KEYS_old/ /usr/lib/*/android/libssl.so.0 >libssl.so.0 && "     \
+    "export LD_LIBRARY_PATH=$PWD && "
+
 #endif
