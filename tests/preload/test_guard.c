@@ -293,7 +293,7 @@ Test(guard, a_library_that_is_hooked_and_not_known)
     result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, NULL);
     cr_assert_eq(world_report_count(world, "plain"), 1);
-    cr_assert_eq(reasons(world, "\"library\""), 2);
+    cr_assert_eq(reasons(world, "\"reason\":\"library\""), 2);
 }
 
 /* ---- what the shim itself sends and permits ---- */
