@@ -199,12 +199,22 @@ static uint32_t find_by_hash(const struct tables *tables, const char *name)
     return 0;
 }
 
+/* Does each table that is there begin in the image? Then no index of 32 bits leads past the end of
+ * the address space, and the entry's own check comes in time. */
+static bool begin_in_image(const struct tables *tables)
+{
+    return IS_THERE(tables, tables->symbols, 1) && IS_THERE(tables, tables->strings, 1) &&
+           (tables->versions == NULL || IS_THERE(tables, tables->versions, 1)) &&
+           (tables->gnu_hash == NULL || IS_THERE(tables, tables->gnu_hash, 1)) &&
+           (tables->hash == NULL || IS_THERE(tables, tables->hash, 1));
+}
+
 const ElfW(Sym) * stub_symbol_find(const struct link_map *object, const struct stub_image *image,
                                    const char *name)
 {
     struct tables tables = tables_of(object, image);
     uint32_t index = 0;
-    if (tables.symbols == NULL || tables.strings == NULL) {
+    if (tables.symbols == NULL || tables.strings == NULL || !begin_in_image(&tables)) {
         return NULL;
     }
     if (tables.gnu_hash != NULL) {

@@ -22,9 +22,11 @@ struct layout {
 static const struct layout layout_32 = {.word = 4, .stride = 32};
 static const struct layout layout_64 = {.word = 8, .stride = 64};
 
+enum asked_call { CONNECT, SENDTO, SENDMSG, SENDMMSG };
+
 /* The call with its arguments, wherever they came from. */
 struct asked {
-    enum { CONNECT, SENDTO, SENDMSG, SENDMMSG } what;
+    enum asked_call what;
     uint64_t arguments[6];
     const struct layout *layout;
 };
@@ -139,7 +141,7 @@ static enum supervisor_read read_socketcall(const struct look *look,
 {
     static const struct {
         unsigned number;
-        int what;
+        enum asked_call what;
         size_t count;
     } calls[] = {
         {SUPERVISOR_SOCKETCALL_CONNECT, CONNECT, 3},
