@@ -14,6 +14,8 @@ test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libborin
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
       libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat
       libmbedtls-dev libwolfssl-dev libbearssl-dev"
+# A release may lack these: the tests that need them are skipped there.
+optional='libmbedtls-dev libwolfssl-dev libbearssl-dev'
 # Programs with TLS inside, beside those that make inside gets from npm.
 inside='npm gh rclone restic default-jre-headless chromium cargo'
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
@@ -131,11 +133,15 @@ install() {
     $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "$@"
 }
 
+is_there() {
+    [ -n "$(apt-cache show "$1" 2>/dev/null)" ]
+}
+
 # A release has not every real program, or has not all that one needs: then the others are installed without it.
 install_what_there_is() {
     there=
     for package in "$@"; do
-        if [ -n "$(apt-cache show "$package" 2>/dev/null)" ]; then
+        if is_there "$package"; then
             there="$there $package"
         else
             echo "setup.sh: not in this release: $package"
@@ -150,7 +156,19 @@ install_what_there_is() {
 
 case " $* " in
 *" programs "*) install_what_there_is $missing ;;
-*) install $missing ;;
+*)
+    for package in $optional; do
+        case "$missing " in
+        *" $package "*)
+            if ! is_there "$package"; then
+                echo "setup.sh: not in this release: $package"
+                missing=$(printf '%s' "$missing " | sed "s/ $package / /")
+            fi
+            ;;
+        esac
+    done
+    install $missing
+    ;;
 esac
 
 # Not at the next boot either.
