@@ -3,7 +3,7 @@
 # A new file needs no line here.
 
 # All tests. A second make follows setup.sh, because make looks for packages when it reads the Makefile.
-CHECK_PARTS ?= check-layers check-conformance check-unit check-faults check-tools check-preload check-install
+CHECK_PARTS ?= check-layers check-conformance check-unit check-faults check-tools check-preload check-install check-counts
 .PHONY: check check-build
 check:
 	$(SETUP) build test
@@ -262,7 +262,7 @@ check-baseline: $(PRELOAD_TESTS) peers
 check-conformance: $(BUILD)/unit-tests $(PRELOAD_TESTS)
 	tools/scripts/check-conformance $(BUILD)/unit-tests $(PRELOAD_TESTS)
 
-check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers
+check-build: $(LIBS_BUILT) tools $(BUILD)/unit-tests $(BUILD)/thread-tests $(BUILD)/fault-tests $(BUILD)/tool-tests $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs peers $(COUNTS)
 
 # An installed stub finds the engine beside itself. A sanitized build need not test that again.
 .PHONY: check-install
@@ -284,6 +284,7 @@ include tests/suites/suites.mk
 include tests/interop/interop.mk
 include tests/arm64/arm64.mk
 include tests/bench/bench.mk
+include tests/counts/counts.mk
 include tests/packages/packages.mk
 include tests/tools/inside.mk
 
