@@ -56,6 +56,7 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     }
     x->options = *options;
     ech_offer_init(&x->offer);
+    wr_init(&x->ordinary, 0);
     ech_client_facing_init(&x->client_facing);
     ech_record_reader_init(&x->app_records);
     ech_record_reader_init(&x->net_records);
@@ -92,6 +93,23 @@ enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
     return status;
 }
 
+void ech_exchange_use_ordinary(struct ech_exchange *exchange,
+                               const struct ech_ordinary_hello *ordinary)
+{
+    if (exchange->phase != ECH_PHASE_FIRST_HELLO || wr_view(&exchange->app_message).len > 0) {
+        return;
+    }
+    wr_free(&exchange->ordinary);
+    wr_bytes(&exchange->ordinary, ordinary->cipher_suites);
+    wr_bytes(&exchange->ordinary, ordinary->supported_versions);
+    struct reader copies = rd_of(wr_view(&exchange->ordinary));
+    struct ech_ordinary_hello *copied = &exchange->options.ordinary;
+    *copied = (struct ech_ordinary_hello){.cipher_suites = bytes_of(NULL, 0)};
+    if (rd_bytes(&copies, ordinary->cipher_suites.len, &copied->cipher_suites)) {
+        copied->supported_versions = rd_rest(&copies);
+    }
+}
+
 void ech_exchange_drop_handshake(struct ech_exchange *x)
 {
     ech_record_reader_wipe(&x->app_records);
@@ -118,6 +136,7 @@ void ech_exchange_free(struct ech_exchange *exchange)
     ech_exchange_drop_handshake(exchange);
     ech_offer_wipe(&exchange->offer);
     ech_client_facing_wipe(&exchange->client_facing);
+    wr_free(&exchange->ordinary);
     wr_wipe(&exchange->to_net);
     wr_wipe(&exchange->to_app);
     ech_wipe(exchange, sizeof *exchange);

@@ -32,6 +32,7 @@
 #include "ech/crypto.h"
 #include "ech/hello_sizes.h"
 #include "ech/local_config.h"
+#include "ech/ordinary.h"
 #include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
@@ -85,6 +86,8 @@ struct ech_exchange_options {
     struct ech_random random;     /* must stay usable while the exchange lives */
     struct ech_hello_sizes sizes; /* of the TLS library; only the floor counts */
     enum ech_key_share_rule key_share_rule;
+    /* Must stay usable while the exchange lives; or see ech_exchange_use_ordinary. */
+    struct ech_ordinary_hello ordinary;
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
      * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */
     struct ech_tls13_verifier verifier;
@@ -111,6 +114,14 @@ ECH_MUST_USE enum ech_status ech_exchange_use_local_config(struct ech_exchange *
                                                            struct bytes public_name,
                                                            uint8_t maximum_name_length,
                                                            struct bytes *ech_config_list);
+
+/*
+ * What the application's ordinary hello lists; copied. ClientHelloOuter then lists the same. Call
+ * before the first octet from the application: later calls change nothing. Without memory it counts
+ * as not known.
+ */
+void ech_exchange_use_ordinary(struct ech_exchange *exchange,
+                               const struct ech_ordinary_hello *ordinary);
 
 /* Takes all of `in`: TLS records, split in any way, as the TLS library writes them. */
 enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes in);

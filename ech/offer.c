@@ -49,18 +49,25 @@ static enum ech_status copy_choice(struct ech_offer *offer, const struct ech_con
     return ECH_OK;
 }
 
+static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
+                                     const struct ech_exchange_options *options,
+                                     enum ech_outer_share share)
+{
+    return (struct ech_outer_plan){.share = share,
+                                   .ordinary = ech_ordinary_differs(&options->ordinary, inner)};
+}
+
 static enum ech_status encode_inner(const struct ech_offer *offer,
                                     const struct ech_client_hello *inner,
                                     const struct ech_exchange_options *options,
-                                    enum ech_outer_share share, struct writer *encoded)
+                                    struct ech_outer_plan plan, struct writer *encoded)
 {
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
                                   .floor = options->sizes.floor};
-    if (share != ECH_OUTER_SHARE_OWN && options->sizes.floor != 0) {
+    if (plan.share != ECH_OUTER_SHARE_OWN && options->sizes.floor != 0) {
         padding.floor = ECH_FLOOR_SHARED;
     }
-    enum ech_status status =
-        ech_encode_inner(inner, ech_outer_run(inner, share), &padding, encoded);
+    enum ech_status status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
     if (status != ECH_OK) {
         return status;
     }
@@ -81,11 +88,13 @@ static enum ech_status choose_and_encode(struct ech_offer *offer,
     enum ech_key_share_rule rule = options->key_share_rule;
     offer->shared_key_share = rule == ECH_KEY_SHARE_SHARED ||
                               (rule == ECH_KEY_SHARE_AUTO && !ech_own_key_shares_possible(inner));
-    enum ech_status status = encode_inner(offer, inner, options, first_share(offer), encoded);
+    enum ech_status status =
+        encode_inner(offer, inner, options, plan_of(inner, options, first_share(offer)), encoded);
     if (status == ECH_ERR_SPACE && rule == ECH_KEY_SHARE_AUTO && !offer->shared_key_share) {
         wr_wipe(encoded);
         offer->shared_key_share = true;
-        status = encode_inner(offer, inner, options, first_share(offer), encoded);
+        status = encode_inner(offer, inner, options, plan_of(inner, options, first_share(offer)),
+                              encoded);
     }
     return status;
 }
@@ -97,17 +106,23 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
                                        const struct ech_outer_fields *fields, struct bytes enc,
                                        struct bytes encoded, struct writer *client_hello_outer)
 {
+    struct writer suites;
     struct writer before;
     struct writer after;
+    wr_init(&suites, 0);
     wr_init(&before, 0);
     wr_init(&after, 0);
     enum ech_status status = ech_outer_mirror(inner, fields, &before, &after);
+    if (status == ECH_OK && fields->plan.ordinary) {
+        ech_ordinary_suites_write(fields->ordinary, inner, &suites);
+        status = wr_finish(&suites);
+    }
     if (status == ECH_OK) {
         struct ech_outer_hello outer = {
             .legacy_version = inner->legacy_version,
             .random = bytes_of(offer->random, sizeof offer->random),
             .legacy_session_id = inner->legacy_session_id,
-            .cipher_suites = inner->cipher_suites,
+            .cipher_suites = fields->plan.ordinary ? wr_view(&suites) : inner->cipher_suites,
             .legacy_compression_methods = inner->legacy_compression_methods,
             .extensions_before = wr_view(&before),
             .extensions_after = wr_view(&after),
@@ -117,6 +132,7 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
         };
         status = ech_outer_seal(&outer, &offer->hpke, encoded, client_hello_outer);
     }
+    wr_free(&suites);
     wr_free(&before);
     wr_free(&after);
     return status;
@@ -162,7 +178,8 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     if (status == ECH_OK) {
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),
-            .share = first_share(offer),
+            .plan = plan_of(inner, options, first_share(offer)),
+            .ordinary = &options->ordinary,
             .key_share = wr_view(&key_share),
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
@@ -180,10 +197,11 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
                                  struct writer *client_hello_outer)
 {
     struct writer encoded;
-    enum ech_outer_share share =
-        offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN_SECOND;
+    struct ech_outer_plan plan =
+        plan_of(inner, options,
+                offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN_SECOND);
     wr_init(&encoded, 0);
-    enum ech_status status = encode_inner(offer, inner, options, share, &encoded);
+    enum ech_status status = encode_inner(offer, inner, options, plan, &encoded);
     if (status == ECH_OK) {
         /*
          * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
@@ -192,7 +210,8 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
          */
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),
-            .share = share,
+            .plan = plan,
+            .ordinary = &options->ordinary,
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
         status = mirror_and_seal(offer, inner, &fields, bytes_of(NULL, 0), wr_view(&encoded),

@@ -9,7 +9,7 @@ static bool is_one_zero_octet(struct bytes data)
     return bytes_equal(data, bytes_of(zero, sizeof zero));
 }
 
-bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_share share)
+bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_plan plan)
 {
     switch (extension->type) {
     case ECH_EXT_MAX_FRAGMENT_LENGTH:
@@ -25,13 +25,14 @@ bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_shar
     case ECH_EXT_EXTENDED_MASTER_SECRET:
     case ECH_EXT_RECORD_SIZE_LIMIT:
     case ECH_EXT_EARLY_DATA:
-    case ECH_EXT_SUPPORTED_VERSIONS:
     case ECH_EXT_COOKIE:
     case ECH_EXT_PSK_KEY_EXCHANGE_MODES:
     case ECH_EXT_POST_HANDSHAKE_AUTH:
     case ECH_EXT_SIGNATURE_ALGORITHMS_CERT:
     case ECH_EXT_APPLICATION_SETTINGS:
         return true;
+    case ECH_EXT_SUPPORTED_VERSIONS:
+        return !plan.ordinary;
     case ECH_EXT_SESSION_TICKET:
         /* A ticket would link the outer hello to an earlier session. */
         return extension->data.len == 0;
@@ -40,63 +41,63 @@ bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_shar
          * handshake. */
         return is_one_zero_octet(extension->data);
     case ECH_EXT_KEY_SHARE:
-        return share != ECH_OUTER_SHARE_OWN;
+        return plan.share != ECH_OUTER_SHARE_OWN;
     case ECH_EXT_COMPRESS_CERTIFICATE:
-        return share == ECH_OUTER_SHARE_SHARED;
+        return plan.share == ECH_OUTER_SHARE_SHARED;
     default:
         return ech_is_grease(extension->type);
     }
 }
 
-/* The run found so far. */
-struct found_run {
-    struct ech_run run;
-    size_t octets;
-    bool has_key_share;
-};
-
-static struct found_run run_from(const struct ech_client_hello *inner, size_t first,
-                                 enum ech_outer_share share)
+/* The copied extensions from this one on, and how many octets they have. */
+static struct ech_run run_from(const struct ech_client_hello *inner, size_t first,
+                               struct ech_outer_plan plan, size_t *octets)
 {
-    struct found_run found = {.run = {.first = first}};
-    for (size_t i = first; i < inner->extension_count && found.run.count < ECH_RUN_MAX; i++) {
-        const struct ech_extension *extension = &inner->extensions[i];
-        if (!ech_outer_copies(extension, share)) {
+    struct ech_run run = {.first = first};
+    *octets = 0;
+    for (size_t i = first; i < inner->extension_count && run.count < ECH_RUN_MAX; i++) {
+        if (!ech_outer_copies(&inner->extensions[i], plan)) {
             break;
         }
-        found.run.count++;
-        found.octets += extension->raw.len;
-        found.has_key_share = found.has_key_share || extension->type == ECH_EXT_KEY_SHARE;
+        run.count++;
+        *octets += inner->extensions[i].raw.len;
     }
-    return found;
+    return run;
 }
 
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, enum ech_outer_share share)
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_outer_plan plan)
 {
-    struct found_run best = {.octets = 0};
-    size_t i = 0;
-    while (i < inner->extension_count) {
-        struct found_run found = run_from(inner, i, share);
-        if (found.has_key_share) {
-            return found.run;
+    /* ech_outer_extensions: type, two lengths, and the types that it stands for. */
+    enum { HEADER = 2 + 2 + 1, TYPE = 2 };
+    struct ech_run best = {.count = 0};
+    size_t saved = 0;
+    for (size_t i = 0; i < inner->extension_count; i++) {
+        size_t octets;
+        struct ech_run run = run_from(inner, i, plan, &octets);
+        size_t cost = HEADER + TYPE * run.count;
+        if (octets > cost + saved) {
+            best = run;
+            saved = octets - cost;
         }
-        if (found.octets > best.octets) {
-            best = found;
-        }
-        i += found.run.count + 1;
+        i += run.count;
     }
-    return best.run;
+    return best;
 }
 
 static void mirror_extension(const struct ech_extension *extension,
                              const struct ech_outer_fields *fields, struct writer *w)
 {
-    if (ech_outer_copies(extension, fields->share)) {
+    if (ech_outer_copies(extension, fields->plan)) {
         wr_bytes(w, extension->raw);
     } else if (extension->type == ECH_EXT_SERVER_NAME) {
         ech_server_name_write(w, fields->public_name);
     } else if (extension->type == ECH_EXT_KEY_SHARE) {
         ech_extension_write(w, ECH_EXT_KEY_SHARE, fields->key_share);
+    } else if (extension->type == ECH_EXT_SUPPORTED_VERSIONS) {
+        wr_u16(w, ECH_EXT_SUPPORTED_VERSIONS);
+        struct wr_mark data = wr_open(w, 2);
+        ech_ordinary_versions_write(fields->ordinary, w);
+        wr_close(w, data);
     } else if (extension->type == ECH_EXT_PRE_SHARED_KEY && fields->pre_shared_key.len > 0) {
         ech_extension_write(w, ECH_EXT_PRE_SHARED_KEY, fields->pre_shared_key);
     }

@@ -10,6 +10,8 @@
  *   - encrypted_client_hello is of the outer variant;
  *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
  *   - key_share is the engine's own (ech/key_share.h), or copied;
+ *   - supported_versions, like cipher_suites, is that of the application's ordinary hello
+ * (ech/ordinary.h), if that is known to differ;
  *   - extensions that are known to tell nothing are copied unchanged;
  *   - everything else is left out.
  */
@@ -18,6 +20,7 @@
 
 #include "ech/hpke.h"
 #include "ech/inner.h"
+#include "ech/ordinary.h"
 
 /* Which key_share the outer hello has. */
 enum ech_outer_share {
@@ -30,26 +33,34 @@ enum ech_outer_share {
     ECH_OUTER_SHARE_SHARED,
 };
 
+/* What decides which extensions are copied. */
+struct ech_outer_plan {
+    enum ech_outer_share share;
+    bool ordinary; /* cipher_suites and supported_versions are those of the ordinary hello */
+};
+
 /*
  * True if the extension is copied unchanged. This is an allowlist, since an unknown extension might
  * tell something about the inner hello (10.5). Not on it: padding (21), because its length depends
  * on the inner server_name; certificate types and, unless key_share is shared,
  * compress_certificate, because our outer handshake after a rejection cannot do them.
  */
-bool ech_outer_copies(const struct ech_extension *extension, enum ech_outer_share share);
+bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_plan plan);
 
 /*
- * The run that ech_outer_extensions stands for: if key_share is copied, the run that holds it, else
- * the longest in octets. The choice depends on which extensions there are, not on the name.
+ * The run that ech_outer_extensions stands for: the one that makes EncodedClientHelloInner
+ * shortest. The choice depends on which extensions there are and on what the outer hello shows, not
+ * on the name.
  */
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, enum ech_outer_share share);
+struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_outer_plan plan);
 
 /* What the outer hello has in place of the inner's own. */
 struct ech_outer_fields {
     struct bytes public_name;
-    enum ech_outer_share share;
-    struct bytes key_share;      /* extension data, if it is our own */
-    struct bytes pre_shared_key; /* extension data; empty: none in the outer hello */
+    struct ech_outer_plan plan;
+    struct bytes key_share;                    /* extension data, if it is our own */
+    const struct ech_ordinary_hello *ordinary; /* if the plan says so */
+    struct bytes pre_shared_key;               /* extension data; empty: none in the outer hello */
 };
 
 /*

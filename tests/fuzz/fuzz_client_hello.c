@@ -37,10 +37,10 @@ static void check_contents(const struct ech_client_hello *hello)
     (void)!ech_client_hello_key_shares(hello, &r);
 }
 
-static void check_encoding(const struct ech_client_hello *inner, enum ech_outer_share share)
+static void check_encoding(const struct ech_client_hello *inner, struct ech_outer_plan plan)
 {
     const struct ech_padding padding = {.maximum_name_length = 40, .floor = 128};
-    struct ech_run run = ech_outer_run(inner, share);
+    struct ech_run run = ech_outer_run(inner, plan);
     struct ech_client_hello again;
     struct writer w;
     wr_init(&w, 0);
@@ -67,8 +67,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_contents(&hello);
     if (ech_inner_check(&hello) == ECH_OK) {
-        check_encoding(&hello, ECH_OUTER_SHARE_OWN);
-        check_encoding(&hello, ECH_OUTER_SHARE_SHARED);
+        for (int i = 0; i < 4; i++) {
+            const struct ech_outer_plan plan = {
+                .share = (i & 1) != 0 ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN,
+                .ordinary = (i & 2) != 0,
+            };
+            check_encoding(&hello, plan);
+        }
         require(ech_inner_check_second(&hello, &hello) == ECH_OK);
     }
     return 0;
