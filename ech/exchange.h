@@ -90,7 +90,7 @@ struct ech_exchange_options {
     struct ech_ordinary_hello ordinary;
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
      * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */
-    struct ech_tls13_verifier verifier;
+    struct ech_outer_verifier verifier;
 };
 
 struct ech_exchange;

@@ -6,18 +6,18 @@
 #include "ech/exchange_state.h"
 #include "ech/probe.h"
 
-static enum ech_failure failure_of(enum ech_tls13_failure failure)
+static enum ech_failure failure_of(enum ech_outer_failure failure)
 {
     switch (failure) {
-    case ECH_TLS13_FAILURE_ALERT:
+    case ECH_OUTER_FAILURE_ALERT:
         return ECH_FAILURE_OUTER_ALERT;
-    case ECH_TLS13_FAILURE_PROTOCOL:
+    case ECH_OUTER_FAILURE_PROTOCOL:
         return ECH_FAILURE_OUTER_PROTOCOL;
-    case ECH_TLS13_FAILURE_CERTIFICATE:
+    case ECH_OUTER_FAILURE_CERTIFICATE:
         return ECH_FAILURE_OUTER_CERTIFICATE;
-    case ECH_TLS13_FAILURE_GROUP:
+    case ECH_OUTER_FAILURE_GROUP:
         return ECH_FAILURE_OUTER_GROUP;
-    case ECH_TLS13_FAILURE_CLOSED:
+    case ECH_OUTER_FAILURE_CLOSED:
         return ECH_FAILURE_OUTER_CLOSED;
     default:
         return ECH_FAILURE_INTERNAL;
@@ -25,17 +25,17 @@ static enum ech_failure failure_of(enum ech_tls13_failure failure)
 }
 
 /* Moves the outer handshake's output into the exchange's. */
-static enum ech_event advance(struct ech_exchange *x, enum ech_tls13_verdict verdict)
+static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict verdict)
 {
-    struct ech_tls13_facts facts;
+    struct ech_outer_facts facts;
     struct bytes out = ech_tls13_to_net(x->outer);
     wr_bytes(&x->to_net, out);
     ech_tls13_net_took(x->outer, out.len);
     switch (verdict) {
-    case ECH_TLS13_PENDING:
+    case ECH_OUTER_PENDING:
         return ECH_EVENT_NONE;
-    case ECH_TLS13_RETRY_CONFIGS:
-    case ECH_TLS13_DISABLED:
+    case ECH_OUTER_RETRY_CONFIGS:
+    case ECH_OUTER_DISABLED:
         x->phase = ECH_PHASE_REJECTED;
         return ECH_EVENT_REJECTED;
     default:
@@ -55,7 +55,7 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
         x->phase = ECH_PHASE_REJECTED;
         return ECH_EVENT_REJECTED;
     }
-    struct ech_tls13_start start = {
+    struct ech_outer_start start = {
         .client_hello_outer = wr_view(&x->outer_hello),
         .own = &x->offer.own,
         .public_name = bytes_of(x->offer.public_name, x->offer.public_name_length),
@@ -67,7 +67,7 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
         return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     }
     x->phase = ECH_PHASE_OUTER;
-    enum ech_tls13_verdict verdict = ech_tls13_from_net(x->outer, wr_view(&x->net_held));
+    enum ech_outer_verdict verdict = ech_tls13_from_net(x->outer, wr_view(&x->net_held));
     return advance(x, verdict);
 }
 
@@ -87,9 +87,9 @@ void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_reje
     if (exchange->phase == ECH_PHASE_REJECTED && exchange->outer == NULL) {
         rejection->probe = true;
     } else if (exchange->phase == ECH_PHASE_REJECTED) {
-        struct ech_tls13_facts facts;
+        struct ech_outer_facts facts;
         ech_tls13_get_facts(exchange->outer, &facts);
-        rejection->disabled = facts.verdict == ECH_TLS13_DISABLED;
+        rejection->disabled = facts.verdict == ECH_OUTER_DISABLED;
         rejection->retry_configs = facts.retry_configs;
     }
 }

@@ -2,13 +2,13 @@
 /* The encrypted messages of the outer handshake: the server's flight and our answer to it. */
 #include "ech/tls13_state.h"
 
-static void keep(struct ech_tls13 *x, const struct ech_tls13_received *received)
+static void keep(struct ech_tls13 *x, const struct ech_received *received)
 {
     wr_bytes(&x->transcript, received->message);
 }
 
 static enum ech_alert take_encrypted_extensions(struct ech_tls13 *x,
-                                                const struct ech_tls13_received *received)
+                                                const struct ech_received *received)
 {
     struct ech_tls13_encrypted_extensions found;
     enum ech_alert alert = ech_tls13_encrypted_extensions_read(received->body, &x->hello, &found);
@@ -22,7 +22,7 @@ static enum ech_alert take_encrypted_extensions(struct ech_tls13 *x,
 }
 
 static enum ech_alert take_certificate_request(struct ech_tls13 *x,
-                                               const struct ech_tls13_received *received)
+                                               const struct ech_received *received)
 {
     enum ech_alert alert = ech_tls13_certificate_request_check(received->body);
     x->certificate_requested = true;
@@ -30,10 +30,9 @@ static enum ech_alert take_certificate_request(struct ech_tls13 *x,
     return alert;
 }
 
-static enum ech_alert take_certificate(struct ech_tls13 *x,
-                                       const struct ech_tls13_received *received)
+static enum ech_alert take_certificate(struct ech_tls13 *x, const struct ech_received *received)
 {
-    struct ech_tls13_certificates chain;
+    struct ech_certificates chain;
     enum ech_alert alert = ech_tls13_certificate_read(received->body, &x->hello, &chain);
     if (alert != ECH_ALERT_NONE) {
         return alert;
@@ -42,7 +41,7 @@ static enum ech_alert take_certificate(struct ech_tls13 *x,
     alert = x->verifier.verify_chain(x->verifier.context, chain.certificates, chain.count,
                                      bytes_of(x->public_name, x->public_name_length));
     if (alert != ECH_ALERT_NONE) {
-        x->facts.failure = ECH_TLS13_FAILURE_CERTIFICATE;
+        x->facts.failure = ECH_OUTER_FAILURE_CERTIFICATE;
         return alert;
     }
     wr_bytes(&x->leaf, chain.certificates[0]);
@@ -52,7 +51,7 @@ static enum ech_alert take_certificate(struct ech_tls13 *x,
 }
 
 static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
-                                              const struct ech_tls13_received *received)
+                                              const struct ech_received *received)
 {
     struct ech_tls13_certificate_verify verify;
     struct writer content;
@@ -69,8 +68,9 @@ static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
     }
     alert = ech_tls13_check(x, status);
     if (alert == ECH_ALERT_NONE) {
-        alert = x->verifier.verify_signature(x->verifier.context, verify.scheme, wr_view(&x->leaf),
-                                             wr_view(&content), verify.signature);
+        alert =
+            x->verifier.verify_signature(x->verifier.context, ECH_TLS13, verify.scheme,
+                                         wr_view(&x->leaf), wr_view(&content), verify.signature);
     }
     wr_free(&content);
     keep(x, received);
@@ -80,7 +80,7 @@ static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
 
 /* ---- Finished, and the end of the handshake ---- */
 
-static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
+static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_received *received)
 {
     uint8_t transcript_hash[ECH_HASH_MAX];
     uint8_t expected[ECH_HASH_MAX];
@@ -180,21 +180,21 @@ static enum ech_status send_flight(struct ech_tls13 *x)
 
 /* RFC 9849, 6.1.6: with at least one config of a version we support ECH is replaced, else disabled.
  */
-static enum ech_tls13_verdict judge(const struct ech_tls13 *x)
+static enum ech_outer_verdict judge(const struct ech_tls13 *x)
 {
     struct reader configs;
     struct ech_config config;
     if (ech_config_list_begin(wr_view(&x->retry_configs), &configs) == ECH_OK) {
         while (ech_config_list_next(&configs, &config)) {
             if (config.version == ECH_VERSION) {
-                return ECH_TLS13_RETRY_CONFIGS;
+                return ECH_OUTER_RETRY_CONFIGS;
             }
         }
     }
-    return ECH_TLS13_DISABLED;
+    return ECH_OUTER_DISABLED;
 }
 
-static enum ech_alert take_finished(struct ech_tls13 *x, const struct ech_tls13_received *received)
+static enum ech_alert take_finished(struct ech_tls13 *x, const struct ech_received *received)
 {
     enum ech_alert alert = check_finished(x, received);
     if (alert != ECH_ALERT_NONE) {
@@ -209,8 +209,7 @@ static enum ech_alert take_finished(struct ech_tls13 *x, const struct ech_tls13_
     return alert;
 }
 
-enum ech_alert ech_tls13_take_message(struct ech_tls13 *x,
-                                      const struct ech_tls13_received *received)
+enum ech_alert ech_tls13_take_message(struct ech_tls13 *x, const struct ech_received *received)
 {
     switch (x->phase) {
     case ECH_TLS13_ENCRYPTED_EXTENSIONS:

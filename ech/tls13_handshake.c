@@ -24,7 +24,7 @@ static void drop_handshake(struct ech_tls13 *x)
     wr_wipe(&x->leaf);
 }
 
-static enum ech_status fill_in(struct ech_tls13 *x, const struct ech_tls13_start *start)
+static enum ech_status fill_in(struct ech_tls13 *x, const struct ech_outer_start *start)
 {
     struct reader public_name = rd_of(start->public_name);
     x->random = start->random;
@@ -47,7 +47,7 @@ static enum ech_status fill_in(struct ech_tls13 *x, const struct ech_tls13_start
     return status;
 }
 
-enum ech_status ech_tls13_new(struct ech_tls13 **handshake, const struct ech_tls13_start *start)
+enum ech_status ech_tls13_new(struct ech_tls13 **handshake, const struct ech_outer_start *start)
 {
     struct ech_tls13 *x = calloc(1, sizeof *x);
     *handshake = x;
@@ -57,7 +57,7 @@ enum ech_status ech_tls13_new(struct ech_tls13 **handshake, const struct ech_tls
     ech_record_reader_init(&x->records);
     wr_init(&x->client_hello, 0);
     wr_init(&x->opened, 0);
-    wr_init(&x->assembled, ECH_HANDSHAKE_HEADER + ECH_TLS13_MESSAGE_MAX + ECH_RECORD_PLAINTEXT_MAX);
+    wr_init(&x->assembled, ECH_HANDSHAKE_HEADER + ECH_MESSAGE_MAX + ECH_RECORD_PLAINTEXT_MAX);
     wr_init(&x->transcript, TRANSCRIPT_MAX);
     wr_init(&x->leaf, 0);
     wr_init(&x->retry_configs, 0);
@@ -85,10 +85,10 @@ void ech_tls13_free(struct ech_tls13 *handshake)
 
 /* ---- how the handshake ends ---- */
 
-static void end(struct ech_tls13 *x, enum ech_tls13_failure failure)
+static void end(struct ech_tls13 *x, enum ech_outer_failure failure)
 {
-    x->facts.verdict = ECH_TLS13_FAILED;
-    if (x->facts.failure == ECH_TLS13_FAILURE_NONE) {
+    x->facts.verdict = ECH_OUTER_FAILED;
+    if (x->facts.failure == ECH_OUTER_FAILURE_NONE) {
         x->facts.failure = failure;
     }
     /* RFC 9849, 6.1.6: retry configs of a server that was not authenticated are never used. */
@@ -106,7 +106,7 @@ static void write_alert(struct ech_tls13 *x, enum ech_alert alert)
     ech_tls13_change_cipher_spec(x);
     if (ech_tls13_protect(&x->to_server, ECH_RECORD_ALERT, bytes_of(octets, sizeof octets), 0,
                           &x->to_net) != ECH_OK) {
-        x->facts.failure = ECH_TLS13_FAILURE_INTERNAL;
+        x->facts.failure = ECH_OUTER_FAILURE_INTERNAL;
     }
 }
 
@@ -114,13 +114,13 @@ static void fail(struct ech_tls13 *x, enum ech_alert alert)
 {
     x->facts.alert = alert;
     write_alert(x, alert);
-    end(x, alert == ECH_ALERT_INTERNAL_ERROR ? ECH_TLS13_FAILURE_INTERNAL
-                                             : ECH_TLS13_FAILURE_PROTOCOL);
+    end(x, alert == ECH_ALERT_INTERNAL_ERROR ? ECH_OUTER_FAILURE_INTERNAL
+                                             : ECH_OUTER_FAILURE_PROTOCOL);
 }
 
 /* ---- from the network ---- */
 
-static enum ech_alert dispatch(struct ech_tls13 *x, const struct ech_tls13_received *received)
+static enum ech_alert dispatch(struct ech_tls13 *x, const struct ech_received *received)
 {
     return x->phase == ECH_TLS13_SERVER_HELLO ? ech_tls13_take_hello(x, received)
                                               : ech_tls13_take_message(x, received);
@@ -135,26 +135,16 @@ static enum ech_alert take_fragment(struct ech_tls13 *x, struct bytes fragment)
         return ECH_ALERT_UNEXPECTED_MESSAGE;
     }
     wr_bytes(&x->assembled, fragment);
-    while (alert == ECH_ALERT_NONE && x->facts.verdict == ECH_TLS13_PENDING) {
-        struct ech_tls13_received received;
-        struct bytes all = wr_view(&x->assembled);
-        struct reader r = rd_of(all);
-        struct reader body;
-        uint32_t length;
+    while (alert == ECH_ALERT_NONE && x->facts.verdict == ECH_OUTER_PENDING) {
+        struct ech_received received;
+        bool whole = false;
         alert = ech_tls13_check(x, wr_finish(&x->assembled));
-        if (alert != ECH_ALERT_NONE || !rd_u8(&r, &received.type)) {
+        if (alert == ECH_ALERT_NONE) {
+            alert = ech_received_next(&x->assembled, &received, &whole);
+        }
+        if (alert != ECH_ALERT_NONE || !whole) {
             break;
         }
-        if (!rd_vec24(&r, &body)) {
-            bool too_long = rd_u24(&r, &length) && length > ECH_TLS13_MESSAGE_MAX;
-            return too_long ? ECH_ALERT_ILLEGAL_PARAMETER : ECH_ALERT_NONE;
-        }
-        if (body.len > ECH_TLS13_MESSAGE_MAX) {
-            return ECH_ALERT_ILLEGAL_PARAMETER;
-        }
-        received.body = rd_rest(&body);
-        received.message = bytes_of(all.data, all.len - r.len);
-        received.excess = !rd_done(&r);
         alert = dispatch(x, &received);
         wr_consume(&x->assembled, received.message.len);
     }
@@ -170,7 +160,7 @@ static enum ech_alert take_alert(struct ech_tls13 *x, struct bytes content)
     if (!rd_u8(&r, &level) || !rd_u8(&r, &x->facts.server_alert) || !rd_done(&r)) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    end(x, ECH_TLS13_FAILURE_ALERT);
+    end(x, ECH_OUTER_FAILURE_ALERT);
     return ECH_ALERT_NONE;
 }
 
@@ -225,11 +215,11 @@ static enum ech_alert alert_for_record(struct ech_tls13 *x, enum ech_status stat
     }
 }
 
-enum ech_tls13_verdict ech_tls13_from_net(struct ech_tls13 *handshake, struct bytes in)
+enum ech_outer_verdict ech_tls13_from_net(struct ech_tls13 *handshake, struct bytes in)
 {
     struct ech_tls13 *x = handshake;
     struct reader r = rd_of(in);
-    while (x->facts.verdict == ECH_TLS13_PENDING && !rd_done(&r)) {
+    while (x->facts.verdict == ECH_OUTER_PENDING && !rd_done(&r)) {
         struct ech_record record;
         bool whole;
         enum ech_alert alert =
@@ -245,16 +235,16 @@ enum ech_tls13_verdict ech_tls13_from_net(struct ech_tls13 *handshake, struct by
             fail(x, alert);
         }
     }
-    if (x->facts.verdict != ECH_TLS13_PENDING) {
+    if (x->facts.verdict != ECH_OUTER_PENDING) {
         drop_handshake(x);
     }
     return x->facts.verdict;
 }
 
-enum ech_tls13_verdict ech_tls13_closed(struct ech_tls13 *handshake)
+enum ech_outer_verdict ech_tls13_closed(struct ech_tls13 *handshake)
 {
-    if (handshake->facts.verdict == ECH_TLS13_PENDING) {
-        end(handshake, ECH_TLS13_FAILURE_CLOSED);
+    if (handshake->facts.verdict == ECH_OUTER_PENDING) {
+        end(handshake, ECH_OUTER_FAILURE_CLOSED);
         drop_handshake(handshake);
     }
     return handshake->facts.verdict;
@@ -262,7 +252,7 @@ enum ech_tls13_verdict ech_tls13_closed(struct ech_tls13 *handshake)
 
 size_t ech_tls13_net_wanted(const struct ech_tls13 *handshake)
 {
-    return handshake->facts.verdict == ECH_TLS13_PENDING ? ech_record_wanted(&handshake->records)
+    return handshake->facts.verdict == ECH_OUTER_PENDING ? ech_record_wanted(&handshake->records)
                                                          : 0;
 }
 
@@ -278,10 +268,10 @@ void ech_tls13_net_took(struct ech_tls13 *handshake, size_t octets)
     wr_consume(&handshake->to_net, octets);
 }
 
-void ech_tls13_get_facts(const struct ech_tls13 *handshake, struct ech_tls13_facts *facts)
+void ech_tls13_get_facts(const struct ech_tls13 *handshake, struct ech_outer_facts *facts)
 {
     *facts = handshake->facts;
-    facts->retry_configs = handshake->facts.verdict == ECH_TLS13_RETRY_CONFIGS
+    facts->retry_configs = handshake->facts.verdict == ECH_OUTER_RETRY_CONFIGS
                                ? wr_view(&handshake->retry_configs)
                                : bytes_of(NULL, 0);
 }

@@ -125,7 +125,7 @@ static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_he
     }
     x->facts.hello_retry_request = true;
     if (retry.has_group && ech_dh_public_size(retry.group) == 0) {
-        x->facts.failure = ECH_TLS13_FAILURE_GROUP;
+        x->facts.failure = ECH_OUTER_FAILURE_GROUP;
         return ECH_ALERT_HANDSHAKE_FAILURE;
     }
     enum ech_status status = restart_transcript(x, hello->message);
@@ -206,7 +206,7 @@ static enum ech_alert check_hello(struct ech_tls13 *x, const struct ech_server_h
     return ech_tls13_check(x, ech_suite_hash(hello->cipher_suite, &x->hash));
 }
 
-enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x, const struct ech_tls13_received *received)
+enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x, const struct ech_received *received)
 {
     struct ech_server_hello hello;
     if (received->type != ECH_HANDSHAKE_SERVER_HELLO) {

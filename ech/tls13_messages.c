@@ -2,49 +2,7 @@
 #include "ech/tls13_messages.h"
 
 #include "ech/config.h"
-
-/* ---- lists of extensions ---- */
-
-/* What a message does with one extension. */
-typedef enum ech_alert extension_reader(const struct ech_extension *extension,
-                                        const struct ech_client_hello *offered, void *out);
-
-/* RFC 8446, 4.2: no type twice. A message with more types than any server sends is refused. */
-static enum ech_alert read_list(struct reader list, const struct ech_client_hello *offered,
-                                extension_reader *read, void *out)
-{
-    uint16_t seen[ECH_EXTENSIONS_MAX];
-    size_t count = 0;
-    while (!rd_done(&list)) {
-        struct ech_extension extension;
-        if (!ech_extension_read(&list, &extension)) {
-            return ECH_ALERT_DECODE_ERROR;
-        }
-        for (size_t i = 0; i < count; i++) {
-            if (seen[i] == extension.type) {
-                return ECH_ALERT_ILLEGAL_PARAMETER;
-            }
-        }
-        if (count == ECH_EXTENSIONS_MAX) {
-            return ECH_ALERT_ILLEGAL_PARAMETER;
-        }
-        seen[count++] = extension.type;
-        enum ech_alert alert = read(&extension, offered, out);
-        if (alert != ECH_ALERT_NONE) {
-            return alert;
-        }
-    }
-    return ECH_ALERT_NONE;
-}
-
-/* RFC 8446, 4.2: an extension that we did not send is unsupported_extension; one in the wrong
- * message is illegal_parameter. */
-static enum ech_alert misplaced(const struct ech_extension *extension,
-                                const struct ech_client_hello *offered)
-{
-    return ech_client_hello_find(offered, extension->type) == NULL ? ECH_ALERT_UNSUPPORTED_EXTENSION
-                                                                   : ECH_ALERT_ILLEGAL_PARAMETER;
-}
+#include "ech/handshake_messages.h"
 
 /* ---- ServerHello and HelloRetryRequest ---- */
 
@@ -62,7 +20,7 @@ static enum ech_alert read_server_share(const struct ech_extension *extension,
         return ech_key_share_read(&data, share) && rd_done(&data) ? ECH_ALERT_NONE
                                                                   : ECH_ALERT_DECODE_ERROR;
     default:
-        return misplaced(extension, offered);
+        return ech_extension_misplaced(extension, offered);
     }
 }
 
@@ -71,7 +29,8 @@ enum ech_alert ech_tls13_server_hello_read(const struct ech_server_hello *hello,
                                            struct ech_key_share_entry *share)
 {
     *share = (struct ech_key_share_entry){.group = 0};
-    enum ech_alert alert = read_list(rd_of(hello->extensions), offered, read_server_share, share);
+    enum ech_alert alert =
+        ech_extensions_read(rd_of(hello->extensions), offered, read_server_share, share);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
@@ -102,29 +61,8 @@ static enum ech_alert read_retry(const struct ech_extension *extension,
         return extension->data.len == ECH_CONFIRMATION_SIZE ? ECH_ALERT_NONE
                                                             : ECH_ALERT_DECODE_ERROR;
     default:
-        return misplaced(extension, offered);
+        return ech_extension_misplaced(extension, offered);
     }
-}
-
-/* True if the extension is there and its list of 16-bit numbers has this one. */
-static bool offers(const struct ech_client_hello *offered, uint16_t type, uint16_t value)
-{
-    const struct ech_extension *extension = ech_client_hello_find(offered, type);
-    if (extension == NULL) {
-        return false;
-    }
-    struct reader data = rd_of(extension->data);
-    struct reader list;
-    uint16_t offer;
-    if (!rd_vec16(&data, &list)) {
-        return false;
-    }
-    while (rd_u16(&list, &offer)) {
-        if (offer == value) {
-            return true;
-        }
-    }
-    return false;
 }
 
 static bool has_share(const struct ech_client_hello *offered, uint16_t group)
@@ -147,41 +85,18 @@ enum ech_alert ech_tls13_retry_read(const struct ech_server_hello *hello,
                                     struct ech_tls13_retry *out)
 {
     *out = (struct ech_tls13_retry){.has_group = false};
-    enum ech_alert alert = read_list(rd_of(hello->extensions), offered, read_retry, out);
+    enum ech_alert alert = ech_extensions_read(rd_of(hello->extensions), offered, read_retry, out);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
     bool no_change = !out->has_group && out->cookie.len == 0;
-    bool wrong_group = out->has_group && (!offers(offered, ECH_EXT_SUPPORTED_GROUPS, out->group) ||
-                                          has_share(offered, out->group));
+    bool wrong_group =
+        out->has_group && (!ech_client_hello_lists(offered, ECH_EXT_SUPPORTED_GROUPS, out->group) ||
+                           has_share(offered, out->group));
     return no_change || wrong_group ? ECH_ALERT_ILLEGAL_PARAMETER : ECH_ALERT_NONE;
 }
 
 /* ---- EncryptedExtensions ---- */
-
-/* RFC 7301, 3.1: exactly one protocol, and one that was offered. */
-static enum ech_alert check_alpn(struct bytes answer, struct bytes offer)
-{
-    struct reader data = rd_of(answer);
-    struct reader list;
-    struct reader name;
-    if (!rd_vec16(&data, &list) || !rd_done(&data) || !rd_vec8(&list, &name) || rd_done(&name) ||
-        !rd_done(&list)) {
-        return ECH_ALERT_DECODE_ERROR;
-    }
-    struct reader offer_data = rd_of(offer);
-    struct reader names;
-    struct reader offered;
-    if (!rd_vec16(&offer_data, &names)) {
-        return ECH_ALERT_ILLEGAL_PARAMETER;
-    }
-    while (rd_vec8(&names, &offered)) {
-        if (bytes_equal(rd_rest(&offered), rd_rest(&name))) {
-            return ECH_ALERT_NONE;
-        }
-    }
-    return ECH_ALERT_ILLEGAL_PARAMETER;
-}
 
 static enum ech_alert read_encrypted_extension(const struct ech_extension *extension,
                                                const struct ech_client_hello *offered, void *out)
@@ -195,7 +110,7 @@ static enum ech_alert read_encrypted_extension(const struct ech_extension *exten
     case ECH_EXT_SERVER_NAME:
         return extension->data.len == 0 ? ECH_ALERT_NONE : ECH_ALERT_DECODE_ERROR;
     case ECH_EXT_ALPN:
-        return check_alpn(extension->data, offer->data);
+        return ech_alpn_answer_check(extension->data, offer->data);
     case ECH_EXT_ENCRYPTED_CLIENT_HELLO:
         found->has_retry_configs = true;
         found->retry_configs = extension->data;
@@ -225,7 +140,7 @@ enum ech_alert ech_tls13_encrypted_extensions_read(struct bytes body,
     if (!rd_vec16(&r, &list) || !rd_done(&r)) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    return read_list(list, offered, read_encrypted_extension, out);
+    return ech_extensions_read(list, offered, read_encrypted_extension, out);
 }
 
 /* ---- CertificateRequest ---- */
@@ -260,7 +175,8 @@ enum ech_alert ech_tls13_certificate_request_check(struct bytes body)
         /* Only a request after the handshake has one. */
         return ECH_ALERT_ILLEGAL_PARAMETER;
     }
-    enum ech_alert alert = read_list(list, NULL, read_request_extension, &has_signature_algorithms);
+    enum ech_alert alert =
+        ech_extensions_read(list, NULL, read_request_extension, &has_signature_algorithms);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
@@ -277,11 +193,11 @@ static enum ech_alert read_entry_extension(const struct ech_extension *extension
     bool answers = extension->type == ECH_EXT_STATUS_REQUEST ||
                    extension->type == ECH_EXT_SIGNED_CERTIFICATE_TIMESTAMP;
     bool asked = ech_client_hello_find(offered, extension->type) != NULL;
-    return answers && asked ? ECH_ALERT_NONE : misplaced(extension, offered);
+    return answers && asked ? ECH_ALERT_NONE : ech_extension_misplaced(extension, offered);
 }
 
 enum ech_alert ech_tls13_certificate_read(struct bytes body, const struct ech_client_hello *offered,
-                                          struct ech_tls13_certificates *out)
+                                          struct ech_certificates *out)
 {
     struct reader r = rd_of(body);
     struct reader context;
@@ -301,7 +217,7 @@ enum ech_alert ech_tls13_certificate_read(struct bytes body, const struct ech_cl
             !rd_vec16(&list, &extensions)) {
             return ECH_ALERT_DECODE_ERROR;
         }
-        enum ech_alert alert = read_list(extensions, offered, read_entry_extension, NULL);
+        enum ech_alert alert = ech_extensions_read(extensions, offered, read_entry_extension, NULL);
         if (alert != ECH_ALERT_NONE) {
             return alert;
         }
@@ -345,7 +261,8 @@ enum ech_alert ech_tls13_certificate_verify_read(struct bytes body,
         return ECH_ALERT_DECODE_ERROR;
     }
     out->signature = rd_rest(&signature);
-    return can_verify(out->scheme) && offers(offered, ECH_EXT_SIGNATURE_ALGORITHMS, out->scheme)
+    return can_verify(out->scheme) &&
+                   ech_client_hello_lists(offered, ECH_EXT_SIGNATURE_ALGORITHMS, out->scheme)
                ? ECH_ALERT_NONE
                : ECH_ALERT_ILLEGAL_PARAMETER;
 }

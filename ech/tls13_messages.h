@@ -7,16 +7,12 @@
 #ifndef ECH_TLS13_MESSAGES_H
 #define ECH_TLS13_MESSAGES_H
 
-#include "ech/client_hello.h"
-#include "ech/records.h"
+#include "ech/handshake_messages.h"
 #include "ech/server_hello.h"
 
 enum ech_tls13_message {
     ECH_HANDSHAKE_ENCRYPTED_EXTENSIONS = 8,
-    ECH_HANDSHAKE_CERTIFICATE = 11,
-    ECH_HANDSHAKE_CERTIFICATE_REQUEST = 13,
     ECH_HANDSHAKE_CERTIFICATE_VERIFY = 15,
-    ECH_HANDSHAKE_FINISHED = 20,
 };
 
 /* The extensions of a ServerHello: key_share has to be there. pre_shared_key is illegal, since the
@@ -47,34 +43,12 @@ ech_tls13_encrypted_extensions_read(struct bytes body, const struct ech_client_h
 /* Only checked: the answer is always an empty Certificate (RFC 9849, 6.1.7). */
 ECH_MUST_USE enum ech_alert ech_tls13_certificate_request_check(struct bytes body);
 
-/* Our bounds on what a server may send. */
-enum { ECH_CERTIFICATES_MAX = 16, ECH_TLS13_MESSAGE_MAX = 100 * 1024 };
-
-struct ech_tls13_certificates {
-    struct bytes certificates[ECH_CERTIFICATES_MAX]; /* DER, the leaf first */
-    size_t count;                                    /* at least 1 */
-};
 ECH_MUST_USE enum ech_alert ech_tls13_certificate_read(struct bytes body,
                                                        const struct ech_client_hello *offered,
-                                                       struct ech_tls13_certificates *out);
-
-/* TLS SignatureScheme (RFC 8446, 4.2.3) that a CertificateVerify may use. */
-enum ech_signature_scheme {
-    ECH_SIGNATURE_ECDSA_SECP256R1_SHA256 = 0x0403,
-    ECH_SIGNATURE_ECDSA_SECP384R1_SHA384 = 0x0503,
-    ECH_SIGNATURE_ECDSA_SECP521R1_SHA512 = 0x0603,
-    ECH_SIGNATURE_RSA_PSS_RSAE_SHA256 = 0x0804,
-    ECH_SIGNATURE_RSA_PSS_RSAE_SHA384 = 0x0805,
-    ECH_SIGNATURE_RSA_PSS_RSAE_SHA512 = 0x0806,
-    ECH_SIGNATURE_ED25519 = 0x0807,
-    ECH_SIGNATURE_ED448 = 0x0808,
-    ECH_SIGNATURE_RSA_PSS_PSS_SHA256 = 0x0809,
-    ECH_SIGNATURE_RSA_PSS_PSS_SHA384 = 0x080a,
-    ECH_SIGNATURE_RSA_PSS_PSS_SHA512 = 0x080b,
-};
+                                                       struct ech_certificates *out);
 
 struct ech_tls13_certificate_verify {
-    uint16_t scheme; /* one of the above, and offered */
+    uint16_t scheme; /* a SignatureScheme of TLS 1.3 that we can verify, and offered */
     struct bytes signature;
 };
 ECH_MUST_USE enum ech_alert

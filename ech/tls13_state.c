@@ -6,7 +6,7 @@ enum ech_alert ech_tls13_check(struct ech_tls13 *x, enum ech_status status)
     if (status == ECH_OK) {
         return ECH_ALERT_NONE;
     }
-    x->facts.failure = ECH_TLS13_FAILURE_INTERNAL;
+    x->facts.failure = ECH_OUTER_FAILURE_INTERNAL;
     return ECH_ALERT_INTERNAL_ERROR;
 }
 

@@ -24,7 +24,7 @@ enum ech_tls13_phase {
 
 struct ech_tls13 {
     struct ech_random random;
-    struct ech_tls13_verifier verifier;
+    struct ech_outer_verifier verifier;
     uint8_t public_name[ECH_PUBLIC_NAME_MAX];
     size_t public_name_length;
     struct writer client_hello;    /* the first one */
@@ -33,7 +33,7 @@ struct ech_tls13 {
     bool change_cipher_spec_due; /* before our next flight (RFC 8446, D.4) */
 
     enum ech_tls13_phase phase;
-    struct ech_tls13_facts facts; /* retry_configs is filled in by ech_tls13_get_facts */
+    struct ech_outer_facts facts; /* retry_configs is filled in by ech_tls13_get_facts */
 
     struct ech_record_reader records;
     struct writer opened;    /* the current protected record */
@@ -54,22 +54,13 @@ struct ech_tls13 {
     struct writer to_net;
 };
 
-/*
- * A whole handshake message. `excess`: more octets follow in its record. Each of the functions
- * below returns the alert with which the handshake fails, or ECH_ALERT_NONE.
- */
-struct ech_tls13_received {
-    uint8_t type;
-    struct bytes message; /* with its header; borrowed */
-    struct bytes body;
-    bool excess;
-};
+/* Each of these functions returns the alert with which the handshake fails, or ECH_ALERT_NONE. */
 /* tls13_hello.c: in ECH_TLS13_SERVER_HELLO */
 ECH_MUST_USE enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x,
-                                                 const struct ech_tls13_received *received);
+                                                 const struct ech_received *received);
 /* tls13_flight.c: in any later phase */
 ECH_MUST_USE enum ech_alert ech_tls13_take_message(struct ech_tls13 *x,
-                                                   const struct ech_tls13_received *received);
+                                                   const struct ech_received *received);
 
 /* Notes a failure of ours and returns its alert; ECH_ALERT_NONE for ECH_OK. */
 ECH_MUST_USE enum ech_alert ech_tls13_check(struct ech_tls13 *x, enum ech_status status);

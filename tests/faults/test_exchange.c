@@ -36,10 +36,12 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
     return ECH_ALERT_NONE;
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     (void)context;
+    (void)version;
     (void)scheme;
     (void)certificate;
     (void)content;

@@ -81,12 +81,12 @@ static void verify(const void *context)
     cr_assert_eq(status, faults_injected() ? ECH_ERR_NOMEM : ECH_OK);
     cr_assert_eq(verifier == NULL, status != ECH_OK);
     if (status == ECH_OK) {
-        struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+        struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
         struct bytes leaf = octets_view(&given->leaf);
         enum ech_alert alert = FAULTY(
             callbacks.verify_chain(callbacks.context, &leaf, 1, bytes_of("public.example", 14)));
         cr_assert_eq(alert, faults_injected() ? ECH_ALERT_INTERNAL_ERROR : ECH_ALERT_NONE);
-        alert = FAULTY(callbacks.verify_signature(callbacks.context, 0x0403, leaf,
+        alert = FAULTY(callbacks.verify_signature(callbacks.context, ECH_TLS13, 0x0403, leaf,
                                                   octets_view(&given->content),
                                                   octets_view(&given->signature)));
         cr_assert(alert == ECH_ALERT_NONE || faults_injected());

@@ -56,10 +56,12 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
     return fuzz->chain_good ? ECH_ALERT_NONE : ECH_ALERT_UNKNOWN_CA;
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     struct fuzz *fuzz = context;
+    (void)version;
     (void)scheme;
     require(certificate.data[0] == 'g' && content.len > 64);
     fuzz->signature_good = signature.len > 0;
@@ -235,21 +237,21 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
 
 static void check_end(const struct fuzz *fuzz)
 {
-    struct ech_tls13_facts facts;
+    struct ech_outer_facts facts;
     ech_tls13_get_facts(fuzz->client, &facts);
     switch (facts.verdict) {
-    case ECH_TLS13_RETRY_CONFIGS:
+    case ECH_OUTER_RETRY_CONFIGS:
         require(ech_config_list_check(facts.retry_configs) == ECH_OK);
         require(fuzz->chain_good && fuzz->signature_good);
         require(facts.alert == ECH_ALERT_ECH_REQUIRED);
         break;
-    case ECH_TLS13_DISABLED:
+    case ECH_OUTER_DISABLED:
         require(fuzz->chain_good && fuzz->signature_good && facts.retry_configs.len == 0);
         require(facts.alert == ECH_ALERT_ECH_REQUIRED);
         break;
-    case ECH_TLS13_FAILED:
-        require(facts.failure != ECH_TLS13_FAILURE_NONE &&
-                facts.failure != ECH_TLS13_FAILURE_INTERNAL && facts.retry_configs.len == 0);
+    case ECH_OUTER_FAILED:
+        require(facts.failure != ECH_OUTER_FAILURE_NONE &&
+                facts.failure != ECH_OUTER_FAILURE_INTERNAL && facts.retry_configs.len == 0);
         break;
     default:
         require(ech_tls13_net_wanted(fuzz->client) > 0);
@@ -272,7 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wr_init(&fuzz.transcript, 1 << 20);
     write_client_hello(&fuzz.hello);
     wr_bytes(&fuzz.transcript, wr_view(&fuzz.hello));
-    const struct ech_tls13_start start = {
+    const struct ech_outer_start start = {
         .client_hello_outer = wr_view(&fuzz.hello),
         .own = &own,
         .public_name = bytes_of("public.example", 14),

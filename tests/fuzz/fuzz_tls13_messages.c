@@ -63,7 +63,7 @@ static void read_hello(struct bytes body, const struct ech_client_hello *offered
 
 static void read_certificates(struct bytes body, const struct ech_client_hello *offered)
 {
-    struct ech_tls13_certificates chain;
+    struct ech_certificates chain;
     if (ech_tls13_certificate_read(body, offered, &chain) == ECH_ALERT_NONE) {
         require(chain.count > 0 && chain.count <= ECH_CERTIFICATES_MAX);
         for (size_t i = 0; i < chain.count; i++) {

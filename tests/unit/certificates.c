@@ -135,8 +135,12 @@ static gnutls_sign_algorithm_t algorithm_of(uint16_t scheme)
         return GNUTLS_SIGN_EDDSA_ED25519;
     case ECH_SIGNATURE_ED448:
         return GNUTLS_SIGN_EDDSA_ED448;
-    case 0x0401:
+    case ECH_SIGNATURE_RSA_PKCS1_SHA256:
         return GNUTLS_SIGN_RSA_SHA256;
+    case ECH_SIGNATURE_RSA_PKCS1_SHA384:
+        return GNUTLS_SIGN_RSA_SHA384;
+    case ECH_SIGNATURE_RSA_PKCS1_SHA512:
+        return GNUTLS_SIGN_RSA_SHA512;
     default:
         return GNUTLS_SIGN_UNKNOWN;
     }

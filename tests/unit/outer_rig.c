@@ -18,12 +18,13 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
     return rig->chain_alert;
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     struct outer_rig *rig = context;
     struct octets expected = tls13_test_sign(NULL, scheme, content);
-    bool good = bytes_equal(signature, octets_view(&expected));
+    bool good = version == ECH_TLS13 && bytes_equal(signature, octets_view(&expected));
     assert_octets(certificate, bytes_of("leaf", 4), "leaf");
     octets_free(&expected);
     return good ? rig->signature_alert : ECH_ALERT_DECRYPT_ERROR;
@@ -59,7 +60,7 @@ void outer_rig_free(struct outer_rig *rig)
 void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options)
 {
     struct writer w;
-    const struct ech_tls13_start start = {
+    const struct ech_outer_start start = {
         .client_hello_outer = octets_view(&rig->hello),
         .own = &rig->offer.own,
         .public_name = bytes_of(rig->offer.public_name, rig->offer.public_name_length),
@@ -104,36 +105,36 @@ void outer_rig_run(struct outer_rig *rig)
     } while (moved);
 }
 
-struct ech_tls13_facts outer_rig_facts(const struct outer_rig *rig)
+struct ech_outer_facts outer_rig_facts(const struct outer_rig *rig)
 {
-    struct ech_tls13_facts facts;
+    struct ech_outer_facts facts;
     ech_tls13_get_facts(rig->client, &facts);
     return facts;
 }
 
-const char *outer_rig_failure_name(enum ech_tls13_failure failure)
+const char *outer_rig_failure_name(enum ech_outer_failure failure)
 {
     switch (failure) {
-    case ECH_TLS13_FAILURE_NONE:
+    case ECH_OUTER_FAILURE_NONE:
         return "none";
-    case ECH_TLS13_FAILURE_ALERT:
+    case ECH_OUTER_FAILURE_ALERT:
         return "outer_alert";
-    case ECH_TLS13_FAILURE_PROTOCOL:
+    case ECH_OUTER_FAILURE_PROTOCOL:
         return "outer_protocol";
-    case ECH_TLS13_FAILURE_CERTIFICATE:
+    case ECH_OUTER_FAILURE_CERTIFICATE:
         return "outer_certificate";
-    case ECH_TLS13_FAILURE_GROUP:
+    case ECH_OUTER_FAILURE_GROUP:
         return "outer_group";
-    case ECH_TLS13_FAILURE_CLOSED:
+    case ECH_OUTER_FAILURE_CLOSED:
         return "outer_closed";
-    case ECH_TLS13_FAILURE_INTERNAL:
+    case ECH_OUTER_FAILURE_INTERNAL:
         return "internal";
     }
     return "unknown";
 }
 
 void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
-                     enum ech_tls13_failure failure, enum ech_alert alert)
+                     enum ech_outer_failure failure, enum ech_alert alert)
 {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct outer_rig rig;
@@ -141,10 +142,10 @@ void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
         rig.step = steps[i];
         outer_rig_start(&rig, options);
         outer_rig_run(&rig);
-        struct ech_tls13_facts facts = outer_rig_facts(&rig);
+        struct ech_outer_facts facts = outer_rig_facts(&rig);
         const struct tls13_seen *seen = &rig.server.seen;
         int told = seen->plain_alert >= 0 ? seen->plain_alert : seen->handshake_alert;
-        cr_assert_eq(facts.verdict, ECH_TLS13_FAILED, "verdict %d", facts.verdict);
+        cr_assert_eq(facts.verdict, ECH_OUTER_FAILED, "verdict %d", facts.verdict);
         cr_assert_eq(facts.failure, failure, "%s", outer_rig_failure_name(facts.failure));
         cr_assert_eq(facts.alert, alert, "alert %d", facts.alert);
         cr_assert_eq(told, alert == ECH_ALERT_NONE ? -1 : (int)alert, "told %d", told);
@@ -156,7 +157,7 @@ void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
 }
 
 void outer_rig_succeeds(struct bytes inner, const struct tls13_options *options,
-                        enum ech_tls13_verdict verdict)
+                        enum ech_outer_verdict verdict)
 {
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
         struct outer_rig rig;
@@ -164,16 +165,16 @@ void outer_rig_succeeds(struct bytes inner, const struct tls13_options *options,
         rig.step = steps[i];
         outer_rig_start(&rig, options);
         outer_rig_run(&rig);
-        struct ech_tls13_facts facts = outer_rig_facts(&rig);
+        struct ech_outer_facts facts = outer_rig_facts(&rig);
         const struct tls13_seen *seen = &rig.server.seen;
         cr_assert_eq(facts.verdict, verdict, "verdict %d, %s, alert %d", facts.verdict,
                      outer_rig_failure_name(facts.failure), facts.alert);
-        cr_assert_eq(facts.failure, ECH_TLS13_FAILURE_NONE);
+        cr_assert_eq(facts.failure, ECH_OUTER_FAILURE_NONE);
         cr_assert_eq(facts.hello_retry_request, options->retry);
         cr_assert(seen->finished);
         cr_assert_eq(seen->application_alert, ECH_ALERT_ECH_REQUIRED);
         cr_assert_eq(seen->certificate, options->request_certificate);
-        if (verdict == ECH_TLS13_RETRY_CONFIGS) {
+        if (verdict == ECH_OUTER_RETRY_CONFIGS) {
             assert_octets(facts.retry_configs, *options->retry_configs, "retry_configs");
         } else {
             cr_assert_eq(facts.retry_configs.len, 0);

@@ -31,17 +31,17 @@ void outer_rig_free(struct outer_rig *rig);
 void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options);
 /* Carries octets until neither side has any. */
 void outer_rig_run(struct outer_rig *rig);
-struct ech_tls13_facts outer_rig_facts(const struct outer_rig *rig);
+struct ech_outer_facts outer_rig_facts(const struct outer_rig *rig);
 /* For the messages of tests. */
-const char *outer_rig_failure_name(enum ech_tls13_failure failure);
+const char *outer_rig_failure_name(enum ech_outer_failure failure);
 
 /* Runs the handshake with the octets in pieces of all, 1 and 7: it must fail so, with this alert to
  * the server. */
 void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
-                     enum ech_tls13_failure failure, enum ech_alert alert);
+                     enum ech_outer_failure failure, enum ech_alert alert);
 /* The same: it must authenticate the server, send ech_required under application keys, and give
  * this verdict. */
 void outer_rig_succeeds(struct bytes inner, const struct tls13_options *options,
-                        enum ech_tls13_verdict verdict);
+                        enum ech_outer_verdict verdict);
 
 #endif

@@ -7,7 +7,7 @@
 #include "tests/unit/hellos.h"
 #include "tests/unit/outer_rig.h"
 
-#define PROTOCOL ECH_TLS13_FAILURE_PROTOCOL
+#define PROTOCOL ECH_OUTER_FAILURE_PROTOCOL
 
 /* The options follow the alert. */
 #define REFUSES(hello, alert, ...)                                                                 \
@@ -92,7 +92,7 @@ Test(tls13_failures, retry_that_asks_for_nothing_new)
 Test(tls13_failures, retry_for_a_group_that_we_cannot_generate)
 {
     const struct tls13_options options = {.retry = true, .retry_group = 0x0100 /* ffdhe2048 */};
-    outer_rig_fails(hello_openssl, &options, ECH_TLS13_FAILURE_GROUP, ECH_ALERT_HANDSHAKE_FAILURE);
+    outer_rig_fails(hello_openssl, &options, ECH_OUTER_FAILURE_GROUP, ECH_ALERT_HANDSHAKE_FAILURE);
 }
 
 Test(tls13_failures, retry_extensions)
@@ -212,10 +212,10 @@ Test(tls13_failures, ech_76_server_that_leaves_before_finished)
     outer_rig_init(&rig, hello_openssl);
     outer_rig_start(&rig, &options);
     outer_rig_run(&rig);
-    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_TLS13_PENDING);
+    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_PENDING);
     cr_assert_eq(ech_tls13_net_wanted(rig.client), 5);
-    cr_assert_eq(ech_tls13_closed(rig.client), ECH_TLS13_FAILED);
-    cr_assert_eq(outer_rig_facts(&rig).failure, ECH_TLS13_FAILURE_CLOSED);
+    cr_assert_eq(ech_tls13_closed(rig.client), ECH_OUTER_FAILED);
+    cr_assert_eq(outer_rig_facts(&rig).failure, ECH_OUTER_FAILURE_CLOSED);
     cr_assert_eq(ech_tls13_to_net(rig.client).len, 0);
     outer_rig_free(&rig);
 }
@@ -261,7 +261,7 @@ Test(tls13_failures, a_chain_of_more_than_100_kib)
     struct octets near = octets_new(99 * 1024);
     const struct tls13_options options = {
         .certificates = {BYTES('l', 'e', 'a', 'f'), octets_view(&near)}};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
     octets_free(&near);
 }
 
@@ -279,8 +279,8 @@ Test(tls13_failures, ech_72_what_the_verifier_says_is_sent)
         rig.chain_alert = alerts[i];
         outer_rig_start(&rig, &options);
         outer_rig_run(&rig);
-        cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_TLS13_FAILED);
-        cr_assert_eq(outer_rig_facts(&rig).failure, ECH_TLS13_FAILURE_CERTIFICATE);
+        cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_FAILED);
+        cr_assert_eq(outer_rig_facts(&rig).failure, ECH_OUTER_FAILURE_CERTIFICATE);
         cr_assert_eq(rig.server.seen.handshake_alert, (int)alerts[i]);
         cr_assert_eq(outer_rig_facts(&rig).retry_configs.len, 0);
         outer_rig_free(&rig);
@@ -308,7 +308,7 @@ Test(tls13_failures, schemes_that_were_not_offered)
     REFUSES(octets_view(&hello), ECH_ALERT_ILLEGAL_PARAMETER,
             .scheme = ECH_SIGNATURE_ECDSA_SECP256R1_SHA256);
     const struct tls13_options options = {.scheme = ECH_SIGNATURE_ED25519};
-    outer_rig_succeeds(octets_view(&hello), &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(octets_view(&hello), &options, ECH_OUTER_DISABLED);
     octets_free(&hello);
 }
 
@@ -368,17 +368,17 @@ Test(tls13_failures, ech_90_alerts_of_the_server)
 {
     struct tls13_options options = {
         .step = TLS13_HELLO, .fault = TLS13_BEFORE, .octets = BYTES(21, 3, 3, 0, 2, 2, 40)};
-    outer_rig_fails(hello_openssl, &options, ECH_TLS13_FAILURE_ALERT, ECH_ALERT_NONE);
+    outer_rig_fails(hello_openssl, &options, ECH_OUTER_FAILURE_ALERT, ECH_ALERT_NONE);
     options = (struct tls13_options){
         .step = TLS13_FINISHED, .fault = TLS13_CONTENT, .octets = BYTES(21, 1, 0)};
-    outer_rig_fails(hello_openssl, &options, ECH_TLS13_FAILURE_ALERT, ECH_ALERT_NONE);
+    outer_rig_fails(hello_openssl, &options, ECH_OUTER_FAILURE_ALERT, ECH_ALERT_NONE);
 
     struct outer_rig rig;
     outer_rig_init(&rig, hello_openssl);
     outer_rig_start(&rig, &options);
     outer_rig_run(&rig);
     cr_assert_eq(outer_rig_facts(&rig).server_alert, 0);
-    cr_assert_eq(outer_rig_facts(&rig).failure, ECH_TLS13_FAILURE_ALERT);
+    cr_assert_eq(outer_rig_facts(&rig).failure, ECH_OUTER_FAILURE_ALERT);
     outer_rig_free(&rig);
 }
 
@@ -387,7 +387,7 @@ Test(tls13_failures, start_that_cannot_be)
     struct ech_tls13 *handshake;
     struct ech_own_key_shares own = {.count = 0};
     struct octets name = octets_new(256);
-    struct ech_tls13_start start = {.client_hello_outer = BYTES(1, 0, 0, 0), .own = &own};
+    struct ech_outer_start start = {.client_hello_outer = BYTES(1, 0, 0, 0), .own = &own};
     cr_assert_eq(ech_tls13_new(&handshake, &start), ECH_ERR_DECODE);
     cr_assert_null(handshake);
     start.client_hello_outer = hello_openssl;

@@ -22,26 +22,26 @@ Test(tls13_handshake, ech_83_authenticated_retry_configs)
     struct octets list = good_list();
     struct bytes configs = octets_view(&list);
     const struct tls13_options options = {.retry_configs = &configs};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_RETRY_CONFIGS);
-    outer_rig_succeeds(hello_gnutls, &options, ECH_TLS13_RETRY_CONFIGS);
-    outer_rig_succeeds(hello_openssl_psk, &options, ECH_TLS13_RETRY_CONFIGS);
-    outer_rig_succeeds(hello_openssl_early, &options, ECH_TLS13_RETRY_CONFIGS);
-    outer_rig_succeeds(hello_openssl_ip, &options, ECH_TLS13_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_gnutls, &options, ECH_OUTER_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_openssl_psk, &options, ECH_OUTER_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_openssl_early, &options, ECH_OUTER_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_openssl_ip, &options, ECH_OUTER_RETRY_CONFIGS);
     octets_free(&list);
 }
 
 Test(tls13_handshake, ech_86_authenticated_without_retry_configs)
 {
     const struct tls13_options options = {.padding = 0};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
-    outer_rig_succeeds(hello_gnutls, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
+    outer_rig_succeeds(hello_gnutls, &options, ECH_OUTER_DISABLED);
 }
 
 Test(tls13_handshake, ech_86_no_config_of_a_known_version)
 {
     struct bytes configs = BYTES(0, 7, 0xfe, 0x0c, 0, 3, 1, 2, 3);
     const struct tls13_options options = {.retry_configs = &configs};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
 }
 
 Test(tls13_handshake, ech_95_configs_of_a_known_version_count_though_unusable)
@@ -51,7 +51,7 @@ Test(tls13_handshake, ech_95_configs_of_a_known_version_count_though_unusable)
     struct octets list = octets_get(vector, "hex");
     struct bytes configs = octets_view(&list);
     const struct tls13_options options = {.retry_configs = &configs};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_RETRY_CONFIGS);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_RETRY_CONFIGS);
     octets_free(&list);
     json_decref(root);
 }
@@ -63,7 +63,7 @@ Test(tls13_handshake, every_suite_with_and_without_retry)
         for (int retry = 0; retry < 2; retry++) {
             const struct tls13_options options = {
                 .cipher_suite = suites[i], .retry = retry == 1, .change_cipher_specs = true};
-            outer_rig_succeeds(octets_view(&inner), &options, ECH_TLS13_DISABLED);
+            outer_rig_succeeds(octets_view(&inner), &options, ECH_OUTER_DISABLED);
         }
     }
     octets_free(&inner);
@@ -75,18 +75,18 @@ Test(tls13_handshake, every_group_by_retry)
                                       ECH_GROUP_X448};
     for (size_t i = 0; i < 4; i++) {
         const struct tls13_options options = {.retry = true, .retry_group = groups[i]};
-        outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+        outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
     }
 }
 
 Test(tls13_handshake, records_in_every_shape)
 {
     struct tls13_options options = {.padding = 100, .one_record = true};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
     options = (struct tls13_options){.fragment = 1, .request_certificate = true};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
     options = (struct tls13_options){.fragment = 9, .one_record = true, .padding = 1};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
 }
 
 Test(tls13_handshake, what_a_server_may_say_besides)
@@ -96,10 +96,10 @@ Test(tls13_handshake, what_a_server_may_say_besides)
         .extensions_more =
             BYTES(0, 0, 0, 0, 0, 16, 0, 5, 0, 3, 2, 'h', '2', 0, 10, 0, 4, 0, 2, 0, 29),
     };
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
     /* An OCSP answer: GnuTLS's hello asks for it. */
     const struct tls13_options stapled = {.entry_extensions = BYTES(0, 5, 0, 5, 1, 0, 0, 1, 0)};
-    outer_rig_succeeds(hello_gnutls, &stapled, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_gnutls, &stapled, ECH_OUTER_DISABLED);
 }
 
 Test(tls13_handshake, ech_79_ech_required_is_the_last_word)
@@ -122,8 +122,8 @@ Test(tls13_handshake, ech_79_ech_required_is_the_last_word)
 Test(tls13_handshake, ech_80_empty_certificate)
 {
     const struct tls13_options options = {.request_certificate = true, .one_record = true};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
-    outer_rig_succeeds(hello_gnutls, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
+    outer_rig_succeeds(hello_gnutls, &options, ECH_OUTER_DISABLED);
 }
 
 Test(tls13_handshake, ech_82_tickets_are_not_read)
@@ -137,7 +137,7 @@ Test(tls13_handshake, ech_82_tickets_are_not_read)
                       BYTES(4, 0, 0, 13, 0, 0, 0, 9, 1, 2, 3, 4, 0, 0, 1, 't', 0));
     wr_bytes(&rig.server.out, BYTES(23, 3, 3, 0, 2, 0, 0));
     outer_rig_run(&rig);
-    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_TLS13_DISABLED);
+    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_DISABLED);
     cr_assert_eq(rig.server.seen.application_alert, 121);
     cr_assert_eq(ech_tls13_to_net(rig.client).len, 0);
     outer_rig_free(&rig);
@@ -175,7 +175,7 @@ static void check_second(struct bytes inner, const struct tls13_options *options
     outer_rig_init(&rig, inner);
     outer_rig_start(&rig, options);
     outer_rig_run(&rig);
-    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_TLS13_DISABLED);
+    cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_DISABLED);
     cr_assert_eq(ech_client_hello_parse(octets_view(&rig.server.first_hello), &first), ECH_OK);
     cr_assert_eq(ech_client_hello_parse(octets_view(&rig.server.second_hello), &second), ECH_OK);
     assert_octets(second.random, first.random, "random");
@@ -219,5 +219,5 @@ Test(tls13_handshake, a_rejecting_retry_may_have_the_extension)
     /* OpenSSL and NSS put 8 random octets there. */
     const struct tls13_options options = {
         .retry = true, .retry_more = BYTES(0xfe, 0x0d, 0, 8, 1, 2, 3, 4, 5, 6, 7, 8)};
-    outer_rig_succeeds(hello_openssl, &options, ECH_TLS13_DISABLED);
+    outer_rig_succeeds(hello_openssl, &options, ECH_OUTER_DISABLED);
 }

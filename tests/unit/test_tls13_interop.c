@@ -144,8 +144,8 @@ static void drive(int fd, struct ech_tls13 *handshake)
 {
     uint8_t buffer[1000];
     ssize_t got;
-    enum ech_tls13_verdict verdict = ECH_TLS13_PENDING;
-    while (verdict == ECH_TLS13_PENDING && (got = recv(fd, buffer, sizeof buffer, 0)) > 0) {
+    enum ech_outer_verdict verdict = ECH_OUTER_PENDING;
+    while (verdict == ECH_OUTER_PENDING && (got = recv(fd, buffer, sizeof buffer, 0)) > 0) {
         verdict = ech_tls13_from_net(handshake, bytes_of(buffer, (size_t)got));
         struct bytes out = ech_tls13_to_net(handshake);
         send_all(fd, out);
@@ -178,7 +178,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     wr_init(&outer, 0);
     wr_init(&records, 0);
     cr_assert_eq(ech_offer_first(&offer, &hello, &choice, &options, &outer), ECH_OK);
-    const struct ech_tls13_start begin = {
+    const struct ech_outer_start begin = {
         .client_hello_outer = wr_view(&outer),
         .own = &offer.own,
         .public_name = bytes_of(offer.public_name, offer.public_name_length),
@@ -197,9 +197,9 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     return handshake;
 }
 
-static struct ech_tls13_facts facts_of(const struct ech_tls13 *handshake)
+static struct ech_outer_facts facts_of(const struct ech_tls13 *handshake)
 {
-    struct ech_tls13_facts facts;
+    struct ech_outer_facts facts;
     ech_tls13_get_facts(handshake, &facts);
     return facts;
 }
@@ -242,16 +242,16 @@ static void check_boring(const char *certificate, const char *groups, bool no_ec
     struct octets expected = read_list("retry");
     struct ech_tls13 *handshake =
         outer_handshake(port, hello_openssl, octets_view(&list), "build/pki/ca.pem");
-    struct ech_tls13_facts facts = facts_of(handshake);
+    struct ech_outer_facts facts = facts_of(handshake);
     bool good = strcmp(certificate, "public") == 0;
-    enum ech_tls13_verdict verdict = !good    ? ECH_TLS13_FAILED
-                                     : no_ech ? ECH_TLS13_DISABLED
-                                              : ECH_TLS13_RETRY_CONFIGS;
+    enum ech_outer_verdict verdict = !good    ? ECH_OUTER_FAILED
+                                     : no_ech ? ECH_OUTER_DISABLED
+                                              : ECH_OUTER_RETRY_CONFIGS;
     cr_assert_eq(facts.verdict, verdict, "%s %s: %s, alert %d, server's %d", certificate, groups,
                  outer_rig_failure_name(facts.failure), facts.alert, facts.server_alert);
     cr_assert_eq(facts.hello_retry_request, strcmp(groups, "X25519") != 0);
     assert_octets(facts.retry_configs,
-                  verdict == ECH_TLS13_RETRY_CONFIGS ? octets_view(&expected) : bytes_of(NULL, 0),
+                  verdict == ECH_OUTER_RETRY_CONFIGS ? octets_view(&expected) : bytes_of(NULL, 0),
                   "retry_configs");
     ech_tls13_free(handshake);
     octets_free(&list);
@@ -347,8 +347,8 @@ static void check_openssl(const struct test_certificate_options *kind, const cha
     test_server_init(&ech, 0);
     struct ech_tls13 *handshake =
         outer_handshake(port, octets_view(&inner), octets_view(&ech.list), in_folder("ca.pem"));
-    struct ech_tls13_facts facts = facts_of(handshake);
-    cr_assert_eq(facts.verdict, ECH_TLS13_DISABLED, "%s %s: %s, alert %d, server's %d", suite,
+    struct ech_outer_facts facts = facts_of(handshake);
+    cr_assert_eq(facts.verdict, ECH_OUTER_DISABLED, "%s %s: %s, alert %d, server's %d", suite,
                  groups, outer_rig_failure_name(facts.failure), facts.alert, facts.server_alert);
     cr_assert_eq(facts.hello_retry_request, strcmp(groups, "X25519") != 0);
     cr_assert(wrote("alert number 121"), "the server has not read ech_required"); /* ECH-79 */

@@ -39,7 +39,7 @@ TestSuite(verify, .init = setup, .fini = teardown);
 static enum ech_alert judge_chain(const struct test_certificate *const *chain, size_t count,
                                   const char *name)
 {
-    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
     struct octets der[4];
     struct bytes views[4];
     for (size_t i = 0; i < count; i++) {
@@ -192,7 +192,7 @@ Test(verify, ech_73_wildcards)
 
 Test(verify, certificates_that_do_not_parse)
 {
-    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
     struct bytes garbage = BYTES(0x30, 3, 1, 2, 3);
     cr_assert_eq(
         callbacks.verify_chain(callbacks.context, &garbage, 1, bytes_of("public.example", 14)),
@@ -200,8 +200,9 @@ Test(verify, certificates_that_do_not_parse)
     cr_assert_eq(
         callbacks.verify_chain(callbacks.context, &garbage, 0, bytes_of("public.example", 14)),
         ECH_ALERT_BAD_CERTIFICATE);
-    cr_assert_eq(callbacks.verify_signature(callbacks.context, 0x0403, garbage, garbage, garbage),
-                 ECH_ALERT_BAD_CERTIFICATE);
+    cr_assert_eq(
+        callbacks.verify_signature(callbacks.context, ECH_TLS13, 0x0403, garbage, garbage, garbage),
+        ECH_ALERT_BAD_CERTIFICATE);
 }
 
 Test(verify, anchors_that_are_not_there)
@@ -215,53 +216,74 @@ Test(verify, anchors_that_are_not_there)
 
 /* ---- signatures (RFC 8446, 4.2.3) ---- */
 
-static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806,
-                                   0x0807, 0x0808, 0x0809, 0x080a, 0x080b, 0x0401};
+static const uint16_t schemes[] = {0x0403, 0x0503, 0x0603, 0x0804, 0x0805, 0x0806, 0x0807, 0x0808,
+                                   0x0809, 0x080a, 0x080b, 0x0401, 0x0501, 0x0601, 0x0201, 0x0203};
 enum { SCHEMES = sizeof schemes / sizeof schemes[0] };
 
 struct key_kind {
     const char *name;
     struct test_certificate_options options;
     uint16_t fits[3];
+    uint16_t
+        fits_tls12[6]; /* there an ECDSA scheme is for any curve, and PKCS #1 v1.5 is allowed */
 };
 
 static const struct key_kind kinds[] = {
-    {"P-256", {GOOD}, {0x0403}},
-    {"P-384", {GOOD, .bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1)}, {0x0503}},
-    {"P-521", {GOOD, .bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1)}, {0x0603}},
-    {"RSA", {GOOD, .key = GNUTLS_PK_RSA, .bits = 2048}, {0x0804, 0x0805, 0x0806}},
-    {"RSA-PSS", {GOOD, .key = GNUTLS_PK_RSA_PSS, .bits = 2048}, {0x0809, 0x080a, 0x080b}},
-    {"Ed25519", {GOOD, .key = GNUTLS_PK_EDDSA_ED25519, .bits = 256}, {0x0807}},
-    {"Ed448", {GOOD, .key = GNUTLS_PK_EDDSA_ED448, .bits = 456}, {0x0808}},
+    {"P-256", {GOOD}, {0x0403}, {0x0403, 0x0503, 0x0603}},
+    {"P-384",
+     {GOOD, .bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP384R1)},
+     {0x0503},
+     {0x0403, 0x0503, 0x0603}},
+    {"P-521",
+     {GOOD, .bits = GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP521R1)},
+     {0x0603},
+     {0x0403, 0x0503, 0x0603}},
+    {"RSA",
+     {GOOD, .key = GNUTLS_PK_RSA, .bits = 2048},
+     {0x0804, 0x0805, 0x0806},
+     {0x0804, 0x0805, 0x0806, 0x0401, 0x0501, 0x0601}},
+    {"RSA-PSS",
+     {GOOD, .key = GNUTLS_PK_RSA_PSS, .bits = 2048},
+     {0x0809, 0x080a, 0x080b},
+     {0x0809, 0x080a, 0x080b}},
+    {"Ed25519", {GOOD, .key = GNUTLS_PK_EDDSA_ED25519, .bits = 256}, {0x0807}, {0x0807}},
+    {"Ed448", {GOOD, .key = GNUTLS_PK_EDDSA_ED448, .bits = 456}, {0x0808}, {0x0808}},
 };
 
-static bool fits(const struct key_kind *kind, uint16_t scheme)
+static bool fits(const struct key_kind *kind, uint16_t version, uint16_t scheme)
 {
-    return kind->fits[0] == scheme || kind->fits[1] == scheme || kind->fits[2] == scheme;
+    for (size_t i = 0; i < 6; i++) {
+        if (version == ECH_TLS12 ? kind->fits_tls12[i] == scheme
+                                 : i < 3 && kind->fits[i] == scheme) {
+            return true;
+        }
+    }
+    return false;
 }
 
 /* A signature by `scheme` is accepted under `scheme` alone. */
 static void check_scheme(const struct key_kind *kind, const struct test_certificate *leaf,
-                         struct bytes der, uint16_t scheme)
+                         struct bytes der, uint16_t version, uint16_t scheme)
 {
-    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
     struct bytes content = bytes_of("what is signed", 14);
     struct octets signature = test_certificate_sign((void *)(uintptr_t)leaf, scheme, content);
     for (size_t i = 0; i < SCHEMES; i++) {
-        enum ech_alert expected = schemes[i] == scheme     ? ECH_ALERT_NONE
-                                  : fits(kind, schemes[i]) ? ECH_ALERT_DECRYPT_ERROR
-                                                           : ECH_ALERT_ILLEGAL_PARAMETER;
-        cr_assert_eq(callbacks.verify_signature(callbacks.context, schemes[i], der, content,
-                                                octets_view(&signature)),
-                     expected, "%s signed by %04x, read as %04x", kind->name, scheme, schemes[i]);
+        enum ech_alert expected = schemes[i] == scheme              ? ECH_ALERT_NONE
+                                  : fits(kind, version, schemes[i]) ? ECH_ALERT_DECRYPT_ERROR
+                                                                    : ECH_ALERT_ILLEGAL_PARAMETER;
+        cr_assert_eq(callbacks.verify_signature(callbacks.context, version, schemes[i], der,
+                                                content, octets_view(&signature)),
+                     expected, "%04x: %s signed by %04x, read as %04x", version, kind->name, scheme,
+                     schemes[i]);
     }
-    cr_assert_eq(callbacks.verify_signature(callbacks.context, scheme, der,
+    cr_assert_eq(callbacks.verify_signature(callbacks.context, version, scheme, der,
                                             bytes_of("what is Signed", 14),
                                             octets_view(&signature)),
                  ECH_ALERT_DECRYPT_ERROR);
     /* nettle ignores the last octet of an Ed448 signature, which is always 0. */
     signature.data[signature.len - 2] ^= 1;
-    cr_assert_eq(callbacks.verify_signature(callbacks.context, scheme, der, content,
+    cr_assert_eq(callbacks.verify_signature(callbacks.context, version, scheme, der, content,
                                             octets_view(&signature)),
                  ECH_ALERT_DECRYPT_ERROR, "%s", kind->name);
     octets_free(&signature);
@@ -279,7 +301,10 @@ Test(verify, every_kind_of_key_and_signature)
             judge_chain((const struct test_certificate *const[]){&leaf}, 1, "public.example"),
             ECH_ALERT_NONE, "%s", kinds[i].name);
         for (size_t j = 0; j < 3 && kinds[i].fits[j] != 0; j++) {
-            check_scheme(&kinds[i], &leaf, octets_view(&der), kinds[i].fits[j]);
+            check_scheme(&kinds[i], &leaf, octets_view(&der), ECH_TLS13, kinds[i].fits[j]);
+        }
+        for (size_t j = 0; j < 6 && kinds[i].fits_tls12[j] != 0; j++) {
+            check_scheme(&kinds[i], &leaf, octets_view(&der), ECH_TLS12, kinds[i].fits_tls12[j]);
         }
         octets_free(&der);
         test_certificate_free(&leaf);
@@ -290,14 +315,14 @@ Test(verify, every_kind_of_key_and_signature)
 Test(verify, pkcs1_signatures_are_illegal)
 {
     struct test_certificate leaf;
-    struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+    struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
     struct test_certificate_options options = kinds[3].options;
     options.issuer = &authority;
     test_certificate_make(&leaf, &options);
     struct octets der = test_certificate_der(&leaf);
     struct octets signature = test_certificate_sign(&leaf, 0x0401, BYTES(1));
-    cr_assert_eq(callbacks.verify_signature(callbacks.context, 0x0401, octets_view(&der), BYTES(1),
-                                            octets_view(&signature)),
+    cr_assert_eq(callbacks.verify_signature(callbacks.context, ECH_TLS13, 0x0401, octets_view(&der),
+                                            BYTES(1), octets_view(&signature)),
                  ECH_ALERT_ILLEGAL_PARAMETER);
     octets_free(&signature);
     octets_free(&der);

@@ -9,7 +9,7 @@
 
 #include "dns/host_name.h"
 #include "ech/config.h"
-#include "ech/tls13_messages.h"
+#include "ech/handshake_messages.h"
 #include "shim/common/compat_tls.h"
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
@@ -228,22 +228,25 @@ bool shim_verifier_is_server(const struct shim_verifier *verifier, const struct 
 
 /* ---- signatures ---- */
 
-/* RFC 8446, 4.2.3: in TLS 1.3 a scheme fixes the kind of the key and, for ECDSA, its curve. */
+/*
+ * RFC 8446, 4.2.3: in TLS 1.3 a scheme fixes the kind of the key and, for ECDSA, its curve. In TLS
+ * 1.2 it fixes the kind of the key and the hash (RFC 8422, 5.4; RFC 8446, 4.2.3).
+ */
 struct scheme {
     uint16_t id;
     gnutls_sign_algorithm_t algorithm;
     gnutls_pk_algorithm_t key;
-    gnutls_ecc_curve_t curve; /* of ECDSA */
+    gnutls_ecc_curve_t curve; /* of ECDSA, in TLS 1.3 */
 };
 
 static const struct scheme *find_scheme(uint16_t id)
 {
     static const struct scheme schemes[] = {
-        {ECH_SIGNATURE_ECDSA_SECP256R1_SHA256, GNUTLS_SIGN_ECDSA_SECP256R1_SHA256, GNUTLS_PK_ECDSA,
+        {ECH_SIGNATURE_ECDSA_SECP256R1_SHA256, GNUTLS_SIGN_ECDSA_SHA256, GNUTLS_PK_ECDSA,
          GNUTLS_ECC_CURVE_SECP256R1},
-        {ECH_SIGNATURE_ECDSA_SECP384R1_SHA384, GNUTLS_SIGN_ECDSA_SECP384R1_SHA384, GNUTLS_PK_ECDSA,
+        {ECH_SIGNATURE_ECDSA_SECP384R1_SHA384, GNUTLS_SIGN_ECDSA_SHA384, GNUTLS_PK_ECDSA,
          GNUTLS_ECC_CURVE_SECP384R1},
-        {ECH_SIGNATURE_ECDSA_SECP521R1_SHA512, GNUTLS_SIGN_ECDSA_SECP521R1_SHA512, GNUTLS_PK_ECDSA,
+        {ECH_SIGNATURE_ECDSA_SECP521R1_SHA512, GNUTLS_SIGN_ECDSA_SHA512, GNUTLS_PK_ECDSA,
          GNUTLS_ECC_CURVE_SECP521R1},
         {ECH_SIGNATURE_RSA_PSS_RSAE_SHA256, GNUTLS_SIGN_RSA_PSS_RSAE_SHA256, GNUTLS_PK_RSA,
          GNUTLS_ECC_CURVE_INVALID},
@@ -261,6 +264,12 @@ static const struct scheme *find_scheme(uint16_t id)
          GNUTLS_ECC_CURVE_INVALID},
         {ECH_SIGNATURE_ED448, GNUTLS_SIGN_EDDSA_ED448, GNUTLS_PK_EDDSA_ED448,
          GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PKCS1_SHA256, GNUTLS_SIGN_RSA_SHA256, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PKCS1_SHA384, GNUTLS_SIGN_RSA_SHA384, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
+        {ECH_SIGNATURE_RSA_PKCS1_SHA512, GNUTLS_SIGN_RSA_SHA512, GNUTLS_PK_RSA,
+         GNUTLS_ECC_CURVE_INVALID},
     };
     for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
         if (schemes[i].id == id) {
@@ -270,23 +279,40 @@ static const struct scheme *find_scheme(uint16_t id)
     return NULL;
 }
 
-static bool key_fits(gnutls_pubkey_t key, const struct scheme *scheme)
+/* One of the three curves that schemes of TLS 1.3 have. */
+static bool is_usual_curve(gnutls_ecc_curve_t curve)
+{
+    return curve == GNUTLS_ECC_CURVE_SECP256R1 || curve == GNUTLS_ECC_CURVE_SECP384R1 ||
+           curve == GNUTLS_ECC_CURVE_SECP521R1;
+}
+
+/* RFC 8446, 4.2.3: TLS 1.3 has no RSASSA-PKCS1-v1_5 outside certificates. */
+static bool is_pkcs1(const struct scheme *scheme)
+{
+    return scheme->id == ECH_SIGNATURE_RSA_PKCS1_SHA256 ||
+           scheme->id == ECH_SIGNATURE_RSA_PKCS1_SHA384 ||
+           scheme->id == ECH_SIGNATURE_RSA_PKCS1_SHA512;
+}
+
+static bool key_fits(gnutls_pubkey_t key, const struct scheme *scheme, uint16_t version)
 {
     gnutls_ecc_curve_t curve;
-    if (gnutls_pubkey_get_pk_algorithm(key, NULL) != (int)scheme->key) {
+    if (gnutls_pubkey_get_pk_algorithm(key, NULL) != (int)scheme->key ||
+        (is_pkcs1(scheme) && version != ECH_TLS12)) {
         return false;
     }
     return scheme->key != GNUTLS_PK_ECDSA ||
-           (gnutls_pubkey_export_ecc_raw(key, &curve, NULL, NULL) == 0 && curve == scheme->curve);
+           (gnutls_pubkey_export_ecc_raw(key, &curve, NULL, NULL) == 0 &&
+            (version == ECH_TLS12 ? is_usual_curve(curve) : curve == scheme->curve));
 }
 
-static enum ech_alert check_signature(gnutls_pubkey_t key, uint16_t id, struct bytes content,
-                                      struct bytes signature)
+static enum ech_alert check_signature(gnutls_pubkey_t key, uint16_t version, uint16_t id,
+                                      struct bytes content, struct bytes signature)
 {
     const struct scheme *scheme = find_scheme(id);
     gnutls_datum_t content_datum = datum_of(content);
     gnutls_datum_t signature_datum = datum_of(signature);
-    if (scheme == NULL || !key_fits(key, scheme)) {
+    if (scheme == NULL || !key_fits(key, scheme, version)) {
         return ECH_ALERT_ILLEGAL_PARAMETER;
     }
     /* RFC 8446, 4.2.3: the salt is as long as the digest. */
@@ -297,8 +323,9 @@ static enum ech_alert check_signature(gnutls_pubkey_t key, uint16_t id, struct b
                : ECH_ALERT_DECRYPT_ERROR;
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     (void)context;
     gnutls_x509_crt_t leaf;
@@ -310,7 +337,7 @@ static enum ech_alert verify_signature(void *context, uint16_t scheme, struct by
     alert = ECH_ALERT_INTERNAL_ERROR;
     if (gnutls_pubkey_init(&key) == 0) {
         alert = gnutls_pubkey_import_x509(key, leaf, 0) == 0
-                    ? check_signature(key, scheme, content, signature)
+                    ? check_signature(key, version, scheme, content, signature)
                     : ECH_ALERT_UNSUPPORTED_CERTIFICATE;
         gnutls_pubkey_deinit(key);
     }
@@ -350,8 +377,8 @@ void shim_verifier_free(struct shim_verifier *verifier)
     }
 }
 
-struct ech_tls13_verifier shim_verifier_callbacks(struct shim_verifier *verifier)
+struct ech_outer_verifier shim_verifier_callbacks(struct shim_verifier *verifier)
 {
-    return (struct ech_tls13_verifier){
+    return (struct ech_outer_verifier){
         .verify_chain = verify_chain, .verify_signature = verify_signature, .context = verifier};
 }

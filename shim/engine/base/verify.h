@@ -21,7 +21,7 @@ ECH_MUST_USE enum ech_status shim_verifier_new(struct shim_verifier **verifier,
 void shim_verifier_free(struct shim_verifier *verifier);
 
 /* The callbacks for a handshake, which must not outlive the verifier. */
-struct ech_tls13_verifier shim_verifier_callbacks(struct shim_verifier *verifier);
+struct ech_outer_verifier shim_verifier_callbacks(struct shim_verifier *verifier);
 
 /*
  * Is the chain (DER, leaf first) valid, and the leaf for this server (RFC 9525)? The server is

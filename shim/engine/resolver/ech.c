@@ -30,23 +30,24 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
     struct shim_verifier *verifier = shim_resolver_verifier_take();
     enum ech_alert alert = ECH_ALERT_UNKNOWN_CA;
     if (verifier != NULL) {
-        struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
+        struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
         alert = callbacks.verify_chain(callbacks.context, certificates, count, public_name);
     }
     shim_resolver_verifier_give_back();
     return alert;
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     (void)context;
     struct shim_verifier *verifier = shim_resolver_verifier_take();
     enum ech_alert alert = ECH_ALERT_INTERNAL_ERROR;
     if (verifier != NULL) {
-        struct ech_tls13_verifier callbacks = shim_verifier_callbacks(verifier);
-        alert =
-            callbacks.verify_signature(callbacks.context, scheme, certificate, content, signature);
+        struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
+        alert = callbacks.verify_signature(callbacks.context, version, scheme, certificate, content,
+                                           signature);
     }
     shim_resolver_verifier_give_back();
     return alert;

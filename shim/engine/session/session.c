@@ -172,19 +172,21 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
         shim_verifier_new(&session->verifier, shim_state()->settings.ca_file) != ECH_OK) {
         return ECH_ALERT_UNKNOWN_CA;
     }
-    struct ech_tls13_verifier verifier = shim_verifier_callbacks(session->verifier);
+    struct ech_outer_verifier verifier = shim_verifier_callbacks(session->verifier);
     return verifier.verify_chain(verifier.context, certificates, count, public_name);
 }
 
-static enum ech_alert verify_signature(void *context, uint16_t scheme, struct bytes certificate,
-                                       struct bytes content, struct bytes signature)
+static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature)
 {
     struct shim_session *session = context;
     if (session->verifier == NULL) {
         return ECH_ALERT_INTERNAL_ERROR;
     }
-    struct ech_tls13_verifier verifier = shim_verifier_callbacks(session->verifier);
-    return verifier.verify_signature(verifier.context, scheme, certificate, content, signature);
+    struct ech_outer_verifier verifier = shim_verifier_callbacks(session->verifier);
+    return verifier.verify_signature(verifier.context, version, scheme, certificate, content,
+                                     signature);
 }
 
 static bool make_exchange(struct shim_session *session)

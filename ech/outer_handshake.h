@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What the handshakes after a rejection have in common: tls13_handshake.h and tls12_handshake.h. A
+ * server that answered ClientHelloOuter is authenticated for public_name, and says what it knows of
+ * ECH (RFC 9849, 6.1.6 and 6.1.7).
+ */
+#ifndef ECH_OUTER_HANDSHAKE_H
+#define ECH_OUTER_HANDSHAKE_H
+
+#include "ech/key_share.h"
+#include "ech/records.h"
+
+/*
+ * Authentication, given by the caller. Each function returns ECH_ALERT_NONE if all is well, else
+ * the alert for what is wrong.
+ */
+struct ech_outer_verifier {
+    /* The chain, DER, leaf first: valid now, for a TLS server, trusted, and for that DNS name. */
+    enum ech_alert (*verify_chain)(void *context, const struct bytes *certificates, size_t count,
+                                   struct bytes public_name);
+    /* A signature of the leaf's key over the content, by a TLS SignatureScheme, with the rules of
+     * that version of TLS for schemes and keys. */
+    enum ech_alert (*verify_signature)(void *context, uint16_t version, uint16_t scheme,
+                                       struct bytes certificate, struct bytes content,
+                                       struct bytes signature);
+    void *context;
+};
+
+/* Everything is copied, save what the two callbacks point to, which must outlive the handshake. */
+struct ech_outer_start {
+    struct bytes client_hello_outer; /* the first one, with its handshake header */
+    const struct ech_own_key_shares *own;
+    struct bytes public_name;
+    bool change_cipher_spec_sent; /* with early data it goes out right after ClientHello */
+    struct ech_random random;     /* for the key share that a HelloRetryRequest asks for */
+    struct ech_outer_verifier verifier;
+};
+
+enum ech_outer_verdict {
+    ECH_OUTER_PENDING,
+    ECH_OUTER_RETRY_CONFIGS, /* authenticated: ECH was securely replaced (6.1.6) */
+    ECH_OUTER_DISABLED,      /* authenticated, but no retry config of a version we support: ECH is
+                                securely disabled (6.1.6) */
+    ECH_OUTER_FAILED,        /* the only conclusion is an error for the application */
+};
+
+enum ech_outer_failure {
+    ECH_OUTER_FAILURE_NONE,
+    ECH_OUTER_FAILURE_ALERT,       /* the server sent one */
+    ECH_OUTER_FAILURE_PROTOCOL,    /* the server broke a rule */
+    ECH_OUTER_FAILURE_CERTIFICATE, /* the chain was refused by the verifier */
+    ECH_OUTER_FAILURE_GROUP,       /* HelloRetryRequest for a group that we cannot generate */
+    ECH_OUTER_FAILURE_CLOSED,      /* ech_tls13_closed */
+    ECH_OUTER_FAILURE_INTERNAL,    /* memory, randomness, cryptography */
+};
+
+struct ech_outer_facts {
+    enum ech_outer_verdict verdict;
+    enum ech_outer_failure failure;
+    enum ech_alert alert;       /* the one that we sent; ECH_ALERT_NONE: none */
+    uint8_t server_alert;       /* with ECH_OUTER_FAILURE_ALERT: its description */
+    bool hello_retry_request;   /* on the outer path */
+    struct bytes retry_configs; /* an ECHConfigList with ECH_OUTER_RETRY_CONFIGS, else empty;
+                                   borrowed from the handshake */
+};
+
+#endif
