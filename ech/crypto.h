@@ -9,13 +9,29 @@
 #include "ech/status.h"
 #include "ech/wire.h"
 
-/* ---- randomness, given by the caller ---- */
+/* ---- what the caller gives for key pairs ---- */
 
-/* A source of secret random octets. fill returns ECH_OK or ECH_ERR_CRYPTO; the context is the
- * caller's. */
+/*
+ * X25519 (RFC 7748, 5) by another library than nettle, for speed. Like the RFC's, the functions
+ * clamp the private key, ignore the top bit of the peer's public key, and cannot fail. Each output
+ * takes 32 octets.
+ */
+struct ech_x25519 {
+    void (*public_key)(uint8_t *public_key, const uint8_t *private_key);
+    void (*shared)(uint8_t *shared, const uint8_t *private_key, const uint8_t *peer_public_key);
+};
+/* Do the functions give the results of RFC 7748, 5.2 and 6.1? Whoever loads them asks this once. */
+ECH_MUST_USE bool ech_x25519_is_right(const struct ech_x25519 *x25519);
+
+/*
+ * A source of secret random octets. fill returns ECH_OK or ECH_ERR_CRYPTO; the context is the
+ * caller's. Key pairs that are made from it, and their shared secrets in HPKE, use x25519 if it is
+ * not NULL.
+ */
 struct ech_random {
     enum ech_status (*fill)(void *context, uint8_t *out, size_t len);
     void *context;
+    const struct ech_x25519 *x25519;
 };
 
 ECH_MUST_USE enum ech_status ech_random_fill(const struct ech_random *random, uint8_t *out,
@@ -115,6 +131,10 @@ ECH_MUST_USE enum ech_status ech_dh_public(uint16_t group, struct bytes private_
  */
 ECH_MUST_USE enum ech_status ech_dh(uint16_t group, struct bytes private_key,
                                     struct bytes peer_public_key, uint8_t *shared);
+/* The same, with these functions for X25519 unless they are NULL. */
+ECH_MUST_USE enum ech_status ech_dh_by(const struct ech_x25519 *x25519, uint16_t group,
+                                       struct bytes private_key, struct bytes peer_public_key,
+                                       uint8_t *shared);
 /* ECH_OK if the octets are a public key that ech_dh would take with any private key. */
 ECH_MUST_USE enum ech_status ech_dh_check_public(uint16_t group, struct bytes public_key);
 

@@ -183,9 +183,9 @@ static enum ech_status extract_and_expand(uint16_t kem_id, const struct kem *kem
     return status;
 }
 
-enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
-                               struct bytes ephemeral_private_key, struct bytes enc,
-                               struct ech_hpke_shared_secret *shared_secret)
+static enum ech_status encap(const struct ech_x25519 *x25519, uint16_t kem_id,
+                             struct bytes public_key, struct bytes ephemeral_private_key,
+                             struct bytes enc, struct ech_hpke_shared_secret *shared_secret)
 {
     struct kem kem;
     if (!kem_of(kem_id, &kem)) {
@@ -195,13 +195,20 @@ enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
         return ECH_ERR_CRYPTO;
     }
     uint8_t dh[ECH_DH_SHARED_MAX];
-    enum ech_status status = ech_dh(kem.group, ephemeral_private_key, public_key, dh);
+    enum ech_status status = ech_dh_by(x25519, kem.group, ephemeral_private_key, public_key, dh);
     if (status == ECH_OK) {
         status = extract_and_expand(kem_id, &kem, bytes_of(dh, ech_dh_shared_size(kem.group)), enc,
                                     public_key, shared_secret);
     }
     ech_wipe(dh, sizeof dh);
     return status;
+}
+
+enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
+                               struct bytes ephemeral_private_key, struct bytes enc,
+                               struct ech_hpke_shared_secret *shared_secret)
+{
+    return encap(NULL, kem_id, public_key, ephemeral_private_key, enc, shared_secret);
 }
 
 /* Decap with both halves of the receiver's key pair. */
@@ -309,14 +316,15 @@ static enum ech_status key_schedule(struct ech_hpke *hpke, struct ech_hpke_suite
 /* ---- set-up (RFC 9180, 5.1.1) ---- */
 
 /* With an ephemeral key pair; the suite must be one that we support. */
-static enum ech_status setup_sender(struct ech_hpke *hpke, struct ech_hpke_suite suite,
-                                    struct bytes public_key, struct bytes info,
-                                    struct bytes ephemeral_private_key, const uint8_t *enc)
+static enum ech_status setup_sender(struct ech_hpke *hpke, const struct ech_x25519 *x25519,
+                                    struct ech_hpke_suite suite, struct bytes public_key,
+                                    struct bytes info, struct bytes ephemeral_private_key,
+                                    const uint8_t *enc)
 {
     struct ech_hpke_shared_secret shared_secret;
     enum ech_status status =
-        ech_hpke_encap(suite.kem_id, public_key, ephemeral_private_key,
-                       bytes_of(enc, ech_hpke_enc_size(suite.kem_id)), &shared_secret);
+        encap(x25519, suite.kem_id, public_key, ephemeral_private_key,
+              bytes_of(enc, ech_hpke_enc_size(suite.kem_id)), &shared_secret);
     if (status == ECH_OK) {
         status = key_schedule(hpke, suite, &shared_secret, info);
     }
@@ -336,7 +344,7 @@ enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke, struct ech_hpke_sui
     uint8_t private_key[ECH_DH_PRIVATE_MAX];
     enum ech_status status = ech_dh_generate(group, random, private_key, enc);
     if (status == ECH_OK) {
-        status = setup_sender(hpke, suite, public_key, info,
+        status = setup_sender(hpke, random->x25519, suite, public_key, info,
                               bytes_of(private_key, ech_dh_private_size(group)), enc);
     }
     ech_wipe(private_key, sizeof private_key);
@@ -354,7 +362,7 @@ enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke, struct ech_hpk
     enum ech_status status =
         ech_dh_public(ech_hpke_kem_group(suite.kem_id), ephemeral_private_key, enc);
     if (status == ECH_OK) {
-        status = setup_sender(hpke, suite, public_key, info, ephemeral_private_key, enc);
+        status = setup_sender(hpke, NULL, suite, public_key, info, ephemeral_private_key, enc);
     }
     return status;
 }

@@ -8,6 +8,7 @@
 #include "dns/network.h"
 #include "shim/common/hold.h"
 #include "shim/engine/base/section.h"
+#include "shim/engine/base/x25519.h"
 #include "shim/engine/config/prefetch.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/endpoint/redirect.h"
@@ -193,6 +194,7 @@ shim_engine_start(const struct shim_stub *stub)
     }
     state->stub = stub;
     shim_hold_start(stub->locked);
+    shim_x25519_start(stub->dlopen, stub->dlsym);
     if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||
         (state->lookups = calloc(state->settings.resolver_count, sizeof *state->lookups)) == NULL ||
         pthread_atfork(before_fork, in_parent, in_child) != 0) {

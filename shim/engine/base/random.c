@@ -3,10 +3,15 @@
 
 #include <gnutls/crypto.h>
 
+#include "shim/engine/base/x25519.h"
+
 static enum ech_status fill(void *context, uint8_t *out, size_t len)
 {
     (void)context;
     return gnutls_rnd(GNUTLS_RND_KEY, out, len) == GNUTLS_E_SUCCESS ? ECH_OK : ECH_ERR_CRYPTO;
 }
 
-const struct ech_random shim_random = {.fill = fill};
+struct ech_random shim_random(void)
+{
+    return (struct ech_random){.fill = fill, .x25519 = shim_x25519()};
+}

@@ -67,7 +67,7 @@ static void *begin(void *context, struct bytes ech_config_list)
     struct resolver_hello *hello = calloc(1, sizeof *hello);
     /* The engine can make the session's key shares by itself, so it never needs a probe. */
     const struct ech_exchange_options options = {
-        .random = shim_random,
+        .random = shim_random(),
         .sizes = shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes,
         .key_share_rule = ECH_KEY_SHARE_OWN,
         .verifier = {.verify_chain = verify_chain, .verify_signature = verify_signature},

@@ -10,9 +10,10 @@ static bool made;
 
 bool shim_local_key_copy(struct ech_local_key *key)
 {
+    const struct ech_random random = shim_random();
     struct shim_hold hold;
     shim_lock(&mutex, &hold);
-    made = made || ech_local_key_generate(&shim_random, &key_of_process) == ECH_OK;
+    made = made || ech_local_key_generate(&random, &key_of_process) == ECH_OK;
     bool copied = made;
     if (copied) {
         *key = key_of_process;

@@ -192,7 +192,7 @@ static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t
 static bool make_exchange(struct shim_session *session)
 {
     session->options = (struct ech_exchange_options){
-        .random = shim_random,
+        .random = shim_random(),
         .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .verifier = {.verify_chain = verify_chain,
@@ -360,11 +360,12 @@ struct bytes shim_session_grease(struct shim_session *session, const struct ech_
     if (!session->hello_made) {
         session->hello_made = true;
         struct ech_grease_shape whole = *shape;
+        const struct ech_random random = shim_random();
         struct shim_hold hold;
         whole.sizes = session->sizes;
         whole.name_length = strlen(session->host);
         shim_hold_begin(&hold);
-        if (ech_grease_make(&whole, &shim_random, &session->grease) == ECH_OK) {
+        if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {
             shim_session_report(session, "grease", session->decision.reason);
         } else {
             wr_free(&session->grease);
