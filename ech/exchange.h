@@ -33,6 +33,7 @@
 #include "ech/hello_sizes.h"
 #include "ech/local_config.h"
 #include "ech/ordinary.h"
+#include "ech/program_keys.h"
 #include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
@@ -50,7 +51,7 @@ enum ech_event {
     ECH_EVENT_NEED_CONFIG, /* ClientHelloInner is whole: ech_exchange_server_name tells its
                               server_name */
     ECH_EVENT_ACCEPTED,
-    ECH_EVENT_REJECTED, /* by an authenticated server, or with a shared key_share: see
+    ECH_EVENT_REJECTED, /* by an authenticated server, or it has to be asked anew: see
                            ech_exchange_rejection */
     ECH_EVENT_FAILED,   /* ech_exchange_failure tells why */
 };
@@ -79,13 +80,16 @@ enum ech_failure {
 };
 const char *ech_failure_name(enum ech_failure failure);
 
-/* How to make key_share (see ech/outer.h); AUTO decides by size and groups. */
+/* How to make key_share (see ech/outer.h); AUTO decides by known keys, size and groups. */
 enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_SHARED };
 
 struct ech_exchange_options {
     struct ech_random random;     /* must stay usable while the exchange lives */
     struct ech_hello_sizes sizes; /* of the TLS library; only the floor counts */
     enum ech_key_share_rule key_share_rule;
+    /* Of the application's key_share; must stay usable while the exchange lives. It is asked when
+     * an offer is made, and after a rejection. */
+    struct ech_program_keys program_keys;
     /* Must stay usable while the exchange lives; or see ech_exchange_use_ordinary. */
     struct ech_ordinary_hello ordinary;
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
@@ -156,9 +160,10 @@ enum ech_event ech_exchange_refuse(struct ech_exchange *exchange);
 
 /* What the server said with its rejection (RFC 9849, 6.1.6). */
 struct ech_rejection {
-    bool probe; /* not known yet: key_share was the inner's, so the server must be asked on another
-                   connection (ech/probe.h); then nothing below holds */
-    bool disabled;              /* no config of a version of ours: ECH is securely disabled */
+    bool probe;    /* not known yet: the server answered a key_share of the inner hello whose key is
+                      not known, so it must be asked on another connection (ech/probe.h); then nothing
+                      below holds */
+    bool disabled; /* no config of a version of ours: ECH is securely disabled */
     struct bytes retry_configs; /* else an ECHConfigList; borrowed until the answer */
 };
 /* Valid from ECH_EVENT_REJECTED until it is answered. */
@@ -195,7 +200,7 @@ enum ech_failure ech_exchange_failure(const struct ech_exchange *exchange);
 struct ech_exchange_facts {
     enum ech_state state;
     bool hello_retry_request;
-    bool shared_key_share;
+    bool shared_key_share;    /* the outer hello has the inner's */
     size_t hello_bytes_inner; /* the first ClientHelloInner with its handshake header, octets */
     size_t hello_bytes_outer; /* the same of the first ClientHelloOuter, of the newest offer */
     unsigned retries;         /* answers by ech_exchange_retry */

@@ -194,7 +194,7 @@ enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
     if (status == ECH_OK) {
         struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
         x->facts.state = ECH_STATE_OFFERED;
-        x->facts.shared_key_share = x->offer.shared_key_share;
+        x->facts.shared_key_share = x->offer.share != ECH_OUTER_SHARE_OWN;
         x->facts.hello_bytes_outer = wr_view(&x->outer_hello).len;
         if (!rd_copy(&random, x->facts.outer_random, sizeof x->facts.outer_random)) {
             status = ECH_ERR_SPACE;

@@ -65,7 +65,7 @@ static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool e
         return retry_accepted(x, &answer.hello);
     default:
         return answer.failure == ECH_FAILURE_REJECTED
-                   ? ech_exchange_begin_outer(x)
+                   ? ech_exchange_begin_outer(x, &answer.hello)
                    : ech_exchange_fail(x, answer.failure, answer.alert);
     }
 }

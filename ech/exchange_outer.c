@@ -45,19 +45,34 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
     }
 }
 
-enum ech_event ech_exchange_begin_outer(struct ech_exchange *x)
+/* Can the outer handshake be finished on this connection? */
+static bool can_finish(const struct ech_exchange *x, const struct ech_server_hello *answer)
+{
+    switch (x->offer.share) {
+    case ECH_OUTER_SHARE_OWN:
+        return true;
+    case ECH_OUTER_SHARE_PROGRAM:
+        return ech_program_keys_suffice(&x->options.program_keys, &x->inner, answer);
+    default:
+        return false;
+    }
+}
+
+enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
+                                        const struct ech_server_hello *answer)
 {
     x->facts.state = ECH_STATE_REJECTED;
     if (x->options.verifier.verify_chain == NULL) {
         return ech_exchange_fail(x, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
     }
-    if (x->offer.shared_key_share) {
+    if (!can_finish(x, answer)) {
         x->phase = ECH_PHASE_REJECTED;
         return ECH_EVENT_REJECTED;
     }
     struct ech_outer_start start = {
         .client_hello_outer = wr_view(&x->outer_hello),
         .own = &x->offer.own,
+        .program_keys = x->options.program_keys,
         .public_name = bytes_of(x->offer.public_name, x->offer.public_name_length),
         .change_cipher_spec_sent = x->app_change_cipher_specs > 0,
         .random = x->options.random,

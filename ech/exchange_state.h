@@ -96,8 +96,10 @@ void ech_exchange_drop_handshake(struct ech_exchange *x);
 /* exchange_app.c: makes an offer of the first inner hello, queues it, and expects the answer. */
 enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice);
-/* exchange_outer.c: the server rejected ECH with the message whose records are in net_held. */
-enum ech_event ech_exchange_begin_outer(struct ech_exchange *x);
+/* exchange_outer.c: the server rejected ECH with the message `answer`, whose records are in
+ * net_held. */
+enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
+                                        const struct ech_server_hello *answer);
 /* The same: octets from the network in ECH_PHASE_OUTER, and the end of the transport. */
 enum ech_event ech_exchange_feed_outer(struct ech_exchange *x, struct bytes in);
 enum ech_event ech_exchange_close_outer(struct ech_exchange *x);

@@ -57,6 +57,20 @@ static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
                                    .ordinary = ech_ordinary_differs(&options->ordinary, inner)};
 }
 
+/* Where the engine could make the key_share, the payload is as long as with an own one, as GREASE
+ * is: GREASE cannot tell whether the keys will be seen. */
+static bool has_low_floor(const struct ech_client_hello *inner, enum ech_outer_share share)
+{
+    switch (share) {
+    case ECH_OUTER_SHARE_OWN:
+        return false;
+    case ECH_OUTER_SHARE_PROGRAM:
+        return !ech_own_key_shares_possible(inner);
+    default:
+        return true;
+    }
+}
+
 static enum ech_status encode_inner(const struct ech_offer *offer,
                                     const struct ech_client_hello *inner,
                                     const struct ech_exchange_options *options,
@@ -64,7 +78,7 @@ static enum ech_status encode_inner(const struct ech_offer *offer,
 {
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
                                   .floor = options->sizes.floor};
-    if (plan.share != ECH_OUTER_SHARE_OWN && options->sizes.floor != 0) {
+    if (options->sizes.floor != 0 && has_low_floor(inner, plan.share)) {
         padding.floor = ECH_FLOOR_SHARED;
     }
     enum ech_status status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
@@ -74,9 +88,26 @@ static enum ech_status encode_inner(const struct ech_offer *offer,
     return wr_view(encoded).len + ECH_AEAD_TAG > ECH_PAYLOAD_MAX ? ECH_ERR_SPACE : ECH_OK;
 }
 
-static enum ech_outer_share first_share(const struct ech_offer *offer)
+/*
+ * How to make key_share. The best is a copy whose keys are all known: it costs nothing, and every
+ * outer handshake can be finished. With an own share it can be finished too. If only some keys are
+ * known, that depends on what the server chooses.
+ */
+static enum ech_outer_share choose_share(const struct ech_client_hello *inner,
+                                         const struct ech_exchange_options *options)
 {
-    return offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN;
+    if (options->key_share_rule != ECH_KEY_SHARE_AUTO) {
+        return options->key_share_rule == ECH_KEY_SHARE_OWN ? ECH_OUTER_SHARE_OWN
+                                                            : ECH_OUTER_SHARE_SHARED;
+    }
+    enum ech_keys_known known = ech_program_keys_known(&options->program_keys, inner);
+    if (known == ECH_KEYS_ALL) {
+        return ECH_OUTER_SHARE_PROGRAM;
+    }
+    if (ech_own_key_shares_possible(inner)) {
+        return ECH_OUTER_SHARE_OWN;
+    }
+    return known == ECH_KEYS_SOME ? ECH_OUTER_SHARE_PROGRAM : ECH_OUTER_SHARE_SHARED;
 }
 
 /* Decides how to make key_share, and encodes the inner hello accordingly. */
@@ -85,16 +116,15 @@ static enum ech_status choose_and_encode(struct ech_offer *offer,
                                          const struct ech_exchange_options *options,
                                          struct writer *encoded)
 {
-    enum ech_key_share_rule rule = options->key_share_rule;
-    offer->shared_key_share = rule == ECH_KEY_SHARE_SHARED ||
-                              (rule == ECH_KEY_SHARE_AUTO && !ech_own_key_shares_possible(inner));
+    offer->share = choose_share(inner, options);
     enum ech_status status =
-        encode_inner(offer, inner, options, plan_of(inner, options, first_share(offer)), encoded);
-    if (status == ECH_ERR_SPACE && rule == ECH_KEY_SHARE_AUTO && !offer->shared_key_share) {
+        encode_inner(offer, inner, options, plan_of(inner, options, offer->share), encoded);
+    if (status == ECH_ERR_SPACE && offer->share == ECH_OUTER_SHARE_OWN &&
+        options->key_share_rule == ECH_KEY_SHARE_AUTO) {
         wr_wipe(encoded);
-        offer->shared_key_share = true;
-        status = encode_inner(offer, inner, options, plan_of(inner, options, first_share(offer)),
-                              encoded);
+        offer->share = ECH_OUTER_SHARE_SHARED;
+        status =
+            encode_inner(offer, inner, options, plan_of(inner, options, offer->share), encoded);
     }
     return status;
 }
@@ -149,7 +179,7 @@ static enum ech_status make_random_parts(struct ech_offer *offer,
     if (status == ECH_OK && psk != NULL) {
         status = ech_grease_psk(psk->data, random, &offer->pre_shared_key);
     }
-    if (status == ECH_OK && !offer->shared_key_share) {
+    if (status == ECH_OK && offer->share == ECH_OUTER_SHARE_OWN) {
         status = ech_own_key_shares_make(inner, random, &offer->own, key_share);
     }
     return status;
@@ -178,7 +208,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     if (status == ECH_OK) {
         struct ech_outer_fields fields = {
             .public_name = bytes_of(offer->public_name, offer->public_name_length),
-            .plan = plan_of(inner, options, first_share(offer)),
+            .plan = plan_of(inner, options, offer->share),
             .ordinary = &options->ordinary,
             .key_share = wr_view(&key_share),
             .pre_shared_key = wr_view(&offer->pre_shared_key),
@@ -199,7 +229,7 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
     struct writer encoded;
     struct ech_outer_plan plan =
         plan_of(inner, options,
-                offer->shared_key_share ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN_SECOND);
+                offer->share == ECH_OUTER_SHARE_OWN ? ECH_OUTER_SHARE_OWN_SECOND : offer->share);
     wr_init(&encoded, 0);
     enum ech_status status = encode_inner(offer, inner, options, plan, &encoded);
     if (status == ECH_OK) {

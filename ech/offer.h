@@ -22,9 +22,9 @@ struct ech_offer {
     uint8_t public_name[ECH_PUBLIC_NAME_MAX];
     size_t public_name_length;
     uint8_t random[ECH_RANDOM_SIZE];
-    struct writer pre_shared_key; /* extension data of the GREASE PSK; empty without one */
-    bool shared_key_share;
-    struct ech_own_key_shares own; /* none if shared; for the outer handshake after a rejection */
+    struct writer pre_shared_key;  /* extension data of the GREASE PSK; empty without one */
+    enum ech_outer_share share;    /* of the first hello */
+    struct ech_own_key_shares own; /* none if copied; for the outer handshake after a rejection */
 };
 
 void ech_offer_init(struct ech_offer *offer);

@@ -9,7 +9,7 @@
  * authenticate a rejection (6.1 rule 5), and its absence would be visible;
  *   - encrypted_client_hello is of the outer variant;
  *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
- *   - key_share is the engine's own (ech/key_share.h), or copied;
+ *   - key_share is copied, or the engine's own (ech/key_share.h);
  *   - supported_versions, like cipher_suites, is that of the application's ordinary hello
  * (ech/ordinary.h), if that is known to differ;
  *   - extensions that are known to tell nothing are copied unchanged;
@@ -31,6 +31,9 @@ enum ech_outer_share {
     ECH_OUTER_SHARE_OWN_SECOND,
     /* The inner hello's, copied ("shared"): the engine never finishes such an outer handshake. */
     ECH_OUTER_SHARE_SHARED,
+    /* The inner hello's, copied, and its private keys are known (ech/program_keys.h): the engine
+     * can finish the outer handshake if the server's choice is one of those. */
+    ECH_OUTER_SHARE_PROGRAM,
 };
 
 /* What decides which extensions are copied. */

@@ -8,6 +8,7 @@
 #define ECH_OUTER_HANDSHAKE_H
 
 #include "ech/key_share.h"
+#include "ech/program_keys.h"
 #include "ech/records.h"
 
 /*
@@ -26,10 +27,11 @@ struct ech_outer_verifier {
     void *context;
 };
 
-/* Everything is copied, save what the two callbacks point to, which must outlive the handshake. */
+/* Everything is copied, save what the callbacks point to, which must outlive the handshake. */
 struct ech_outer_start {
     struct bytes client_hello_outer; /* the first one, with its handshake header */
-    const struct ech_own_key_shares *own;
+    const struct ech_own_key_shares *own; /* none: key_share is the application's */
+    struct ech_program_keys program_keys; /* asked for the groups that are not in `own` */
     struct bytes public_name;
     bool change_cipher_spec_sent; /* with early data it goes out right after ClientHello */
     struct ech_random random;     /* for the key share that a HelloRetryRequest asks for */

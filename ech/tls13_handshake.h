@@ -2,8 +2,8 @@
 /*
  * The outer handshake after the server rejected ECH and answered ClientHelloOuter (RFC 9849, 6.1.6
  * and 6.1.7), as a state machine without I/O: it finishes TLS 1.3 with the engine's own key shares,
- * authenticates the server for public_name, sends ech_required and reports what the server said
- * about ECH. Not for hellos whose key_share is the inner's ("shared").
+ * or with the application's if their keys are known, authenticates the server for public_name,
+ * sends ech_required and reports what the server said about ECH.
  *
  * It takes the network's octets, from the record in which the rejecting ServerHello or
  * HelloRetryRequest begins. It has output for the network even after the verdict: the caller writes

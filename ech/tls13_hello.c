@@ -137,18 +137,38 @@ static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_he
 
 /* ---- ServerHello ---- */
 
-/* False: not a group of ours, or not a public key of it. */
-static bool agree(const struct ech_tls13 *x, const struct ech_key_share_entry *share,
-                  uint8_t shared[ECH_DH_SHARED_MAX])
+static enum ech_alert agree_with(uint16_t group, const uint8_t *private_key, struct bytes peer,
+                                 struct writer *shared)
+{
+    uint8_t secret[ECH_DH_SHARED_MAX];
+    enum ech_status status =
+        ech_dh(group, bytes_of(private_key, ech_dh_private_size(group)), peer, secret);
+    if (status == ECH_OK) {
+        wr_bytes(shared, bytes_of(secret, ech_dh_shared_size(group)));
+    }
+    ech_wipe(secret, sizeof secret);
+    return status == ECH_OK ? ECH_ALERT_NONE : ECH_ALERT_ILLEGAL_PARAMETER;
+}
+
+/* The shared secret, if the group is in our hello and the server's octets are a public key of it.
+ */
+static enum ech_alert agree(const struct ech_tls13 *x, const struct ech_key_share_entry *share,
+                            struct writer *shared)
 {
     for (size_t i = 0; i < x->own.count; i++) {
         if (x->own.shares[i].group == share->group) {
-            struct bytes private_key =
-                bytes_of(x->own.shares[i].private_key, ech_dh_private_size(share->group));
-            return ech_dh(share->group, private_key, share->key_exchange, shared) == ECH_OK;
+            return agree_with(share->group, x->own.shares[i].private_key, share->key_exchange,
+                              shared);
         }
     }
-    return false;
+    switch (ech_program_keys_agree(&x->program_keys, &x->hello, share, shared)) {
+    case ECH_OK:
+        return ECH_ALERT_NONE;
+    case ECH_ERR_ILLEGAL:
+        return ECH_ALERT_ILLEGAL_PARAMETER;
+    default:
+        return ECH_ALERT_INTERNAL_ERROR;
+    }
 }
 
 static enum ech_status start_protection(struct ech_tls13 *x, struct bytes shared)
@@ -171,20 +191,25 @@ static enum ech_status start_protection(struct ech_tls13 *x, struct bytes shared
 static enum ech_alert take_server_hello(struct ech_tls13 *x, const struct ech_server_hello *hello)
 {
     struct ech_key_share_entry share;
-    uint8_t shared[ECH_DH_SHARED_MAX];
+    struct writer shared;
+    enum ech_status status = ECH_OK;
     enum ech_alert alert = ech_tls13_server_hello_read(hello, &x->hello, &share);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    if (!agree(x, &share, shared)) {
-        return ECH_ALERT_ILLEGAL_PARAMETER;
+    wr_init(&shared, 0);
+    alert = agree(x, &share, &shared);
+    if (alert == ECH_ALERT_NONE) {
+        status = wr_finish(&shared);
     }
-    wr_bytes(&x->transcript, hello->message);
-    enum ech_status status = start_protection(x, bytes_of(shared, ech_dh_shared_size(share.group)));
-    ech_wipe(shared, sizeof shared);
-    ech_own_key_shares_wipe(&x->own);
-    x->phase = ECH_TLS13_ENCRYPTED_EXTENSIONS;
-    return ech_tls13_check(x, status);
+    if (alert == ECH_ALERT_NONE && status == ECH_OK) {
+        wr_bytes(&x->transcript, hello->message);
+        status = start_protection(x, wr_view(&shared));
+        ech_own_key_shares_wipe(&x->own);
+        x->phase = ECH_TLS13_ENCRYPTED_EXTENSIONS;
+    }
+    wr_wipe(&shared);
+    return alert == ECH_ALERT_NONE ? ech_tls13_check(x, status) : alert;
 }
 
 /* The rules for both. RFC 8446, 4.1.4: the suite of the HelloRetryRequest stays. */

@@ -30,6 +30,7 @@ struct ech_tls13 {
     struct writer client_hello;    /* the first one */
     struct ech_client_hello hello; /* borrowed from client_hello */
     struct ech_own_key_shares own;
+    struct ech_program_keys program_keys;
     bool change_cipher_spec_due; /* before our next flight (RFC 8446, D.4) */
 
     enum ech_tls13_phase phase;
