@@ -3,7 +3,8 @@
  * Puts the detours into the program, before it runs. First everything is planned. Then the changed
  * pages are made beside the program's own, with their final protection, and only then moved over
  * them. So a system that forbids any of it (SELinux, memory-deny-write-execute, a seccomp filter)
- * does so while the program is still whole. No page is ever writable and executable at once.
+ * does so while the program is still whole. If some pages were moved and another one cannot be, the
+ * first ones get their old contents back. No page is ever writable and executable at once.
  */
 #include "shim/stub/detours.h"
 
@@ -326,46 +327,62 @@ static bool write_jumps(struct work *work, uint8_t *copies)
     return true;
 }
 
-/* Moves the copies over the program's pages, neighbours together. If one cannot be moved, those
- * before it stay: their detours are whole, and the trampolines of the others do what the functions
- * do. */
-static bool move_copies(struct work *work, uint8_t *copies)
+/* Moves the pages at `source` over the program's pages, neighbours together, up to page number
+ * `end`. Returns how many were moved: all of them, or those before the first that cannot be moved.
+ */
+static size_t move_pages(const struct work *work, uint8_t *source, size_t end)
 {
-    for (size_t first = 0, next; first < work->page_count; first = next) {
+    for (size_t first = 0, next; first < end; first = next) {
         for (next = first + 1;
-             next < work->page_count && work->pages[next] == work->pages[next - 1] + work->page;
-             next++) {
+             next < end && work->pages[next] == work->pages[next - 1] + work->page; next++) {
         }
         size_t length = (next - first) * work->page;
-        if (mremap(copies + first * work->page, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
+        if (mremap(source + first * work->page, length, length, MREMAP_MAYMOVE | MREMAP_FIXED,
                    (void *)work->pages[first]) == MAP_FAILED) {
-            return refuse(work, NULL, "the system forbids to change code");
+            return first;
         }
-        work->changed = next;
     }
-    return true;
+    return end;
+}
+
+/*
+ * `copies`: the changed pages, and behind them the program's own. All or none: if a page cannot be
+ * changed, those before it are changed back, by calls that have just succeeded with the same
+ * arguments. Should even that fail, then the detours that are left are whole, and the trampolines
+ * of the others do what their functions do.
+ */
+static bool move_copies(struct work *work, uint8_t *copies)
+{
+    size_t moved = move_pages(work, copies, work->page_count);
+    if (moved == work->page_count) {
+        work->changed = moved;
+        return true;
+    }
+    size_t restored = move_pages(work, copies + work->page_count * work->page, moved);
+    work->changed = moved - restored;
+    return refuse(work, NULL, "the system forbids to change code");
 }
 
 static bool change_pages(struct work *work)
 {
     size_t length = work->page_count * work->page;
     uint8_t *copies =
-        mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        mmap(NULL, 2 * length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (copies == MAP_FAILED) {
         return refuse(work, NULL, "no memory");
     }
-    for (size_t i = 0; i < work->page_count; i++) {
-        memcpy(copies + i * work->page, (const void *)work->pages[i], work->page);
+    for (size_t i = 0; i < 2 * work->page_count; i++) {
+        memcpy(copies + i * work->page, (const void *)work->pages[i % work->page_count],
+               work->page);
     }
     bool written = write_jumps(work, copies);
-    if (written && (mprotect(copies, length, PROT_READ | PROT_EXEC) != 0 ||
+    if (written && (mprotect(copies, 2 * length, PROT_READ | PROT_EXEC) != 0 ||
                     mprotect(work->slots, slots_length(work), PROT_READ | PROT_EXEC) != 0)) {
         written = refuse(work, NULL, "the system forbids new code");
     }
     bool moved = written && move_copies(work, copies);
-    if (!moved) {
-        (void)munmap(copies, length);
-    }
+    /* What was moved is no longer there: unmapping takes away the rest. */
+    (void)munmap(copies, 2 * length);
     return moved;
 }
 

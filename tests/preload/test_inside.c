@@ -138,6 +138,17 @@ REFUSED(a_thread_before_all_constructors, "thread", "detours: another thread is 
 FORBIDDEN(mprotect, "the system forbids new code")
 FORBIDDEN(mremap, "the system forbids to change code")
 
+/* The first pages are changed, and then the system forbids to change the last: all or none. */
+Test(inside, a_system_that_forbids_the_last_page)
+{
+    check_unreached("X=",
+                    "last=$(nm -D \"$CLIENTS/openssl_inside_fixed\" | "
+                    "sed -n 's/^0*\\([0-9a-f]*\\)... T SSL_CTX_add_custom_ext$/\\1000/p'); "
+                    "\"$CLIENTS/forbid\" mremap:$last " FIXED("direct"),
+                    "detour_refused",
+                    " info: detours: the system forbids to change code (detour_refused)\n");
+}
+
 /* A debugger has put a breakpoint there before the program began, and removes it later. */
 Test(inside, under_a_debugger)
 {
