@@ -104,8 +104,13 @@ check-node:
 	    ECHSHIM_TEST_NODE=$$(realpath $$node) $(MAKE) --no-print-directory check-preload PRELOAD_FILTER='node/*' || status=1; \
 	done; exit $$status
 
+# What detours meet at the head of a function: one file for each compiler and each of its flags.
+HEADS := $(if $(filter x86_64,$(shell uname -m)),build/heads/flags)
+build/heads/flags: $(wildcard tests/unit/detour_heads/*)
+	tests/unit/detour_heads/make.sh $(@D)
+
 .PHONY: check-unit
-check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI)
+check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI) $(HEADS)
 	$(CRITERION_ENV) $(BUILD)/unit-tests
 	$(BUILD)/thread-tests
 
@@ -126,11 +131,15 @@ $(LAUNCHER_TESTS): $(LAUNCHER_TESTS_SRC) $(WORLD) $(wildcard tests/tools/launche
 	@echo "LD $@"
 	$(Q)$(CC) $(PRELOAD_CFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(CRITERION_LIBS)
 
-LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $<
+LAUNCHER_PROGRAM_CC = mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -o $@ $(filter %.c,$^)
 $(LAUNCHER_PROGRAMS)/%: tests/tools/launcher/programs/%.c
 	$(LAUNCHER_PROGRAM_CC)
 
-$(LAUNCHER_PROGRAMS)/connects-static: tests/tools/launcher/programs/connects.c
+CONNECTS_SRC := $(wildcard tests/tools/launcher/programs/connects/*.[ch])
+$(LAUNCHER_PROGRAMS)/connects: $(CONNECTS_SRC)
+	$(LAUNCHER_PROGRAM_CC)
+
+$(LAUNCHER_PROGRAMS)/connects-static: $(CONNECTS_SRC)
 	$(LAUNCHER_PROGRAM_CC) -static
 
 # Without a C library, so that it needs no package of another architecture.

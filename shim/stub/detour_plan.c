@@ -188,9 +188,15 @@ static const char into_head[] = "has a jump back to its beginning";
 static const char *check_short_jumps(const struct head *head)
 {
     size_t end = head->end - head->function + SHORT_REACH;
+    struct stub_instruction instruction = {0};
     end = end < head->size ? end : head->size;
     for (size_t at = 0; at < end;) {
-        struct stub_instruction instruction;
+        /* Behind a return or a jump, compilers stop the processor's guesses by a breakpoint
+         * (-mharden-sls). Elsewhere it is a debugger's, and hides an instruction. */
+        if (instruction.ends && head->code[at] == BREAKPOINT) {
+            at++;
+            continue;
+        }
         if (!stub_instruction_read(head->code + at, head->size - at, &instruction)) {
             return "has an instruction that the shim does not know";
         }

@@ -56,7 +56,7 @@ static const struct range one_octet[] = {
     {0xc7, 0xc7, MODRM | IMMEDIATE | GROUP | HEAD},   /* mov */
     {0xc9, 0xc9, HEAD},                               /* leave */
     {0xd0, 0xd3, MODRM | HEAD},                       /* shifts */
-    {0xd8, 0xdf, MODRM},                              /* x87 */
+    {0xd8, 0xdf, MODRM | HEAD},                       /* x87 */
     {0xe0, 0xe3, SHORT},                              /* loop, jrcxz */
     {0xe8, 0xe8, NEAR | CALLS | HEAD},                /* call */
     {0xe9, 0xe9, NEAR | ENDS | HEAD},                 /* jmp */
@@ -127,9 +127,9 @@ struct reader {
     const uint8_t *octets;
     size_t length; /* at most STUB_INSTRUCTION_MAX count */
     size_t at;
-    bool narrow;  /* prefix 0x66: immediates of two octets */
-    bool repeats; /* prefix 0xf3 */
-    bool locks;
+    bool narrow;          /* prefix 0x66: immediates of two octets */
+    bool repeats;         /* prefix 0xf3 */
+    bool short_addresses; /* prefix 0x67: addresses of 32 bits */
     uint8_t rex;
 };
 
@@ -163,9 +163,10 @@ static bool read_prefixes(struct reader *reader, uint8_t *opcode)
         case 0xf3:
             reader->repeats = true;
             break;
-        case 0xf0:
-            reader->locks = true;
+        case 0x67:
+            reader->short_addresses = true;
             break;
+        case 0xf0: /* lock, before counters that threads share */
         case 0xf2: /* another form of an SSE instruction, or bnd */
         case 0x2e: /* these two mean nothing, or notrack */
         case 0x3e:
@@ -254,8 +255,9 @@ static bool read_rest(struct reader *reader, uint8_t opcode, unsigned traits,
         return false;
     }
     if ((traits & (SHORT | NEAR)) != 0) {
-        /* With an operand size of 16 bits the makers of processors do not agree. */
-        if (reader->narrow) {
+        /* With an operand size of 16 bits the makers of processors do not agree. REX.W overrules
+         * it: compilers fill up a call for the linker that way. */
+        if (reader->narrow && (reader->rex & REX_W) == 0) {
             return false;
         }
         instruction->branches = true;
@@ -272,31 +274,22 @@ static bool read_rest(struct reader *reader, uint8_t opcode, unsigned traits,
     instruction->calls = (traits & CALLS) != 0;
     instruction->ends = (traits & ENDS) != 0;
     instruction->pads = (traits & PADS) != 0 && (reader->rex & REX_B) == 0;
-    /* A short jump with a prefix could not be widened. */
-    instruction->movable = (traits & HEAD) != 0 && !reader->locks &&
-                           ((traits & SHORT) == 0 || instruction->displacement == 1);
+    /* A short jump with a prefix could not be widened. The linker puts 0x67 before a call that
+     * needs no table any more, where it changes nothing; data of 32-bit addresses cannot be so far
+     * away. */
+    instruction->movable =
+        (traits & HEAD) != 0 && ((traits & SHORT) == 0 || instruction->displacement == 1) &&
+        (!reader->short_addresses || instruction->branches || instruction->displacement_size == 0);
     return true;
 }
 
-/* AVX: 0xc5 and 0xc4 begin a prefix of two or three octets. The second holds the opcode's map in
- * its lower half. */
-static bool read_vex(struct reader *reader, bool three, struct stub_instruction *instruction)
+/* What follows an opcode of AVX. The maps 5 and 6 are those of AVX512-FP16. */
+static bool read_avx(struct reader *reader, uint8_t map, struct stub_instruction *instruction)
 {
-    enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3 };
-    uint8_t map = MAP_0F;
-    uint8_t octet;
+    enum { MAP_0F = 1, MAP_0F38 = 2, MAP_0F3A = 3, MAP_5 = 5, MAP_6 = 6 };
     uint8_t opcode;
     unsigned traits = MODRM;
-    if (!take(reader, &octet)) {
-        return false;
-    }
-    if (three) {
-        map = octet & 0x1f;
-        if (!take(reader, &octet)) {
-            return false;
-        }
-    }
-    if (reader->rex != 0 || reader->narrow || reader->locks || !take(reader, &opcode)) {
+    if (reader->rex != 0 || reader->narrow || !take(reader, &opcode)) {
         return false;
     }
     switch (map) {
@@ -306,7 +299,9 @@ static bool read_vex(struct reader *reader, bool three, struct stub_instruction 
         }
         traits &= MODRM | IMMEDIATE_8;
         break;
-    case MAP_0F38:
+    case MAP_0F38: /* none of these three has an immediate */
+    case MAP_5:
+    case MAP_6:
         break;
     case MAP_0F3A:
         traits |= IMMEDIATE_8;
@@ -314,7 +309,32 @@ static bool read_vex(struct reader *reader, bool three, struct stub_instruction 
     default:
         return false;
     }
-    return read_rest(reader, opcode, traits, instruction);
+    return read_rest(reader, opcode, traits | HEAD, instruction);
+}
+
+/* 0xc5 and 0xc4 begin a prefix of two or three octets. The second holds the opcode's map. */
+static bool read_vex(struct reader *reader, bool three, struct stub_instruction *instruction)
+{
+    uint8_t first;
+    uint8_t second;
+    if (!take(reader, &first) || (three && !take(reader, &second))) {
+        return false;
+    }
+    return read_avx(reader, three ? first & 0x1f : 1, instruction);
+}
+
+/* AVX-512: 0x62 begins a prefix of four octets (chapter 2.7). Two bits have fixed values. */
+static bool read_evex(struct reader *reader, struct stub_instruction *instruction)
+{
+    enum { MAP = 7, ZERO = 8, ONE = 4 };
+    uint8_t octets[3];
+    for (size_t i = 0; i < sizeof octets; i++) {
+        if (!take(reader, &octets[i])) {
+            return false;
+        }
+    }
+    return (octets[0] & ZERO) == 0 && (octets[1] & ONE) != 0 &&
+           read_avx(reader, octets[0] & MAP, instruction);
 }
 
 static bool read_two_octets(struct reader *reader, struct stub_instruction *instruction)
@@ -355,6 +375,9 @@ bool stub_instruction_read(const uint8_t *octets, size_t length,
     }
     if (opcode == 0xc4 || opcode == 0xc5) {
         return read_vex(&reader, opcode == 0xc4, instruction);
+    }
+    if (opcode == 0x62) {
+        return read_evex(&reader, instruction);
     }
     if (opcode < 0x40) { /* add, or, adc, sbb, and, sub, xor, cmp: in six forms each */
         unsigned form = opcode & 7;

@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "shim/common/tls_libraries.h"
 #include "shim/stub/instruction.h"
 #include "shim/stub/symbol.h"
 
@@ -121,6 +122,43 @@ Test(detour_plan, addresses_are_corrected)
     TRAMPOLINE(0x0f, 0x88, FROM(6, CODE + 0x106), 0xe9, FROM(11, CODE + 6));
 }
 
+/* What compilers put at a head for certain flags (test_detour_heads.c has the compilers
+ * themselves). */
+Test(detour_plan, heads_of_uncommon_builds)
+{
+    /* lock addq $1,0x1000(%rip): a counter (gcc --coverage) */
+    cr_assert_null(PLAN(0xf0, 0x48, 0x83, 0x05, 0x00, 0x10, 0, 0, 0x01, 0xc3));
+    TRAMPOLINE(0xf0, 0x48, 0x83, 0x05, FROM(9, CODE + 9 + 0x1000), 0x01, 0xe9, FROM(14, CODE + 9));
+    /* addr32 call: what the linker makes of a call through a table (-fno-plt) */
+    cr_assert_null(PLAN(0x67, 0xe8, 0x00, 0x01, 0, 0, 0xc3));
+    TRAMPOLINE(0x67, 0xe8, FROM(6, CODE + 0x106), 0xe9, FROM(11, CODE + 6));
+    /* data16 data16 rex.W call: of __tls_get_addr */
+    cr_assert_null(PLAN(0x66, 0x66, 0x48, 0xe8, 0x00, 0x01, 0, 0, 0xc3));
+    TRAMPOLINE(0x66, 0x66, 0x48, 0xe8, FROM(8, CODE + 0x108), 0xe9, FROM(13, CODE + 8));
+    /* vmovsd 0x1000(%rip),%xmm1; vmulsd with a prefix of three octets */
+    cr_assert_null(PLAN(0xc5, 0xfb, 0x10, 0x0d, 0x00, 0x10, 0, 0, 0xc3));
+    TRAMPOLINE(0xc5, 0xfb, 0x10, 0x0d, FROM(8, CODE + 8 + 0x1000), 0xe9, FROM(13, CODE + 8));
+    cr_assert_null(PLAN(0xc4, 0xe2, 0xf1, 0x99, 0x47, 0x70, 0xc3));
+    TRAMPOLINE(0xc4, 0xe2, 0xf1, 0x99, 0x47, 0x70, 0xe9, FROM(11, CODE + 6));
+    /* vmovdqu8 0x40(%rsi),%zmm0; vpternlogd $0xff,%zmm0,%zmm0,%zmm0 */
+    cr_assert_null(PLAN(0x62, 0xf1, 0x7f, 0x48, 0x6f, 0x46, 0x01, 0xc3));
+    TRAMPOLINE(0x62, 0xf1, 0x7f, 0x48, 0x6f, 0x46, 0x01, 0xe9, FROM(12, CODE + 7));
+    cr_assert_null(PLAN(0x62, 0xf3, 0x7d, 0x48, 0x25, 0xc0, 0xff, 0xc3));
+    TRAMPOLINE(0x62, 0xf3, 0x7d, 0x48, 0x25, 0xc0, 0xff, 0xe9, FROM(12, CODE + 7));
+    /* fldz (-fzero-call-used-regs) */
+    cr_assert_null(PLAN(0xd9, 0xee, 0xd9, 0xee, 0xd9, 0xee, 0xc3));
+    TRAMPOLINE(0xd9, 0xee, 0xd9, 0xee, 0xd9, 0xee, 0xe9, FROM(11, CODE + 6));
+}
+
+/* int3 stands behind a return or a jump (-mharden-sls), and nowhere else. */
+Test(detour_plan, breakpoints_of_the_compiler)
+{
+    cr_assert_null(PLAN(0x31, 0xc0, 0x90, 0x90, 0x90, 0xc3, 0xcc, 0x31, 0xc0, 0xff, 0xe0, 0xcc));
+    cr_assert_null(PLAN(0x48, 0x8b, 0x47, 0x10, 0xc3, 0xcc));
+    expect_refused(PLAN(0x31, 0xc0, 0x90, 0x90, 0x90, 0x90, 0xcc, 0x31, 0xc0, 0xc3),
+                   "has an instruction that the shim does not know");
+}
+
 Test(detour_plan, short_jumps_become_long)
 {
     /* test %edx,%edx; js +1; nop; nop; ret */
@@ -134,16 +172,20 @@ Test(detour_plan, short_jumps_become_long)
 Test(detour_plan, what_is_not_known_is_refused)
 {
     static const char *const why = "begins with an instruction that the shim does not move";
-    expect_refused(PLAN(0x0f, 0xa2, 0x90, 0x90, 0x90, 0xc3), why);             /* cpuid */
-    expect_refused(PLAN(0xcc, 0x90, 0x90, 0x90, 0x90, 0xc3), why);             /* int3 */
-    expect_refused(PLAN(0x0f, 0x05, 0x90, 0x90, 0x90, 0xc3), why);             /* syscall */
-    expect_refused(PLAN(0xe3, 0x01, 0x90, 0x90, 0x90, 0xc3), why);             /* jrcxz */
-    expect_refused(PLAN(0xe2, 0x01, 0x90, 0x90, 0x90, 0xc3), why);             /* loop */
-    expect_refused(PLAN(0x66, 0xe9, 0x00, 0x01, 0, 0, 0xc3), why);             /* jmpw */
-    expect_refused(PLAN(0x2e, 0x74, 0x02, 0x90, 0x90, 0x90, 0xc3), why);       /* je, with a hint */
-    expect_refused(PLAN(0xf0, 0x48, 0xff, 0x07, 0x90, 0xc3), why);             /* lock incq */
-    expect_refused(PLAN(0xc5, 0xf8, 0x28, 0xc1, 0x90, 0xc3), why);             /* vmovaps */
-    expect_refused(PLAN(0x62, 0xf1, 0x7c, 0x48, 0x28, 0xc1, 0xc3), why);       /* EVEX */
+    expect_refused(PLAN(0x0f, 0xa2, 0x90, 0x90, 0x90, 0xc3), why);       /* cpuid */
+    expect_refused(PLAN(0xcc, 0x90, 0x90, 0x90, 0x90, 0xc3), why);       /* int3 */
+    expect_refused(PLAN(0x0f, 0x05, 0x90, 0x90, 0x90, 0xc3), why);       /* syscall */
+    expect_refused(PLAN(0xe3, 0x01, 0x90, 0x90, 0x90, 0xc3), why);       /* jrcxz */
+    expect_refused(PLAN(0xe2, 0x01, 0x90, 0x90, 0x90, 0xc3), why);       /* loop */
+    expect_refused(PLAN(0x66, 0xe9, 0x00, 0x01, 0, 0, 0xc3), why);       /* jmpw */
+    expect_refused(PLAN(0x2e, 0x74, 0x02, 0x90, 0x90, 0x90, 0xc3), why); /* je, with a hint */
+    expect_refused(PLAN(0xc5, 0xf8, 0x0b, 0xc1, 0x90, 0xc3), why);       /* VEX, no opcode */
+    expect_refused(PLAN(0xc4, 0xe4, 0x78, 0x28, 0xc1, 0xc3), why);       /* VEX, no map */
+    expect_refused(PLAN(0x62, 0xf9, 0x7c, 0x48, 0x28, 0xc1, 0xc3), why); /* EVEX, APX */
+    expect_refused(PLAN(0x62, 0xf1, 0x78, 0x48, 0x28, 0xc1, 0xc3), why); /* the same */
+    expect_refused(PLAN(0x66, 0xe8, 0x00, 0x01, 0, 0, 0xc3), why);       /* callw */
+    /* addr32 mov 0x1000(%eip),%rax: an address of 32 bits */
+    expect_refused(PLAN(0x67, 0x48, 0x8b, 0x05, 0x00, 0x10, 0, 0, 0xc3), why);
     expect_refused(PLAN(0x90, 0xf3, 0x0f, 0x1e, 0xfa, 0x90, 0x90, 0xc3), why); /* endbr64 within */
     expect_refused(PLAN(0xff, 0xd8, 0x90, 0x90, 0x90, 0xc3), why);             /* ff /3 */
     expect_refused(PLAN(0x90, 0x90, 0x90, 0x90, 0xe8, 0, 0), why);             /* cut */
@@ -334,17 +376,13 @@ static void check_moved(const struct stub_detour_plan *plan, uintptr_t from, uin
  * all. */
 Test(detour_plan, all_of_libssl)
 {
-    static const char *const hooks[] = {
-#define HOOK(name, family) family##_NAME(name)
-#define OPENSSL_NAME(name) #name,
-#define LIBC_NAME(name)
-#define GNUTLS_NAME(name)
-#define NSS_NAME(name)
-#define WOLFSSL_NAME(name)
-#define MBEDTLS_NAME(name)
-#define BEARSSL_NAME(name)
-#define S2N_NAME(name)
+    static const struct {
+        const char *name;
+        enum shim_family family;
+    } hooks[] = {
+#define HOOK(name, family) {#name, SHIM_FAMILY_##family},
 #include "shim/common/hooks.def"
+#undef HOOK
     };
     struct stub_image image = {.count = 0};
     struct link_map *libssl = NULL;
@@ -357,14 +395,16 @@ Test(detour_plan, all_of_libssl)
     size_t planned = 0;
     for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
         struct stub_detour_plan plan;
-        const ElfW(Sym) *symbol = stub_symbol_find(libssl, &image, hooks[i]);
+        const ElfW(Sym) *symbol = hooks[i].family == SHIM_FAMILY_OPENSSL
+                                      ? stub_symbol_find(libssl, &image, hooks[i].name)
+                                      : NULL;
         if (symbol == NULL) {
             continue;
         }
         uintptr_t address = libssl->l_addr + symbol->st_value;
         uintptr_t to = address + 0x10000000;
         const char *refused = stub_detour_plan(&image, address, symbol->st_size, to, &plan);
-        cr_assert_null(refused, "%s %s", hooks[i], refused);
+        cr_assert_null(refused, "%s %s", hooks[i].name, refused);
         check_moved(&plan, plan.jump, to);
         planned++;
     }
