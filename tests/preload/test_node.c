@@ -245,6 +245,8 @@ Test(node, an_addon_with_a_libssl_of_its_own)
     static const char *const addons[] = {ADDON("0"), ADDON(DEEPBIND)};
     static char *const settings[][2] = {
         {OPPORTUNISTIC, "X="}, {STRICT, "X="}, {STRICT, "ECHSHIM_DETOURS=off"}};
+    need_addons(start(NULL));
+    world_end();
     struct world *world = start(NULL);
     for (size_t i = 0; i < sizeof addons / sizeof *addons; i++) {
         for (size_t mode = 0; mode < sizeof settings / sizeof *settings; mode++) {
