@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* echshim --report: a parent that the program does not notice, and the table at the end. */
 #include "tests/dispositions.h"
+#include "tests/tools/launcher/terminal.h"
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -114,38 +115,19 @@ static struct job start_job(char *const argv[])
     return job;
 }
 
-/* One line, or "" if none comes. */
-static const char *line_of(int fd, int wait_ms)
-{
-    static char line[256];
-    size_t length = 0;
-    struct pollfd ready = {.fd = fd, .events = POLLIN};
-    while (length < sizeof line - 1 && poll(&ready, 1, wait_ms) == 1 &&
-           read(fd, line + length, 1) == 1) {
-        if (line[length] == '\n') {
-            break;
-        }
-        if (line[length] != '\r') {
-            length++;
-        }
-    }
-    line[length] = '\0';
-    return line;
-}
-
 static void expect_signal(const struct job *job, int number)
 {
     char expected[16];
     snprintf(expected, sizeof expected, "%d", number);
-    cr_assert_str_eq(line_of(job->out, 5000), expected);
-    cr_assert_str_empty(line_of(job->out, 300), "signal %d came twice", number);
+    cr_assert_str_eq(terminal_line(job->out, 5000), expected);
+    cr_assert_str_empty(terminal_line(job->out, 300), "signal %d came twice", number);
 }
 
 static struct job start_counter(void)
 {
     struct job job =
         start_job(ARGV(tool_path("echshim"), "--report", "/usr/bin/python3", "-c", COUNTER));
-    cr_assert_str_eq(line_of(job.out, 10000), "ready");
+    cr_assert_str_eq(terminal_line(job.out, 10000), "ready");
     return job;
 }
 
@@ -203,123 +185,62 @@ Test(report, the_launcher_stops_with_the_program_and_goes_on_with_it)
     struct job job = start_job(ARGV(tool_path("echshim"), "--report", "sh", "-c",
                                     "echo ready; kill -TSTP $$; echo again; exit 4"));
     int status;
-    cr_assert_str_eq(line_of(job.out, 10000), "ready");
+    cr_assert_str_eq(terminal_line(job.out, 10000), "ready");
     cr_assert_eq(waitpid(job.pid, &status, WUNTRACED), job.pid);
     cr_assert(WIFSTOPPED(status) && WSTOPSIG(status) == SIGTSTP, "%#x", status);
-    cr_assert_str_empty(line_of(job.out, 200));
+    cr_assert_str_empty(terminal_line(job.out, 200));
     kill(job.pid, SIGCONT); /* to the launcher alone */
-    cr_assert_str_eq(line_of(job.out, 5000), "again");
+    cr_assert_str_eq(terminal_line(job.out, 5000), "again");
     status = end_of(job.pid);
     cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 4);
 }
 
 /* ---- a terminal: our own shell in its own session ---- */
 
-struct terminal {
-    int master;
-    int told; /* what the shell saw of its job */
-};
-
-/* Runs the job in the foreground; continues it once after a stop, as `fg` does. */
-static void be_shell(int tell, char *const argv[])
-{
-    usual_dispositions();
-    pid_t job = fork();
-    if (job == 0) {
-        setpgid(0, 0);
-        signal(SIGTTOU, SIG_IGN);
-        tcsetpgrp(0, getpid());
-        signal(SIGTTOU, SIG_DFL);
-        tool_exec(ARGV("TERM=xterm"), argv);
-    }
-    signal(SIGTTOU, SIG_IGN);
-    int status;
-    while (waitpid(job, &status, WUNTRACED) == job && WIFSTOPPED(status)) {
-        dprintf(tell, "stopped %d\n", WSTOPSIG(status));
-        tcsetpgrp(0, job);
-        kill(-job, SIGCONT);
-    }
-    dprintf(tell, WIFEXITED(status) ? "exit %d\n" : "signal %d\n",
-            WIFEXITED(status) ? WEXITSTATUS(status) : WTERMSIG(status));
-    /* The test reads what is in the terminal before the terminal goes. */
-    sleep(1);
-    _exit(0);
-}
-
-static struct terminal start_terminal(char *const argv[])
-{
-    int ends[2];
-    struct terminal terminal;
-    cr_assert_eq(pipe2(ends, O_CLOEXEC), 0);
-    pid_t pid = forkpty(&terminal.master, NULL, NULL, NULL);
-    cr_assert_geq(pid, 0);
-    if (pid == 0) {
-        be_shell(ends[1], argv);
-    }
-    close(ends[1]);
-    terminal.told = ends[0];
-    return terminal;
-}
-
-static void press(const struct terminal *terminal, const char *keys)
-{
-    cr_assert_eq(write(terminal->master, keys, strlen(keys)), (ssize_t)strlen(keys));
-}
-
-static void expect_shown(const struct terminal *terminal, const char *text)
-{
-    for (int i = 0; i < 20; i++) {
-        if (strstr(line_of(terminal->master, 5000), text) != NULL) {
-            return;
-        }
-    }
-    cr_assert_fail("the terminal does not show %s", text);
-}
-
 Test(report, control_c_reaches_the_program_and_is_its_own_affair)
 {
-    struct terminal terminal = start_terminal(
+    struct terminal terminal = terminal_start(
         ARGV(tool_path("echshim"), "--report", "/bin/sh", "-c",
              "trap 'echo caught; exit 3' INT; echo ready; while :; do sleep 0.1; done"));
-    expect_shown(&terminal, "ready");
-    press(&terminal, "\003");
-    expect_shown(&terminal, "caught");
-    expect_shown(&terminal, "0 handshakes");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "exit 3");
+    terminal_expect(&terminal, "ready");
+    terminal_press(&terminal, "\003");
+    terminal_expect(&terminal, "caught");
+    terminal_expect(&terminal, "0 handshakes");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "exit 3");
 }
 
 Test(report, control_backslash_is_the_end_of_both)
 {
-    struct terminal terminal = start_terminal(
+    struct terminal terminal = terminal_start(
         ARGV(tool_path("echshim"), "--report", "/bin/sh", "-c", "echo ready; exec sleep 20"));
-    expect_shown(&terminal, "ready");
-    press(&terminal, "\034");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "signal 3");
+    terminal_expect(&terminal, "ready");
+    terminal_press(&terminal, "\034");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "signal 3");
 }
 
 Test(report, control_z_stops_the_job_and_fg_continues_it)
 {
-    struct terminal terminal = start_terminal(
+    struct terminal terminal = terminal_start(
         ARGV(tool_path("echshim"), "--report", "/bin/sh", "-c", "echo ready; read x; echo got $x"));
-    expect_shown(&terminal, "ready");
-    press(&terminal, "\032");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "stopped 20");
-    press(&terminal, "word\n");
-    expect_shown(&terminal, "got word");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "exit 0");
+    terminal_expect(&terminal, "ready");
+    terminal_press(&terminal, "\032");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "stopped 20");
+    terminal_press(&terminal, "word\n");
+    terminal_expect(&terminal, "got word");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "exit 0");
 }
 
 /* The same without a parent in between: the tests above compare with this. */
 Test(report, without_it_the_program_is_the_job)
 {
-    struct terminal terminal = start_terminal(
+    struct terminal terminal = terminal_start(
         ARGV(tool_path("echshim"), "--strict", "/bin/sh", "-c", "echo ready; read x; echo got $x"));
-    expect_shown(&terminal, "ready");
-    press(&terminal, "\032");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "stopped 20");
-    press(&terminal, "word\n");
-    expect_shown(&terminal, "got word");
-    cr_assert_str_eq(line_of(terminal.told, 5000), "exit 0");
+    terminal_expect(&terminal, "ready");
+    terminal_press(&terminal, "\032");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "stopped 20");
+    terminal_press(&terminal, "word\n");
+    terminal_expect(&terminal, "got word");
+    cr_assert_str_eq(terminal_line(terminal.told, 5000), "exit 0");
 }
 
 /* ---- the table ---- */
@@ -399,9 +320,9 @@ static bool terminal_is_colored(char *const variables[])
                  variables[0], variables[1], tool_path("echshim"),
                  LINE("\"a.example\"", "accepted", "null")),
         0);
-    struct terminal terminal = start_terminal(ARGV("/bin/sh", "-c", script));
+    struct terminal terminal = terminal_start(ARGV("/bin/sh", "-c", script));
     for (int i = 0; i < 10; i++) {
-        const char *line = line_of(terminal.master, 5000);
+        const char *line = terminal_line(terminal.master, 5000);
         if (strstr(line, "a.example") != NULL) {
             return strchr(line, '\033') != NULL;
         }
