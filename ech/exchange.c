@@ -40,6 +40,8 @@ const char *ech_failure_name(enum ech_failure failure)
         return "outer_certificate";
     case ECH_FAILURE_OUTER_GROUP:
         return "outer_group";
+    case ECH_FAILURE_OUTER_SUITE:
+        return "outer_suite";
     case ECH_FAILURE_OUTER_CLOSED:
         return "outer_closed";
     }
@@ -118,7 +120,7 @@ void ech_exchange_drop_handshake(struct ech_exchange *x)
     wr_wipe(&x->app_early);
     wr_wipe(&x->app_since);
     wr_wipe(&x->outer_hello);
-    ech_tls13_free(x->outer);
+    ech_outer_free(x->outer);
     x->outer = NULL;
     wr_wipe(&x->net_message);
     wr_wipe(&x->net_held);
@@ -240,7 +242,7 @@ size_t ech_exchange_net_wanted(const struct ech_exchange *exchange)
     case ECH_PHASE_REJECTED:
         return 0;
     case ECH_PHASE_OUTER:
-        return ech_tls13_net_wanted(exchange->outer);
+        return ech_outer_net_wanted(exchange->outer);
     default:
         return ech_record_wanted(&exchange->net_records);
     }

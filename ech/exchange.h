@@ -33,8 +33,8 @@
 #include "ech/hello_sizes.h"
 #include "ech/local_config.h"
 #include "ech/ordinary.h"
+#include "ech/outer_handshake.h"
 #include "ech/program_keys.h"
-#include "ech/tls13_handshake.h"
 #include "ech/wire.h"
 
 /* RFC 9849: what became of ECH in this handshake. */
@@ -64,7 +64,8 @@ enum ech_failure {
     ECH_FAILURE_TOO_LARGE,    /* the payload would be longer than servers accept */
     ECH_FAILURE_REJECTED,     /* the server answered ClientHelloOuter (6.1.4), and the outer
                                  handshake could not be finished, or led nowhere */
-    ECH_FAILURE_TLS12,        /* the server chose TLS 1.2 or below: rejected as well */
+    ECH_FAILURE_TLS12,        /* the server chose a version that the outer hello does not offer,
+                                 one below TLS 1.2, or TLS 1.2 after early data: rejected as well */
     ECH_FAILURE_ALERT,        /* an alert came before ServerHello */
     ECH_FAILURE_SERVER_HELLO, /* a malformed or illegal ServerHello or HelloRetryRequest */
     ECH_FAILURE_CONFIRMATION, /* HelloRetryRequest confirmed, ServerHello did not (6.1.5) */
@@ -76,6 +77,7 @@ enum ech_failure {
     ECH_FAILURE_OUTER_PROTOCOL,    /* broke a rule */
     ECH_FAILURE_OUTER_CERTIFICATE, /* could not prove that it is public_name */
     ECH_FAILURE_OUTER_GROUP,       /* asked for a group that we cannot generate */
+    ECH_FAILURE_OUTER_SUITE,       /* chose a cipher suite of TLS 1.2 that we do not have */
     ECH_FAILURE_OUTER_CLOSED,      /* closed the connection */
 };
 const char *ech_failure_name(enum ech_failure failure);
@@ -164,6 +166,8 @@ struct ech_rejection {
                       not known, so it must be asked on another connection (ech/probe.h); then nothing
                       below holds */
     bool disabled; /* no config of a version of ours: ECH is securely disabled */
+    bool tls12; /* disabled, and the server speaks TLS 1.2: ClientHelloInner, which offers TLS 1.3
+                   alone, is no use to it */
     struct bytes retry_configs; /* else an ECHConfigList; borrowed until the answer */
 };
 /* Valid from ECH_EVENT_REJECTED until it is answered. */

@@ -64,9 +64,18 @@ static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool e
     case ECH_ANSWER_RETRY_ACCEPTED:
         return retry_accepted(x, &answer.hello);
     default:
-        return answer.failure == ECH_FAILURE_REJECTED
+        break;
+    }
+    switch (answer.failure) {
+    case ECH_FAILURE_REJECTED:
+        return ech_exchange_begin_outer(x, &answer.hello);
+    case ECH_FAILURE_TLS12:
+        /* change_cipher_spec means a key change there, and none is due yet. */
+        return x->net_change_cipher_specs == 0
                    ? ech_exchange_begin_outer(x, &answer.hello)
-                   : ech_exchange_fail(x, answer.failure, answer.alert);
+                   : ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    default:
+        return ech_exchange_fail(x, answer.failure, answer.alert);
     }
 }
 

@@ -17,6 +17,10 @@ static enum ech_failure failure_of(enum ech_outer_failure failure)
         return ECH_FAILURE_OUTER_CERTIFICATE;
     case ECH_OUTER_FAILURE_GROUP:
         return ECH_FAILURE_OUTER_GROUP;
+    case ECH_OUTER_FAILURE_SUITE:
+        return ECH_FAILURE_OUTER_SUITE;
+    case ECH_OUTER_FAILURE_VERSION:
+        return ECH_FAILURE_TLS12;
     case ECH_OUTER_FAILURE_CLOSED:
         return ECH_FAILURE_OUTER_CLOSED;
     default:
@@ -28,9 +32,9 @@ static enum ech_failure failure_of(enum ech_outer_failure failure)
 static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict verdict)
 {
     struct ech_outer_facts facts;
-    struct bytes out = ech_tls13_to_net(x->outer);
+    struct bytes out = ech_outer_to_net(x->outer);
     wr_bytes(&x->to_net, out);
-    ech_tls13_net_took(x->outer, out.len);
+    ech_outer_net_took(x->outer, out.len);
     switch (verdict) {
     case ECH_OUTER_PENDING:
         return ECH_EVENT_NONE;
@@ -40,14 +44,17 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
         return ECH_EVENT_REJECTED;
     default:
         /* Its alert is queued already, encrypted if there are keys. */
-        ech_tls13_get_facts(x->outer, &facts);
+        ech_outer_get_facts(x->outer, &facts);
         return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
     }
 }
 
-/* Can the outer handshake be finished on this connection? */
+/* Can the outer handshake be finished on this connection? TLS 1.2 does not use the key_share. */
 static bool can_finish(const struct ech_exchange *x, const struct ech_server_hello *answer)
 {
+    if (!answer->has_supported_versions) {
+        return true;
+    }
     switch (x->offer.share) {
     case ECH_OUTER_SHARE_OWN:
         return true;
@@ -61,9 +68,11 @@ static bool can_finish(const struct ech_exchange *x, const struct ech_server_hel
 enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
                                         const struct ech_server_hello *answer)
 {
+    uint16_t version = answer->has_supported_versions ? ECH_TLS13 : ECH_TLS12;
     x->facts.state = ECH_STATE_REJECTED;
     if (x->options.verifier.verify_chain == NULL) {
-        return ech_exchange_fail(x, ECH_FAILURE_REJECTED, ECH_ALERT_NONE);
+        return ech_exchange_fail(x, version == ECH_TLS12 ? ECH_FAILURE_TLS12 : ECH_FAILURE_REJECTED,
+                                 ECH_ALERT_NONE);
     }
     if (!can_finish(x, answer)) {
         x->phase = ECH_PHASE_REJECTED;
@@ -78,22 +87,22 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
         .random = x->options.random,
         .verifier = x->options.verifier,
     };
-    if (ech_tls13_new(&x->outer, &start) != ECH_OK) {
+    if (ech_outer_new(&x->outer, version, &start) != ECH_OK) {
         return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     }
     x->phase = ECH_PHASE_OUTER;
-    enum ech_outer_verdict verdict = ech_tls13_from_net(x->outer, wr_view(&x->net_held));
+    enum ech_outer_verdict verdict = ech_outer_from_net(x->outer, wr_view(&x->net_held));
     return advance(x, verdict);
 }
 
 enum ech_event ech_exchange_feed_outer(struct ech_exchange *x, struct bytes in)
 {
-    return advance(x, ech_tls13_from_net(x->outer, in));
+    return advance(x, ech_outer_from_net(x->outer, in));
 }
 
 enum ech_event ech_exchange_close_outer(struct ech_exchange *x)
 {
-    return advance(x, ech_tls13_closed(x->outer));
+    return advance(x, ech_outer_closed(x->outer));
 }
 
 void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_rejection *rejection)
@@ -103,8 +112,9 @@ void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_reje
         rejection->probe = true;
     } else if (exchange->phase == ECH_PHASE_REJECTED) {
         struct ech_outer_facts facts;
-        ech_tls13_get_facts(exchange->outer, &facts);
+        ech_outer_get_facts(exchange->outer, &facts);
         rejection->disabled = facts.verdict == ECH_OUTER_DISABLED;
+        rejection->tls12 = ech_outer_version(exchange->outer) == ECH_TLS12;
         rejection->retry_configs = facts.retry_configs;
     }
 }
@@ -122,7 +132,7 @@ enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
 /* Only what the application wrote survives the first connection (RFC 9849, 6.1.7). */
 static void begin_again(struct ech_exchange *x)
 {
-    ech_tls13_free(x->outer);
+    ech_outer_free(x->outer);
     x->outer = NULL;
     ech_offer_wipe(&x->offer);
     ech_record_reader_wipe(&x->net_records);

@@ -61,8 +61,8 @@ struct ech_exchange {
     unsigned net_change_cipher_specs;
 
     /* the outer handshake */
-    struct writer outer_hello; /* the first ClientHelloOuter */
-    struct ech_tls13 *outer;   /* after a rejection */
+    struct writer outer_hello;         /* the first ClientHelloOuter */
+    struct ech_outer_handshake *outer; /* after a rejection */
 
     /* the inner handshake so far */
     struct writer first_inner;

@@ -322,8 +322,9 @@ static enum ech_status setup_sender(struct ech_hpke *hpke, const struct ech_x255
                                     const uint8_t *enc)
 {
     struct ech_hpke_shared_secret shared_secret;
-    enum ech_status status = encap(x25519, suite.kem_id, public_key, ephemeral_private_key,
-                                   bytes_of(enc, ech_hpke_enc_size(suite.kem_id)), &shared_secret);
+    enum ech_status status =
+        encap(x25519, suite.kem_id, public_key, ephemeral_private_key,
+              bytes_of(enc, ech_hpke_enc_size(suite.kem_id)), &shared_secret);
     if (status == ECH_OK) {
         status = key_schedule(hpke, suite, &shared_secret, info);
     }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * What the handshakes after a rejection have in common: tls13_handshake.h and tls12_handshake.h. A
- * server that answered ClientHelloOuter is authenticated for public_name, and says what it knows of
- * ECH (RFC 9849, 6.1.6 and 6.1.7).
+ * The handshake after a rejection, with the version that the server chose: tls13_handshake.h or
+ * tls12_handshake.h. A server that answered ClientHelloOuter is authenticated for public_name, and
+ * says what it knows of ECH (RFC 9849, 6.1.6 and 6.1.7).
  */
 #ifndef ECH_OUTER_HANDSHAKE_H
 #define ECH_OUTER_HANDSHAKE_H
@@ -29,12 +29,12 @@ struct ech_outer_verifier {
 
 /* Everything is copied, save what the callbacks point to, which must outlive the handshake. */
 struct ech_outer_start {
-    struct bytes client_hello_outer; /* the first one, with its handshake header */
+    struct bytes client_hello_outer;      /* the first one, with its handshake header */
     const struct ech_own_key_shares *own; /* none: key_share is the application's */
     struct ech_program_keys program_keys; /* asked for the groups that are not in `own` */
     struct bytes public_name;
     bool change_cipher_spec_sent; /* with early data it goes out right after ClientHello */
-    struct ech_random random;     /* for the key share that a HelloRetryRequest asks for */
+    struct ech_random random;     /* for key pairs, and IVs of TLS 1.2 */
     struct ech_outer_verifier verifier;
 };
 
@@ -51,8 +51,11 @@ enum ech_outer_failure {
     ECH_OUTER_FAILURE_ALERT,       /* the server sent one */
     ECH_OUTER_FAILURE_PROTOCOL,    /* the server broke a rule */
     ECH_OUTER_FAILURE_CERTIFICATE, /* the chain was refused by the verifier */
-    ECH_OUTER_FAILURE_GROUP,       /* HelloRetryRequest for a group that we cannot generate */
-    ECH_OUTER_FAILURE_CLOSED,      /* ech_tls13_closed */
+    ECH_OUTER_FAILURE_GROUP,       /* the server asked for a group that we cannot generate */
+    ECH_OUTER_FAILURE_SUITE,       /* it chose a cipher suite of TLS 1.2 that we do not have */
+    ECH_OUTER_FAILURE_VERSION,     /* it chose TLS 1.2 though that was not offered, or after early
+                                      data, or an older version */
+    ECH_OUTER_FAILURE_CLOSED,      /* the transport ended */
     ECH_OUTER_FAILURE_INTERNAL,    /* memory, randomness, cryptography */
 };
 
@@ -65,5 +68,24 @@ struct ech_outer_facts {
     struct bytes retry_configs; /* an ECHConfigList with ECH_OUTER_RETRY_CONFIGS, else empty;
                                    borrowed from the handshake */
 };
+
+struct ech_outer_handshake;
+
+/* version: ECH_TLS13, or ECH_TLS12 for a ServerHello without supported_versions. The caller owns
+ * *handshake: ech_outer_free. Statuses as of ech_tls13_new. */
+ECH_MUST_USE enum ech_status ech_outer_new(struct ech_outer_handshake **handshake, uint16_t version,
+                                           const struct ech_outer_start *start);
+/* Wipes and frees; NULL is fine. */
+void ech_outer_free(struct ech_outer_handshake *handshake);
+uint16_t ech_outer_version(const struct ech_outer_handshake *handshake);
+
+/* As the functions of the same names for the versions. */
+enum ech_outer_verdict ech_outer_from_net(struct ech_outer_handshake *handshake, struct bytes in);
+enum ech_outer_verdict ech_outer_closed(struct ech_outer_handshake *handshake);
+size_t ech_outer_net_wanted(const struct ech_outer_handshake *handshake);
+struct bytes ech_outer_to_net(const struct ech_outer_handshake *handshake);
+void ech_outer_net_took(struct ech_outer_handshake *handshake, size_t octets);
+void ech_outer_get_facts(const struct ech_outer_handshake *handshake,
+                         struct ech_outer_facts *facts);
 
 #endif

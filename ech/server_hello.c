@@ -92,16 +92,15 @@ enum ech_status ech_server_hello_parse(struct bytes message, struct ech_server_h
 {
     struct reader r = rd_of(message);
     struct reader body;
-    struct bytes random;
     uint8_t type;
     *hello = (struct ech_server_hello){.message = message, .before_confirmation = message};
     if (!rd_u8(&r, &type) || type != ECH_HANDSHAKE_SERVER_HELLO || !rd_vec24(&r, &body) ||
         !rd_done(&r) || !rd_u16(&body, &hello->legacy_version) ||
-        !rd_bytes(&body, ECH_RANDOM_SIZE, &random)) {
+        !rd_bytes(&body, ECH_RANDOM_SIZE, &hello->random)) {
         return ECH_ERR_DECODE;
     }
     hello->is_hello_retry_request = bytes_equal(
-        random, bytes_of(hello_retry_request_random, sizeof hello_retry_request_random));
+        hello->random, bytes_of(hello_retry_request_random, sizeof hello_retry_request_random));
     if (!hello->is_hello_retry_request) {
         enum ech_status status = split_at_confirmation(hello, body.len);
         if (status != ECH_OK) {

@@ -15,6 +15,7 @@ struct ech_server_hello {
     struct bytes message; /* with the handshake header */
     bool is_hello_retry_request;
     uint16_t legacy_version;
+    struct bytes random;
     struct bytes legacy_session_id_echo;
     uint16_t cipher_suite;
     uint8_t legacy_compression_method;

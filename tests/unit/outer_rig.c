@@ -125,6 +125,10 @@ const char *outer_rig_failure_name(enum ech_outer_failure failure)
         return "outer_certificate";
     case ECH_OUTER_FAILURE_GROUP:
         return "outer_group";
+    case ECH_OUTER_FAILURE_SUITE:
+        return "outer_suite";
+    case ECH_OUTER_FAILURE_VERSION:
+        return "tls12";
     case ECH_OUTER_FAILURE_CLOSED:
         return "outer_closed";
     case ECH_OUTER_FAILURE_INTERNAL:

@@ -219,6 +219,23 @@ Test(policy, ech_86_securely_disabled_with_ech_of_the_library)
     cr_assert_not(decision.remember);
 }
 
+/* The inner hello offers TLS 1.3 alone, so it is no use to that server. */
+Test(policy, ech_86_securely_disabled_by_a_server_without_tls_13)
+{
+    struct shim_policy_rejection facts = rotated;
+    facts.disabled = true;
+    facts.tls12 = true;
+    struct shim_rejection_decision decision = shim_policy_rejected(&facts);
+    cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
+    cr_assert_str_eq(decision.reason, "disabled");
+    cr_assert(decision.remember);
+    facts.mode = SHIM_MODE_STRICT;
+    decision = shim_policy_rejected(&facts);
+    cr_assert_eq(decision.answer, SHIM_ANSWER_GIVE_UP);
+    cr_assert_str_eq(decision.reason, "disabled");
+    cr_assert_not(decision.remember);
+}
+
 Test(policy, ech_75_ech_76_who_is_not_authenticated_does_not_count)
 {
     struct shim_policy_rejection facts = rotated;

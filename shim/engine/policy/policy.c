@@ -157,7 +157,7 @@ struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rej
         if (rejection->mode == SHIM_MODE_STRICT) {
             return give_up("disabled", false);
         }
-        if (rejection->library_ech) {
+        if (rejection->library_ech || rejection->tls12) {
             return give_up("disabled", true); /* the next attempt is a hello without ECH */
         }
         if (rejection->no_connection != NULL) {

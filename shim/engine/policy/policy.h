@@ -81,6 +81,8 @@ struct shim_policy_rejection {
     bool disabled;      /* ECH is securely disabled (RFC 9849, 6.1.6) */
     bool library_ech;   /* the TLS library has an ECH client of its own, which takes a handshake
                            without ECH for a rejection */
+    bool tls12;         /* disabled, and the server speaks TLS 1.2, which no ClientHelloInner offers
+                         */
     bool usable_config; /* or else: the retry_configs hold a suitable config */
     const char *no_connection; /* why no new connection can be made in place; NULL: it can */
 };

@@ -100,6 +100,7 @@ static void rejected(struct resolver_hello *hello)
         .retries = hello->retries,
         .authenticated = !rejection.probe,
         .disabled = rejection.disabled,
+        .tls12 = rejection.tls12,
     };
     facts.usable_config =
         facts.authenticated && !facts.disabled &&

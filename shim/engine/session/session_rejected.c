@@ -26,6 +26,7 @@ bool shim_session_wants_connection(struct shim_session *session)
 struct lesson {
     bool known; /* false: the server could not be authenticated */
     bool disabled;
+    bool tls12;       /* by a server that has no TLS 1.3 */
     bool same_config; /* another server of the fleet accepts the config that this one rejected */
     struct writer retry_configs;
 };
@@ -73,6 +74,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
         return;
     }
     lesson->disabled = rejection.disabled;
+    lesson->tls12 = rejection.tls12;
     wr_bytes(&lesson->retry_configs, rejection.retry_configs);
     lesson->known = wr_finish(&lesson->retry_configs) == ECH_OK;
 }
@@ -170,6 +172,7 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
         .retries = session->report.retries,
         .authenticated = lesson->known,
         .disabled = lesson->disabled,
+        .tls12 = lesson->tls12,
         .library_ech = session->local_config,
         .no_connection = way == SHIM_RECONNECT_DONE ? NULL : shim_reconnect_name(way),
     };
