@@ -17,7 +17,7 @@ void ech_client_facing_wipe(struct ech_client_facing *server)
 {
     ech_local_key_wipe(&server->key);
     ech_hpke_wipe(&server->hpke);
-    wr_free(&server->ech_config_list);
+    wr_wipe(&server->ech_config_list);
     ech_client_facing_init(server);
 }
 
@@ -55,6 +55,16 @@ static enum ech_status find_sealed(const struct ech_client_facing *server,
     return ours ? ECH_OK : ECH_ERR_ILLEGAL;
 }
 
+/* RFC 9180, 7.1.4: the result of Diffie-Hellman, here enc itself, must not be zero. */
+static bool is_zero(struct bytes octets)
+{
+    uint8_t all = 0;
+    for (size_t i = 0; i < octets.len; i++) {
+        all |= octets.data[i];
+    }
+    return all == 0;
+}
+
 /* RFC 9849, 6.1: info is "tls ech" || 0x00 || ECHConfig. */
 static enum ech_status set_up_context(struct ech_client_facing *server, struct bytes enc)
 {
@@ -64,17 +74,18 @@ static enum ech_status set_up_context(struct ech_client_facing *server, struct b
     if (!rd_vec16(&list, &ech_config)) {
         return ECH_ERR_DECODE;
     }
+    if (is_zero(enc)) {
+        return ECH_ERR_CRYPTO;
+    }
     wr_init(&info, 0);
     wr_bytes(&info, bytes_of("tls ech", sizeof "tls ech"));
     wr_bytes(&info, rd_rest(&ech_config));
     enum ech_status status = wr_finish(&info);
     if (status == ECH_OK) {
-        status = ech_hpke_setup_receiver_with(
-            &server->hpke, ech_local_suite(),
-            bytes_of(server->key.private_key, sizeof server->key.private_key),
-            bytes_of(server->key.public_key, sizeof server->key.public_key), enc, wr_view(&info));
+        status = ech_hpke_setup_receiver_with(&server->hpke, ech_local_suite(), enc,
+                                              ech_local_public_key(), enc, wr_view(&info));
     }
-    wr_free(&info);
+    wr_wipe(&info);
     server->has_context = status == ECH_OK;
     return status;
 }

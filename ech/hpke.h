@@ -60,15 +60,15 @@ ECH_MUST_USE enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke,
                                                         struct bytes public_key, struct bytes info,
                                                         struct bytes ephemeral_private_key,
                                                         uint8_t *enc);
-/* SetupBaseR. The second takes the public half of the key pair too, and saves a scalar
- * multiplication. */
+/* SetupBaseR. The second is for a receiver that knows DH(skR, pkE) and its own public key already:
+ * no scalar multiplication. It checks their lengths alone. */
 ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke,
                                                      struct ech_hpke_suite suite,
                                                      struct bytes private_key, struct bytes enc,
                                                      struct bytes info);
 ECH_MUST_USE enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke,
                                                           struct ech_hpke_suite suite,
-                                                          struct bytes private_key,
+                                                          struct bytes dh,
                                                           struct bytes public_key, struct bytes enc,
                                                           struct bytes info);
 

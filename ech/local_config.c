@@ -6,8 +6,7 @@
 
 enum ech_status ech_local_key_generate(const struct ech_random *random, struct ech_local_key *key)
 {
-    enum ech_status status = ech_dh_generate(ech_hpke_kem_group(ECH_KEM_X25519_SHA256), random,
-                                             key->private_key, key->public_key);
+    enum ech_status status = ech_random_fill(random, key->secret, sizeof key->secret);
     return status == ECH_OK ? ech_random_fill(random, &key->config_id, sizeof key->config_id)
                             : status;
 }
@@ -23,6 +22,13 @@ struct ech_hpke_suite ech_local_suite(void)
         .kem_id = ECH_KEM_X25519_SHA256, .kdf_id = ECH_KDF_SHA256, .aead_id = ECH_AEAD_AES_128_GCM};
 }
 
+struct bytes ech_local_public_key(void)
+{
+    /* RFC 7748, 4.1: the u-coordinate of the base point */
+    static const uint8_t base_point[32] = {9};
+    return bytes_of(base_point, sizeof base_point);
+}
+
 enum ech_status ech_local_config_write(const struct ech_local_key *key, struct bytes public_name,
                                        uint8_t maximum_name_length, struct writer *ech_config)
 {
@@ -33,7 +39,7 @@ enum ech_status ech_local_config_write(const struct ech_local_key *key, struct b
     wr_u8(w, key->config_id);
     wr_u16(w, suite.kem_id);
     struct wr_mark mark = wr_open(w, 2);
-    wr_bytes(w, bytes_of(key->public_key, sizeof key->public_key));
+    wr_bytes(w, ech_local_public_key());
     wr_close(w, mark);
     mark = wr_open(w, 2);
     wr_u16(w, suite.kdf_id);
@@ -44,7 +50,7 @@ enum ech_status ech_local_config_write(const struct ech_local_key *key, struct b
     wr_bytes(w, public_name);
     wr_close(w, mark);
     mark = wr_open(w, 2);
-    ech_extension_write(w, ECH_LOCAL_EXTENSION, bytes_of(NULL, 0));
+    ech_extension_write(w, ECH_LOCAL_EXTENSION, bytes_of(key->secret, sizeof key->secret));
     wr_close(w, mark);
     wr_close(w, contents);
     return wr_finish(w);

@@ -6,21 +6,11 @@
 #include <string.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/base/section.h"
 #include "shim/engine/session/local_key.h"
 #include "shim/engine/session/session_state.h"
 
 /* RFC 6761, 6.4: never a name of anybody. No hello with it leaves. */
 static const char stand_in[] = "local.invalid";
-
-/* It runs on a stack of its own, because the first call makes the key pair. It never waits, so this
- * struct may lie on the program's stack. */
-struct preparing {
-    struct shim_work work;
-    struct shim_session *session;
-    struct bytes list;
-    bool prepared;
-};
 
 /* The name of the real config: programs that ask their library for the outer name get the right
  * one. But NSS makes no ECH if that is the name of the host. */
@@ -33,26 +23,20 @@ static struct bytes public_name_for(const struct shim_session *session)
     return fits ? real : bytes_of(stand_in, sizeof stand_in - 1);
 }
 
-static void run_preparing(struct shim_work *work)
+static bool prepare(struct shim_session *session, struct bytes *ech_config_list)
 {
-    struct preparing *preparing = (struct preparing *)work;
-    struct shim_session *session = preparing->session;
     const struct ech_config *config = &session->found.choice.config;
     struct ech_local_key key;
     bool offers = session->decision.action == SHIM_ACTION_OFFER;
     if (!shim_local_key_copy(&key)) {
-        return;
+        return false;
     }
     /* The length of the real config: the library pads as the server asked for. */
-    preparing->prepared = ech_exchange_use_local_config(
-                              session->exchange, &key, public_name_for(session),
-                              offers ? config->maximum_name_length : 0, &preparing->list) == ECH_OK;
+    enum ech_status status = ech_exchange_use_local_config(
+        session->exchange, &key, public_name_for(session), offers ? config->maximum_name_length : 0,
+        ech_config_list);
     ech_local_key_wipe(&key);
-}
-
-static void drop_preparing(struct shim_work *work)
-{
-    (void)work;
+    return status == ECH_OK;
 }
 
 void shim_session_hello_begins(struct shim_session *session)
@@ -63,12 +47,10 @@ void shim_session_hello_begins(struct shim_session *session)
 bool shim_session_local_config(struct shim_session *session, struct bytes *ech_config_list)
 {
     struct shim_hold hold;
-    struct preparing preparing = {.work = {.run = run_preparing, .drop = drop_preparing},
-                                  .session = session};
+    *ech_config_list = bytes_of(NULL, 0);
     session->local_config = true;
     shim_hold_begin(&hold);
-    bool prepared = shim_section_run(&preparing.work) && preparing.prepared;
+    bool prepared = prepare(session, ech_config_list);
     shim_hold_end(&hold);
-    *ech_config_list = preparing.list;
     return prepared;
 }
