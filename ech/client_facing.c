@@ -5,7 +5,6 @@
 
 #include "ech/config.h"
 #include "ech/encoded_inner.h"
-#include "ech/outer.h"
 
 void ech_client_facing_init(struct ech_client_facing *server)
 {
@@ -90,80 +89,56 @@ static enum ech_status set_up_context(struct ech_client_facing *server, struct b
     return status;
 }
 
-/* RFC 9849, 5.2: ClientHelloOuterAAD is the outer hello with as many zeros in the payload's place.
- */
-static enum ech_status write_aad(const struct ech_client_hello *outer,
-                                 const struct ech_ech_client_hello *ech, struct writer *aad)
+/* RFC 9849, 5.2: ClientHelloOuterAAD is the outer hello, without handshake header, and with as many
+ * zeros in the payload's place. */
+static enum ech_status write_aad(const struct ech_client_hello *outer, struct bytes payload,
+                                 struct writer *aad)
 {
-    struct writer before;
-    struct writer after;
-    uint8_t *zeros = calloc(1, ech->payload.len);
-    if (zeros == NULL) {
-        return ECH_ERR_NOMEM;
+    struct reader body = rd_of(outer->message);
+    struct bytes header;
+    struct bytes before;
+    struct bytes zeroed;
+    if (!rd_bytes(&body, ECH_HANDSHAKE_HEADER, &header) ||
+        !rd_bytes(&body, (size_t)(payload.data - rd_rest(&body).data), &before) ||
+        !rd_bytes(&body, payload.len, &zeroed)) {
+        return ECH_ERR_DECODE;
     }
-    wr_init(&before, 0);
-    wr_init(&after, 0);
-    struct writer *w = &before;
-    for (size_t i = 0; i < outer->extension_count; i++) {
-        if (outer->extensions[i].type == ECH_EXT_ENCRYPTED_CLIENT_HELLO) {
-            w = &after;
-        } else {
-            wr_bytes(w, outer->extensions[i].raw);
-        }
-    }
-    const struct ech_outer_hello hello = {
-        .legacy_version = outer->legacy_version,
-        .random = outer->random,
-        .legacy_session_id = outer->legacy_session_id,
-        .cipher_suites = outer->cipher_suites,
-        .legacy_compression_methods = outer->legacy_compression_methods,
-        .extensions_before = wr_view(&before),
-        .extensions_after = wr_view(&after),
-        .suite = {.kdf_id = ech->kdf_id, .aead_id = ech->aead_id},
-        .config_id = ech->config_id,
-        .enc = ech->enc,
-    };
-    enum ech_status status = wr_finish(&before);
-    if (status == ECH_OK) {
-        status = wr_finish(&after);
-    }
-    if (status == ECH_OK) {
-        status = ech_outer_encode(&hello, bytes_of(zeros, ech->payload.len), aad);
-    }
-    wr_free(&before);
-    wr_free(&after);
-    free(zeros);
-    return status;
+    wr_bytes(aad, before);
+    wr_zeros(aad, zeroed.len);
+    wr_bytes(aad, rd_rest(&body));
+    return wr_finish(aad);
 }
 
 /* Opens the payload and decodes what was in it. */
 static enum ech_status open_payload(struct ech_client_facing *server,
-                                    const struct ech_client_hello *outer,
-                                    const struct ech_ech_client_hello *ech,
-                                    struct writer *client_hello_inner)
+                                    const struct ech_client_hello *outer, struct bytes payload,
+                                    struct writer *encoded, struct writer *client_hello_inner)
 {
     struct writer aad;
-    size_t length = ech->payload.len - ECH_AEAD_TAG;
-    uint8_t *encoded = malloc(length);
-    if (encoded == NULL) {
+    size_t length = payload.len - ECH_AEAD_TAG;
+    size_t unpadded = 0;
+    uint8_t *opened = malloc(length);
+    if (opened == NULL) {
         return ECH_ERR_NOMEM;
     }
     wr_init(&aad, 0);
-    enum ech_status status = write_aad(outer, ech, &aad);
+    enum ech_status status = write_aad(outer, payload, &aad);
     if (status == ECH_OK) {
-        status = ech_hpke_open(&server->hpke, wr_view(&aad), ech->payload, encoded);
+        status = ech_hpke_open(&server->hpke, wr_view(&aad), payload, opened);
     }
     if (status == ECH_OK) {
-        status = ech_decode_inner(bytes_of(encoded, length), outer, client_hello_inner);
-        ech_wipe(encoded, length);
+        status = ech_decode_inner(bytes_of(opened, length), outer, &unpadded, client_hello_inner);
+        wr_bytes(encoded, bytes_of(opened, unpadded));
+        ech_wipe(opened, length);
     }
     wr_free(&aad);
-    free(encoded);
-    return status;
+    free(opened);
+    return status == ECH_OK ? wr_finish(encoded) : status;
 }
 
 enum ech_status ech_client_facing_open(struct ech_client_facing *server,
                                        struct bytes client_hello_outer,
+                                       struct writer *encoded_client_hello_inner,
                                        struct writer *client_hello_inner)
 {
     struct ech_client_hello outer;
@@ -175,5 +150,7 @@ enum ech_status ech_client_facing_open(struct ech_client_facing *server,
     if (status == ECH_OK && !server->has_context) {
         status = set_up_context(server, ech.enc);
     }
-    return status == ECH_OK ? open_payload(server, &outer, &ech, client_hello_inner) : status;
+    return status == ECH_OK ? open_payload(server, &outer, ech.payload, encoded_client_hello_inner,
+                                           client_hello_inner)
+                            : status;
 }

@@ -28,9 +28,10 @@ ECH_MUST_USE enum ech_status ech_client_facing_start(struct ech_client_facing *s
                                                      uint8_t maximum_name_length);
 
 /*
- * Opens ClientHelloOuter, a handshake message with its header, and writes ClientHelloInner. The
- * second call takes the hello after a HelloRetryRequest: the same HPKE context, enc empty (RFC
- * 9849, 6.1.5). The caller owns and wipes the writer.
+ * Opens ClientHelloOuter, a handshake message with its header, and writes the
+ * EncodedClientHelloInner in it, without its padding, and ClientHelloInner. The second call takes
+ * the hello after a HelloRetryRequest: the same HPKE context, enc empty (RFC 9849, 6.1.5). The
+ * caller owns and wipes the writers.
  *
  * ECH_ERR_DECODE: it does not parse. ECH_ERR_ILLEGAL: it is not sealed to this config, or breaks a
  * rule of ech_decode_inner. ECH_ERR_CRYPTO: the payload does not open. ECH_ERR_SPACE,
@@ -38,6 +39,7 @@ ECH_MUST_USE enum ech_status ech_client_facing_start(struct ech_client_facing *s
  */
 ECH_MUST_USE enum ech_status ech_client_facing_open(struct ech_client_facing *server,
                                                     struct bytes client_hello_outer,
+                                                    struct writer *encoded_client_hello_inner,
                                                     struct writer *client_hello_inner);
 
 #endif

@@ -77,12 +77,13 @@ static enum ech_status write_client_hello(const struct ech_client_hello *encoded
 }
 
 enum ech_status ech_decode_inner(struct bytes encoded_client_hello_inner,
-                                 const struct ech_client_hello *outer,
+                                 const struct ech_client_hello *outer, size_t *unpadded,
                                  struct writer *client_hello_inner)
 {
     struct reader r = rd_of(encoded_client_hello_inner);
     struct ech_client_hello encoded;
     enum ech_status status = ech_client_hello_read_body(&r, &encoded);
+    *unpadded = encoded_client_hello_inner.len - rd_rest(&r).len;
     if (status == ECH_OK) {
         status = check_padding(r);
     }

@@ -69,6 +69,7 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     wr_init(&x->net_message, ECH_HELLO_MAX);
     wr_init(&x->net_held, ECH_QUEUE_MAX);
     wr_init(&x->first_inner, ECH_HELLO_MAX);
+    ech_library_hello_init(&x->first_made);
     wr_init(&x->retry_request, ECH_HELLO_MAX);
     wr_init(&x->second_inner, ECH_HELLO_MAX);
     wr_init(&x->to_net, ECH_QUEUE_MAX);
@@ -125,6 +126,7 @@ void ech_exchange_drop_handshake(struct ech_exchange *x)
     wr_wipe(&x->net_message);
     wr_wipe(&x->net_held);
     wr_wipe(&x->first_inner);
+    ech_library_hello_wipe(&x->first_made);
     wr_wipe(&x->retry_request);
     wr_wipe(&x->second_inner);
     x->inner.extension_count = 0;

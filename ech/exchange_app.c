@@ -10,16 +10,18 @@ static void move_writer(struct writer *from, struct writer *to)
     *from = empty;
 }
 
-/* The whole hello in app_message becomes ClientHelloInner. */
-static enum ech_status take_inner(struct ech_exchange *x, struct writer *inner)
+/* The whole hello in app_message becomes ClientHelloInner. `made` gets what a library with an ECH
+ * client of its own has made. */
+static enum ech_status take_inner(struct ech_exchange *x, struct ech_library_hello *made,
+                                  struct writer *inner)
 {
     if (!x->has_local_config) {
         move_writer(&x->app_message, inner);
         return ECH_OK;
     }
+    move_writer(&x->app_message, &made->outer);
     enum ech_status status =
-        ech_client_facing_open(&x->client_facing, wr_view(&x->app_message), inner);
-    wr_wipe(&x->app_message);
+        ech_client_facing_open(&x->client_facing, wr_view(&made->outer), &made->encoded, inner);
     /* ECH_ERR_CRYPTO is the hello's fault here: it was not sealed to our key. */
     return status == ECH_ERR_CRYPTO ? ECH_ERR_ILLEGAL : status;
 }
@@ -27,7 +29,7 @@ static enum ech_status take_inner(struct ech_exchange *x, struct writer *inner)
 static enum ech_event first_hello(struct ech_exchange *x)
 {
     struct bytes host_name;
-    enum ech_status status = take_inner(x, &x->first_inner);
+    enum ech_status status = take_inner(x, &x->first_made, &x->first_inner);
     if (status == ECH_OK) {
         status = ech_client_hello_parse(wr_view(&x->first_inner), &x->inner);
     }
@@ -57,27 +59,29 @@ static enum ech_event first_hello(struct ech_exchange *x)
 static enum ech_event second_hello(struct ech_exchange *x)
 {
     struct ech_client_hello second;
+    struct ech_library_hello made;
     struct writer outer;
-    enum ech_status status = take_inner(x, &x->second_inner);
+    ech_library_hello_init(&made);
+    wr_init(&outer, ECH_HELLO_MAX);
+    enum ech_status status = take_inner(x, &made, &x->second_inner);
     if (status == ECH_OK) {
         status = ech_client_hello_parse(wr_view(&x->second_inner), &second);
     }
     if (status == ECH_OK) {
         status = ech_inner_check_second(&x->inner, &second);
     }
-    if (status != ECH_OK) {
-        return ech_exchange_fail_by(x, status, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
+    enum ech_failure failure = status == ECH_OK ? ECH_FAILURE_TOO_LARGE : ECH_FAILURE_INNER;
+    if (status == ECH_OK) {
+        status = ech_offer_second(&x->offer, &second, &made, &x->options, &outer);
     }
-    wr_init(&outer, ECH_HELLO_MAX);
-    status = ech_offer_second(&x->offer, &second, &x->options, &outer);
     if (status == ECH_OK) {
         ech_records_write(&x->to_net, x->app_version, wr_view(&outer));
         x->phase = ECH_PHASE_SECOND_ANSWER;
     }
     wr_free(&outer);
-    return status == ECH_OK
-               ? ECH_EVENT_NONE
-               : ech_exchange_fail_by(x, status, ECH_FAILURE_TOO_LARGE, ECH_ALERT_INTERNAL_ERROR);
+    ech_library_hello_wipe(&made);
+    return status == ECH_OK ? ECH_EVENT_NONE
+                            : ech_exchange_fail_by(x, status, failure, ECH_ALERT_INTERNAL_ERROR);
 }
 
 /* The application's handshake messages reach the network only sealed. */
@@ -190,7 +194,7 @@ enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice)
 {
     enum ech_status status =
-        ech_offer_first(&x->offer, &x->inner, choice, &x->options, &x->outer_hello);
+        ech_offer_first(&x->offer, &x->inner, &x->first_made, choice, &x->options, &x->outer_hello);
     if (status == ECH_OK) {
         struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
         x->facts.state = ECH_STATE_OFFERED;

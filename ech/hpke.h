@@ -68,9 +68,8 @@ ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke,
                                                      struct bytes info);
 ECH_MUST_USE enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke,
                                                           struct ech_hpke_suite suite,
-                                                          struct bytes dh,
-                                                          struct bytes public_key, struct bytes enc,
-                                                          struct bytes info);
+                                                          struct bytes dh, struct bytes public_key,
+                                                          struct bytes enc, struct bytes info);
 
 /* ContextS.Seal: out takes plaintext.len + ECH_AEAD_TAG octets. ECH_ERR_SPACE when the sequence
  * number is used up. */

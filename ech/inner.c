@@ -165,13 +165,20 @@ enum ech_status ech_encode_inner(const struct ech_client_hello *inner, struct ec
                                  const struct ech_padding *padding,
                                  struct writer *encoded_client_hello_inner)
 {
+    write_client_hello(inner, run, encoded_client_hello_inner);
+    return ech_pad_inner(inner, padding, encoded_client_hello_inner);
+}
+
+enum ech_status ech_pad_inner(const struct ech_client_hello *inner,
+                              const struct ech_padding *padding,
+                              struct writer *encoded_client_hello_inner)
+{
     struct writer *w = encoded_client_hello_inner;
     struct bytes host_name;
     enum ech_status status = ech_client_hello_server_name(inner, &host_name);
     if (status != ECH_OK) {
         return status;
     }
-    write_client_hello(inner, run, w);
     size_t unpadded = wr_view(w).len;
     size_t name_padding = ech_name_padding(host_name.len, padding->maximum_name_length);
     wr_zeros(w, ech_padded_length(unpadded, name_padding, padding->floor) - unpadded);

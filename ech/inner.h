@@ -48,5 +48,9 @@ size_t ech_padded_length(size_t unpadded, size_t name_padding, size_t floor);
 ECH_MUST_USE enum ech_status ech_encode_inner(const struct ech_client_hello *inner,
                                               struct ech_run run, const struct ech_padding *padding,
                                               struct writer *encoded_client_hello_inner);
+/* Pads an EncodedClientHelloInner that was written without padding: what the writer holds. */
+ECH_MUST_USE enum ech_status ech_pad_inner(const struct ech_client_hello *inner,
+                                           const struct ech_padding *padding,
+                                           struct writer *encoded_client_hello_inner);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A local config: an ECHConfig of ours. A TLS library with an ECH client of its own gets this one in
- * place of the server's, so that we can open what it seals (ech/client_facing.h).
+ * A local config: an ECHConfig of ours. A TLS library with an ECH client of its own gets this one
+ * in place of the server's, so that we can open what it seals (ech/client_facing.h).
  *
  * Both ends are in one process, and the ECHConfig itself never leaves it. So the ECHConfig is the
  * secret, and not the KEM's private key: an extension of it has 256 random bits. HPKE's info is

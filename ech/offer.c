@@ -71,17 +71,25 @@ static bool has_low_floor(const struct ech_client_hello *inner, enum ech_outer_s
     }
 }
 
+/* `made`: the library's own encoding serves; NULL: it does not. */
 static enum ech_status encode_inner(const struct ech_offer *offer,
                                     const struct ech_client_hello *inner,
+                                    const struct ech_library_hello *made,
                                     const struct ech_exchange_options *options,
                                     struct ech_outer_plan plan, struct writer *encoded)
 {
+    enum ech_status status;
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
                                   .floor = options->sizes.floor};
     if (options->sizes.floor != 0 && has_low_floor(inner, plan.share)) {
         padding.floor = ECH_FLOOR_SHARED;
     }
-    enum ech_status status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
+    if (made != NULL) {
+        wr_bytes(encoded, wr_view(&made->encoded));
+        status = ech_pad_inner(inner, &padding, encoded);
+    } else {
+        status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
+    }
     if (status != ECH_OK) {
         return status;
     }
@@ -110,29 +118,51 @@ static enum ech_outer_share choose_share(const struct ech_client_hello *inner,
     return known == ECH_KEYS_SOME ? ECH_OUTER_SHARE_PROGRAM : ECH_OUTER_SHARE_SHARED;
 }
 
-/* Decides how to make key_share, and encodes the inner hello accordingly. */
+/*
+ * Can what the library made serve again? Then *outer is its ClientHelloOuter. With a key_share of
+ * our own, or other lists than the inner hello's, its encoding would give another inner hello.
+ */
+static bool reseals(const struct ech_client_hello *inner, const struct ech_library_hello *made,
+                    struct ech_outer_plan plan, struct ech_client_hello *outer)
+{
+    return made != NULL && wr_view(&made->outer).len > 0 && plan.share != ECH_OUTER_SHARE_OWN &&
+           !plan.ordinary && ech_client_hello_parse(wr_view(&made->outer), outer) == ECH_OK &&
+           ech_library_hello_fits(outer, inner, plan);
+}
+
+/* Decides how to make key_share and whether what the library made serves again (then *outer is its
+ * ClientHelloOuter), and encodes the inner hello accordingly. */
 static enum ech_status choose_and_encode(struct ech_offer *offer,
                                          const struct ech_client_hello *inner,
+                                         const struct ech_library_hello *made,
                                          const struct ech_exchange_options *options,
-                                         struct writer *encoded)
+                                         struct ech_client_hello *outer, struct writer *encoded)
 {
     offer->share = choose_share(inner, options);
+    struct ech_outer_plan plan = plan_of(inner, options, offer->share);
+    offer->resealed = reseals(inner, made, plan, outer);
     enum ech_status status =
-        encode_inner(offer, inner, options, plan_of(inner, options, offer->share), encoded);
+        encode_inner(offer, inner, offer->resealed ? made : NULL, options, plan, encoded);
+    if (status == ECH_ERR_SPACE && offer->resealed) {
+        /* The library's encoding may stand for fewer extensions than ours. */
+        wr_wipe(encoded);
+        offer->resealed = false;
+        status = encode_inner(offer, inner, NULL, options, plan, encoded);
+    }
     if (status == ECH_ERR_SPACE && offer->share == ECH_OUTER_SHARE_OWN &&
         options->key_share_rule == ECH_KEY_SHARE_AUTO) {
         wr_wipe(encoded);
         offer->share = ECH_OUTER_SHARE_SHARED;
-        status =
-            encode_inner(offer, inner, options, plan_of(inner, options, offer->share), encoded);
+        status = encode_inner(offer, inner, NULL, options, plan_of(inner, options, offer->share),
+                              encoded);
     }
     return status;
 }
 
-/* Makes the outer hello like the inner one and seals the inner's encoding. `key_share` is empty if
- * it is shared. */
+/* Makes the outer hello like the inner one, or like the library's outer one, and seals the inner's
+ * encoding. `key_share` is empty if it is shared. */
 static enum ech_status mirror_and_seal(struct ech_offer *offer,
-                                       const struct ech_client_hello *inner,
+                                       const struct ech_client_hello *pattern,
                                        const struct ech_outer_fields *fields, struct bytes enc,
                                        struct bytes encoded, struct writer *client_hello_outer)
 {
@@ -142,18 +172,18 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
     wr_init(&suites, 0);
     wr_init(&before, 0);
     wr_init(&after, 0);
-    enum ech_status status = ech_outer_mirror(inner, fields, &before, &after);
+    enum ech_status status = ech_outer_mirror(pattern, fields, &before, &after);
     if (status == ECH_OK && fields->plan.ordinary) {
-        ech_ordinary_suites_write(fields->ordinary, inner, &suites);
+        ech_ordinary_suites_write(fields->ordinary, pattern, &suites);
         status = wr_finish(&suites);
     }
     if (status == ECH_OK) {
         struct ech_outer_hello outer = {
-            .legacy_version = inner->legacy_version,
+            .legacy_version = pattern->legacy_version,
             .random = bytes_of(offer->random, sizeof offer->random),
-            .legacy_session_id = inner->legacy_session_id,
-            .cipher_suites = fields->plan.ordinary ? wr_view(&suites) : inner->cipher_suites,
-            .legacy_compression_methods = inner->legacy_compression_methods,
+            .legacy_session_id = pattern->legacy_session_id,
+            .cipher_suites = fields->plan.ordinary ? wr_view(&suites) : pattern->cipher_suites,
+            .legacy_compression_methods = pattern->legacy_compression_methods,
             .extensions_before = wr_view(&before),
             .extensions_after = wr_view(&after),
             .suite = offer->suite,
@@ -186,18 +216,20 @@ static enum ech_status make_random_parts(struct ech_offer *offer,
 }
 
 enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,
+                                const struct ech_library_hello *made,
                                 const struct ech_config_choice *choice,
                                 const struct ech_exchange_options *options,
                                 struct writer *client_hello_outer)
 {
     struct writer encoded;
     struct writer key_share;
+    struct ech_client_hello outer;
     uint8_t enc[ECH_HPKE_ENC_MAX];
     wr_init(&encoded, 0);
     wr_init(&key_share, 0);
     enum ech_status status = copy_choice(offer, choice);
     if (status == ECH_OK) {
-        status = choose_and_encode(offer, inner, options, &encoded);
+        status = choose_and_encode(offer, inner, made, options, &outer, &encoded);
     }
     if (status == ECH_OK) {
         status = make_random_parts(offer, inner, &options->random, &key_share);
@@ -213,7 +245,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
             .key_share = wr_view(&key_share),
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
-        status = mirror_and_seal(offer, inner, &fields,
+        status = mirror_and_seal(offer, offer->resealed ? &outer : inner, &fields,
                                  bytes_of(enc, ech_hpke_enc_size(choice->suite.kem_id)),
                                  wr_view(&encoded), client_hello_outer);
     }
@@ -223,15 +255,19 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
 }
 
 enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_client_hello *inner,
+                                 const struct ech_library_hello *made,
                                  const struct ech_exchange_options *options,
                                  struct writer *client_hello_outer)
 {
     struct writer encoded;
+    struct ech_client_hello outer;
     struct ech_outer_plan plan =
         plan_of(inner, options,
                 offer->share == ECH_OUTER_SHARE_OWN ? ECH_OUTER_SHARE_OWN_SECOND : offer->share);
     wr_init(&encoded, 0);
-    enum ech_status status = encode_inner(offer, inner, options, plan, &encoded);
+    bool resealed = offer->resealed && reseals(inner, made, plan, &outer);
+    enum ech_status status =
+        encode_inner(offer, inner, resealed ? made : NULL, options, plan, &encoded);
     if (status == ECH_OK) {
         /*
          * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
@@ -244,8 +280,8 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
             .ordinary = &options->ordinary,
             .pre_shared_key = wr_view(&offer->pre_shared_key),
         };
-        status = mirror_and_seal(offer, inner, &fields, bytes_of(NULL, 0), wr_view(&encoded),
-                                 client_hello_outer);
+        status = mirror_and_seal(offer, resealed ? &outer : inner, &fields, bytes_of(NULL, 0),
+                                 wr_view(&encoded), client_hello_outer);
     }
     wr_wipe(&encoded);
     return status;

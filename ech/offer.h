@@ -9,6 +9,7 @@
 #include "ech/config.h"
 #include "ech/exchange.h"
 #include "ech/key_share.h"
+#include "ech/library_hello.h"
 #include "ech/outer.h"
 
 /* OpenSSL 4.0 refuses a longer payload. */
@@ -24,6 +25,7 @@ struct ech_offer {
     uint8_t random[ECH_RANDOM_SIZE];
     struct writer pre_shared_key;  /* extension data of the GREASE PSK; empty without one */
     enum ech_outer_share share;    /* of the first hello */
+    bool resealed;                 /* the first hello is made from the library's, sealed again */
     struct ech_own_key_shares own; /* none if copied; for the outer handshake after a rejection */
 };
 
@@ -33,15 +35,16 @@ void ech_offer_wipe(struct ech_offer *offer);
 
 /*
  * Seals the first ClientHelloInner with the chosen config (nothing of it stays borrowed) and writes
- * ClientHelloOuter with its handshake header. ECH_ERR_SPACE: the payload would be too large;
- * ECH_ERR_UNSUPPORTED: own key shares were asked for and cannot be made; ECH_ERR_CRYPTO,
+ * ClientHelloOuter with its handshake header. If the library has sealed the inner hello itself
+ * (`made`; empty or NULL: it has not) and key_share is copied, the outer hello and the encoding are
+ * the library's own where that gives the same inner hello. ECH_ERR_SPACE: the payload would be too
+ * large; ECH_ERR_UNSUPPORTED: own key shares were asked for and cannot be made; ECH_ERR_CRYPTO,
  * ECH_ERR_NOMEM.
  */
-ECH_MUST_USE enum ech_status ech_offer_first(struct ech_offer *offer,
-                                             const struct ech_client_hello *inner,
-                                             const struct ech_config_choice *choice,
-                                             const struct ech_exchange_options *options,
-                                             struct writer *client_hello_outer);
+ECH_MUST_USE enum ech_status
+ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,
+                const struct ech_library_hello *made, const struct ech_config_choice *choice,
+                const struct ech_exchange_options *options, struct writer *client_hello_outer);
 /*
  * The same for the hello after a HelloRetryRequest that accepted ECH. key_share is always the
  * inner's: the server uses the inner hello now, and the outer one must show the group that it asked
@@ -49,6 +52,7 @@ ECH_MUST_USE enum ech_status ech_offer_first(struct ech_offer *offer,
  */
 ECH_MUST_USE enum ech_status ech_offer_second(struct ech_offer *offer,
                                               const struct ech_client_hello *inner,
+                                              const struct ech_library_hello *made,
                                               const struct ech_exchange_options *options,
                                               struct writer *client_hello_outer);
 

@@ -110,6 +110,9 @@ static void check_sealed(const struct ech_client_hello *outer, struct bytes enco
     struct writer sealed;
     struct writer opened;
     struct writer decoded;
+    struct writer again;
+    size_t unpadded = 0;
+    wr_init(&again, 0);
     wr_init(&sealed, 0);
     wr_init(&opened, 0);
     wr_init(&decoded, 0);
@@ -117,13 +120,15 @@ static void check_sealed(const struct ech_client_hello *outer, struct bytes enco
     if (encoded.len > 0 && seal(outer, encoded, &server, &random, &sealed) &&
         ech_client_hello_parse(wr_view(&sealed), &parsed) == ECH_OK &&
         ech_client_hello_find(&parsed, ECH_EXT_ECH_OUTER_EXTENSIONS) == NULL) {
-        enum ech_status direct = ech_decode_inner(encoded, &parsed, &decoded);
-        require(ech_client_facing_open(&server, wr_view(&sealed), &opened) == direct);
+        enum ech_status direct = ech_decode_inner(encoded, &parsed, &unpadded, &decoded);
+        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &opened) == direct);
         require(direct != ECH_OK || bytes_equal(wr_view(&opened), wr_view(&decoded)));
+        require(direct != ECH_OK || bytes_equal(wr_view(&again), bytes_of(encoded.data, unpadded)));
         /* It opens once in this context. */
-        require(ech_client_facing_open(&server, wr_view(&sealed), &opened) != ECH_OK);
+        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &opened) != ECH_OK);
     }
     ech_client_facing_wipe(&server);
+    wr_free(&again);
     wr_free(&sealed);
     wr_free(&opened);
     wr_free(&decoded);
@@ -135,12 +140,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader first;
     struct ech_client_hello outer;
     struct writer w;
+    size_t unpadded;
     if (!rd_vec16(&input, &first) || ech_client_hello_parse(rd_rest(&first), &outer) != ECH_OK) {
         return 0;
     }
     struct bytes encoded = rd_rest(&input);
     wr_init(&w, 0);
-    if (ech_decode_inner(encoded, &outer, &w) == ECH_OK) {
+    if (ech_decode_inner(encoded, &outer, &unpadded, &w) == ECH_OK) {
         check_decoded(wr_view(&w), &outer, encoded);
     }
     wr_free(&w);

@@ -43,7 +43,7 @@ void outer_rig_init(struct outer_rig *rig, struct bytes inner)
     cr_assert_eq(ech_client_hello_parse(inner, &hello), ECH_OK);
     ech_offer_init(&rig->offer);
     wr_init(&w, 0);
-    cr_assert_eq(ech_offer_first(&rig->offer, &hello, &ech.choice, &options, &w), ECH_OK);
+    cr_assert_eq(ech_offer_first(&rig->offer, &hello, NULL, &ech.choice, &options, &w), ECH_OK);
     rig->hello = octets_copy(wr_view(&w));
     wr_free(&w);
     test_server_free(&ech);

@@ -13,10 +13,12 @@ static void check_vector(const json_t *item)
     struct octets message = octets_get(item, "client_hello_outer");
     struct ech_client_hello outer;
     struct writer w;
+    size_t unpadded;
     wr_init(&w, 0);
     cr_assert_eq(ech_client_hello_parse(octets_view(&message), &outer), ECH_OK);
-    cr_assert_eq(ech_decode_inner(octets_view(&encoded), &outer, &w), ECH_OK);
+    cr_assert_eq(ech_decode_inner(octets_view(&encoded), &outer, &unpadded, &w), ECH_OK);
     assert_hex(wr_view(&w), vectors_text(item, "client_hello_inner"), "ClientHelloInner");
+    cr_assert(unpadded <= encoded.len && (unpadded == encoded.len || encoded.data[unpadded] == 0));
     wr_free(&w);
     octets_free(&encoded);
     octets_free(&message);
@@ -62,9 +64,10 @@ static enum ech_status decode(struct bytes encoded, struct octets *inner)
 {
     struct ech_client_hello outer;
     struct writer w;
+    size_t unpadded;
     wr_init(&w, 0);
     cr_assert_eq(ech_client_hello_parse(hello_openssl, &outer), ECH_OK);
-    enum ech_status status = ech_decode_inner(encoded, &outer, &w);
+    enum ech_status status = ech_decode_inner(encoded, &outer, &unpadded, &w);
     if (inner != NULL) {
         *inner = octets_copy(wr_view(&w));
     }

@@ -132,7 +132,7 @@ static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
     ech_offer_init(&offer);
     wr_init(&outer, 0);
     cr_assert_eq(ech_client_hello_parse(hello, &inner), ECH_OK);
-    cr_assert_eq(ech_offer_first(&offer, &inner, &server.choice, &options, &outer), ECH_OK);
+    cr_assert_eq(ech_offer_first(&offer, &inner, NULL, &server.choice, &options, &outer), ECH_OK);
     struct ech_ech_client_hello ech;
     cr_assert_eq(ech_ech_client_hello_parse(
                      hello_extension(wr_view(&outer), ECH_EXT_ENCRYPTED_CLIENT_HELLO), &ech),

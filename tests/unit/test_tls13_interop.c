@@ -177,7 +177,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     ech_offer_init(&offer);
     wr_init(&outer, 0);
     wr_init(&records, 0);
-    cr_assert_eq(ech_offer_first(&offer, &hello, &choice, &options, &outer), ECH_OK);
+    cr_assert_eq(ech_offer_first(&offer, &hello, NULL, &choice, &options, &outer), ECH_OK);
     const struct ech_outer_start begin = {
         .client_hello_outer = wr_view(&outer),
         .own = &offer.own,

@@ -32,9 +32,9 @@ static bool prepare(struct shim_session *session, struct bytes *ech_config_list)
         return false;
     }
     /* The length of the real config: the library pads as the server asked for. */
-    enum ech_status status = ech_exchange_use_local_config(
-        session->exchange, &key, public_name_for(session), offers ? config->maximum_name_length : 0,
-        ech_config_list);
+    enum ech_status status =
+        ech_exchange_use_local_config(session->exchange, &key, public_name_for(session),
+                                      offers ? config->maximum_name_length : 0, ech_config_list);
     ech_local_key_wipe(&key);
     return status == ECH_OK;
 }
