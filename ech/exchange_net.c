@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/exchange_state.h"
+#include "ech/tls12_messages.h"
+
+/* Level and description. */
+enum { ALERT_SIZE = 2 };
 
 /* Passes octets of the server to the application, unchanged and in order. */
 static void release_held(struct ech_exchange *x)
@@ -46,6 +50,28 @@ static enum ech_event retry_accepted(struct ech_exchange *x, const struct ech_se
                                                    ECH_ALERT_UNEXPECTED_MESSAGE);
 }
 
+/*
+ * RFC 6066, 3: a server of TLS 1.2 may warn that it does not know the name, and go on. Until
+ * ServerHello comes its version is not known. TLS 1.3 has no such warning, so there it is an alert
+ * like any other, which the application reads.
+ */
+static enum ech_event fail_by_warning(struct ech_exchange *x)
+{
+    struct reader held = rd_of(wr_view(&x->net_held));
+    struct bytes alert;
+    if (rd_bytes(&held, ECH_RECORD_HEADER + ALERT_SIZE, &alert)) {
+        wr_bytes(&x->to_app, alert);
+    }
+    return ech_exchange_fail(x, ECH_FAILURE_ALERT, ECH_ALERT_NONE);
+}
+
+static bool offers_tls12(const struct ech_exchange *x)
+{
+    struct ech_client_hello outer;
+    return ech_client_hello_parse(wr_view(&x->outer_hello), &outer) == ECH_OK &&
+           ech_tls12_offered(&outer);
+}
+
 static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool excess)
 {
     struct ech_answer answer;
@@ -58,6 +84,9 @@ static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool e
     ech_answer_judge(&context, message, excess, &answer);
     x->facts.hello_retry_request =
         x->facts.hello_retry_request || answer.hello.is_hello_retry_request;
+    if (x->net_warned && answer.failure != ECH_FAILURE_TLS12) {
+        return fail_by_warning(x);
+    }
     switch (answer.kind) {
     case ECH_ANSWER_ACCEPTED:
         return accepted(x);
@@ -116,6 +145,12 @@ static enum ech_event net_alert(struct ech_exchange *x, const struct ech_record 
     uint8_t description;
     if (!rd_u8(&r, &level) || !rd_u8(&r, &description) || !rd_done(&r)) {
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
+    }
+    if (level == ECH_ALERT_LEVEL_WARNING && description == ECH_ALERT_UNRECOGNIZED_NAME &&
+        x->phase == ECH_PHASE_FIRST_ANSWER && wr_view(&x->net_held).len == 0 && offers_tls12(x)) {
+        wr_bytes(&x->net_held, record->raw);
+        x->net_warned = true;
+        return ECH_EVENT_NONE;
     }
     wr_bytes(&x->to_app, record->raw);
     if (level == ECH_ALERT_LEVEL_FATAL) {
@@ -198,5 +233,6 @@ enum ech_event ech_exchange_net_closed(struct ech_exchange *exchange)
     if (exchange->phase == ECH_PHASE_OUTER) {
         return ech_exchange_close_outer(exchange);
     }
-    return ech_exchange_fail(exchange, ECH_FAILURE_CLOSED, ECH_ALERT_NONE);
+    return exchange->net_warned ? fail_by_warning(exchange)
+                                : ech_exchange_fail(exchange, ECH_FAILURE_CLOSED, ECH_ALERT_NONE);
 }

@@ -142,6 +142,7 @@ static void begin_again(struct ech_exchange *x)
     wr_wipe(&x->to_net);
     wr_wipe(&x->to_app);
     x->net_change_cipher_specs = 0;
+    x->net_warned = false;
 }
 
 enum ech_event ech_exchange_retry(struct ech_exchange *exchange,

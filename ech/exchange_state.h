@@ -59,6 +59,7 @@ struct ech_exchange {
     struct writer net_message;
     struct writer
         net_held; /* the records of the current message, for the application if it may have them */
+    bool net_warned; /* net_held begins with the alert unrecognized_name, a warning */
     unsigned net_change_cipher_specs;
 
     /* the outer handshake */

@@ -37,9 +37,10 @@ enum ech_alert {
     ECH_ALERT_INTERNAL_ERROR = 80,
     ECH_ALERT_MISSING_EXTENSION = 109,
     ECH_ALERT_UNSUPPORTED_EXTENSION = 110,
+    ECH_ALERT_UNRECOGNIZED_NAME = 112,
     ECH_ALERT_ECH_REQUIRED = 121,
 };
-enum { ECH_ALERT_LEVEL_FATAL = 2 };
+enum { ECH_ALERT_LEVEL_WARNING = 1, ECH_ALERT_LEVEL_FATAL = 2 };
 
 /* Borrowed from the reader until ech_record_drop. */
 struct ech_record {

@@ -9,7 +9,7 @@
 enum { TRANSCRIPT_MAX = 1 << 19 };
 /* More warnings than this are no handshake. */
 enum { WARNINGS_MAX = 4 };
-enum { ALERT_LEVEL_WARNING = 1, ALERT_CLOSE_NOTIFY = 0 };
+enum { ALERT_CLOSE_NOTIFY = 0 };
 
 /* ---- start and free ---- */
 
@@ -150,7 +150,7 @@ static enum ech_alert take_alert(struct ech_tls12 *x, struct bytes content)
     if (!rd_u8(&r, &level) || !rd_u8(&r, &description) || !rd_done(&r)) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    if (level == ALERT_LEVEL_WARNING && description != ALERT_CLOSE_NOTIFY) {
+    if (level == ECH_ALERT_LEVEL_WARNING && description != ALERT_CLOSE_NOTIFY) {
         return ++x->warnings <= WARNINGS_MAX ? ECH_ALERT_NONE : ECH_ALERT_UNEXPECTED_MESSAGE;
     }
     x->facts.server_alert = description;

@@ -22,7 +22,7 @@ static bool has_sentinel(const struct ech_server_hello *hello)
             bytes_equal(end, bytes_of(older, sizeof older)));
 }
 
-static bool offers_tls12(const struct ech_client_hello *offered)
+bool ech_tls12_offered(const struct ech_client_hello *offered)
 {
     struct reader versions;
     uint16_t version;
@@ -152,7 +152,7 @@ static enum ech_alert read_extension(const struct ech_extension *extension,
 static enum ech_alert check_version(const struct ech_server_hello *hello,
                                     const struct ech_client_hello *offered)
 {
-    return hello->legacy_version == ECH_TLS12 && offers_tls12(offered) &&
+    return hello->legacy_version == ECH_TLS12 && ech_tls12_offered(offered) &&
                    ech_client_hello_find(offered, ECH_EXT_EARLY_DATA) == NULL
                ? ECH_ALERT_NONE
                : ECH_ALERT_PROTOCOL_VERSION;

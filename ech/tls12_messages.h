@@ -20,6 +20,9 @@ enum ech_tls12_message {
     ECH_HANDSHAKE_CERTIFICATE_STATUS = 22,
 };
 
+/* Does supported_versions have TLS 1.2? */
+bool ech_tls12_offered(const struct ech_client_hello *offered);
+
 /* What ServerHello settles. */
 struct ech_tls12_settled {
     const struct ech_tls12_suite *suite; /* NULL: one that the engine does not have */

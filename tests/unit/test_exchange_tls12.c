@@ -143,6 +143,57 @@ Test(exchange_tls12, ech_72_ech_76_who_proves_nothing)
     check_failure(&good, false, ECH_ALERT_NONE, ECH_FAILURE_TLS12, ECH_ALERT_PROTOCOL_VERSION);
 }
 
+static const uint8_t unrecognized_name[] = {1, 112};
+
+/* RFC 6066, 3: as s_server and others do. */
+Test(exchange_tls12, ech_86_a_warning_before_server_hello)
+{
+    for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++) {
+        struct both both;
+        begin(&both, steps[i], ECH_KEY_SHARE_AUTO, true, &good);
+        rig_net_record(both.rig, ECH_RECORD_ALERT, bytes_of(unrecognized_name, 2));
+        run(&both);
+        cr_assert_eq(both.rig->last, ECH_EVENT_REJECTED);
+        cr_assert_eq(both.rig->app.len, 0);
+        cr_assert_eq(both.server.seen.protected_alert, ECH_ALERT_ECH_REQUIRED);
+        end(&both);
+    }
+}
+
+/* The application reads it, and ours after it. */
+static void check_warned(struct both *both)
+{
+    cr_assert_eq(both->rig->last, ECH_EVENT_FAILED);
+    cr_assert_eq(ech_exchange_failure(both->rig->exchange), ECH_FAILURE_ALERT);
+    assert_octets(wr_view(&both->rig->app), BYTES(21, 3, 3, 0, 2, 1, 112, 21, 3, 3, 0, 2, 2, 121),
+                  "alerts");
+    end(both);
+}
+
+/* TLS 1.3 has no such warning, and more than one is none either. */
+Test(exchange_tls12, a_warning_and_no_tls_12)
+{
+    struct both both;
+    for (int i = 0; i < 2; i++) {
+        begin(&both, 0, ECH_KEY_SHARE_AUTO, true, &good);
+        rig_net_record(both.rig, ECH_RECORD_ALERT, bytes_of(unrecognized_name, 2));
+        struct test_answer answer = {
+            .cipher_suite = 0x1301, .version = ECH_TLS13, .no_ech = i == 1};
+        rig_send(both.rig, &answer);
+        check_warned(&both);
+    }
+    begin(&both, 0, ECH_KEY_SHARE_AUTO, true, &good);
+    rig_net_record(both.rig, ECH_RECORD_ALERT, bytes_of(unrecognized_name, 2));
+    cr_assert_eq(both.rig->last, ECH_EVENT_NEED_CONFIG, "it waits for more");
+    both.rig->last = ech_exchange_net_closed(both.rig->exchange);
+    rig_drain(both.rig);
+    check_warned(&both);
+    begin(&both, 0, ECH_KEY_SHARE_AUTO, true, &good);
+    rig_net_record(both.rig, ECH_RECORD_ALERT, bytes_of(unrecognized_name, 2));
+    rig_net_record(both.rig, ECH_RECORD_ALERT, bytes_of(unrecognized_name, 2));
+    check_warned(&both);
+}
+
 /* It would be a key change in TLS 1.2. */
 Test(exchange_tls12, change_cipher_spec_before_server_hello)
 {
