@@ -313,12 +313,7 @@ void dns_resolution_source_make(struct dns_resolution_source *source,
     source->lookup = *lookup;
     dns_resolver_servers(lookup->resolver,
                          lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf",
-                         &source->servers);
-    if (dns_resolver_is_protected(lookup->resolver)) {
-        memcpy(source->resolver, lookup->resolver->secure.id, sizeof source->resolver);
-    } else {
-        dns_servers_id(&source->servers, source->resolver);
-    }
+                         &source->servers, source->resolver);
 }
 
 bool dns_resolution_begin(struct dns_resolution *resolution,

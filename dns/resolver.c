@@ -3,9 +3,12 @@
 
 #include <arpa/inet.h>
 #include <net/if.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <time.h>
 
 enum {
     DNS_PORT = 53,
@@ -340,27 +343,6 @@ enum ech_status dns_resolver_parse(const char *setting, struct dns_resolver *res
 
 /* ---- the servers to ask ---- */
 
-void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
-                          struct dns_servers *servers)
-{
-    if (resolver->kind == DNS_RESOLVER_FIXED) {
-        *servers = resolver->fixed;
-        return;
-    }
-    if (dns_resolver_is_protected(resolver)) {
-        *servers = (struct dns_servers){0};
-        return;
-    }
-    char text[8192];
-    size_t len = 0;
-    FILE *file = fopen(resolv_conf, "re");
-    if (file != NULL) {
-        len = fread(text, 1, sizeof text, file);
-        (void)fclose(file);
-    }
-    dns_resolv_conf_parse(bytes_of(text, len), servers);
-}
-
 static void server_id(const struct dns_server *server, char id[DNS_SERVER_ID])
 {
     char address[ADDRESS_TEXT + 2];
@@ -380,5 +362,99 @@ void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID])
         server_id(&servers->server[i], text);
         int wrote = snprintf(id + len, DNS_RESOLVER_ID - len, "%s%s", i > 0 ? "," : "", text);
         len += (size_t)wrote;
+    }
+}
+
+/* resolv.conf as this thread has read it last. `known` is set last, so a signal handler that leaves
+ * in between does no harm. */
+static __thread struct {
+    bool known;
+    const char *path;
+    struct stat file;
+    struct dns_servers servers;
+    char id[DNS_RESOLVER_ID];
+} kept;
+
+/* A file that has just been written may be written again without a new time: the clock of a file
+ * system is coarse. */
+static bool is_settled(const struct stat *file)
+{
+    enum { SETTLED_NS = 100 * 1000 * 1000, SECOND_NS = 1000 * 1000 * 1000 };
+    struct timespec now;
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    int64_t age = (int64_t)(now.tv_sec - file->st_ctim.tv_sec) * SECOND_NS + now.tv_nsec -
+                  file->st_ctim.tv_nsec;
+    return age > SETTLED_NS;
+}
+
+static bool same_time(const struct timespec *a, const struct timespec *b)
+{
+    return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+static bool is_kept(const char *path, const struct stat *file)
+{
+    return kept.known && strcmp(kept.path, path) == 0 && kept.file.st_dev == file->st_dev &&
+           kept.file.st_ino == file->st_ino && kept.file.st_size == file->st_size &&
+           same_time(&kept.file.st_mtim, &file->st_mtim) &&
+           same_time(&kept.file.st_ctim, &file->st_ctim);
+}
+
+/* The number of an interface may change, and the file stay. */
+static bool has_scope(const struct dns_servers *servers)
+{
+    for (size_t i = 0; i < servers->count; i++) {
+        const struct dns_server *server = &servers->server[i];
+        if (server->address.any.sa_family == AF_INET6 && server->address.v6.sin6_scope_id != 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void read_file(const char *path, struct stat *seen, struct dns_servers *servers)
+{
+    char text[8192];
+    size_t len = 0;
+    FILE *file = fopen(path, "re");
+    if (file == NULL || fstat(fileno(file), seen) != 0) {
+        seen->st_ino = 0;
+    }
+    if (file != NULL) {
+        len = fread(text, 1, sizeof text, file);
+        (void)fclose(file);
+    }
+    dns_resolv_conf_parse(bytes_of(text, len), servers);
+}
+
+void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+                          struct dns_servers *servers, char id[DNS_RESOLVER_ID])
+{
+    struct stat file = {.st_ino = 0};
+    if (dns_resolver_is_protected(resolver)) {
+        *servers = (struct dns_servers){0};
+        memcpy(id, resolver->secure.id, DNS_RESOLVER_ID);
+        return;
+    }
+    if (resolver->kind == DNS_RESOLVER_FIXED) {
+        *servers = resolver->fixed;
+        dns_servers_id(servers, id);
+        return;
+    }
+    if (stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
+        *servers = kept.servers;
+        memcpy(id, kept.id, DNS_RESOLVER_ID);
+        return;
+    }
+    kept.known = false;
+    read_file(resolv_conf, &file, servers);
+    dns_servers_id(servers, id);
+    if (file.st_ino != 0 && is_settled(&file) && !has_scope(servers)) {
+        kept.path = resolv_conf;
+        kept.file = file;
+        kept.servers = *servers;
+        memcpy(kept.id, id, DNS_RESOLVER_ID);
+        atomic_signal_fence(memory_order_seq_cst);
+        kept.known = true;
     }
 }

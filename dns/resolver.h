@@ -94,11 +94,12 @@ void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
 
 /*
  * The plain servers of this resolver now; none for an encrypted one. `resolv_conf` is the path of
- * the file that `system` reads ("/etc/resolv.conf"); a file that cannot be read counts as empty. It
- * is read again each time, because networks change.
+ * the file that `system` reads ("/etc/resolv.conf"), and stays valid; a file that cannot be read
+ * counts as empty. Each call asks for the file's times, because networks change; each thread reads
+ * it again when they have. `id`: of the resolver (dns_servers_id).
  */
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
-                          struct dns_servers *servers);
+                          struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
 
 /* The servers as text, such as "udp://[::1]:53": for the report, and as a part of cache keys (RFC
  * 9460, 12). */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <criterion/criterion.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "dns/resolver.h"
@@ -38,8 +40,7 @@ Test(resolver, settings)
         cr_assert_eq(dns_resolver_parse(cases[i].setting, &resolver), ECH_OK, "%s",
                      cases[i].setting);
         cr_assert_eq(resolver.kind, DNS_RESOLVER_FIXED);
-        dns_resolver_servers(&resolver, "/nonexistent", &servers);
-        dns_servers_id(&servers, id);
+        dns_resolver_servers(&resolver, "/nonexistent", &servers, id);
         cr_assert_str_eq(id, cases[i].id);
     }
     struct dns_resolver resolver;
@@ -55,8 +56,10 @@ static void check_secure(const char *setting, enum dns_resolver_kind kind, const
     cr_assert_eq(resolver.kind, kind);
     cr_assert(dns_resolver_is_protected(&resolver));
     struct dns_servers servers;
-    dns_resolver_servers(&resolver, "/etc/resolv.conf", &servers);
+    char own_id[DNS_RESOLVER_ID];
+    dns_resolver_servers(&resolver, "/etc/resolv.conf", &servers, own_id);
     cr_assert_eq(servers.count, 0); /* never plain DNS instead */
+    cr_assert_str_eq(own_id, id);
     cr_assert_str_eq(resolver.secure.id, id, "%s", resolver.secure.id);
     cr_assert_str_eq(resolver.secure.name, name);
     cr_assert_str_eq(resolver.secure.path, path);
@@ -227,22 +230,59 @@ Test(resolver, resolv_conf_with_any_octets)
     cr_assert_eq(servers.count, 1);
 }
 
-Test(resolver, system_reads_the_file_each_time)
+/* The only nameserver that the file names now. */
+static uint32_t server_of(const char *path)
 {
-    char path[] = "/tmp/echshim-resolv-XXXXXX";
-    int fd = mkstemp(path);
-    cr_assert_geq(fd, 0);
     struct dns_resolver resolver;
     struct dns_servers servers;
+    char id[DNS_RESOLVER_ID];
+    char expected[DNS_RESOLVER_ID];
     cr_assert_eq(dns_resolver_parse("system", &resolver), ECH_OK);
-    cr_assert_eq(dprintf(fd, "nameserver 192.0.2.7\n"), 21);
-    dns_resolver_servers(&resolver, path, &servers);
-    cr_assert_eq(ntohl(servers.server[0].address.v4.sin_addr.s_addr), 0xc0000207);
-    cr_assert_eq(dprintf(fd, "nameserver 192.0.2.8\n"), 21);
-    dns_resolver_servers(&resolver, path, &servers);
-    cr_assert_eq(servers.count, 2);
+    dns_resolver_servers(&resolver, path, &servers, id);
+    dns_servers_id(&servers, expected);
+    cr_assert_str_eq(id, expected);
+    cr_assert_eq(servers.count, 1);
+    return ntohl(servers.server[0].address.v4.sin_addr.s_addr);
+}
+
+static void write_file(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    cr_assert(file != NULL && fputs(text, file) >= 0 && fclose(file) == 0);
+}
+
+Test(resolver, system_sees_every_change_of_the_file)
+{
+    enum { SETTLED_US = 150000 };
+    char path[] = "/tmp/echshim-resolv-XXXXXX";
+    char other[sizeof path + 2];
+    struct stat before;
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
     close(fd);
+    for (int settled = 0; settled < 2; settled++) {
+        write_file(path, "nameserver 192.0.2.7\n");
+        cr_assert_eq(stat(path, &before), 0);
+        usleep(settled ? SETTLED_US : 0);
+        cr_assert_eq(server_of(path), 0xc0000207);
+        cr_assert_eq(server_of(path), 0xc0000207);
+        /* As long as before, and as old. */
+        write_file(path, "nameserver 192.0.2.8\n");
+        cr_assert_eq(
+            utimensat(AT_FDCWD, path, (struct timespec[]){before.st_atim, before.st_mtim}, 0), 0);
+        cr_assert_eq(server_of(path), 0xc0000208);
+        usleep(settled ? SETTLED_US : 0);
+        cr_assert_eq(server_of(path), 0xc0000208);
+        /* Another file in its place. */
+        snprintf(other, sizeof other, "%s.2", path);
+        write_file(other, "nameserver 192.0.2.9\n");
+        cr_assert_eq(rename(other, path), 0);
+        cr_assert_eq(server_of(path), 0xc0000209);
+        usleep(settled ? SETTLED_US : 0);
+        cr_assert_eq(server_of(path), 0xc0000209);
+        /* Another file's name. */
+        cr_assert_eq(server_of("/nonexistent"), 0x7f000001);
+    }
     unlink(path);
-    dns_resolver_servers(&resolver, path, &servers);
-    cr_assert_eq(ntohl(servers.server[0].address.v4.sin_addr.s_addr), 0x7f000001);
+    cr_assert_eq(server_of(path), 0x7f000001);
 }

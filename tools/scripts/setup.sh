@@ -10,7 +10,7 @@ set -eu
 
 build='gcc make pkg-config libc6-dev libgnutls28-dev nettle-dev libldns-dev libnghttp2-dev libjansson-dev libinih-dev scdoc'
 test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libboringssl-dev unbound ldnsutils knot-dnsutils
-      gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind
+      gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind strace
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
       libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat
       libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1"

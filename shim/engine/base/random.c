@@ -15,3 +15,10 @@ struct ech_random shim_random(void)
 {
     return (struct ech_random){.fill = fill, .x25519 = shim_x25519()};
 }
+
+uint32_t shim_random_number(void)
+{
+    uint32_t number = 0;
+    (void)gnutls_rnd(GNUTLS_RND_NONCE, &number, sizeof number); /* a poor number does no harm */
+    return number;
+}

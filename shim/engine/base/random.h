@@ -6,5 +6,7 @@
 
 /* GnuTLS's random octets for keys, and the fastest X25519 at hand (x25519.h). */
 struct ech_random shim_random(void);
+/* A number that no secret depends on; without a system call. */
+uint32_t shim_random_number(void);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/engine/base/random.h"
 #include "shim/engine/config/prefetch.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/policy/downgrade.h"
@@ -83,8 +84,8 @@ static void find_route(const struct shim_host_settings *host_settings,
         .private_allowed = host_settings->private,
         .resolve = resolve,
         .context = &bounded,
+        .random = shim_random_number(),
     };
-    (void)lookup->io->random(&facts.random, sizeof facts.random); /* a poor number does no harm */
     found->all_have_ech = found->answer->all_have_ech;
     found->ttl = found->answer->ttl;
     shim_route_find(&facts, &found->route);
