@@ -365,15 +365,29 @@ void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID])
     }
 }
 
-/* resolv.conf as this thread has read it last. `known` is set last, so a signal handler that leaves
- * in between does no harm. */
-static __thread struct {
+/*
+ * resolv.conf as it was read last. If another thread uses this just now, or did when the process
+ * was forked, the file is read as if nothing were kept. Not thread-local: the loader has little
+ * room for that in libraries that are opened late.
+ */
+static struct {
     bool known;
     const char *path;
     struct stat file;
     struct dns_servers servers;
     char id[DNS_RESOLVER_ID];
 } kept;
+static atomic_flag kept_in_use = ATOMIC_FLAG_INIT;
+
+static bool take_kept(void)
+{
+    return !atomic_flag_test_and_set_explicit(&kept_in_use, memory_order_acquire);
+}
+
+static void give_kept_back(void)
+{
+    atomic_flag_clear_explicit(&kept_in_use, memory_order_release);
+}
 
 /* A file that has just been written may be written again without a new time: the clock of a file
  * system is coarse. */
@@ -427,6 +441,16 @@ static void read_file(const char *path, struct stat *seen, struct dns_servers *s
     dns_resolv_conf_parse(bytes_of(text, len), servers);
 }
 
+static void keep(const char *path, const struct stat *file, const struct dns_servers *servers,
+                 const char id[DNS_RESOLVER_ID])
+{
+    kept.known = file->st_ino != 0 && is_settled(file) && !has_scope(servers);
+    kept.path = path;
+    kept.file = *file;
+    kept.servers = *servers;
+    memcpy(kept.id, id, DNS_RESOLVER_ID);
+}
+
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers, char id[DNS_RESOLVER_ID])
 {
@@ -441,20 +465,18 @@ void dns_resolver_servers(const struct dns_resolver *resolver, const char *resol
         dns_servers_id(servers, id);
         return;
     }
-    if (stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
+    bool taken = take_kept();
+    if (taken && stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
         *servers = kept.servers;
         memcpy(id, kept.id, DNS_RESOLVER_ID);
-        return;
+    } else {
+        read_file(resolv_conf, &file, servers);
+        dns_servers_id(servers, id);
+        if (taken) {
+            keep(resolv_conf, &file, servers, id);
+        }
     }
-    kept.known = false;
-    read_file(resolv_conf, &file, servers);
-    dns_servers_id(servers, id);
-    if (file.st_ino != 0 && is_settled(&file) && !has_scope(servers)) {
-        kept.path = resolv_conf;
-        kept.file = file;
-        kept.servers = *servers;
-        memcpy(kept.id, id, DNS_RESOLVER_ID);
-        atomic_signal_fence(memory_order_seq_cst);
-        kept.known = true;
+    if (taken) {
+        give_kept_back();
     }
 }
