@@ -188,7 +188,7 @@ shim_engine_start(const struct shim_stub *stub)
     const struct shim_settings_problems problems = {.tell = tell_problem};
     struct shim_engine_state *state = shim_state_to_start();
     uint64_t seed;
-    if (stub->version != SHIM_ABI_VERSION || !shim_section_start() ||
+    if (stub->version != SHIM_ABI_VERSION ||
         gnutls_rnd(GNUTLS_RND_NONCE, &seed, sizeof seed) != GNUTLS_E_SUCCESS) {
         return NULL;
     }

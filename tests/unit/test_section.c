@@ -51,12 +51,7 @@ static struct waiting *waiting_new(int milliseconds)
     return waiting;
 }
 
-static void setup(void)
-{
-    cr_assert(shim_section_start());
-}
-
-TestSuite(section, .init = setup, .timeout = 60);
+TestSuite(section, .timeout = 60);
 
 static bool is_blocked(int number)
 {

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <time.h>
@@ -50,13 +51,12 @@ static __thread struct {
     struct section *current; /* the section that runs now; NULL: the program's own stack does */
     struct section *outside; /* the sections that wait, newest first */
     size_t count;
-    bool known; /* the key has a value, so the thread's end is told */
+    bool known; /* the C library will call settle_all at the thread's end */
 } own;
 
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct section *spare;
 static size_t spare_count;
-static pthread_key_t thread_ends;
 
 /* ---- stacks for sections ---- */
 
@@ -303,9 +303,27 @@ static void settle_all(void *value)
     shim_hold_end(&hold);
 }
 
+/* Of the C library (since 2.18), for destructors of C++; and of each library's start files. */
+extern int __cxa_thread_atexit_impl(void (*destructor)(void *value), void *value, void *library);
+extern void *__dso_handle;
+
+/*
+ * Not by a pthread key, for two reasons. The destructors of keys run too late: GnuTLS 3.8 cannot
+ * give random octets any more, once the destructor of its own key has run. And each namespace of
+ * dlmopen has a C library with keys of its own, but all of them share the values of a thread, so
+ * that a library in another namespace would take our value for its own.
+ *
+ * If there is no memory, the C library ends the process. So we see first whether there is some.
+ */
 static bool be_told_of_the_end(void)
 {
-    own.known = own.known || pthread_setspecific(thread_ends, &own) == 0;
+    enum { MORE_THAN_IT_NEEDS = 128 };
+    if (!own.known) {
+        void *memory = malloc(MORE_THAN_IT_NEEDS);
+        free(memory);
+        own.known = memory != NULL &&
+                    __cxa_thread_atexit_impl(settle_all, &own, (void *)&__dso_handle) == 0;
+    }
     return own.known;
 }
 
@@ -393,41 +411,7 @@ bool shim_section_is_left(void)
     return own.current != NULL && own.current->left;
 }
 
-/* ---- start, and forks ---- */
-
-/*
- * Makes the key of thread_ends, with the highest number that needs no memory in a thread. Each
- * namespace of dlmopen has a C library with keys of its own, but all of them share the values of a
- * thread. So with a low number, a library in another namespace would take our value for its own.
- */
-static bool make_key(void)
-{
-    enum { WITHOUT_MEMORY = 32 }; /* glibc: PTHREAD_KEY_2NDLEVEL_SIZE */
-    pthread_key_t lower[WITHOUT_MEMORY];
-    size_t count = 0;
-    bool made = pthread_key_create(&thread_ends, settle_all) == 0;
-    while (made && thread_ends < WITHOUT_MEMORY - 1) {
-        lower[count++] = thread_ends;
-        made = pthread_key_create(&thread_ends, settle_all) == 0;
-    }
-    if (made && thread_ends >= WITHOUT_MEMORY && count > 0) {
-        (void)pthread_key_delete(thread_ends);
-        made = false;
-    }
-    if (!made && count > 0) {
-        thread_ends = lower[--count]; /* 31 is taken, or there are no more */
-        made = true;
-    }
-    while (count > 0) {
-        (void)pthread_key_delete(lower[--count]);
-    }
-    return made;
-}
-
-bool shim_section_start(void)
-{
-    return make_key();
-}
+/* ---- forks ---- */
 
 void shim_section_before_fork(void)
 {

@@ -55,8 +55,6 @@ bool shim_section_outside(void (*call)(void *context), void *context);
 /* Is the calling code in a section that has no caller any more? */
 bool shim_section_is_left(void);
 
-/* Call once, before all others. False if the system has no more keys that tell a thread's end. */
-bool shim_section_start(void);
 void shim_section_before_fork(void);
 void shim_section_after_fork(void);
 
