@@ -7,6 +7,8 @@
  * on top (thunks.h).
  */
 #include <dlfcn.h>
+#include <pthread.h>
+#include <stdatomic.h>
 
 #include "shim/stub/call_sites.h"
 #include "shim/stub/path.h"
@@ -177,6 +179,24 @@ void *stub_on_dlopen(struct stub_call *call)
 /* ---- dlmopen ---- */
 
 /*
+ * Each namespace has a C library that counts its pthread keys from 0, but a thread has one table of
+ * values for all of them. So a library in one namespace takes the value of a library in another for
+ * its own: OpenSSL crashes with GnuTLS's. The engine uses GnuTLS, therefore the keys of a new
+ * namespace begin behind those of the earlier ones.
+ */
+static void keep_keys_apart(void *copy)
+{
+    enum { KEYS = 48 }; /* glibc has room for 16 namespaces, with 1,024 keys in each */
+    static atomic_uint namespaces = 1;
+    __typeof__(&pthread_key_create) create =
+        (__typeof__(&pthread_key_create))stub_real_dlsym(copy, "pthread_key_create");
+    pthread_key_t key;
+    unsigned behind = KEYS * atomic_fetch_add(&namespaces, 1);
+    while (create != NULL && create(&key, NULL) == 0 && key + 1 < behind) {
+    }
+}
+
+/*
  * Makes a namespace that begins with a copy of the stub. A namespace has a C library of its own,
  * which no hook of this stub sees. The first object in it stands before all later ones, as
  * LD_PRELOAD does here. False: the copy cannot be loaded.
@@ -193,6 +213,7 @@ static bool make_namespace(Lmid_t *made)
         (void)dlerror(); /* the program did not make that call */
         return false;
     }
+    keep_keys_apart(copy);
     return dlinfo(copy, RTLD_DI_LMID, made) == 0;
 }
 

@@ -10,6 +10,7 @@
 #include <dlfcn.h>
 #include <gnutls/gnutls.h>
 #include <openssl/ssl.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -356,6 +357,27 @@ static void reopened(const struct target *target)
     }
 }
 
+/* A thread has one table of values for all namespaces: their keys must be other ones. */
+static void keys_are_apart(const struct copy *copy)
+{
+    enum { KEYS = 20 };
+    static pthread_key_t highest;
+    __typeof__(&pthread_key_create) create =
+        (__typeof__(&pthread_key_create))dlsym(copy->handle, "pthread_key_create");
+    pthread_key_t theirs;
+    for (int i = 0; highest == 0 && i < KEYS; i++) {
+        pthread_key_t key;
+        if (pthread_key_create(&key, NULL) != 0) {
+            fail("no key");
+        }
+        highest = key;
+    }
+    if (create == NULL || create(&theirs, NULL) != 0 || theirs <= highest) {
+        fail("a key of the namespace is a key of the program");
+    }
+    highest = theirs;
+}
+
 /* In a namespace of its own. */
 static void in_namespace(const struct target *target)
 {
@@ -366,6 +388,7 @@ static void in_namespace(const struct target *target)
         if (copy.handle == NULL) {
             fail("%s", dlerror());
         }
+        keys_are_apart(&copy);
         find_functions(&copy);
         fetch(&copy, target);
     }
