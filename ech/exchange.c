@@ -38,8 +38,6 @@ const char *ech_failure_name(enum ech_failure failure)
         return "outer_protocol";
     case ECH_FAILURE_OUTER_CERTIFICATE:
         return "outer_certificate";
-    case ECH_FAILURE_OUTER_GROUP:
-        return "outer_group";
     case ECH_FAILURE_OUTER_SUITE:
         return "outer_suite";
     case ECH_FAILURE_OUTER_CLOSED:

@@ -76,7 +76,6 @@ enum ech_failure {
     ECH_FAILURE_OUTER_ALERT,       /* sent an alert */
     ECH_FAILURE_OUTER_PROTOCOL,    /* broke a rule */
     ECH_FAILURE_OUTER_CERTIFICATE, /* could not prove that it is public_name */
-    ECH_FAILURE_OUTER_GROUP,       /* asked for a group that we cannot generate */
     ECH_FAILURE_OUTER_SUITE,       /* chose a cipher suite of TLS 1.2 that we do not have */
     ECH_FAILURE_OUTER_CLOSED,      /* closed the connection */
 };

@@ -15,8 +15,6 @@ static enum ech_failure failure_of(enum ech_outer_failure failure)
         return ECH_FAILURE_OUTER_PROTOCOL;
     case ECH_OUTER_FAILURE_CERTIFICATE:
         return ECH_FAILURE_OUTER_CERTIFICATE;
-    case ECH_OUTER_FAILURE_GROUP:
-        return ECH_FAILURE_OUTER_GROUP;
     case ECH_OUTER_FAILURE_SUITE:
         return ECH_FAILURE_OUTER_SUITE;
     case ECH_OUTER_FAILURE_VERSION:
@@ -26,6 +24,15 @@ static enum ech_failure failure_of(enum ech_outer_failure failure)
     default:
         return ECH_FAILURE_INTERNAL;
     }
+}
+
+/* This outer handshake cannot be finished. A probe offers only groups that the engine supports. */
+static enum ech_event ask_by_probe(struct ech_exchange *x)
+{
+    ech_outer_free(x->outer);
+    x->outer = NULL;
+    x->phase = ECH_PHASE_REJECTED;
+    return ECH_EVENT_REJECTED;
 }
 
 /* Moves the outer handshake's output into the exchange's. */
@@ -45,6 +52,9 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
     default:
         /* Its alert is queued already, encrypted if there are keys. */
         ech_outer_get_facts(x->outer, &facts);
+        if (facts.failure == ECH_OUTER_FAILURE_GROUP) {
+            return ask_by_probe(x);
+        }
         return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
     }
 }
@@ -75,8 +85,7 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
                                  ECH_ALERT_NONE);
     }
     if (!can_finish(x, answer)) {
-        x->phase = ECH_PHASE_REJECTED;
-        return ECH_EVENT_REJECTED;
+        return ask_by_probe(x);
     }
     struct ech_outer_start start = {
         .client_hello_outer = wr_view(&x->outer_hello),

@@ -317,6 +317,9 @@ Test(program_keys, hello_retry_request_for_a_group_that_the_engine_lacks)
     struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}}};
     run(&x, &(struct tls13_options){.retry = true, .retry_group = UNKNOWN_GROUP});
     check_probe(&x);
+    x = (struct rejected){.program.entries = {{.group = ECH_GROUP_X25519}}};
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = 0x0100 /* ffdhe2048 */});
+    check_probe(&x);
 }
 
 Test(program_keys, a_key_that_misbehaves)
