@@ -191,6 +191,14 @@ Test(guard_locked, apt)
     }
 }
 
+/* apt 2 is on GnuTLS, apt 3 on OpenSSL. */
+static void expect_handshake_error(const struct run_result *result)
+{
+    cr_assert(strstr(result->out, "Could not handshake") != NULL ||
+                  strstr(result->out, "SSL connection failed") != NULL,
+              "%s", result->out);
+}
+
 /* The method locks itself in before its first look-up: the shim cannot ask, and strict mode
  * refuses. Only the error of apt tells: a report line takes a system call (docs/security.md). */
 Test(guard_locked, apt_strict)
@@ -198,7 +206,7 @@ Test(guard_locked, apt_strict)
     struct world *world = world_start(NULL);
     struct run_result result = fetch_by_apt(world, RUN_SHIM, (char *[]){STRICT, NULL});
     cr_assert_null(strstr(result.out, "status 0"));
-    cr_assert_not_null(strstr(result.out, "Could not handshake"), "%s", result.out);
+    expect_handshake_error(&result);
     (void)connections_ended(world);
     world_expect_hidden(world);
     cr_assert_str_eq(world_read(world, "report", NULL), "");
@@ -211,7 +219,7 @@ Test(guard_locked, apt_strict_with_a_config)
     char setting[1200];
     snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=%s", world->configs);
     struct run_result result = fetch_by_apt(world, RUN_SHIM, (char *[]){STRICT, setting, NULL});
-    cr_assert_not_null(strstr(result.out, "Could not handshake"), "%s", result.out);
+    expect_handshake_error(&result);
     (void)connections_ended(world);
     world_expect_hidden(world);
 }
