@@ -211,36 +211,25 @@ enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
     return encap(NULL, kem_id, public_key, ephemeral_private_key, enc, shared_secret);
 }
 
-/* Decap with both halves of the receiver's key pair. */
-static enum ech_status decap(uint16_t kem_id, struct bytes private_key, struct bytes public_key,
-                             struct bytes enc, struct ech_hpke_shared_secret *shared_secret)
-{
-    struct kem kem;
-    if (!kem_of(kem_id, &kem)) {
-        return ECH_ERR_UNSUPPORTED;
-    }
-    uint8_t dh[ECH_DH_SHARED_MAX];
-    enum ech_status status = ech_dh(kem.group, private_key, enc, dh);
-    if (status == ECH_OK) {
-        status = extract_and_expand(kem_id, &kem, bytes_of(dh, ech_dh_shared_size(kem.group)), enc,
-                                    public_key, shared_secret);
-    }
-    ech_wipe(dh, sizeof dh);
-    return status;
-}
-
 enum ech_status ech_hpke_decap(uint16_t kem_id, struct bytes private_key, struct bytes enc,
                                struct ech_hpke_shared_secret *shared_secret)
 {
+    struct kem kem;
     uint8_t public_key[ECH_DH_PUBLIC_MAX];
-    if (!ech_hpke_kem_supported(kem_id)) {
+    uint8_t dh[ECH_DH_SHARED_MAX];
+    if (!kem_of(kem_id, &kem)) {
         return ECH_ERR_UNSUPPORTED;
     }
-    enum ech_status status = ech_dh_public(ech_hpke_kem_group(kem_id), private_key, public_key);
-    return status == ECH_OK
-               ? decap(kem_id, private_key, bytes_of(public_key, ech_hpke_enc_size(kem_id)), enc,
-                       shared_secret)
-               : status;
+    enum ech_status status = ech_dh_public(kem.group, private_key, public_key);
+    if (status == ECH_OK) {
+        status = ech_dh(kem.group, private_key, enc, dh);
+    }
+    if (status == ECH_OK) {
+        status = extract_and_expand(kem_id, &kem, bytes_of(dh, ech_dh_shared_size(kem.group)), enc,
+                                    bytes_of(public_key, ech_hpke_enc_size(kem_id)), shared_secret);
+    }
+    ech_wipe(dh, sizeof dh);
+    return status;
 }
 
 /* ---- KeySchedule (RFC 9180, 5.1) ---- */
@@ -370,30 +359,35 @@ enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke, struct ech_hpke_s
                                         struct bytes private_key, struct bytes enc,
                                         struct bytes info)
 {
-    uint8_t public_key[ECH_DH_PUBLIC_MAX];
-    ech_hpke_wipe(hpke);
-    if (!suite_supported(suite)) {
-        return ECH_ERR_UNSUPPORTED;
-    }
-    enum ech_status status =
-        ech_dh_public(ech_hpke_kem_group(suite.kem_id), private_key, public_key);
-    return status == ECH_OK
-               ? ech_hpke_setup_receiver_with(hpke, suite, private_key,
-                                              bytes_of(public_key, ech_hpke_enc_size(suite.kem_id)),
-                                              enc, info)
-               : status;
-}
-
-enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke, struct ech_hpke_suite suite,
-                                             struct bytes private_key, struct bytes public_key,
-                                             struct bytes enc, struct bytes info)
-{
     ech_hpke_wipe(hpke);
     if (!suite_supported(suite)) {
         return ECH_ERR_UNSUPPORTED;
     }
     struct ech_hpke_shared_secret shared_secret;
-    enum ech_status status = decap(suite.kem_id, private_key, public_key, enc, &shared_secret);
+    enum ech_status status = ech_hpke_decap(suite.kem_id, private_key, enc, &shared_secret);
+    if (status == ECH_OK) {
+        status = key_schedule(hpke, suite, &shared_secret, info);
+    }
+    ech_wipe(&shared_secret, sizeof shared_secret);
+    return status;
+}
+
+enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke, struct ech_hpke_suite suite,
+                                             struct bytes dh, struct bytes public_key,
+                                             struct bytes enc, struct bytes info)
+{
+    struct kem kem;
+    ech_hpke_wipe(hpke);
+    if (!suite_supported(suite) || !kem_of(suite.kem_id, &kem)) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    if (dh.len != ech_dh_shared_size(kem.group) || enc.len != ech_hpke_enc_size(suite.kem_id) ||
+        public_key.len != enc.len) {
+        return ECH_ERR_CRYPTO;
+    }
+    struct ech_hpke_shared_secret shared_secret;
+    enum ech_status status =
+        extract_and_expand(suite.kem_id, &kem, dh, enc, public_key, &shared_secret);
     if (status == ECH_OK) {
         status = key_schedule(hpke, suite, &shared_secret, info);
     }
