@@ -4,7 +4,7 @@
 # away afterwards. The script is the first process of a process namespace, so nothing that it starts outlives it. It has our standard
 # input. SHARE=FOLDER is /share inside, and is no copy. With OUTSIDE=yes this machine's root is /outside inside: the script can run
 # programs of this machine by chroot. Then /tmp and FOLDER have the same names and files for both. Downloaded packages are kept beside
-# the root for the next time. After THROWAWAY_SECS (1800) everything inside is killed. Exit status: the script's; 137: killed; 99: no
+# the root for the next time. After THROWAWAY_SECS (3000) everything inside is killed. Exit status: the script's; 137: killed; 99: no
 # copy can be made here.
 set -eu
 root=$(realpath "$1")
@@ -13,7 +13,7 @@ shift 2
 share=${SHARE:+$(realpath "$SHARE")}
 copy=$(mktemp -d "$root.copy.XXXXXX")
 archives=$root.archives
-limit=${THROWAWAY_SECS:-1800}
+limit=${THROWAWAY_SECS:-3000}
 # Its mounts are gone with its namespace.
 trap 'rm -rf --one-file-system "$copy"' EXIT
 trap 'exit 1' HUP INT TERM
