@@ -47,6 +47,9 @@ double bench_children_cpu_us(void);
 struct bench_cost bench_run(struct world *world, enum run_mode mode, char *const extra[],
                             char *const argv[]);
 
+/* For programs under the shim: nothing is logged, as by default. */
+#define QUIET "ECHSHIM_LOG=off", "ECHSHIM_REPORT="
+
 /* One of the looping clients (loop.h): its library, server name and number of handshakes. */
 struct bench_loop {
     const char *library; /* openssl or gnutls */
@@ -59,5 +62,12 @@ struct bench_loop_result {
 };
 struct bench_loop_result bench_loop_run(struct world *world, enum run_mode mode,
                                         char *const extra[], const struct bench_loop *loop);
+
+/* What connection `number`, from 1, of a world with a relay shows of its first ClientHello. */
+struct bench_hello {
+    size_t octets; /* the handshake message with its header */
+    size_t ech;    /* the ECH extension with its header; 0: none */
+};
+struct bench_hello bench_wire_hello(struct world *world, unsigned number);
 
 #endif

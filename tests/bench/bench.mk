@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench prints the figures; make bench-docs writes them into docs/benchmarks.md. A figure that misses its goal is a failure if
-# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech (after make suites), start, launcher, supervisor,
+# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech and own_ech_hellos (OpenSSL 4 after make suites), start, launcher, supervisor,
 # bulk, hellos, growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
@@ -19,6 +19,15 @@ $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h
 
 $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 	$(CLIENT_CC) -lgnutls
+
+# The same for NSS and BoringSSL, if they are here.
+$(CLIENTS)/loop_nss: $(BENCH_DIR)/loop_nss.c $(addprefix $(BENCH_DIR)/,loop.c loop.h) $(CLIENT_DIR)/nss_common.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -I. $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
+
+$(CLIENTS)/loop_boringssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
+	$(CLIENT_CC) -DOWN_ECH $(BORING_CFLAGS) $(BORING_LIBS)
+
+BENCH_LOOPS := openssl gnutls $(if $(word 2,$(SID_LIBS)),openssl4) $(if $(NSS_CFLAGS),nss) $(if $(BORING_WITH_ECH),boringssl)
 
 $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 	$(CLIENT_CC)
@@ -41,11 +50,10 @@ bench-dns:
 bench-latency:
 	$(MAKE) --no-print-directory bench BENCH_FILTER='bench/latency*'
 
-bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,loop_openssl loop_gnutls first_byte calls calls_static $(if $(word 2,$(SID_LIBS)),loop_openssl4))
+bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,$(addprefix loop_,$(BENCH_LOOPS)) first_byte calls calls_static)
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
 	    ECHSHIM_BENCH_CLIENTS=$(abspath $(CLIENTS)) \
-	    ECHSHIM_BENCH_SID=$(if $(word 2,$(SID_LIBS)),$(abspath $(SUITES)/sid)) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do [ ! -e $$table ] || { cat $$table; echo; }; done; exit $$status
 

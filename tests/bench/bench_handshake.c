@@ -15,9 +15,6 @@ enum {
     GROWTH_MAX_KIB = 256,
 };
 
-/* Nothing is logged, as by default. */
-#define QUIET "ECHSHIM_LOG=off", "ECHSHIM_REPORT="
-
 struct variant {
     const char *name;
     enum run_mode mode;
@@ -83,100 +80,6 @@ Test(bench, handshake)
     for (size_t i = 0; i < 2; i++) {
         check_variants(world, libraries[i]);
         measure(world, libraries[i], out);
-    }
-    fclose(out);
-}
-
-/* ---- beside OpenSSL 4.0, which has its own ECH ---- */
-
-static const struct rival {
-    const char *library;
-    const char *name;
-    enum run_mode mode;
-    bool own_ech;
-    size_t plain;   /* the row to which this one adds */
-    unsigned times; /* the goal, as a multiple of what OpenSSL 4.0 adds to itself; 0: none */
-} rivals[] = {
-    {"openssl", "without ECH", RUN_PLAIN, false, 0, 0},
-    {"openssl", "ECH by the shim", RUN_SHIM, false, 0, 1},
-    {"gnutls", "without ECH", RUN_PLAIN, false, 2, 0},
-    {"gnutls", "ECH by the shim", RUN_SHIM, false, 2, 1},
-    {"openssl4", "without ECH", RUN_PLAIN, false, 4, 0},
-    {"openssl4", "ECH by itself", RUN_PLAIN, true, 4, 0},
-    {"openssl4", "ECH by the shim", RUN_SHIM, false, 4, 2},
-};
-enum { RIVALS = sizeof rivals / sizeof *rivals, OWN_ECH = 5 };
-
-static double run_rival(struct world *world, const struct rival *rival, unsigned count)
-{
-    char list[1100];
-    snprintf(list, sizeof list, "LOOP_ECH_CONFIG_LIST=%s", rival->own_ech ? world->configs : "");
-    char *const extra[] = {QUIET, list, NULL};
-    struct bench_loop loop = {rival->library, INNER_NAME, count};
-    struct bench_loop_result result = bench_loop_run(world, rival->mode, extra, &loop);
-    return result.cpu_us;
-}
-
-/* The server has seen as much ECH as expected. */
-static void check_rivals(struct world *world)
-{
-    for (size_t i = 0; i < RIVALS; i++) {
-        bool ech = rivals[i].own_ech || rivals[i].mode == RUN_SHIM;
-        unsigned before = world_log_count(world, "accepted", 0);
-        (void)run_rival(world, &rivals[i], 1);
-        unsigned expected = before + (ech ? WARM_UP + 1 : 0);
-        cr_assert_eq(world_log_count(world, "accepted", expected), expected, "%s, %s",
-                     rivals[i].library, rivals[i].name);
-    }
-}
-
-Test(bench, own_ech)
-{
-    const char *root = getenv("ECHSHIM_BENCH_SID");
-    if (root == NULL || *root == '\0') {
-        printf("own_ech: skipped: make suites has not made a root with OpenSSL 4.0\n");
-        return;
-    }
-    struct world *world = world_start(&(struct world_options){.direct = true});
-    struct bench_series cpu[RIVALS] = {{.count = 0}};
-    check_rivals(world);
-    for (int round = 0; round < ROUNDS; round++) {
-        for (size_t i = 0; i < RIVALS; i++) {
-            bench_add(&cpu[i], run_rival(world, &rivals[i], HANDSHAKES));
-        }
-    }
-    double own = bench_quantile(&cpu[OWN_ECH], 0) - bench_quantile(&cpu[rivals[OWN_ECH].plain], 0);
-    FILE *out = bench_table(
-        "1b-own-ech", "Beside OpenSSL 4.0's own ECH",
-        "Measured like the table above, all kinds taking turns in one run, on the same server.\n"
-        "OpenSSL 4.0 and its libraries come from Debian's experimental, in a root of their own "
-        "(`make\n"
-        "suites`); the program gives it the ECHConfigList. The goal: the shim adds no more than\n"
-        "OpenSSL 4.0 adds to itself, and to OpenSSL 4.0 no more than twice that: the library "
-        "seals its\n"
-        "hello, and the shim opens it and seals it again. Most of what the shim adds are three "
-        "scalar multiplications "
-        "by\n"
-        "nettle: two for HPKE, and one for the key share of the outer hello. GnuTLS offers a "
-        "second\n"
-        "share, on P-256.");
-    fprintf(out, "| library  | kind            |     us |  added | ratio | quiet added |"
-                 "         goal |        |\n"
-                 "| -------- | --------------- | -----: | -----: | ----: | ----------: |"
-                 " -----------: | ------ |\n");
-    for (size_t i = 0; i < RIVALS; i++) {
-        const struct bench_series *plain = &cpu[rivals[i].plain];
-        struct bench_series ratios = bench_ratios(&cpu[i], plain);
-        double quiet = bench_quantile(&cpu[i], 0) - bench_quantile(plain, 0);
-        fprintf(out, "| %-8s | %-15s | %6.0f | %+6.0f | %5.2f | %+11.0f | ", rivals[i].library,
-                rivals[i].name, bench_median(&cpu[i]), bench_median_added(&cpu[i], plain),
-                bench_median(&ratios), quiet);
-        if (rivals[i].times > 0) {
-            double goal = own * rivals[i].times;
-            fprintf(out, "%+4.0f at most | %-6s |\n", goal, bench_goal(quiet <= goal));
-        } else {
-            fprintf(out, "%12s | %6s |\n", "", "");
-        }
     }
     fclose(out);
 }

@@ -11,8 +11,10 @@
 static SSL_CTX *ctx;
 
 #ifdef OWN_ECH
+#ifndef OPENSSL_IS_BORINGSSL
 /* OpenSSL 4.0 declares this; our headers are older. */
 int SSL_set1_ech_config_list(SSL *ssl, const unsigned char *list, size_t length);
+#endif
 
 static unsigned char ech_config_list[1024];
 static size_t ech_config_list_length;
@@ -73,7 +75,7 @@ int main(int argc, char **argv)
     must(ctx != NULL, "SSL_CTX_new");
     must(SSL_CTX_load_verify_locations(ctx, target.ca, NULL), target.ca);
     SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-#ifdef OWN_ECH
+#if defined(OWN_ECH) && !defined(OPENSSL_IS_BORINGSSL)
     /* The groups of OpenSSL 3: a post-quantum share would weigh on both sides of the comparison. */
     must((int)SSL_CTX_set1_groups_list(ctx, "X25519:P-256:X448:P-521:P-384"), "groups");
     /* BoringSSL refuses an inner hello that offers TLS 1.2 as well. */

@@ -66,7 +66,7 @@ $(CLIENTS)/boringssl_client: $(CLIENT_DIR)/boringssl_client.c $(CLIENT_COMMON)
 # Mozilla's NSS, if its headers are here.
 NSS_CFLAGS = $(patsubst -I%,-isystem %,$(shell $(PKG_CONFIG) --cflags nss 2>/dev/null))
 clients: $(if $(NSS_CFLAGS),$(CLIENTS)/nss_client)
-$(CLIENTS)/nss_client: $(addprefix $(CLIENT_DIR)/nss_,client.c many.c stacks.c) $(CLIENT_COMMON)
+$(CLIENTS)/nss_client: $(addprefix $(CLIENT_DIR)/nss_,client.c common.c many.c stacks.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
 
 # OpenSSL 4.0, of make suites: its programs run in that root, with that root's loader.
