@@ -95,6 +95,8 @@ static struct boringssl_connection *connection_need(const struct boringssl *bori
     atomic_init(&connection->references, 1);
     connection->boringssl = boringssl;
     connection->ssl = ssl;
+    connection->filter = (struct shim_bio_filter){
+        .bios = &boringssl->bios, .ssl = &connection->ssl, .session = &connection->session};
     const struct shim_object_entry entry = {.owner = boringssl->library};
     if (!shim_object_put(&ssls, ssl, &entry)) {
         free(connection);
@@ -114,14 +116,13 @@ static void end(struct boringssl_connection *connection, enum boringssl_phase ph
     struct shim_session *session = connection->session;
     struct shim_hold hold;
     shim_hold_begin(&hold);
-    boringssl_filter_remove(connection);
+    shim_bio_filter_remove(&connection->filter);
     if (connection->phase == BORINGSSL_GREASE) {
         connection->boringssl->SSL_set_enable_ech_grease(connection->ssl, 0);
     }
     connection->session = NULL;
     connection->phase = phase;
-    connection->taken = 0;
-    connection->unflushed = false;
+    shim_bio_filter_reset(&connection->filter);
     shim_session_free(session);
     shim_hold_end(&hold);
 }
@@ -151,7 +152,7 @@ static bool arm(struct boringssl_connection *connection)
     if (shim_session_local_config(connection->session, &list)) {
         (void)connection->boringssl->SSL_set1_ech_config_list(connection->ssl, list.data, list.len);
     }
-    return boringssl_filter_install(connection);
+    return shim_bio_filter_install(&connection->filter);
 }
 
 static enum boringssl_phase phase_for(struct boringssl_connection *connection,
@@ -241,7 +242,7 @@ bool boringssl_before(const struct boringssl *boringssl, SSL *ssl, bool connect)
             shim_state()->stub->own_ech(boringssl->library, ssl) || decide_now(boringssl, ssl);
     } else if (takes_part(connection) && !connection->replacing) {
         /* The library may have set a BIO where no hook saw it. */
-        goes_on = boringssl_filter_install(connection);
+        goes_on = shim_bio_filter_install(&connection->filter);
     }
     boringssl->ERR_pop_to_mark();
     errno = saved;
@@ -259,7 +260,7 @@ void boringssl_after(const struct boringssl *boringssl, SSL *ssl)
         connection->hello_made = !is_before_hello(boringssl, ssl);
     }
     bool over = connection->phase == BORINGSSL_STARTED
-                    ? !connection->replacing && connection->taken == 0 &&
+                    ? !connection->replacing && connection->filter.taken == 0 &&
                           shim_session_drained(connection->session)
                     : connection->phase == BORINGSSL_GREASE && boringssl->SSL_in_init(ssl) == 0;
     if (over) {
@@ -273,7 +274,7 @@ void boringssl_bio_leaving(const struct boringssl *boringssl, SSL *ssl)
     struct boringssl_connection *connection = connection_get(boringssl, ssl);
     if (takes_part(connection)) {
         connection->replacing = true;
-        boringssl_filter_remove(connection);
+        shim_bio_filter_remove(&connection->filter);
     }
 }
 
@@ -282,7 +283,8 @@ void boringssl_bio_replaced(const struct boringssl *boringssl, SSL *ssl)
     struct boringssl_connection *connection = connection_get(boringssl, ssl);
     if (takes_part(connection)) {
         connection->replacing = false;
-        (void)boringssl_filter_install(connection); /* tried again before the handshake goes on */
+        (void)shim_bio_filter_install(
+            &connection->filter); /* tried again before the handshake goes on */
     }
 }
 

@@ -15,45 +15,21 @@
 
 #include "dns/name.h"
 #include "shim/common/abi.h"
+#include "shim/engine/bio/bio_filter.h"
 #include "shim/engine/session/session.h"
 
 /* Functions of the same types as in OpenSSL's headers. */
 #define SHIM_BORINGSSL_SAME(F)                                                                     \
-    F(BIO_clear_flags)                                                                             \
-    F(BIO_ctrl)                                                                                    \
-    F(BIO_free)                                                                                    \
-    F(BIO_get_data)                                                                                \
-    F(BIO_get_retry_reason)                                                                        \
-    F(BIO_meth_new)                                                                                \
-    F(BIO_meth_set_ctrl)                                                                           \
-    F(BIO_meth_set_destroy)                                                                        \
-    F(BIO_meth_set_read)                                                                           \
-    F(BIO_meth_set_write)                                                                          \
-    F(BIO_method_type)                                                                             \
-    F(BIO_new)                                                                                     \
-    F(BIO_next)                                                                                    \
+    SHIM_BIO_FUNCTIONS(F)                                                                          \
     F(BIO_push)                                                                                    \
-    F(BIO_read)                                                                                    \
-    F(BIO_set_data)                                                                                \
-    F(BIO_set_flags)                                                                               \
-    F(BIO_set_init)                                                                                \
-    F(BIO_set_retry_reason)                                                                        \
-    F(BIO_test_flags)                                                                              \
-    F(BIO_up_ref)                                                                                  \
-    F(BIO_write)                                                                                   \
     F(ERR_pop_to_mark)                                                                             \
     F(ERR_set_mark)                                                                                \
     F(SSL_get_client_random)                                                                       \
     F(SSL_get_ex_data)                                                                             \
-    F(SSL_get_fd)                                                                                  \
-    F(SSL_get_rbio)                                                                                \
     F(SSL_get_servername)                                                                          \
-    F(SSL_get_wbio)                                                                                \
     F(SSL_in_init)                                                                                 \
     F(SSL_is_dtls)                                                                                 \
     F(SSL_is_server)                                                                               \
-    F(SSL_set0_rbio)                                                                               \
-    F(SSL_set0_wbio)                                                                               \
     F(SSL_set_ex_data)
 
 typedef void boringssl_ex_free(void *parent, void *pointer, CRYPTO_EX_DATA *data, int index,
@@ -69,7 +45,7 @@ typedef void boringssl_ex_free(void *parent, void *pointer, CRYPTO_EX_DATA *data
 
 struct boringssl {
     struct shim_library *library;
-    BIO_METHOD *filter_method;
+    struct shim_bio_library bios;
     int index; /* of our data in an SSL */
 #define F(name) __typeof__(&name) name;
     SHIM_BORINGSSL_SAME(F)
@@ -99,10 +75,9 @@ struct boringssl_connection {
     bool quic;
     bool hello_made;
     bool replacing; /* other BIOs are being set, and the filter is out */
-    bool unflushed; /* our octets were written and the transport has not been flushed since */
     char server_name[DNS_HOST_SIZE];
     struct shim_session *session;
-    size_t taken; /* octets of a write that the exchange took before the transport said "later" */
+    struct shim_bio_filter filter;
 };
 
 /* ---- boringssl.c: the entry points; see struct shim_engine ---- */
@@ -120,14 +95,8 @@ void boringssl_quic(const struct boringssl *boringssl, SSL *ssl);
 
 /* ---- filter.c ---- */
 
-/* False for want of memory. */
+/* Fills in boringssl->bios. False for want of memory. */
 bool boringssl_filter_init(struct boringssl *boringssl);
-/* Puts the filter over the BIOs that the SSL has and that it is not over yet. False for want of
- * memory. */
-bool boringssl_filter_install(struct boringssl_connection *connection);
-void boringssl_filter_remove(struct boringssl_connection *connection);
-/* The BIO under a filter of ours. Returns any other BIO itself. */
-BIO *boringssl_filter_below(const struct boringssl *boringssl, BIO *bio);
 
 static inline void boringssl_release(struct boringssl_connection *connection)
 {

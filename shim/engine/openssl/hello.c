@@ -63,18 +63,17 @@ void openssl_reset(struct openssl_connection *connection)
     padding_restore(connection);
     if (session != NULL) {
         shim_hold_begin(&hold); /* one hold for both */
-        openssl_filter_remove(connection);
+        shim_bio_filter_remove(&connection->filter);
         connection->session = NULL;
         shim_session_free(session);
         shim_hold_end(&hold);
     } else {
-        openssl_filter_remove(connection);
+        shim_bio_filter_remove(&connection->filter);
     }
     connection->phase = OPENSSL_IDLE;
     connection->hello_made = false;
     connection->late = false;
-    connection->taken = 0;
-    connection->unflushed = false;
+    shim_bio_filter_reset(&connection->filter);
 }
 
 void openssl_watch(const struct openssl *openssl, SSL *ssl)
@@ -152,7 +151,7 @@ static bool take(struct openssl_connection *connection, const struct shim_sessio
         connection->seals = facts->tls13 && !facts->own_extension && !facts->own_grease;
         return openssl_native_offer(connection);
     }
-    (void)openssl_filter_install(connection); /* tried again when the hello is made */
+    (void)shim_bio_filter_install(&connection->filter); /* tried again when the hello is made */
     return true;
 }
 
@@ -214,9 +213,9 @@ static int add_marker(struct openssl_connection *connection, const unsigned char
 static int add_to_first(struct openssl_connection *connection, const unsigned char **out,
                         size_t *length)
 {
-    if (!openssl_filter_installed(connection)) {
-        openssl_filter_remove(connection); /* the program has set other BIOs meanwhile */
-        if (!openssl_filter_install(connection)) {
+    if (!shim_bio_filter_installed(&connection->filter)) {
+        shim_bio_filter_remove(&connection->filter); /* the program has set other BIOs meanwhile */
+        if (!shim_bio_filter_install(&connection->filter)) {
             return -1;
         }
     }
@@ -326,7 +325,9 @@ static int add_to_client_hello(struct openssl_connection *connection, const unsi
 {
     if (continues_exchange(connection)) {
         /* It must pass through the same filter as the first one. */
-        return openssl_filter_installed(connection) ? add_to_second(connection, out, length) : -1;
+        return shim_bio_filter_installed(&connection->filter)
+                   ? add_to_second(connection, out, length)
+                   : -1;
     }
     if (continues_without_exchange(connection)) {
         return add_to_second(connection, out, length);

@@ -126,7 +126,7 @@ bool openssl_native_offer(struct openssl_connection *connection)
     /* Some refusals rest on what keeps the library from sealing; then the filter alone has to
      * hold the hello back. */
     bool seals = connection->seals && !connection->spent;
-    if (!openssl_filter_install(connection) || (seals && !set_list(connection))) {
+    if (!shim_bio_filter_install(&connection->filter) || (seals && !set_list(connection))) {
         return false;
     }
     if (seals) {

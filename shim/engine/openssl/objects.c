@@ -171,6 +171,8 @@ struct openssl_connection *openssl_connection_need(const struct openssl *openssl
     atomic_init(&connection->references, 1);
     connection->openssl = openssl;
     connection->ssl = ssl;
+    connection->filter = (struct shim_bio_filter){
+        .bios = &openssl->bios, .ssl = &connection->ssl, .session = &connection->session};
     entry.value = connection;
     if (!shim_object_put(&ssls, ssl, &entry)) {
         free(connection);

@@ -55,9 +55,9 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
 {
     struct openssl_connection *connection =
         openssl_supported(library) != NULL ? openssl_connection_get(ssl) : NULL;
-    bool covered =
-        connection != NULL && (connection->phase == OPENSSL_STARTED ||
-                               (connection->phase == OPENSSL_ARMED && connection->filters > 0));
+    bool covered = connection != NULL &&
+                   (connection->phase == OPENSSL_STARTED ||
+                    (connection->phase == OPENSSL_ARMED && connection->filter.count > 0));
     return covered ? connection : NULL;
 }
 
@@ -66,13 +66,13 @@ static struct openssl_connection *exchanging(const struct shim_library *library,
 static bool cover(const struct shim_library *library, const SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
-    bool covered = connection == NULL || openssl_filter_installed(connection);
+    bool covered = connection == NULL || shim_bio_filter_installed(&connection->filter);
     if (!covered) {
         int saved = errno;
         struct shim_hold hold;
         shim_hold_begin(&hold);
-        openssl_filter_remove(connection);
-        covered = openssl_filter_install(connection);
+        shim_bio_filter_remove(&connection->filter);
+        covered = shim_bio_filter_install(&connection->filter);
         shim_hold_end(&hold);
         errno = saved;
     }
@@ -100,7 +100,7 @@ static void step_out(struct openssl_connection *connection)
 {
     int saved = errno;
     if (connection->phase == OPENSSL_STARTED && shim_session_disabled(connection->session)) {
-        openssl_filter_remove(connection);
+        shim_bio_filter_remove(&connection->filter);
         connection->phase = OPENSSL_CLEAR;
     } else {
         openssl_reset(connection);
@@ -117,7 +117,7 @@ static bool is_over(const struct openssl_connection *connection)
     case OPENSSL_CLEAR:
         return connection->openssl->SSL_is_init_finished(connection->ssl) != 0;
     case OPENSSL_STARTED:
-        return !connection->replacing && connection->taken == 0 &&
+        return !connection->replacing && connection->filter.taken == 0 &&
                shim_session_drained(connection->session);
     default:
         return false;
@@ -157,9 +157,9 @@ static BIO *visible_bio(struct shim_library *library, BIO *bio)
     const struct openssl *openssl = openssl_supported(library);
     const struct boringssl *boringssl = openssl_boringssl(library);
     if (boringssl != NULL) {
-        return boringssl_filter_below(boringssl, bio);
+        return shim_bio_below(&boringssl->bios, bio);
     }
-    return openssl != NULL ? openssl_filter_below(openssl, bio) : bio;
+    return openssl != NULL ? shim_bio_below(&openssl->bios, bio) : bio;
 }
 
 /* Called around each call that sets a BIO, from the application or libssl itself: SSL_set_bio calls
@@ -173,7 +173,7 @@ static void bio_leaving(struct shim_library *library, SSL *ssl)
     struct openssl_connection *connection = exchanging(library, ssl);
     if (connection != NULL) {
         connection->replacing = true;
-        openssl_filter_remove(connection);
+        shim_bio_filter_remove(&connection->filter);
     }
 }
 
@@ -185,9 +185,9 @@ static void bio_replaced(struct shim_library *library, SSL *ssl)
     struct openssl_connection *connection = exchanging(library, ssl);
     if (connection != NULL) {
         connection->replacing = false;
-        if (!openssl_filter_installed(connection)) {
+        if (!shim_bio_filter_installed(&connection->filter)) {
             /* Without memory: cover tries again before the handshake goes on. */
-            (void)openssl_filter_install(connection);
+            (void)shim_bio_filter_install(&connection->filter);
         }
     }
 }

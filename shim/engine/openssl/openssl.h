@@ -14,36 +14,19 @@
 
 #include "dns/name.h"
 #include "shim/common/abi.h"
+#include "shim/engine/bio/bio_filter.h"
 #include "shim/engine/boringssl/boringssl.h"
 #include "shim/engine/session/session.h"
 
 /* A supported library has all of these functions. Their types come from OpenSSL's headers. */
 #define SHIM_OPENSSL_FUNCTIONS(F)                                                                  \
+    SHIM_BIO_FUNCTIONS(F)                                                                          \
     F(BIO_callback_ctrl)                                                                           \
-    F(BIO_clear_flags)                                                                             \
-    F(BIO_ctrl)                                                                                    \
     F(BIO_find_type)                                                                               \
-    F(BIO_free)                                                                                    \
     F(BIO_get_new_index)                                                                           \
-    F(BIO_get_retry_reason)                                                                        \
-    F(BIO_meth_new)                                                                                \
     F(BIO_meth_set_callback_ctrl)                                                                  \
-    F(BIO_meth_set_ctrl)                                                                           \
-    F(BIO_meth_set_destroy)                                                                        \
-    F(BIO_meth_set_read)                                                                           \
-    F(BIO_meth_set_write)                                                                          \
-    F(BIO_method_type)                                                                             \
-    F(BIO_new)                                                                                     \
-    F(BIO_next)                                                                                    \
     F(BIO_ptr_ctrl)                                                                                \
-    F(BIO_read)                                                                                    \
-    F(BIO_set_flags)                                                                               \
-    F(BIO_set_init)                                                                                \
     F(BIO_set_next)                                                                                \
-    F(BIO_set_retry_reason)                                                                        \
-    F(BIO_test_flags)                                                                              \
-    F(BIO_up_ref)                                                                                  \
-    F(BIO_write)                                                                                   \
     F(CRYPTO_get_ex_new_index)                                                                     \
     F(ERR_pop_to_mark)                                                                             \
     F(ERR_load_strings)                                                                            \
@@ -64,21 +47,16 @@
     F(SSL_get1_supported_ciphers)                                                                  \
     F(SSL_get_SSL_CTX)                                                                             \
     F(SSL_get_client_random)                                                                       \
-    F(SSL_get_fd)                                                                                  \
     F(SSL_get_options)                                                                             \
-    F(SSL_get_rbio)                                                                                \
     F(SSL_get_security_callback)                                                                   \
     F(SSL_get_servername)                                                                          \
     F(SSL_get_session)                                                                             \
     F(SSL_get_state)                                                                               \
-    F(SSL_get_wbio)                                                                                \
     F(SSL_in_before)                                                                               \
     F(SSL_is_dtls)                                                                                 \
     F(SSL_is_init_finished)                                                                        \
     F(SSL_is_server)                                                                               \
     F(SSL_renegotiate_pending)                                                                     \
-    F(SSL_set0_rbio)                                                                               \
-    F(SSL_set0_wbio)                                                                               \
     F(SSL_set_options)                                                                             \
     F(SSL_set_security_callback)
 
@@ -116,7 +94,7 @@ struct openssl {
     struct openssl_native native;
     shim_info_callback *on_info; /* ours, for its contexts */
     int hello_state;             /* what SSL_get_state says while a ClientHello is made */
-    BIO_METHOD *filter_method;
+    struct shim_bio_library bios;
     openssl_security *default_security; /* the callback of a context that has not been changed */
     ERR_STRING_DATA reason_text[2];     /* our addition to the library's texts; ends with zeros */
 #define F(name) __typeof__(&name) name;
@@ -158,10 +136,8 @@ struct openssl_connection {
     unsigned char random[SSL3_RANDOM_SIZE]; /* of that hello */
     bool quic;
     struct shim_session *session;
-    int filters;    /* number of living filter BIOs: 0, 1 or 2 */
-    bool replacing; /* other BIOs are being set, and the filter is out */
-    size_t taken;   /* octets of a write that the exchange took before the transport said "later" */
-    bool unflushed; /* our octets were written and the transport has not been flushed since */
+    struct shim_bio_filter filter;
+    bool replacing;             /* other BIOs are being set, and the filter is out */
     openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
     bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */
@@ -220,17 +196,8 @@ struct shim_library *openssl_library_of(const SSL *ssl);
 
 /* ---- filter.c ---- */
 
-/* Makes the BIO_METHOD of a library. False for want of memory or of a BIO type. */
+/* Fills in openssl->bios. False for want of memory or of a BIO type. */
 bool openssl_filter_init(struct openssl *openssl);
-/* Puts the filter between the SSL and its BIOs. If one of the two BIOs is missing, libssl cannot
- * write or read until the program sets it. False for want of memory: nothing is changed then. */
-bool openssl_filter_install(struct openssl_connection *connection);
-/* Is the filter over each BIO that the SSL has now? */
-bool openssl_filter_installed(const struct openssl_connection *connection);
-/* Takes the filter out, so that the SSL has the application's BIOs again. */
-void openssl_filter_remove(struct openssl_connection *connection);
-/* The BIO under a filter of ours. Returns any other BIO itself. */
-BIO *openssl_filter_below(const struct openssl *openssl, BIO *bio);
 
 /* ---- versions.c ---- */
 
