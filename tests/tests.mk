@@ -142,9 +142,14 @@ $(LAUNCHER_PROGRAMS)/connects: $(CONNECTS_SRC)
 $(LAUNCHER_PROGRAMS)/connects-static: $(CONNECTS_SRC)
 	$(LAUNCHER_PROGRAM_CC) -static
 
-# Without a C library, so that it needs no package of another architecture.
+# Without a C library, so that they need no package of another architecture. The second one gets a header that it would have.
+PROGRAM_32 := -m32 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie
 $(LAUNCHER_PROGRAMS)/connects32: tests/tools/launcher/programs/connects32.c
-	$(LAUNCHER_PROGRAM_CC) -m32 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie
+	$(LAUNCHER_PROGRAM_CC) $(PROGRAM_32)
+
+$(LAUNCHER_PROGRAMS)/passing32: tests/tools/launcher/programs/passing32.c shim/common/passing_call.c $(wildcard shim/common/*.h)
+	@mkdir -p $(LAUNCHER_PROGRAMS)/include32/sys && echo '#define SYS_connect 362' >$(LAUNCHER_PROGRAMS)/include32/sys/syscall.h
+	$(LAUNCHER_PROGRAM_CC) $(PROGRAM_32) -I. -I$(LAUNCHER_PROGRAMS)/include32
 
 $(LAUNCHER_PROGRAMS)/static: tests/tools/launcher/programs/static.c
 	$(LAUNCHER_PROGRAM_CC) -static
@@ -163,7 +168,7 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 
 .PHONY: launcher-programs
 launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin hooked forbidden connects connects-static \
-    $(if $(filter x86_64,$(shell uname -m)),connects32))
+    $(if $(filter x86_64,$(shell uname -m)),connects32 passing32))
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so

@@ -12,8 +12,8 @@
     "datagram-sendmmsg"
 /* The same from other threads, processes and programs. */
 #define HELD_ELSEWHERE                                                                             \
-    "thread fork vfork clone3 shared-memory double-fork exec cleared-exec descriptor memory-file " \
-    "script"
+    "thread fork vfork clone3 shared-memory double-fork own-filter exec cleared-exec descriptor "  \
+    "memory-file script"
 
 /* The program `name` of tests/tools/launcher/programs with arguments, as a shell's command. The
  * caller may forget it. */

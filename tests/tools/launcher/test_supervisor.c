@@ -194,6 +194,18 @@ Test(supervisor, programs_of_32_bits)
     }
 }
 
+/* The stub of 32-bit programs makes its calls by an instruction of its own, too. */
+Test(supervisor, the_pass_of_32_bits)
+{
+    if (access(tool_program("passing32"), X_OK) != 0) {
+        fprintf(stderr, "supervisor: skipped: this machine has no such programs\n");
+        return;
+    }
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(world, "--strict -q", held_command("passing32", ""));
+    expect_exit(&result, 0, NULL);
+}
+
 Test(supervisor, other_ports)
 {
     struct world *world = world_start(NULL);

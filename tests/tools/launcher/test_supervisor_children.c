@@ -107,6 +107,16 @@ Test(supervisor_children, many_children)
     world_expect_hidden(world);
 }
 
+/* The supervisor keeps nothing of any process. */
+Test(supervisor_children, processes_without_end)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        launch(world, "--strict -q", held_command("connects-static", "443 generations connect"));
+    held_expect(&result, "generations connect", EACCES);
+    world_expect_hidden(world);
+}
+
 /* ---- real programs ---- */
 
 /* Debian's, which are Go and dynamic; each beside itself in opportunistic mode. */

@@ -64,7 +64,7 @@ Test(supervisor_company, where_the_filter_cannot_be_installed)
     char *forbidden = tool_program("forbidden");
     char *echshim = tool_path("echshim");
     struct tool_result result =
-        tool_run(NULL, ARGV(forbidden, echshim, "--strict", "/bin/echo", "ran"));
+        tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--strict", "/bin/echo", "ran"));
     if (WIFEXITED(result.status) && WEXITSTATUS(result.status) == 99) {
         fprintf(stderr, "supervisor_company: skipped: no filters here\n");
         return;
@@ -73,17 +73,29 @@ Test(supervisor_company, where_the_filter_cannot_be_installed)
     cr_assert_str_eq(result.out, "ran\n");
     tool_expect_err(&result, said);
     tool_expect_err(&result, "Operation not permitted");
-    result = tool_run(NULL, ARGV(forbidden, echshim, "--strict", tool_program("static")));
+    result =
+        tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--strict", tool_program("static")));
     tool_expect_exit(&result, 121);
     tool_expect_err(&result, said);
     tool_expect_err(&result, "static is not run, because the shim would not be in it");
-    result = tool_run(NULL, ARGV(forbidden, echshim, "--strict", "sh", "-c", "\"$0\"; echo $?",
-                                 tool_program("static")));
+    result = tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--strict", "sh", "-c",
+                                 "\"$0\"; echo $?", tool_program("static")));
     tool_expect_exit(&result, 0);
     cr_assert_str_eq(result.out, "126\n");
-    result =
-        tool_run(NULL, ARGV(forbidden, echshim, "--inspect", "--strict", tool_program("static")));
+    result = tool_run(
+        NULL, ARGV(forbidden, "seccomp", echshim, "--inspect", "--strict", tool_program("static")));
     tool_expect_out(&result, "held (mode strict): strict mode does not run it");
+}
+
+/* A program below has a filter of its own; only a listener it cannot have. */
+Test(supervisor_company, a_second_filter)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(
+        world, "--strict -q", held_command("connects-static", "443 own-listener own-filter"));
+    held_expect(&result, "own-listener", EBUSY);
+    held_expect(&result, "own-filter", EACCES);
+    world_expect_hidden(world);
 }
 
 /* Tracers stop calls, too: of the program, and of echshim itself. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Programs that the shim cannot get into, and the proof that it is in the others. */
+#include "tests/tools/launcher/nobody.h"
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
@@ -211,44 +212,16 @@ Test(unreached, a_link_to_a_program_with_libraries_of_its_own)
 
 /* ---- programs that gain other rights: made as root, run as another user ---- */
 
-enum { NOBODY = 65534 };
-
-static void become_nobody(void *context)
-{
-    (void)context;
-    if (setgid(NOBODY) != 0 || setuid(NOBODY) != 0) {
-        _exit(99);
-    }
-}
-
-/* Puts the launcher where the user nobody can run it; false where we are not root enough. */
-static bool can_be_nobody(char **launcher)
-{
-    char script[] = "chmod 755 \"$0\" && cp \"$1\"/echshim \"$1\"/libechshim*.so /bin/true \"$0\"";
-    struct tool_result made = run(ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary(),
-                                       (char *)(size_t)tool_folder()));
-    tool_expect_exit(&made, 0);
-    cr_assert_gt(asprintf(launcher, "%s/echshim", tool_temporary()), 0);
-    struct tool_result tried =
-        tool_run_before(become_nobody, NULL, NULL, ARGV(*launcher, "--strict", "true"));
-    if (WEXITSTATUS(tried.status) == 99) {
-        fprintf(stderr, "unreached: skipped: rights cannot be given up here\n");
-        return false;
-    }
-    tool_expect_exit(&tried, 0);
-    return true;
-}
-
 static void expect_refused_for_nobody(char *launcher, char *path, const char *why)
 {
     struct tool_result result =
-        tool_run_before(become_nobody, NULL, NULL, ARGV(launcher, "--strict", path));
+        tool_run_before(nobody_become, NULL, NULL, ARGV(launcher, "--strict", path));
     tool_expect_sentence(&result, REFUSED, why);
-    result = tool_run_before(become_nobody, NULL, NULL, ARGV(launcher, path));
+    result = tool_run_before(nobody_become, NULL, NULL, ARGV(launcher, path));
     tool_expect_exit(&result, 0);
     tool_expect_err(&result, why);
     /* The same for a child of a program under the launcher. */
-    result = tool_run_before(become_nobody, NULL, NULL,
+    result = tool_run_before(nobody_become, NULL, NULL,
                              ARGV(launcher, "--strict", "sh", "-c", "\"$0\"; echo $?", path));
     tool_expect_exit(&result, 0);
     cr_assert_str_eq(result.out, "126\n");
@@ -262,7 +235,7 @@ Test(unreached, setuid_and_setgid_programs)
 {
     char *launcher;
     char path[128];
-    if (!can_be_nobody(&launcher)) {
+    if (!nobody_launcher(&launcher)) {
         return;
     }
     snprintf(path, sizeof path, "%s/true", tool_temporary());
@@ -279,7 +252,7 @@ Test(unreached, programs_with_capabilities)
     /* struct vfs_cap_data: revision 2, effective; CAP_NET_BIND_SERVICE. */
     static const unsigned char capabilities[20] = {1, 0, 0, 2, 0, 4};
     snprintf(path, sizeof path, "%s/true", tool_temporary());
-    if (!can_be_nobody(&launcher)) {
+    if (!nobody_launcher(&launcher)) {
         return;
     }
     if (setxattr(path, "security.capability", capabilities, sizeof capabilities, 0) != 0) {
@@ -287,36 +260,6 @@ Test(unreached, programs_with_capabilities)
         return;
     }
     expect_refused_for_nobody(launcher, path, "it has file capabilities");
-}
-
-/* Without root's rights the filter needs no_new_privs, and the supervisor cannot read the memory of
- * a program that does not want it. */
-Test(unreached, programs_that_are_held_for_another_user)
-{
-    char *launcher;
-    char path[128];
-    if (!can_be_nobody(&launcher)) {
-        return;
-    }
-    snprintf(path, sizeof path, "%s/connects-static", tool_temporary());
-    char script[] = "cp \"$0\" \"$1\" && chmod 755 \"$1\"";
-    struct tool_result result =
-        run(ARGV("/bin/sh", "-c", script, tool_program("connects-static"), path));
-    tool_expect_exit(&result, 0);
-    char line[512];
-    snprintf(line, sizeof line, "'%s' 443 connect; '%s' 9 connect closed-memory unix", path, path);
-    result = tool_run_before(become_nobody, NULL, NULL,
-                             ARGV(launcher, "-q", "--strict", "sh", "-c", line));
-    tool_expect_exit(&result, 0);
-    cr_assert_str_eq(result.out, "connect 13\nconnect 111\nclosed-memory 13\nunix 2\n", "%s%s",
-                     result.out, result.err);
-    result = tool_run_before(become_nobody, NULL, NULL,
-                             ARGV(launcher, "--strict", "grep", "NoNewPrivs", "/proc/self/status"));
-    cr_assert_str_eq(result.out, "NoNewPrivs:\t1\n");
-    result = tool_run_before(
-        become_nobody, NULL, NULL,
-        ARGV(launcher, "--mode=opportunistic", "grep", "NoNewPrivs", "/proc/self/status"));
-    cr_assert_str_eq(result.out, "NoNewPrivs:\t0\n");
 }
 
 /* ---- the proof ---- */

@@ -11,6 +11,30 @@
 
 enum { PATH_SIZE = 64 };
 
+static int open_file(pid_t task, const char *name)
+{
+    char path[PATH_SIZE];
+    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)task, name);
+    return open(path, O_RDONLY | O_CLOEXEC);
+}
+
+/* Some containers forbid process_vm_readv, and some kernels do not have it. This needs the same
+ * rights. */
+static ssize_t read_by_file(pid_t task, uint64_t address, void *out, size_t length)
+{
+    int fd = address <= INT64_MAX ? open_file(task, "mem") : -1;
+    ssize_t count = fd >= 0 ? pread64(fd, out, length, (off64_t)address) : -1;
+    if (count < 0 && fd >= 0 && errno == EIO) {
+        errno = EFAULT;
+    }
+    if (fd >= 0) {
+        int problem = errno;
+        (void)close(fd);
+        errno = problem;
+    }
+    return count;
+}
+
 enum supervisor_read supervisor_target_read(void *context, uint64_t address, void *out,
                                             size_t length)
 {
@@ -25,17 +49,13 @@ enum supervisor_read supervisor_target_read(void *context, uint64_t address, voi
         .iov_base = (void *)(uintptr_t)address, /* NOLINT(performance-no-int-to-ptr) */
         .iov_len = length};
     ssize_t count = process_vm_readv(*(const pid_t *)context, &local, 1, &remote, 1, 0);
+    if (count < 0 && (errno == EPERM || errno == ENOSYS)) {
+        count = read_by_file(*(const pid_t *)context, address, out, length);
+    }
     if (count == (ssize_t)length) {
         return SUPERVISOR_READ;
     }
     return count >= 0 || errno == EFAULT ? SUPERVISOR_READ_FAULT : SUPERVISOR_READ_DENIED;
-}
-
-static int open_file(pid_t task, const char *name)
-{
-    char path[PATH_SIZE];
-    (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)task, name);
-    return open(path, O_RDONLY | O_CLOEXEC);
 }
 
 /* The kernel writes a page at a time, so the size is not known before the end. */

@@ -53,6 +53,9 @@ int main(int argc, char *argv[])
         {"clone3", by_clone3},
         {"shared-memory", by_shared_memory},
         {"double-fork", by_double_fork},
+        {"generations", by_generations},
+        {"own-filter", by_own_filter},
+        {"own-listener", by_own_listener},
         {"exec", by_exec},
         {"cleared-exec", by_cleared_exec},
         {"descriptor", by_descriptor},
@@ -60,6 +63,8 @@ int main(int argc, char *argv[])
         {"script", by_script},
         {"exit", by_exit},
         {"closed-memory", by_closed_memory},
+        {"closed-libc", by_closed_libc},
+        {"closed-unix", by_closed_unix},
     };
     if (argc < 3) {
         return 2;

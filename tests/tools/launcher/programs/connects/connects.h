@@ -34,8 +34,8 @@ way by_unix, by_unix_sendmsg, by_bad_pointer, by_io_uring, by_disconnect;
 /* Calls of 32-bit programs (x86-64). */
 way by_int80_connect, by_int80_socketcall, by_int80_sendmsg, by_x32;
 /* From other processes and threads. */
-way by_thread, by_fork, by_vfork, by_clone3, by_shared_memory, by_double_fork, by_exit,
-    by_closed_memory;
+way by_thread, by_fork, by_vfork, by_clone3, by_shared_memory, by_double_fork, by_generations,
+    by_exit, by_closed_memory, by_closed_libc, by_closed_unix, by_own_filter, by_own_listener;
 /* From other programs, all of which are this one. */
 way by_exec, by_cleared_exec, by_descriptor, by_memory_file, by_script;
 

@@ -2,7 +2,9 @@
 /* The way "connect" from other processes, threads and programs. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
 #include <linux/sched.h>
+#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -108,13 +110,83 @@ int by_double_fork(void)
     return count == 1 ? answer : 255;
 }
 
-/* Its memory cannot be read by another process of this user. */
-int by_closed_memory(void)
+/* In a process whose memory no other one of this user can read. */
+static int with_closed_memory(way *run)
 {
     prctl(PR_SET_DUMPABLE, 0, 0, 0, 0);
-    int result = by_connect();
+    int result = run();
     prctl(PR_SET_DUMPABLE, 1, 0, 0, 0);
     return result;
+}
+
+int by_closed_memory(void)
+{
+    return with_closed_memory(by_connect);
+}
+
+int by_closed_libc(void)
+{
+    return with_closed_memory(by_libc);
+}
+
+int by_closed_unix(void)
+{
+    return with_closed_memory(by_unix);
+}
+
+static long set_filter(unsigned long flags)
+{
+    struct sock_filter code[] = {BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW)};
+    struct sock_fprog filter = {.len = 1, .filter = code};
+    (void)prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+    return raw(SYS_seccomp, SECCOMP_SET_MODE_FILTER, (long)flags, (long)&filter, 0, 0, 0);
+}
+
+/* A second filter, which allows everything. */
+int by_own_filter(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit(set_filter(0) == 0 ? by_connect() : 253);
+    }
+    return status_of(pid);
+}
+
+/* There can be only one listener. */
+int by_own_listener(void)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        _exit((int)-set_filter(SECCOMP_FILTER_FLAG_NEW_LISTENER));
+    }
+    return status_of(pid);
+}
+
+/* A process that forks, and ends, without end; the last of them answers. */
+int by_generations(void)
+{
+    enum { GENERATIONS = 500 };
+    int ends[2];
+    char answer = 0;
+    if (pipe(ends) != 0) {
+        return errno;
+    }
+    pid_t first = fork();
+    if (first == 0) {
+        for (int i = 0; i < GENERATIONS; i++) {
+            if (fork() != 0) {
+                _exit(0);
+            }
+            answer = (char)by_connect();
+        }
+        (void)!write(ends[1], &answer, 1);
+        _exit(0);
+    }
+    (void)status_of(first);
+    close(ends[1]);
+    ssize_t count = read(ends[0], &answer, 1);
+    close(ends[0]);
+    return count == 1 ? answer : 255;
 }
 
 /* ---- other programs ---- */
