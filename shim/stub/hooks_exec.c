@@ -100,6 +100,9 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (what == STUB_UNREACHED_REFUSED) {
         errno = EPERM;
     }
+    if (what == STUB_UNREACHED_HELD) {
+        stub_name_reader(); /* nothing in that program could */
+    }
     return what != STUB_UNREACHED_REFUSED;
 }
 

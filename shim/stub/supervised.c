@@ -23,13 +23,17 @@ static _Alignas(sizeof(struct shim_pass)) struct shim_pass taken = {.words = {1,
 static atomic_int state;
 enum { UNKNOWN, WITHOUT, WITH_PASS };
 
-/* With Yama a process says itself who may read its memory. */
-static void name_reader(int supervisor)
+static int reader; /* the supervisor's process id; 0: there is none */
+
+/* A child of a fork has to say it again. What it executes then need not. */
+void stub_name_reader(void)
 {
     __typeof__(&prctl) real = (__typeof__(&prctl))stub_libc_own(SHIM_HOOK_prctl);
-    if (real != NULL) {
-        (void)real(PR_SET_PTRACER, (unsigned long)supervisor, 0, 0, 0);
+    int saved = errno;
+    if (real != NULL && reader > 0) {
+        (void)real(PR_SET_PTRACER, (unsigned long)reader, 0, 0, 0);
     }
+    errno = saved;
 }
 
 /* A stub that is strict for no host takes no pass: the supervisor holds its program like one
@@ -40,7 +44,8 @@ static int learn(void)
     int saved = errno;
     int now = WITHOUT;
     if (shim_supervision_parse(secure_getenv("ECHSHIM_SUPERVISOR"), &supervision)) {
-        name_reader(supervision.supervisor);
+        reader = supervision.supervisor;
+        stub_name_reader();
         if (supervision.no_new_privs) {
             shim_preloadable_ignore_no_new_privs();
         }
@@ -57,6 +62,10 @@ static int learn(void)
 __attribute__((constructor)) static void learn_early(void)
 {
     (void)learn();
+    if (reader > 0) {
+        /* libc itself connects in children, for its log and for names. */
+        (void)pthread_atfork(NULL, NULL, stub_name_reader);
+    }
 }
 
 /*

@@ -23,5 +23,8 @@ int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
 /* Would a supervisor hold a program that this process executes? It is asked: a process may have
  * the variable and no filter. Async-signal-safe; keeps errno. */
 bool stub_is_held(void);
+/* Tells the kernel that the supervisor may read the memory of this process, also after it executes
+ * another program. Only Yama asks (ptrace_scope 1). Async-signal-safe. */
+void stub_name_reader(void);
 
 #endif

@@ -5,9 +5,11 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 TestSuite(supervisor_memory, .fini = tool_end, .timeout = 60);
 
@@ -64,6 +66,42 @@ Test(supervisor_memory, a_launcher_that_cannot_be_read)
     tool_expect_exit(&result, 121);
     tool_expect_err(&result, said);
     tool_expect_err(&result, "static is not run, because the shim would not be in it");
+}
+
+/* With ptrace_scope 1 each process says who may read its memory: what forks, and what is about to
+ * execute a program without the shim. Yama is not here, so its question is looked for. */
+Test(supervisor_memory, each_process_names_its_reader)
+{
+    char line[64];
+    char *log = tool_file("log", "", 0600);
+    if (access("/usr/bin/strace", X_OK) != 0) {
+        fprintf(stderr, "supervisor_memory: skipped: strace is not installed\n");
+        return;
+    }
+    struct tool_result result = tool_run(
+        NULL, ARGV("/usr/bin/strace", "-f", "-e", "trace=prctl,execve", "-o", log,
+                   tool_path("echshim"), "-q", "--strict", "/usr/bin/python3", "-c",
+                   "import os, sys\n"
+                   "for name in 'execv', '_exit':\n"
+                   "    pid = os.fork()\n"
+                   "    if pid == 0 and name == 'execv': os.execv(sys.argv[1], ['static'])\n"
+                   "    if pid == 0: os._exit(0)\n"
+                   "    print(pid)\n"
+                   "    os.waitpid(pid, 0)",
+                   tool_program("static")));
+    tool_expect_exit(&result, 0);
+    struct tool_result logged = tool_run(NULL, ARGV("/bin/cat", log));
+    for (char *rest = result.out, *pid; (pid = strsep(&rest, "\n")) != NULL;) {
+        bool first = pid == result.out;
+        if (atoi(pid) == 0) {
+            continue; /* what the program says */
+        }
+        snprintf(line, sizeof line, "%s prctl(PR_SET_PTRACER", pid);
+        const char *named = strstr(logged.out, line);
+        snprintf(line, sizeof line, "%s execve(", pid);
+        const char *executed = strstr(logged.out, line);
+        cr_assert(named != NULL && (!first || named < executed), "%s", logged.out);
+    }
 }
 
 /* The kernel closes the memory of a program whose file may be executed and not be read. */
