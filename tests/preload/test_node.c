@@ -174,9 +174,11 @@ Test(node, without_a_record)
 
 /* ---- npm ---- */
 
+/* The machine's own settings of npm may name other authorities (cafile), or another registry. */
 #define NPM                                                                                        \
     NODE "\"$(readlink -f \"$(command -v npm)\")\" --no-update-notifier --no-audit --no-fund "     \
-         "--fetch-retries=0 --cache=\"$WORLD/npm\" --registry=" URL " "
+         "--globalconfig=\"$WORLD/none\" --userconfig=/dev/null --fetch-retries=0 "                \
+         "--cache=\"$WORLD/npm\" --registry=" URL " "
 
 Test(node, npm)
 {
@@ -187,9 +189,16 @@ Test(node, npm)
         cr_skip_test("npm is not installed");
     }
     start_backend(world, "registry");
+    struct run_result plain =
+        run(world, RUN_PLAIN, "X=", NPM "view local-package description version");
+    expect_exit(&plain, 0, "from the local registry");
+    world_end();
+    world = start(&options);
+    start_backend(world, "registry");
     struct run_result result =
         run(world, RUN_SHIM, STRICT, NPM "view local-package description version");
-    expect_exit(&result, 0, "from the local registry");
+    expect_exit(&result, 0, plain.out);
+    cr_assert_str_eq(result.err, plain.err);
     result = run(world, RUN_SHIM, STRICT,
                  "mkdir project && cd project && " NPM "install local-package 2>&1 && "
                  "cat node_modules/local-package/package.json");
