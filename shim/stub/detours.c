@@ -21,6 +21,10 @@
 #include "shim/stub/text.h"
 
 #if defined(__x86_64__)
+enum { IS_KNOWN_PROCESSOR = true };
+#else
+enum { IS_KNOWN_PROCESSOR = false };
+#endif
 
 /* For each detour: the way to the hook, then the trampoline. */
 enum { ENTRY_SIZE = 64, SLOT_SIZE = ENTRY_SIZE + STUB_TRAMPOLINE_SIZE };
@@ -190,7 +194,7 @@ static void write_entry(uint8_t *slot, const void *hook)
     static const uint8_t jump[] = {0xff, 0x25, 0, 0, 0, 0};       /* to the address behind it */
     uintptr_t address = (uintptr_t)hook;
     uint32_t low = (uint32_t)address;
-    uint32_t high = (uint32_t)(address >> 32);
+    uint32_t high = (uint32_t)((uint64_t)address >> 32);
     uintptr_t enter = (uintptr_t)stub_detour_enter;
     const struct {
         const void *octets;
@@ -388,6 +392,9 @@ static bool change_pages(struct work *work)
 
 static bool install(struct work *work)
 {
+    if (!IS_KNOWN_PROCESSOR) {
+        return refuse(work, NULL, "there are none for this processor");
+    }
     if (!is_alone()) {
         return refuse(work, NULL, "another thread is running");
     }
@@ -420,4 +427,3 @@ __attribute__((constructor)) static void install_early(void)
     }
     errno = saved;
 }
-#endif

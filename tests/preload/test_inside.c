@@ -188,6 +188,26 @@ Test(inside, boringssl_is_left_alone)
 }
 #endif
 
+/* For make check-arm64, whose programs are not of this machine. */
+Test(inside, another_processor)
+{
+    unsigned char header[20] = {0};
+    enum { MACHINE = 18, X86_64 = 62 };
+    char path[512];
+    struct world *world = world_start(NULL);
+    snprintf(path, sizeof path, "%s/openssl_inside", world->clients);
+    FILE *file = fopen(path, "re");
+    cr_assert_not_null(file);
+    cr_assert_eq(fread(header, sizeof header, 1, file), 1);
+    fclose(file);
+    world_end();
+    if (header[MACHINE] == X86_64) {
+        cr_skip_test("this processor has detours");
+    }
+    check_unreached("X=", CLIENT("openssl_inside", "direct"), "detour_refused",
+                    " info: detours: there are none for this processor (detour_refused)\n");
+}
+
 Test(inside, switched_off)
 {
     check_unreached("ECHSHIM_DETOURS=off", INSIDE("direct"), "unhooked_tls", "");

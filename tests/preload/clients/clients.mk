@@ -22,7 +22,8 @@ $(CLIENTS)/openssl_static: $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.
 INSIDE_SRC := $(addprefix $(CLIENT_DIR)/openssl_,buffered.c client.c common.c edge.c late.c many.c midway.c storage.c)
 INSIDE_LINK = -rdynamic $(CLIENTS)/inside.ld -Wl,--whole-archive -l:libssl.a -Wl,--no-whole-archive -l:libcrypto.a $(OPENSSL_ARCHIVES_NEED)
 INSIDE_ODD := data ifunc short padded loop start breakpoint alias registers boringssl thread
-peers: $(CLIENTS)/openssl_inside $(CLIENTS)/openssl_inside_fixed $(CLIENTS)/forbid
+clients: $(CLIENTS)/openssl_inside
+peers: $(CLIENTS)/openssl_inside_fixed $(CLIENTS)/forbid
 $(CLIENTS)/forbid: $(CLIENT_DIR)/forbid.c
 	$(CLIENT_CC)
 $(CLIENTS)/inside.ld: shim/engine/openssl/openssl.h
