@@ -323,6 +323,7 @@ Test(detour_plan, memory_that_is_too_far)
 
 /* ---- real code ---- */
 
+#if defined(__x86_64__)
 static int note_libssl(struct dl_phdr_info *info, size_t size, void *context)
 {
     struct stub_image *image = context;
@@ -342,7 +343,6 @@ static int note_libssl(struct dl_phdr_info *info, size_t size, void *context)
     return 1;
 }
 
-#if defined(__x86_64__)
 /* Each trampoline has the instructions of the head, and they lead where they led. */
 static void check_moved(const struct stub_detour_plan *plan, uintptr_t from, uintptr_t to)
 {

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "tests/dispositions.h"
@@ -92,10 +93,16 @@ void terminal_press(const struct terminal *terminal, const char *keys)
 
 void terminal_expect(const struct terminal *terminal, const char *text)
 {
-    for (int i = 0; i < 20; i++) {
-        if (strstr(terminal_line(terminal->master, 5000), text) != NULL) {
+    enum { SECONDS = 20 };
+    static char shown[8192];
+    size_t length = 0;
+    time_t end = time(NULL) + SECONDS;
+    while (time(NULL) < end && length < sizeof shown - 1) {
+        const char *line = terminal_line(terminal->master, 1000);
+        if (strstr(line, text) != NULL) {
             return;
         }
+        length += (size_t)snprintf(shown + length, sizeof shown - length, "%s\n", line);
     }
-    cr_assert_fail("the terminal does not show %s", text);
+    cr_assert_fail("the terminal does not show %s, but\n%s", text, shown);
 }

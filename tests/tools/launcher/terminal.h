@@ -14,7 +14,7 @@ struct terminal terminal_start(char *const argv[]);
 struct terminal terminal_start_shell(char *const argv[]);
 
 void terminal_press(const struct terminal *terminal, const char *keys);
-/* One of the next 20 lines has this text. */
+/* A line with this text comes within 20 seconds. */
 void terminal_expect(const struct terminal *terminal, const char *text);
 
 /* One line of a descriptor, or "" if none comes. */

@@ -10,6 +10,13 @@
 
 TestSuite(supervisor_terminal, .fini = tool_end, .timeout = 60);
 
+static const char job[] =
+    "import signal\n"
+    "signal.signal(signal.SIGCONT, lambda *about: print('again', flush=True))\n"
+    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+    "print('running', flush=True)\n"
+    "while True: signal.pause()\n";
+
 #define BASH "/bin/bash", "--norc", "--noprofile", "--noediting", "-i"
 
 /* What is typed is shown too. So what a command should print is written in two parts: wo''rd. */
@@ -30,18 +37,22 @@ static void enter(const struct terminal *terminal, const char *format, ...)
 /* `prefix` stands before each program, as the user would type it. */
 static void use_jobs(const struct terminal *terminal, const char *prefix)
 {
-    enter(terminal, "echo re''ady");
+    enter(terminal, "JOB='%s'; echo re''ady", tool_file("job.py", job, 0600));
     terminal_expect(terminal, "ready");
-    /* Control-Z, fg, control-C. */
-    enter(terminal, "%s sh -c 'echo run''ning; exec sleep 100'", prefix);
-    terminal_expect(terminal, "running");
-    terminal_press(terminal, "\032");
-    terminal_expect(terminal, "Stopped");
-    enter(terminal, "bg; jobs -r; echo in the back''ground");
-    terminal_expect(terminal, "Running");
-    terminal_expect(terminal, "in the background");
-    enter(terminal, "fg");
-    terminal_expect(terminal, "sleep 100'"); /* fg shows the command */
+    /* The job says when it goes on. By then it has the terminal, if it is in the foreground. */
+    for (int turn = 0; turn < 2; turn++) {
+        enter(terminal, "%s python3 \"$JOB\"", prefix);
+        terminal_expect(terminal, "running");
+        terminal_press(terminal, "\032");
+        terminal_expect(terminal, "Stopped");
+        enter(terminal, turn == 0 ? "bg" : "fg");
+        terminal_expect(terminal, "again");
+        if (turn == 0) {
+            enter(terminal, "jobs -r");
+            terminal_expect(terminal, "Running");
+            enter(terminal, "kill -KILL %%1; wait");
+        }
+    }
     terminal_press(terminal, "\003");
     enter(terminal, "echo st''atus $?");
     terminal_expect(terminal, "status 130");
