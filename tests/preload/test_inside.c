@@ -200,12 +200,20 @@ Test(inside, another_processor)
     cr_assert_not_null(file);
     cr_assert_eq(fread(header, sizeof header, 1, file), 1);
     fclose(file);
-    world_end();
     if (header[MACHINE] == X86_64) {
+        world_end();
         cr_skip_test("this processor has detours");
     }
-    check_unreached("X=", CLIENT("openssl_inside", "direct"), "detour_refused",
-                    " info: detours: there are none for this processor (detour_refused)\n");
+    size_t length;
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(OPPORTUNISTIC), INSIDE("direct"));
+    expect_exit(&result, 0, WELL);
+    expect_report(world, 1, "plain", "detour_refused");
+    cr_assert_not_null(
+        strstr(world_read(world, "shim.log", &length),
+               " info: detours: there are none for this processor (detour_refused)"));
+    result = world_shell(world, RUN_SHIM, EXTRA(STRICT), INSIDE("direct"));
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_eq(world_report_count(world, "refused"), 1);
 }
 
 Test(inside, switched_off)
