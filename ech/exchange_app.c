@@ -203,7 +203,10 @@ enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
         if (!rd_copy(&random, x->facts.outer_random, sizeof x->facts.outer_random)) {
             status = ECH_ERR_SPACE;
         }
-        ech_records_write(&x->to_net, x->app_version, wr_view(&x->outer_hello));
+        ech_records_write(
+            &x->to_net,
+            ech_ordinary_record_version(&x->options.ordinary, &x->inner, x->app_version),
+            wr_view(&x->outer_hello));
         x->phase = ECH_PHASE_FIRST_ANSWER;
     }
     if (status == ECH_ERR_SPACE) {

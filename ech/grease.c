@@ -21,28 +21,24 @@ size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite)
 
 static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share)
 {
-    size_t length = shape->sizes.own_key_share;
-    size_t floor = shape->sizes.floor;
-    if (shared_key_share) {
-        length = shape->sizes.shared_key_share;
-        floor = ECH_FLOOR_SHARED;
+    const struct ech_hello_size *size =
+        shape->ordinary ? &shape->sizes.ordinary : &shape->sizes.copied;
+    if (!shared_key_share) {
+        size = &shape->sizes.own;
     }
-    /* RFC 9849, 6.1.3: maximum_name_length would be the server's. The largest one publishes 0. */
-    size_t name_padding = ech_name_padding(shape->name_length, 0);
-    return ech_padded_length(length + shape->name_length + shape->pre_shared_key, name_padding,
-                             floor);
+    return ech_padded_length(0, 0,
+                             ech_hello_floor(size, shape->name_length, shape->pre_shared_key));
 }
 
 size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
 {
     /* As in the offer: a hello that is too long with its own key_share is sent with the shared one.
      */
-    enum { LONGEST = (ECH_PAYLOAD_MAX - ECH_AEAD_TAG) / 32 * 32 };
     size_t length = padded(shape, shape->shared_key_share);
-    if (length > LONGEST) {
+    if (length > ECH_ENCODED_MAX) {
         length = padded(shape, true);
     }
-    return length < LONGEST ? length : LONGEST;
+    return length < ECH_ENCODED_MAX ? length : ECH_ENCODED_MAX;
 }
 
 /* RFC 9849, 6.2.1: vary over plausible suites. Nearly all servers list AES-128-GCM first. */

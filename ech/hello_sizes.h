@@ -1,20 +1,33 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* How long the hellos of one TLS library are. The library's adapter has the numbers. */
+/*
+ * How long the hellos of one TLS library are. The library's adapter has the numbers. A hello with
+ * ECH and one with GREASE are padded by the same numbers, so that their lengths do not differ.
+ */
 #ifndef ECH_HELLO_SIZES_H
 #define ECH_HELLO_SIZES_H
 
 #include <stddef.h>
 
-struct ech_hello_sizes {
+struct ech_hello_size {
     /* EncodedClientHelloInner is never shorter than this many octets, so that its length tells
-     * nothing. With shared key shares, and in second hellos, the floor is 128 instead. 0: no floor
-     * (test vectors). */
+     * nothing of an ordinary name. 0: no floor at all (test vectors). */
     size_t floor;
-    /* Octets of an unpadded EncodedClientHelloInner without host name and PSK: with a key_share of
-     * its own, and with the outer hello's. They make GREASE exceed the floor for a long name or a
-     * ticket exactly when real ECH would. */
-    size_t own_key_share;
-    size_t shared_key_share;
+    /* Octets of an unpadded EncodedClientHelloInner without host name and PSK, with the ALPN list
+     * of browsers. Where this, the name and the PSK are more than the floor, they are the floor. */
+    size_t unpadded;
 };
+
+struct ech_hello_sizes {
+    struct ech_hello_size own;      /* key_share of the outer hello is the engine's own */
+    struct ech_hello_size ordinary; /* the outer hello offers older versions too (ordinary.h) */
+    struct ech_hello_size copied; /* it has all that can be compressed as the inner hello has it */
+};
+
+/*
+ * The least length of EncodedClientHelloInner with this host name (0: none) and pre_shared_key
+ * extension (octets with its header; 0: none). Not rounded up (ech_padded_length).
+ */
+size_t ech_hello_floor(const struct ech_hello_size *size, size_t host_name_length,
+                       size_t pre_shared_key);
 
 #endif

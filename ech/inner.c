@@ -122,6 +122,16 @@ size_t ech_padded_length(size_t unpadded, size_t name_padding, size_t floor)
     return (length + 31) / 32 * 32;
 }
 
+size_t ech_hello_floor(const struct ech_hello_size *size, size_t host_name_length,
+                       size_t pre_shared_key)
+{
+    /* RFC 9849, 6.1.3: a client with GREASE knows no maximum_name_length. The largest server
+     * publishes 0. */
+    size_t length =
+        size->unpadded + host_name_length + ech_name_padding(host_name_length, 0) + pre_shared_key;
+    return size->floor == 0 || length < size->floor ? size->floor : length;
+}
+
 /* RFC 9849, 5.1: one extension lists the types of the run, at the place of the run. */
 static void write_outer_extensions(const struct ech_client_hello *inner, struct ech_run run,
                                    struct writer *w)

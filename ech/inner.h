@@ -6,6 +6,7 @@
 #define ECH_INNER_H
 
 #include "ech/client_hello.h"
+#include "ech/hello_sizes.h"
 
 /* ECH_OK if the hello keeps to the rules of RFC 9849, 6.1; ECH_ERR_ILLEGAL or ECH_ERR_DECODE if
  * not. */

@@ -59,16 +59,32 @@ static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
 
 /* Where the engine could make the key_share, the payload is as long as with an own one, as GREASE
  * is: GREASE cannot tell whether the keys will be seen. */
-static bool has_low_floor(const struct ech_client_hello *inner, enum ech_outer_share share)
+static bool counts_as_own(const struct ech_client_hello *inner, enum ech_outer_share share)
 {
-    switch (share) {
-    case ECH_OUTER_SHARE_OWN:
-        return false;
-    case ECH_OUTER_SHARE_PROGRAM:
-        return !ech_own_key_shares_possible(inner);
-    default:
-        return true;
+    return share == ECH_OUTER_SHARE_OWN ||
+           (share == ECH_OUTER_SHARE_PROGRAM && ech_own_key_shares_possible(inner));
+}
+
+/* No length tells more than that of a hello with GREASE (ech/grease.h). */
+static enum ech_status floor_of(const struct ech_client_hello *inner,
+                                const struct ech_hello_sizes *sizes, struct ech_outer_plan plan,
+                                size_t *floor)
+{
+    const struct ech_extension *psk = ech_client_hello_find(inner, ECH_EXT_PRE_SHARED_KEY);
+    const struct ech_hello_size *size = plan.ordinary ? &sizes->ordinary : &sizes->copied;
+    struct bytes host_name;
+    enum ech_status status = ech_client_hello_server_name(inner, &host_name);
+    if (status != ECH_OK) {
+        return status;
     }
+    if (counts_as_own(inner, plan.share)) {
+        size = &sizes->own;
+    }
+    *floor = ech_hello_floor(size, host_name.len, psk != NULL ? psk->raw.len : 0);
+    if (*floor > ECH_ENCODED_MAX && plan.share != ECH_OUTER_SHARE_OWN) {
+        *floor = ECH_ENCODED_MAX;
+    }
+    return ECH_OK;
 }
 
 /* `made`: the library's own encoding serves; NULL: it does not. */
@@ -78,22 +94,18 @@ static enum ech_status encode_inner(const struct ech_offer *offer,
                                     const struct ech_exchange_options *options,
                                     struct ech_outer_plan plan, struct writer *encoded)
 {
-    enum ech_status status;
-    struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length,
-                                  .floor = options->sizes.floor};
-    if (options->sizes.floor != 0 && has_low_floor(inner, plan.share)) {
-        padding.floor = ECH_FLOOR_SHARED;
-    }
-    if (made != NULL) {
+    struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length};
+    enum ech_status status = floor_of(inner, &options->sizes, plan, &padding.floor);
+    if (status == ECH_OK && made != NULL) {
         wr_bytes(encoded, wr_view(&made->encoded));
         status = ech_pad_inner(inner, &padding, encoded);
-    } else {
+    } else if (status == ECH_OK) {
         status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
     }
     if (status != ECH_OK) {
         return status;
     }
-    return wr_view(encoded).len + ECH_AEAD_TAG > ECH_PAYLOAD_MAX ? ECH_ERR_SPACE : ECH_OK;
+    return wr_view(encoded).len > ECH_ENCODED_MAX ? ECH_ERR_SPACE : ECH_OK;
 }
 
 /*

@@ -13,7 +13,9 @@
 #include "ech/outer.h"
 
 /* OpenSSL 4.0 refuses a longer payload. */
-enum { ECH_PAYLOAD_MAX = 1500, ECH_FLOOR_SHARED = 128 };
+enum { ECH_PAYLOAD_MAX = 1500 };
+/* So the longest EncodedClientHelloInner, a multiple of 32 octets. */
+enum { ECH_ENCODED_MAX = (ECH_PAYLOAD_MAX - ECH_AEAD_TAG) / 32 * 32 };
 
 struct ech_offer {
     struct ech_hpke hpke;

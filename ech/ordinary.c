@@ -56,6 +56,14 @@ bool ech_ordinary_differs(const struct ech_ordinary_hello *ordinary,
     return versions_fit(ordinary->supported_versions) && suites_fit(ordinary->cipher_suites, inner);
 }
 
+uint16_t ech_ordinary_record_version(const struct ech_ordinary_hello *ordinary,
+                                     const struct ech_client_hello *inner, uint16_t inner_version)
+{
+    bool known = ordinary->record_version >= SSL3 && ordinary->record_version <= ECH_TLS12;
+    return known && ech_ordinary_differs(ordinary, inner) ? ordinary->record_version
+                                                          : inner_version;
+}
+
 void ech_ordinary_suites_write(const struct ech_ordinary_hello *ordinary,
                                const struct ech_client_hello *inner, struct writer *w)
 {

@@ -17,6 +17,7 @@ struct ech_ordinary_hello {
      * TLS_FALLBACK_SCSV (RFC 7507): these are as in ClientHelloInner. */
     struct bytes cipher_suites;
     struct bytes supported_versions; /* ProtocolVersions, without the length of the list */
+    uint16_t record_version;         /* of the first hello's records; 0: as ClientHelloInner's */
 };
 
 /*
@@ -26,6 +27,10 @@ struct ech_ordinary_hello {
  */
 bool ech_ordinary_differs(const struct ech_ordinary_hello *ordinary,
                           const struct ech_client_hello *inner);
+
+/* The version of the records with the first ClientHelloOuter, given that of ClientHelloInner's. */
+uint16_t ech_ordinary_record_version(const struct ech_ordinary_hello *ordinary,
+                                     const struct ech_client_hello *inner, uint16_t inner_version);
 
 /* Writes the cipher suites of ClientHelloOuter, without the length of the list. */
 void ech_ordinary_suites_write(const struct ech_ordinary_hello *ordinary,

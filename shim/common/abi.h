@@ -21,7 +21,7 @@
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 9 };
+enum { SHIM_ABI_VERSION = 10 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -236,6 +236,8 @@ struct shim_engine {
                                        gnutls_ext_pack_func pack, gnutls_ext_unpack_func unpack,
                                        unsigned flags);
     int (*gnutls_record_get_direction)(struct shim_library *library, gnutls_session_t session);
+    void (*gnutls_session_enable_compatibility_mode)(struct shim_library *library,
+                                                     gnutls_session_t session);
     int (*gnutls_session_set_data)(struct shim_library *library, gnutls_session_t session,
                                    const void *data, size_t size);
     void (*gnutls_transport_set_push_function)(struct shim_library *library,

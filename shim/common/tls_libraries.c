@@ -2,13 +2,17 @@
 #include "shim/common/tls_libraries.h"
 
 const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT] = {
-#define TLS_LIBRARY(family, library, floor, own, shared, ...)                                      \
-    [SHIM_FAMILY_##                                                                                \
-        family] = {.name = #library, .sizes = {floor, own, shared}, .functions = {__VA_ARGS__}},
+#define SIZES(own, own_unpadded, ordinary, ordinary_unpadded, copied, copied_unpadded,             \
+              post_quantum, post_quantum_unpadded)                                                 \
+    .sizes = {{own, own_unpadded}, {ordinary, ordinary_unpadded}, {copied, copied_unpadded}},      \
+    .post_quantum_size = {post_quantum, post_quantum_unpadded}
+#define TLS_LIBRARY(family, library, lengths, ...)                                                 \
+    [SHIM_FAMILY_##family] = {.name = #library, lengths, .functions = {__VA_ARGS__}},
 #define TLS_UNSUPPORTED(family, library, ...)                                                      \
     [SHIM_FAMILY_##family] = {.name = #library, .functions = {__VA_ARGS__}},
 #define TLS_SONAME(...)
 #include "shim/common/tls_libraries.def"
+#undef SIZES
 #undef TLS_LIBRARY
 #undef TLS_UNSUPPORTED
 #undef TLS_SONAME

@@ -28,6 +28,7 @@ enum { SHIM_TLS_FUNCTIONS = 4 };
 struct shim_tls_library {
     const char *name; /* in the report */
     struct ech_hello_sizes sizes;
+    struct ech_hello_size post_quantum_size;   /* sizes.ordinary, where its default groups are so */
     const char *functions[SHIM_TLS_FUNCTIONS]; /* that every version of it defines */
 };
 

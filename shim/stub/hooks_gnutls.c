@@ -104,6 +104,11 @@ SHIM_EXPORT int gnutls_set_default_priority_append(gnutls_session_t session, con
                       add_prio, err_pos, flags);
 }
 
+SHIM_EXPORT void gnutls_session_enable_compatibility_mode(gnutls_session_t session)
+{
+    GNUTLS_OUTER_HOOK(gnutls_session_enable_compatibility_mode, , session);
+}
+
 /* Requests to a proxy that is reached by TLS travel inside that TLS. */
 #define GNUTLS_SENDS(name, ...)                                                                    \
     struct shim_library *library = stub_library(SHIM_HOOK_##name, session, CALLER);                \

@@ -28,6 +28,8 @@ static void read_extensions(struct cursor extensions, struct wire_hello *hello)
 static void read_hello(struct cursor message, struct wire_hello *hello)
 {
     hello->length = message.left;
+    cr_assert_leq(message.left, sizeof hello->message);
+    memcpy(hello->message, message.at, message.left);
     take(&message, HANDSHAKE_HEADER + 2 + 32);
     take_vector(&message, 1);
     take_vector(&message, 2);
@@ -54,11 +56,12 @@ static size_t read_connection(struct cursor stream, unsigned connection, size_t 
 {
     while (stream.left >= RECORD_HEADER) {
         size_t type = take_number(&stream, 1);
-        take(&stream, 2);
+        size_t version = take_number(&stream, 2);
         struct cursor record = take_vector(&stream, 2);
         if (is_hello(type, record)) {
             cr_assert_lt(count, (size_t)WIRE_HELLOS);
-            hellos[count] = (struct wire_hello){.connection = connection};
+            hellos[count] =
+                (struct wire_hello){.connection = connection, .record_version = (unsigned)version};
             read_hello(record, &hellos[count++]);
         }
     }

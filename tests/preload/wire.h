@@ -8,14 +8,22 @@
 
 #include <stdint.h>
 
-enum { WIRE_EXTENSIONS = 40, WIRE_HELLOS = 16, WIRE_ECH = 2048, WIRE_ECH_TYPE = 0xfe0d };
+enum {
+    WIRE_EXTENSIONS = 40,
+    WIRE_HELLOS = 16,
+    WIRE_ECH = 2048,
+    WIRE_MESSAGE = 8192,
+    WIRE_ECH_TYPE = 0xfe0d
+};
 
 /* A ClientHello as it was sent. */
 struct wire_hello {
     /* The number of the recorded connection, from 1. */
     unsigned connection;
-    /* The length of the whole handshake message. */
+    /* The length of the whole handshake message, its octets, and the version of its record. */
     size_t length;
+    uint8_t message[WIRE_MESSAGE];
+    unsigned record_version;
     struct {
         uint16_t type;
         uint16_t length;

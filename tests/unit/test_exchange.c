@@ -217,6 +217,7 @@ Test(exchange, ech_34_ech_40_payload_lengths_of_the_floors)
     cr_assert_eq(payload_of(hello_openssl, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 192 + 16);
     cr_assert_eq(payload_of(hello_openssl, OPENSSL_SIZES, ECH_KEY_SHARE_SHARED), 128 + 16);
     cr_assert_eq(payload_of(hello_gnutls, GNUTLS_SIZES, ECH_KEY_SHARE_AUTO), 288 + 16);
+    cr_assert_eq(payload_of(hello_gnutls, GNUTLS_SIZES, ECH_KEY_SHARE_SHARED), 128 + 16);
     cr_assert_eq(payload_of(hello_pq, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 128 + 16);
     cr_assert_eq(payload_of(hello_openssl_ip, OPENSSL_SIZES, ECH_KEY_SHARE_AUTO), 192 + 16);
     struct octets other = hello_with(hello_openssl, ECH_EXT_ALPN, BYTES(0, 4, 3, 'f', 'o', 'o'));

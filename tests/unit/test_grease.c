@@ -4,6 +4,7 @@
 
 #include "ech/grease.h"
 #include "ech/offer.h"
+#include "shim/common/tls_libraries.h"
 #include "tests/unit/hello_tools.h"
 #include "tests/unit/hellos.h"
 #include "tests/unit/sizes.h"
@@ -120,14 +121,32 @@ Test(grease, ech_99_enc_is_the_public_key_of_some_private_key)
 
 /* ---- ECH-100: the length is that of real ECH ---- */
 
-static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
+/* How the outer hello is made. */
+struct way {
+    enum ech_key_share_rule rule;
+    bool ordinary; /* it offers TLS 1.2, too */
+};
+static const struct way own = {ECH_KEY_SHARE_OWN, false};
+static const struct way own_ordinary = {ECH_KEY_SHARE_OWN, true};
+static const struct way copied = {ECH_KEY_SHARE_SHARED, false};
+static const struct way ordinary = {ECH_KEY_SHARE_SHARED, true};
+
+static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes, const struct way *way)
 {
+    static const uint8_t suites[] = {0x13, 2, 0x13, 3, 0x13, 1, 0x13, 4, 0xc0, 0x2f};
+    static const uint8_t versions[] = {3, 4, 3, 3};
     struct test_server server;
     struct test_source source = {.state = 1};
-    const struct ech_exchange_options options = {.sizes = sizes, .random = test_random(&source)};
+    struct ech_exchange_options options = {
+        .sizes = sizes, .random = test_random(&source), .key_share_rule = way->rule};
     struct ech_offer offer;
     struct ech_client_hello inner;
     struct writer outer;
+    if (way->ordinary) {
+        options.ordinary =
+            (struct ech_ordinary_hello){.cipher_suites = bytes_of(suites, sizeof suites),
+                                        .supported_versions = bytes_of(versions, sizeof versions)};
+    }
     test_server_init(&server, 0);
     ech_offer_init(&offer);
     wr_init(&outer, 0);
@@ -145,7 +164,8 @@ static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes)
 }
 
 /* What an adapter would report for the application of this hello. */
-static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_sizes sizes)
+static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_sizes sizes,
+                                        const struct way *way)
 {
     struct ech_client_hello parsed;
     struct bytes host_name;
@@ -154,40 +174,124 @@ static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_siz
     const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
     return (struct ech_grease_shape){
         .sizes = sizes,
-        .shared_key_share = !ech_own_key_shares_possible(&parsed),
+        .shared_key_share = way->rule == ECH_KEY_SHARE_SHARED,
+        .ordinary = way->ordinary,
         .name_length = host_name.len,
         .pre_shared_key = psk != NULL ? psk->raw.len : 0,
     };
 }
 
-static void check_length(struct bytes hello, struct ech_hello_sizes sizes)
+static void check_length(struct bytes hello, struct ech_hello_sizes sizes, const struct way *way)
 {
-    struct ech_grease_shape shape = shape_of(hello, sizes);
+    struct ech_grease_shape shape = shape_of(hello, sizes, way);
     struct test_source source = {.state = 3};
     struct writer w;
     struct ech_ech_client_hello ech = make(&shape, &source, &w);
-    cr_assert_eq(ech.payload.len, real_payload(hello, sizes), "%zu octets, real ECH has %zu",
-                 ech.payload.len, real_payload(hello, sizes));
+    size_t real = real_payload(hello, sizes, way);
+    cr_assert_eq(ech.payload.len, real, "%zu octets, real ECH has %zu", ech.payload.len, real);
     cr_assert_eq((ech.payload.len - ECH_AEAD_TAG) % 32, 0u);
     wr_free(&w);
 }
 
+Test(grease, ech_100_the_sizes_here_are_those_of_the_libraries)
+{
+    const struct ech_hello_sizes sizes = OPENSSL_SIZES;
+    const struct ech_hello_sizes gnutls = GNUTLS_SIZES;
+    const struct ech_hello_sizes post_quantum = POST_QUANTUM_SIZES;
+    const struct shim_tls_library *openssl = &shim_tls_libraries[SHIM_FAMILY_OPENSSL];
+    cr_assert_eq(memcmp(&sizes, &openssl->sizes, sizeof sizes), 0);
+    cr_assert_eq(memcmp(&gnutls, &shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes, sizeof gnutls), 0);
+    cr_assert_eq(
+        memcmp(&post_quantum.ordinary, &openssl->post_quantum_size, sizeof post_quantum.ordinary),
+        0);
+}
+
+/* A hello like that of OpenSSL 3.5: it lists 26 signature schemes. */
+static struct octets post_quantum_hello(size_t name_length)
+{
+    static const uint8_t schemes[2 + 2 * 26] = {0, 2 * 26};
+    struct octets named = hello_named(hello_pq, name_length);
+    struct octets hello = hello_with(octets_view(&named), ECH_EXT_SIGNATURE_ALGORITHMS,
+                                     bytes_of(schemes, sizeof schemes));
+    octets_free(&named);
+    return hello;
+}
+
 Test(grease, ech_100_the_payload_is_as_long_as_that_of_real_ech)
 {
-    check_length(hello_openssl, OPENSSL_SIZES);
-    check_length(hello_openssl_ip, OPENSSL_SIZES);
-    check_length(hello_openssl_psk, OPENSSL_SIZES);
-    check_length(hello_pq, OPENSSL_SIZES);
-    check_length(hello_gnutls, GNUTLS_SIZES);
+    const struct way *ways[] = {&own, &own_ordinary, &copied, &ordinary};
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        check_length(hello_openssl, OPENSSL_SIZES, ways[i]);
+        check_length(hello_openssl_ip, OPENSSL_SIZES, ways[i]);
+        check_length(hello_openssl_psk, OPENSSL_SIZES, ways[i]);
+        check_length(hello_gnutls, GNUTLS_SIZES, ways[i]);
+    }
+    struct octets post_quantum = post_quantum_hello(18);
+    check_length(octets_view(&post_quantum), POST_QUANTUM_SIZES, &copied);
+    check_length(octets_view(&post_quantum), POST_QUANTUM_SIZES, &ordinary);
+    octets_free(&post_quantum);
 }
 
 Test(grease, ech_100_so_it_is_for_names_of_any_length)
 {
     for (size_t length = 1; length <= 253; length++) {
-        struct octets hello = hello_named(hello_openssl, length);
-        check_length(octets_view(&hello), OPENSSL_SIZES);
+        struct octets openssl = hello_named(hello_openssl, length);
+        struct octets gnutls = hello_named(hello_gnutls, length);
+        struct octets post_quantum = post_quantum_hello(length);
+        check_length(octets_view(&openssl), OPENSSL_SIZES, &own_ordinary);
+        check_length(octets_view(&openssl), OPENSSL_SIZES, &copied);
+        check_length(octets_view(&openssl), OPENSSL_SIZES, &ordinary);
+        check_length(octets_view(&gnutls), GNUTLS_SIZES, &ordinary);
+        check_length(octets_view(&post_quantum), POST_QUANTUM_SIZES, &ordinary);
+        octets_free(&openssl);
+        octets_free(&gnutls);
+        octets_free(&post_quantum);
+    }
+}
+
+/* Without the ALPN list of browsers the inner hello is shorter, and that does not show: nobody can
+ * tell GREASE whether there is one. */
+Test(grease, ech_100_so_it_is_without_an_alpn_list)
+{
+    for (size_t length = 1; length <= 253; length++) {
+        struct octets named = post_quantum_hello(length);
+        struct octets hello = hello_without(octets_view(&named), ECH_EXT_ALPN);
+        check_length(octets_view(&hello), POST_QUANTUM_SIZES, &ordinary);
+        check_length(octets_view(&hello), POST_QUANTUM_SIZES, &copied);
+        octets_free(&named);
         octets_free(&hello);
     }
+}
+
+/* With the ALPN list of browsers. */
+static struct octets openssl_hello(size_t name_length)
+{
+    return hello_named(hello_openssl, name_length);
+}
+
+static struct octets gnutls_hello(size_t name_length)
+{
+    return hello_named(hello_gnutls, name_length);
+}
+
+static void check_floor(struct octets (*hello_of)(size_t name_length), struct ech_hello_sizes sizes,
+                        const struct way *way, size_t floor)
+{
+    for (size_t length = 1; length <= 46; length++) {
+        struct octets named = hello_of(length);
+        size_t payload = real_payload(octets_view(&named), sizes, way) - ECH_AEAD_TAG;
+        cr_assert_eq(payload, floor, "a name of %zu: %zu", length, payload);
+        octets_free(&named);
+    }
+}
+
+Test(grease, ech_40_the_floors_hide_names_of_46_octets)
+{
+    check_floor(openssl_hello, OPENSSL_SIZES, &ordinary, 192);
+    check_floor(openssl_hello, OPENSSL_SIZES, &own_ordinary, 192);
+    check_floor(gnutls_hello, GNUTLS_SIZES, &ordinary, 160);
+    check_floor(gnutls_hello, GNUTLS_SIZES, &own_ordinary, 288);
+    check_floor(post_quantum_hello, POST_QUANTUM_SIZES, &ordinary, 256);
 }
 
 Test(grease, ech_100_a_ticket_is_counted)
@@ -212,7 +316,13 @@ Test(grease, ech_100_the_floors)
     cr_assert_eq(ech_grease_inner_length(&shape), 192u);
     shape.shared_key_share = true;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
+    shape.ordinary = true;
+    cr_assert_eq(ech_grease_inner_length(&shape), 192u);
+    shape.sizes = POST_QUANTUM_SIZES;
+    cr_assert_eq(ech_grease_inner_length(&shape), 256u);
     shape.sizes = GNUTLS_SIZES;
+    cr_assert_eq(ech_grease_inner_length(&shape), 160u);
+    shape.ordinary = false;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
     shape.shared_key_share = false;
     cr_assert_eq(ech_grease_inner_length(&shape), 288u);
@@ -220,9 +330,9 @@ Test(grease, ech_100_the_floors)
 
 Test(grease, ech_100_never_longer_than_servers_take)
 {
-    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .pre_shared_key = 1330};
+    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .pre_shared_key = 1320};
     size_t shared = ech_grease_inner_length(&(struct ech_grease_shape){
-        .sizes = OPENSSL_SIZES, .pre_shared_key = 1330, .shared_key_share = true});
+        .sizes = OPENSSL_SIZES, .pre_shared_key = 1320, .shared_key_share = true});
     cr_assert_eq(shared, 1440u);
     cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
     shape.pre_shared_key = 1380;

@@ -469,7 +469,7 @@ Test(local_config, ech_35_what_was_sealed_again_gives_the_same_inner_hello)
 /* Octets of the payload for a host name of that length. */
 static size_t payload_for(size_t name_length, uint8_t maximum_name_length)
 {
-    const struct ech_exchange_options options = {.sizes = {.floor = 192},
+    const struct ech_exchange_options options = {.sizes = {.copied = {192, 0}},
                                                  .key_share_rule = ECH_KEY_SHARE_SHARED};
     struct library library;
     struct ech_client_hello outer;

@@ -13,7 +13,8 @@
 
 static bool differs(struct bytes suites, struct bytes versions)
 {
-    const struct ech_ordinary_hello ordinary = {suites, versions};
+    const struct ech_ordinary_hello ordinary = {.cipher_suites = suites,
+                                                .supported_versions = versions};
     struct ech_client_hello inner;
     cr_assert_eq(ech_client_hello_parse(hello_openssl, &inner), ECH_OK);
     return ech_ordinary_differs(&ordinary, &inner);
@@ -93,7 +94,7 @@ static void expect_lists(const struct rig *rig, struct bytes suites, struct byte
 /* rig_begin has the server open the hello, and compares what was in it with the application's. */
 Test(ordinary, ech_44_both_hellos_list_what_the_ordinary_hello_does)
 {
-    struct ech_ordinary_hello ordinary = {SUITES, VERSIONS};
+    struct ech_ordinary_hello ordinary = {.cipher_suites = SUITES, .supported_versions = VERSIONS};
     struct rig *rig = start(hello_openssl_hrr1, &ordinary);
     expect_lists(rig, OUTER_SUITES, OUTER_VERSIONS);
     struct test_answer retry = rig_answer(rig);
@@ -115,9 +116,10 @@ Test(ordinary, the_octets_are_copied)
     memcpy(suites, SUITES.data, sizeof suites);
     memcpy(versions, VERSIONS.data, sizeof versions);
     struct rig *rig = rig_new(0);
-    ech_exchange_use_ordinary(rig->exchange,
-                              &(struct ech_ordinary_hello){bytes_of(suites, sizeof suites),
-                                                           bytes_of(versions, sizeof versions)});
+    ech_exchange_use_ordinary(
+        rig->exchange,
+        &(struct ech_ordinary_hello){.cipher_suites = bytes_of(suites, sizeof suites),
+                                     .supported_versions = bytes_of(versions, sizeof versions)});
     memset(suites, 0, sizeof suites);
     memset(versions, 0, sizeof versions);
     rig_begin(rig, hello_openssl);
@@ -127,8 +129,9 @@ Test(ordinary, the_octets_are_copied)
 
 Test(ordinary, without_lists_the_outer_hello_is_like_the_inner)
 {
-    const struct ech_ordinary_hello nothing = {{NULL, 0}, {NULL, 0}};
-    const struct ech_ordinary_hello nonsense = {BYTES(1), BYTES(2, 3, 4)};
+    const struct ech_ordinary_hello nothing = {.record_version = 0};
+    const struct ech_ordinary_hello nonsense = {
+        .cipher_suites = BYTES(1), .supported_versions = BYTES(2, 3, 4), .record_version = 0x0303};
     const struct ech_ordinary_hello *lists[] = {&nothing, &nonsense};
     for (size_t i = 0; i < 2; i++) {
         struct rig *rig = start(hello_openssl, lists[i]);
@@ -137,11 +140,33 @@ Test(ordinary, without_lists_the_outer_hello_is_like_the_inner)
     }
 }
 
+/* Its first hello comes in records of its lowest version; the second as the application writes it.
+ */
+static void check_record(uint16_t record_version, struct bytes suites, struct bytes expected)
+{
+    const struct ech_ordinary_hello ordinary = {
+        .cipher_suites = suites, .supported_versions = VERSIONS, .record_version = record_version};
+    struct rig *rig = start(hello_openssl, &ordinary);
+    assert_octets(bytes_of(wr_view(&rig->net).data, 3), expected, "record");
+    rig_free(rig);
+}
+
+Test(ordinary, records_have_the_version_of_the_ordinary_hello)
+{
+    check_record(0x0303, SUITES, BYTES(22, 3, 3));
+    check_record(0x0302, SUITES, BYTES(22, 3, 2));
+    check_record(0, SUITES, BYTES(22, 3, 1));
+    check_record(0x0304, SUITES, BYTES(22, 3, 1));
+    check_record(0x1234, SUITES, BYTES(22, 3, 1));
+    check_record(0x0303, BYTES(1), BYTES(22, 3, 1));
+}
+
 /* Also where key_share is the inner's, and where supported_versions stands right before it. */
 Test(ordinary, ech_26_all_hellos_open)
 {
     const struct bytes hellos[] = {hello_openssl, hello_openssl_ip, hello_openssl_psk, hello_pq};
-    const struct ech_ordinary_hello ordinary = {SUITES, VERSIONS};
+    const struct ech_ordinary_hello ordinary = {.cipher_suites = SUITES,
+                                                .supported_versions = VERSIONS};
     for (size_t i = 0; i < sizeof hellos / sizeof *hellos; i++) {
         struct rig *rig = start(hellos[i], &ordinary);
         expect_lists(rig, OUTER_SUITES, OUTER_VERSIONS);

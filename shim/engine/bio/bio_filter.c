@@ -117,9 +117,6 @@ static void change_connection(struct shim_bio_filter *filter, BIO *next)
 {
     const struct shim_bio_library *bios = filter->bios;
     shim_session_reconnect(*filter->session, bios->SSL_get_fd(*filter->ssl));
-    if (bios->reconnected != NULL) {
-        bios->reconnected(filter);
-    }
     drop_stale(bios, next);
 }
 

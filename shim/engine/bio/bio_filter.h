@@ -55,7 +55,6 @@ struct shim_bio_library {
     void (*release)(struct shim_bio_filter *filter);
     /* The session gets octets of the library; it has a new connection. NULL: nothing to do. */
     void (*writes)(struct shim_bio_filter *filter);
-    void (*reconnected)(struct shim_bio_filter *filter);
 #define F(name) __typeof__(&name) name;
     SHIM_BIO_FUNCTIONS(F)
     /* Of OpenSSL alone; NULL in BoringSSL. */

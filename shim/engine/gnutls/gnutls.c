@@ -99,6 +99,7 @@ static void step_out(struct gnutls_connection *connection, int result)
         gnutls_transport_unwrap(connection);
     }
     if (over) {
+        gnutls_restore_compatibility(connection);
         struct shim_hold hold;
         struct shim_session *ended = connection->session;
         shim_hold_begin(&hold);

@@ -19,6 +19,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_buffer_append_data)                                                                   \
     F(gnutls_certificate_allocate_credentials)                                                     \
     F(gnutls_certificate_free_credentials)                                                         \
+    F(gnutls_cipher_suite_info)                                                                    \
     F(gnutls_credentials_get)                                                                      \
     F(gnutls_credentials_set)                                                                      \
     F(gnutls_deinit)                                                                               \
@@ -28,6 +29,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_idna_map)                                                                             \
     F(gnutls_init)                                                                                 \
     F(gnutls_priority_deinit)                                                                      \
+    F(gnutls_priority_get_cipher_suite_index)                                                      \
     F(gnutls_priority_group_list)                                                                  \
     F(gnutls_priority_init)                                                                        \
     F(gnutls_priority_init2)                                                                       \
@@ -36,6 +38,7 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_priority_set_direct)                                                                  \
     F(gnutls_record_get_max_early_data_size)                                                       \
     F(gnutls_server_name_set)                                                                      \
+    F(gnutls_session_enable_compatibility_mode)                                                    \
     F(gnutls_session_get_random)                                                                   \
     F(gnutls_session_ext_register)                                                                 \
     F(gnutls_session_set_data)                                                                     \
@@ -96,13 +99,16 @@ struct gnutls_hello_events {
 struct gnutls_connection {
     gnutls_session_t handle; /* GnuTLS's own session */
     const struct gnutls *gnutls;
-    uint64_t serial;           /* differs from that of any other connection */
-    unsigned flags;            /* of gnutls_init */
-    char server_name[256];     /* with its NUL, as the hello will have it; "" for none */
-    char *priorities;          /* NULL: the default */
-    unsigned priorities_flags; /* for gnutls_priority_init2 */
-    bool priorities_set;       /* without any GnuTLS makes no hello */
-    bool priorities_unknown;   /* set from a cache whose making we did not see */
+    uint64_t serial;            /* differs from that of any other connection */
+    unsigned flags;             /* of gnutls_init */
+    char server_name[256];      /* with its NUL, as the hello will have it; "" for none */
+    char *priorities;           /* NULL: the default */
+    unsigned priorities_flags;  /* for gnutls_priority_init2 */
+    bool priorities_set;        /* without any GnuTLS makes no hello */
+    bool priorities_unknown;    /* set from a cache whose making we did not see */
+    bool compatible;            /* compatibility mode was switched on since */
+    bool priorities_ours;       /* GnuTLS has ours in the place of these */
+    struct gnutls_lists *lists; /* of these priorities, or of earlier ones; NULL: not made yet */
     bool quic;
     bool extensions; /* the application registered extensions: their functions run while the hello
                         is built, and may change any setting */
@@ -165,16 +171,25 @@ void gnutls_use_cache(struct gnutls_connection *connection, gnutls_priority_t ca
  * memory: the priorities then count as unknown. */
 bool gnutls_use_priorities(struct gnutls_connection *connection, const char *priorities,
                            unsigned flags);
-/*
- * Makes the application's priorities, narrowed to TLS 1.3. NULL: they are unknown, or have no TLS
- * 1.3. The caller ends them with gnutls_priority_deinit.
- */
-gnutls_priority_t gnutls_tls13_only(const struct gnutls_connection *connection);
+/* ---- lists.c: what a priority string means for a hello ---- */
 
-/* Makes the session's own priorities with extensions in a fixed order, as real ECH has them.
- * (GnuTLS versions that never shuffle do not know that word.) NULL if they are unknown. The caller
- * ends them with gnutls_priority_deinit. */
-gnutls_priority_t gnutls_own_in_order(const struct gnutls_connection *connection);
+struct gnutls_lists;
+/* The application's priorities, narrowed to TLS 1.3. NULL: they are unknown, or have no TLS 1.3.
+ * Borrowed until the application sets others. */
+gnutls_priority_t gnutls_tls13_only(struct gnutls_connection *connection);
+/* The session's own priorities with extensions in a fixed order and without padding, as real ECH
+ * has them. NULL if they are unknown. Borrowed in the same way. */
+gnutls_priority_t gnutls_own_in_order(struct gnutls_connection *connection);
+/* What the ordinary hello lists. Borrowed from `octets`, which is empty and which the caller frees,
+ * and from the connection. */
+struct ech_ordinary_hello gnutls_ordinary_hello(struct gnutls_connection *connection,
+                                                struct writer *octets);
+/* After the handshake: switches compatibility mode on again, if our priorities took it away. */
+void gnutls_restore_compatibility(const struct gnutls_connection *connection);
+/* NULL is fine. */
+void gnutls_lists_release(struct gnutls_lists *lists);
+void gnutls_lists_before_fork(void);
+void gnutls_lists_after_fork(void);
 
 /* ---- transport.c ---- */
 
@@ -225,7 +240,7 @@ bool gnutls_extension_add(struct gnutls_connection *connection);
 extern const struct gnutls_hello_events gnutls_hello_events;
 /* Sets the priorities of ClientHelloInner; call it again after the application set other ones.
  * False if there is no memory, or if these have no TLS 1.3. */
-bool gnutls_narrow(const struct gnutls_connection *connection);
+bool gnutls_narrow(struct gnutls_connection *connection);
 
 /* ---- the hooks ---- */
 

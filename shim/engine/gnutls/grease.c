@@ -76,13 +76,12 @@ static bool shares_key_share(const struct gnutls_connection *connection, gnutls_
 }
 
 /* If this fails, the hello is still one that the application could have sent. */
-static void keep_order(const struct gnutls_connection *connection)
+static void keep_order(struct gnutls_connection *connection)
 {
-    const struct gnutls *gnutls = connection->gnutls;
     gnutls_priority_t in_order = gnutls_own_in_order(connection);
     if (in_order != NULL) {
-        (void)gnutls->gnutls_priority_set(connection->handle, in_order);
-        gnutls->gnutls_priority_deinit(in_order);
+        connection->priorities_ours = true;
+        (void)connection->gnutls->gnutls_priority_set(connection->handle, in_order);
     }
 }
 

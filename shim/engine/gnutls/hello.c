@@ -119,9 +119,6 @@ static void grease(struct gnutls_connection *connection, bool tls13)
     } else {
         pass(connection, GNUTLS_PASS);
     }
-    if (tls13_only != NULL) {
-        connection->gnutls->gnutls_priority_deinit(tls13_only);
-    }
 }
 
 /* Stands between: the application's hello goes to the exchange, and only the exchange's octets go
@@ -148,16 +145,10 @@ static bool has_credentials(const struct gnutls_connection *connection)
            gnutls->gnutls_credentials_get(session, GNUTLS_CRD_PSK, NULL) == 0;
 }
 
-/* Keeps nothing of the priorities: the decision that follows may wait, and the program may leave
- * that wait. */
-static bool offers_tls13(const struct gnutls_connection *connection)
+static bool offers_tls13(struct gnutls_connection *connection)
 {
-    gnutls_priority_t tls13_only =
-        !connection->quic && has_credentials(connection) ? gnutls_tls13_only(connection) : NULL;
-    if (tls13_only != NULL) {
-        connection->gnutls->gnutls_priority_deinit(tls13_only);
-    }
-    return tls13_only != NULL;
+    return !connection->quic && has_credentials(connection) &&
+           gnutls_tls13_only(connection) != NULL;
 }
 
 int gnutls_decide(struct gnutls_connection *connection)
@@ -165,6 +156,8 @@ int gnutls_decide(struct gnutls_connection *connection)
     struct shim_hold hold;
     int saved = errno;
     shim_hold_begin(&hold); /* one hold for all, which shim_section_run asks for */
+    struct writer octets;
+    wr_init(&octets, 0);
     struct shim_session_facts facts = {
         .library = SHIM_FAMILY_GNUTLS,
         .server_name = connection->server_name,
@@ -173,6 +166,9 @@ int gnutls_decide(struct gnutls_connection *connection)
         .library_supported = !connection->priorities_unknown,
         .tls13 = offers_tls13(connection),
     };
+    if (facts.tls13) {
+        facts.ordinary = gnutls_ordinary_hello(connection, &octets);
+    }
     int result = GNUTLS_E_SUCCESS;
     enum shim_action action = shim_session_begin(&connection->session, &facts);
     switch (action) {
@@ -187,6 +183,7 @@ int gnutls_decide(struct gnutls_connection *connection)
         pass(connection, GNUTLS_PASS);
         break;
     }
+    wr_free(&octets);
     shim_hold_end(&hold);
     errno = saved; /* the push function that follows finds errno as it would without us */
     return result;
@@ -199,20 +196,15 @@ static void hello_built(struct gnutls_connection *connection)
     gnutls_priority_t own = connection->narrow_late ? gnutls_own_in_order(connection) : NULL;
     if (own != NULL) {
         (void)connection->gnutls->gnutls_priority_set(connection->handle, own);
-        connection->gnutls->gnutls_priority_deinit(own);
     }
 }
 
-bool gnutls_narrow(const struct gnutls_connection *connection)
+bool gnutls_narrow(struct gnutls_connection *connection)
 {
     gnutls_priority_t tls13_only = gnutls_tls13_only(connection);
-    bool narrow = false;
-    if (tls13_only != NULL) {
-        narrow = connection->gnutls->gnutls_priority_set(connection->handle, tls13_only) ==
-                 GNUTLS_E_SUCCESS;
-        connection->gnutls->gnutls_priority_deinit(tls13_only);
-    }
-    return narrow;
+    connection->priorities_ours = true;
+    return tls13_only != NULL && connection->gnutls->gnutls_priority_set(
+                                     connection->handle, tls13_only) == GNUTLS_E_SUCCESS;
 }
 
 const struct gnutls_hello_events gnutls_hello_events = {.decide = gnutls_decide,

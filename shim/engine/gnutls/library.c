@@ -93,6 +93,7 @@ void gnutls_connection_free(struct gnutls_connection *connection)
 {
     if (connection != NULL) {
         shim_session_free(connection->session);
+        gnutls_lists_release(connection->lists);
         free(connection->priorities);
         if (connection->session_data.data != NULL) {
             ech_wipe(connection->session_data.data, connection->session_data.size);
@@ -105,10 +106,12 @@ void gnutls_connection_free(struct gnutls_connection *connection)
 void gnutls_before_fork(void)
 {
     pthread_mutex_lock(&tables_lock);
+    gnutls_lists_before_fork();
 }
 
 void gnutls_after_fork(void)
 {
+    gnutls_lists_after_fork();
     pthread_mutex_unlock(&tables_lock);
 }
 

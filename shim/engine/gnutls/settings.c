@@ -87,7 +87,7 @@ static void priority_deinit(struct shim_library *library, gnutls_priority_t cach
 }
 
 /* A hello that is made already may be followed by a second one, which needs them too. */
-static void priorities_changed(const struct gnutls_connection *connection)
+static void priorities_changed(struct gnutls_connection *connection)
 {
     if (connection->phase == GNUTLS_STARTED && !connection->narrow_late) {
         (void)gnutls_narrow(connection);
@@ -143,6 +143,19 @@ static int set_default_priority_append(struct shim_library *library, gnutls_sess
         GNUTLS_REAL(library, gnutls_set_default_priority_append)(session, appended, error, flags);
     return use_priorities(library, session, result, appended,
                           flags | GNUTLS_PRIORITY_INIT_DEF_APPEND);
+}
+
+/* Its effects last until priorities are set, and we set some for a hello. So it is noted, and
+ * becomes a part of ours. */
+static void session_enable_compatibility_mode(struct shim_library *library,
+                                              gnutls_session_t session)
+{
+    struct gnutls_connection *connection = gnutls_ours(library, session);
+    GNUTLS_REAL(library, gnutls_session_enable_compatibility_mode)(session);
+    if (connection != NULL) {
+        connection->compatible = true;
+        priorities_changed(connection);
+    }
 }
 
 /* ---- the session to resume ---- */
@@ -210,6 +223,7 @@ void shim_gnutls_fill_settings(struct shim_engine *engine)
     engine->gnutls_priority_set_direct = priority_set_direct;
     engine->gnutls_set_default_priority = set_default_priority;
     engine->gnutls_set_default_priority_append = set_default_priority_append;
+    engine->gnutls_session_enable_compatibility_mode = session_enable_compatibility_mode;
     engine->gnutls_session_set_data = session_set_data;
     engine->gnutls_handshake_set_read_function = handshake_set_read_function;
 }

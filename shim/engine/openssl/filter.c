@@ -28,17 +28,6 @@ static void set_next(const struct shim_bio_library *bios, BIO *filter, BIO *next
     openssl->BIO_set_next(filter, next);
 }
 
-static void reconnected(struct shim_bio_filter *filter)
-{
-    struct openssl_connection *connection = connection_of(filter);
-    if (connection->late && shim_session_disabled(connection->session)) {
-        /* The hello goes out in the clear. libssl begins a second one before we see the
-         * HelloRetryRequest, so set now what the second has to list: the same as the first
-         * (openssl_extension_parse says why). */
-        connection->versions = OPENSSL_VERSIONS_OWN;
-    }
-}
-
 bool openssl_filter_init(struct openssl *openssl)
 {
     int index = openssl->BIO_get_new_index();
@@ -47,7 +36,6 @@ bool openssl_filter_init(struct openssl *openssl)
                                   .set_next = set_next,
                                   .hold = hold,
                                   .release = release,
-                                  .reconnected = reconnected,
                                   .BIO_callback_ctrl = openssl->BIO_callback_ctrl,
                                   .BIO_meth_set_callback_ctrl = openssl->BIO_meth_set_callback_ctrl,
 #define F(name) .name = openssl->name,

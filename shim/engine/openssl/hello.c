@@ -106,7 +106,8 @@ static const char *server_name_of(const struct openssl_connection *connection)
 }
 
 /* The session keeps no pointer to the facts. */
-static struct shim_session_facts facts_of(struct openssl_connection *connection)
+static struct shim_session_facts facts_of(struct openssl_connection *connection,
+                                          struct openssl_ordinary *ordinary)
 {
     const struct openssl *openssl = connection->openssl;
     SSL *ssl = connection->ssl;
@@ -118,11 +119,18 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection)
         .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
                 (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
         .library_supported = openssl_context_armed(openssl->SSL_get_SSL_CTX(ssl)),
+        .post_quantum = openssl->post_quantum,
     };
     if (openssl->has_ech) {
         openssl_native_facts(connection, &facts);
     }
-    facts.tls13 = !facts.quic && openssl_versions_restrict(connection);
+    facts.tls13 = !facts.quic && openssl_versions_restrict(connection, ordinary);
+    if (facts.tls13 && !openssl->has_ech) {
+        facts.ordinary = (struct ech_ordinary_hello){
+            .cipher_suites = bytes_of(ordinary->cipher_suites, ordinary->cipher_suites_length),
+            .supported_versions = bytes_of(ordinary->versions, ordinary->versions_length),
+        };
+    }
     return facts;
 }
 
@@ -185,7 +193,8 @@ bool openssl_decide(struct openssl_connection *connection)
     openssl->ERR_set_mark();
     (void)snprintf(connection->server_name, sizeof connection->server_name, "%s",
                    server_name_of(connection));
-    struct shim_session_facts facts = facts_of(connection);
+    struct openssl_ordinary ordinary;
+    struct shim_session_facts facts = facts_of(connection, &ordinary);
     struct shim_hold hold;
     shim_hold_begin(&hold); /* one hold for both; waits in the first still let signals through */
     bool goes_on = act(connection, shim_session_begin(&connection->session, &facts), &facts);
@@ -227,9 +236,6 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
 static int add_to_second(struct openssl_connection *connection, const unsigned char **out,
                          size_t *length)
 {
-    if (connection->late) {
-        connection->versions = OPENSSL_VERSIONS_TLS13;
-    }
     return openssl_versions_watched(connection) ? add_marker(connection, out, length) : -1;
 }
 
@@ -369,13 +375,6 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
     }
     if (connection->phase == OPENSSL_GREASE) {
         return openssl_grease_parse(context, bytes_of(in, inlen), alert);
-    }
-    if ((context & SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST) != 0 && connection->late) {
-        /*
-         * RFC 8446, 4.1.2: both hellos list the same. The first was half built when its versions
-         * were restricted, so the second has to begin like it.
-         */
-        connection->versions = OPENSSL_VERSIONS_OWN;
     }
     if ((context & SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS) != 0) {
         /* RFC 9849, 5: the server must not answer the inner variant here. */

@@ -64,6 +64,8 @@ static bool resolve(struct openssl *openssl)
     }
     SHIM_OPENSSL_FUNCTIONS(F)
 #undef F
+    /* The version that has them by default brought this function, too. */
+    openssl->post_quantum = openssl->library->fn[SHIM_HOOK_SSL_set_quic_tls_cbs] != NULL;
     openssl->SSL_is_quic = (int (*)(const SSL *))stub->dlsym(handle, "SSL_is_quic");
     /* OpenSSL 3.2, the first with this function, has one more state before this one
      * (TLS_ST_CR_COMP_CERT). */

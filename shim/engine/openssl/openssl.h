@@ -36,6 +36,7 @@
     F(OPENSSL_sk_num)                                                                              \
     F(OPENSSL_sk_value)                                                                            \
     F(SSL_CIPHER_get_protocol_id)                                                                  \
+    F(SSL_CIPHER_get_version)                                                                      \
     F(SSL_CTX_add_custom_ext)                                                                      \
     F(SSL_CTX_get_security_callback)                                                               \
     F(SSL_SESSION_get0_cipher)                                                                     \
@@ -91,6 +92,7 @@ struct openssl {
     struct boringssl *boringssl; /* its adapter takes over; NULL: this is not BoringSSL with ECH */
     bool supported;              /* false: use nothing below */
     bool has_ech;                /* an ECH client of its own (native.h) */
+    bool post_quantum;           /* its default groups are (OpenSSL 3.5 and later) */
     struct openssl_native native;
     shim_info_callback *on_info; /* ours, for its contexts */
     int hello_state;             /* what SSL_get_state says while a ClientHello is made */
@@ -116,11 +118,19 @@ enum openssl_phase {
     OPENSSL_DONE,    /* the exchange was accepted and the filter is out, or GREASE is over */
 };
 
-/* How our security callback (versions.c) changes the versions. */
+/* How our security callback (versions.c) changes what the hello lists. */
 enum openssl_versions {
     OPENSSL_VERSIONS_OWN,   /* not at all: as the application set them */
-    OPENSSL_VERSIONS_TLS13, /* TLS 1.3 alone */
+    OPENSSL_VERSIONS_INNER, /* those of ClientHelloInner: TLS 1.3 alone */
     OPENSSL_VERSIONS_NONE,  /* none, so the handshake fails */
+};
+
+/* What the ordinary hello lists (ech/ordinary.h), in wire format. */
+struct openssl_ordinary {
+    uint8_t cipher_suites[2 * 256]; /* OpenSSL has fewer */
+    size_t cipher_suites_length;    /* octets */
+    uint8_t versions[2 * 5];
+    size_t versions_length;
 };
 
 /* The state of one SSL. Shared by the table of SSLs and the filter BIOs, for OpenSSL frees them in
@@ -140,6 +150,8 @@ struct openssl_connection {
     bool replacing;             /* other BIOs are being set, and the filter is out */
     openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
+    bool older_pass;       /* for now, older versions are as the application set them */
+    unsigned char allowed; /* versions to which the application's callback said yes: 1 is SSL 3.0 */
     bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */
     bool deciding;    /* our security callback only hands on the application's answer */
     bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING has to be set again */
@@ -217,9 +229,12 @@ void openssl_versions_decide(struct openssl_connection *connection,
 void openssl_versions_forbid(const struct openssl *openssl, SSL *ssl);
 /* Puts the application's callback back. */
 void openssl_versions_unwatch(struct openssl_connection *connection);
-/* Restricts a watched SSL to TLS 1.3. False if it would not offer TLS 1.3: nothing is changed then.
- * */
-bool openssl_versions_restrict(struct openssl_connection *connection);
+/*
+ * Restricts the hello of a watched SSL to what ClientHelloInner may list, and fills in what the
+ * ordinary hello would have listed. False if that would not offer TLS 1.3: nothing is changed then.
+ */
+bool openssl_versions_restrict(struct openssl_connection *connection,
+                               struct openssl_ordinary *ordinary);
 
 /* ---- the callbacks of the custom extension, hello.c ---- */
 

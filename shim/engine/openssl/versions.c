@@ -1,16 +1,25 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The security callback that stands before the application's while a hello is made. libssl calls it
- * for each version that it may offer. We use that for two things:
+ * for each version, cipher suite and signature scheme that it may offer. We use that for two
+ * things:
  *
  * - To learn that the ClientHello is about to be built. No callback in which a program changes
  * server name, versions or transport comes later (Twisted sets the name in its info callback), and
  * it is early enough to make the hello as decided.
  *
- * - To choose the versions that the hello lists. An inner hello offers only TLS 1.3. The
- * application's own minimum and maximum stay as they are.
+ * - To choose what the hello lists. An inner hello offers TLS 1.3 alone: its versions and its
+ * cipher suites. All else is as in the application's ordinary hello. A higher minimum would not do
+ * that: libssl leaves out signature schemes and extensions that only TLS 1.2 uses. So older
+ * versions are refused except from where libssl lists cipher suites (it asks for
+ * SSL_SECOP_SIGALG_MASK first) to where it lists signature schemes (SSL_SECOP_SIGALG_SUPPORTED). In
+ * between it writes the extensions of TLS 1.2. Before, it looks for a session to resume, which must
+ * not be of TLS 1.2; afterwards it writes supported_versions and key_share. If the order were
+ * different in some version, the exchange would find older versions in the inner hello, and refuse
+ * it.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "shim/engine/openssl/openssl.h"
 
@@ -63,6 +72,40 @@ static openssl_security *callback_of_copy(const SSL *ssl)
     return openssl != NULL ? openssl->default_security : NULL;
 }
 
+static bool is_tls13(const struct openssl *openssl, const SSL_CIPHER *suite)
+{
+    return strcmp(openssl->SSL_CIPHER_get_version(suite), "TLSv1.3") == 0;
+}
+
+/* May an inner hello have what libssl asks for? */
+static bool inner_may(struct openssl_connection *connection, int operation, int number,
+                      const void *other)
+{
+    switch (operation) {
+    case SSL_SECOP_SIGALG_MASK:
+        connection->older_pass = !connection->openssl->has_ech;
+        return true;
+    case SSL_SECOP_SIGALG_SUPPORTED:
+        connection->older_pass = false;
+        return true;
+    case SSL_SECOP_VERSION:
+        return number >= TLS1_3_VERSION || connection->older_pass;
+    case SSL_SECOP_CIPHER_SUPPORTED:
+        /* A late decision comes after the cipher suites were written. The second hello has to list
+         * the same (RFC 8446, 4.1.2). */
+        return connection->late || is_tls13(connection->openssl, other);
+    default:
+        return true;
+    }
+}
+
+static void note_allowed(struct openssl_connection *connection, int number)
+{
+    if (number >= SSL3_VERSION && number <= TLS1_3_VERSION) {
+        connection->allowed |= (unsigned char)(1U << (number - SSL3_VERSION));
+    }
+}
+
 static int security(const SSL *ssl, const SSL_CTX *context, int operation, int bits, int number,
                     void *other, void *argument)
 {
@@ -76,9 +119,12 @@ static int security(const SSL *ssl, const SSL_CTX *context, int operation, int b
         ask_to_decide(connection);
     }
     int result = own(ssl, context, operation, bits, number, other, argument);
-    if (operation == SSL_SECOP_VERSION &&
-        (connection->versions == OPENSSL_VERSIONS_NONE ||
-         (connection->versions == OPENSSL_VERSIONS_TLS13 && number < TLS1_3_VERSION))) {
+    if (operation == SSL_SECOP_VERSION && result != 0) {
+        note_allowed(connection, number);
+    }
+    if ((connection->versions == OPENSSL_VERSIONS_NONE && operation == SSL_SECOP_VERSION) ||
+        (connection->versions == OPENSSL_VERSIONS_INNER &&
+         !inner_may(connection, operation, number, other))) {
         result = 0;
     }
     return result;
@@ -117,32 +163,57 @@ void openssl_versions_unwatch(struct openssl_connection *connection)
     connection->versions = OPENSSL_VERSIONS_OWN;
 }
 
-/* Would the hello list a cipher suite of TLS 1.3, with the present settings? */
-static bool offers_tls13(const struct openssl_connection *connection)
+/* TLS 1.3 and down, until libssl would find one that it may not offer. */
+static void note_versions(const struct openssl_connection *connection,
+                          struct openssl_ordinary *ordinary)
 {
-    enum { TLS13_SUITES = 0x13 };
-    const struct openssl *openssl = connection->openssl;
-    OPENSSL_STACK *suites = (OPENSSL_STACK *)openssl->SSL_get1_supported_ciphers(connection->ssl);
-    bool offers = false;
-    for (int i = 0; suites != NULL && i < openssl->OPENSSL_sk_num(suites) && !offers; i++) {
-        const SSL_CIPHER *suite = openssl->OPENSSL_sk_value(suites, i);
-        offers = openssl->SSL_CIPHER_get_protocol_id(suite) >> 8 == TLS13_SUITES;
+    static const uint64_t forbidden[] = {SSL_OP_NO_SSLv3, SSL_OP_NO_TLSv1, SSL_OP_NO_TLSv1_1,
+                                         SSL_OP_NO_TLSv1_2, SSL_OP_NO_TLSv1_3};
+    uint64_t options = connection->openssl->SSL_get_options(connection->ssl);
+    size_t i = sizeof forbidden / sizeof *forbidden;
+    while (i > 0 && (connection->allowed >> (i - 1) & 1) != 0 &&
+           (options & forbidden[i - 1]) == 0) {
+        i--;
+        ordinary->versions[ordinary->versions_length++] = TLS1_VERSION_MAJOR;
+        ordinary->versions[ordinary->versions_length++] = (uint8_t)i; /* SSL 3.0 is 0x0300 */
     }
-    openssl->OPENSSL_sk_free(suites);
-    return offers;
 }
 
-bool openssl_versions_restrict(struct openssl_connection *connection)
+/* False if the hello would have no cipher suite of TLS 1.3. libssl asks our callback for the
+ * versions, too. */
+static bool note_suites(struct openssl_connection *connection, struct openssl_ordinary *ordinary)
 {
-    /* First try without a restriction: that would switch TLS 1.3 on where SSL_OP_NO_TLSv1_2 leaves
-     * a gap below it. */
-    bool offers = openssl_versions_watched(connection) && offers_tls13(connection);
-    if (offers) {
-        connection->versions = OPENSSL_VERSIONS_TLS13;
-        offers = offers_tls13(connection);
+    const struct openssl *openssl = connection->openssl;
+    bool tls13 = false;
+    connection->allowed = 0;
+    OPENSSL_STACK *suites = (OPENSSL_STACK *)openssl->SSL_get1_supported_ciphers(connection->ssl);
+    int count = suites != NULL ? openssl->OPENSSL_sk_num(suites) : 0;
+    for (int i = 0; i < count; i++) {
+        const SSL_CIPHER *suite = openssl->OPENSSL_sk_value(suites, i);
+        uint16_t id = openssl->SSL_CIPHER_get_protocol_id(suite);
+        tls13 = tls13 || is_tls13(openssl, suite);
+        if (ordinary->cipher_suites_length + 2 <= sizeof ordinary->cipher_suites) {
+            ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)(id >> 8);
+            ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)id;
+        }
     }
-    if (!offers) {
-        connection->versions = OPENSSL_VERSIONS_OWN;
+    openssl->OPENSSL_sk_free(suites);
+    return tls13;
+}
+
+bool openssl_versions_restrict(struct openssl_connection *connection,
+                               struct openssl_ordinary *ordinary)
+{
+    ordinary->cipher_suites_length = 0;
+    ordinary->versions_length = 0;
+    connection->versions = OPENSSL_VERSIONS_OWN;
+    /* Look at the ordinary hello first: a restriction would switch TLS 1.3 on where
+     * SSL_OP_NO_TLSv1_2 leaves a gap below it. */
+    if (!openssl_versions_watched(connection) || !note_suites(connection, ordinary)) {
+        return false;
     }
-    return offers;
+    note_versions(connection, ordinary);
+    connection->versions = OPENSSL_VERSIONS_INNER;
+    connection->older_pass = connection->late;
+    return true;
 }

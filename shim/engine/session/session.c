@@ -189,7 +189,7 @@ static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t
                                      signature);
 }
 
-static bool make_exchange(struct shim_session *session)
+static bool make_exchange(struct shim_session *session, const struct shim_session_facts *facts)
 {
     session->options = (struct ech_exchange_options){
         .random = shim_random(),
@@ -199,7 +199,11 @@ static bool make_exchange(struct shim_session *session)
                      .verify_signature = verify_signature,
                      .context = session},
     };
-    return ech_exchange_new(&session->exchange, &session->options) == ECH_OK;
+    if (ech_exchange_new(&session->exchange, &session->options) != ECH_OK) {
+        return false;
+    }
+    ech_exchange_use_ordinary(session->exchange, &facts->ordinary);
+    return true;
 }
 
 /* The work of one decision. It may wait for records, and the program may leave that wait
@@ -214,6 +218,7 @@ struct beginning {
 
 static struct shim_session *session_new(const struct shim_session_facts *facts)
 {
+    enum { ONE_VERSION = 2 };
     struct shim_session *session = calloc(1, sizeof *session);
     if (session == NULL) {
         return NULL;
@@ -228,6 +233,10 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
         .source = "none",
     };
     session->sizes = shim_tls_libraries[facts->library].sizes;
+    if (facts->post_quantum) {
+        session->sizes.ordinary = shim_tls_libraries[facts->library].post_quantum_size;
+    }
+    session->older_versions = facts->ordinary.supported_versions.len > ONE_VERSION;
     session->reported = facts->reported;
     session->redirect = SHIM_REDIRECT_NONE;
     wr_init(&session->grease, 0);
@@ -251,10 +260,10 @@ static bool act(struct shim_session *session, const struct shim_session_facts *f
         break;
     case SHIM_ACTION_REFUSE:
         shim_session_report(session, "refused", session->decision.reason);
-        goes_on = make_exchange(session);
+        goes_on = make_exchange(session, facts);
         break;
     case SHIM_ACTION_OFFER:
-        goes_on = make_exchange(session);
+        goes_on = make_exchange(session, facts);
         *action = goes_on ? SHIM_ACTION_OFFER : SHIM_ACTION_REFUSE;
         break;
     default:
@@ -363,6 +372,7 @@ struct bytes shim_session_grease(struct shim_session *session, const struct ech_
         const struct ech_random random = shim_random();
         struct shim_hold hold;
         whole.sizes = session->sizes;
+        whole.ordinary = session->older_versions;
         whole.name_length = strlen(session->host);
         shim_hold_begin(&hold);
         if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {

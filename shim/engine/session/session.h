@@ -29,6 +29,9 @@ struct shim_session_facts {
     bool own_extension; /* the program adds an extension to the hello, so the library cannot seal */
     bool reported;      /* another call of this handshake was refused and reported before */
     bool tls13;
+    /* What the hello would list without ECH. Empty: as ClientHelloInner. Copied. */
+    struct ech_ordinary_hello ordinary;
+    bool post_quantum; /* the library's default groups are post-quantum */
 };
 
 /*
@@ -62,8 +65,8 @@ bool shim_session_may_grease(struct shim_session *session);
 
 /*
  * The extension data of GREASE ECH, the same for each hello of the handshake (RFC 9849, 6.2.1). The
- * first call makes and reports them. The adapter fills in what it knows of the shape; sizes and
- * name are filled in here. Empty for want of memory or randomness: the hello is then the
+ * first call makes and reports them. The adapter fills in key_share and PSK of the shape; the rest
+ * is filled in here. Empty for want of memory or randomness: the hello is then the
  * application's own. Borrowed from the session.
  */
 struct bytes shim_session_grease(struct shim_session *session,

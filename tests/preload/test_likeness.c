@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A hello with ECH and one with GREASE of the same program differ in nothing that an observer can
+ * read, except for what server_name, random, encrypted_client_hello and key_share hold. Both differ
+ * from the program's ordinary hello in nothing but these and encrypted_client_hello itself (GnuTLS
+ * 3.8 also shuffles the ordinary one). That goes for first hellos and for those after a
+ * HelloRetryRequest. The hellos are compared octet by octet.
+ */
+#include "../facts.h"
+#include "checks.h"
+#include "cursor.h"
+#include "wire.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+TestSuite(likeness, .fini = world_end, .timeout = 120);
+/* Uses our own clients only: they also run under a sanitizer's runtime. */
+TestSuite(likeness_own, .fini = world_end, .timeout = 120);
+
+#define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
+#define SEND                                                                                       \
+    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
+#define S_CLIENT_WITH(options)                                                                     \
+    SEND "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME    \
+         " -connect " INNER_NAME ":443 " options
+#define GNUTLS_WITH(options) SEND "gnutls-cli --x509cafile \"$CA\" " options " " INNER_NAME
+#define WGET_WITH(options) "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " options " " URL
+
+enum { SERVER_NAME = 0, PADDING = 21, PRE_SHARED_KEY = 41, KEY_SHARE = 51 };
+
+/* ---- a hello as text, one field a line ---- */
+
+static void print_octets(FILE *out, struct cursor octets)
+{
+    while (octets.left > 0) {
+        fprintf(out, " %02zx", take_number(&octets, 1));
+    }
+    fprintf(out, "\n");
+}
+
+/* Groups and lengths. */
+static void print_shares(FILE *out, struct cursor data)
+{
+    struct cursor shares = take_vector(&data, 2);
+    while (shares.left > 0) {
+        size_t group = take_number(&shares, 2);
+        fprintf(out, " %04zx of %zu", group, take_vector(&shares, 2).left);
+    }
+    fprintf(out, "\n");
+}
+
+enum { ECH_SHOWN = 1, PADDING_SHOWN = 2 };
+
+static void print_extension(FILE *out, size_t type, struct cursor data, unsigned shown)
+{
+    if ((type == WIRE_ECH_TYPE && (shown & ECH_SHOWN) == 0) ||
+        (type == PADDING && (shown & PADDING_SHOWN) == 0)) {
+        return;
+    }
+    fprintf(out, "extension %zu:", type);
+    switch (type) {
+    case SERVER_NAME:
+        fprintf(out, " one name\n");
+        break;
+    case WIRE_ECH_TYPE:
+        fprintf(out, " %zu octets\n", data.left);
+        break;
+    case KEY_SHARE:
+        print_shares(out, data);
+        break;
+    case PRE_SHARED_KEY:
+        fprintf(out, " %zu octets\n", data.left);
+        break;
+    default:
+        print_octets(out, data);
+        break;
+    }
+}
+
+static int compare_lines(const void *a, const void *b)
+{
+    return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
+static char *sorted(char *text)
+{
+    char *lines[64];
+    size_t count = 0;
+    size_t size = strlen(text) + 1;
+    char *result = calloc(1, size);
+    char *state;
+    for (char *line = strtok_r(text, "\n", &state); line != NULL;
+         line = strtok_r(NULL, "\n", &state)) {
+        cr_assert_lt(count, 64u);
+        lines[count++] = line;
+    }
+    qsort(lines, count, sizeof *lines, compare_lines);
+    for (size_t i = 0; i < count; i++) {
+        strcat(strcat(result, lines[i]), "\n");
+    }
+    free(text);
+    return result;
+}
+
+static char *describe(const struct wire_hello *hello, unsigned shown)
+{
+    struct cursor c = {hello->message, hello->length};
+    char *text;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    take(&c, 4);
+    fprintf(out, "record %04x, version %04zx\n", hello->record_version, take_number(&c, 2));
+    take(&c, 32);
+    fprintf(out, "session id of %zu\n", take_vector(&c, 1).left);
+    fprintf(out, "suites:");
+    print_octets(out, take_vector(&c, 2));
+    fprintf(out, "compression:");
+    print_octets(out, take_vector(&c, 1));
+    struct cursor extensions = take_vector(&c, 2);
+    while (extensions.left > 0) {
+        size_t type = take_number(&extensions, 2);
+        print_extension(out, type, take_vector(&extensions, 2), shown);
+    }
+    fclose(out);
+    return text;
+}
+
+/* ---- the comparison ---- */
+
+static void expect_same(const struct wire_hello *a, const struct wire_hello *b, unsigned shown,
+                        bool in_order, const char *what)
+{
+    char *one = describe(a, shown);
+    char *other = describe(b, shown);
+    if (!in_order) {
+        one = sorted(one);
+        other = sorted(other);
+    }
+    cr_assert_str_eq(one, other, "%s:\n%s\n%s", what, one, other);
+    free(one);
+    free(other);
+}
+
+static void run(struct world *world, enum run_mode mode, char *setting, const char *command)
+{
+    struct run_result result = world_shell(world, mode, EXTRA(setting), command);
+    expect_exit(&result, 0, NULL);
+}
+
+/* The connections of one run follow each other in `hellos`, each with `each` hellos. */
+static void compare(const struct wire_hello *hellos, size_t count, size_t each, bool of_openssl)
+{
+    const struct wire_hello *ech = hellos;
+    const struct wire_hello *grease = hellos + count;
+    const struct wire_hello *ordinary = hellos + 2 * count;
+    for (size_t i = 0; i < count; i++) {
+        bool first = i % each == 0;
+        cr_assert_gt(ech[i].ech_length, 0u);
+        cr_assert_gt(grease[i].ech_length, 0u);
+        /* RFC 9849, 6.1.5 and 6.2.1: enc is empty in the second hello, but GREASE is repeated. */
+        expect_same(&ech[i], &grease[i], first ? ECH_SHOWN | PADDING_SHOWN : PADDING_SHOWN, true,
+                    "ECH and GREASE");
+        /* RFC 7685: the ordinary hello is padded only because it is shorter. */
+        bool in_order = of_openssl || !FACT_GNUTLS_SHUFFLES;
+        expect_same(&grease[i], &ordinary[i], 0, in_order, "GREASE and the ordinary hello");
+    }
+}
+
+static void check(const char *command, size_t connections, const char *forbidden)
+{
+    static struct wire_hello hellos[WIRE_HELLOS];
+    enum { EACH = 2 }; /* the server asks for a second hello */
+    size_t count = connections * EACH;
+    if (fact_asks_for_npn(command)) {
+        cr_skip_test("this curl asks for NPN, in hellos that offer TLS 1.2 only");
+    }
+    struct world *world = world_start(&(struct world_options){.hello_retry = true});
+    run(world, RUN_SHIM, "ECHSHIM_MODE=strict", command);
+    world_expect_accepted(world, (unsigned)connections);
+    run(world, RUN_SHIM, "ECHSHIM_MODE=grease", command);
+    cr_assert_eq(world_report_count(world, "grease"), connections);
+    run(world, RUN_PLAIN, "ECHSHIM_MODE=off", command);
+    cr_assert_eq(wire_hellos(world, hellos), 3 * count);
+    compare(hellos, count, EACH, fact_is_of_openssl(command));
+    char *text = describe(&hellos[0], 0);
+    cr_assert(forbidden == NULL || strstr(text, forbidden) == NULL, "%s", text);
+    free(text);
+}
+
+#define LIKE_IN(suite, name, count, sh)                                                            \
+    Test(suite, ech_105_##name)                                                                    \
+    {                                                                                              \
+        check((sh), (count), NULL);                                                                \
+    }                                                                                              \
+    struct world
+#define LIKE(name, sh) LIKE_IN(likeness, name, 1, sh)
+
+/* clang-format off */
+LIKE(s_client, S_CLIENT_WITH(""));
+LIKE(curl, CURL);
+LIKE(curl_http1, "curl -sS --http1.1 --cacert \"$CA\" " URL);
+LIKE(urllib, URLLIB);
+LIKE(asyncio, ASYNCIO);
+LIKE(wget, WGET_WITH(""));
+LIKE(gnutls_cli, GNUTLS_WITH(""));
+
+/* What programs set. */
+LIKE(s_client_tls13_alone, S_CLIENT_WITH("-tls1_3"));
+LIKE(s_client_minimum, S_CLIENT_WITH("-min_protocol TLSv1.2"));
+LIKE(s_client_alpn_and_status, S_CLIENT_WITH("-alpn h2,http/1.1 -status"));
+LIKE(s_client_groups, S_CLIENT_WITH("-groups P-256:P-384"));
+LIKE(s_client_sigalgs, S_CLIENT_WITH("-sigalgs RSA-PSS+SHA256:ECDSA+SHA256:RSA+SHA256"));
+LIKE(s_client_level_0, S_CLIENT_WITH("-cipher ALL:@SECLEVEL=0"));
+LIKE(s_client_no_ecdhe, S_CLIENT_WITH("-cipher AES128-SHA"));
+LIKE(s_client_one_suite, S_CLIENT_WITH("-ciphersuites TLS_AES_128_GCM_SHA256"));
+LIKE(s_client_fallback, S_CLIENT_WITH("-fallback_scsv"));
+LIKE(s_client_post_handshake, S_CLIENT_WITH("-enable_pha -maxfraglen 2048"));
+LIKE(s_client_no_ticket, S_CLIENT_WITH("-no_ticket -legacy_server_connect"));
+LIKE(gnutls_cli_tls13_alone, GNUTLS_WITH("--priority NORMAL:-VERS-ALL:+VERS-TLS1.3"));
+LIKE(gnutls_cli_versions, GNUTLS_WITH("--priority NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"));
+LIKE(gnutls_cli_alpn, GNUTLS_WITH("--alpn h2 --alpn http/1.1"));
+LIKE(gnutls_cli_secure, GNUTLS_WITH("--priority SECURE128"));
+LIKE(gnutls_cli_anonymous, GNUTLS_WITH("--priority NORMAL:+ANON-ECDH:+ANON-DH"));
+LIKE(gnutls_cli_compat, GNUTLS_WITH("--priority NORMAL:%COMPAT"));
+LIKE(gnutls_cli_dumbfw, GNUTLS_WITH("--priority NORMAL:%DUMBFW"));
+LIKE(gnutls_cli_no_etm, GNUTLS_WITH("--priority NORMAL:%NO_ETM:%NO_SESSION_HASH:%NO_TICKETS"));
+LIKE(gnutls_cli_fallback, GNUTLS_WITH("--priority NORMAL:%FALLBACK_SCSV"));
+LIKE(wget_tls13_alone, WGET_WITH("--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3"));
+LIKE_IN(likeness_own, openssl_resume, 2, OWN_OPENSSL("resume"));
+LIKE_IN(likeness_own, openssl_unseen, 1, OWN_OPENSSL("unseen"));
+LIKE_IN(likeness_own, gnutls_resume, 2, OWN_GNUTLS("resume"));
+LIKE_IN(likeness_own, gnutls_default, 1, OWN_GNUTLS("default"));
+/* clang-format on */
