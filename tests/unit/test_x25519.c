@@ -8,6 +8,7 @@
 #include "ech/grease.h"
 #include "ech/hpke.h"
 #include "hello_tools.h"
+#include "sizes.h"
 
 static unsigned public_keys;
 static unsigned shared_secrets;
@@ -179,7 +180,7 @@ Test(x25519, an_all_zero_secret_is_refused)
 
 Test(x25519, grease_uses_it)
 {
-    const struct ech_grease_shape shape = {.sizes = {192, 128, 88}, .name_length = 10};
+    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 10};
     struct writer with;
     struct writer without;
     struct test_source source = {.state = 7};
