@@ -20,14 +20,14 @@ static bool differs(struct bytes suites, struct bytes versions)
     return ech_ordinary_differs(&ordinary, &inner);
 }
 
-Test(ordinary, lists_that_make_sense)
+Test(ordinary, ech_42_lists_that_make_sense)
 {
     cr_assert(differs(SUITES, VERSIONS));
     cr_assert(differs(SUITES, BYTES(3, 3, 3, 4)), "GnuTLS lists versions as its priorities do");
     cr_assert(differs(SUITES, BYTES(3, 4, 3, 0)));
 }
 
-Test(ordinary, lists_that_make_none)
+Test(ordinary, ech_42_lists_that_make_none)
 {
     const struct bytes none = {NULL, 0};
     cr_assert_not(differs(none, none));
@@ -92,7 +92,7 @@ static void expect_lists(const struct rig *rig, struct bytes suites, struct byte
 #define OUTER_VERSIONS BYTES(6, 3, 4, 3, 3, 3, 2)
 
 /* rig_begin has the server open the hello, and compares what was in it with the application's. */
-Test(ordinary, ech_44_both_hellos_list_what_the_ordinary_hello_does)
+Test(ordinary, ech_42_both_hellos_list_what_the_ordinary_hello_does)
 {
     struct ech_ordinary_hello ordinary = {.cipher_suites = SUITES, .supported_versions = VERSIONS};
     struct rig *rig = start(hello_openssl_hrr1, &ordinary);
@@ -162,7 +162,7 @@ Test(ordinary, records_have_the_version_of_the_ordinary_hello)
 }
 
 /* Also where key_share is the inner's, and where supported_versions stands right before it. */
-Test(ordinary, ech_26_all_hellos_open)
+Test(ordinary, ech_42_all_hellos_open)
 {
     const struct bytes hellos[] = {hello_openssl, hello_openssl_ip, hello_openssl_psk, hello_pq};
     const struct ech_ordinary_hello ordinary = {.cipher_suites = SUITES,

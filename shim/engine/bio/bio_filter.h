@@ -53,7 +53,7 @@ struct shim_bio_library {
     /* A filter BIO is made and was freed: it keeps the connection alive. */
     void (*hold)(struct shim_bio_filter *filter);
     void (*release)(struct shim_bio_filter *filter);
-    /* The session gets octets of the library; it has a new connection. NULL: nothing to do. */
+    /* The session gets octets of the library. NULL: nothing to do. */
     void (*writes)(struct shim_bio_filter *filter);
 #define F(name) __typeof__(&name) name;
     SHIM_BIO_FUNCTIONS(F)
