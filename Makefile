@@ -120,11 +120,11 @@ $(BUILD)/libechshim.so: $(call obj,$(STUB_SRC)) $(BUILD)/common.a $(BUILD)/dns.a
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-Bsymbolic-functions -Wl,-soname,libechshim.so -Wl,--version-script=$(BUILD)/exports.map -o $@ \
 	    $(filter %.o %.a,$^) $(CONF_LIBS) $(LIBC_LIBS)
 
-# The engine's only entry needs everything else.
+# The engine's only entry needs everything else. Its own calls of hooked functions go to shim/engine/base/own_nettle.c.
 $(BUILD)/libechshim-engine.so: $(ARCHIVES) shim/engine/engine.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine/engine.map -o $@ \
-	    -Wl,-u,shim_engine_start $(ARCHIVES) $(PKG_LIBS) $(LIBC_LIBS)
+	    -Wl,-u,shim_engine_start -Wl,--wrap=nettle_curve25519_mul_g,--wrap=nettle_curve448_mul_g $(ARCHIVES) $(PKG_LIBS) $(LIBC_LIBS)
 
 $(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/nss/module.map
 	@echo "LD $@"

@@ -56,12 +56,6 @@ static inline bool fact_openssl4(void)
     return getenv("ECHSHIM_TEST_CLIENTS") != NULL;
 }
 
-/* Does this command run OpenSSL 4? */
-static inline bool fact_runs_openssl4(const char *command)
-{
-    return fact_openssl4() && strstr(command, "openssl") != NULL;
-}
-
 /* The lengths of the payload in the GREASE of OpenSSL 4, one of them at random. */
 static inline bool fact_is_openssl4_grease(size_t payload)
 {
@@ -141,21 +135,6 @@ static inline const char *fact_cannot(const char *command)
 static inline bool fact_asks_for_npn(const char *command)
 {
     return OPENSSL_VERSION_NUMBER < 0x30000000L && strstr(command, "curl") != NULL;
-}
-
-/* Connections that a rejection costs this program besides its own and the retry: 1 is a probe. */
-static inline unsigned fact_probes(const char *command)
-{
-    return (FACT_OPENSSL_POST_QUANTUM && fact_is_of_openssl(command)) || fact_runs_openssl4(command)
-               ? 1
-               : 0;
-}
-
-/* The report's reason where retries are off. With a borrowed share, only a probe could authenticate
- * the rejection. */
-static inline const char *fact_reason_of_retry_off(const char *command)
-{
-    return fact_probes(command) > 0 ? "unauthenticated" : "retry_off";
 }
 
 /* unbound 1.20 and later drop an SVCB record that has only a priority; 1.17 did not. */

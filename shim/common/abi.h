@@ -78,6 +78,14 @@ enum shim_watch {
     SHIM_WATCH_LEAVES, /* the same, and call hello_leaves before an octet goes out */
 };
 
+/* A private key that a library has just made. Borrowed. */
+struct shim_made_key {
+    enum shim_hook hook;     /* the function that made it, of family KEYS */
+    const void *function;    /* the real one: tells whose it is */
+    const void *public_key;  /* as the function gave them; for EVP_PKEY_keygen: the context that */
+    const void *private_key; /* it was called with, and the EVP_PKEY */
+};
+
 /* What the stub offers to the engine. */
 struct shim_stub {
     uint32_t version;
@@ -148,6 +156,9 @@ struct shim_stub {
     /* Was nothing reported yet of a handshake of this SSL or session, of a library that is not
      * supported? The same question later gives false. */
     bool (*first_told)(const void *object, int fd, const char *name);
+    /* From now on, tell key_made of each private key that a library makes in this thread. 0: not
+     * any more. Returns what held before. */
+    uint64_t (*watch_keys)(uint64_t watch);
 };
 
 /* What the engine offers to the stub. Every function keeps errno unless its comment says
@@ -169,6 +180,8 @@ struct shim_engine {
      * programs do not start a handshake in a signal handler.
      */
     bool (*hello_leaves)(const uint8_t random[32], int fd);
+    /* A private key was made in a thread that watches. False: that watch is over. Takes no lock. */
+    bool (*key_made)(uint64_t watch, const struct shim_made_key *made);
 
     /*
      * A context was made. True: we control handshakes on it. False: we cannot (an unknown library,

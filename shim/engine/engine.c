@@ -7,6 +7,7 @@
 #include "dns/cache_folder.h"
 #include "dns/network.h"
 #include "shim/common/hold.h"
+#include "shim/engine/base/own_nettle.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/base/x25519.h"
 #include "shim/engine/config/prefetch.h"
@@ -16,6 +17,7 @@
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/resolver/channel.h"
 #include "shim/engine/session/local_key.h"
+#include "shim/engine/session/program_keys.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/state/log.h"
 #include "shim/engine/state/state.h"
@@ -193,6 +195,7 @@ shim_engine_start(const struct shim_stub *stub)
         return NULL;
     }
     state->stub = stub;
+    shim_own_nettle_start(stub->dlsym);
     shim_hold_start(stub->locked);
     shim_x25519_start(stub->dlopen, stub->dlsym);
     if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||
@@ -212,6 +215,7 @@ shim_engine_start(const struct shim_stub *stub)
     engine.getaddrinfo = shim_names_getaddrinfo;
     engine.name_asked = shim_names_asked;
     engine.hello_leaves = shim_redirect_hello_leaves;
+    engine.key_made = shim_program_key_made;
     for (size_t i = 0; i < ADAPTERS; i++) {
         adapters[i]->fill(&engine);
     }

@@ -2,8 +2,8 @@
 #include "shim/stub/entries.h"
 
 /*
- * The places of the hooks among the entries: hooks of libc have none. ENTRY_OF_FAMILY(name, form)
- * is form(name), or nothing.
+ * The places of the hooks among the entries: hooks of libc and of KEYS have none.
+ * ENTRY_OF_FAMILY(name, form) is form(name), or nothing.
  */
 #define ENTRY_OF_LIBC(name, form)
 #define ENTRY_OF_OPENSSL(name, form) form(name)
@@ -13,6 +13,7 @@
 #define ENTRY_OF_MBEDTLS(name, form) form(name)
 #define ENTRY_OF_BEARSSL(name, form) form(name)
 #define ENTRY_OF_S2N(name, form) form(name)
+#define ENTRY_OF_KEYS(name, form)
 
 #define PLACE(name) PLACE_##name,
 enum {

@@ -127,8 +127,8 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     }
     struct symbol_query asked = {.handle = handle, .version = version, .caller = caller};
     asked.hook = hook_of_name(name);
-    if (asked.hook == SHIM_HOOK_COUNT) {
-        return NULL;
+    if (asked.hook == SHIM_HOOK_COUNT || stub_hook_family(asked.hook) == SHIM_FAMILY_KEYS) {
+        return NULL; /* a TLS library does not ask for keys by dlsym */
     }
     if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {
         return NULL;

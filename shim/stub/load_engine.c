@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/stub/guard.h"
+#include "shim/stub/hooks_keys.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
 #include "shim/stub/path.h"
@@ -109,6 +110,7 @@ static struct shim_stub offer = {
     .program = stub_program,
     .own_ech = stub_own_ech,
     .first_told = stub_first_told,
+    .watch_keys = stub_watch_keys,
 };
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);

@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 
+enum { ECH_REQUIRED = 121 }; /* RFC 9849, 11.2 */
+
 static FILE *log_file;
 static pthread_mutex_t log_lock = PTHREAD_MUTEX_INITIALIZER;
 static int seen_index;
@@ -47,6 +49,41 @@ static void wire_name(const uint8_t *message, size_t len, char name[NAME_LEN])
     }
 }
 
+/* The data of an extension of a ClientHello; empty if there is none. */
+static CBS extension_of(const struct message *message, uint16_t wanted)
+{
+    CBS hello;
+    CBS extensions;
+    CBS body;
+    uint16_t type;
+    CBS_init(&hello, message->data, message->len);
+    if (skip_to_extensions(&hello, &extensions)) {
+        while (CBS_get_u16(&extensions, &type) && CBS_get_u16_length_prefixed(&extensions, &body)) {
+            if (type == wanted) {
+                return body;
+            }
+        }
+    }
+    CBS_init(&body, NULL, 0);
+    return body;
+}
+
+static bool have_same_share(const struct message *outer, const struct message *inner)
+{
+    CBS of_outer = extension_of(outer, TLSEXT_TYPE_key_share);
+    CBS of_inner = extension_of(inner, TLSEXT_TYPE_key_share);
+    return CBS_len(&of_outer) > 0 &&
+           CBS_mem_equal(&of_outer, CBS_data(&of_inner), CBS_len(&of_inner));
+}
+
+static void note_refusal(void)
+{
+    pthread_mutex_lock(&log_lock);
+    fputs("{\"ech_required\":true}\n", log_file);
+    fflush(log_file);
+    pthread_mutex_unlock(&log_lock);
+}
+
 static void keep(struct message *message, const void *data, size_t len)
 {
     message->data = OPENSSL_memdup(data, len);
@@ -64,9 +101,15 @@ static void on_message(int is_write, int version, int type, const void *data, si
     if (!is_write && type == SSL3_RT_HANDSHAKE && len > 4 && message[0] == SSL3_MT_CLIENT_HELLO) {
         if (seen->client_hellos++ == 0) {
             wire_name(message, len, seen->outer_name);
+            keep(&seen->outer, data, len);
         }
     } else if (!is_write && type == SSL3_RT_CLIENT_HELLO_INNER && seen->inner_hellos < 2) {
-        keep(&seen->inner[seen->inner_hellos++], data, len);
+        keep(&seen->inner[seen->inner_hellos], data, len);
+        if (seen->inner_hellos++ == 0) {
+            seen->same_share = have_same_share(&seen->outer, &seen->inner[0]);
+        }
+    } else if (!is_write && type == SSL3_RT_ALERT && len == 2 && message[1] == ECH_REQUIRED) {
+        note_refusal();
     } else if (is_write && type == SSL3_RT_HANDSHAKE && len > 4 &&
                message[0] == SSL3_MT_SERVER_HELLO && seen->retry_request.data == NULL) {
         /* If this is a ServerHello, there is no second hello. */
@@ -86,6 +129,7 @@ bool handshake_log_follow(SSL *ssl, struct seen *seen)
 
 void handshake_log_free(struct seen *seen)
 {
+    OPENSSL_free(seen->outer.data);
     OPENSSL_free(seen->inner[0].data);
     OPENSSL_free(seen->inner[1].data);
     OPENSSL_free(seen->retry_request.data);
@@ -156,11 +200,11 @@ void handshake_log_write(SSL *ssl, const struct seen *seen, bool done, const cha
     FILE *out = log_file;
     fprintf(out,
             "{\"done\":%s,\"accepted\":%s,\"hrr\":%s,\"resumed\":%s,\"client_hellos\":%u"
-            ",\"early\":%s",
+            ",\"early\":%s,\"same_share\":%s",
             done ? "true" : "false", accepted ? "true" : "false",
             SSL_used_hello_retry_request(ssl) || seen->client_hellos > 1 ? "true" : "false",
             done && SSL_session_reused(ssl) ? "true" : "false", seen->client_hellos,
-            early ? "true" : "false");
+            early ? "true" : "false", seen->same_share ? "true" : "false");
     json_text(out, "name", name);
     json_text(out, "inner_name", accepted ? name : NULL);
     json_text(out, "outer_name", seen->outer_name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The log of ech_server: one JSON line for each handshake, with what the server saw of it. */
+/* The log of ech_server: one JSON line for each handshake, with what the server saw of it, and one
+ * for each alert ech_required. */
 #ifndef HANDSHAKE_LOG_H
 #define HANDSHAKE_LOG_H
 
@@ -19,6 +20,8 @@ struct message {
 /* What the server saw of one handshake. */
 struct seen {
     char outer_name[NAME_LEN];
+    struct message outer; /* the first ClientHello, as it was on the wire */
+    bool same_share;      /* it has the key_share of ClientHelloInner */
     unsigned client_hellos;
     /* After a HelloRetryRequest: both hellos as decrypted, and the message between them. */
     struct message inner[2];

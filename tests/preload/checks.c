@@ -266,6 +266,17 @@ unsigned expect_each(const struct run_result *result, const char *word)
     return count;
 }
 
+char *preload(const struct world *world, const char *other, enum preload_order order)
+{
+    static char setting[1500];
+    char path[300];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(path, sizeof path, "%s/%s", world->clients, other);
+    snprintf(setting, sizeof setting, "LD_PRELOAD=%s %s %s", runtime != NULL ? runtime : "",
+             order == BEFORE ? path : world->library, order == BEFORE ? world->library : path);
+    return setting;
+}
+
 void need_boringssl_with_ech(void)
 {
     if (access("build/peers/ech_client", X_OK) != 0) {

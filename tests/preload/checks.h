@@ -72,6 +72,14 @@ void start_bad_dns(struct world *world, const char *how);
  * that copy; a sanitizer's runtime stays in front. It lives until the next call. */
 char *stub_alone(struct world *world);
 
+/* LD_PRELOAD with the sanitizer's runtime, if there is one, and then the shim and another library
+ * of the clients, in this order. It lives until the next call. */
+enum preload_order { BEFORE, AFTER };
+char *preload(const struct world *world, const char *other, enum preload_order order);
+/* No private key is seen: the calls of the functions that make them do not reach the shim. */
+#define HIDE_KEYS(world)                                                                           \
+    ((char *[]){"KEYS=hide", preload((world), "libkeys_interposer.so", BEFORE), NULL})
+
 /* Skips the test where build/peers/ech_client cannot be built: that BoringSSL has no ECH. */
 void need_boringssl_with_ech(void);
 

@@ -20,21 +20,6 @@ TestSuite(own_files, .fini = world_end, .timeout = 120);
 #define PROGRAM(program, mode) "\"$CLIENTS/" program "\" " INNER_NAME " 443 \"$CA\" " mode
 #define LOADER(mode) PROGRAM("loader_client", mode)
 
-enum order { BEFORE, AFTER };
-
-/* LD_PRELOAD with the sanitizer's runtime, if there is one, and then the two libraries in this
- * order. */
-static char *preload(const struct world *world, const char *other, enum order order)
-{
-    static char setting[1500];
-    char path[300];
-    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
-    snprintf(path, sizeof path, "%s/%s", world->clients, other);
-    snprintf(setting, sizeof setting, "LD_PRELOAD=%s %s %s", runtime != NULL ? runtime : "",
-             order == BEFORE ? path : world->library, order == BEFORE ? world->library : path);
-    return setting;
-}
-
 /* ---- interposers ---- */
 
 static void check_interposer(const char *library, const char *how, const char *says)
@@ -44,7 +29,7 @@ static void check_interposer(const char *library, const char *how, const char *s
     char setting[64];
     unsigned count = 0;
     snprintf(setting, sizeof setting, "INTERPOSER=%s", how);
-    for (enum order order = BEFORE; order <= AFTER; order++) {
+    for (enum preload_order order = BEFORE; order <= AFTER; order++) {
         for (size_t i = 0; i < sizeof programs / sizeof *programs; i++) {
             struct run_result result =
                 world_shell(world, RUN_SHIM, EXTRA(STRICT, setting, preload(world, library, order)),
@@ -81,7 +66,7 @@ Test(interposers, has_a_dlsym_of_its_own)
 Test(interposers, handles_beside_a_dlsym_of_somebody_else)
 {
     struct world *world = world_start(NULL);
-    for (enum order order = BEFORE; order <= AFTER; order++) {
+    for (enum preload_order order = BEFORE; order <= AFTER; order++) {
         struct run_result result = world_shell(
             world, RUN_SHIM,
             EXTRA(STRICT, "SECOND=" FACT_LIBSSL, preload(world, "libdlsym_hook.so", order)),
@@ -95,7 +80,7 @@ Test(interposers, handles_beside_a_dlsym_of_somebody_else)
 static void check_tls_interposer(const char *program, const char *says)
 {
     struct world *world = world_start(NULL);
-    for (enum order order = BEFORE; order <= AFTER; order++) {
+    for (enum preload_order order = BEFORE; order <= AFTER; order++) {
         struct run_result result = world_shell(
             world, RUN_SHIM, EXTRA(STRICT, preload(world, "libtls_interposer.so", order)), program);
         expect_exit(&result, 0, HELLO);
@@ -122,7 +107,7 @@ static void check_allocator(char *more)
     char *conf = conf_setting(world, "[default]\nmode = strict\n[host \"other.example\"]\n"
                                      "mode = grease\n[program \"/usr/bin/none\"]\nmode = off\n");
     unsigned count = 0;
-    for (enum order order = BEFORE; order <= AFTER; order++) {
+    for (enum preload_order order = BEFORE; order <= AFTER; order++) {
         struct run_result result = world_shell(
             world, RUN_SHIM, EXTRA(conf, more, preload(world, "liballocator.so", order)), CURL);
         expect_exit(&result, 0, HELLO);
@@ -149,7 +134,7 @@ static void check_real_allocator(const char *library, char *setting, const char 
     if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
         cr_skip_test("a sanitizer has an allocator of its own");
     }
-    for (enum order order = BEFORE; order <= AFTER; order++) {
+    for (enum preload_order order = BEFORE; order <= AFTER; order++) {
         snprintf(command, sizeof command, "set -e; other=$(ls %s); LD_PRELOAD=\"%s\" " CURL,
                  library, order == BEFORE ? "$other $LD_PRELOAD" : "$LD_PRELOAD $other");
         struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT, setting), command);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a retry may use, what must not follow a failure, and what is kept (RFC 9849, 6.1.6 to 6.1.8
  * and 8.1.1). The retry is on, unlike in test_reject.c. */
-#include "../facts.h"
 #include "checks.h"
 #include "wire.h"
 
@@ -40,20 +39,19 @@ static void check_rejected_again(const struct program *program)
     expect_exit(&result, program->failure_exit, program->failure_text);
     expect_report(world, 1, "rejected", "rejected_again");
     expect_report_text(world, "retries", "1");
-    expect_outer_hellos(world, 2 + 2 * fact_probes(program->command));
+    expect_outer_hellos(world, 2);
 }
 
 /* The server rejects with configs, and the new connection without: the limit does not apply to
  * that. */
 static void check_disabled_later(const struct program *program)
 {
-    const char *last = fact_probes(program->command) > 0 ? "2" : "1";
-    struct world *world = world_start(
-        &(struct world_options){.server_arguments = {"--renew", "1", "--forget", last}});
+    struct world *world =
+        world_start(&(struct world_options){.server_arguments = {"--renew", "1", "--forget", "1"}});
     struct run_result result = world_shell(world, RUN_SHIM, NULL, program->command);
     expect_exit(&result, 0, NULL);
     expect_report(world, 1, "disabled", NULL);
-    cr_assert_eq(connections_ended(world), 3 + 2 * fact_probes(program->command));
+    cr_assert_eq(connections_ended(world), 3);
     cr_assert_eq(world_wire_count(world, INNER_NAME), 1u, "only the last hello is a plain one");
 }
 
@@ -84,7 +82,7 @@ static void check_later_connection(const char *command)
     expect_exit(&result, 0, "reused");
     world_expect_accepted(world, 2);
     /* For each connection of the program: its hello, perhaps a probe, and the retry. */
-    size_t each = 2 + fact_probes(command);
+    size_t each = 2;
     cr_assert_eq(wire_hellos(world, hellos), 2 * each);
     for (size_t i = 0; i < 2 * each; i++) {
         bool is_retry = i % each == each - 1;
@@ -124,7 +122,7 @@ static void check_same_address(const char *command)
     world_spawn(world, "old-relay", "listening ", relay);
     result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, NULL);
-    cr_assert_eq(recorded(world, "old"), 2 + fact_probes(command));
+    cr_assert_eq(recorded(world, "old"), 2);
     cr_assert_eq(recorded(world, "wire"), 0u, "the address of a new answer");
     cr_assert_eq(world_report_count(world, "accepted"), 1u);
 }
@@ -219,14 +217,14 @@ static void check_kept(const char *renewals, unsigned connections)
 
 Test(retry_rules, ech_89_ech_92_kept_for_the_next_attempt)
 {
-    check_kept("1", 2 + fact_probes(KEEPS));
+    check_kept("1", 2);
 }
 
 /* The server rejects the kept configs too: that counts as a first rejection, and the shim retries.
- * A probe has its own key. */
+ */
 Test(retry_rules, ech_91_a_later_rejection_is_a_first_one)
 {
-    check_kept(fact_probes(KEEPS) > 0 ? "3" : "2", 3 + 2 * fact_probes(KEEPS));
+    check_kept("2", 3);
 }
 
 /* ---- side traffic ---- */

@@ -136,6 +136,9 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     /* Functions of the application have run, and may have ended the session. */
     connection = gnutls_connection_find(session);
     if (connection != NULL && connection->serial == serial) {
+        if (connection->session != NULL) {
+            shim_session_keys_over(connection->session);
+        }
         step_out(connection, result);
     }
     errno = saved;

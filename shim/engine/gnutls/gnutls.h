@@ -55,8 +55,48 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_transport_set_push_function)                                                          \
     F(gnutls_transport_set_vec_push_function)
 
+/* Of libhogweed and GMP, for keys.c. Their headers are for ech/crypto* alone, and the library of
+ * the application may be of another version. A number of GMP has this form since GMP 1. */
+struct gnutls_number {
+    int allocated; /* limbs */
+    int size;
+    void *limbs;
+};
+typedef void gnutls_nettle_curve25519_mul_g(uint8_t *q, const uint8_t *n);
+typedef void gnutls_nettle_curve448_mul_g(uint8_t *q, const uint8_t *n);
+typedef void gnutls_nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx,
+                                                  void *random);
+typedef void gnutls_nettle_ecc_point_get(const void *point, struct gnutls_number *x,
+                                         struct gnutls_number *y);
+typedef void gnutls_nettle_ecc_scalar_get(const void *scalar, struct gnutls_number *number);
+typedef unsigned gnutls_nettle_ecc_bit_size(const void *curve);
+typedef void gnutls___gmpz_init(struct gnutls_number *number);
+typedef void gnutls___gmpz_clear(struct gnutls_number *number);
+typedef void *gnutls___gmpz_export(void *out, size_t *count, int order, size_t size, int endian,
+                                   size_t nails, const struct gnutls_number *number);
+typedef size_t gnutls___gmpz_sizeinbase(const struct gnutls_number *number, int base);
+#define SHIM_GNUTLS_KEY_FUNCTIONS(F)                                                               \
+    F(__gmpz_clear)                                                                                \
+    F(__gmpz_export)                                                                               \
+    F(__gmpz_init)                                                                                 \
+    F(__gmpz_sizeinbase)                                                                           \
+    F(nettle_curve25519_mul_g)                                                                     \
+    F(nettle_curve448_mul_g)                                                                       \
+    F(nettle_ecc_bit_size)                                                                         \
+    F(nettle_ecc_point_get)                                                                        \
+    F(nettle_ecc_scalar_get)                                                                       \
+    F(nettle_ecdsa_generate_keypair)
+
+struct gnutls_keys {
+    bool has_nist;                   /* all functions for the keys of NIST curves are there */
+#define F(name) gnutls_##name *name; /* NULL: GnuTLS contains it, or has none */
+    SHIM_GNUTLS_KEY_FUNCTIONS(F)
+#undef F
+};
+
 struct gnutls {
     struct shim_library *library;
+    struct gnutls_keys keys;
     bool supported;                      /* false: a function is missing, so use nothing below */
     gnutls_free_function *free_function; /* where the library keeps its present function */
 #define F(name) __typeof__(&name) name;

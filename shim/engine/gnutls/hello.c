@@ -10,7 +10,7 @@
 #include <errno.h>
 
 #include "shim/common/hold.h"
-#include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/gnutls/keys.h"
 #include "shim/engine/state/state.h"
 
 enum { NO_EXTENSION = 0, CLIENT_RANDOM_SIZE = 32 };
@@ -25,6 +25,9 @@ static int send_inner_marker(const struct gnutls_connection *connection, gnutls_
     connection->gnutls->gnutls_session_get_random(connection->handle, &client, &server);
     if (connection->session != NULL && client.size == CLIENT_RANDOM_SIZE) {
         shim_session_made_inner(connection->session, client.data);
+    }
+    if (connection->session != NULL && !shim_session_awaits_second_hello(connection->session)) {
+        gnutls_keys_watch(connection); /* GnuTLS's own extensions, key_share too, come later */
     }
     return connection->gnutls->gnutls_buffer_append_data(buffer, inner_marker,
                                                          sizeof inner_marker) == GNUTLS_E_SUCCESS

@@ -8,7 +8,7 @@
 
 #include "shim/engine/base/lock.h"
 #include "shim/engine/base/object_table.h"
-#include "shim/engine/gnutls/gnutls.h"
+#include "shim/engine/gnutls/keys.h"
 #include "shim/engine/state/state.h"
 
 static pthread_mutex_t tables_lock = PTHREAD_MUTEX_INITIALIZER;
@@ -45,6 +45,7 @@ const struct gnutls *gnutls_of(struct shim_library *library)
         if (gnutls != NULL) {
             gnutls->library = library;
             gnutls->supported = resolve(gnutls);
+            gnutls_keys_init(gnutls);
             library->foreign = !gnutls->supported;
             __atomic_store_n(&library->engine_data, gnutls, __ATOMIC_RELEASE);
         }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "shim/common/hold.h"
+#include "shim/engine/openssl/keys.h"
 #include "shim/engine/openssl/native.h"
 #include "shim/engine/state/state.h"
 
@@ -229,6 +230,9 @@ static int add_to_first(struct openssl_connection *connection, const unsigned ch
         }
     }
     connection->phase = OPENSSL_STARTED;
+    /* libssl writes the program's extensions before its own, and makes a key share only with its
+     * extension. */
+    openssl_keys_watch(connection);
     return add_marker(connection, out, length);
 }
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "shim/engine/base/lock.h"
-#include "shim/engine/openssl/openssl.h"
+#include "shim/engine/openssl/keys.h"
 #include "shim/engine/state/state.h"
 
 enum {
@@ -111,6 +111,7 @@ struct openssl *openssl_of(struct shim_library *library)
             openssl->supported =
                 resolve(openssl) && openssl_objects_notice(openssl) && openssl_filter_init(openssl);
             if (openssl->supported) {
+                openssl_keys_init(openssl);
                 add_reason_text(openssl);
             }
             openssl->boringssl = openssl->supported ? NULL : boringssl_new(library);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/openssl/native.h"
 
+#include "shim/engine/openssl/keys.h"
 #include "shim/engine/state/state.h"
 
 /* SSL_OP_ECH_GREASE of OpenSSL 4.0; the headers of earlier releases have no name for it. */
@@ -131,6 +132,7 @@ bool openssl_native_offer(struct openssl_connection *connection)
     }
     if (seals) {
         shim_session_hello_begins(connection->session);
+        openssl_keys_watch(connection);
     }
     connection->phase = OPENSSL_STARTED;
     connection->hello_made = true;

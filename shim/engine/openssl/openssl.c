@@ -142,6 +142,9 @@ static void after(struct shim_library *library, SSL *ssl)
     struct openssl_connection *connection = openssl_connection_get(ssl);
     if (connection != NULL) {
         openssl_native_reset(connection); /* the hello is made, or it never will be */
+        if (connection->session != NULL) {
+            shim_session_keys_over(connection->session);
+        }
     }
     if (connection != NULL && came_to_nothing(connection)) {
         int saved = errno;

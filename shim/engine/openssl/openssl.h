@@ -83,6 +83,59 @@ struct openssl_native {
 #undef F
 };
 
+/* Of libcrypto, for keys.c: those that 1.1.1 has too, those of 3.0 (KEMs are of 3.0 as well), and
+ * two whose names differ. */
+typedef int openssl_EVP_PKEY_keygen(EVP_PKEY_CTX *context, EVP_PKEY **key);
+typedef int openssl_EVP_PKEY_up_ref(EVP_PKEY *key);
+typedef void openssl_EVP_PKEY_free(EVP_PKEY *key);
+typedef EVP_PKEY *openssl_EVP_PKEY_new(void);
+typedef int openssl_EVP_PKEY_copy_parameters(EVP_PKEY *to, const EVP_PKEY *from);
+typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new(EVP_PKEY *key, ENGINE *engine);
+typedef void openssl_EVP_PKEY_CTX_free(EVP_PKEY_CTX *context);
+typedef int openssl_EVP_PKEY_derive_init(EVP_PKEY_CTX *context);
+typedef int openssl_EVP_PKEY_derive_set_peer(EVP_PKEY_CTX *context, EVP_PKEY *peer);
+typedef int openssl_EVP_PKEY_derive(EVP_PKEY_CTX *context, unsigned char *out, size_t *length);
+typedef void openssl_CRYPTO_free(void *memory, const char *file, int line);
+#define SHIM_OPENSSL_KEY_FUNCTIONS(F)                                                              \
+    F(CRYPTO_free)                                                                                 \
+    F(EVP_PKEY_CTX_free)                                                                           \
+    F(EVP_PKEY_CTX_new)                                                                            \
+    F(EVP_PKEY_copy_parameters)                                                                    \
+    F(EVP_PKEY_derive)                                                                             \
+    F(EVP_PKEY_derive_init)                                                                        \
+    F(EVP_PKEY_derive_set_peer)                                                                    \
+    F(EVP_PKEY_free)                                                                               \
+    F(EVP_PKEY_keygen)                                                                             \
+    F(EVP_PKEY_new)                                                                                \
+    F(EVP_PKEY_up_ref)
+typedef OSSL_LIB_CTX *openssl_EVP_PKEY_CTX_get0_libctx(EVP_PKEY_CTX *context);
+typedef const char *openssl_EVP_PKEY_CTX_get0_propq(const EVP_PKEY_CTX *context);
+typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new_from_pkey(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
+                                                         const char *propq);
+typedef int openssl_EVP_PKEY_CTX_set_dh_pad(EVP_PKEY_CTX *context, int pad);
+typedef int openssl_EVP_PKEY_decapsulate_init(EVP_PKEY_CTX *context, const void *parameters);
+typedef int openssl_EVP_PKEY_decapsulate(EVP_PKEY_CTX *context, unsigned char *out, size_t *length,
+                                         const unsigned char *wrapped, size_t wrapped_length);
+#define SHIM_OPENSSL_KEY_FUNCTIONS_3(F)                                                            \
+    F(EVP_PKEY_CTX_get0_libctx)                                                                    \
+    F(EVP_PKEY_CTX_get0_propq)                                                                     \
+    F(EVP_PKEY_CTX_new_from_pkey)                                                                  \
+    F(EVP_PKEY_CTX_set_dh_pad)                                                                     \
+    F(EVP_PKEY_decapsulate)                                                                        \
+    F(EVP_PKEY_decapsulate_init)
+typedef size_t openssl_get1_public_key(EVP_PKEY *key, unsigned char **octets);
+typedef int openssl_set1_public_key(EVP_PKEY *key, const unsigned char *octets, size_t length);
+
+struct openssl_keys {
+    bool usable; /* false: a function of the first list is missing, so no key can be used */
+#define F(name) openssl_##name *name;
+    SHIM_OPENSSL_KEY_FUNCTIONS(F)
+    SHIM_OPENSSL_KEY_FUNCTIONS_3(F) /* NULL in 1.1.1 */
+#undef F
+    openssl_get1_public_key *get1_public_key; /* allocates the octets; 0: it has none */
+    openssl_set1_public_key *set1_public_key;
+};
+
 /* The type that SSL_set_security_callback takes. */
 typedef int openssl_security(const SSL *ssl, const SSL_CTX *context, int operation, int bits,
                              int number, void *other, void *argument);
@@ -94,6 +147,7 @@ struct openssl {
     bool has_ech;                /* an ECH client of its own (native.h) */
     bool post_quantum;           /* its default groups are (OpenSSL 3.5 and later) */
     struct openssl_native native;
+    struct openssl_keys keys;
     shim_info_callback *on_info; /* ours, for its contexts */
     int hello_state;             /* what SSL_get_state says while a ClientHello is made */
     struct shim_bio_library bios;

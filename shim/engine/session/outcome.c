@@ -122,6 +122,7 @@ static const char *reason_to_fail(const struct shim_session *session, const char
 
 static void failed(struct shim_session *session)
 {
+    shim_program_keys_drop(&session->program_keys);
     enum ech_failure failure = ech_exchange_failure(session->exchange);
     struct ech_exchange_facts facts;
     ech_exchange_get_facts(session->exchange, &facts);
@@ -169,6 +170,7 @@ static void answer_need_config(struct shim_session *session)
             shim_session_report(session, "failed", "name_changed");
         }
         (void)ech_exchange_refuse(session->exchange);
+        shim_program_keys_drop(&session->program_keys);
         return;
     }
     shim_session_note_choice(session);
@@ -176,6 +178,7 @@ static void answer_need_config(struct shim_session *session)
     if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
         failed(session);
     } else {
+        shim_program_keys_keep_believed(&session->program_keys);
         shim_session_announce(session);
     }
 }
@@ -189,6 +192,7 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
         answer_need_config(session);
         break;
     case ECH_EVENT_ACCEPTED:
+        shim_program_keys_drop(&session->program_keys);
         shim_session_note_facts(session);
         shim_session_report(session, "accepted", NULL);
         break;
@@ -215,6 +219,7 @@ static void end(struct shim_session *session)
 {
     struct shim_hold hold;
     shim_hold_begin(&hold);
+    shim_program_keys_drop(&session->program_keys);
     shim_session_withdraw(session);
     if (session->inner_made) {
         shim_state()->stub->withdraw(session->inner_random);

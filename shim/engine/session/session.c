@@ -195,6 +195,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
         .random = shim_random(),
         .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
+        .program_keys = shim_program_keys_for_exchange(&session->program_keys),
         .verifier = {.verify_chain = verify_chain,
                      .verify_signature = verify_signature,
                      .context = session},

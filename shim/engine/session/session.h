@@ -11,6 +11,7 @@
 #include "ech/grease.h"
 #include "shim/common/tls_libraries.h"
 #include "shim/engine/policy/policy.h"
+#include "shim/engine/session/program_keys.h"
 
 struct shim_session;
 
@@ -78,6 +79,17 @@ void shim_session_library_grease(struct shim_session *session);
 /* The library is making a ClientHelloInner with this random. From now on the wire guard stops it,
  * wherever its octets turn up. Call before the library can write any of them. */
 void shim_session_made_inner(struct shim_session *session, const uint8_t random[32]);
+
+/*
+ * The library begins a first ClientHelloInner, or the hello that it seals to a local config: from
+ * now on the private keys that it makes are noted (program_keys.h), until shim_session_from_app or
+ * shim_session_keys_over. Nobody sees the keys of some builds; that changes nothing else. The
+ * functions and the library's table stay valid for ever.
+ */
+void shim_session_keys_watch(struct shim_session *session,
+                             const struct shim_key_functions *functions, const void *library);
+/* The call ended in which the library may have made a hello. */
+void shim_session_keys_over(struct shim_session *session);
 
 /*
  * For a TLS library with an ECH client of its own, after SHIM_ACTION_OFFER or SHIM_ACTION_REFUSE:

@@ -58,6 +58,7 @@ static void feed(struct feeding feeding)
 
 void shim_session_from_app(struct shim_session *session, struct bytes in)
 {
+    shim_program_keys_close(&session->program_keys);
     feed((struct feeding){.session = session, .feed = ech_exchange_from_app, .in = in});
 }
 
@@ -97,6 +98,19 @@ void shim_session_net_closed(struct shim_session *session)
     shim_session_settle(session);
     shim_session_handle(session, ech_exchange_net_closed(session->exchange));
     shim_hold_end(&hold);
+}
+
+/* ---- private keys ---- */
+
+void shim_session_keys_watch(struct shim_session *session,
+                             const struct shim_key_functions *functions, const void *library)
+{
+    shim_program_keys_watch(&session->program_keys, functions, library);
+}
+
+void shim_session_keys_over(struct shim_session *session)
+{
+    shim_program_keys_close(&session->program_keys);
 }
 
 /* ---- what the adapters ask ---- */

@@ -32,6 +32,7 @@ struct shim_session {
     struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange_options options;
     struct ech_exchange *exchange;
+    struct shim_program_keys program_keys; /* of the hello that the library made */
     struct shim_stale stale;        /* octets of an old connection, in the program's buffers */
     struct shim_verifier *verifier; /* made when a rejection has to be authenticated */
     struct shim_report report;      /* its strings belong to host or found, or are static */

@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Functions of libraries whose headers the stub does not use. */
+#ifndef SHIM_STUB_HOOKS_KEYS_H
+#define SHIM_STUB_HOOKS_KEYS_H
+
+#include <openssl/evp.h>
+#include <stdint.h>
+
+#include "shim/stub/stub.h"
+
+SHIM_EXPORT void nettle_curve25519_mul_g(uint8_t *q, const uint8_t *n);
+SHIM_EXPORT void nettle_curve448_mul_g(uint8_t *q, const uint8_t *n);
+SHIM_EXPORT void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx,
+                                               void (*random)(void *ctx, size_t length,
+                                                              uint8_t *out));
+
+/* See struct shim_stub. */
+uint64_t stub_watch_keys(uint64_t watch);
+
+#endif

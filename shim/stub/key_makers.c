@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "shim/stub/key_makers.h"
+
+#include <dlfcn.h>
+#include <link.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "shim/stub/call_sites.h"
+#include "shim/stub/symbol.h"
+
+/* The functions that were found so far: a call site's number is a place in here, plus one. */
+enum {
+    FIRST_HOOK = SHIM_HOOK_EVP_PKEY_keygen,
+    HOOKS = SHIM_HOOK_COUNT - FIRST_HOOK,
+    KNOWN_MAX = 8
+};
+static _Atomic(void *) known[HOOKS][KNOWN_MAX];
+
+/* Another function of the same library. An object with the hooked function alone is an interposer
+ * between the program and the library. */
+static const char *companion_of(enum shim_hook hook)
+{
+    switch (hook) {
+    case SHIM_HOOK_EVP_PKEY_keygen:
+        return "EVP_PKEY_keygen_init";
+    case SHIM_HOOK_nettle_curve25519_mul_g:
+        return "nettle_curve25519_mul";
+    case SHIM_HOOK_nettle_curve448_mul_g:
+        return "nettle_curve448_mul";
+    default:
+        return "nettle_ecdsa_sign";
+    }
+}
+
+static bool is_maker(enum shim_hook hook, const struct link_map *object)
+{
+    return stub_symbol_of(object, stub_hook_name(hook)) != NULL &&
+           stub_symbol_of(object, companion_of(hook)) != NULL;
+}
+
+/* What the loader finds in an object and in what that needs. In glibc a handle is the link map. */
+static void *in_scope_of(enum shim_hook hook, const struct link_map *object)
+{
+    void *handle = (void *)(uintptr_t)object;
+    return stub_real_dlsym(handle, stub_hook_name(hook));
+}
+
+/* The function of another preload behind us: it stands before every library. NULL: there is none.
+ */
+static void *interposed(enum shim_hook hook)
+{
+    const struct link_map *at = stub_object();
+    void *found = NULL;
+    for (at = at->l_next; at != NULL && found == NULL && stub_is_early(at); at = at->l_next) {
+        found = stub_symbol_of(at, stub_hook_name(hook));
+        if (found != NULL && is_maker(hook, at)) {
+            return NULL;
+        }
+    }
+    return found;
+}
+
+struct search {
+    enum shim_hook hook;
+    void *found;
+};
+
+static int look_into(struct dl_phdr_info *info, size_t size, void *context)
+{
+    struct search *search = context;
+    struct link_map object = {.l_addr = info->dlpi_addr};
+    (void)size;
+    if (strchr(info->dlpi_name, '/') == NULL) {
+        return 0; /* the program, or the kernel's page, whose tables have other addresses */
+    }
+    for (size_t i = 0; i < info->dlpi_phnum; i++) {
+        if (info->dlpi_phdr[i].p_type == PT_DYNAMIC) {
+            object.l_ld = (ElfW(Dyn) *)(info->dlpi_addr + info->dlpi_phdr[i].p_vaddr);
+        }
+    }
+    if (object.l_ld != NULL && object.l_addr != stub_object()->l_addr &&
+        is_maker(search->hook, &object)) {
+        search->found = stub_symbol_of(&object, stub_hook_name(search->hook));
+    }
+    return search->found != NULL;
+}
+
+/* For a caller that the loader would have bound to nothing we know of: a tail call, by way of a
+ * library that came by dlopen(RTLD_LOCAL). */
+static void *in_any_object(enum shim_hook hook)
+{
+    struct search search = {.hook = hook};
+    (void)dl_iterate_phdr(look_into, &search);
+    return search.found;
+}
+
+static void *find(enum shim_hook hook, const void *caller)
+{
+    const char *name = stub_hook_name(hook);
+    const struct link_map *object = stub_object_at(caller);
+    void *own = stub_hook_address(hook);
+    void *found = interposed(hook);
+    if (found != NULL) {
+        return found;
+    }
+    if (object != NULL && is_maker(hook, object)) {
+        found = stub_symbol_of(object, name);
+    } else if (object != NULL && object->l_name[0] != '\0' && stub_symbol_needed(object, name)) {
+        found = in_scope_of(hook, object);
+    }
+    if (found == NULL || found == own) {
+        found = stub_real_dlsym(RTLD_NEXT, name);
+    }
+    (void)dlerror(); /* the program did not make the look-up */
+    return found != NULL && found != own ? found : in_any_object(hook);
+}
+
+/* Keeps the object of a function loaded. */
+static bool pin(const void *function)
+{
+    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
+    const struct link_map *object = stub_object_at(function);
+    bool pinned =
+        object != NULL &&
+        (object->l_name[0] == '\0' ||
+         (real_dlopen != NULL && real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD) != NULL));
+    (void)dlerror();
+    return pinned;
+}
+
+/* The place of a function among the known ones, plus one; 0: there is no room. */
+static unsigned number_of(enum shim_hook hook, void *function)
+{
+    for (unsigned i = 0; i < KNOWN_MAX; i++) {
+        void *seen = atomic_load_explicit(&known[hook - FIRST_HOOK][i], memory_order_acquire);
+        if (seen == NULL && pin(function) &&
+            atomic_compare_exchange_strong(&known[hook - FIRST_HOOK][i], &seen, function)) {
+            return i + 1;
+        }
+        if (seen == function) {
+            return i + 1;
+        }
+    }
+    return 0;
+}
+
+void *stub_key_maker(enum shim_hook hook, const void *caller)
+{
+    int number = stub_site_get(hook, caller);
+    if (number > 0) {
+        return atomic_load_explicit(&known[hook - FIRST_HOOK][number - 1], memory_order_acquire);
+    }
+    void *function = find(hook, caller);
+    unsigned found = function != NULL ? number_of(hook, function) : 0;
+    if (found != 0) {
+        stub_site_set(hook, caller, found);
+    }
+    return function;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A preload that defines the functions by which TLS libraries make private keys. $KEYS:
+ *   hide    calls the library's own, past every other preload
+ *   next    calls the next definition, and says once that it was called
+ *   decoys  the same, and makes one more key before each, and one after it
+ */
+#include <dlfcn.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { X25519 = 1034 /* NID_X25519 */ };
+
+typedef int evp_keygen(void *context, void **key);
+typedef void multiply_base(uint8_t *q, const uint8_t *n);
+typedef void generate_keypair(void *pub, void *key, void *random_ctx, void *random);
+
+static int does(const char *what)
+{
+    const char *keys = getenv("KEYS");
+    return keys != NULL && strcmp(keys, what) == 0;
+}
+
+static void *find(const char *name, const char *const files[])
+{
+    if (!does("hide")) {
+        fprintf(stderr, "%s was interposed\n", name);
+        return dlsym(RTLD_NEXT, name);
+    }
+    void *handle = NULL;
+    for (size_t i = 0; files[i] != NULL && handle == NULL; i++) {
+        handle = dlopen(files[i], RTLD_LAZY | RTLD_NOLOAD);
+    }
+    return handle != NULL ? dlsym(handle, name) : NULL;
+}
+
+static const char *const crypto[] = {"libcrypto.so.4", "libcrypto.so.3", "libcrypto.so.1.1", NULL};
+static const char *const hogweed[] = {"libhogweed.so.6", NULL};
+
+/* ---- OpenSSL ---- */
+
+static void make_decoy(evp_keygen *next)
+{
+    void *libcrypto = RTLD_DEFAULT;
+    for (size_t i = 0; crypto[i] != NULL && libcrypto == RTLD_DEFAULT; i++) {
+        void *handle = dlopen(crypto[i], RTLD_LAZY | RTLD_NOLOAD);
+        libcrypto = handle != NULL ? handle : libcrypto;
+    }
+    void *(*context_new)(int, void *) =
+        (void *(*)(int, void *))dlsym(libcrypto, "EVP_PKEY_CTX_new_id");
+    int (*init)(void *) = (int (*)(void *))dlsym(libcrypto, "EVP_PKEY_keygen_init");
+    void (*context_free)(void *) = (void (*)(void *))dlsym(libcrypto, "EVP_PKEY_CTX_free");
+    void (*key_free)(void *) = (void (*)(void *))dlsym(libcrypto, "EVP_PKEY_free");
+    void *key = NULL;
+    void *context = context_new(X25519, NULL);
+    if (init(context) != 1 || next(context, &key) != 1) {
+        abort();
+    }
+    context_free(context);
+    key_free(key);
+}
+
+int EVP_PKEY_keygen(void *context, void **key);
+int EVP_PKEY_keygen(void *context, void **key)
+{
+    static evp_keygen *next;
+    if (next == NULL) {
+        next = (evp_keygen *)find("EVP_PKEY_keygen", crypto);
+    }
+    if (does("decoys")) {
+        make_decoy(next);
+    }
+    int result = next(context, key);
+    if (does("decoys")) {
+        make_decoy(next);
+    }
+    return result;
+}
+
+/* ---- nettle ---- */
+
+static void multiply(multiply_base *next, uint8_t *q, const uint8_t *n)
+{
+    uint8_t point[56];
+    static const uint8_t scalar[56] = {1, 2, 3};
+    if (does("decoys")) {
+        next(point, scalar);
+    }
+    next(q, n);
+    if (does("decoys")) {
+        next(point, scalar);
+    }
+}
+
+void nettle_curve25519_mul_g(uint8_t *q, const uint8_t *n);
+void nettle_curve25519_mul_g(uint8_t *q, const uint8_t *n)
+{
+    static multiply_base *next;
+    if (next == NULL) {
+        next = (multiply_base *)find("nettle_curve25519_mul_g", hogweed);
+    }
+    multiply(next, q, n);
+}
+
+void nettle_curve448_mul_g(uint8_t *q, const uint8_t *n);
+void nettle_curve448_mul_g(uint8_t *q, const uint8_t *n)
+{
+    static multiply_base *next;
+    if (next == NULL) {
+        next = (multiply_base *)find("nettle_curve448_mul_g", hogweed);
+    }
+    multiply(next, q, n);
+}
+
+void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx, void *random);
+void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx, void *random)
+{
+    static generate_keypair *next;
+    if (next == NULL) {
+        next = (generate_keypair *)find("nettle_ecdsa_generate_keypair", hogweed);
+    }
+    next(pub, key, random_ctx, random);
+}
