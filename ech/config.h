@@ -67,6 +67,7 @@ enum ech_config_verdict ech_config_check(const struct ech_config *config,
 struct ech_config_choice {
     struct ech_config config;
     struct ech_hpke_suite suite;
+    struct ech_hpke_memo *memo; /* the caller's, for the next offer alone; NULL: none */
 };
 
 /*

@@ -5,7 +5,7 @@
 #include <gnutls/gnutls.h>
 #include <string.h>
 
-enum { HKDF_MAX_DIGESTS = 255 };
+enum { HKDF_MAX_DIGESTS = 255, HKDF_LABEL_ROOM = 128 };
 
 enum ech_status ech_random_fill(const struct ech_random *random, uint8_t *out, size_t len)
 {
@@ -121,7 +121,8 @@ enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret, c
     }
     /* struct HkdfLabel of RFC 8446, 7.1 */
     struct writer w;
-    wr_init(&w, 0);
+    uint8_t room[HKDF_LABEL_ROOM];
+    wr_init_on(&w, 0, room, sizeof room);
     wr_u16(&w, (uint16_t)len);
     struct wr_mark label_mark = wr_open(&w, 1);
     wr_bytes(&w, bytes_of(prefix, sizeof prefix - 1));

@@ -1,25 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/exchange_state.h"
 
-/* Moves the octets of one writer to another, which is empty. */
-static void move_writer(struct writer *from, struct writer *to)
-{
-    struct writer empty;
-    wr_init(&empty, from->max);
-    *to = *from;
-    *from = empty;
-}
-
 /* The whole hello in app_message becomes ClientHelloInner. `made` gets what a library with an ECH
  * client of its own has made. */
 static enum ech_status take_inner(struct ech_exchange *x, struct ech_library_hello *made,
                                   struct writer *inner)
 {
     if (!x->has_local_config) {
-        move_writer(&x->app_message, inner);
+        wr_move(inner, &x->app_message);
         return ECH_OK;
     }
-    move_writer(&x->app_message, &made->outer);
+    wr_move(&made->outer, &x->app_message);
     enum ech_status status =
         ech_client_facing_open(&x->client_facing, wr_view(&made->outer), &made->encoded, inner);
     /* ECH_ERR_CRYPTO is the hello's fault here: it was not sealed to our key. */
@@ -225,7 +216,8 @@ enum ech_event ech_exchange_offer(struct ech_exchange *exchange,
     enum ech_event event = ech_exchange_send_offer(exchange, choice);
     if (event == ECH_EVENT_NONE) {
         struct writer early;
-        move_writer(&exchange->app_early, &early);
+        wr_init(&early, exchange->app_early.max);
+        wr_move(&early, &exchange->app_early);
         struct reader r = rd_of(wr_view(&early));
         event = feed_app(exchange, &r);
         wr_wipe(&early);

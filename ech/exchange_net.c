@@ -8,8 +8,7 @@ enum { ALERT_SIZE = 2 };
 /* Passes octets of the server to the application, unchanged and in order. */
 static void release_held(struct ech_exchange *x)
 {
-    wr_bytes(&x->to_app, wr_view(&x->net_held));
-    wr_wipe(&x->net_held);
+    wr_move(&x->to_app, &x->net_held);
     wr_wipe(&x->net_message);
 }
 
@@ -114,13 +113,13 @@ static enum ech_event net_handshake(struct ech_exchange *x, const struct ech_rec
     if (x->phase != ECH_PHASE_FIRST_ANSWER && x->phase != ECH_PHASE_SECOND_ANSWER) {
         return ech_exchange_fail(x, ECH_FAILURE_UNEXPECTED, ECH_ALERT_UNEXPECTED_MESSAGE);
     }
-    wr_bytes(&x->net_held, record->raw);
+    ech_record_keep(&x->net_records, record, &x->net_held);
     /* First of all: what is held must not be taken for the whole message. */
     if (wr_finish(&x->net_held) != ECH_OK) {
         return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
     }
-    switch (ech_handshake_add(&x->net_message, record->fragment, ECH_HANDSHAKE_SERVER_HELLO,
-                              &message)) {
+    switch (ech_handshake_add_in_place(&x->net_message, record->fragment,
+                                       ECH_HANDSHAKE_SERVER_HELLO, &message)) {
     case ECH_ASSEMBLY_MORE:
         return ECH_EVENT_NONE;
     case ECH_ASSEMBLY_WHOLE:

@@ -1,11 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/hpke.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #include "ech/hpke_steps.h"
 
-enum { MODE_BASE = 0 };
+/* LABELED_ROOM: most labeled inputs have fewer octets. */
+enum { MODE_BASE = 0, LABELED_ROOM = 256 };
+
+/* ECH exports nothing. */
+enum exporter { NO_EXPORTER, WITH_EXPORTER };
 
 /* ---- what the ids mean ---- */
 
@@ -131,7 +136,8 @@ static enum ech_status labeled_extract(const struct labeled *kdf, struct bytes s
                                        const char *label, struct bytes ikm, uint8_t *prk)
 {
     struct writer w;
-    wr_init(&w, 0);
+    uint8_t room[LABELED_ROOM];
+    wr_init_on(&w, 0, room, sizeof room);
     wr_labeled(&w, kdf, label, ikm);
     enum ech_status status = wr_finish(&w);
     if (status == ECH_OK) {
@@ -149,7 +155,8 @@ static enum ech_status labeled_expand(const struct labeled *kdf, struct bytes pr
         return ECH_ERR_SPACE;
     }
     struct writer w;
-    wr_init(&w, 0);
+    uint8_t room[LABELED_ROOM];
+    wr_init_on(&w, 0, room, sizeof room);
     wr_u16(&w, (uint16_t)len);
     wr_labeled(&w, kdf, label, info);
     enum ech_status status = wr_finish(&w);
@@ -234,36 +241,82 @@ enum ech_status ech_hpke_decap(uint16_t kem_id, struct bytes private_key, struct
 
 /* ---- KeySchedule (RFC 9180, 5.1) ---- */
 
-enum ech_status ech_hpke_schedule_start(struct ech_hpke_suite suite,
-                                        const struct ech_hpke_shared_secret *shared_secret,
-                                        struct bytes info, struct ech_hpke_key_schedule *schedule)
+/* psk_id_hash and info_hash, which depend on the suite and info alone. */
+static enum ech_status hash_context(const struct labeled *kdf, struct bytes info, uint8_t *out)
+{
+    const struct bytes none = bytes_of(NULL, 0);
+    /* In base mode psk_id and psk are empty. */
+    enum ech_status status = labeled_extract(kdf, none, "psk_id_hash", none, out);
+    return status == ECH_OK
+               ? labeled_extract(kdf, none, "info_hash", info, out + ech_hash_size(kdf->hash))
+               : status;
+}
+
+static bool remembers(const struct ech_hpke_memo *memo, struct ech_hpke_suite suite,
+                      struct bytes info)
+{
+    return memo != NULL && memo->known && memo->suite.kem_id == suite.kem_id &&
+           memo->suite.kdf_id == suite.kdf_id && memo->suite.aead_id == suite.aead_id &&
+           bytes_equal(bytes_of(memo->info, memo->info_length), info);
+}
+
+static void remember(struct ech_hpke_memo *memo, struct ech_hpke_suite suite, struct bytes info,
+                     const uint8_t *hashes, size_t size)
+{
+    struct reader from = rd_of(info);
+    if (memo == NULL || info.len > sizeof memo->info) {
+        return;
+    }
+    memo->known = false;
+    atomic_signal_fence(memory_order_seq_cst);
+    memo->suite = suite;
+    memo->info_length = info.len;
+    memcpy(memo->hashes, hashes, size);
+    bool copied = rd_copy(&from, memo->info, info.len);
+    atomic_signal_fence(memory_order_seq_cst);
+    memo->known = copied;
+}
+
+static enum ech_status schedule_start(struct ech_hpke_suite suite,
+                                      const struct ech_hpke_shared_secret *shared_secret,
+                                      struct bytes info, struct ech_hpke_memo *memo,
+                                      struct ech_hpke_key_schedule *schedule)
 {
     enum ech_hash hash;
+    enum ech_status status = ECH_OK;
     if (!kdf_of(suite.kdf_id, &hash)) {
         return ECH_ERR_UNSUPPORTED;
     }
     const struct labeled kdf = labeled_of_suite(suite, hash);
-    const struct bytes none = bytes_of(NULL, 0);
     size_t size = ech_hash_size(hash);
     schedule->context[0] = MODE_BASE;
     schedule->context_len = 1 + 2 * size;
     schedule->secret_len = size;
-    /* In base mode psk_id and psk are empty. */
-    enum ech_status status =
-        labeled_extract(&kdf, none, "psk_id_hash", none, schedule->context + 1);
-    if (status == ECH_OK) {
-        status = labeled_extract(&kdf, none, "info_hash", info, schedule->context + 1 + size);
+    if (remembers(memo, suite, info)) {
+        memcpy(schedule->context + 1, memo->hashes, 2 * size);
+    } else {
+        status = hash_context(&kdf, info, schedule->context + 1);
+        if (status == ECH_OK) {
+            remember(memo, suite, info, schedule->context + 1, 2 * size);
+        }
     }
     if (status == ECH_OK) {
         status = labeled_extract(&kdf, bytes_of(shared_secret->data, shared_secret->len), "secret",
-                                 none, schedule->secret);
+                                 bytes_of(NULL, 0), schedule->secret);
     }
     return status;
 }
 
-enum ech_status ech_hpke_schedule_finish(struct ech_hpke_suite suite,
-                                         const struct ech_hpke_key_schedule *schedule,
-                                         struct ech_hpke *hpke)
+enum ech_status ech_hpke_schedule_start(struct ech_hpke_suite suite,
+                                        const struct ech_hpke_shared_secret *shared_secret,
+                                        struct bytes info, struct ech_hpke_key_schedule *schedule)
+{
+    return schedule_start(suite, shared_secret, info, NULL, schedule);
+}
+
+static enum ech_status schedule_finish(struct ech_hpke_suite suite,
+                                       const struct ech_hpke_key_schedule *schedule,
+                                       enum exporter exporter, struct ech_hpke *hpke)
 {
     enum ech_hash hash;
     if (!kdf_of(suite.kdf_id, &hash)) {
@@ -272,14 +325,14 @@ enum ech_status ech_hpke_schedule_finish(struct ech_hpke_suite suite,
     const struct labeled kdf = labeled_of_suite(suite, hash);
     const struct bytes secret = bytes_of(schedule->secret, schedule->secret_len);
     const struct bytes context = bytes_of(schedule->context, schedule->context_len);
-    *hpke = (struct ech_hpke){.suite = suite};
+    *hpke = (struct ech_hpke){.suite = suite, .exports = exporter == WITH_EXPORTER};
     enum ech_status status =
         labeled_expand(&kdf, secret, "key", context, hpke->key, ech_aead_key_size(suite.aead_id));
     if (status == ECH_OK) {
         status = labeled_expand(&kdf, secret, "base_nonce", context, hpke->base_nonce,
                                 sizeof hpke->base_nonce);
     }
-    if (status == ECH_OK) {
+    if (status == ECH_OK && hpke->exports) {
         status = labeled_expand(&kdf, secret, "exp", context, hpke->exporter_secret,
                                 ech_hash_size(hash));
     }
@@ -291,12 +344,13 @@ enum ech_status ech_hpke_schedule_finish(struct ech_hpke_suite suite,
 
 static enum ech_status key_schedule(struct ech_hpke *hpke, struct ech_hpke_suite suite,
                                     const struct ech_hpke_shared_secret *shared_secret,
-                                    struct bytes info)
+                                    struct bytes info, struct ech_hpke_memo *memo,
+                                    enum exporter exporter)
 {
     struct ech_hpke_key_schedule schedule;
-    enum ech_status status = ech_hpke_schedule_start(suite, shared_secret, info, &schedule);
+    enum ech_status status = schedule_start(suite, shared_secret, info, memo, &schedule);
     if (status == ECH_OK) {
-        status = ech_hpke_schedule_finish(suite, &schedule, hpke);
+        status = schedule_finish(suite, &schedule, exporter, hpke);
     }
     ech_wipe(&schedule, sizeof schedule);
     return status;
@@ -307,14 +361,15 @@ static enum ech_status key_schedule(struct ech_hpke *hpke, struct ech_hpke_suite
 /* With an ephemeral key pair; the suite must be one that we support. */
 static enum ech_status setup_sender(struct ech_hpke *hpke, const struct ech_x25519 *x25519,
                                     struct ech_hpke_suite suite, struct bytes public_key,
-                                    struct bytes info, struct bytes ephemeral_private_key,
+                                    struct bytes info, struct ech_hpke_memo *memo,
+                                    enum exporter exporter, struct bytes ephemeral_private_key,
                                     const uint8_t *enc)
 {
     struct ech_hpke_shared_secret shared_secret;
     enum ech_status status = encap(x25519, suite.kem_id, public_key, ephemeral_private_key,
                                    bytes_of(enc, ech_hpke_enc_size(suite.kem_id)), &shared_secret);
     if (status == ECH_OK) {
-        status = key_schedule(hpke, suite, &shared_secret, info);
+        status = key_schedule(hpke, suite, &shared_secret, info, memo, exporter);
     }
     ech_wipe(&shared_secret, sizeof shared_secret);
     return status;
@@ -322,7 +377,8 @@ static enum ech_status setup_sender(struct ech_hpke *hpke, const struct ech_x255
 
 enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke, struct ech_hpke_suite suite,
                                       struct bytes public_key, struct bytes info,
-                                      const struct ech_random *random, uint8_t *enc)
+                                      struct ech_hpke_memo *memo, const struct ech_random *random,
+                                      uint8_t *enc)
 {
     ech_hpke_wipe(hpke);
     if (!suite_supported(suite)) {
@@ -332,7 +388,7 @@ enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke, struct ech_hpke_sui
     uint8_t private_key[ECH_DH_PRIVATE_MAX];
     enum ech_status status = ech_dh_generate(group, random, private_key, enc);
     if (status == ECH_OK) {
-        status = setup_sender(hpke, random->x25519, suite, public_key, info,
+        status = setup_sender(hpke, random->x25519, suite, public_key, info, memo, NO_EXPORTER,
                               bytes_of(private_key, ech_dh_private_size(group)), enc);
     }
     ech_wipe(private_key, sizeof private_key);
@@ -350,7 +406,8 @@ enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke, struct ech_hpk
     enum ech_status status =
         ech_dh_public(ech_hpke_kem_group(suite.kem_id), ephemeral_private_key, enc);
     if (status == ECH_OK) {
-        status = setup_sender(hpke, NULL, suite, public_key, info, ephemeral_private_key, enc);
+        status = setup_sender(hpke, NULL, suite, public_key, info, NULL, WITH_EXPORTER,
+                              ephemeral_private_key, enc);
     }
     return status;
 }
@@ -366,7 +423,7 @@ enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke, struct ech_hpke_s
     struct ech_hpke_shared_secret shared_secret;
     enum ech_status status = ech_hpke_decap(suite.kem_id, private_key, enc, &shared_secret);
     if (status == ECH_OK) {
-        status = key_schedule(hpke, suite, &shared_secret, info);
+        status = key_schedule(hpke, suite, &shared_secret, info, NULL, WITH_EXPORTER);
     }
     ech_wipe(&shared_secret, sizeof shared_secret);
     return status;
@@ -389,7 +446,7 @@ enum ech_status ech_hpke_setup_receiver_with(struct ech_hpke *hpke, struct ech_h
     enum ech_status status =
         extract_and_expand(suite.kem_id, &kem, dh, enc, public_key, &shared_secret);
     if (status == ECH_OK) {
-        status = key_schedule(hpke, suite, &shared_secret, info);
+        status = key_schedule(hpke, suite, &shared_secret, info, NULL, NO_EXPORTER);
     }
     ech_wipe(&shared_secret, sizeof shared_secret);
     return status;
@@ -454,7 +511,7 @@ enum ech_status ech_hpke_export(const struct ech_hpke *hpke, struct bytes export
                                 uint8_t *out, size_t len)
 {
     enum ech_hash hash;
-    if (!kdf_of(hpke->suite.kdf_id, &hash)) {
+    if (!hpke->exports || !kdf_of(hpke->suite.kdf_id, &hash)) {
         return ECH_ERR_UNSUPPORTED;
     }
     const struct labeled kdf = labeled_of_suite(hpke->suite, hash);

@@ -30,8 +30,22 @@ struct ech_hpke {
     struct ech_hpke_suite suite;
     uint8_t key[ECH_AEAD_KEY_MAX];
     uint8_t base_nonce[ECH_AEAD_NONCE];
+    bool exports; /* exporter_secret is there: ECH needs none */
     uint8_t exporter_secret[ECH_HASH_MAX];
     uint64_t sequence; /* grows by one with each seal or open; the context refuses to wrap */
+};
+
+/*
+ * What the key schedule has hashed for the last suite and info, so that it need not hash them again
+ * (RFC 9180, 5.1: psk_id_hash, info_hash). No secrets. All zeros: nothing yet. One thread's at a
+ * time. A signal handler that leaves a call does no harm.
+ */
+struct ech_hpke_memo {
+    bool known;
+    struct ech_hpke_suite suite;
+    size_t info_length;
+    uint8_t info[512];
+    uint8_t hashes[2 * ECH_HASH_MAX];
 };
 
 bool ech_hpke_kem_supported(uint16_t kem_id);
@@ -48,20 +62,23 @@ ECH_MUST_USE enum ech_status ech_hpke_check_public_key(uint16_t kem_id, struct b
 
 /*
  * SetupBaseS. The ephemeral private key comes from `random`. enc takes ech_hpke_enc_size octets.
+ * `memo` may be NULL.
  * ECH_ERR_UNSUPPORTED: suite; ECH_ERR_CRYPTO: the public key is refused, or randomness failed.
  */
 ECH_MUST_USE enum ech_status ech_hpke_setup_sender(struct ech_hpke *hpke,
                                                    struct ech_hpke_suite suite,
                                                    struct bytes public_key, struct bytes info,
+                                                   struct ech_hpke_memo *memo,
                                                    const struct ech_random *random, uint8_t *enc);
-/* The same with a given ephemeral private key: for test vectors only. */
+/* The same with a given ephemeral private key, and able to export: for test vectors only. */
 ECH_MUST_USE enum ech_status ech_hpke_setup_sender_with(struct ech_hpke *hpke,
                                                         struct ech_hpke_suite suite,
                                                         struct bytes public_key, struct bytes info,
                                                         struct bytes ephemeral_private_key,
                                                         uint8_t *enc);
 /* SetupBaseR. The second is for a receiver that knows DH(skR, pkE) and its own public key already:
- * no scalar multiplication. It checks their lengths alone. */
+ * no scalar multiplication. It checks their lengths alone. The first alone makes a context that can
+ * export. */
 ECH_MUST_USE enum ech_status ech_hpke_setup_receiver(struct ech_hpke *hpke,
                                                      struct ech_hpke_suite suite,
                                                      struct bytes private_key, struct bytes enc,
@@ -79,7 +96,7 @@ ECH_MUST_USE enum ech_status ech_hpke_seal(struct ech_hpke *hpke, struct bytes a
  * number as it was. */
 ECH_MUST_USE enum ech_status ech_hpke_open(struct ech_hpke *hpke, struct bytes aad,
                                            struct bytes ciphertext, uint8_t *out);
-/* Context.Export (RFC 9180, 5.3). */
+/* Context.Export (RFC 9180, 5.3). ECH_ERR_UNSUPPORTED: the context cannot. */
 ECH_MUST_USE enum ech_status ech_hpke_export(const struct ech_hpke *hpke,
                                              struct bytes exporter_context, uint8_t *out,
                                              size_t len);

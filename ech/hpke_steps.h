@@ -37,9 +37,5 @@ ECH_MUST_USE enum ech_status
 ech_hpke_schedule_start(struct ech_hpke_suite suite,
                         const struct ech_hpke_shared_secret *shared_secret, struct bytes info,
                         struct ech_hpke_key_schedule *schedule);
-/* The second half: key, base_nonce, exporter_secret, and a sequence number of zero. */
-ECH_MUST_USE enum ech_status ech_hpke_schedule_finish(struct ech_hpke_suite suite,
-                                                      const struct ech_hpke_key_schedule *schedule,
-                                                      struct ech_hpke *hpke);
 
 #endif

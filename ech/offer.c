@@ -3,6 +3,9 @@
 
 #include "ech/grease_psk.h"
 
+/* On the stack, for what a usual hello needs; larger ones are allocated. */
+enum { ROOM = 512, SMALL_ROOM = 256 };
+
 void ech_offer_init(struct ech_offer *offer)
 {
     *offer = (struct ech_offer){.config_id = 0};
@@ -23,13 +26,14 @@ static enum ech_status set_up_hpke(struct ech_offer *offer, const struct ech_con
 {
     static const uint8_t prefix[] = {'t', 'l', 's', ' ', 'e', 'c', 'h', 0};
     struct writer info;
-    wr_init(&info, 0);
+    uint8_t room[SMALL_ROOM];
+    wr_init_on(&info, 0, room, sizeof room);
     wr_bytes(&info, bytes_of(prefix, sizeof prefix));
     wr_bytes(&info, choice->config.raw);
     enum ech_status status = wr_finish(&info);
     if (status == ECH_OK) {
         status = ech_hpke_setup_sender(&offer->hpke, choice->suite, choice->config.public_key,
-                                       wr_view(&info), random, enc);
+                                       wr_view(&info), choice->memo, random, enc);
     }
     wr_free(&info);
     return status;
@@ -181,9 +185,12 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
     struct writer suites;
     struct writer before;
     struct writer after;
-    wr_init(&suites, 0);
-    wr_init(&before, 0);
-    wr_init(&after, 0);
+    uint8_t suites_room[SMALL_ROOM];
+    uint8_t before_room[ROOM];
+    uint8_t after_room[ROOM];
+    wr_init_on(&suites, 0, suites_room, sizeof suites_room);
+    wr_init_on(&before, 0, before_room, sizeof before_room);
+    wr_init_on(&after, 0, after_room, sizeof after_room);
     enum ech_status status = ech_outer_mirror(pattern, fields, &before, &after);
     if (status == ECH_OK && fields->plan.ordinary) {
         ech_ordinary_suites_write(fields->ordinary, pattern, &suites);
@@ -237,8 +244,10 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     struct writer key_share;
     struct ech_client_hello outer;
     uint8_t enc[ECH_HPKE_ENC_MAX];
-    wr_init(&encoded, 0);
-    wr_init(&key_share, 0);
+    uint8_t room[ROOM];
+    wr_init_on(&encoded, 0, room, sizeof room);
+    uint8_t key_share_room[SMALL_ROOM];
+    wr_init_on(&key_share, 0, key_share_room, sizeof key_share_room);
     enum ech_status status = copy_choice(offer, choice);
     if (status == ECH_OK) {
         status = choose_and_encode(offer, inner, made, options, &outer, &encoded);
@@ -276,7 +285,8 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
     struct ech_outer_plan plan =
         plan_of(inner, options,
                 offer->share == ECH_OUTER_SHARE_OWN ? ECH_OUTER_SHARE_OWN_SECOND : offer->share);
-    wr_init(&encoded, 0);
+    uint8_t room[ROOM];
+    wr_init_on(&encoded, 0, room, sizeof room);
     bool resealed = offer->resealed && reseals(inner, made, plan, &outer);
     enum ech_status status =
         encode_inner(offer, inner, resealed ? made : NULL, options, plan, &encoded);

@@ -1,7 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/outer.h"
 
-#include <stdlib.h>
+#include "ech/records.h"
+
+/* Octets on the stack for most payloads, and the most that a hello has outside its extensions and
+ * payload: a few fields and 64 cipher suites. More only costs another allocation. */
+enum { PAYLOAD_ROOM = 512, FIELDS_MAX = 384 };
 
 static bool is_one_zero_octet(struct bytes data)
 {
@@ -167,25 +171,34 @@ enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_h
                                struct bytes encoded_client_hello_inner,
                                struct writer *client_hello_outer)
 {
-    struct writer aad;
     size_t length = encoded_client_hello_inner.len + ECH_AEAD_TAG;
-    uint8_t *payload = calloc(1, length);
-    if (payload == NULL) {
-        return ECH_ERR_NOMEM;
-    }
-    wr_init(&aad, 0);
+    size_t start = wr_view(client_hello_outer).len;
+    struct writer payload;
+    struct bytes header;
+    uint8_t room[PAYLOAD_ROOM];
+    wr_init_on(&payload, 0, room, sizeof room);
+    wr_zeros(&payload, length);
+    wr_reserve(client_hello_outer,
+               length + outer->extensions_before.len + outer->extensions_after.len + FIELDS_MAX);
+    wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
+    struct wr_mark mark = wr_open(client_hello_outer, 3);
     /* RFC 9849, 6.1.1: in the AAD as many zeros take the payload's place. */
-    enum ech_status status = ech_outer_encode(outer, bytes_of(payload, length), &aad);
+    enum ech_status status = wr_finish(&payload);
     if (status == ECH_OK) {
-        status = ech_hpke_seal(hpke, wr_view(&aad), encoded_client_hello_inner, payload);
+        status = ech_outer_encode(outer, wr_view(&payload), client_hello_outer);
     }
     if (status == ECH_OK) {
-        wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
-        struct wr_mark mark = wr_open(client_hello_outer, 3);
-        status = ech_outer_encode(outer, bytes_of(payload, length), client_hello_outer);
+        struct reader aad = rd_of(wr_view(client_hello_outer));
+        status = rd_bytes(&aad, start + ECH_HANDSHAKE_HEADER, &header)
+                     ? ech_hpke_seal(hpke, rd_rest(&aad), encoded_client_hello_inner, payload.data)
+                     : ECH_ERR_SPACE;
+    }
+    if (status == ECH_OK) {
+        /* The payload ends its extension, and extensions_after follow. */
+        size_t end = wr_view(client_hello_outer).len - outer->extensions_after.len;
+        wr_replace(client_hello_outer, end - length, wr_view(&payload));
         wr_close(client_hello_outer, mark);
     }
-    wr_free(&aad);
-    free(payload);
+    wr_free(&payload);
     return status == ECH_OK ? wr_finish(client_hello_outer) : status;
 }

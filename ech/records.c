@@ -13,6 +13,16 @@ void ech_record_reader_wipe(struct ech_record_reader *reader)
     wr_wipe(&reader->raw);
 }
 
+void ech_record_keep(struct ech_record_reader *reader, const struct ech_record *record,
+                     struct writer *kept)
+{
+    if (wr_view(&reader->raw).len > 0 && wr_view(kept).len == 0) {
+        wr_move(kept, &reader->raw);
+    } else {
+        wr_bytes(kept, record->raw);
+    }
+}
+
 void ech_record_drop(struct ech_record_reader *reader)
 {
     wr_consume(&reader->raw, wr_view(&reader->raw).len);
@@ -69,11 +79,25 @@ static enum ech_status move_some(struct ech_record_reader *reader, struct reader
     return wr_finish(&reader->raw);
 }
 
+/* A record that is whole in `in`, and of which nothing came before, need not be gathered. */
+static bool take_in_place(const struct ech_record_reader *reader, struct reader *in,
+                          struct ech_record *record)
+{
+    struct reader r = *in;
+    uint16_t length;
+    if (wr_view(&reader->raw).len > 0 || wr_finish(&reader->raw) != ECH_OK ||
+        !rd_u8(&r, &record->type) || !rd_u16(&r, &record->version) || !rd_u16(&r, &length) ||
+        check_header(record, length) != ECH_OK || !rd_bytes(&r, length, &record->fragment)) {
+        return false;
+    }
+    return rd_bytes(in, ECH_RECORD_HEADER + (size_t)length, &record->raw);
+}
+
 enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
                                 struct ech_record *record, bool *whole)
 {
     uint16_t length;
-    *whole = false;
+    *whole = take_in_place(reader, in, record);
     while (!*whole && !rd_done(in)) {
         enum ech_status status = move_some(reader, in);
         if (status != ECH_OK) {
@@ -93,6 +117,7 @@ enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader 
 void ech_records_write(struct writer *w, uint16_t version, struct bytes message)
 {
     struct reader r = rd_of(message);
+    wr_reserve(w, message.len + ECH_RECORD_HEADER);
     while (!rd_done(&r)) {
         struct bytes fragment;
         size_t n = r.len < ECH_RECORD_PLAINTEXT_MAX ? r.len : ECH_RECORD_PLAINTEXT_MAX;
@@ -132,19 +157,14 @@ void ech_change_cipher_spec_write(struct writer *w)
     wr_close(w, mark);
 }
 
-enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
-                                    struct bytes *message)
+/* What `all` is, the octets of a message so far. */
+static enum ech_assembly assembly_of(struct bytes all, uint8_t type, struct bytes *message)
 {
     uint8_t got;
     struct reader body;
-    wr_bytes(assembled, fragment);
-    if (wr_finish(assembled) == ECH_ERR_NOMEM) {
-        return ECH_ASSEMBLY_NO_MEMORY;
-    }
-    struct bytes all = wr_view(assembled);
     struct reader r = rd_of(all);
     /* RFC 8446, 5.1: no empty fragments of the handshake type. */
-    if (fragment.len == 0 || !rd_u8(&r, &got) || got != type) {
+    if (!rd_u8(&r, &got) || got != type) {
         return ECH_ASSEMBLY_WRONG;
     }
     if (!rd_vec24(&r, &body)) {
@@ -154,4 +174,23 @@ enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragm
     }
     *message = bytes_of(all.data, all.len - r.len);
     return rd_done(&r) ? ECH_ASSEMBLY_WHOLE : ECH_ASSEMBLY_EXCESS;
+}
+
+enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
+                                    struct bytes *message)
+{
+    wr_bytes(assembled, fragment);
+    if (wr_finish(assembled) == ECH_ERR_NOMEM) {
+        return ECH_ASSEMBLY_NO_MEMORY;
+    }
+    return fragment.len == 0 ? ECH_ASSEMBLY_WRONG : assembly_of(wr_view(assembled), type, message);
+}
+
+enum ech_assembly ech_handshake_add_in_place(struct writer *assembled, struct bytes fragment,
+                                             uint8_t type, struct bytes *message)
+{
+    bool first = wr_view(assembled).len == 0 && wr_finish(assembled) == ECH_OK;
+    enum ech_assembly assembly = first ? assembly_of(fragment, type, message) : ECH_ASSEMBLY_MORE;
+    return assembly == ECH_ASSEMBLY_MORE ? ech_handshake_add(assembled, fragment, type, message)
+                                         : assembly;
 }

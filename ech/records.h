@@ -42,7 +42,7 @@ enum ech_alert {
 };
 enum { ECH_ALERT_LEVEL_WARNING = 1, ECH_ALERT_LEVEL_FATAL = 2 };
 
-/* Borrowed from the reader until ech_record_drop. */
+/* Borrowed until ech_record_drop, from the reader or from the octets that it was given. */
 struct ech_record {
     uint8_t type;
     uint16_t version;
@@ -65,6 +65,10 @@ size_t ech_record_wanted(const struct ech_record_reader *reader);
  */
 ECH_MUST_USE enum ech_status ech_record_take(struct ech_record_reader *reader, struct reader *in,
                                              struct ech_record *record, bool *whole);
+/* Appends the current record to `kept`, without a copy where that is possible. It stays borrowed,
+ * from there if it was the reader's. */
+void ech_record_keep(struct ech_record_reader *reader, const struct ech_record *record,
+                     struct writer *kept);
 /* Drops the current record. */
 void ech_record_drop(struct ech_record_reader *reader);
 
@@ -92,5 +96,9 @@ enum ech_assembly {
 /* *message: the whole one, borrowed from `assembled`. */
 enum ech_assembly ech_handshake_add(struct writer *assembled, struct bytes fragment, uint8_t type,
                                     struct bytes *message);
+/* The same; a message that is whole in its first fragment is borrowed from there, and `assembled`
+ * stays empty. */
+enum ech_assembly ech_handshake_add_in_place(struct writer *assembled, struct bytes fragment,
+                                             uint8_t type, struct bytes *message);
 
 #endif

@@ -125,6 +125,42 @@ void wr_init(struct writer *w, size_t max)
     *w = (struct writer){.max = max != 0 ? max : DEFAULT_MAX};
 }
 
+void wr_init_on(struct writer *w, size_t max, void *room, size_t size)
+{
+    wr_init(w, max);
+    w->data = room;
+    w->cap = size < w->max ? size : w->max;
+    w->borrowed = true;
+}
+
+/* A first write of many octets is mostly the only one, so it gets as much room as it needs. */
+static size_t next_capacity(const struct writer *w, size_t n)
+{
+    size_t cap = w->cap != 0 ? 2 * w->cap : FIRST_CAP;
+    return cap - w->len < n ? w->len + n : cap;
+}
+
+static bool grow(struct writer *w, size_t cap)
+{
+    /* malloc, copy, wipe instead of realloc: the octets may be secret. */
+    uint8_t *grown = malloc(cap);
+    if (grown == NULL) {
+        w->failed = ECH_ERR_NOMEM;
+        return false;
+    }
+    if (w->len > 0) {
+        memcpy(grown, w->data, w->len);
+        ech_wipe(w->data, w->len);
+    }
+    if (!w->borrowed) {
+        free(w->data);
+    }
+    w->data = grown;
+    w->cap = cap;
+    w->borrowed = false;
+    return true;
+}
+
 /* Makes room for n more octets and returns where they go; NULL with the failure noted, or if n is
  * 0. */
 static uint8_t *wr_room(struct writer *w, size_t n)
@@ -136,24 +172,8 @@ static uint8_t *wr_room(struct writer *w, size_t n)
         w->failed = ECH_ERR_SPACE;
         return NULL;
     }
-    if (n > w->cap - w->len) {
-        size_t cap = w->cap != 0 ? w->cap : FIRST_CAP;
-        while (cap - w->len < n) {
-            cap *= 2;
-        }
-        /* malloc, copy, wipe instead of realloc: the octets may be secret. */
-        uint8_t *grown = malloc(cap);
-        if (grown == NULL) {
-            w->failed = ECH_ERR_NOMEM;
-            return NULL;
-        }
-        if (w->len > 0) {
-            memcpy(grown, w->data, w->len);
-            ech_wipe(w->data, w->len);
-        }
-        free(w->data);
-        w->data = grown;
-        w->cap = cap;
+    if (n > w->cap - w->len && !grow(w, next_capacity(w, n))) {
+        return NULL;
     }
     uint8_t *at = w->data + w->len;
     w->len += n;
@@ -237,6 +257,44 @@ struct bytes wr_view(const struct writer *w)
     return w->failed == ECH_OK ? bytes_of(w->data, w->len) : bytes_of(NULL, 0);
 }
 
+void wr_reserve(struct writer *w, size_t n)
+{
+    if (w->failed == ECH_OK && n > w->cap - w->len && n <= w->max - w->len) {
+        (void)grow(w, w->len + n);
+    }
+}
+
+void wr_replace(struct writer *w, size_t at, struct bytes with)
+{
+    if (w->failed != ECH_OK || with.len == 0) {
+        return;
+    }
+    if (at > w->len || with.len > w->len - at) {
+        w->failed = ECH_ERR_SPACE;
+        return;
+    }
+    memcpy(w->data + at, with.data, with.len);
+}
+
+void wr_move(struct writer *to, struct writer *from)
+{
+    if (to->failed != ECH_OK || to->len > 0 || from->borrowed || from->failed != ECH_OK ||
+        from->len > to->max) {
+        wr_bytes(to, wr_view(from));
+        if (to->failed == ECH_OK) {
+            to->failed = from->failed;
+        }
+        wr_wipe(from);
+        return;
+    }
+    size_t to_max = to->max;
+    size_t from_max = from->max;
+    wr_free(to);
+    *to = *from;
+    to->max = to_max;
+    wr_init(from, from_max);
+}
+
 void wr_consume(struct writer *w, size_t n)
 {
     if (n >= w->len) {
@@ -250,7 +308,9 @@ void wr_consume(struct writer *w, size_t n)
 void wr_free(struct writer *w)
 {
     size_t max = w->max;
-    free(w->data);
+    if (!w->borrowed) {
+        free(w->data);
+    }
     wr_init(w, max);
 }
 

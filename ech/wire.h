@@ -72,7 +72,7 @@ static inline struct bytes rd_rest(const struct reader *r)
 /*
  * A growable buffer. Once an operation has failed (no memory, length prefix too small, max
  * exceeded), `failed` stays set, every later write does nothing, and wr_finish returns the failure.
- * It owns its buffer: wr_free or wr_wipe, on success and failure alike.
+ * It owns its buffer, unless wr_init_on lent one: wr_free or wr_wipe, on success and failure alike.
  */
 struct writer {
     uint8_t *data;
@@ -80,6 +80,7 @@ struct writer {
     size_t cap;
     size_t max; /* hard bound in octets */
     enum ech_status failed;
+    bool borrowed; /* data is the caller's */
 };
 
 /* An open length prefix: its place and its size in octets. */
@@ -90,6 +91,11 @@ struct wr_mark {
 
 /* max bounds the whole output; 0 means 2^17 octets. */
 void wr_init(struct writer *w, size_t max);
+/* For a writer that does not outlive its function: it begins in `room`, and allocates only if that
+ * is too small. */
+void wr_init_on(struct writer *w, size_t max, void *room, size_t size);
+/* Makes room for n more octets in one step. */
+void wr_reserve(struct writer *w, size_t n);
 void wr_u8(struct writer *w, uint8_t v);
 void wr_u16(struct writer *w, uint16_t v);
 void wr_u32(struct writer *w, uint32_t v);
@@ -103,6 +109,10 @@ void wr_close(struct writer *w, struct wr_mark mark);
 ECH_MUST_USE enum ech_status wr_finish(const struct writer *w);
 /* What was written, borrowed until the next write or free; empty after a failure. */
 struct bytes wr_view(const struct writer *w);
+/* Overwrites what was written from octet `at` on; the octets must be there. */
+void wr_replace(struct writer *w, size_t at, struct bytes with);
+/* Gives the octets of `from` to `to`, without a copy if `to` is empty; `from` is empty then. */
+void wr_move(struct writer *to, struct writer *from);
 /* Drops the first n octets (at most all); for queues. */
 void wr_consume(struct writer *w, size_t n);
 /* Frees; wr_wipe overwrites the octets first. Both leave an empty writer with the same bound. */

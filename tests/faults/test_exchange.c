@@ -299,7 +299,7 @@ static void run(const void *context)
 
 static void both(const char *name, const struct course *course)
 {
-    faults_run(name, FAULT_MEMORY, 10, run, course);
+    faults_run(name, FAULT_MEMORY, 5, run, course);
     faults_run(name, FAULT_RANDOM, 2, run, course);
 }
 

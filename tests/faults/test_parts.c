@@ -32,7 +32,7 @@ static void config_and_seal(const void *context)
         FAULTY(ech_config_list_select(octets_view(&server.list), NULL, &choice));
     if (status == ECH_OK) {
         status = FAULTY(ech_hpke_setup_sender(&hpke, choice.suite, choice.config.public_key,
-                                              choice.config.raw, &random, enc));
+                                              choice.config.raw, NULL, &random, enc));
     }
     if (status == ECH_OK) {
         status = FAULTY(ech_hpke_seal(&hpke, bytes_of("aad", 3),

@@ -83,7 +83,7 @@ static bool seal(const struct ech_client_hello *outer, struct bytes encoded,
         }
     }
     require(ech_hpke_setup_sender(&hpke, choice.suite, choice.config.public_key, wr_view(&info),
-                                  random, enc) == ECH_OK);
+                                  NULL, random, enc) == ECH_OK);
     const struct ech_outer_hello hello = {
         .legacy_version = outer->legacy_version,
         .random = outer->random,

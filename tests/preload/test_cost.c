@@ -143,3 +143,45 @@ Test(cost, system_calls_of_gnutls)
 {
     check_calls("gnutls");
 }
+
+/* ---- allocations ---- */
+
+enum { ALLOCATIONS_OPENSSL = 10, ALLOCATIONS_GNUTLS = 16 };
+
+static unsigned allocations_of(struct world *world, const char *library, int count)
+{
+    char command[400];
+    unsigned counted = 0;
+    snprintf(
+        command, sizeof command,
+        "LD_PRELOAD=\"$LD_PRELOAD:$CLIENTS/liballocations.so\" \"$CLIENTS/loop_%s\" " INNER_NAME
+        " 127.0.0.1 443 \"$CA\" %d",
+        library, count);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", "ECHSHIM_REPORT=", NULL}, command);
+    expect_exit(&result, 0, "allocations: ");
+    cr_assert_eq(sscanf(strstr(result.err, "allocations: "), "allocations: %u", &counted), 1);
+    return counted;
+}
+
+static void check_allocations(const char *library, unsigned fewer_than)
+{
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("the sanitizer has an allocator of its own");
+    }
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    unsigned fewer = allocations_of(world, library, COUNT);
+    unsigned all = allocations_of(world, library, 2 * COUNT) - fewer;
+    printf("%s: %u allocations in %d handshakes\n", library, all, COUNT);
+    cr_assert_lt(all, fewer_than * COUNT);
+}
+
+Test(cost, allocations_with_openssl)
+{
+    check_allocations("openssl", ALLOCATIONS_OPENSSL);
+}
+
+Test(cost, allocations_with_gnutls)
+{
+    check_allocations("gnutls", ALLOCATIONS_GNUTLS);
+}

@@ -216,7 +216,7 @@ static void set_up_ends(struct ech_hpke_suite suite, int fill, struct ech_hpke *
     struct fixed_random fixed;
     fixed_random_init(&fixed, octets_view(&source));
     cr_assert_eq(ech_hpke_setup_sender(sender, suite, octets_view(&receiver_public),
-                                       bytes_of("info", 4), &fixed.random, enc),
+                                       bytes_of("info", 4), NULL, &fixed.random, enc),
                  ECH_OK);
     cr_assert_eq(ech_hpke_setup_receiver(receiver, suite, octets_view(&receiver_key),
                                          bytes_of(enc, ech_hpke_enc_size(suite.kem_id)),
@@ -324,7 +324,7 @@ Test(hpke, ech_22_no_context_without_randomness)
     static const struct ech_hpke empty;
     memset(&sender, 0xff, sizeof sender);
     cr_assert_eq(ech_hpke_setup_sender(&sender, mandatory_suite, bytes_of(public_key, 32),
-                                       bytes_of("info", 4), &fixed.random, enc),
+                                       bytes_of("info", 4), NULL, &fixed.random, enc),
                  ECH_ERR_CRYPTO);
     cr_assert_eq(memcmp(&sender, &empty, sizeof sender), 0, "a failed set-up leaves no keys");
 }
@@ -340,7 +340,7 @@ Test(hpke, ech_19_encap_and_decap_refuse_low_order_keys)
     fixed_random_init(&fixed, bytes_of(octets, sizeof octets));
     struct ech_hpke hpke;
     uint8_t enc[ECH_HPKE_ENC_MAX];
-    cr_assert_eq(ech_hpke_setup_sender(&hpke, mandatory_suite, bad, none, &fixed.random, enc),
+    cr_assert_eq(ech_hpke_setup_sender(&hpke, mandatory_suite, bad, none, NULL, &fixed.random, enc),
                  ECH_ERR_CRYPTO);
     cr_assert_eq(ech_hpke_setup_receiver(&hpke, mandatory_suite, bytes_of(octets, 32), bad, none),
                  ECH_ERR_CRYPTO);
@@ -364,7 +364,7 @@ Test(hpke, unknown_algorithms_are_unsupported)
         struct ech_hpke hpke;
         uint8_t enc[ECH_HPKE_ENC_MAX];
         fixed_random_init(&fixed, key);
-        cr_assert_eq(ech_hpke_setup_sender(&hpke, unknown[i], key, key, &fixed.random, enc),
+        cr_assert_eq(ech_hpke_setup_sender(&hpke, unknown[i], key, key, NULL, &fixed.random, enc),
                      ECH_ERR_UNSUPPORTED);
         cr_assert_eq(fixed.calls, 0);
         cr_assert_eq(ech_hpke_setup_sender_with(&hpke, unknown[i], key, key, key, enc),
@@ -385,8 +385,45 @@ Test(hpke, export_is_bounded)
     struct octets out = octets_new(255 * 32 + 1);
     set_up_ends(mandatory_suite, 0x55, &sender, &receiver, enc);
     struct bytes none = bytes_of(NULL, 0);
-    cr_assert_eq(ech_hpke_export(&sender, none, out.data, out.len - 1), ECH_OK);
-    cr_assert_eq(ech_hpke_export(&sender, none, out.data, out.len), ECH_ERR_SPACE);
-    cr_assert_eq(ech_hpke_export(&sender, none, out.data, 65536), ECH_ERR_SPACE);
+    cr_assert_eq(ech_hpke_export(&receiver, none, out.data, out.len - 1), ECH_OK);
+    cr_assert_eq(ech_hpke_export(&receiver, none, out.data, out.len), ECH_ERR_SPACE);
+    cr_assert_eq(ech_hpke_export(&receiver, none, out.data, 65536), ECH_ERR_SPACE);
+    /* ECH's own contexts have no exporter secret. */
+    cr_assert_eq(ech_hpke_export(&sender, none, out.data, 32), ECH_ERR_UNSUPPORTED);
     octets_free(&out);
+}
+
+/* The same keys with a memo that knows nothing, this suite and info, or others. */
+Test(hpke, a_memo_changes_no_key)
+{
+    static const struct ech_hpke_suite suites[] = {
+        {ECH_KEM_X25519_SHA256, ECH_KDF_SHA256, ECH_AEAD_AES_128_GCM},
+        {ECH_KEM_X25519_SHA256, ECH_KDF_SHA256, ECH_AEAD_CHACHA20_POLY1305},
+        {ECH_KEM_X25519_SHA256, ECH_KDF_SHA512, ECH_AEAD_AES_128_GCM},
+    };
+    static uint8_t infos[3][600] = {"info", "INFO"};
+    static const size_t lengths[] = {4, 4, sizeof infos[2]};
+    struct ech_hpke_memo memo = {.known = false};
+    uint8_t octets[32];
+    uint8_t public_key[32];
+    memset(octets, 0x42, sizeof octets);
+    cr_assert_eq(ech_dh_public(ECH_GROUP_X25519, bytes_of(octets, 32), public_key), ECH_OK);
+    for (size_t i = 0; i < 100; i++) {
+        struct bytes info = bytes_of(infos[i % 7 % 3], lengths[i % 7 % 3]);
+        const struct ech_hpke_suite *suite = &suites[i % 11 % 3];
+        struct ech_hpke with = {.sequence = 0};
+        struct ech_hpke without = {.sequence = 0};
+        uint8_t enc[ECH_HPKE_ENC_MAX];
+        struct fixed_random fixed;
+        fixed_random_init(&fixed, bytes_of(octets, sizeof octets));
+        cr_assert_eq(ech_hpke_setup_sender(&with, *suite, bytes_of(public_key, 32), info, &memo,
+                                           &fixed.random, enc),
+                     ECH_OK);
+        fixed_random_init(&fixed, bytes_of(octets, sizeof octets));
+        cr_assert_eq(ech_hpke_setup_sender(&without, *suite, bytes_of(public_key, 32), info, NULL,
+                                           &fixed.random, enc),
+                     ECH_OK);
+        cr_assert_arr_eq(with.key, without.key, sizeof with.key);
+        cr_assert_arr_eq(with.base_nonce, without.base_nonce, sizeof with.base_nonce);
+    }
 }

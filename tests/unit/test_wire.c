@@ -94,3 +94,98 @@ Test(wire, consume_keeps_the_rest)
     cr_assert_eq(wr_view(&w).len, 0);
     wr_free(&w);
 }
+
+Test(wire, writer_on_lent_room)
+{
+    uint8_t room[16];
+    struct writer w;
+    memset(room, 0xaa, sizeof room);
+    wr_init_on(&w, 0, room, sizeof room);
+    for (uint8_t i = 0; i < 16; i++) {
+        wr_u8(&w, i);
+    }
+    cr_assert_eq(wr_view(&w).data, room);
+    wr_u8(&w, 16); /* more than the room: it allocates, and wipes what it leaves */
+    cr_assert_neq(wr_view(&w).data, room);
+    for (size_t i = 0; i < sizeof room; i++) {
+        cr_assert_eq(room[i], 0);
+    }
+    cr_assert_eq(wr_view(&w).len, 17);
+    cr_assert_eq(wr_view(&w).data[15], 15);
+    wr_wipe(&w);
+    wr_init_on(&w, 8, room, sizeof room);
+    wr_zeros(&w, 8);
+    wr_u8(&w, 1);
+    cr_assert_eq(wr_finish(&w), ECH_ERR_SPACE);
+    wr_init_on(&w, 0, room, sizeof room);
+    wr_u32(&w, 0x01020304);
+    wr_wipe(&w);
+    cr_assert_eq(room[0], 0);
+    wr_u8(&w, 1);
+    cr_assert_neq(wr_view(&w).data, room);
+    wr_free(&w);
+}
+
+Test(wire, replace_stays_within)
+{
+    struct writer w;
+    wr_init(&w, 0);
+    wr_u32(&w, 0x01020304);
+    wr_replace(&w, 2, bytes_of("ab", 2));
+    cr_assert(bytes_equal(wr_view(&w), bytes_of("\1\2ab", 4)));
+    wr_replace(&w, 4, bytes_of("", 0));
+    cr_assert_eq(wr_finish(&w), ECH_OK);
+    wr_replace(&w, 3, bytes_of("ab", 2));
+    cr_assert_eq(wr_finish(&w), ECH_ERR_SPACE);
+    wr_free(&w);
+    wr_init(&w, 0);
+    wr_replace(&w, 1, bytes_of("a", 1));
+    cr_assert_eq(wr_finish(&w), ECH_ERR_SPACE);
+    wr_free(&w);
+}
+
+Test(wire, move_gives_the_octets)
+{
+    uint8_t room[4];
+    struct writer from;
+    struct writer to;
+    wr_init(&from, 0);
+    wr_init(&to, 8);
+    wr_u32(&from, 0x01020304);
+    const uint8_t *data = wr_view(&from).data;
+    wr_move(&to, &from);
+    cr_assert_eq(wr_view(&to).data, data);
+    cr_assert_eq(wr_view(&from).len, 0);
+    cr_assert_eq(to.max, 8);
+    wr_u32(&from, 0x05060708); /* behind what is there */
+    wr_move(&to, &from);
+    cr_assert(bytes_equal(wr_view(&to), bytes_of("\1\2\3\4\5\6\7\10", 8)));
+    wr_u8(&from, 9); /* too much */
+    wr_move(&to, &from);
+    cr_assert_eq(wr_finish(&to), ECH_ERR_SPACE);
+    wr_free(&to);
+    wr_init(&to, 8);
+    wr_init_on(&from, 0, room, sizeof room); /* what is lent is copied */
+    wr_u32(&from, 0x01020304);
+    wr_move(&to, &from);
+    cr_assert_neq(wr_view(&to).data, room);
+    cr_assert_eq(wr_view(&to).len, 4);
+    wr_free(&to);
+    wr_free(&from);
+}
+
+Test(wire, reserve_is_bounded)
+{
+    struct writer w;
+    wr_init(&w, 100);
+    wr_reserve(&w, 101);
+    cr_assert_eq(w.cap, 0);
+    cr_assert_eq(wr_finish(&w), ECH_OK);
+    wr_reserve(&w, 100);
+    cr_assert_eq(w.cap, 100);
+    wr_zeros(&w, 100);
+    cr_assert_eq(wr_finish(&w), ECH_OK);
+    wr_reserve(&w, SIZE_MAX);
+    cr_assert_eq(w.cap, 100);
+    wr_free(&w);
+}

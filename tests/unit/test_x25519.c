@@ -143,7 +143,7 @@ static void check_hpke(uint16_t kem_id, const struct ech_x25519 *x25519, bool us
     public_keys = 0;
     shared_secrets = 0;
     cr_assert_eq(ech_hpke_setup_sender(&sender, suite,
-                                       bytes_of(public_key, ech_dh_public_size(group)), info,
+                                       bytes_of(public_key, ech_dh_public_size(group)), info, NULL,
                                        &random, enc),
                  ECH_OK);
     cr_assert_eq(public_keys, used);
@@ -174,7 +174,7 @@ Test(x25519, an_all_zero_secret_is_refused)
     uint8_t enc[ECH_HPKE_ENC_MAX];
     random.x25519 = &zero;
     cr_assert_eq(ech_hpke_setup_sender(&sender, suite, bytes_of(public_key, sizeof public_key),
-                                       bytes_of("", 0), &random, enc),
+                                       bytes_of("", 0), NULL, &random, enc),
                  ECH_ERR_CRYPTO);
 }
 

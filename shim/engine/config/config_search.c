@@ -10,6 +10,24 @@
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/policy/downgrade.h"
 
+/* Takes the list, which stays where it is as long as *found, and chooses a config from it. */
+static enum shim_config_search_result choose_from(struct shim_found *found,
+                                                  struct bytes ech_config_list)
+{
+    if (ech_config_list.len == 0) {
+        return SHIM_SEARCH_NO_RECORD;
+    }
+    found->ech_config_list = ech_config_list;
+    switch (ech_config_list_select(ech_config_list, NULL, &found->choice)) {
+    case ECH_OK:
+        return SHIM_SEARCH_USABLE;
+    case ECH_ERR_UNSUPPORTED:
+        return SHIM_SEARCH_UNUSABLE;
+    default:
+        return SHIM_SEARCH_FAILED;
+    }
+}
+
 enum shim_config_search_result shim_found_replace(struct shim_found *found,
                                                   struct bytes ech_config_list)
 {
@@ -21,18 +39,9 @@ enum shim_config_search_result shim_found_replace(struct shim_found *found,
         return SHIM_SEARCH_FAILED;
     }
     memcpy(copy, ech_config_list.data, ech_config_list.len);
-    free(found->ech_config_list);
-    found->ech_config_list = copy;
-    found->ech_config_list_length = ech_config_list.len;
-    struct bytes list = bytes_of(copy, ech_config_list.len);
-    switch (ech_config_list_select(list, NULL, &found->choice)) {
-    case ECH_OK:
-        return SHIM_SEARCH_USABLE;
-    case ECH_ERR_UNSUPPORTED:
-        return SHIM_SEARCH_UNUSABLE;
-    default:
-        return SHIM_SEARCH_FAILED;
-    }
+    free(found->own_list);
+    found->own_list = copy;
+    return choose_from(found, bytes_of(copy, ech_config_list.len));
 }
 
 /* Looks up addresses for one route: together these look-ups take no longer than one may. */
@@ -61,7 +70,7 @@ static void find_static(const struct shim_host_settings *host_settings, struct s
 {
     found->search = SHIM_SEARCH_BAD_SETTINGS;
     if (host_settings->config_list_usable) {
-        found->search = shim_found_replace(found, host_settings->config_list);
+        found->search = choose_from(found, host_settings->config_list);
         found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
         found->ttl = SHIM_DOWNGRADE_STATIC;
     }
@@ -145,7 +154,7 @@ static void apply_rejection(const struct dns_lookup *lookup,
         .host = destination->host,
         .port = destination->port,
         .endpoint = found->endpoint,
-        .ech_config_list = bytes_of(found->ech_config_list, found->ech_config_list_length),
+        .ech_config_list = found->ech_config_list,
     };
     uint8_t *retry_configs = NULL;
     size_t length = 0;
@@ -169,8 +178,8 @@ void shim_config_search_arrived(struct shim_found *found, const struct dns_looku
     const struct dns_endpoint *reached = &found->answer->endpoints[endpoint];
     (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", reached->target,
                    (unsigned)reached->port);
-    found->search = shim_found_replace(found, reached->ech_config_list);
-    found->source = found->ech_config_list != NULL ? "dns" : "none";
+    found->search = choose_from(found, reached->ech_config_list);
+    found->source = found->ech_config_list.len > 0 ? "dns" : "none";
     if (found->search == SHIM_SEARCH_USABLE) {
         apply_rejection(lookup, destination, found);
     }
@@ -204,7 +213,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
 
 void shim_found_free(struct shim_found *found)
 {
-    free(found->ech_config_list);
+    free(found->own_list);
     dns_endpoints_free(found->answer);
     *found = (struct shim_found){0};
 }

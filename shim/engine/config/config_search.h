@@ -26,13 +26,13 @@ struct shim_found {
     char endpoint[SHIM_ENDPOINT_SIZE]; /* the config's endpoint, as "target:port" in lower case; ""
                                           for a config set by hand */
     struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */
-    uint8_t *ech_config_list;
-    size_t ech_config_list_length;
+    struct bytes ech_config_list;    /* of the answer, of the settings, or own_list */
+    uint8_t *own_list;
     uint64_t lookup_us;
     uint32_t ttl; /* of the config, in seconds */
 };
 
-/* Replaces the list that was found, and chooses a config from it. */
+/* Replaces the list that was found by a copy of this one, and chooses a config from it. */
 enum shim_config_search_result shim_found_replace(struct shim_found *found,
                                                   struct bytes ech_config_list);
 

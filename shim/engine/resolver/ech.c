@@ -215,7 +215,7 @@ static void reconnected(void *exchange)
 static struct bytes list(const void *exchange)
 {
     const struct resolver_hello *hello = exchange;
-    return bytes_of(hello->found.ech_config_list, hello->found.ech_config_list_length);
+    return hello->found.ech_config_list;
 }
 
 const struct dns_ech_functions *shim_resolver_ech(void)

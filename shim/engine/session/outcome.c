@@ -3,6 +3,7 @@
  * The outcome of a session: acts on what the exchange says, tells it to the wire guard and the
  * report, and remembers a failure after which no weaker attempt may follow.
  */
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -143,6 +144,26 @@ static bool hello_is_for_host(const struct shim_session *session)
                                  strlen(session->host));
 }
 
+/* What is remembered of the last config. A thread that finds it in use goes on without it. */
+static struct ech_hpke_memo memo;
+static atomic_flag memo_in_use = ATOMIC_FLAG_INIT;
+
+struct ech_config_choice shim_session_take_choice(const struct shim_session *session)
+{
+    struct ech_config_choice choice = session->found.choice;
+    if (!atomic_flag_test_and_set_explicit(&memo_in_use, memory_order_acquire)) {
+        choice.memo = &memo;
+    }
+    return choice;
+}
+
+void shim_session_give_choice(const struct ech_config_choice *choice)
+{
+    if (choice->memo != NULL) {
+        atomic_flag_clear_explicit(&memo_in_use, memory_order_release);
+    }
+}
+
 void shim_session_note_choice(struct shim_session *session)
 {
     session->report.has_config = true;
@@ -175,7 +196,10 @@ static void answer_need_config(struct shim_session *session)
     }
     shim_session_note_choice(session);
     session->offered_us = shim_state()->io->now_us();
-    if (ech_exchange_offer(session->exchange, &session->found.choice) == ECH_EVENT_FAILED) {
+    const struct ech_config_choice choice = shim_session_take_choice(session);
+    enum ech_event event = ech_exchange_offer(session->exchange, &choice);
+    shim_session_give_choice(&choice);
+    if (event == ECH_EVENT_FAILED) {
         failed(session);
     } else {
         shim_program_keys_keep_believed(&session->program_keys);

@@ -86,8 +86,7 @@ static void remember(const struct shim_session *session, const struct lesson *le
         .host = session->host,
         .port = session->origin_port,
         .endpoint = session->found.endpoint,
-        .ech_config_list =
-            bytes_of(session->found.ech_config_list, session->found.ech_config_list_length),
+        .ech_config_list = session->found.ech_config_list,
     };
     uint32_t seconds =
         session->found.ttl < REMEMBERED_SECONDS_MAX ? session->found.ttl : REMEMBERED_SECONDS_MAX;
@@ -123,7 +122,9 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     }
     shim_session_note_choice(session);
     session->offered_us = shim_state()->io->now_us();
-    enum ech_event event = ech_exchange_retry(session->exchange, &session->found.choice);
+    const struct ech_config_choice choice = shim_session_take_choice(session);
+    enum ech_event event = ech_exchange_retry(session->exchange, &choice);
+    shim_session_give_choice(&choice);
     if (event != ECH_EVENT_FAILED) {
         shim_session_announce(session);
     }

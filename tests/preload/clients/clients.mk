@@ -112,7 +112,7 @@ $(CLIENTS)/libwrap_connect.so: $(CLIENT_DIR)/wrap_connect.c
 	$(CLIENT_CC) -shared -fPIC -ldl
 
 $(CLIENTS)/libred_stderr.so $(CLIENTS)/libtls_interposer.so $(CLIENTS)/libinterposer.so $(CLIENTS)/libinterposer_helper.so $(CLIENTS)/libdlsym_hook.so \
-$(CLIENTS)/liballocator.so $(CLIENTS)/libforeign.so $(CLIENTS)/libkeys_interposer.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
+$(CLIENTS)/liballocator.so $(CLIENTS)/liballocations.so $(CLIENTS)/libforeign.so $(CLIENTS)/libkeys_interposer.so: $(CLIENTS)/lib%.so: $(CLIENT_DIR)/%.c
 	$(CLIENT_CC) -shared -fPIC -fno-builtin -ldl
 
 $(CLIENTS)/libnode_addon.so: $(CLIENT_DIR)/node_addon.c $(CLIENT_COMMON)
@@ -173,7 +173,7 @@ clients: $(addprefix $(CLIENTS)/,guard_ways guard_inner guard_locked openssl_loc
 peers: clients $(addprefix $(PEERS)/,$(PEER_NAMES)) $(PKI)
 clients: $(addprefix $(CLIENTS)/,openssl_client openssl_dlopen openssl_ctor openssl_static openssl_downgrade small_stack guard_client names_client \
                                  gnutls_client gnutls_dlopen libasan_first.so libopenssl_plugin.so \
-                                 libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so libforeign.so \
+                                 libwrap_connect.so libred_stderr.so libinterposer.so libinterposer_helper.so libdlsym_hook.so liballocator.so liballocations.so libforeign.so \
                                  libnode_addon.so libtls_interposer.so libkeys_interposer.so loader_exports libsteps.so soak_openssl soak_gnutls loader_client)
 
 $(CLIENTS)/libasan_first.so: $(CLIENT_DIR)/asan_first.c
