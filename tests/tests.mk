@@ -142,6 +142,13 @@ $(LAUNCHER_PROGRAMS)/connects: $(CONNECTS_SRC)
 $(LAUNCHER_PROGRAMS)/connects-static: $(CONNECTS_SRC)
 	$(LAUNCHER_PROGRAM_CC) -static
 
+# musl's compiler does not look for the kernel's headers.
+MUSL_CC := $(shell command -v musl-gcc)
+$(LAUNCHER_PROGRAMS)/connects-musl $(LAUNCHER_PROGRAMS)/connects-musl-static: $(CONNECTS_SRC)
+	@mkdir -p $(LAUNCHER_PROGRAMS)/kernel && for folder in linux asm-generic; do ln -sfn /usr/include/$$folder $(LAUNCHER_PROGRAMS)/kernel; done
+	@ln -sfn /usr/include/$(shell uname -m)-linux-gnu/asm $(LAUNCHER_PROGRAMS)/kernel/asm
+	$(MUSL_CC) -std=gnu11 -O2 -D_GNU_SOURCE -isystem $(LAUNCHER_PROGRAMS)/kernel -o $@ $(filter %.c,$^) $(if $(findstring static,$@),-static)
+
 # Without a C library, so that they need no package of another architecture. The second one gets a header that it would have.
 PROGRAM_32 := -m32 -static -nostdlib -ffreestanding -fno-stack-protector -fno-pic -no-pie
 $(LAUNCHER_PROGRAMS)/connects32: tests/tools/launcher/programs/connects32.c
@@ -168,7 +175,8 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 
 .PHONY: launcher-programs
 launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin hooked forbidden connects connects-static \
-    $(if $(filter x86_64,$(shell uname -m)),connects32 passing32))
+    $(if $(filter x86_64,$(shell uname -m)),connects32 passing32) \
+    $(if $(MUSL_CC),connects-musl connects-musl-static))
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so

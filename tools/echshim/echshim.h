@@ -121,9 +121,9 @@ int conf_check(const char *file);
 bool library_find(char out[PATH_MAX]);
 /* Does `library` also exist for the architecture of this program? */
 bool library_covers(const char *library, const struct shim_executable *image);
-/* Adds the library to LD_PRELOAD in our own environment. False: standard error has one sentence on
- * it. */
-bool library_preload(const char *library);
+/* Adds the library to LD_PRELOAD in our own environment, so that loaders of musl do not find it.
+ * `musl`: the program has such a loader. False: standard error has one sentence on it. */
+bool library_preload(const char *library, bool musl);
 /* The files that the loader may load as the stub: of `library`, for all architectures, and those
  * that LD_PRELOAD names. */
 void library_stubs(const char *library, struct supervisor_stubs *stubs);

@@ -114,6 +114,42 @@ bool library_covers(const char *library, const struct shim_executable *image)
 
 /* ---- LD_PRELOAD ---- */
 
+/*
+ * A loader of musl reads LD_PRELOAD, too, and ends a program that cannot use a library of glibc.
+ * But it replaces no $LIB: it finds no file of this name, and goes on. For glibc's loader the dots
+ * lead back to "/"; too many of them do no harm.
+ */
+static const char hidden[] = "/usr/$LIB/../../../..";
+
+/* Where programs of musl may be executed: `musl` says so, or a loader is there. */
+static bool hide(const char *library, bool musl, char out[2 * PATH_MAX])
+{
+    char lib[PATH_MAX];
+    char folder[2 * PATH_MAX];
+    struct stat status;
+    glob_t found;
+    if (glob("/lib/ld-musl-*", GLOB_NOSORT, NULL, &found) == 0) {
+        musl = true;
+        globfree(&found);
+    }
+    if (!musl || strstr(library, "/$LIB/") != NULL || !loaders_lib(lib, sizeof lib)) {
+        return false;
+    }
+    (void)snprintf(folder, sizeof folder, "/usr%s", lib);
+    if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
+        return false;
+    }
+    (void)snprintf(out, 2 * PATH_MAX, "%s%s", hidden, library);
+    return true;
+}
+
+/* What a path in LD_PRELOAD means. */
+static const char *shown(const char *path)
+{
+    size_t length = strlen(hidden);
+    return strncmp(path, hidden, length) == 0 ? path + length : path;
+}
+
 /* A sanitizer's runtime must be the first library of all, or it gives up. */
 static bool comes_first(const char *name, size_t length)
 {
@@ -136,7 +172,7 @@ static bool comes_first(const char *name, size_t length)
  * Before the other libraries, so that we see what the program asks for and not what another
  * interposer made of it (the real address, not a proxy's); but after those that must be first.
  */
-bool library_preload(const char *library)
+bool library_preload(const char *library, bool musl)
 {
     const char *list = getenv("LD_PRELOAD");
     if (list == NULL) {
@@ -151,6 +187,10 @@ bool library_preload(const char *library)
          length = strcspn(list + at, " :")) {
         at += length;
         at += strspn(list + at, " :");
+    }
+    char other[2 * PATH_MAX];
+    if (hide(library, musl, other)) {
+        library = other;
     }
     char *value = malloc(strlen(list) + strlen(library) + 3);
     bool set = false;
@@ -227,8 +267,9 @@ void library_stubs(const char *library, struct supervisor_stubs *stubs)
         char path[PATH_MAX];
         size_t length = strcspn(list, " :");
         (void)snprintf(path, sizeof path, "%.*s", (int)length, list);
-        if (strstr(path, "/" LIBRARY_NAME) != NULL && strcmp(path, library) != 0) {
-            add_stubs(stubs, path);
+        const char *meant = shown(path);
+        if (strstr(meant, "/" LIBRARY_NAME) != NULL && strcmp(meant, library) != 0) {
+            add_stubs(stubs, meant);
         }
         list += length + (list[length] != '\0');
     }

@@ -37,7 +37,8 @@ static int check(const struct program *program, const struct options *options)
 static int set_up(struct program *program, const struct options *options)
 {
     char library[PATH_MAX];
-    if (!library_find(library) || !library_preload(library)) {
+    if (!library_find(library) ||
+        !library_preload(library, program->reach == SHIM_PRELOADABLE_LIBC)) {
         return EXIT_OWN;
     }
     program->covered = program->reach == SHIM_PRELOADABLE_MACHINE &&

