@@ -31,7 +31,9 @@ done
 ECHSHIM_TEST_LIBRARY=$root/opt/echshim/lib/libechshim.so "$tests" --filter programs/wget
 
 # The launcher finds the library relative to its own place.
+# Without the way round loaders of musl, where there is one.
 found=$("$root/opt/echshim/bin/echshim" --strict printenv LD_PRELOAD)
+found=${found#/usr/\$LIB/../../../..}
 if [ "$found" != "$root/opt/echshim/lib/libechshim.so" ]; then
     echo "install.sh: the launcher has found '$found'" >&2
     exit 1

@@ -37,6 +37,7 @@ Test(supervisor_company, only_strict_mode_has_a_filter)
     }
     cr_assert(seccomp_is("--mode=opportunistic", "0"));
     cr_assert(seccomp_is("--grease", "0"));
+    cr_assert(seccomp_is("--report=/dev/null", "0")); /* a report alone is no reason */
     cr_assert(seccomp_is("--strict=refuse-program", "0"));
     cr_assert(seccomp_is("--strict", "2"));
 }

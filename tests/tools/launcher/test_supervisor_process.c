@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -88,4 +89,34 @@ Test(supervisor_process, it_keeps_no_descriptor_of_the_program)
                             "echo $!' | { read p; cat; kill $p; }",
                             tool_path("echshim")));
     tool_expect_exit(&result, 0);
+}
+
+enum { REPORT = 9 };
+
+/* A pipe that nobody reads, and that is full. */
+static void fill_report(void *context)
+{
+    int ends[2];
+    char octets[4096] = "";
+    (void)context;
+    if (pipe2(ends, O_NONBLOCK) != 0 || dup2(ends[1], REPORT) != REPORT) {
+        _exit(98);
+    }
+    while (write(REPORT, octets, sizeof octets) > 0) {
+    }
+    (void)fcntl(REPORT, F_SETFL, 0); /* whoever writes now waits */
+}
+
+/* It waits for no reader of its report, and for no process: one of these is stopped. */
+Test(supervisor_process, it_waits_for_nobody)
+{
+    struct tool_result result = tool_run_before(
+        fill_report, NULL, NULL,
+        ARGV("echshim", "-q", "--strict", "--report=fd:9", "/bin/sh", "-c",
+             "\"$0\" 443 connect & kill -STOP $!; timeout 20 \"$0\" 443 connect generations; "
+             "kill -CONT $!; wait",
+             tool_program("connects-static")));
+    tool_expect_exit(&result, 0);
+    cr_assert_not_null(strstr(result.out, "generations 13\n"), "%s", result.out);
+    cr_assert_eq(held_count(result.out, "connect 13\n"), 2, "%s", result.out);
 }
