@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 TestSuite(tunnels, .fini = world_end, .timeout = 180);
 
@@ -474,4 +475,75 @@ Test(tunnels, torsocks_behind_ours_curl)
 Test(tunnels, torsocks_behind_ours_wget)
 {
     check_preload(TORSOCKS, false, "", WGET);
+}
+
+/* ---- ech_required, although no retry is possible here (RFC 9849, 6.1.6) ---- */
+
+/* An ECHConfigList with public.example, and a key that no server has. */
+#define SOME_CONFIGS                                                                               \
+    "AEH+DQA9CQAgACAJAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAEAAEAAQAOcHVibGljLmV4YW1wbGUAAA=="
+
+/* It has no ECH, and writes which alerts it reads. */
+static void start_s_server(struct world *world, const struct world_options *options)
+{
+    char command[1024];
+    (void)options;
+    snprintf(command, sizeof command,
+             "exec openssl s_server -accept 127.0.0.1:4433 -cert '%s/public.pem' "
+             "-key '%s/public.key' 2>&1",
+             world->pki, world->pki);
+    snprintf(world->server_address, sizeof world->server_address, "127.0.0.1:4433");
+    world_spawn(world, "s_server", "ACCEPT", (char *[]){"sh", "-c", command, NULL});
+    snprintf(world->configs, sizeof world->configs, SOME_CONFIGS);
+}
+
+static unsigned alerts_read(const struct world *world)
+{
+    char *said = world_read(world, "s_server.out", NULL);
+    unsigned alerts = lines_with(said, "alert number 121");
+    free(said);
+    return alerts;
+}
+
+static void expect_ech_required(const char *command, const char *reason)
+{
+    struct world *world = world_start(&(struct world_options){.start_server = start_s_server});
+    start_proxy(world, "proxy", PROXY, NULL);
+    char configs[1100];
+    snprintf(configs, sizeof configs, "ECHSHIM_CONFIG_LIST=%s", world->configs);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=opportunistic", configs, NULL}, command);
+    cr_assert_neq(result.exit_code, 0);
+    expect_report(world, 1, "rejected", reason);
+    for (int tries = 0; tries < 400 && alerts_read(world) == 0; tries++) {
+        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000000}, NULL);
+    }
+    cr_assert_eq(alerts_read(world), 1u, "%s: %s", command,
+                 world_read(world, "s_server.out", NULL));
+    world_expect_hidden(world);
+}
+
+Test(tunnels, ech_79_required_through_a_proxy_openssl)
+{
+    expect_ech_required("curl -sS --curves X25519 --proxy http://" PROXY " --cacert \"$CA\" " URL,
+                        "connection_used");
+}
+
+Test(tunnels, ech_79_required_through_a_proxy_gnutls)
+{
+    expect_ech_required("https_proxy=http://" PROXY " wget -nv -O - --tries=1 "
+                        "--ca-certificate=\"$CA\" " URL,
+                        "connection_used");
+}
+
+/* A duplicate of the descriptor: the connection is shared. */
+Test(tunnels, ech_79_required_on_a_shared_connection)
+{
+    expect_ech_required("/usr/bin/python3 -c 'import os, socket, ssl\n"
+                        "s = socket.create_connection((\"" INNER_NAME "\", 443))\n"
+                        "other = os.dup(s.fileno())\n"
+                        "c = ssl.create_default_context()\n"
+                        "c.set_ecdh_curve(\"prime256v1\")\n"
+                        "c.wrap_socket(s, server_hostname=\"" INNER_NAME "\")'",
+                        "descriptor_shared");
 }

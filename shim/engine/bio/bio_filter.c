@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/bio/bio_filter.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "shim/common/hold.h"
@@ -172,6 +173,17 @@ static BIO *write_side(const struct shim_bio_filter *filter)
     return shim_bio_below(bios, bios->SSL_get_wbio(*filter->ssl));
 }
 
+/* The reader's flags tell of the octets that it gets, not of this. */
+static void send_last_words(struct shim_bio_filter *filter, BIO *bio)
+{
+    if (shim_session_has_last_words(*filter->session)) {
+        int saved = errno;
+        (void)flush_to_net(filter, bio, write_side(filter));
+        filter->bios->BIO_clear_flags(bio, RETRY);
+        errno = saved;
+    }
+}
+
 static int filter_read(struct shim_bio_filter *filter, BIO *bio, char *out, int size)
 {
     const struct shim_bio_library *bios = filter->bios;
@@ -182,6 +194,7 @@ static int filter_read(struct shim_bio_filter *filter, BIO *bio, char *out, int 
     bios->BIO_clear_flags(bio, RETRY);
     while (!transparent(filter)) {
         if (shim_session_to_app(*filter->session).len > 0) {
+            send_last_words(filter, bio);
             return take_for_app(filter, out, size);
         }
         if (shim_session_wants_connection(*filter->session)) {

@@ -245,6 +245,20 @@ static ssize_t feed_from_net(struct gnutls_connection *connection, size_t wanted
     return got;
 }
 
+/* False: the application's push function has ended the session. */
+static bool send_last_words(struct gnutls_connection *connection)
+{
+    gnutls_session_t session = connection->handle;
+    uint64_t serial = connection->serial;
+    if (!shim_session_has_last_words(connection->session)) {
+        return true;
+    }
+    int saved = errno;
+    (void)flush_to_net(connection);
+    errno = saved;
+    return gnutls_connection_stays(session, serial);
+}
+
 static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
 {
     struct gnutls_connection *connection = connection_of(pointer);
@@ -252,8 +266,11 @@ static ssize_t wrapped_pull(gnutls_transport_ptr_t pointer, void *out, size_t si
         return fail_unknown();
     }
     while (!transparent(connection)) {
-        struct bytes ready = shim_session_to_app(connection->session);
-        if (ready.len > 0) {
+        if (shim_session_to_app(connection->session).len > 0) {
+            if (!send_last_words(connection)) {
+                return fail_unknown();
+            }
+            struct bytes ready = shim_session_to_app(connection->session);
             size_t octets = ready.len < size ? ready.len : size;
             memcpy(out, ready.data, octets);
             shim_session_app_took(connection->session, octets);

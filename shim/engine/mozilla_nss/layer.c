@@ -151,6 +151,16 @@ static int32_t take_for_app(struct nss_connection *connection, void *out, int32_
     return (int32_t)octets;
 }
 
+static void send_last_words(struct nss_connection *connection, struct nspr_file *below,
+                            struct limit limit)
+{
+    if (shim_session_has_last_words(connection->session)) {
+        struct nss_error kept = nss_error_keep(connection->nss);
+        (void)flush_to_net(connection, below, limit);
+        nss_error_restore(connection->nss, kept);
+    }
+}
+
 /* Reads until there are octets for NSS. 1: there are, or the exchange is over; else the result. */
 static int32_t await_octets(struct nss_connection *connection, struct nspr_file *below,
                             struct limit limit)
@@ -202,6 +212,7 @@ static int32_t on_recv(struct nspr_file *layer, void *out, int32_t size, int fla
         int32_t result = await_octets(connection, below, limit);
         if (result > 0 && shim_session_to_app(connection->session).len > 0) {
             bool peek = (flags & NSPR_MSG_PEEK) != 0;
+            send_last_words(connection, below, limit);
             result = take_for_app(connection, out, size, peek);
             settle(connection);
             return result;

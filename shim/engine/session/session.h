@@ -131,6 +131,12 @@ struct bytes shim_session_to_net(struct shim_session *session);
 struct bytes shim_session_to_app(struct shim_session *session);
 /* The TLS library took this many octets of shim_session_to_app. */
 void shim_session_app_took(struct shim_session *session, size_t octets);
+/*
+ * The exchange has failed, and has something to tell the server: an alert, or the end of an outer
+ * handshake with ech_required (RFC 9849, 6.1.6). The TLS library never asks again once it has read
+ * our alert, so the adapter sends this before, as far as the transport takes it at once.
+ */
+bool shim_session_has_last_words(struct shim_session *session);
 /* How many octets from the network the exchange can use now; 0: never any again. */
 size_t shim_session_net_wanted(struct shim_session *session);
 /* The exchange is over and holds nothing: the adapter may step out of the way. */

@@ -132,6 +132,13 @@ void shim_session_app_took(struct shim_session *session, size_t octets)
     ech_exchange_app_took(session->exchange, octets);
 }
 
+bool shim_session_has_last_words(struct shim_session *session)
+{
+    shim_session_settle(session);
+    return ech_exchange_failure(session->exchange) != ECH_FAILURE_NONE &&
+           ech_exchange_to_net(session->exchange).len > 0;
+}
+
 size_t shim_session_net_wanted(struct shim_session *session)
 {
     shim_session_settle(session);

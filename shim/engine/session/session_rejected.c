@@ -222,6 +222,8 @@ static void reconnect(struct shim_session *session, int fd)
     if (decision.answer != SHIM_ANSWER_GIVE_UP) {
         enum shim_reconnect_result way = shim_reconnect(&old, shim_state()->settings.timeout_ms);
         if (way != SHIM_RECONNECT_DONE) {
+            /* The old connection has ended: nothing may go to whatever is there now. */
+            ech_exchange_net_took(session->exchange, ech_exchange_to_net(session->exchange).len);
             decision = (struct shim_rejection_decision){.answer = SHIM_ANSWER_GIVE_UP,
                                                         .reason = shim_reconnect_name(way)};
         }
