@@ -3,11 +3,11 @@
 
 #define AEAD(id, signer, hash, aead, key_size)                                                     \
     {                                                                                              \
-        id, signer, hash, aead, key_size, ECH_MAC_SHA256                                           \
+        id, aead, signer, hash, ECH_MAC_SHA256, key_size                                           \
     }
 #define CBC(id, signer, hash, key_size, mac)                                                       \
     {                                                                                              \
-        id, signer, hash, 0, key_size, mac                                                         \
+        id, 0, signer, hash, mac, key_size                                                         \
     }
 
 const struct ech_tls12_suite *ech_tls12_suite_find(uint16_t id)

@@ -10,17 +10,17 @@ enum ech_tls12_signer { ECH_TLS12_ECDSA, ECH_TLS12_RSA };
 
 struct ech_tls12_suite {
     uint16_t id;
+    uint16_t aead_id; /* enum ech_aead; 0: AES-CBC with HMAC */
     enum ech_tls12_signer signer;
     enum ech_hash hash; /* of the transcript and the PRF: SHA-256 or SHA-384 */
-    uint16_t aead_id;   /* enum ech_aead; 0: AES-CBC with HMAC */
+    enum ech_mac mac;   /* without an AEAD */
     size_t key_size;
-    enum ech_mac mac; /* without an AEAD */
 };
 
 /*
  * NULL: not a suite of ours. All of ours have an ephemeral key exchange that the server signs.
- * RSA key exchange signs nothing, so the randoms would not be authenticated; DHE and CCM are for
- * servers that nobody has.
+ * RSA key exchange signs nothing, so the randoms would not be authenticated. DHE and CCM are left
+ * out because servers that have nothing else are rare.
  */
 const struct ech_tls12_suite *ech_tls12_suite_find(uint16_t id);
 
