@@ -170,7 +170,7 @@ static enum ech_status take_secret(const struct openssl_keys *keys, EVP_PKEY_CTX
 static void keep_zeros(const struct openssl_keys *keys, EVP_PKEY_CTX *context)
 {
     if (keys->EVP_PKEY_CTX_set_dh_pad != NULL) {
-        (void)keys->EVP_PKEY_CTX_set_dh_pad(context, 1);
+        (void)(keys->EVP_PKEY_CTX_set_dh_pad)(context, 1); /* a macro in 1.1.1 */
     }
 }
 

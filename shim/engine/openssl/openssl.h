@@ -14,6 +14,7 @@
 
 #include "dns/name.h"
 #include "shim/common/abi.h"
+#include "shim/common/compat_tls.h"
 #include "shim/engine/bio/bio_filter.h"
 #include "shim/engine/boringssl/boringssl.h"
 #include "shim/engine/session/session.h"
