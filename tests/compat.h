@@ -17,6 +17,11 @@ extern __typeof__(execveat) execveat __attribute__((weak));
 #define mallinfo2 mallinfo
 #endif
 
+/* glibc 2.33; Linux 5.6. */
+#ifndef SYS_pidfd_getfd
+#define SYS_pidfd_getfd 438
+#endif
+
 /* Linux 5.11. */
 #ifndef CLOSE_RANGE_CLOEXEC
 #define CLOSE_RANGE_CLOEXEC (1U << 2)

@@ -11,6 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "../../../compat.h"
+
 int main(int argc, char *argv[])
 {
     static const struct {
