@@ -96,6 +96,8 @@ struct ech_exchange_options {
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
      * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */
     struct ech_outer_verifier verifier;
+    /* For a Certificate in that handshake that the server has compressed. */
+    struct ech_decompressor decompressor;
 };
 
 struct ech_exchange;

@@ -26,7 +26,8 @@ static enum ech_failure failure_of(enum ech_outer_failure failure)
     }
 }
 
-/* This outer handshake cannot be finished. A probe offers only groups that the engine supports. */
+/* This outer handshake cannot be finished. A probe offers only groups that the engine supports, and
+ * no compression of certificates. */
 static enum ech_event ask_by_probe(struct ech_exchange *x)
 {
     ech_outer_free(x->outer);
@@ -52,7 +53,8 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
     default:
         /* Its alert is queued already, encrypted if there are keys. */
         ech_outer_get_facts(x->outer, &facts);
-        if (facts.failure == ECH_OUTER_FAILURE_GROUP) {
+        if (facts.failure == ECH_OUTER_FAILURE_GROUP ||
+            facts.failure == ECH_OUTER_FAILURE_COMPRESSION) {
             return ask_by_probe(x);
         }
         return ech_exchange_fail(x, failure_of(facts.failure), ECH_ALERT_NONE);
@@ -95,6 +97,7 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
         .change_cipher_spec_sent = x->app_change_cipher_specs > 0,
         .random = x->options.random,
         .verifier = x->options.verifier,
+        .decompressor = x->options.decompressor,
     };
     if (ech_outer_new(&x->outer, version, &start) != ECH_OK) {
         return ech_exchange_fail(x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);

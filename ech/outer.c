@@ -25,6 +25,7 @@ bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_pl
     case ECH_EXT_HEARTBEAT:
     case ECH_EXT_ALPN:
     case ECH_EXT_SIGNED_CERTIFICATE_TIMESTAMP:
+    case ECH_EXT_COMPRESS_CERTIFICATE:
     case ECH_EXT_ENCRYPT_THEN_MAC:
     case ECH_EXT_EXTENDED_MASTER_SECRET:
     case ECH_EXT_RECORD_SIZE_LIMIT:
@@ -46,8 +47,6 @@ bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_pl
         return is_one_zero_octet(extension->data);
     case ECH_EXT_KEY_SHARE:
         return plan.share != ECH_OUTER_SHARE_OWN;
-    case ECH_EXT_COMPRESS_CERTIFICATE:
-        return plan.share == ECH_OUTER_SHARE_SHARED;
     default:
         return ech_is_grease(extension->type);
     }

@@ -45,8 +45,8 @@ struct ech_outer_plan {
 /*
  * True if the extension is copied unchanged. This is an allowlist, since an unknown extension might
  * tell something about the inner hello (10.5). Not on it: padding (21), because its length depends
- * on the inner server_name; certificate types and, unless key_share is shared,
- * compress_certificate, because our outer handshake after a rejection cannot do them.
+ * on the inner server_name; certificate types, because our outer handshake after a rejection cannot
+ * do them.
  */
 bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_plan plan);
 

@@ -7,6 +7,7 @@
 #ifndef ECH_OUTER_HANDSHAKE_H
 #define ECH_OUTER_HANDSHAKE_H
 
+#include "ech/compressed_certificate.h"
 #include "ech/key_share.h"
 #include "ech/program_keys.h"
 #include "ech/records.h"
@@ -36,6 +37,7 @@ struct ech_outer_start {
     bool change_cipher_spec_sent; /* with early data it goes out right after ClientHello */
     struct ech_random random;     /* for key pairs, and IVs of TLS 1.2 */
     struct ech_outer_verifier verifier;
+    struct ech_decompressor decompressor;
 };
 
 enum ech_outer_verdict {
@@ -55,6 +57,7 @@ enum ech_outer_failure {
     ECH_OUTER_FAILURE_SUITE,       /* it chose a cipher suite of TLS 1.2 that we do not have */
     ECH_OUTER_FAILURE_VERSION,     /* it chose TLS 1.2 though that was not offered, or after early
                                       data, or an older version */
+    ECH_OUTER_FAILURE_COMPRESSION, /* a compressed Certificate, by an algorithm that we lack */
     ECH_OUTER_FAILURE_CLOSED,      /* the transport ended */
     ECH_OUTER_FAILURE_INTERNAL,    /* memory, randomness, cryptography */
 };

@@ -77,6 +77,7 @@ static void write_extensions(const struct ech_client_hello *inner, const struct 
         case ECH_EXT_PRE_SHARED_KEY:
         case ECH_EXT_EARLY_DATA:
         case ECH_EXT_COOKIE:
+        case ECH_EXT_COMPRESS_CERTIFICATE: /* the engine may lack the algorithms */
             break;
         default:
             wr_bytes(w, extension->raw);

@@ -14,8 +14,8 @@
 /*
  * Writes the handshake message of a ClientHelloInner for the probe, made from the application's:
  * those of its groups that the engine supports (X25519 if there is none), one key share, no PSK, no
- * early data, no cookie, random and session id of its own. ECH_ERR_CRYPTO, ECH_ERR_NOMEM,
- * ECH_ERR_DECODE, ECH_ERR_SPACE.
+ * early data, no cookie, no compress_certificate, random and session id of its own. ECH_ERR_CRYPTO,
+ * ECH_ERR_NOMEM, ECH_ERR_DECODE, ECH_ERR_SPACE.
  */
 ECH_MUST_USE enum ech_status ech_probe_hello(const struct ech_client_hello *client_hello_inner,
                                              struct bytes public_name,

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The encrypted messages of the outer handshake: the server's flight and our answer to it. */
+#include "ech/compressed_certificate.h"
 #include "ech/tls13_state.h"
 
 static void keep(struct ech_tls13 *x, const struct ech_received *received)
@@ -30,10 +31,12 @@ static enum ech_alert take_certificate_request(struct ech_tls13 *x,
     return alert;
 }
 
-static enum ech_alert take_certificate(struct ech_tls13 *x, const struct ech_received *received)
+/* `body`: of the Certificate, which `received` may hold compressed. */
+static enum ech_alert take_certificate(struct ech_tls13 *x, const struct ech_received *received,
+                                       struct bytes body)
 {
     struct ech_certificates chain;
-    enum ech_alert alert = ech_tls13_certificate_read(received->body, &x->hello, &chain);
+    enum ech_alert alert = ech_tls13_certificate_read(body, &x->hello, &chain);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
@@ -48,6 +51,43 @@ static enum ech_alert take_certificate(struct ech_tls13 *x, const struct ech_rec
     keep(x, received);
     x->phase = ECH_TLS13_CERTIFICATE_VERIFY;
     return ech_tls13_check(x, wr_finish(&x->leaf));
+}
+
+static enum ech_alert open_compressed(struct ech_tls13 *x,
+                                      const struct ech_compressed_certificate *message,
+                                      struct writer *certificate)
+{
+    enum ech_status status =
+        ech_compressed_certificate_open(message, &x->decompressor, certificate);
+    switch (status) {
+    case ECH_ERR_UNSUPPORTED:
+        /* The application offers it, and we cannot do it. */
+        x->facts.failure = ECH_OUTER_FAILURE_COMPRESSION;
+        return ECH_ALERT_INTERNAL_ERROR;
+    case ECH_ERR_DECODE:
+        return ECH_ALERT_BAD_CERTIFICATE; /* RFC 8879, 4 */
+    default:
+        return ech_tls13_check(x, status);
+    }
+}
+
+static enum ech_alert take_compressed_certificate(struct ech_tls13 *x,
+                                                  const struct ech_received *received)
+{
+    struct ech_compressed_certificate message;
+    struct writer certificate;
+    enum ech_alert alert = ech_compressed_certificate_read(received->body, &x->hello, &message);
+    if (alert != ECH_ALERT_NONE) {
+        return alert;
+    }
+    wr_init(&certificate, ECH_MESSAGE_MAX);
+    alert = open_compressed(x, &message, &certificate);
+    if (alert == ECH_ALERT_NONE) {
+        /* RFC 8879, 4: the transcript has the message as it came. */
+        alert = take_certificate(x, received, wr_view(&certificate));
+    }
+    wr_free(&certificate);
+    return alert;
 }
 
 static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
@@ -222,7 +262,10 @@ enum ech_alert ech_tls13_take_message(struct ech_tls13 *x, const struct ech_rece
             return take_certificate_request(x, received);
         }
         if (received->type == ECH_HANDSHAKE_CERTIFICATE) {
-            return take_certificate(x, received);
+            return take_certificate(x, received, received->body);
+        }
+        if (received->type == ECH_HANDSHAKE_COMPRESSED_CERTIFICATE) {
+            return take_compressed_certificate(x, received);
         }
         break;
     case ECH_TLS13_CERTIFICATE_VERIFY:

@@ -31,6 +31,7 @@ static enum ech_status fill_in(struct ech_tls13 *x, const struct ech_outer_start
     x->verifier = start->verifier;
     x->own = *start->own;
     x->program_keys = start->program_keys;
+    x->decompressor = start->decompressor;
     x->public_name_length = public_name.len;
     if (public_name.len > sizeof x->public_name ||
         !rd_copy(&public_name, x->public_name, public_name.len)) {

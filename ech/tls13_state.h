@@ -31,6 +31,7 @@ struct ech_tls13 {
     struct ech_client_hello hello; /* borrowed from client_hello */
     struct ech_own_key_shares own;
     struct ech_program_keys program_keys;
+    struct ech_decompressor decompressor;
     bool change_cipher_spec_due; /* before our next flight (RFC 8446, D.4) */
 
     enum ech_tls13_phase phase;

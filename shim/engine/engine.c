@@ -7,6 +7,7 @@
 #include "dns/cache_folder.h"
 #include "dns/network.h"
 #include "shim/common/hold.h"
+#include "shim/engine/base/decompress.h"
 #include "shim/engine/base/own_nettle.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/base/x25519.h"
@@ -198,6 +199,7 @@ shim_engine_start(const struct shim_stub *stub)
     shim_own_nettle_start(stub->dlsym);
     shim_hold_start(stub->locked);
     shim_x25519_start(stub->dlopen, stub->dlsym);
+    shim_decompress_start(stub->dlopen, stub->dlsym);
     if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||
         (state->lookups = calloc(state->settings.resolver_count, sizeof *state->lookups)) == NULL ||
         pthread_atfork(before_fork, in_parent, in_child) != 0) {

@@ -107,6 +107,36 @@ Test(boringssl_failures, strict_disabled)
     world_expect_hidden(world);
 }
 
+/* ---- certificates that the server compresses ---- */
+
+static struct world *reject_with(char *compression)
+{
+    struct world *world = world_start(&(struct world_options){
+        .stale_config = true, .server_arguments = {"--compress-certificate", compression}});
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), CLIENT("compressed"));
+    expect_exit(&result, strcmp(compression, "good") == 0 ? 0 : 1, NULL);
+    world_expect_hidden(world);
+    return world;
+}
+
+/* The outer handshake is finished on the same connection: no probe. */
+Test(boringssl_failures, cert_5_cert_6_ech_83_stale_config_and_a_compressed_certificate)
+{
+    struct world *world = reject_with("good");
+    cr_assert_eq(connections_ended(world), 2);
+    world_expect_accepted(world, 1);
+}
+
+Test(boringssl_failures, cert_2_a_compressed_certificate_that_does_not_open)
+{
+    expect_report(reject_with("garbage"), 1, "rejected", "outer_protocol");
+}
+
+Test(boringssl_failures, cert_3_a_compressed_certificate_of_another_length)
+{
+    expect_report(reject_with("more"), 1, "rejected", "outer_protocol");
+}
+
 /* ---- strict, early data, memory ---- */
 
 Test(boringssl_client, strict)

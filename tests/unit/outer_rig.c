@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tests/unit/outer_rig.h"
+
+#include "shim/engine/base/decompress.h"
 #include "tests/unit/sizes.h"
 
 #include <criterion/criterion.h>
@@ -67,6 +69,7 @@ void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options)
         .change_cipher_spec_sent = rig->change_cipher_spec_sent,
         .random = test_random(&rig->source),
         .verifier = {verify_chain, verify_signature, rig},
+        .decompressor = shim_decompressor,
     };
     tls13_server_init(&rig->server, options, test_random(&rig->source));
     cr_assert_eq(ech_tls13_new(&rig->client, &start), ECH_OK);
@@ -129,6 +132,8 @@ const char *outer_rig_failure_name(enum ech_outer_failure failure)
         return "outer_suite";
     case ECH_OUTER_FAILURE_VERSION:
         return "tls12";
+    case ECH_OUTER_FAILURE_COMPRESSION:
+        return "outer_compression";
     case ECH_OUTER_FAILURE_CLOSED:
         return "outer_closed";
     case ECH_OUTER_FAILURE_INTERNAL:

@@ -104,8 +104,8 @@ static enum ech_outer_share share_of(bool shared)
 
 Test(outer, ech_51_only_what_is_known_is_copied)
 {
-    static const uint16_t copied[] = {1,  5,  10, 11, 13, 14, 15, 16,    18,     22,    23,
-                                      28, 42, 43, 44, 45, 49, 50, 17513, 0x0a0a, 0xfafa};
+    static const uint16_t copied[] = {1,  5,  10, 11, 13, 14, 15, 16, 18,    22,     23,
+                                      27, 28, 42, 43, 44, 45, 49, 50, 17513, 0x0a0a, 0xfafa};
     size_t count = 0;
     for (uint32_t type = 0; type <= 0xffff; type++) {
         bool expected = ech_is_grease((uint16_t)type);
@@ -115,7 +115,7 @@ Test(outer, ech_51_only_what_is_known_is_copied)
         cr_assert_eq(copies((uint16_t)type, BYTES(1, 2)), expected, "type %u", type);
         count += expected;
     }
-    cr_assert_eq(count, 19 + 16);
+    cr_assert_eq(count, 20 + 16);
     cr_assert(copies(ECH_EXT_SESSION_TICKET, bytes_of(NULL, 0)));
     cr_assert_not(copies(ECH_EXT_SESSION_TICKET, BYTES(0)));
     cr_assert(copies(ECH_EXT_RENEGOTIATION_INFO, BYTES(0)));
@@ -123,13 +123,13 @@ Test(outer, ech_51_only_what_is_known_is_copied)
     cr_assert_not(copies(ECH_EXT_RENEGOTIATION_INFO, bytes_of(NULL, 0)));
 }
 
-/* An outer handshake that the engine may have to finish must not offer what the engine cannot do.
- * Nor may a second hello offer it if the first did not. */
-Test(outer, compress_certificate_is_copied_where_the_engine_finishes_nothing)
+/* The engine reads CompressedCertificate, so the list is as in the program's ordinary hello. */
+Test(outer, compress_certificate_is_copied)
 {
     struct bytes brotli = BYTES(2, 0, 2);
-    cr_assert_not(copies_with(ECH_OUTER_SHARE_OWN, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
-    cr_assert_not(copies_with(ECH_OUTER_SHARE_OWN_SECOND, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert(copies_with(ECH_OUTER_SHARE_OWN, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert(copies_with(ECH_OUTER_SHARE_OWN_SECOND, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
+    cr_assert(copies_with(ECH_OUTER_SHARE_PROGRAM, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
     cr_assert(copies_with(ECH_OUTER_SHARE_SHARED, ECH_EXT_COMPRESS_CERTIFICATE, brotli));
     cr_assert(copies_with(ECH_OUTER_SHARE_OWN_SECOND, ECH_EXT_KEY_SHARE, BYTES(0, 0)));
 }
@@ -223,11 +223,10 @@ Test(outer, ech_45_a_hello_without_a_name_gets_one)
 
 Test(outer, ech_51_unknown_extensions_stay_inside)
 {
-    static const uint16_t inside[] = {19, 20, 21, 25, 27, 47, 0x1234};
+    static const uint16_t inside[] = {19, 20, 21, 25, 47, 0x1234};
     for (size_t i = 0; i < sizeof inside / sizeof inside[0]; i++) {
         size_t before;
-        const struct ech_outer_fields fields =
-            fields_for(inside[i] != ECH_EXT_COMPRESS_CERTIFICATE);
+        const struct ech_outer_fields fields = fields_for(true);
         struct octets hello = hello_with(hello_openssl, inside[i], bytes_of("context", 7));
         struct octets all = mirrored(octets_view(&hello), &fields, &before);
         cr_assert_not(holds(octets_view(&all), bytes_of("context", 7)), "type %u", inside[i]);

@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <string.h>
 
+#include "ech/compressed_certificate.h"
 #include "ech/message_hash.h"
 #include "ech/tls13_messages.h"
 #include "tests/unit/hello_tools.h"
@@ -312,6 +313,11 @@ static void send_certificate(struct tls13_server *server)
     const struct tls13_options *options = &server->options;
     struct writer w;
     wr_init(&w, 1 << 20);
+    if (options->compressed_certificate.len > 0) {
+        wr_bytes(&w, options->compressed_certificate);
+        send(server, TLS13_CERTIFICATE, ECH_HANDSHAKE_COMPRESSED_CERTIFICATE, &w);
+        return;
+    }
     wr_u8(&w, 0);
     struct wr_mark list = wr_open(&w, 3);
     for (size_t i = 0; i < 4 && (i == 0 || options->certificates[i].len > 0); i++) {

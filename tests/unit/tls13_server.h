@@ -66,8 +66,9 @@ struct tls13_options {
     bool request_certificate;
     struct bytes certificates[4]; /* DER, until an empty one; "leaf" */
     struct bytes entry_extensions;
-    uint16_t scheme;  /* of CertificateVerify: ecdsa_secp256r1_sha256 */
-    tls13_sign *sign; /* what tls13_test_sign makes */
+    struct bytes compressed_certificate; /* the body of one that takes the place of Certificate */
+    uint16_t scheme;                     /* of CertificateVerify: ecdsa_secp256r1_sha256 */
+    tls13_sign *sign;                    /* what tls13_test_sign makes */
     void *sign_context;
 
     enum tls13_step step;

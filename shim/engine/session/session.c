@@ -7,6 +7,7 @@
 
 #include "shim/common/hold.h"
 #include "shim/common/socket_identity.h"
+#include "shim/engine/base/decompress.h"
 #include "shim/engine/base/random.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/endpoint/peer.h"
@@ -199,6 +200,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
         .verifier = {.verify_chain = verify_chain,
                      .verify_signature = verify_signature,
                      .context = session},
+        .decompressor = shim_decompressor,
     };
     if (ech_exchange_new(&session->exchange, &session->options) != ECH_OK) {
         return false;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
+#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
@@ -393,6 +394,29 @@ static void run_attempts(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
+/* Takes certificates by zlib, as far as tests/peers/ech_server.c makes them: one stored block. */
+static int on_decompress(SSL *ssl, CRYPTO_BUFFER **out, size_t length, const uint8_t *in,
+                         size_t in_length)
+{
+    enum { BEFORE = 7, AFTER = 4 };
+    (void)ssl;
+    if (in_length != BEFORE + length + AFTER) {
+        return 0;
+    }
+    *out = CRYPTO_BUFFER_new(in + BEFORE, length, NULL);
+    return *out != NULL;
+}
+
+static void run_compressed(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    if (!SSL_CTX_add_cert_compression_alg(ctx, TLSEXT_cert_compression_zlib, NULL, on_decompress)) {
+        fail_ssl("SSL_CTX_add_cert_compression_alg");
+    }
+    fetch_with(ctx, target);
+    SSL_CTX_free(ctx);
+}
+
 static void run_tls12(const struct target *target)
 {
     SSL_CTX *ctx = make_ctx(target);
@@ -404,11 +428,22 @@ static void run_tls12(const struct target *target)
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
-        {"direct", run_direct},     {"implicit", run_implicit}, {"do-handshake", run_do_handshake},
-        {"polling", run_polling},   {"memory", run_memory},     {"set-fd-again", run_set_fd_again},
-        {"clear", run_clear},       {"resume", run_resume},     {"early", run_early},
-        {"threads", run_threads},   {"fork", run_fork},         {"endurance", run_endurance},
-        {"attempts", run_attempts}, {"tls12", run_tls12},       {NULL, NULL},
+        {"direct", run_direct},
+        {"implicit", run_implicit},
+        {"do-handshake", run_do_handshake},
+        {"polling", run_polling},
+        {"memory", run_memory},
+        {"set-fd-again", run_set_fd_again},
+        {"clear", run_clear},
+        {"resume", run_resume},
+        {"early", run_early},
+        {"threads", run_threads},
+        {"fork", run_fork},
+        {"endurance", run_endurance},
+        {"attempts", run_attempts},
+        {"tls12", run_tls12},
+        {"compressed", run_compressed},
+        {NULL, NULL},
     };
     return run_mode_of(argc, argv, modes);
 }

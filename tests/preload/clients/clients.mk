@@ -26,9 +26,9 @@ clients: $(CLIENTS)/openssl_inside
 peers: $(CLIENTS)/openssl_inside_fixed $(CLIENTS)/forbid
 $(CLIENTS)/forbid: $(CLIENT_DIR)/forbid.c
 	$(CLIENT_CC)
-$(CLIENTS)/inside.ld: shim/engine/openssl/openssl.h
+$(CLIENTS)/inside.ld: shim/engine/openssl/openssl.h shim/engine/bio/bio_filter.h
 	@mkdir -p $(@D)
-	sed -n 's/^    F(\([A-Za-z0-9_]*\)).*/EXTERN(\1)/p' $< >$@
+	sed -n 's/^    F(\([A-Za-z0-9_]*\)).*/EXTERN(\1)/p' $^ >$@
 $(CLIENTS)/openssl_inside: $(INSIDE_SRC) $(CLIENT_COMMON) $(CLIENTS)/inside.ld
 	$(CLIENT_CC) $(INSIDE_LINK)
 # At a fixed address, and without endbr64 in its own code.
