@@ -89,7 +89,7 @@ $(BUILD)/%.a:
 	$(Q)$(AR) rcs $@ $^
 
 # The C library prescribes the last name.
-LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libnss_echshim.so.2)
+LIBS_BUILT := $(addprefix $(BUILD)/,libechshim.so libechshim-engine.so libechshim-ldns.so libnss_echshim.so.2)
 
 .PHONY: all
 all: $(LIBS_BUILT) tools man completions
@@ -125,6 +125,11 @@ $(BUILD)/libechshim-engine.so: $(ARCHIVES) shim/engine/engine.map
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,libechshim-engine.so -Wl,--version-script=shim/engine/engine.map -o $@ \
 	    -Wl,-u,shim_engine_start -Wl,--wrap=nettle_curve25519_mul_g,--wrap=nettle_curve448_mul_g $(ARCHIVES) $(PKG_LIBS) $(LIBC_LIBS)
+
+# What needs ldns. The engine loads it with the first question.
+$(BUILD)/libechshim-ldns.so: $(BUILD)/dns/ldns.o dns/ldns.map
+	@echo "LD $@"
+	$(Q)$(CC) $(LDFLAGS_SHARED) -Wl,-soname,$(@F) -Wl,--version-script=dns/ldns.map -o $@ $< $(PKG_LIBS)
 
 $(BUILD)/libnss_echshim.so.2: $(call obj,$(MODULE_SRC)) shim/nss/module.map
 	@echo "LD $@"

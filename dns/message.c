@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/message.h"
 
-#include <ldns/ldns.h>
 #include <stdlib.h>
+
+#include "dns/ldns.h"
 
 enum {
     FLAG_QR = 0x8000,
@@ -43,28 +44,16 @@ enum ech_status dns_query_encode(const struct dns_question *question, uint16_t i
                                  enum dns_edns edns, struct writer *w)
 {
     const struct dns_name *qname = &question->qname;
+    const struct dns_ldns *ldns = dns_ldns();
     enum ech_status status = ECH_ERR_NOMEM;
     uint8_t *wire = NULL;
     size_t len = 0;
-    ldns_rdf *name = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, qname->len, qname->octets);
-    /* From here on the packet owns the name. */
-    ldns_pkt *query = name == NULL ? NULL
-                                   : ldns_pkt_query_new(name, (ldns_rr_type)question->type,
-                                                        LDNS_RR_CLASS_IN, LDNS_RD);
-    if (query == NULL) {
-        ldns_rdf_deep_free(name);
-        return ECH_ERR_NOMEM;
-    }
-    ldns_pkt_set_id(query, id);
-    if (edns == DNS_EDNS_0) {
-        ldns_pkt_set_edns_udp_size(query, DNS_UDP_SIZE);
-    }
-    if (ldns_pkt2wire(&wire, query, &len) == LDNS_STATUS_OK) {
+    if (ldns != NULL && ldns->query(qname->octets, qname->len, question->type, id,
+                                    edns == DNS_EDNS_0 ? DNS_UDP_SIZE : 0, &wire, &len)) {
         wr_bytes(w, bytes_of(wire, len));
         status = wr_finish(w);
     }
     free(wire);
-    ldns_pkt_free(query);
     return status;
 }
 
@@ -74,19 +63,21 @@ enum ech_status dns_query_encode(const struct dns_question *question, uint16_t i
  */
 static enum ech_status name_expand(struct bytes message, struct reader *r, struct dns_name *name)
 {
-    ldns_rdf *expanded = NULL;
+    const struct dns_ldns *ldns = dns_ldns();
+    uint8_t expanded[DNS_LDNS_NAME_MAX];
+    size_t expanded_length;
     size_t start = message.len - r->len;
     size_t pos = start;
-    if (ldns_wire2dname(&expanded, message.data, message.len, &pos) != LDNS_STATUS_OK) {
+    if (ldns == NULL ||
+        !ldns->expand(message.data, message.len, &pos, expanded, &expanded_length)) {
         return ECH_ERR_DECODE;
     }
-    struct reader octets = rd_of(bytes_of(ldns_rdf_data(expanded), ldns_rdf_size(expanded)));
+    struct reader octets = rd_of(bytes_of(expanded, expanded_length));
     struct bytes skipped;
     enum ech_status status = dns_name_read(&octets, name);
     if (status == ECH_OK && (pos <= start || !rd_bytes(r, pos - start, &skipped))) {
         status = ECH_ERR_DECODE;
     }
-    ldns_rdf_deep_free(expanded);
     return status;
 }
 

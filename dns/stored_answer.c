@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "dns/stored_answer.h"
 
-#include <ldns/sha2.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "ech/config.h"
+#include "ech/crypto.h"
 
 enum {
     RESULT_FOUND = 1,
@@ -16,8 +16,6 @@ enum {
     NO_DEFAULT_ALPN = 2,
     ENDPOINTS_MAX = DNS_RDATA_MAX + 1, /* including the one for an alias's target */
 };
-
-_Static_assert(DNS_STORED_DIGEST == LDNS_SHA256_DIGEST_LENGTH, "the digest is SHA-256");
 
 static const uint8_t magic[8] = {'E', 'C', 'H', 'c', 'a', 'c', 'h', 'e'};
 
@@ -50,11 +48,10 @@ static struct bytes text(const char *string)
     return bytes_of(string, strlen(string));
 }
 
-static void digest_of(struct bytes octets, uint8_t digest[DNS_STORED_DIGEST])
+/* SHA-256. */
+static enum ech_status digest_of(struct bytes octets, uint8_t digest[DNS_STORED_DIGEST])
 {
-    /* At most DNS_STORED_MAX. */
-    /* ldns 1.7 does not say that it only reads them. */
-    (void)ldns_sha256((uint8_t *)(uintptr_t)octets.data, (unsigned)octets.len, digest);
+    return ech_hash_parts(ECH_HASH_SHA256, &octets, 1, digest);
 }
 
 /* ---- writing ---- */
@@ -108,7 +105,7 @@ enum ech_status dns_stored_encode(struct writer *w, const struct dns_cache_key *
                                   const struct dns_stored *stored)
 {
     struct writer whole;
-    uint8_t digest[DNS_STORED_DIGEST];
+    uint8_t digest[DNS_STORED_DIGEST] = {0};
     if (stored->answer->count > ENDPOINTS_MAX) {
         return ECH_ERR_SPACE;
     }
@@ -119,9 +116,11 @@ enum ech_status dns_stored_encode(struct writer *w, const struct dns_cache_key *
     write_u64(&whole, stored->expires_s);
     write_key(&whole, key);
     write_answer(&whole, stored->answer);
-    digest_of(wr_view(&whole), digest);
+    enum ech_status status = digest_of(wr_view(&whole), digest);
     wr_bytes(&whole, bytes_of(digest, sizeof digest));
-    enum ech_status status = wr_finish(&whole);
+    if (status == ECH_OK) {
+        status = wr_finish(&whole);
+    }
     if (status == ECH_OK) {
         wr_bytes(w, wr_view(&whole));
         status = wr_finish(w);
@@ -138,7 +137,7 @@ enum ech_status dns_cache_key_digest(const struct dns_cache_key *key,
     write_key(&w, key);
     enum ech_status status = wr_finish(&w);
     if (status == ECH_OK) {
-        digest_of(wr_view(&w), digest);
+        status = digest_of(wr_view(&w), digest);
     }
     wr_free(&w);
     return status;
@@ -309,7 +308,10 @@ enum ech_status dns_stored_parse(struct bytes octets, const struct dns_cache_key
         !rd_bytes(&r, octets.len - sizeof digest, &body)) {
         return ECH_ERR_DECODE;
     }
-    digest_of(body, digest);
+    enum ech_status status = digest_of(body, digest);
+    if (status != ECH_OK) {
+        return status;
+    }
     if (!bytes_equal(rd_rest(&r), bytes_of(digest, sizeof digest))) {
         return ECH_ERR_DECODE;
     }

@@ -17,7 +17,7 @@ quiet_make() {
 }
 
 quiet_make install
-for file in lib/libechshim.so lib/libechshim-engine.so lib/libnss_echshim.so.2 bin/echshim bin/echdig bin/echprobe \
+for file in lib/libechshim.so lib/libechshim-engine.so lib/libechshim-ldns.so lib/libnss_echshim.so.2 bin/echshim bin/echdig bin/echprobe \
     share/man/man1/echshim.1 share/man/man1/echdig.1 share/man/man1/echprobe.1 share/man/man5/echshim.conf.5 share/man/man7/libechshim.7 \
     share/bash-completion/completions/echshim share/zsh/site-functions/_echshim share/fish/vendor_completions.d/echshim.fish \
     share/doc/libechshim/README.md share/doc/libechshim/docs/settings.md share/doc/libechshim/LICENSE; do

@@ -20,6 +20,7 @@
 #include "shim/engine/session/local_key.h"
 #include "shim/engine/session/program_keys.h"
 #include "shim/engine/sockets/own_socket.h"
+#include "shim/engine/state/ldns.h"
 #include "shim/engine/state/log.h"
 #include "shim/engine/state/state.h"
 #include "shim/engine/tls_adapter.h"
@@ -207,6 +208,7 @@ shim_engine_start(const struct shim_stub *stub)
         shim_settings_free(&state->settings);
         return NULL;
     }
+    shim_ldns_start();
     start_cache(seed);
     state->io = &io;
     for (size_t i = 0; i < state->settings.resolver_count; i++) {

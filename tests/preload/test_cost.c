@@ -146,7 +146,7 @@ Test(cost, system_calls_of_gnutls)
 
 /* ---- allocations ---- */
 
-enum { ALLOCATIONS_OPENSSL = 10, ALLOCATIONS_GNUTLS = 16 };
+enum { ALLOCATIONS_OPENSSL = 12, ALLOCATIONS_GNUTLS = 16 };
 
 static unsigned allocations_of(struct world *world, const char *library, int count)
 {
@@ -184,4 +184,36 @@ Test(cost, allocations_with_openssl)
 Test(cost, allocations_with_gnutls)
 {
     check_allocations("gnutls", ALLOCATIONS_GNUTLS);
+}
+
+/* ---- libraries ---- */
+
+/* Which of the libraries that one handshake maps are called ldns? */
+static void check_ldns(const char *setting, bool mapped)
+{
+    char list[1200];
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    snprintf(list, sizeof list, "%s%s", setting, *setting != '\0' ? world->configs : "NONE=");
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){list, NULL},
+                    "python3 -c 'import os, socket, ssl\n"
+                    "name = \"" INNER_NAME "\"\n"
+                    "context = ssl.create_default_context(cafile=os.environ[\"CA\"])\n"
+                    "connection = socket.create_connection((name, 443))\n"
+                    "context.wrap_socket(connection, server_hostname=name)\n"
+                    "print(open(\"/proc/self/maps\").read())'");
+    expect_exit(&result, 0, NULL);
+    cr_assert_eq(world_report_count(world, "accepted"), 1);
+    cr_assert_not_null(strstr(result.out, "libechshim-engine.so"), "%s", result.out);
+    cr_assert_eq(strstr(result.out, "ldns") != NULL, mapped, "%s", result.out);
+}
+
+Test(cost, a_config_at_hand_needs_no_ldns)
+{
+    check_ldns("ECHSHIM_CONFIG_LIST=", false);
+}
+
+Test(cost, a_question_needs_ldns)
+{
+    check_ldns("", true);
 }
