@@ -134,14 +134,17 @@ static struct world *check_once(const struct world_options *options, const struc
 static const struct program a_git = {"GIT_SSL_CAINFO=\"$CA\" git ls-remote " URL, 128,
                                      "unable to access"};
 
+static const struct world_options s_server = {.start_server = start_by_shell,
+                                              .peer = S_SERVER("ALL", "-www")};
+
 #define ONCE(name, program)                                                                        \
     Test(tls12, once_##name)                                                                       \
     {                                                                                              \
-        const struct world_options options = {.start_server = start_by_shell,                      \
-                                              .peer = S_SERVER("ALL", "-www")};                    \
-        check_once(&options, &(program), OPPORTUNISTIC);                                           \
-        world_end();                                                                               \
-        check_once(&options, &(program), STRICT);                                                  \
+        check_once(&s_server, &(program), OPPORTUNISTIC);                                          \
+    }                                                                                              \
+    Test(tls12, once_strict_##name)                                                                \
+    {                                                                                              \
+        check_once(&s_server, &(program), STRICT);                                                 \
     }                                                                                              \
     struct world
 ONCE(wget, a_wget);
@@ -221,7 +224,5 @@ Test(tls12, ech_112_rsa_key_exchange_disables_nothing)
 
 Test(tls12, strict_refuses)
 {
-    check_hidden(
-        &(struct world_options){.start_server = start_by_shell, .peer = S_SERVER("ALL", "-www")},
-        STRICT, "disabled");
+    check_hidden(&s_server, STRICT, "disabled");
 }
