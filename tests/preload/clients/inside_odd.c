@@ -73,11 +73,29 @@ __asm__(".text\ncount_changed:\npushq %rbx\npushq %rbp\nxorl %ebp, %ebp\n" EACH_
                              TEST_VECTOR) "movl %ebp, %eax\npopq %rbp\npopq %rbx\nret\n");
 int count_changed(void);
 
+/* The same for whole vectors, of a program that is built for AVX. */
+__asm__(".section .rodata\n.balign 32\nwide_value: .fill 32, 1, 0x5a\n.text\n"
+        "count_changed_wide:\npushq %rbx\npushq %rbp\nsubq $8, %rsp\nxorl %ebp, %ebp\n"
+#define SET_WIDE(number) "vmovdqa wide_value(%rip), %ymm" #number "\n"
+#define TEST_WIDE(number)                                                                          \
+    "vxorps wide_value(%rip), %ymm" #number ", %ymm" #number "\nvptest %ymm" #number               \
+    ", %ymm" #number "\njz 1f\nincl %ebp\n1:\n"
+        EACH_VECTOR(SET_WIDE) "movq wide_ssl(%rip), %rdi\nxorl %esi, %esi\ncall "
+                              "SSL_set_info_callback\n" EACH_VECTOR(
+                                  TEST_WIDE) "vzeroupper\nmovl %ebp, %eax\naddq $8, %rsp\npopq "
+                                             "%rbp\npopq %rbx\nret\n");
+int count_changed_wide(void);
+
+#include <openssl/ssl.h>
 #include <stdlib.h>
+
+SSL *wide_ssl;
 
 __attribute__((constructor)) static void look(void)
 {
-    if (count_changed() != 0) {
+    __builtin_cpu_init();
+    wide_ssl = SSL_new(SSL_CTX_new(TLS_client_method()));
+    if (count_changed() != 0 || (__builtin_cpu_supports("avx") && count_changed_wide() != 0)) {
         abort();
     }
 }
