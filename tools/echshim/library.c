@@ -120,9 +120,10 @@ bool library_covers(const char *library, const struct shim_executable *image)
  * lead back to "/"; too many of them do no harm.
  */
 static const char hidden[] = "/usr/$LIB/../../../..";
+enum { OTHER_MAX = PATH_MAX + sizeof hidden };
 
 /* Where programs of musl may be executed: `musl` says so, or a loader is there. */
-static bool hide(const char *library, bool musl, char out[2 * PATH_MAX])
+static bool hide(const char *library, bool musl, char out[OTHER_MAX])
 {
     char lib[PATH_MAX];
     char folder[2 * PATH_MAX];
@@ -139,7 +140,7 @@ static bool hide(const char *library, bool musl, char out[2 * PATH_MAX])
     if (stat(folder, &status) != 0 || !S_ISDIR(status.st_mode)) {
         return false;
     }
-    (void)snprintf(out, 2 * PATH_MAX, "%s%s", hidden, library);
+    (void)snprintf(out, OTHER_MAX, "%s%s", hidden, library);
     return true;
 }
 
@@ -188,7 +189,7 @@ bool library_preload(const char *library, bool musl)
         at += length;
         at += strspn(list + at, " :");
     }
-    char other[2 * PATH_MAX];
+    char other[OTHER_MAX];
     if (hide(library, musl, other)) {
         library = other;
     }
