@@ -84,20 +84,8 @@ static void format_figures(struct world *world, unsigned connections, const stru
 
 /* ---- the judgement ---- */
 
-/* A share that the engine cannot make must be the program's own; a rejection needs a probe. */
-static bool shares_key_share(const struct wire_hello *hello)
-{
-    enum { KEY_SHARE = 51, LIST_LENGTH = 2, OWN_AT_MOST = 256 };
-    for (size_t i = 0; i < hello->extension_count; i++) {
-        if (hello->extensions[i].type == KEY_SHARE) {
-            return hello->extensions[i].length > OWN_AT_MOST + LIST_LENGTH;
-        }
-    }
-    return false;
-}
-
 static const char *judge(const struct interop_server *server, struct world *world,
-                         enum expected expected, bool probed, const char *out)
+                         enum expected expected, const char *out)
 {
     switch (expected) {
     case ACCEPTED:
@@ -110,18 +98,17 @@ static const char *judge(const struct interop_server *server, struct world *worl
     case RETRIED:
         server->expect_accepted(world, 1, out);
         cr_assert_not_null(strstr(world_read(world, "report", NULL), "\"retries\":1"));
-        return probed ? "probe, retry, accepted" : "retry, accepted";
+        return "retry, accepted";
     case DISABLED:
         cr_assert_eq(world_report_count(world, "disabled"), 1, "reported: %s",
                      world_read(world, "report", NULL));
         cr_assert_eq(world_wire_count(world, INNER_NAME), 1, "only the last hello is a plain one");
-        return probed ? "probe, securely disabled" : "securely disabled";
+        return "securely disabled";
     case DISABLED_REFUSED:
         cr_assert_eq(world_report_count(world, "disabled"), 1, "reported: %s",
                      world_read(world, "report", NULL));
         cr_assert_eq(world_wire_count(world, INNER_NAME), 2, "the last two hellos are plain ones");
-        return probed ? "probe, securely disabled; an error, then a plain hello"
-                      : "securely disabled; an error, then a plain hello";
+        return "securely disabled; an error, then a plain hello";
     default:
         cr_assert_eq(world_report_count(world, "grease"), 1, "reported: %s",
                      world_read(world, "report", NULL));
@@ -171,9 +158,9 @@ void interop_check(const struct interop_server *server, const char *row,
     cr_assert_gt(count, 0u);
     unsigned connections = hellos[count - 1].connection;
     bool plain = expected == DISABLED || expected == DISABLED_REFUSED;
-    bool probed = (plain || expected == RETRIED) && shares_key_share(&hellos[0]);
-    const char *text = judge(server, world, expected, probed, result.out);
-    unsigned wanted = connections_for(expected) + probed;
+    const char *text = judge(server, world, expected, result.out);
+    /* Never a probe: the outer handshake ends on its own connection, with every group. */
+    unsigned wanted = connections_for(expected);
     cr_assert_eq(connections, wanted, "%u connections, not %u", connections, wanted);
     cr_assert_eq(count > connections, tried->options.hello_retry, "%zu hellos", count);
     if (!plain) {

@@ -7,7 +7,9 @@
 #include "checks.h"
 
 #include <criterion/criterion.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 TestSuite(key_shares, .fini = world_end, .timeout = 120);
 
@@ -127,4 +129,27 @@ Test(key_shares, interposers_stay)
         }
     }
     world_expect_accepted(world, count);
+}
+
+/* ---- memory ---- */
+
+/* Runs under valgrind, where it is installed; a sanitized library cannot. */
+Test(key_shares, by_valgrind)
+{
+    static const char *const commands[] = {OWN_OPENSSL("direct"), OWN_GNUTLS("default")};
+    char line[1024];
+    if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no valgrind here");
+    }
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    for (unsigned i = 0; i < 2; i++) {
+        snprintf(line, sizeof line,
+                 "valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite "
+                 "--errors-for-leak-kinds=definite %s",
+                 commands[i]);
+        struct run_result result = world_shell(world, RUN_SHIM, KEYS("decoys", BEFORE), line);
+        expect_exit(&result, 0, "all is well");
+        cr_assert_eq(world_log_count(world, "ech_required", i + 1), i + 1, "%s", commands[i]);
+    }
+    world_expect_accepted(world, 2);
 }

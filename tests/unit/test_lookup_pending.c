@@ -17,6 +17,7 @@
 #include "shim/engine/state/state.h"
 #include "tests/compat.h"
 #include "tests/unit/dns_responder.h"
+#include "tests/unit/key_watches.h"
 #include "tests/unit/sanitized.h"
 #include "tests/unit/vectors.h"
 
@@ -56,7 +57,8 @@ static enum responder_act answer(const struct dns_query *q, unsigned round, stru
 /* The sockets are the engine's, as in a program under the shim. */
 const struct shim_engine_state *shim_state(void)
 {
-    static const struct shim_stub stub = {.connect = connect, .send = send};
+    static const struct shim_stub stub = {
+        .connect = connect, .send = send, .watch_keys = test_watch_keys};
     static const struct shim_engine_state state = {.stub = &stub};
     return &state;
 }
