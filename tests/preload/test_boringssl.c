@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "matrix.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define CLIENT(mode) "\"$CLIENTS/boringssl_client\" " INNER_NAME " 443 \"$CA\" " mode
@@ -42,6 +43,16 @@ static void check_retry(bool hello_retry)
         cr_assert_eq(connections_ended(world), 2 * (i + 1), "%s", ways[i]);
     }
     world_expect_accepted(world, WAYS);
+}
+
+Test(boringssl_failures, the_report_names_the_library)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("direct"));
+    expect_exit(&result, 0, WELL);
+    char *report = world_read(world, "report", NULL);
+    cr_assert(strstr(report, "\"library\":\"boringssl\"") != NULL, "%s", report);
+    free(report);
 }
 
 Test(boringssl_failures, ech_83_stale_config)

@@ -183,6 +183,7 @@ static void decide(struct boringssl_connection *connection)
                    server_name_of(boringssl, ssl));
     struct shim_session_facts facts = {
         .library = SHIM_FAMILY_OPENSSL,
+        .library_name = "boringssl",
         .server_name = connection->server_name,
         .fd = boringssl->SSL_get_fd(ssl),
         .quic = connection->quic || boringssl->SSL_is_dtls(ssl) != 0,

@@ -230,7 +230,8 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     memcpy(session->host, facts->server_name, strlen(facts->server_name) + 1);
     shim_settings_of_host(&shim_state()->settings, session->host, &session->host_settings);
     session->report = (struct shim_report){
-        .library = shim_tls_libraries[facts->library].name,
+        .library = facts->library_name != NULL ? facts->library_name
+                                               : shim_tls_libraries[facts->library].name,
         .host = session->host[0] != '\0' ? session->host : NULL,
         .mode = session->host_settings.mode,
         .source = "none",

@@ -18,9 +18,10 @@ struct shim_session;
 /* What an adapter knows before the ClientHello is made. */
 struct shim_session_facts {
     enum shim_family library;
-    const char *server_name; /* NULL or "": none is set. Copied. */
-    int fd;                  /* of the transport; -1: hidden */
-    uint16_t port;           /* to which an unconnected transport will connect; 0: not known */
+    const char *library_name; /* for the report; NULL: the family's */
+    const char *server_name;  /* NULL or "": none is set. Copied. */
+    int fd;                   /* of the transport; -1: hidden */
+    uint16_t port;            /* to which an unconnected transport will connect; 0: not known */
     bool quic;
     bool library_supported;
     /* Only of a library with an ECH client of its own: */
