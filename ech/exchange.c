@@ -127,7 +127,15 @@ void ech_exchange_drop_handshake(struct ech_exchange *x)
     ech_library_hello_wipe(&x->first_made);
     wr_wipe(&x->retry_request);
     wr_wipe(&x->second_inner);
-    x->inner.extension_count = 0;
+}
+
+const struct ech_client_hello *ech_exchange_inner(const struct ech_exchange *x,
+                                                  struct ech_client_hello *room)
+{
+    if (ech_client_hello_parse(wr_view(&x->first_inner), room) != ECH_OK) {
+        *room = (struct ech_client_hello){.extension_count = 0};
+    }
+    return room;
 }
 
 void ech_exchange_free(struct ech_exchange *exchange)
@@ -206,6 +214,9 @@ struct bytes ech_exchange_to_net(const struct ech_exchange *exchange)
 void ech_exchange_net_took(struct ech_exchange *exchange, size_t octets)
 {
     wr_consume(&exchange->to_net, octets);
+    if (wr_view(&exchange->to_net).len == 0 && exchange->phase != ECH_PHASE_PASSING) {
+        wr_wipe(&exchange->to_net); /* nothing is held while an answer is awaited */
+    }
 }
 
 struct bytes ech_exchange_to_app(const struct ech_exchange *exchange)

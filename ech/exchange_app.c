@@ -20,15 +20,16 @@ static enum ech_status take_inner(struct ech_exchange *x, struct ech_library_hel
 static enum ech_event first_hello(struct ech_exchange *x)
 {
     struct bytes host_name;
+    struct ech_client_hello inner;
     enum ech_status status = take_inner(x, &x->first_made, &x->first_inner);
     if (status == ECH_OK) {
-        status = ech_client_hello_parse(wr_view(&x->first_inner), &x->inner);
+        status = ech_client_hello_parse(wr_view(&x->first_inner), &inner);
     }
     if (status == ECH_OK) {
-        status = ech_inner_check(&x->inner);
+        status = ech_inner_check(&inner);
     }
     if (status == ECH_OK) {
-        status = ech_client_hello_server_name(&x->inner, &host_name);
+        status = ech_client_hello_server_name(&inner, &host_name);
     }
     if (status != ECH_OK) {
         return ech_exchange_fail_by(x, status, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
@@ -38,17 +39,18 @@ static enum ech_event first_hello(struct ech_exchange *x)
     if (name.len > sizeof x->server_name || !rd_copy(&name, x->server_name, name.len)) {
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
     }
-    struct reader random = rd_of(x->inner.random);
+    struct reader random = rd_of(inner.random);
     if (!rd_copy(&random, x->facts.inner_random, sizeof x->facts.inner_random)) {
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
     }
-    x->facts.hello_bytes_inner = x->inner.message.len;
+    x->facts.hello_bytes_inner = inner.message.len;
     x->phase = ECH_PHASE_CONFIG;
     return ECH_EVENT_NEED_CONFIG;
 }
 
 static enum ech_event second_hello(struct ech_exchange *x)
 {
+    struct ech_client_hello first;
     struct ech_client_hello second;
     struct ech_library_hello made;
     struct writer outer;
@@ -59,7 +61,7 @@ static enum ech_event second_hello(struct ech_exchange *x)
         status = ech_client_hello_parse(wr_view(&x->second_inner), &second);
     }
     if (status == ECH_OK) {
-        status = ech_inner_check_second(&x->inner, &second);
+        status = ech_inner_check_second(ech_exchange_inner(x, &first), &second);
     }
     enum ech_failure failure = status == ECH_OK ? ECH_FAILURE_TOO_LARGE : ECH_FAILURE_INNER;
     if (status == ECH_OK) {
@@ -102,6 +104,7 @@ static enum ech_event app_handshake(struct ech_exchange *x, const struct ech_rec
  * early data once the first hello is out. */
 static bool app_may_pass(struct ech_exchange *x, const struct ech_record *record)
 {
+    struct ech_client_hello room;
     switch (record->type) {
     case ECH_RECORD_ALERT:
         return record->fragment.len == 2;
@@ -111,7 +114,7 @@ static bool app_may_pass(struct ech_exchange *x, const struct ech_record *record
     case ECH_RECORD_APPLICATION_DATA:
         return (x->phase == ECH_PHASE_FIRST_ANSWER || x->phase == ECH_PHASE_SECOND_HELLO ||
                 x->phase == ECH_PHASE_OUTER || x->phase == ECH_PHASE_REJECTED) &&
-               ech_client_hello_find(&x->inner, ECH_EXT_EARLY_DATA) != NULL;
+               ech_client_hello_find(ech_exchange_inner(x, &room), ECH_EXT_EARLY_DATA) != NULL;
     default:
         return false;
     }
@@ -184,8 +187,10 @@ enum ech_event ech_exchange_from_app(struct ech_exchange *exchange, struct bytes
 enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
                                        const struct ech_config_choice *choice)
 {
+    struct ech_client_hello room;
+    const struct ech_client_hello *inner = ech_exchange_inner(x, &room);
     enum ech_status status =
-        ech_offer_first(&x->offer, &x->inner, &x->first_made, choice, &x->options, &x->outer_hello);
+        ech_offer_first(&x->offer, inner, &x->first_made, choice, &x->options, &x->outer_hello);
     if (status == ECH_OK) {
         struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
         x->facts.state = ECH_STATE_OFFERED;
@@ -194,10 +199,9 @@ enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
         if (!rd_copy(&random, x->facts.outer_random, sizeof x->facts.outer_random)) {
             status = ECH_ERR_SPACE;
         }
-        ech_records_write(
-            &x->to_net,
-            ech_ordinary_record_version(&x->options.ordinary, &x->inner, x->app_version),
-            wr_view(&x->outer_hello));
+        ech_records_write(&x->to_net,
+                          ech_ordinary_record_version(&x->options.ordinary, inner, x->app_version),
+                          wr_view(&x->outer_hello));
         x->phase = ECH_PHASE_FIRST_ANSWER;
     }
     if (status == ECH_ERR_SPACE) {

@@ -74,8 +74,9 @@ static bool offers_tls12(const struct ech_exchange *x)
 static enum ech_event judge(struct ech_exchange *x, struct bytes message, bool excess)
 {
     struct ech_answer answer;
+    struct ech_client_hello inner;
     struct ech_answer_context context = {
-        .transcript = {.client_hello_inner = &x->inner,
+        .transcript = {.client_hello_inner = ech_exchange_inner(x, &inner),
                        .hello_retry_request = wr_view(&x->retry_request),
                        .second_client_hello_inner = wr_view(&x->second_inner)},
         .retry_cipher_suite = x->retry_cipher_suite,

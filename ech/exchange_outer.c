@@ -64,6 +64,7 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
 /* Can the outer handshake be finished on this connection? TLS 1.2 does not use the key_share. */
 static bool can_finish(const struct ech_exchange *x, const struct ech_server_hello *answer)
 {
+    struct ech_client_hello inner;
     if (!answer->has_supported_versions) {
         return true;
     }
@@ -71,7 +72,8 @@ static bool can_finish(const struct ech_exchange *x, const struct ech_server_hel
     case ECH_OUTER_SHARE_OWN:
         return true;
     case ECH_OUTER_SHARE_PROGRAM:
-        return ech_program_keys_suffice(&x->options.program_keys, &x->inner, answer);
+        return ech_program_keys_suffice(&x->options.program_keys, ech_exchange_inner(x, &inner),
+                                        answer);
     default:
         return false;
     }
@@ -134,8 +136,10 @@ void ech_exchange_rejection(const struct ech_exchange *exchange, struct ech_reje
 enum ech_status ech_exchange_probe_hello(const struct ech_exchange *exchange,
                                          struct writer *message)
 {
+    struct ech_client_hello inner;
     return ech_probe_hello(
-        &exchange->inner, bytes_of(exchange->offer.public_name, exchange->offer.public_name_length),
+        ech_exchange_inner(exchange, &inner),
+        bytes_of(exchange->offer.public_name, exchange->offer.public_name_length),
         &exchange->options.random, message);
 }
 

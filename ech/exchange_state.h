@@ -68,7 +68,6 @@ struct ech_exchange {
 
     /* the inner handshake so far */
     struct writer first_inner;
-    struct ech_client_hello inner; /* borrowed from first_inner */
     struct writer retry_request;
     uint16_t retry_cipher_suite;
     struct writer second_inner;
@@ -91,6 +90,13 @@ enum ech_event ech_exchange_fail_by(struct ech_exchange *x, enum ech_status stat
                                     enum ech_failure otherwise, enum ech_alert alert);
 /* Returns the event, or a failure if a queue has lost octets. */
 enum ech_event ech_exchange_check_queues(struct ech_exchange *x, enum ech_event event);
+/*
+ * Reads first_inner once more, and returns `room`: without extensions if there is no hello. A
+ * parsed hello is ten times as large as its octets, and thousands of exchanges may wait for their
+ * answers. Borrowed from first_inner.
+ */
+const struct ech_client_hello *ech_exchange_inner(const struct ech_exchange *x,
+                                                  struct ech_client_hello *room);
 /* Wipes all that is held, except the outlets and the offer. What was borrowed from it is gone too.
  */
 void ech_exchange_drop_handshake(struct ech_exchange *x);
