@@ -78,8 +78,8 @@ static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t
 
 static void put_random(struct writer *w)
 {
-    for (uint8_t i = 0; i < ECH_RANDOM_SIZE; i++) {
-        wr_u8(w, i);
+    for (size_t i = 0; i < ECH_RANDOM_SIZE; i++) {
+        wr_u8(w, (uint8_t)i);
     }
 }
 
@@ -218,8 +218,8 @@ static void take_client_flight(struct fuzz *fuzz)
             continue;
         }
         struct bytes messages = wr_view(&fuzz->transcript);
-        for (uint8_t i = 0; i < ECH_RANDOM_SIZE; i++) {
-            octets[i] = i;
+        for (size_t i = 0; i < ECH_RANDOM_SIZE; i++) {
+            octets[i] = (uint8_t)i;
         }
         const struct ech_tls12_randoms randoms = {.client = bytes_of(octets, sizeof octets),
                                                   .server = bytes_of(octets, sizeof octets)};

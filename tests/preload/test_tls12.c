@@ -161,7 +161,7 @@ static void expect_ech_required(const struct world *world)
 {
     bool read = false;
     for (int tries = 0; tries < 400 && !read; tries++) {
-        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
         char *said = world_read(world, "server12.out", NULL);
         read = strstr(said, "alert number 121") != NULL;
         free(said);

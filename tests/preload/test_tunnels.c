@@ -516,7 +516,7 @@ static void expect_ech_required(const char *command, const char *reason)
     cr_assert_neq(result.exit_code, 0);
     expect_report(world, 1, "rejected", reason);
     for (int tries = 0; tries < 400 && alerts_read(world) == 0; tries++) {
-        nanosleep(&(struct timespec){.tv_nsec = 5 * 1000000}, NULL);
+        nanosleep(&(struct timespec){.tv_nsec = 5000000}, NULL);
     }
     cr_assert_eq(alerts_read(world), 1u, "%s: %s", command,
                  world_read(world, "s_server.out", NULL));
