@@ -68,5 +68,6 @@ bench-docs: bench
 	   printf ' on a machine with %s cores (%s), shared with other work;\n' "$$(nproc)" "$$(uname -m)"; \
 	   printf 'OpenSSL %s, ' "$$($(PKG_CONFIG) --modversion openssl)"; \
 	   printf 'GnuTLS %s. Ratios say more than times.\n' "$$($(PKG_CONFIG) --modversion gnutls)"; \
-	   for table in $(BENCH_RESULTS)/*.md; do echo; cat $$table; done; } > $(BENCH_DOC)
+	   for table in $(BENCH_RESULTS)/*.md; do echo; cat $$table; done; \
+	   echo; cat $(BENCH_DIR)/notes.md; } > $(BENCH_DOC)
 	@tools/scripts/fill-documents
