@@ -122,6 +122,47 @@ Test(compressed_certificate, an_algorithm_that_we_lack)
     octets_free(&hello);
 }
 
+static enum ech_alert no_chain(void *context, const struct bytes *certificates, size_t count,
+                               struct bytes name)
+{
+    (void)context, (void)certificates, (void)count, (void)name;
+    cr_assert_fail("nothing is there to verify");
+    return ECH_ALERT_INTERNAL_ERROR;
+}
+
+/* The whole exchange then asks the server by a probe, whose hello offers no compression. */
+Test(compressed_certificate, what_we_lack_is_asked_for_by_a_probe)
+{
+    const struct ech_exchange_options options = {.key_share_rule = ECH_KEY_SHARE_OWN,
+                                                 .verifier = {.verify_chain = no_chain},
+                                                 .decompressor = shim_decompressor};
+    const struct tls13_options server_options = {.compressed_certificate =
+                                                     MESSAGE(9, LEAF_LENGTH, LEAF)};
+    struct octets hello = hello_with(hello_openssl, ECH_EXT_COMPRESS_CERTIFICATE, BYTES(2, 0, 9));
+    struct rig *rig = rig_new_with(0, &options, 0);
+    struct tls13_server server;
+    struct ech_rejection rejection;
+    struct writer probe;
+    struct ech_client_hello parsed;
+    tls13_server_init(&server, &server_options, test_random(&rig->source));
+    rig_app_hello(rig, octets_view(&hello), 0x0301);
+    rig_offer(rig);
+    tls13_server_take(&server, wr_view(&rig->net));
+    rig_from_net(rig, wr_view(&server.out));
+    cr_assert_eq(rig->last, ECH_EVENT_REJECTED, "%s",
+                 ech_failure_name(ech_exchange_failure(rig->exchange)));
+    ech_exchange_rejection(rig->exchange, &rejection);
+    cr_assert(rejection.probe);
+    wr_init(&probe, 0);
+    cr_assert_eq(ech_exchange_probe_hello(rig->exchange, &probe), ECH_OK);
+    cr_assert_eq(ech_client_hello_parse(wr_view(&probe), &parsed), ECH_OK);
+    cr_assert_null(ech_client_hello_find(&parsed, ECH_EXT_COMPRESS_CERTIFICATE));
+    wr_free(&probe);
+    rig_free(rig);
+    tls13_server_free(&server);
+    octets_free(&hello);
+}
+
 /* ---- the libraries ---- */
 
 static enum ech_status open_by(uint16_t algorithm, struct bytes compressed, size_t length)
