@@ -56,7 +56,7 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     }
     x->options = *options;
     ech_offer_init(&x->offer);
-    wr_init(&x->ordinary, 0);
+    wr_init_on(&x->ordinary, 0, x->ordinary_room, sizeof x->ordinary_room);
     ech_client_facing_init(&x->client_facing);
     ech_record_reader_init(&x->app_records);
     ech_record_reader_init(&x->net_records);
@@ -101,6 +101,7 @@ void ech_exchange_use_ordinary(struct ech_exchange *exchange,
         return;
     }
     wr_free(&exchange->ordinary);
+    wr_init_on(&exchange->ordinary, 0, exchange->ordinary_room, sizeof exchange->ordinary_room);
     wr_bytes(&exchange->ordinary, ordinary->cipher_suites);
     wr_bytes(&exchange->ordinary, ordinary->supported_versions);
     struct reader copies = rd_of(wr_view(&exchange->ordinary));

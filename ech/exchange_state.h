@@ -38,7 +38,8 @@ struct ech_exchange {
     uint8_t server_name[ECH_HOST_NAME_MAX];
     size_t server_name_length;
     struct ech_offer offer;
-    struct writer ordinary; /* the octets of options.ordinary, if they were copied */
+    struct writer ordinary;    /* the octets of options.ordinary, if they were copied */
+    uint8_t ordinary_room[96]; /* where they begin: 31 suites and 4 versions need 71 */
 
     /* opens the application's hellos, if its TLS library seals them to a local config */
     bool has_local_config;

@@ -91,8 +91,8 @@ struct wr_mark {
 
 /* max bounds the whole output; 0 means 2^17 octets. */
 void wr_init(struct writer *w, size_t max);
-/* For a writer that does not outlive its function: it begins in `room`, and allocates only if that
- * is too small. */
+/* For a writer that does not outlive `room`: it begins there, and allocates only if that is too
+ * small. */
 void wr_init_on(struct writer *w, size_t max, void *room, size_t size);
 /* Makes room for n more octets in one step. */
 void wr_reserve(struct writer *w, size_t n);

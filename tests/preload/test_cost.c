@@ -146,7 +146,7 @@ Test(cost, system_calls_of_gnutls)
 
 /* ---- allocations ---- */
 
-enum { ALLOCATIONS_OPENSSL = 12, ALLOCATIONS_GNUTLS = 16 };
+enum { ALLOCATIONS_OPENSSL = 11, ALLOCATIONS_GNUTLS = 13 };
 
 static unsigned allocations_of(struct world *world, const char *library, int count)
 {
