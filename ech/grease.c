@@ -19,25 +19,12 @@ size_t ech_grease_pre_shared_key(size_t identity_length, uint16_t cipher_suite)
            BINDER_LENGTH + ech_hash_size(hash);
 }
 
-static size_t padded(const struct ech_grease_shape *shape, bool shared_key_share)
+size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
 {
     const struct ech_hello_size *size =
         shape->ordinary ? &shape->sizes.ordinary : &shape->sizes.copied;
-    if (!shared_key_share) {
-        size = &shape->sizes.own;
-    }
-    return ech_padded_length(0, 0,
-                             ech_hello_floor(size, shape->name_length, shape->pre_shared_key));
-}
-
-size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
-{
-    /* As in the offer: a hello that is too long with its own key_share is sent with the shared one.
-     */
-    size_t length = padded(shape, shape->shared_key_share);
-    if (length > ECH_ENCODED_MAX) {
-        length = padded(shape, true);
-    }
+    size_t floor = ech_hello_floor(size, shape->name_length, shape->pre_shared_key);
+    size_t length = ech_padded_length(0, 0, floor);
     return length < ECH_ENCODED_MAX ? length : ECH_ENCODED_MAX;
 }
 

@@ -11,11 +11,10 @@
 
 /*
  * What decides the length of the payload. It must be that of real ECH by the same application, but
- * there is no hello yet that could be measured.
+ * there is no hello yet that could be measured. Real ECH would have the library's key_share.
  */
 struct ech_grease_shape {
     struct ech_hello_sizes sizes; /* of the TLS library */
-    bool shared_key_share;        /* real ECH would have the library's key_share (ech/offer.h) */
     bool ordinary;                /* real ECH would offer older versions too (ech/ordinary.h) */
     size_t name_length;           /* of the host name in server_name; 0: there is none */
     size_t pre_shared_key;        /* octets of that extension, header and all; 0: none is sent */

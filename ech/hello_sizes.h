@@ -18,7 +18,9 @@ struct ech_hello_size {
 };
 
 struct ech_hello_sizes {
-    struct ech_hello_size own;      /* key_share of the outer hello is the engine's own */
+    /* key_share of the outer hello is the engine's own, for the library's keys were not seen.
+     * GREASE cannot know that, and may be shorter. */
+    struct ech_hello_size own;
     struct ech_hello_size ordinary; /* the outer hello offers older versions too (ordinary.h) */
     struct ech_hello_size copied; /* it has all that can be compressed as the inner hello has it */
 };

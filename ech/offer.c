@@ -61,14 +61,6 @@ static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
                                    .ordinary = ech_ordinary_differs(&options->ordinary, inner)};
 }
 
-/* Where the engine could make the key_share, the payload is as long as with an own one, as GREASE
- * is: GREASE cannot tell whether the keys will be seen. */
-static bool counts_as_own(const struct ech_client_hello *inner, enum ech_outer_share share)
-{
-    return share == ECH_OUTER_SHARE_OWN ||
-           (share == ECH_OUTER_SHARE_PROGRAM && ech_own_key_shares_possible(inner));
-}
-
 /* No length tells more than that of a hello with GREASE (ech/grease.h). */
 static enum ech_status floor_of(const struct ech_client_hello *inner,
                                 const struct ech_hello_sizes *sizes, struct ech_outer_plan plan,
@@ -81,7 +73,7 @@ static enum ech_status floor_of(const struct ech_client_hello *inner,
     if (status != ECH_OK) {
         return status;
     }
-    if (counts_as_own(inner, plan.share)) {
+    if (plan.share == ECH_OUTER_SHARE_OWN) {
         size = &sizes->own;
     }
     *floor = ech_hello_floor(size, host_name.len, psk != NULL ? psk->raw.len : 0);

@@ -71,7 +71,7 @@ void ech_ordinary_suites_write(const struct ech_ordinary_hello *ordinary,
     uint16_t suite;
     wr_bytes(w, ordinary->cipher_suites);
     while (rd_u16(&suites, &suite)) {
-        if (is_signal(suite)) {
+        if (is_signal(suite) && !lists(ordinary->cipher_suites, suite)) {
             wr_u16(w, suite);
         }
     }

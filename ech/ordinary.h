@@ -13,8 +13,9 @@
 /* Borrowed octets. Lists that are empty or make no sense count as not known: then ClientHelloOuter
  * lists what ClientHelloInner does. */
 struct ech_ordinary_hello {
-    /* CipherSuites, without the signalling values TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746) and
-     * TLS_FALLBACK_SCSV (RFC 7507): these are as in ClientHelloInner. */
+    /* CipherSuites. The signalling values TLS_EMPTY_RENEGOTIATION_INFO_SCSV (RFC 5746) and
+     * TLS_FALLBACK_SCSV (RFC 7507) may be left out, if ClientHelloInner has them: they are added at
+     * the end. */
     struct bytes cipher_suites;
     struct bytes supported_versions; /* ProtocolVersions, without the length of the list */
     uint16_t record_version;         /* of the first hello's records; 0: as ClientHelloInner's */

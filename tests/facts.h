@@ -38,7 +38,7 @@ enum {
     FACT_OPENSSL_POST_QUANTUM = OPENSSL_VERSION_NUMBER >= 0x30500000L,
     /* Least length of an inner hello in the payload, without the AEAD's tag. */
     FACT_OPENSSL_PAYLOAD = FACT_OPENSSL_POST_QUANTUM ? 256 : 192,
-    FACT_GNUTLS_PAYLOAD = 288,
+    FACT_GNUTLS_PAYLOAD = 160,
     /* GnuTLS 3.8 shuffles the extensions of every hello. */
     FACT_GNUTLS_SHUFFLES = GNUTLS_VERSION_NUMBER >= 0x030800,
 };

@@ -11,8 +11,8 @@
 
 enum { SPREAD = 2000, HOST_NAME_LENGTH = 18 /* of the captured hellos */ };
 
-static const struct ech_grease_shape openssl_shape = {.sizes = OPENSSL_SIZES,
-                                                      .name_length = HOST_NAME_LENGTH};
+static const struct ech_grease_shape openssl_shape = {
+    .sizes = OPENSSL_SIZES, .ordinary = true, .name_length = HOST_NAME_LENGTH};
 
 /* One GREASE extension; the caller frees *w. */
 static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
@@ -126,7 +126,6 @@ struct way {
     enum ech_key_share_rule rule;
     bool ordinary; /* it offers TLS 1.2, too */
 };
-static const struct way own = {ECH_KEY_SHARE_OWN, false};
 static const struct way own_ordinary = {ECH_KEY_SHARE_OWN, true};
 static const struct way copied = {ECH_KEY_SHARE_SHARED, false};
 static const struct way ordinary = {ECH_KEY_SHARE_SHARED, true};
@@ -174,7 +173,6 @@ static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_siz
     const struct ech_extension *psk = ech_client_hello_find(&parsed, ECH_EXT_PRE_SHARED_KEY);
     return (struct ech_grease_shape){
         .sizes = sizes,
-        .shared_key_share = way->rule == ECH_KEY_SHARE_SHARED,
         .ordinary = way->ordinary,
         .name_length = host_name.len,
         .pre_shared_key = psk != NULL ? psk->raw.len : 0,
@@ -219,7 +217,7 @@ static struct octets post_quantum_hello(size_t name_length)
 
 Test(grease, ech_100_the_payload_is_as_long_as_that_of_real_ech)
 {
-    const struct way *ways[] = {&own, &own_ordinary, &copied, &ordinary};
+    const struct way *ways[] = {&copied, &ordinary};
     for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
         check_length(hello_openssl, OPENSSL_SIZES, ways[i]);
         check_length(hello_openssl_ip, OPENSSL_SIZES, ways[i]);
@@ -238,7 +236,6 @@ Test(grease, ech_100_so_it_is_for_names_of_any_length)
         struct octets openssl = hello_named(hello_openssl, length);
         struct octets gnutls = hello_named(hello_gnutls, length);
         struct octets post_quantum = post_quantum_hello(length);
-        check_length(octets_view(&openssl), OPENSSL_SIZES, &own_ordinary);
         check_length(octets_view(&openssl), OPENSSL_SIZES, &copied);
         check_length(octets_view(&openssl), OPENSSL_SIZES, &ordinary);
         check_length(octets_view(&gnutls), GNUTLS_SIZES, &ordinary);
@@ -313,8 +310,6 @@ Test(grease, ech_100_a_ticket_is_counted)
 Test(grease, ech_100_the_floors)
 {
     struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 15};
-    cr_assert_eq(ech_grease_inner_length(&shape), 192u);
-    shape.shared_key_share = true;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
     shape.ordinary = true;
     cr_assert_eq(ech_grease_inner_length(&shape), 192u);
@@ -324,19 +319,14 @@ Test(grease, ech_100_the_floors)
     cr_assert_eq(ech_grease_inner_length(&shape), 160u);
     shape.ordinary = false;
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
-    shape.shared_key_share = false;
-    cr_assert_eq(ech_grease_inner_length(&shape), 288u);
 }
 
 Test(grease, ech_100_never_longer_than_servers_take)
 {
     struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .pre_shared_key = 1320};
-    size_t shared = ech_grease_inner_length(&(struct ech_grease_shape){
-        .sizes = OPENSSL_SIZES, .pre_shared_key = 1320, .shared_key_share = true});
-    cr_assert_eq(shared, 1440u);
-    cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
+    cr_assert_eq(ech_grease_inner_length(&shape), 1440u);
     shape.pre_shared_key = 1380;
-    cr_assert_eq(ech_grease_inner_length(&shape), 1472u, "by the shared rule");
+    cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
     shape.pre_shared_key = 60000;
     cr_assert_leq(ech_grease_inner_length(&shape) + ECH_AEAD_TAG, (size_t)ECH_PAYLOAD_MAX);
 }

@@ -30,7 +30,6 @@ enum { ENCRYPTED_CLIENT_HELLO = 0xfe0d };
     F(gnutls_init)                                                                                 \
     F(gnutls_priority_deinit)                                                                      \
     F(gnutls_priority_get_cipher_suite_index)                                                      \
-    F(gnutls_priority_group_list)                                                                  \
     F(gnutls_priority_init)                                                                        \
     F(gnutls_priority_init2)                                                                       \
     F(gnutls_priority_protocol_list)                                                               \

@@ -35,46 +35,6 @@ int gnutls_grease_judge(const struct gnutls_connection *connection, struct bytes
     return status == ECH_OK ? GNUTLS_E_SUCCESS : GNUTLS_E_UNEXPECTED_EXTENSIONS_LENGTH;
 }
 
-/*
- * Guesses the entries of key_share: the first groups of different kinds, two unless the flags say
- * otherwise. The engine itself makes only elliptic curve shares.
- */
-static bool shares_key_share(const struct gnutls_connection *connection, gnutls_priority_t priority)
-{
-    const unsigned *groups;
-    int count = connection->gnutls->gnutls_priority_group_list(priority, &groups);
-    unsigned entries = 2;
-    if ((connection->flags & GNUTLS_KEY_SHARE_TOP) != 0) {
-        entries = 1;
-    } else if ((connection->flags & GNUTLS_KEY_SHARE_TOP3) != 0) {
-        entries = 3;
-    }
-    bool nist = false;
-    bool x25519 = false;
-    bool x448 = false;
-    for (int i = 0; i < count && entries > 0; i++) {
-        bool *kind = NULL;
-        switch (groups[i]) {
-        case GNUTLS_GROUP_SECP256R1:
-        case GNUTLS_GROUP_SECP384R1:
-        case GNUTLS_GROUP_SECP521R1:
-            kind = &nist;
-            break;
-        case GNUTLS_GROUP_X25519:
-            kind = &x25519;
-            break;
-        case GNUTLS_GROUP_X448:
-            kind = &x448;
-            break;
-        default:
-            return true;
-        }
-        entries -= *kind ? 0 : 1;
-        *kind = true;
-    }
-    return false;
-}
-
 /* If this fails, the hello is still one that the application could have sent. */
 static void keep_order(struct gnutls_connection *connection)
 {
@@ -89,7 +49,6 @@ void gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t t
 {
     keep_order(connection);
     connection->grease_shape = (struct ech_grease_shape){
-        .shared_key_share = shares_key_share(connection, tls13_only),
         .pre_shared_key = connection->session_data.data != NULL
                               ? gnutls_session_data_psk(connection, tls13_only)
                               : 0,

@@ -32,13 +32,6 @@ int openssl_grease_add(struct openssl_connection *connection, const unsigned cha
 {
     const struct openssl *openssl = connection->openssl;
     const struct ech_grease_shape shape = {
-        /*
-         * The application's extensions come first, so there is no key_share yet, and no call tells
-         * the groups of a client. Since OpenSSL 3.5 the default is a post-quantum share, which real
-         * ECH would not repeat. With other groups, the payload is not as long as real ECH would
-         * make it.
-         */
-        .shared_key_share = openssl->post_quantum,
         .pre_shared_key = pre_shared_key(openssl, connection->ssl),
     };
     if (!shim_session_may_grease(connection->session)) {

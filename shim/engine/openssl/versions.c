@@ -201,6 +201,24 @@ static bool note_suites(struct openssl_connection *connection, struct openssl_or
     return tls13;
 }
 
+/*
+ * OpenSSL has TLS_EMPTY_RENEGOTIATION_INFO_SCSV where it would offer TLS 1.0; before 3.4, always.
+ * It asks for TLS 1.0 before it lists the suites, so the inner hello does not have it.
+ */
+static void note_renegotiation_signal(const struct openssl_connection *connection,
+                                      struct openssl_ordinary *ordinary)
+{
+    enum { SIGNAL = 0xff, TLS1 = 1U << (TLS1_VERSION - SSL3_VERSION) };
+    const struct openssl *openssl = connection->openssl;
+    if ((connection->allowed & TLS1) != 0 &&
+        openssl->SSL_ctrl(connection->ssl, SSL_CTRL_GET_MIN_PROTO_VERSION, 0, NULL) <=
+            TLS1_VERSION &&
+        ordinary->cipher_suites_length + 2 <= sizeof ordinary->cipher_suites) {
+        ordinary->cipher_suites[ordinary->cipher_suites_length++] = 0;
+        ordinary->cipher_suites[ordinary->cipher_suites_length++] = SIGNAL;
+    }
+}
+
 bool openssl_versions_restrict(struct openssl_connection *connection,
                                struct openssl_ordinary *ordinary)
 {
@@ -213,6 +231,7 @@ bool openssl_versions_restrict(struct openssl_connection *connection,
         return false;
     }
     note_versions(connection, ordinary);
+    note_renegotiation_signal(connection, ordinary);
     connection->versions = OPENSSL_VERSIONS_INNER;
     connection->older_pass = connection->late;
     return true;

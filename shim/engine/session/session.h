@@ -67,9 +67,9 @@ bool shim_session_may_grease(struct shim_session *session);
 
 /*
  * The extension data of GREASE ECH, the same for each hello of the handshake (RFC 9849, 6.2.1). The
- * first call makes and reports them. The adapter fills in key_share and PSK of the shape; the rest
- * is filled in here. Empty for want of memory or randomness: the hello is then the
- * application's own. Borrowed from the session.
+ * first call makes and reports them. The adapter fills in the PSK of the shape; the rest is filled
+ * in here. Empty for want of memory or randomness: the hello is then the application's own.
+ * Borrowed from the session.
  */
 struct bytes shim_session_grease(struct shim_session *session,
                                  const struct ech_grease_shape *shape);
