@@ -164,7 +164,8 @@ static void compare(const struct wire_hello *hellos, size_t count, size_t each, 
         expect_same(&ech[i], &grease[i], first ? ECH_SHOWN | PADDING_SHOWN : PADDING_SHOWN, true,
                     "ECH and GREASE");
         /* RFC 7685: the ordinary hello is padded only because it is shorter. */
-        bool in_order = of_openssl || !FACT_GNUTLS_SHUFFLES;
+        bool in_order =
+            of_openssl || !(FACT_GNUTLS_SHUFFLES || getenv("ECHSHIM_TEST_CHROOT") != NULL);
         expect_same(&grease[i], &ordinary[i], 0, in_order, "GREASE and the ordinary hello");
     }
 }
