@@ -78,8 +78,8 @@ static struct shim_seen_key *take(const void *library, const struct shim_made_ke
     seen->openssl = openssl;
     seen->key = (EVP_PKEY *)(uintptr_t)made->private_key;
     seen->context = knows ? keys->EVP_PKEY_CTX_get0_libctx((EVP_PKEY_CTX *)(uintptr_t)maker) : NULL;
-    if (length > 0) {
-        memcpy(seen->properties, properties, length);
+    if (properties != NULL) {
+        memcpy(seen->properties, properties, length + 1);
     }
     if (keys->EVP_PKEY_up_ref(seen->key) != 1) {
         free(seen);
