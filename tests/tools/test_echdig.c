@@ -217,7 +217,9 @@ Test(echdig, shows_records_configs_and_the_choice, .init = start, .fini = stop)
     RUN(&run, "echdig", "-r", resolver, "good.example");
     cr_assert_eq(run.status, 0, "%s", run.err);
     assert_printed(run.out, "good.example. HTTPS: NOERROR");
-    assert_printed(run.out, "1 . ech=");
+    /* ldns before 1.8 writes the record as that of an unknown type (RFC 3597). */
+    bool unknown = strstr(run.out, "\\# 71 0001") != NULL;
+    assert_printed(run.out, unknown ? "\\# 71 0001" : "1 . ech=");
     assert_printed(run.out, "Endpoint 1: good.example port 443 (chosen)");
     assert_printed(run.out, "ECH: config_id 7, public_name public.test, at good.example port 443");
     assert_printed(run.out, resolver);
