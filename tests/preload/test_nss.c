@@ -3,6 +3,7 @@
 #include "checks.h"
 #include "matrix.h"
 
+#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,15 +12,67 @@
 #define CLIENT(mode) "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define WELL "all is well"
 
-static void need_nss(void)
+/* Debian 11's NSS (3.61) knows a draft of ECH alone. */
+static bool knows_ech(void)
+{
+    void *nss = dlopen("libnss3.so", RTLD_NOW | RTLD_LOCAL);
+    int (*is_at_least)(const char *) = NULL;
+    if (nss != NULL) {
+        is_at_least = (int (*)(const char *))dlsym(nss, "NSS_VersionCheck");
+    }
+    return is_at_least != NULL && is_at_least("3.87") != 0;
+}
+
+static void need_client(void)
 {
     if (access("build/clients/nss_client", X_OK) != 0) {
         cr_skip_test("no headers of NSS here (libnss3-dev)");
     }
 }
 
+static void need_nss(void)
+{
+    need_client();
+    if (!knows_ech()) {
+        cr_skip_test("the NSS here does not know the ECH of RFC 9849");
+    }
+}
+
 TestSuite(nss, .init = need_nss, .fini = world_end, .timeout = 120);
 TestSuite(baseline_nss, .init = need_nss, .fini = world_end, .timeout = 120);
+
+/* ---- an NSS that is too old ---- */
+
+static void need_old_nss(void)
+{
+    need_client();
+    if (knows_ech()) {
+        cr_skip_test("the NSS here knows the ECH of RFC 9849");
+    }
+}
+
+TestSuite(nss_old, .init = need_old_nss, .fini = world_end, .timeout = 120);
+
+Test(nss_old, plain)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("force"));
+    expect_exit(&result, 0, WELL);
+    cr_assert_eq(world_report_count(world, "plain"), 1u);
+    cr_assert_not_null(strstr(world_read(world, "report", NULL), "\"reason\":\"library\""));
+}
+
+Test(nss_old, strict)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){"ECHSHIM_MODE=strict", NULL}, CLIENT("force"));
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_geq(world_report_count(world, "refused"), 1u);
+    world_expect_hidden(world);
+}
+
+/* ---- an NSS that knows it ---- */
 
 /* Ways to begin a handshake. */
 MATRIX(nss, send, 1, WELL, CLIENT("send"));

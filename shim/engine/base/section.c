@@ -65,12 +65,6 @@ static size_t page_size(void)
     return (size_t)sysconf(_SC_PAGESIZE);
 }
 
-static void *stack_of(struct section *section)
-{
-    uintptr_t end = ((uintptr_t)section + sizeof *section + page_size() - 1) / page_size();
-    return (void *)(end * page_size() - STACK_SIZE);
-}
-
 /* The first function of a stack. It never ends. */
 static void work_for_ever(void *context)
 {
@@ -82,24 +76,35 @@ static void work_for_ever(void *context)
     }
 }
 
+/* `distance` octets on both sides of a stack, and a page below it, are unusable. The page catches
+ * an overflow. */
 static struct section *section_new(void)
 {
-    char *stack = mmap(NULL, STACK_SIZE, PROT_READ | PROT_WRITE,
-                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
-    if (stack == MAP_FAILED) {
+    size_t distance = shim_stack_distance();
+    char *memory = mmap(NULL, distance + STACK_SIZE + distance, PROT_NONE,
+                        MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
+    if (memory == MAP_FAILED) {
         return NULL;
     }
-    size_t room = (STACK_SIZE - sizeof(struct section)) & ~(size_t)63;
-    struct section *section = (struct section *)(void *)(stack + room);
-    memset(section, 0, sizeof *section);
-    /* An unusable page below the stack catches an overflow. */
-    if (mprotect(stack, page_size(), PROT_NONE) != 0 ||
-        !shim_stack_make(&section->inside, stack + page_size(), room - page_size(), work_for_ever,
-                         section)) {
-        (void)munmap(stack, STACK_SIZE);
-        return NULL;
+    char *usable = memory + distance + page_size();
+    size_t room = (STACK_SIZE - page_size() - sizeof(struct section)) & ~(size_t)63;
+    struct section *section = (struct section *)(void *)(usable + room);
+    if (mprotect(usable, STACK_SIZE - page_size(), PROT_READ | PROT_WRITE) == 0) {
+        memset(section, 0, sizeof *section);
+        if (shim_stack_make(&section->inside, usable, room, work_for_ever, section)) {
+            return section;
+        }
     }
-    return section;
+    (void)munmap(memory, distance + STACK_SIZE + distance);
+    return NULL;
+}
+
+static void section_free(struct section *section)
+{
+    size_t distance = shim_stack_distance();
+    uintptr_t end = ((uintptr_t)section + sizeof *section + page_size() - 1) / page_size();
+    char *memory = (char *)(end * page_size() - STACK_SIZE - distance);
+    (void)munmap(memory, distance + STACK_SIZE + distance);
 }
 
 static struct section *section_take(void)
@@ -125,7 +130,7 @@ static void section_give_back(struct section *section)
     }
     pthread_mutex_unlock(&spare_lock);
     if (!keep) {
-        (void)munmap(stack_of(section), STACK_SIZE);
+        section_free(section);
     }
 }
 

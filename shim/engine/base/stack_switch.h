@@ -25,6 +25,12 @@ struct shim_stack_place {
 /* Makes a switch to `place` call entry(argument) on this stack. `entry` must never return. */
 bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
                      void (*entry)(void *argument), void *argument);
+/*
+ * How many octets have to be unused on both sides of a stack to which a switch leads. valgrind takes
+ * a short change of the stack pointer for a call or a return, and what lies in between for memory
+ * that is no longer used. 0 without valgrind.
+ */
+size_t shim_stack_distance(void);
 /* Goes to `to`. Returns when something switches to `from`. */
 void shim_stack_switch(struct shim_stack_place *from, struct shim_stack_place *to);
 

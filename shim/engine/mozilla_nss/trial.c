@@ -15,9 +15,9 @@ static const uint8_t good_list[] = {
 static const uint8_t bad_list[] = {LIST_UP_TO_NAME(51, 47), 0, 0, 0};
 
 /*
- * Versions before 3.7x know a draft of ECH. They take a list with configs of another version as one
- * without usable configs, and some then make a hello without ECH. So the good list must be taken,
- * and the bad one must not.
+ * Earlier versions (3.61 is Debian 11's) know a draft of ECH. They take a list with configs of
+ * another version as one without usable configs, and some then make a hello without ECH. So the
+ * good list must be taken, and the bad one must not.
  */
 bool nss_knows_ech(const struct nss *nss, struct nspr_file *file)
 {
