@@ -4,6 +4,7 @@
 #include "require.h"
 
 #include <criterion/criterion.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -117,8 +118,10 @@ static unsigned lines_of(struct world *world, enum run_mode mode, const char *li
     return lines;
 }
 
+/* The least of some turns: libcrypto makes a call more now and then, for its random octets. */
 static void check_calls(const char *library)
 {
+    enum { TURNS = 3 };
     unsigned calls[2];
     if (system("command -v strace >/dev/null") != 0) {
         cr_skip_test("no strace here");
@@ -126,12 +129,15 @@ static void check_calls(const char *library)
     struct world *world = world_start(&(struct world_options){.direct = true});
     for (int shim = 0; shim < 2; shim++) {
         enum run_mode mode = shim ? RUN_SHIM : RUN_PLAIN;
-        unsigned fewer = lines_of(world, mode, library, COUNT);
-        calls[shim] = lines_of(world, mode, library, 2 * COUNT) - fewer;
+        calls[shim] = UINT_MAX;
+        for (int turn = 0; turn < TURNS; turn++) {
+            unsigned fewer = lines_of(world, mode, library, COUNT);
+            unsigned more = lines_of(world, mode, library, 2 * COUNT) - fewer;
+            calls[shim] = more < calls[shim] ? more : calls[shim];
+        }
     }
     printf("%s: %u calls without, %u with\n", library, calls[0], calls[1]);
-    /* libcrypto makes a call more now and then, for its random octets. */
-    cr_assert_leq(calls[1], calls[0] + MORE_CALLS * COUNT + COUNT);
+    cr_assert_leq(calls[1], calls[0] + MORE_CALLS * COUNT + COUNT / 2);
 }
 
 Test(cost, system_calls_of_openssl)

@@ -219,8 +219,9 @@ gnutls_priority_t gnutls_tls13_only(struct gnutls_connection *connection);
 /* The session's own priorities with extensions in a fixed order and without padding, as real ECH
  * has them. NULL if they are unknown. Borrowed in the same way. */
 gnutls_priority_t gnutls_own_in_order(struct gnutls_connection *connection);
-/* What the ordinary hello lists. Borrowed from `octets`, which is empty and which the caller frees,
- * and from the connection. */
+enum { GNUTLS_SUITES_SIZE = 256 }; /* octets that the cipher suites of a hello take at most */
+/* What the ordinary hello lists. Borrowed from `octets`, which is empty and has room for the cipher
+ * suites, and from the connection. */
 struct ech_ordinary_hello gnutls_ordinary_hello(struct gnutls_connection *connection,
                                                 struct writer *octets);
 /* After the handshake: switches compatibility mode on again, if our priorities took it away. */

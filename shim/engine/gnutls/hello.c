@@ -159,8 +159,10 @@ int gnutls_decide(struct gnutls_connection *connection)
     struct shim_hold hold;
     int saved = errno;
     shim_hold_begin(&hold); /* one hold for all, which shim_section_run asks for */
+    /* On this stack: the program may jump out of the look-up. */
+    uint8_t room[GNUTLS_SUITES_SIZE];
     struct writer octets;
-    wr_init(&octets, 0);
+    wr_init_on(&octets, sizeof room, room, sizeof room);
     struct shim_session_facts facts = {
         .library = SHIM_FAMILY_GNUTLS,
         .server_name = connection->server_name,
@@ -186,7 +188,6 @@ int gnutls_decide(struct gnutls_connection *connection)
         pass(connection, GNUTLS_PASS);
         break;
     }
-    wr_free(&octets);
     shim_hold_end(&hold);
     errno = saved; /* the push function that follows finds errno as it would without us */
     return result;

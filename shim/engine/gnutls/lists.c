@@ -17,7 +17,7 @@
 /* What the strings of compatibility mode do to a hello, without its padding. */
 #define COMPATIBLE "%NO_ETM:%NO_SESSION_HASH"
 
-enum { KEPT = 32, SUITES = 128, VERSIONS = 4, OLDEST = GNUTLS_TLS1_0 };
+enum { KEPT = 32, SUITES = GNUTLS_SUITES_SIZE / 2, VERSIONS = 4, OLDEST = GNUTLS_TLS1_0 };
 
 struct suite {
     unsigned char id[2];
