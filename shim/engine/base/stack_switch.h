@@ -26,9 +26,9 @@ struct shim_stack_place {
 bool shim_stack_make(struct shim_stack_place *place, void *stack, size_t size,
                      void (*entry)(void *argument), void *argument);
 /*
- * How many octets have to be unused on both sides of a stack to which a switch leads. valgrind takes
- * a short change of the stack pointer for a call or a return, and what lies in between for memory
- * that is no longer used. 0 without valgrind.
+ * How many octets have to be unused on both sides of a stack to which a switch leads. valgrind
+ * takes a short change of the stack pointer for a call or a return, and what lies in between for
+ * memory that is no longer used. 0 without valgrind.
  */
 size_t shim_stack_distance(void);
 /* Goes to `to`. Returns when something switches to `from`. */

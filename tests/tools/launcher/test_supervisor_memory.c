@@ -96,9 +96,9 @@ Test(supervisor_memory, each_process_names_its_reader)
         if (atoi(pid) == 0) {
             continue; /* what the program says */
         }
-        snprintf(line, sizeof line, "%s prctl(PR_SET_PTRACER", pid);
+        snprintf(line, sizeof line, "%-5s prctl(PR_SET_PTRACER", pid);
         const char *named = strstr(logged.out, line);
-        snprintf(line, sizeof line, "%s execve(", pid);
+        snprintf(line, sizeof line, "%-5s execve(", pid);
         const char *executed = strstr(logged.out, line);
         cr_assert(named != NULL && (!first || named < executed), "%s", logged.out);
     }

@@ -10,12 +10,11 @@
 
 TestSuite(supervisor_terminal, .fini = tool_end, .timeout = 60);
 
-static const char job[] =
-    "import os, signal\n"
-    "signal.signal(signal.SIGCONT, lambda *about: os.write(1, b'again\\n'))\n"
-    "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
-    "print('running', flush=True)\n"
-    "while True: signal.pause()\n";
+static const char job[] = "import os, signal\n"
+                          "signal.signal(signal.SIGCONT, lambda *about: os.write(1, b'again\\n'))\n"
+                          "signal.signal(signal.SIGINT, signal.SIG_DFL)\n"
+                          "print('running', flush=True)\n"
+                          "while True: signal.pause()\n";
 
 #define BASH "/bin/bash", "--norc", "--noprofile", "--noediting", "-i"
 
