@@ -103,7 +103,8 @@ static gnutls_priority_t narrowed(struct gnutls_lists *lists, const char *append
     const char *own = lists->priorities != NULL ? lists->priorities : "";
     unsigned flags = lists->flags;
     gnutls_priority_t priorities = NULL;
-    char *text = malloc(strlen(own) + sizeof ":" COMPATIBLE ":" + strlen(appended));
+    size_t size = strlen(own) + sizeof ":" COMPATIBLE ":" + strlen(appended);
+    char *text = malloc(size);
     if (text == NULL) {
         return NULL;
     }
@@ -112,8 +113,9 @@ static gnutls_priority_t narrowed(struct gnutls_lists *lists, const char *append
     if (*text == '\0') {
         flags |= GNUTLS_PRIORITY_INIT_DEF_APPEND;
     }
-    (void)strcat(strcat(text, lists->restore ? COMPATIBLE ":" : ""), appended);
     size_t length = strlen(text);
+    length += (size_t)snprintf(text + length, size - length, "%s%s",
+                               lists->restore ? COMPATIBLE ":" : "", appended);
     if (length > 0 && text[length - 1] == ':') {
         text[length - 1] = '\0';
     }
