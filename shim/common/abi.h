@@ -21,7 +21,7 @@
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 10 };
+enum { SHIM_ABI_VERSION = 11 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -95,6 +95,9 @@ struct shim_stub {
     void *(*dlsym)(void *handle, const char *name);
     /* libc's own. */
     void *(*dlopen)(const char *file, int mode);
+    /* Do the paths of our files still lead to them? Not after chroot: a file there may be foreign.
+     */
+    bool (*files_are_ours)(void);
     long (*futex)(_Atomic uint32_t *word, int operation, uint32_t value,
                   const struct timespec *timeout);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);

@@ -80,10 +80,16 @@ static int call_real_getaddrinfo(const char *node, const char *service,
     return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
 }
 
+static bool files_are_ours(void)
+{
+    return stub_root_is_same() || stub_folder_is_same();
+}
+
 static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
     .dlopen = call_real_dlopen,
+    .files_are_ours = files_are_ours,
     .futex = call_real_futex,
     .connect = call_real_connect,
     .write = call_real_write,

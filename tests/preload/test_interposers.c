@@ -242,7 +242,8 @@ Test(namespaces, what_has_no_tls)
 
 /* The file of the stub is gone, so no copy can be made. */
 #define COPY_STUB                                                                                  \
-    "cp \"${LD_PRELOAD##* }\" \"$(dirname \"${LD_PRELOAD##* }\")/libechshim-engine.so\" . && "
+    "folder=$(dirname \"${LD_PRELOAD##* }\") && cp \"${LD_PRELOAD##* }\" "                         \
+    "\"$folder/libechshim-engine.so\" \"$folder/libechshim-ldns.so\" . && "
 #define STUB_GONE                                                                                  \
     COPY_STUB                                                                                      \
     "cat >run.sh <<'END'\nrm libechshim.so\nexec \"$@\"\nEND\n"                                    \
@@ -269,7 +270,8 @@ Test(namespaces, strict_refuses_what_cannot_be_seen)
 /* The folder there/ has the stub and its engine, elsewhere/ has a foreign engine. */
 #define FOREIGN                                                                                    \
     COPY_STUB "rm -rf there elsewhere && mkdir there elsewhere && mv libechshim*.so there/ && "    \
-              "cp \"$CLIENTS/libforeign.so\" elsewhere/libechshim-engine.so && "
+              "cp \"$CLIENTS/libforeign.so\" elsewhere/libechshim-engine.so && "                   \
+              "cp elsewhere/libechshim-engine.so elsewhere/libechshim-ldns.so && "
 #define LEAVE_AND_FETCH                                                                            \
     "/usr/bin/python3 -c 'import os, urllib.request as r\n"                                        \
     "os.chdir(os.environ[\"WORLD\"] + \"/elsewhere\")\n"                                           \
@@ -330,6 +332,22 @@ Test(own_files, another_root)
     cr_assert_null(strstr(result.err, "foreign"), "%s", result.err);
     cr_assert_not_null(strstr(result.err, "not in the folder that the stub was loaded from"), "%s",
                        result.err);
+}
+
+Test(own_files, another_root_after_the_engine)
+{
+    struct world *world = world_start(NULL);
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("LD_PRELOAD has no place for a sanitizer's runtime");
+    }
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("SECOND=elsewhere"),
+                    FOREIGN "mkdir -p elsewhere/$WORLD/there elsewhere/etc && "
+                            "cp elsewhere/libechshim-ldns.so elsewhere/$WORLD/there/ && "
+                            "cp /etc/resolv.conf elsewhere/etc/ && "
+                            "LD_PRELOAD=$WORLD/there/libechshim.so " LOADER("root_after_engine"));
+    expect_exit(&result, 0, "asked");
+    cr_assert_null(strstr(result.err, "foreign"), "%s", result.err);
 }
 
 /* Relative names of report, log and trust anchors count from the folder in which the program began.

@@ -4,6 +4,7 @@
 #include "client.h"
 
 #include <dlfcn.h>
+#include <netdb.h>
 #include <openssl/ssl.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -347,6 +348,19 @@ static void run_root(const struct target *target)
     close(fd);
 }
 
+/* The engine comes with the first look-up, and what it opens later must be its own too. */
+static void run_root_after_engine(const struct target *target)
+{
+    struct addrinfo *found = NULL;
+    void *library = must_open(FACT_LIBSSL, RTLD_NOW | RTLD_LOCAL);
+    (void)getaddrinfo("192.0.2.1", "443", NULL, &found); /* no question */
+    if (chroot(getenv("SECOND")) != 0 || chdir("/") != 0) {
+        fail("no other root");
+    }
+    (void)getaddrinfo(target->host, "443", NULL, &found);
+    printf("%s\n", library != NULL ? "asked" : "not asked");
+}
+
 /* ---- a program of many names ---- */
 
 /* By libc's functions as the standard handles give them: each writes a hello that the guard must
@@ -395,6 +409,7 @@ int main(int argc, char **argv)
         {"curl_apart", run_curl_apart},
         {"harmless_apart", run_harmless_apart},
         {"root", run_root},
+        {"root_after_engine", run_root_after_engine},
         {"raw", run_raw},
         {NULL, NULL},
     };
