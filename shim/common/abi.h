@@ -93,11 +93,10 @@ struct shim_stub {
     const struct shim_conf *conf;
     /* The loader's own dlsym, not our hook. */
     void *(*dlsym)(void *handle, const char *name);
-    /* libc's own. */
+    /* libc's own. Opens nothing new after chroot, where a file may be foreign, and nothing once the
+     * program has locked itself in. */
     void *(*dlopen)(const char *file, int mode);
-    /* Do the paths of our files still lead to them? Not after chroot: a file there may be foreign.
-     */
-    bool (*files_are_ours)(void);
+    /* libc's own. */
     long (*futex)(_Atomic uint32_t *word, int operation, uint32_t value,
                   const struct timespec *timeout);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);

@@ -61,10 +61,17 @@ static ssize_t call_real_sendmsg(int fd, const struct msghdr *message, int flags
     return stub_pass_sendmsg(real, fd, message, flags);
 }
 
+/* May the engine open another library? A name may lead to a foreign file after chroot. */
+static bool may_open(void)
+{
+    return !stub_locked_now() && (stub_root_is_same() || stub_folder_is_same());
+}
+
 static void *call_real_dlopen(const char *file, int mode)
 {
     __typeof__(&dlopen) real = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
-    return real != NULL ? real(file, mode) : NULL;
+    bool may = real != NULL && ((mode & RTLD_NOLOAD) != 0 || may_open());
+    return may ? real(file, mode) : NULL;
 }
 
 static long call_real_futex(_Atomic uint32_t *word, int operation, uint32_t value,
@@ -80,16 +87,10 @@ static int call_real_getaddrinfo(const char *node, const char *service,
     return real != NULL ? real(node, service, hints, result) : EAI_FAIL;
 }
 
-static bool files_are_ours(void)
-{
-    return stub_root_is_same() || stub_folder_is_same();
-}
-
 static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = stub_real_dlsym,
     .dlopen = call_real_dlopen,
-    .files_are_ours = files_are_ours,
     .futex = call_real_futex,
     .connect = call_real_connect,
     .write = call_real_write,
