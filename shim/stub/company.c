@@ -11,10 +11,12 @@
 
 #include "shim/stub/stub.h"
 
-/* A sanitizer looks on, and leads nothing elsewhere. */
-static bool is_sanitizer(const char *path)
+/* A sanitizer looks on, and leads nothing elsewhere. libpthread is a part of the C library, with a
+ * connect of its own, that had a file of its own before glibc 2.34. */
+static bool leads_nowhere(const char *path)
 {
-    static const char *const names[] = {"libclang_rt.", "libasan.", "libtsan.", "libubsan."};
+    static const char *const names[] = {"libclang_rt.", "libasan.", "libtsan.", "libubsan.",
+                                        "libpthread.so."};
     const char *slash = strrchr(path, '/');
     const char *name = slash != NULL ? slash + 1 : path;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
@@ -32,7 +34,7 @@ static bool is_foreign(void *function, const void *libc, const void *program)
     Dl_info own;
     return function != NULL && dladdr(function, &info) != 0 && info.dli_fname != NULL &&
            dladdr((const void *)is_foreign, &own) != 0 && info.dli_fbase != own.dli_fbase &&
-           info.dli_fbase != libc && info.dli_fbase != program && !is_sanitizer(info.dli_fname);
+           info.dli_fbase != libc && info.dli_fbase != program && !leads_nowhere(info.dli_fname);
 }
 
 static bool find_company(void)
