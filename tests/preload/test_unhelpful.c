@@ -67,7 +67,8 @@ Test(unhelpful, the_first_connection_waits_no_longer_than_a_quarter_of_a_second)
     struct world *world = start((const char *[]){"--type", "65", "--drop", "all", NULL});
     double without = time_of(world, RUN_PLAIN, CURL, "hello from " INNER_NAME "\n");
     double with = time_of(world, RUN_SHIM, CURL, "hello from " INNER_NAME "\n");
-    cr_assert_gt(with - without, 0.2, "%f s more", with - without);
+    cr_assert_gt(with - without, 0.15, "%f s more",
+                 with - without); /* less if the other was slow */
     cr_assert_lt(with - without, 0.45, "%f s more", with - without);
 }
 
