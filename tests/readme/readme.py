@@ -172,10 +172,11 @@ def read(name):
 
 
 def told(out):
-    """Shortens long output to the lines that name a failure, and the last lines."""
+    """Shortens long output to the failures, the last lines that say why, and the last lines of all."""
     lines = out.split("\n")
-    failures = [line for line in lines[:-40] if re.match(r"\[(FAIL|----)\]|.*\b(error|Error):? ", line)]
-    return "\n".join(failures[-60:] + lines[-40:])
+    failures = [line for line in lines[:-40] if line.startswith("[FAIL]")]
+    reasons = [line for line in lines[:-40] if re.match(r"\[----\]|.*\b(error|Error):? ", line)]
+    return "\n".join(failures + reasons[-60:] + lines[-40:])
 
 
 def judge(blocks, folder):
