@@ -37,11 +37,11 @@ static const struct range one_octet[] = {
     {0x81, 0x81, MODRM | IMMEDIATE | HEAD},           /* the same */
     {0x83, 0x83, MODRM | IMMEDIATE_8 | HEAD},         /* the same */
     {0x84, 0x85, MODRM | HEAD},                       /* test */
-    {0x86, 0x87, MODRM},                              /* xchg */
+    {0x86, 0x87, MODRM | HEAD},                       /* xchg */
     {0x88, 0x8b, MODRM | HEAD},                       /* mov */
     {0x8d, 0x8d, MODRM | HEAD},                       /* lea */
     {0x90, 0x90, HEAD | PADS},                        /* nop */
-    {0x91, 0x97, 0},                                  /* xchg */
+    {0x91, 0x97, HEAD},                               /* xchg */
     {0x98, 0x99, HEAD},                               /* cdqe, cqo */
     {0xa4, 0xa7, 0},                                  /* movs, cmps */
     {0xa8, 0xa8, IMMEDIATE_8 | HEAD},                 /* test */

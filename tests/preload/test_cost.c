@@ -123,8 +123,8 @@ static void check_calls(const char *library)
 {
     enum { TURNS = 3 };
     unsigned calls[2];
-    if (system("command -v strace >/dev/null") != 0) {
-        cr_skip_test("no strace here");
+    if (system("command -v strace >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no strace here, or a sanitizer makes calls of its own");
     }
     struct world *world = world_start(&(struct world_options){.direct = true});
     for (int shim = 0; shim < 2; shim++) {
