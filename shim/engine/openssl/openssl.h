@@ -205,6 +205,7 @@ struct openssl_connection {
     bool replacing;             /* other BIOs are being set, and the filter is out */
     openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
+    bool second_began;     /* libssl makes the second hello, after a HelloRetryRequest */
     bool older_pass;       /* for now, older versions are as the application set them */
     unsigned char allowed; /* versions to which the application's callback said yes: 1 is SSL 3.0 */
     bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */

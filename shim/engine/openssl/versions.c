@@ -77,6 +77,17 @@ static bool is_tls13(const struct openssl *openssl, const SSL_CIPHER *suite)
     return strcmp(openssl->SSL_CIPHER_get_version(suite), "TLSv1.3") == 0;
 }
 
+/* libssl asks for old versions before it lists the suites, too: may it have 00ff? A late decision
+ * comes after that, so the second hello has to be asked for in the same way. */
+static void begin_second_hello(struct openssl_connection *connection)
+{
+    if (connection->late && !connection->second_began && connection->session != NULL &&
+        shim_session_awaits_second_hello(connection->session)) {
+        connection->second_began = true;
+        connection->older_pass = true;
+    }
+}
+
 /* May an inner hello have what libssl asks for? */
 static bool inner_may(struct openssl_connection *connection, int operation, int number,
                       const void *other)
@@ -89,6 +100,7 @@ static bool inner_may(struct openssl_connection *connection, int operation, int 
         connection->older_pass = false;
         return true;
     case SSL_SECOP_VERSION:
+        begin_second_hello(connection);
         return number >= TLS1_3_VERSION || connection->older_pass;
     case SSL_SECOP_CIPHER_SUPPORTED:
         /* A late decision comes after the cipher suites were written. The second hello has to list
@@ -234,5 +246,6 @@ bool openssl_versions_restrict(struct openssl_connection *connection,
     note_renegotiation_signal(connection, ordinary);
     connection->versions = OPENSSL_VERSIONS_INNER;
     connection->older_pass = connection->late;
+    connection->second_began = false;
     return true;
 }
