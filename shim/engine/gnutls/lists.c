@@ -78,9 +78,10 @@ static bool is_word(const char *word, size_t length, const char *wanted)
 }
 
 /*
- * Appends one string's words to another, except for those that pad a hello of 256 to 511 octets
- * (RFC 7685). ClientHelloInner would be sealed with up to 180 octets of zeros, and a padded hello
- * with GREASE would show that it has none. True if the words ask for compatibility mode.
+ * Copies a string's words with a colon behind each, except for those that pad a hello of 256 to 511
+ * octets (RFC 7685). ClientHelloInner would be sealed with up to 180 octets of zeros, and a padded
+ * hello with GREASE would show that it has none. `to` has room for two octets more than `from`.
+ * True if the words ask for compatibility mode.
  */
 static bool copy_words(const char *from, char *to)
 {
@@ -90,10 +91,12 @@ static bool copy_words(const char *from, char *to)
         if (is_word(word, length, "%COMPAT")) {
             compatible = true;
         } else if (!is_word(word, length, "%DUMBFW")) {
-            to += sprintf(to, "%.*s:", (int)length, word);
+            to = mempcpy(to, word, length);
+            *to++ = ':';
         }
         word += length;
     }
+    *to = '\0';
     return compatible;
 }
 
@@ -108,7 +111,6 @@ static gnutls_priority_t narrowed(struct gnutls_lists *lists, const char *append
     if (text == NULL) {
         return NULL;
     }
-    *text = '\0';
     lists->restore = copy_words(own, text) || lists->compatible;
     if (*text == '\0') {
         flags |= GNUTLS_PRIORITY_INIT_DEF_APPEND;
