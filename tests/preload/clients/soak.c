@@ -94,6 +94,20 @@ static void one_by_one(void)
     footprint_check(&before, GROWTH_KIB);
 }
 
+/* ThreadSanitizer's runtime, if the test preloads it. */
+extern void __tsan_init(void) __attribute__((weak));
+
+/* With gcc 12's ThreadSanitizer, glibc's lock of locales counts fewer than no readers before main begins, also without
+ * the shim. The destructor of p11-kit, which GnuTLS links, then can wait for that lock for ever: no destructor runs. The
+ * runtime's own _exit still turns a race that it has seen into an error. */
+static void leave(void)
+{
+    if (__tsan_init != NULL) {
+        fflush(stdout);
+        _exit(0);
+    }
+}
+
 int main(int argc, char **argv)
 {
     unsigned threads = argc > 3 ? (unsigned)atoi(argv[3]) : 0;
@@ -109,5 +123,6 @@ int main(int argc, char **argv)
         one_by_one();
     }
     printf("all is well\n");
+    leave();
     return 0;
 }
