@@ -29,7 +29,7 @@
 #define TOOLS_ECHSHIM_GO_ASK_H
 
 /* No preprocessor of assembler knows an enum. */
-#define GO_ASK 0x45434847  /* the third argument, beyond any length of an address */
+#define GO_ASK 0x45434841  /* the third argument, beyond any length of an address */
 #define GO_TELL 0x45434854 /* the same */
 
 #define GO_ASK_BUFFER 4096 /* octets; the largest ECHConfigList that can be given */
