@@ -190,7 +190,8 @@ check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
 # ---- programs under the shim, each test in its own world (tests/preload/world.h) ----
 # One program for every kind of build, as with the peers. ECHSHIM_TEST_LIBRARY says which build it tests.
 PRELOAD_TESTS := build/preload-tests
-PRELOAD_JOBS ?= 2
+# Tests wait for each other's answers half of their time, so each processor runs two.
+PRELOAD_JOBS ?= $(shell expr $(JOBS) '*' 2)
 # A sanitized library needs the sanitizer's runtime in front of it in LD_PRELOAD, and the runtime must start early.
 PRELOAD_RUNTIME_NAMES := $(if $(findstring thread,$(SANITIZE)),libclang_rt.tsan-$(shell uname -m).so libtsan.so,\
                              libclang_rt.asan-$(shell uname -m).so libasan.so)
