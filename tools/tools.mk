@@ -9,11 +9,13 @@ TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
 $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
 # The supervisor of the launcher, for the unit tests too.
 $(BUILD)/supervisor.a: $(call obj,$(wildcard tools/echshim/supervisor/*.c))
+# What it reads of Go programs: pure, for the unit tests too.
+$(BUILD)/go.a: $(call obj,$(wildcard tools/echshim/go/*.c))
 TOOL_ARCHIVES := $(BUILD)/tools.a $(filter-out %/engine.a,$(ARCHIVES))
 $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
 # echshim must start fast, so it links nothing that needs a cryptographic library.
-$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(BUILD)/supervisor.a $(TOOL_ARCHIVES)
+$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(BUILD)/supervisor.a $(BUILD)/go.a $(TOOL_ARCHIVES)
 
 $(BUILD)/tools/reason_table.c: docs/report.md tools/scripts/make-reason-table
 	@mkdir -p $(@D)

@@ -7,10 +7,11 @@ FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recov
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # The same archives in that build.
 fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
-FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a supervisor.a tools.a engine.a common.a dns.a ech.a)
-FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c tools/echshim/supervisor/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
+FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a supervisor.a go.a tools.a engine.a common.a dns.a ech.a)
+FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c tools/echshim/supervisor/*.c tools/echshim/go/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
 $(FUZZ_BUILD)/stub.a: $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)))
 $(FUZZ_BUILD)/supervisor.a: $(call fuzz_obj,$(wildcard tools/echshim/supervisor/*.c))
+$(FUZZ_BUILD)/go.a: $(call fuzz_obj,$(wildcard tools/echshim/go/*.c))
 $(FUZZ_BUILD)/tools.a: $(call fuzz_obj,$(wildcard tools/common/*.c))
 $(FUZZ_BUILD)/engine.a: $(call fuzz_obj,$(ENGINE_SRC))
 $(FUZZ_BUILD)/common.a: $(call fuzz_obj,$(COMMON_SRC))

@@ -1,0 +1,284 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tools/echshim/go/plan.h"
+
+#include <elf.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "tools/echshim/go/types.h"
+
+#define PACKAGE "crypto/tls"
+#define CONN PACKAGE ".(*Conn)"
+#define HANDSHAKE ".clientHandshake"
+
+/* ---- other TLS clients ---- */
+
+/* A part of a function's name that shows who else speaks TLS in the program. */
+struct mark {
+    const char *part;
+    enum go_way way;
+};
+
+static const struct mark marks[] = {
+    {"crypto/internal/boring/sig.BoringCrypto", GO_WAY_BORING},
+    {"_goboringcrypto_", GO_WAY_BORING},
+    {"_goopenssl_", GO_WAY_BORING}, /* another library in the same place */
+    {"_Cfunc_SSL_", GO_WAY_SECOND},
+    {"_Cfunc_BIO_", GO_WAY_SECOND},
+    {"_Cfunc_gnutls_", GO_WAY_SECOND},
+    {"_Cfunc_mbedtls_ssl_", GO_WAY_SECOND},
+    {"_Cfunc_wolfSSL_", GO_WAY_SECOND},
+    {"_Cfunc_curl_easy_", GO_WAY_SECOND},
+    {"_Cfunc_rustls_", GO_WAY_SECOND},
+    {"refraction-networking/utls.", GO_WAY_SECOND},
+    {"bifurcation/mint.", GO_WAY_SECOND},
+};
+
+static enum go_way note(struct go_plan *plan, enum go_way way, const char *name)
+{
+    (void)snprintf(plan->found, sizeof plan->found, "%s", name);
+    return way;
+}
+
+/* A copy of crypto/tls has the method of its Conn under another package: uTLS and its copies,
+ * zcrypto, the qtls of older quic-go. */
+static const char *find_copy(const struct go_functions *functions)
+{
+    static const char method[] = ".(*Conn)" HANDSHAKE;
+    const char *name = NULL;
+    while ((name = go_functions_name(functions, method, name)) != NULL) {
+        size_t length = strlen(name);
+        if (strcmp(name + length - strlen(method), method) == 0 &&
+            strcmp(name, CONN HANDSHAKE) != 0) {
+            break;
+        }
+    }
+    return name;
+}
+
+/* NONE: crypto/tls is alone. */
+static enum go_way find_company(struct go_plan *plan, const struct go_functions *functions)
+{
+    const char *name = find_copy(functions);
+    if (name != NULL) {
+        return note(plan, GO_WAY_SECOND, name);
+    }
+    for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        name = go_functions_name(functions, marks[i].part, NULL);
+        if (name != NULL) {
+            return note(plan, marks[i].way, name);
+        }
+    }
+    return GO_WAY_NONE;
+}
+
+/* ---- what the detour needs ---- */
+
+static bool miss(struct go_plan *plan, const char *name)
+{
+    (void)snprintf(plan->found, sizeof plan->found, "%s", name);
+    return false;
+}
+
+struct needed_function {
+    const char *name;
+    bool assembler;
+    uint64_t *out;
+};
+
+static bool find_functions(struct go_plan *plan, const struct go_functions *functions)
+{
+    const struct needed_function needed[] = {
+        {CONN HANDSHAKE, false, &plan->function.client_handshake},
+        {PACKAGE ".(*clientHandshakeStateTLS13).sendClientFinished", false,
+         &plan->function.client_finished},
+        {"runtime.systemstack", true, &plan->function.system_stack},
+        {"runtime.newobject", false, &plan->function.new_object},
+        {"runtime.makeslice", false, &plan->function.make_slice},
+        {"runtime.typedmemmove", false, &plan->function.typed_move},
+    };
+    for (size_t i = 0; i < sizeof needed / sizeof *needed; i++) {
+        if (!go_functions_entry(functions, needed[i].name, needed[i].assembler, needed[i].out)) {
+            return miss(plan, needed[i].name);
+        }
+    }
+    return (go_prologue_read(&plan->handshake_prologue, functions->image,
+                             plan->function.client_handshake) ||
+            miss(plan, needed[0].name)) &&
+           (go_prologue_read(&plan->finished_prologue, functions->image,
+                             plan->function.client_finished) ||
+            miss(plan, needed[1].name));
+}
+
+struct needed_field {
+    const char *name;
+    enum go_kind kind;
+    uint64_t *out;
+};
+
+static bool find_fields(struct go_plan *plan, const struct go_image *image, uint64_t type,
+                        const struct needed_field *needed, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        struct go_field field;
+        if (!go_type_field(image, type, needed[i].name, &field) ||
+            go_type_kind(image, field.type) != needed[i].kind) {
+            return miss(plan, needed[i].name);
+        }
+        *needed[i].out = field.offset;
+    }
+    return true;
+}
+
+#define LIST_FIELD "EncryptedClientHelloConfigList"
+
+/* The descriptors of Config, of its list and of its mutex follow from that of Conn. */
+static enum go_way find_types(struct go_plan *plan, const struct go_functions *functions)
+{
+    const struct go_image *image = functions->image;
+    uint64_t conn;
+    struct go_field field;
+    if (!go_type_find(functions, "tls.Conn", PACKAGE, &conn) ||
+        !go_type_field(image, conn, "config", &field) ||
+        go_type_kind(image, field.type) != GO_KIND_POINTER ||
+        !go_type_element(image, field.type, &plan->type.config) ||
+        go_type_kind(image, plan->type.config) != GO_KIND_STRUCT) {
+        (void)miss(plan, "tls.Conn");
+        return GO_WAY_UNKNOWN;
+    }
+    plan->type.pointer = field.type;
+    plan->offset.config = field.offset;
+    if (!go_type_field(image, plan->type.config, LIST_FIELD, &field)) {
+        return GO_WAY_OLD;
+    }
+    const struct needed_field of_conn[] = {{"echAccepted", GO_KIND_BOOL, &plan->offset.accepted}};
+    const struct needed_field of_config[] = {
+        {"ServerName", GO_KIND_STRING, &plan->offset.name},
+        {LIST_FIELD, GO_KIND_SLICE, &plan->offset.list},
+        {"MinVersion", GO_KIND_UINT16, &plan->offset.minimum},
+        {"MaxVersion", GO_KIND_UINT16, &plan->offset.maximum},
+        {"mutex", GO_KIND_STRUCT, &plan->offset.mutex},
+    };
+    bool known = go_type_element(image, field.type, &plan->type.octet) &&
+                 go_type_kind(image, plan->type.octet) == GO_KIND_UINT8 &&
+                 find_fields(plan, image, conn, of_conn, sizeof of_conn / sizeof *of_conn) &&
+                 find_fields(plan, image, plan->type.config, of_config,
+                             sizeof of_config / sizeof *of_config) &&
+                 go_type_field(image, plan->type.config, "mutex", &field);
+    plan->mutex_size = known ? go_type_size(image, field.type) : 0;
+    return known ? GO_WAY_READY : GO_WAY_UNKNOWN;
+}
+
+/* ---- the version, for the user only ---- */
+
+/* "\xff Go buildinf:", the size of a pointer, flags, at 32 the length and the octets of the version
+ * (source: debug/buildinfo). */
+static bool read_version(struct go_plan *plan, const struct go_image *image,
+                         const struct go_segment *segment)
+{
+    static const char magic[] = "\xff Go buildinf:";
+    enum { FLAGS = 15, INLINE = 2, LENGTH = 32, ALIGNMENT = 16 };
+    const uint8_t *at = image->octets + segment->offset;
+    const uint8_t *end = at + segment->size;
+    for (; (at = memmem(at, (size_t)(end - at), magic, sizeof magic - 1)) != NULL; at++) {
+        if ((size_t)(at - image->octets) % ALIGNMENT != 0 || end - at <= LENGTH) {
+            continue;
+        }
+        size_t size = at[LENGTH];
+        if ((at[FLAGS] & INLINE) != 0 && size < sizeof plan->version &&
+            (size_t)(end - at) - LENGTH - 1 >= size && memchr(at + LENGTH + 1, 0, size) == NULL) {
+            memcpy(plan->version, at + LENGTH + 1, size);
+            plan->version[size] = '\0';
+            return true;
+        }
+    }
+    return false;
+}
+
+/* It stands in the data, in the last segments. */
+static bool find_version(struct go_plan *plan, const struct go_image *image)
+{
+    for (size_t i = image->segment_count; i > 0; i--) {
+        const struct go_segment *segment = &image->segments[i - 1];
+        if (!segment->executable && read_version(plan, image, segment)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* ---- the file ---- */
+
+static enum go_way read_functions(struct go_plan *plan, const struct go_functions *functions)
+{
+    enum go_way way = find_company(plan, functions);
+    if (way != GO_WAY_NONE) {
+        return way;
+    }
+    if (go_functions_name(functions, CONN HANDSHAKE, NULL) == NULL) {
+        return GO_WAY_NO_TLS;
+    }
+    way = find_types(plan, functions);
+    if (way != GO_WAY_READY) {
+        return way;
+    }
+    if (functions->image->machine != EM_X86_64) {
+        return GO_WAY_MACHINE;
+    }
+    return find_functions(plan, functions) ? GO_WAY_READY : GO_WAY_UNKNOWN;
+}
+
+enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t length)
+{
+    struct go_image image;
+    struct go_functions functions;
+    enum go_way way = GO_WAY_UNKNOWN;
+    *plan = (struct go_plan){.version = ""};
+    if (!go_image_open(&image, octets, length)) {
+        return GO_WAY_NONE;
+    }
+    bool built = find_version(plan, &image);
+    plan->moves = image.moves;
+    switch (go_functions_find(&functions, &image)) {
+    case GO_FUNCTIONS_NONE:
+        way = built ? GO_WAY_UNKNOWN : GO_WAY_NONE;
+        break;
+    case GO_FUNCTIONS_OLD:
+        way = GO_WAY_OLD;
+        break;
+    case GO_FUNCTIONS_UNKNOWN:
+        way = GO_WAY_UNKNOWN;
+        break;
+    case GO_FUNCTIONS_FOUND:
+        way = read_functions(plan, &functions);
+        break;
+    }
+    go_image_close(&image);
+    return way;
+}
+
+const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, size_t size)
+{
+    switch (way) {
+    case GO_WAY_NONE:
+    case GO_WAY_READY:
+        return NULL;
+    case GO_WAY_NO_TLS:
+        return "it is a Go program without crypto/tls";
+    case GO_WAY_MACHINE:
+        return "Go programs for this processor cannot be led";
+    case GO_WAY_OLD:
+        return "its Go has no ECH, which came with 1.23";
+    case GO_WAY_BORING:
+        return "it is a Go program that was built with BoringCrypto";
+    case GO_WAY_SECOND:
+        (void)snprintf(out, size, "it is a Go program with a second TLS client (%s)", plan->found);
+        return out;
+    case GO_WAY_UNKNOWN:
+        break;
+    }
+    (void)snprintf(out, size, "its Go is not one that is known here%s%s%s",
+                   plan->found[0] != '\0' ? " (" : "", plan->found,
+                   plan->found[0] != '\0' ? ")" : "");
+    return out;
+}
