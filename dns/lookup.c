@@ -2,6 +2,7 @@
 #include "dns/lookup.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -63,7 +64,9 @@ struct dns_endpoints *dns_https_finish(struct dns_https_pending *pending, uint64
     if (report != NULL) {
         *report = (struct dns_lookup_report){.lookup_us = pending->spent_us,
                                              .cached = resolution->cached};
-        memcpy(report->resolver, pending->source.resolver, sizeof report->resolver);
+        (void)snprintf(report->resolver, sizeof report->resolver, "%s",
+                       resolution->answered_by != NULL ? resolution->answered_by
+                                                       : pending->source.resolver);
     }
     if (there) {
         answer = dns_resolution_take(resolution);
@@ -90,8 +93,7 @@ uint64_t dns_https_patience_us(const struct dns_https_pending *pending)
     const struct dns_lookup *lookup = &pending->source.lookup;
     const char *resolver = pending->source.resolver;
     uint64_t now_us = lookup->io->now_us();
-    if (lookup->cache != NULL &&
-        dns_cache_had_records(lookup->cache, resolver, &pending->resolution.asked, now_us)) {
+    if (dns_resolution_had_records(&pending->resolution)) {
         return UINT64_MAX;
     }
     return lookup->health != NULL

@@ -44,6 +44,13 @@ enum {
 
 struct dns_channel;
 
+/* The connections to the encrypted resolvers of a look-up, in their order. NULL: it could not be
+ * made. */
+struct dns_channels {
+    struct dns_channel *each[DNS_RESOLVERS_MAX];
+    size_t count; /* 0: plain DNS */
+};
+
 /* For tools: called for each question that a look-up sent, with its answer (borrowed during the
  * call), or with NULL and the reason why there is none. */
 struct dns_lookup_observer {
@@ -60,7 +67,7 @@ struct dns_lookup {
     struct dns_cache *cache;                    /* NULL: none */
     const struct dns_lookup_observer *observer; /* NULL: none */
     struct dns_resolver_health *health; /* NULL: nothing is remembered about plain servers */
-    struct dns_channel *channel;        /* NULL: plain DNS; else all questions go over it */
+    struct dns_channels channels; /* as many as resolver->secure; all questions go over these */
     bool hurried;        /* the caller waits about 250 ms at most: send again, and go on to the next
                             server, sooner */
     uint64_t timeout_us; /* how long one look-up may make its caller wait, retries, all servers,
@@ -71,8 +78,9 @@ struct dns_lookup {
 struct dns_lookup_report {
     uint64_t lookup_us; /* how long the caller waited */
     bool cached;
-    char resolver[DNS_RESOLVER_ID]; /* dns_servers_id of the servers that were, or would have been,
-                                       asked */
+    char resolver[DNS_RESOLVER_ID]; /* of several encrypted resolvers the one that answered; without
+                                       an answer, and of plain servers, dns_resolver_servers' id of
+                                       all */
 };
 
 /*

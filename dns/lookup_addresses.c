@@ -166,7 +166,7 @@ static uint64_t network_of(const struct dns_lookup *lookup)
 static bool was_silent(const struct dns_resolution_source *source, const struct dns_name *qname)
 {
     const struct dns_lookup *lookup = &source->lookup;
-    return lookup->health != NULL && lookup->channel == NULL &&
+    return lookup->health != NULL && lookup->channels.count == 0 &&
            dns_health_is_silent(lookup->health, source->resolver, network_of(lookup), qname,
                                 lookup->io->now_us());
 }
@@ -175,7 +175,7 @@ static void note_addresses(const struct dns_resolution_source *source, const str
                            bool answered)
 {
     const struct dns_lookup *lookup = &source->lookup;
-    if (lookup->health != NULL && lookup->channel == NULL) {
+    if (lookup->health != NULL && lookup->channels.count == 0) {
         dns_health_note_addresses(lookup->health, source->resolver, network_of(lookup), qname,
                                   answered, lookup->io->now_us());
     }
@@ -245,7 +245,7 @@ bool dns_addresses_come(const struct dns_lookup *lookup, const char *host)
     struct dns_resolution_source source;
     struct dns_name qname;
     bool come = false;
-    if (lookup->channel != NULL) {
+    if (lookup->channels.count > 0) {
         return true;
     }
     dns_resolution_source_make(&source, lookup);

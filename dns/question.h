@@ -12,23 +12,37 @@
 
 enum { DNS_ASKING_MAX = 2 }; /* that dns_asking_wait waits for at once: A and AAAA */
 
-/* Only dns/question.c uses the fields, except x. */
+/*
+ * Only dns/question.c uses the fields, except x. With several encrypted resolvers the next one is
+ * asked when one has failed, or has not answered after a while (RFC 8305, 5); the first answer
+ * counts. Those that are known to be down come last.
+ */
 struct dns_asking {
     const struct dns_io *io;
-    struct dns_channel *channel; /* NULL: plain */
-    struct dns_ticket *ticket;   /* of the channel */
+    const struct dns_lookup *lookup;
+    size_t order[DNS_RESOLVERS_MAX];               /* numbers of channels, as they are asked */
+    bool down[DNS_RESOLVERS_MAX];                  /* in that order, like all below */
+    struct dns_ticket *tickets[DNS_RESOLVERS_MAX]; /* NULL: not asked, or over */
+    size_t begun;                                  /* how many have been asked */
+    uint64_t patience_us; /* how long to wait still before the next one is asked */
+    size_t answered_by;   /* number of the channel, once there is an answer */
     const struct dns_question *question;
     const struct dns_servers *servers;
     struct dns_plain plain;
     enum dns_reason failure;
+    uint64_t deadline_us;
     struct dns_exchange *x; /* memory for the answer; NULL before the first drive */
 };
 
-/* Sends the question, without waiting, over the look-up's channel or else to the servers.
+/* Sends the question, without waiting, over the look-up's channels or else to the servers.
  * Everything is borrowed until dns_asking_end. */
 void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup,
                       const struct dns_servers *servers, const struct dns_question *question,
                       uint64_t deadline_us);
+
+/* The encrypted resolver that answered, once the question is over with DNS_REASON_OK; NULL: plain
+ * servers did. Borrowed from the look-up's resolver. */
+ECH_MUST_USE const char *dns_asking_answered_by(const struct dns_asking *asking);
 
 /* As dns_plain_hurry. Does nothing over a channel: its transport loses no questions. */
 void dns_asking_hurry(struct dns_asking *asking);

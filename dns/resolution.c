@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "dns/standing.h"
 #include "dns/svcb_select.h"
 
 enum { ADDITIONAL_MAX = 8 }; /* endpoints to look for addresses in the answer for */
@@ -252,7 +253,8 @@ static void settle(struct dns_resolution *r, struct dns_endpoints *answer)
     }
     r->answer = answer;
     if (lookup->cache != NULL) {
-        dns_cache_put(lookup->cache, r->source->resolver, &r->asked, answer, lookup->io->now_us());
+        const char *id = r->answered_by != NULL ? r->answered_by : r->source->ids[0];
+        dns_cache_put(lookup->cache, id, &r->asked, answer, lookup->io->now_us());
     }
 }
 
@@ -275,8 +277,8 @@ static bool is_its_word(enum dns_reason reason)
 static void note_answer(const struct dns_resolution *r, enum dns_reason reason)
 {
     const struct dns_lookup *lookup = &r->source->lookup;
-    if (lookup->health != NULL && lookup->channel == NULL && r->question.type == DNS_TYPE_HTTPS &&
-        is_its_word(reason)) {
+    if (lookup->health != NULL && lookup->channels.count == 0 &&
+        r->question.type == DNS_TYPE_HTTPS && is_its_word(reason)) {
         uint64_t network =
             lookup->cache != NULL ? dns_cache_network(lookup->cache, lookup->io->now_us()) : 0;
         dns_health_note_answer(lookup->health, r->source->resolver, network);
@@ -294,6 +296,7 @@ static void go_on(struct dns_resolution *r, uint64_t deadline_us)
         if (pending) {
             return;
         }
+        r->answered_by = reason == DNS_REASON_OK ? dns_asking_answered_by(&r->asking) : NULL;
         tell(r, reason);
         note_answer(r, reason);
         struct dns_endpoints *answer =
@@ -307,6 +310,26 @@ static void go_on(struct dns_resolution *r, uint64_t deadline_us)
     }
 }
 
+/* The servers that are known to be down are asked last. The id of the list does not change. */
+static void put_down_last(struct dns_resolution_source *source)
+{
+    const struct dns_servers servers = source->servers;
+    bool down[DNS_SERVER_MAX];
+    size_t used = 0;
+    for (size_t i = 0; i < servers.count; i++) {
+        char id[DNS_SERVER_ID];
+        dns_server_id(&servers.server[i], id);
+        down[i] = dns_standing_is_down(&source->lookup, id);
+    }
+    for (int round = 0; round < 2; round++) {
+        for (size_t i = 0; i < servers.count; i++) {
+            if (down[i] == (round == 1)) {
+                source->servers.server[used++] = servers.server[i];
+            }
+        }
+    }
+}
+
 void dns_resolution_source_make(struct dns_resolution_source *source,
                                 const struct dns_lookup *lookup)
 {
@@ -314,6 +337,38 @@ void dns_resolution_source_make(struct dns_resolution_source *source,
     dns_resolver_servers(lookup->resolver,
                          lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf",
                          &source->servers, source->resolver);
+    source->id_count = lookup->channels.count;
+    for (size_t i = 0; i < source->id_count; i++) {
+        source->ids[i] = lookup->resolver->secure[i].id;
+    }
+    if (source->id_count == 0) {
+        source->ids[source->id_count++] = source->resolver;
+    }
+    if (lookup->resolver->kind == DNS_RESOLVER_FIXED && source->servers.count > 1) {
+        put_down_last(source);
+    }
+}
+
+bool dns_resolution_had_records(const struct dns_resolution *r)
+{
+    const struct dns_lookup *lookup = &r->source->lookup;
+    bool had = false;
+    for (size_t i = 0; i < r->source->id_count && lookup->cache != NULL && !had; i++) {
+        had = dns_cache_had_records(lookup->cache, r->source->ids[i], &r->asked,
+                                    lookup->io->now_us());
+    }
+    return had;
+}
+
+static void look_in_cache(struct dns_resolution *r)
+{
+    const struct dns_lookup *lookup = &r->source->lookup;
+    for (size_t i = 0; i < r->source->id_count && r->answer == NULL; i++) {
+        r->answer =
+            dns_cache_get(lookup->cache, r->source->ids[i], &r->asked, lookup->io->now_us());
+        r->answered_by = r->answer != NULL && lookup->channels.count > 0 ? r->source->ids[i] : NULL;
+    }
+    r->cached = r->answer != NULL;
 }
 
 bool dns_resolution_begin(struct dns_resolution *resolution,
@@ -328,9 +383,7 @@ bool dns_resolution_begin(struct dns_resolution *resolution,
                                           .hurried = lookup->hurried,
                                           .ttl = UINT32_MAX};
     if (lookup->cache != NULL) {
-        resolution->answer =
-            dns_cache_get(lookup->cache, source->resolver, question, lookup->io->now_us());
-        resolution->cached = resolution->answer != NULL;
+        look_in_cache(resolution);
     }
     if (resolution->cached) {
         return true;

@@ -14,7 +14,10 @@
 struct dns_resolution_source {
     struct dns_lookup lookup;
     struct dns_servers servers;
-    char resolver[DNS_RESOLVER_ID];
+    char resolver[DNS_RESOLVER_ID]; /* the id of all */
+    /* Whose answers count: the cache keeps them by who gave them. Plain servers stand together. */
+    const char *ids[DNS_RESOLVERS_MAX];
+    size_t id_count;
 };
 
 /* Only dns/resolution.c uses the fields. */
@@ -31,6 +34,7 @@ struct dns_resolution {
     struct dns_asking asking;
     bool is_asking;
     bool cached;
+    const char *answered_by;         /* one of the source's ids; NULL: nobody */
     struct dns_endpoints *answer;    /* once there is one, until it is taken */
     struct dns_endpoints *no_memory; /* made in advance, for the case that there is no memory */
 };
@@ -55,6 +59,9 @@ ECH_MUST_USE bool dns_resolution_run(struct dns_resolution *const *resolutions, 
 /* The same, until one more of them has its answer. */
 ECH_MUST_USE bool dns_resolution_run_to_next(struct dns_resolution *const *resolutions,
                                              size_t count, uint64_t deadline_us);
+
+/* Has this process seen records of the name, from any of the resolvers? */
+ECH_MUST_USE bool dns_resolution_had_records(const struct dns_resolution *r);
 
 /* See dns_https_hurry. */
 void dns_resolution_hurry(struct dns_resolution *resolution);

@@ -70,7 +70,7 @@ static bool conf_v6_parse(char *text, struct dns_server *server)
 static void add_server(struct dns_servers *servers, char *address)
 {
     struct dns_server server = {0};
-    if (servers->count < DNS_SERVER_MAX &&
+    if (servers->count < DNS_RESOLV_CONF_MAX &&
         (conf_v4_parse(address, &server) || conf_v6_parse(address, &server))) {
         servers->server[servers->count++] = server;
     }

@@ -462,6 +462,17 @@ struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us
     return (struct pollfd){.fd = plain->fd, .events = sending ? POLLOUT : POLLIN};
 }
 
+size_t dns_plain_place(const struct dns_plain *plain)
+{
+    return place_of(plain);
+}
+
+bool dns_plain_was_silent(const struct dns_plain *plain, size_t place)
+{
+    bool asked = place < plain->tries;
+    return asked && place != place_of(plain) && !plain->settled[place];
+}
+
 void dns_plain_end(struct dns_plain *plain)
 {
     close_socket(plain);

@@ -82,6 +82,11 @@ ECH_MUST_USE enum dns_reason dns_plain_drive(struct dns_plain *plain, struct dns
 /* What a pending question waits for, and until when. */
 struct pollfd dns_plain_awaits(const struct dns_plain *plain, uint64_t *until_us);
 
+/* The number of the server of the last try. */
+ECH_MUST_USE size_t dns_plain_place(const struct dns_plain *plain);
+/* Was the server of this number asked, and said nothing? */
+ECH_MUST_USE bool dns_plain_was_silent(const struct dns_plain *plain, size_t place);
+
 void dns_plain_end(struct dns_plain *plain);
 
 /* DNS_REASON_OK for NOERROR and NXDOMAIN. */

@@ -33,10 +33,9 @@ struct dns_channel_options {
 };
 
 /*
- * For a resolver that dns_resolver_is_protected. Does not connect yet. The resolver, io and what
- * the options point to are borrowed. NULL: no memory.
+ * Does not connect yet. The server, io and what the options point to are borrowed. NULL: no memory.
  */
-ECH_MUST_USE struct dns_channel *dns_channel_new(const struct dns_resolver *resolver,
+ECH_MUST_USE struct dns_channel *dns_channel_new(const struct dns_secure_server *server,
                                                  const struct dns_io *io,
                                                  const struct dns_channel_options *options);
 /* Closes the connection. No ticket may be left, and no thread may use the channel. NULL is fine. */
@@ -72,8 +71,32 @@ ECH_MUST_USE bool dns_channel_wait_any(struct dns_channel *channel,
 /* Ends a ticket: its answer is not wanted any more. NULL is fine. */
 void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket);
 /* As dns_channel_drop, for a ticket that has reached its deadline. A connection that gave no answer
- * in all that time is not used again. */
-void dns_channel_expire(struct dns_channel *channel, struct dns_ticket *ticket);
+ * in all that time is not used again. True: the resolver seems to be down. */
+bool dns_channel_expire(struct dns_channel *channel, struct dns_ticket *ticket);
+/* The same before the deadline: another resolver was faster, or this one is known to be down. The
+ * connection goes on, since it may yet come. */
+bool dns_channel_overtaken(struct dns_channel *channel, struct dns_ticket *ticket);
+
+/* ---- several resolvers ---- */
+
+enum { DNS_WAITS_MAX = 2 * DNS_RESOLVERS_MAX }; /* A and AAAA at each */
+
+struct dns_channel_wait {
+    struct dns_channel *channel;
+    struct dns_ticket *ticket;
+};
+
+/* As dns_channel_wait_any, for tickets of several channels. */
+ECH_MUST_USE bool dns_channels_wait_any(const struct dns_channel_wait *waits, size_t count,
+                                        uint64_t wait_until_us);
+
+/* How long, in microseconds, to wait for an answer before another resolver is asked too: four times
+ * as long as its answers usually take, within the bounds of RFC 8305, 5; DNS_NEXT_US before the
+ * first one. */
+ECH_MUST_USE uint64_t dns_channel_patience_us(struct dns_channel *channel);
+/* When (io's clock) the connection last showed a sign of life, or was given this question. */
+ECH_MUST_USE uint64_t dns_channel_heard_us(struct dns_channel *channel,
+                                           const struct dns_ticket *ticket);
 
 /*
  * For pthread_atfork. The child forgets the connection without a trace on the wire, and asks on one

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The inside of struct dns_channel, for the files that are the channel: channel.c (threads that ask
- * and wait), tickets.c (their questions), connection.c (one connection from connect to its end),
- * own_record.c (the resolver's own HTTPS record), and the transports that frame messages. No other
- * file includes this.
+ * The inside of struct dns_channel, for the files that are the channel: channel.c (threads that
+ * ask), waiting.c (threads that wait), tickets.c (their questions), connection.c (one connection
+ * from connect to its end), own_record.c (the resolver's own HTTPS record), and the transports that
+ * frame messages. No other file includes this.
  */
 #ifndef DNS_ENCRYPTED_CHANNEL_STATE_H
 #define DNS_ENCRYPTED_CHANNEL_STATE_H
@@ -16,7 +16,6 @@
 enum {
     DNS_TRIES_MAX = 2,   /* of one question, each on a connection of its own */
     DNS_FLIGHT_MAX = 64, /* questions on one connection that have no answer yet */
-    DNS_ADDRESS_MAX = 4,
 };
 
 enum dns_ticket_state {
@@ -84,6 +83,7 @@ struct dns_connection {
     uint64_t give_up_us;  /* when to give up connecting and try another address; 0: never */
     uint64_t received_us; /* when octets of the application came last */
     uint64_t leave_us;    /* how long to wait for a server that leaves; 0: it does not leave */
+    uint64_t alive_us;    /* when it began, or was connected, or open */
     bool proven;          /* an answer came over it */
 };
 
@@ -98,7 +98,7 @@ struct dns_own_record {
 };
 
 struct dns_channel {
-    const struct dns_resolver *resolver;
+    const struct dns_secure_server *server;
     const struct dns_io *io;
     struct dns_channel_options options;
     pthread_mutex_t lock;     /* protects all fields below */
@@ -116,9 +116,22 @@ struct dns_channel {
     size_t address_count;   /* 0: look it up first */
     size_t current;         /* the index of the one in use */
     size_t failures;        /* how many addresses in a row could not be connected to */
+    uint64_t usual_us;      /* how long answers take, smoothed; 0: not known */
+    unsigned silences;      /* questions in a row, one after the other, that nothing came to */
+    uint64_t silent_us;     /* when the last of them was given up */
     gnutls_datum_t session; /* for resumption */
     struct dns_own_record own;
 };
+
+/* ---- waiting.c ---- */
+
+/* Does all that can be done without waiting. */
+void dns_channel_pump(struct dns_channel *channel);
+/* Waits until one of the tickets is done, or until the given time. False: the caller has given up
+ * waiting. */
+ECH_MUST_USE bool dns_channel_wait_for(struct dns_channel *channel,
+                                       struct dns_ticket *const *tickets, size_t count,
+                                       uint64_t wait_until_us);
 
 /* ---- tickets.c ---- */
 

@@ -9,11 +9,11 @@
 #include "dns/encrypted/channel_state.h"
 
 enum {
-    STEPS_MAX = 16,          /* bound on one call, so that no server can keep us busy */
-    READS_MAX = 64,          /* likewise */
-    CHUNK = 16384,           /* a TLS record */
-    TRY_ADDRESS_US = 500000, /* if there is another address */
-    LEAVE_US = 500000,       /* how long to wait for a server that leaves */
+    STEPS_MAX = 16,               /* bound on one call, so that no server can keep us busy */
+    READS_MAX = 64,               /* likewise */
+    CHUNK = 16384,                /* a TLS record */
+    TRY_ADDRESS_US = DNS_NEXT_US, /* to connect, and again for TLS, if there is another address */
+    LEAVE_US = 500000,            /* how long to wait for a server that leaves */
 };
 
 /* ---- how a connection ends ---- */
@@ -45,7 +45,7 @@ static void fail(struct dns_channel *channel, enum dns_reason reason)
     dns_connection_clear(channel);
     dns_tickets_fail(channel, reason);
     channel->failures = 0;
-    if (channel->resolver->secure.address_len == 0) {
+    if (channel->server->address_count == 0) {
         channel->address_count = 0; /* the system may know other addresses by now */
         channel->current = 0;
     }
@@ -61,6 +61,12 @@ static void next_address(struct dns_channel *channel, enum dns_reason reason)
     } else {
         dns_connection_clear(channel);
     }
+}
+
+/* Is there an address that has not failed since the last one that worked? */
+static bool has_other_address(const struct dns_channel *channel)
+{
+    return channel->failures + 1 < channel->address_count;
 }
 
 /* Opens a socket to the current address. */
@@ -82,8 +88,8 @@ static bool connect_begin(struct dns_channel *channel)
         return false;
     }
     connection->state = DNS_CONNECTION_CONNECTING;
-    connection->give_up_us =
-        channel->failures + 1 < channel->address_count ? channel->io->now_us() + TRY_ADDRESS_US : 0;
+    connection->alive_us = channel->io->now_us();
+    connection->give_up_us = has_other_address(channel) ? connection->alive_us + TRY_ADDRESS_US : 0;
     return true;
 }
 
@@ -98,14 +104,14 @@ static struct bytes octets_of(const union dns_socket_address *address)
 static bool tls_begin(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
-    const struct dns_secure_server *server = &channel->resolver->secure;
+    const struct dns_secure_server *server = channel->server;
     const struct dns_tls_options options = {
         .library = channel->options.library,
         .io = channel->io,
         .verifier = channel->options.verifier,
         .name = server->name,
         .address = octets_of(&channel->address[channel->current]),
-        .http = channel->resolver->kind == DNS_RESOLVER_HTTPS,
+        .http = server->https,
         .ech = channel->options.ech,
         .ech_exchange = dns_own_record_exchange(channel),
         .session = channel->session,
@@ -146,6 +152,8 @@ static enum step step_connecting(struct dns_channel *channel)
         return STEP_AGAIN;
     }
     connection->state = DNS_CONNECTION_HANDSHAKE;
+    connection->alive_us = channel->io->now_us();
+    connection->give_up_us = has_other_address(channel) ? connection->alive_us + TRY_ADDRESS_US : 0;
     if (connection->tls == NULL && !tls_begin(channel)) {
         fail(channel, DNS_REASON_NO_MEMORY);
         return STEP_AGAIN;
@@ -159,7 +167,7 @@ static enum step step_connecting(struct dns_channel *channel)
 static bool framing_begin(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
-    if (channel->resolver->kind == DNS_RESOLVER_TLS) {
+    if (!channel->server->https) {
         connection->framing = dns_framing_dot(channel);
     } else if (bytes_equal(dns_tls_protocol(connection->tls), bytes_of("h2", 2))) {
         connection->framing = dns_framing_http2(channel);
@@ -190,7 +198,11 @@ static enum step step_handshake(struct dns_channel *channel)
     enum dns_reason reason;
     switch (dns_tls_handshake(connection->tls)) {
     case DNS_TLS_PENDING:
-        return STEP_WAIT;
+        if (connection->give_up_us == 0 || channel->io->now_us() < connection->give_up_us) {
+            return STEP_WAIT;
+        }
+        next_address(channel, DNS_REASON_TIMEOUT);
+        return STEP_AGAIN;
     case DNS_TLS_WANTS_CONNECTION:
         return connect_again(channel);
     case DNS_TLS_DONE:
@@ -201,13 +213,15 @@ static enum step step_handshake(struct dns_channel *channel)
         dns_own_record_judge(channel, dns_tls_exchange(connection->tls));
         connection->state = DNS_CONNECTION_OPEN;
         connection->received_us = channel->io->now_us();
+        connection->give_up_us = 0;
         channel->failures = 0;
         dns_own_record_ask(channel);
         return STEP_AGAIN;
     default:
         reason = dns_tls_reason(connection->tls);
         dns_own_record_judge(channel, dns_tls_exchange(connection->tls));
-        fail(channel, reason);
+        /* Whoever is at this address is not the resolver, or is broken: there may be another. */
+        next_address(channel, reason);
         return STEP_AGAIN;
     }
 }
@@ -422,6 +436,7 @@ bool dns_connection_wants(const struct dns_channel *channel, struct pollfd *want
         sooner(until_us, connection->give_up_us);
     } else if (connection->state == DNS_CONNECTION_HANDSHAKE) {
         events = dns_tls_events(connection->tls);
+        sooner(until_us, connection->give_up_us);
     } else if (connection->out.len > 0) {
         events = POLLIN | POLLOUT;
     }

@@ -16,10 +16,10 @@ void dns_doh_authority(const struct dns_secure_server *server, char out[DNS_AUTH
     const char *host = server->name;
     bool v6 = false;
     if (host[0] == '\0') {
-        v6 = server->address.any.sa_family == AF_INET6;
-        const void *octets = v6 ? (const void *)&server->address.v6.sin6_addr
-                                : (const void *)&server->address.v4.sin_addr;
-        (void)inet_ntop(server->address.any.sa_family, octets, address, sizeof address);
+        v6 = server->address[0].any.sa_family == AF_INET6;
+        const void *octets = v6 ? (const void *)&server->address[0].v6.sin6_addr
+                                : (const void *)&server->address[0].v4.sin_addr;
+        (void)inet_ntop(server->address[0].any.sa_family, octets, address, sizeof address);
         host = address;
     }
     if (server->port != DNS_HTTPS_PORT) {
@@ -205,7 +205,7 @@ static nghttp2_nv field(const char *name, const char *value)
 static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
 {
     struct doh2 *doh2 = (struct doh2 *)framing;
-    const struct dns_secure_server *server = &framing->channel->resolver->secure;
+    const struct dns_secure_server *server = framing->channel->server;
     struct stream *stream = calloc(1, sizeof *stream);
     char authority[DNS_AUTHORITY_SIZE];
     char length[24];

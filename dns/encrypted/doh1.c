@@ -26,7 +26,7 @@ static bool has_room(const struct dns_framing *framing)
 static bool submit(struct dns_framing *framing, struct dns_ticket *ticket)
 {
     struct doh1 *doh1 = (struct doh1 *)framing;
-    const struct dns_secure_server *server = &framing->channel->resolver->secure;
+    const struct dns_secure_server *server = framing->channel->server;
     char authority[DNS_AUTHORITY_SIZE];
     char head[DNS_RESOLVER_ID + DNS_PATH_SIZE + 256];
     struct bytes query = wr_view(&ticket->query);

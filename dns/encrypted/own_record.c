@@ -15,7 +15,7 @@ enum { OWN_QUESTION_US = 60000000 };
 
 void dns_own_record_init(struct dns_channel *channel)
 {
-    const struct dns_secure_server *server = &channel->resolver->secure;
+    const struct dns_secure_server *server = channel->server;
     channel->own.has_name =
         channel->options.ech != NULL && server->name[0] != '\0' &&
         dns_name_of_origin(server->name, server->port, &channel->own.qname) == ECH_OK;
@@ -43,7 +43,7 @@ static void keep(struct dns_channel *channel, struct bytes list)
 static bool is_endpoint(const struct dns_channel *channel, const struct https_rr *rr,
                         const struct dns_name *owner)
 {
-    const struct dns_secure_server *server = &channel->resolver->secure;
+    const struct dns_secure_server *server = channel->server;
     struct dns_name host;
     uint16_t port = rr->has_port ? rr->port : server->port;
     if (port != server->port) {

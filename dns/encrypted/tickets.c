@@ -68,11 +68,20 @@ struct dns_ticket *dns_ticket_add(struct dns_channel *channel, struct bytes quer
     return ticket;
 }
 
+/* Smoothed as TCP smooths its round trips (RFC 6298, 2.3). */
+static void note_time(struct dns_channel *channel, const struct dns_ticket *ticket)
+{
+    uint64_t took_us = channel->io->now_us() - ticket->sent_us + 1;
+    channel->usual_us = channel->usual_us == 0 ? took_us : (7 * channel->usual_us + took_us) / 8;
+}
+
 void dns_ticket_done(struct dns_channel *channel, struct dns_ticket *ticket, enum dns_reason reason,
                      struct bytes message)
 {
     if (reason == DNS_REASON_OK) {
         channel->connection.proven = true;
+        channel->silences = 0;
+        note_time(channel, ticket);
         if (!dns_message_answers(message, wr_view(&ticket->query)) || dns_message_is_cut(message)) {
             reason = DNS_REASON_MALFORMED_ANSWER;
         } else {

@@ -8,9 +8,9 @@
 #include <stdbool.h>
 
 /*
- * Must names not go out in the clear? False only for `system`, udp:// and tcp://. True for tls://
- * and https://, and for any other value, which may be a misspelt one of these. NULL and "" mean
- * `system`.
+ * Must names not go out in the clear? False only for `system`, udp://, tcp:// and a list of these.
+ * True if a tls:// or https:// is in it, or anything else, which may be a misspelt one of these.
+ * NULL and "" mean `system`.
  */
 bool shim_names_want_protection(const char *resolver);
 

@@ -3,6 +3,7 @@
 #include <linux/futex.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "dns/cache_folder.h"
 #include "dns/network.h"
@@ -29,6 +30,12 @@ static struct dns_cache cache;
 static struct dns_cache_folder folder;
 static struct dns_resolver_health health = DNS_RESOLVER_HEALTH_INIT;
 static struct shim_downgrade downgrade = SHIM_DOWNGRADE_INIT;
+/* All connections to encrypted resolvers. Constant after the start. */
+static struct engine_channel {
+    const char *id; /* borrowed from the settings */
+    struct dns_channel *channel;
+} * channels;
+static size_t channel_count;
 static struct shim_engine engine = {.version = SHIM_ABI_VERSION};
 
 static const struct shim_tls_adapter *const adapters[] = {
@@ -110,6 +117,34 @@ static void start_cache(uint64_t seed)
     }
 }
 
+/* Calls act for each channel, once: several lists may share it. */
+static void for_each_channel(void (*act)(struct dns_channel *channel))
+{
+    for (size_t i = 0; i < channel_count; i++) {
+        act(channels[i].channel);
+    }
+}
+
+/* A resolver has one connection, however many lists and hosts name it. NULL: no memory. */
+static struct dns_channel *channel_of(const struct dns_secure_server *server)
+{
+    for (size_t i = 0; i < channel_count; i++) {
+        if (strcmp(channels[i].id, server->id) == 0) {
+            return channels[i].channel;
+        }
+    }
+    struct engine_channel *grown = reallocarray(channels, channel_count + 1, sizeof *grown);
+    if (grown == NULL) {
+        return NULL;
+    }
+    channels = grown;
+    struct dns_channel *channel = shim_resolver_channel(server, shim_state()->stub, &io);
+    if (channel != NULL) {
+        channels[channel_count++] = (struct engine_channel){.id = server->id, .channel = channel};
+    }
+    return channel;
+}
+
 static void start_lookup(const struct shim_resolver_setting *setting, struct dns_lookup *lookup)
 {
     *lookup = (struct dns_lookup){
@@ -119,18 +154,10 @@ static void start_lookup(const struct shim_resolver_setting *setting, struct dns
         .health = &health,
         .timeout_us = (uint64_t)shim_state()->settings.timeout_ms * 1000,
     };
-    if (setting->usable && dns_resolver_is_protected(&setting->resolver)) {
-        lookup->channel = shim_resolver_channel(&setting->resolver, shim_state()->stub, &io);
-    }
-}
-
-static void for_each_channel(void (*act)(struct dns_channel *channel))
-{
-    const struct shim_engine_state *state = shim_state();
-    for (size_t i = 0; i < state->settings.resolver_count; i++) {
-        if (state->lookups[i].channel != NULL) {
-            act(state->lookups[i].channel);
-        }
+    const struct dns_resolver *resolver = &setting->resolver;
+    for (size_t i = 0; setting->usable && i < resolver->secure_count; i++) {
+        lookup->channels.each[i] = channel_of(&resolver->secure[i]);
+        lookup->channels.count = i + 1;
     }
 }
 

@@ -61,11 +61,12 @@ static struct dns_lookup lookup_by(const char *setting, struct dns_resolver *res
     io = dns_io_libc;
     io.send = counting_send;
     io.recv = counting_recv;
-    cr_assert_eq(dns_resolver_parse(setting, resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(setting, resolver, NULL), ECH_OK);
     struct dns_lookup lookup = {.resolver = resolver, .io = &io, .timeout_us = 5000000};
     if (dns_resolver_is_protected(resolver)) {
-        lookup.channel = dns_channel_new(resolver, &io, &options);
-        cr_assert_not_null(lookup.channel);
+        lookup.channels.each[0] = dns_channel_new(&resolver->secure[0], &io, &options);
+        lookup.channels.count = 1;
+        cr_assert_not_null(lookup.channels.each[0]);
     }
     return lookup;
 }
@@ -229,7 +230,7 @@ Test(bench, dns, .timeout = 900)
             tell(out, ways[i].name, "drill", &drill);
             fprintf(out, " |\n");
         }
-        dns_channel_free(ways[i].lookup.channel);
+        dns_channel_free(ways[i].lookup.channels.each[0]);
     }
     fclose(out);
 }

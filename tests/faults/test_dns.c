@@ -146,7 +146,7 @@ static void look_up(const void *context)
     struct dns_cache cache;
     memset(&server, 0, sizeof server);
     server.source.state = 1;
-    cr_assert_eq(dns_resolver_parse("udp://127.0.0.1", &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse("udp://127.0.0.1", &resolver, NULL), ECH_OK);
     dns_cache_init(&cache, 1);
     const struct dns_lookup lookup = {
         .resolver = &resolver, .io = &fake_io, .cache = &cache, .timeout_us = 1000000};

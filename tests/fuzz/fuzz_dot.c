@@ -29,11 +29,11 @@ static void frames(const uint8_t *data, size_t size)
     struct dns_resolver resolver;
     io.random = fixed_random;
     io.now_us = no_time;
-    if (dns_resolver_parse("tls://127.0.0.1", &resolver) != ECH_OK) {
+    if (dns_resolver_parse("tls://127.0.0.1", &resolver, NULL) != ECH_OK) {
         abort();
     }
     const struct dns_channel_options options = {.library = &dns_tls_linked};
-    struct dns_channel *channel = dns_channel_new(&resolver, &io, &options);
+    struct dns_channel *channel = dns_channel_new(&resolver.secure[0], &io, &options);
     struct dns_framing *framing = channel != NULL ? dns_framing_dot(channel) : NULL;
     enum dns_reason reason;
     struct dns_ticket *ticket =

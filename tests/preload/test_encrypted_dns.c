@@ -145,6 +145,26 @@ Test(encrypted_dns, echdig_looks_at_the_certificate)
     check_echdig("tls://127.0.0.53#other.example", 3, "resolver_certificate");
 }
 
+/* ---- several resolvers ---- */
+
+/* 127.0.0.54: nobody is there. */
+#define NOBODY "tls://127.0.0.54#dns.example"
+ACCEPTED(a_list_goes_on_to_the_next_one, WGET, NOBODY " " DNS_TLS, TLS_ID)
+ACCEPTED(a_list_of_both_protocols, CURL, DNS_HTTPS "," NOBODY, HTTPS_ID)
+ACCEPTED(a_list_with_another_ones_certificate, CURL, "tls://127.0.0.53#other.example," DNS_HTTPS,
+         HTTPS_ID)
+ACCEPTED(the_next_address, WGET, "https://dns.example/dns-query#127.0.0.54,127.0.0.53",
+         "https://dns.example:443/dns-query#127.0.0.54,127.0.0.53")
+REFUSED(a_list_never_falls_back_to_plain_dns, NOBODY " udp://127.0.0.53", "network")
+REFUSED(a_list_that_lost_its_encrypted_one, "tls://dns.example udp://127.0.0.53", "settings")
+
+Test(encrypted_dns, echdig_shows_all_of_a_list)
+{
+    check_echdig(NOBODY " " DNS_TLS, 0,
+                 "tls://127.0.0.54:853#dns.example"
+                 ": network, ");
+}
+
 /* ---- processes ---- */
 
 /* One connection to the resolver for the process, and one for its forked child. */

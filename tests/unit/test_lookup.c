@@ -185,7 +185,7 @@ static void use(const char *scheme)
 {
     char setting[64];
     (void)snprintf(setting, sizeof setting, "%s://127.0.0.1:%u", scheme, server.port);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK);
 }
 
 static void setup(void)

@@ -95,7 +95,7 @@ static void setup(void)
     char setting[64];
     responder_start(&server, respond);
     (void)snprintf(setting, sizeof setting, "udp://127.0.0.1:%u", server.port);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK);
     lookup =
         (struct dns_lookup){.resolver = &resolver, .io = &dns_io_libc, .timeout_us = 2 * SECOND};
 }

@@ -96,13 +96,13 @@ static void setup(void)
     }
     char setting[64];
     (void)snprintf(setting, sizeof setting, "udp://127.0.0.1:%u", unbound.port);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK);
     lookup = (struct dns_lookup){.resolver = &resolver, .io = &dns_io_libc, .timeout_us = 5000000};
 }
 
 static void teardown(void)
 {
-    client_end(lookup.channel);
+    client_end(lookup.channels.each[0]);
     unbound_stop(&unbound);
     responder_stop(&upstream);
     json_decref(vectors);
@@ -279,9 +279,9 @@ static void use_channel(const char *setting, unsigned port)
 {
     char text[128];
     (void)snprintf(text, sizeof text, setting, port);
-    cr_assert_eq(dns_resolver_parse(text, &secure), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(text, &secure, NULL), ECH_OK);
     lookup.resolver = &secure;
-    lookup.channel = client_channel(setting, port);
+    lookup.channels = (struct dns_channels){.each = {client_channel(setting, port)}, .count = 1};
 }
 
 static void check_secure(const char *id, enum dns_reason denied)
@@ -364,8 +364,8 @@ Test(lookup_unbound, doh_5_an_rcode_is_an_answer)
 Test(lookup_unbound, no_channel_is_nobody)
 {
     use_channel("tls://127.0.0.1:%u#dns.test", unbound.tls_port);
-    client_end(lookup.channel);
-    lookup.channel = NULL;
+    client_end(lookup.channels.each[0]);
+    lookup.channels.each[0] = NULL;
     struct dns_endpoints *answer = dns_lookup_https(&lookup, "one.example", 443, NULL);
     cr_assert_eq(answer->result, DNS_FAILED);
     cr_assert_eq(answer->reason, DNS_REASON_NO_MEMORY);

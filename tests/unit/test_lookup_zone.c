@@ -49,7 +49,7 @@ static void plain(const char *scheme, unsigned by)
     char setting[64];
     responder_start(&server, bad_answer);
     (void)snprintf(setting, sizeof setting, "%s://127.0.0.1:%u", scheme, server.port);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK);
     lookup = (struct dns_lookup){.resolver = &resolver, .io = &dns_io_libc};
     check_all(by);
     responder_stop(&server);
@@ -159,12 +159,12 @@ static void encrypted(const char *setting, tls_serve *serve, unsigned by)
     char text[128];
     tls_responder_start(&server, &(struct tls_responder_options){.serve = serve});
     (void)snprintf(text, sizeof text, setting, server.port);
-    cr_assert_eq(dns_resolver_parse(text, &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse(text, &resolver, NULL), ECH_OK);
     lookup = (struct dns_lookup){.resolver = &resolver,
                                  .io = client_own_sockets(),
-                                 .channel = client_channel(setting, server.port)};
+                                 .channels = {{client_channel(setting, server.port)}, 1}};
     check_all(by);
-    client_end(lookup.channel);
+    client_end(lookup.channels.each[0]);
     tls_responder_stop(&server);
 }
 

@@ -11,10 +11,21 @@
 
 Test(names, what_is_no_plain_resolver_is_meant_to_be_encrypted)
 {
-    static const char *const plain[] = {
-        NULL, "", "system", "udp://192.0.2.1", "tcp://[::1]:53", "udp://nonsense"};
-    static const char *const protected[] = {"tls://192.0.2.1", "https://dns.example/dns-query",
-                                            "tsl://192.0.2.1", "dns.example", "System"};
+    static const char *const plain[] = {NULL,
+                                        "",
+                                        "system",
+                                        "udp://192.0.2.1",
+                                        "tcp://[::1]:53",
+                                        "udp://nonsense",
+                                        "system, udp://192.0.2.1"};
+    static const char *const protected[] = {"tls://192.0.2.1",
+                                            "https://dns.example/dns-query",
+                                            "tsl://192.0.2.1",
+                                            "dns.example",
+                                            "System",
+                                            "system,tls://192.0.2.1",
+                                            "udp://192.0.2.1 dns.example",
+                                            " "};
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
         cr_expect_not(shim_names_want_protection(plain[i]), "%s", plain[i]);
     }

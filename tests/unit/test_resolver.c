@@ -37,43 +37,46 @@ Test(resolver, settings)
         struct dns_resolver resolver;
         struct dns_servers servers;
         char id[DNS_RESOLVER_ID];
-        cr_assert_eq(dns_resolver_parse(cases[i].setting, &resolver), ECH_OK, "%s",
+        cr_assert_eq(dns_resolver_parse(cases[i].setting, &resolver, NULL), ECH_OK, "%s",
                      cases[i].setting);
         cr_assert_eq(resolver.kind, DNS_RESOLVER_FIXED);
         dns_resolver_servers(&resolver, "/nonexistent", &servers, id);
         cr_assert_str_eq(id, cases[i].id);
     }
     struct dns_resolver resolver;
-    cr_assert_eq(dns_resolver_parse("system", &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse("system", &resolver, NULL), ECH_OK);
     cr_assert_eq(resolver.kind, DNS_RESOLVER_SYSTEM);
 }
 
-static void check_secure(const char *setting, enum dns_resolver_kind kind, const char *id,
-                         const char *name, const char *path)
+static void check_secure(const char *setting, bool https, const char *id, const char *name,
+                         const char *path)
 {
     struct dns_resolver resolver;
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_OK, "%s", setting);
-    cr_assert_eq(resolver.kind, kind);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK, "%s", setting);
+    cr_assert_eq(resolver.kind, DNS_RESOLVER_ENCRYPTED);
+    cr_assert_eq(resolver.secure_count, 1);
+    cr_assert_eq(resolver.secure[0].https, https);
     cr_assert(dns_resolver_is_protected(&resolver));
     struct dns_servers servers;
     char own_id[DNS_RESOLVER_ID];
     dns_resolver_servers(&resolver, "/etc/resolv.conf", &servers, own_id);
     cr_assert_eq(servers.count, 0); /* never plain DNS instead */
     cr_assert_str_eq(own_id, id);
-    cr_assert_str_eq(resolver.secure.id, id, "%s", resolver.secure.id);
-    cr_assert_str_eq(resolver.secure.name, name);
-    cr_assert_str_eq(resolver.secure.path, path);
-    cr_assert_eq(resolver.secure.address_len == 0, strpbrk(id + 8, "#[") == NULL && *name != '\0');
+    cr_assert_str_eq(resolver.secure[0].id, id, "%s", resolver.secure[0].id);
+    cr_assert_str_eq(resolver.secure[0].name, name);
+    cr_assert_str_eq(resolver.secure[0].path, path);
+    cr_assert_eq(resolver.secure[0].address_count == 0,
+                 strpbrk(id + 8, "#[") == NULL && *name != '\0');
     /* The resulting id is a valid setting again. */
     struct dns_resolver again;
-    cr_assert_eq(dns_resolver_parse(id, &again), ECH_OK);
-    cr_assert_str_eq(again.secure.id, id);
+    cr_assert_eq(dns_resolver_parse(id, &again, NULL), ECH_OK);
+    cr_assert_str_eq(again.secure[0].id, id);
 }
 
 /* DOT-1, DOT-16, DOH-1, DOH-11 */
 Test(resolver, dot_1_dot_16_settings_of_dns_over_tls)
 {
-    static const enum dns_resolver_kind kind = DNS_RESOLVER_TLS;
+    static const bool kind = false;
     struct dns_resolver resolver;
     check_secure("tls://192.0.2.1", kind, "tls://192.0.2.1:853", "", "");
     check_secure("tls://192.0.2.1#dns.example", kind, "tls://192.0.2.1:853#dns.example",
@@ -82,18 +85,18 @@ Test(resolver, dot_1_dot_16_settings_of_dns_over_tls)
                  "dns.example", "");
     check_secure("tls://[2001:DB8::1]#dns", kind, "tls://[2001:db8::1]:853#dns", "dns", "");
     check_secure("tls://[fe80::1%1]:853", kind, "tls://[fe80::1%1]:853", "", "");
-    cr_assert_eq(dns_resolver_parse("tls://192.0.2.1:8853", &resolver), ECH_OK);
-    cr_assert_eq(resolver.secure.address.v4.sin_port, htons(8853));
-    cr_assert_eq(resolver.secure.address_len, sizeof resolver.secure.address.v4);
-    cr_assert_eq(dns_resolver_parse("system", &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse("tls://192.0.2.1:8853", &resolver, NULL), ECH_OK);
+    cr_assert_eq(resolver.secure[0].address[0].v4.sin_port, htons(8853));
+    cr_assert_eq(resolver.secure[0].address_len[0], sizeof resolver.secure[0].address[0].v4);
+    cr_assert_eq(dns_resolver_parse("system", &resolver, NULL), ECH_OK);
     cr_assert_not(dns_resolver_is_protected(&resolver));
-    cr_assert_eq(dns_resolver_parse("tcp://192.0.2.1", &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse("tcp://192.0.2.1", &resolver, NULL), ECH_OK);
     cr_assert_not(dns_resolver_is_protected(&resolver));
 }
 
 Test(resolver, doh_1_doh_11_settings_of_dns_over_https)
 {
-    static const enum dns_resolver_kind kind = DNS_RESOLVER_HTTPS;
+    static const bool kind = true;
     check_secure("https://dns.example/dns-query", kind, "https://dns.example:443/dns-query",
                  "dns.example", "/dns-query");
     check_secure("https://DNS.example:8443/q#192.0.2.1", kind,
@@ -114,7 +117,6 @@ Test(resolver, anything_else_is_an_error)
     static const char *const settings[] = {
         "",
         "System",
-        "system ",
         "192.0.2.1",
         "udp://",
         "udp:192.0.2.1",
@@ -144,7 +146,6 @@ Test(resolver, anything_else_is_an_error)
         "tls://192.0.2.1:0#dns.example",
         "tls://192.0.2.1:8853x",
         "tls://192.0.2.1/#dns.example",
-        "tls://192.0.2.1#dns example",
         "tls://192.0.2.1#dns..example",
         "tls://192.0.2.1#.",
         "tls://192.0.2.1#-dns.example",
@@ -162,7 +163,6 @@ Test(resolver, anything_else_is_an_error)
         "https://dns.example:/dns-query",
         "https://dns.example:0/dns-query",
         "https://dns.example:65536/dns-query",
-        "https://dns.example/dns query",
         "https://dns.example/dns-query{?name}",
         "https://dns.example/{?dns}/x",
         "https://dns.example/dns-query#",
@@ -181,25 +181,114 @@ Test(resolver, anything_else_is_an_error)
     };
     for (size_t i = 0; i < sizeof settings / sizeof settings[0]; i++) {
         struct dns_resolver resolver;
-        cr_assert_eq(dns_resolver_parse(settings[i], &resolver), ECH_ERR_DECODE, "'%s'",
+        cr_assert_eq(dns_resolver_parse(settings[i], &resolver, NULL), ECH_ERR_DECODE, "'%s'",
                      settings[i]);
     }
+}
+
+/* ---- lists ---- */
+
+static char told[1024];
+
+static void remember(void *context, const char *item, const char *why)
+{
+    (void)context;
+    size_t len = strlen(told);
+    (void)snprintf(told + len, sizeof told - len, "[%s: %s]", item != NULL ? item : "", why);
+}
+
+/* `id` NULL: the list cannot be used. */
+static void check_list(const char *setting, const char *id, const char *problem)
+{
+    static const struct dns_resolver_problems problems = {.tell = remember};
+    struct dns_resolver resolver;
+    struct dns_servers servers;
+    char all[DNS_RESOLVER_ID];
+    told[0] = '\0';
+    enum ech_status status = dns_resolver_parse(setting, &resolver, &problems);
+    cr_expect_eq(status, id != NULL ? ECH_OK : ECH_ERR_DECODE, "%s", setting);
+    cr_expect(*problem == '\0' ? *told == '\0' : strstr(told, problem) != NULL, "%s: %s", setting,
+              told);
+    if (id != NULL && status == ECH_OK) {
+        dns_resolver_servers(&resolver, "/nonexistent", &servers, all);
+        cr_expect_str_eq(all, id, "%s: %s", setting, all);
+        cr_expect(!dns_resolver_is_protected(&resolver) || servers.count == 0);
+    }
+}
+
+#define A "tls://192.0.2.1:853#a.example"
+#define B "https://b.example:443/q#192.0.2.2,[2001:db8::2]"
+
+Test(resolver, lists)
+{
+    check_list(A " https://b.example/q#192.0.2.2,[2001:DB8::2]", A "," B, "");
+    check_list(A "," B, A "," B, "");
+    check_list("  " B ",\t" A ", ", B "," A, "");
+    check_list("udp://192.0.2.1,tcp://192.0.2.2", "udp://192.0.2.1:53,tcp://192.0.2.2:53", "");
+    check_list("udp://192.0.2.1,system", "udp://192.0.2.1:53,udp://127.0.0.1:53", "");
+    check_list("system udp://192.0.2.1", "udp://127.0.0.1:53,udp://192.0.2.1:53", "");
+    check_list("system", "udp://127.0.0.1:53", "");
+    check_list("https://b.example/a,b", "https://b.example:443/a,b", "");
+}
+
+/* The rest of a list is used, unless it would be weaker than what was meant. */
+Test(resolver, lists_with_elements_that_cannot_be_used)
+{
+    check_list(A " quic://192.0.2.3", A, "[quic://192.0.2.3: ");
+    check_list("nonsense," A, A, "[nonsense: ");
+    check_list("nonsense, " A, A, "[nonsense: ");
+    check_list(A " udp://192.0.2.1", A, "never falls back to plain DNS");
+    check_list("system," A, A, "never falls back to plain DNS");
+    check_list("udp://192.0.2.1 tls://dns.example", NULL, "[tls://dns.example: ");
+    check_list("udp://192.0.2.1 htps://dns.example/q", NULL, "[htps://dns.example/q: ");
+    check_list("system 192.0.2.1", NULL, "[192.0.2.1: ");
+    check_list("udp://192.0.2.1 udp://dns.example", "udp://192.0.2.1:53", "[udp://dns.example: ");
+    check_list(A "," A, A, "it is in the list already");
+    check_list("system,system", "udp://127.0.0.1:53", "it is in the list already");
+    check_list(" , ", NULL, "");
+    check_list("udp://192.0.2.1 udp://192.0.2.2 udp://192.0.2.3 udp://192.0.2.4 udp://192.0.2.5 "
+               "udp://192.0.2.6 udp://192.0.2.7",
+               "udp://192.0.2.1:53,udp://192.0.2.2:53,udp://192.0.2.3:53,udp://192.0.2.4:53,"
+               "udp://192.0.2.5:53,udp://192.0.2.6:53",
+               "[udp://192.0.2.7: a list has at most six");
+}
+
+Test(resolver, several_addresses)
+{
+    check_list("https://dns.example/q#192.0.2.1,192.0.2.2,192.0.2.1",
+               "https://dns.example:443/q#192.0.2.1,192.0.2.2", "");
+    check_list("tls://dns.example#192.0.2.1", "tls://192.0.2.1:853#dns.example", "");
+    check_list("tls://dns.example:8853#192.0.2.1,[2001:db8::1]",
+               "tls://dns.example:8853#192.0.2.1,[2001:db8::1]", "");
+    check_list("tls://192.0.2.1,192.0.2.2#dns.example", "tls://dns.example:853#192.0.2.1,192.0.2.2",
+               "");
+    check_list("tls://192.0.2.1,192.0.2.2:8853", "tls://192.0.2.1,192.0.2.2:8853", "");
+    check_list("https://dns.example/q#192.0.2.1,dns.example", NULL, "");
+    check_list("https://dns.example/q#1.1.1.1,1.1.1.2,1.1.1.3,1.1.1.4,1.1.1.5,1.1.1.6,1.1.1.7,"
+               "1.1.1.8,1.1.1.9",
+               NULL, "");
+    struct dns_resolver resolver;
+    cr_assert_eq(dns_resolver_parse("tls://dns.example:99#192.0.2.1,192.0.2.2", &resolver, NULL),
+                 ECH_OK);
+    cr_assert_eq(resolver.secure[0].address_count, 2);
+    cr_assert_eq(resolver.secure[0].address[1].v4.sin_port, htons(99));
 }
 
 /* A truncated id could equal that of another setting. */
 Test(resolver, settings_that_are_too_long)
 {
-    char setting[400];
+    char setting[1200];
     struct dns_resolver resolver;
     (void)snprintf(setting, sizeof setting, "https://dns.example/%0300d", 1);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
-    (void)snprintf(setting, sizeof setting, "https://%060d.%060d.%060d.a.example/%0150d", 1, 1, 1,
-                   1);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_ERR_DECODE);
+    (void)snprintf(setting, sizeof setting, "https://a.example/q#192.0.2.1 %01100d", 1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_OK);
+    (void)snprintf(setting, sizeof setting, "udp://192.0.2.1 %01100d", 1);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_ERR_DECODE);
     (void)snprintf(setting, sizeof setting, "tls://192.0.2.1#%0300d.a", 1);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_ERR_DECODE);
     (void)snprintf(setting, sizeof setting, "tls://192.0.2.1#%064d.a", 1);
-    cr_assert_eq(dns_resolver_parse(setting, &resolver), ECH_ERR_DECODE);
+    cr_assert_eq(dns_resolver_parse(setting, &resolver, NULL), ECH_ERR_DECODE);
 }
 
 Test(resolver, resolv_conf)
@@ -237,7 +326,7 @@ static uint32_t server_of(const char *path)
     struct dns_servers servers;
     char id[DNS_RESOLVER_ID];
     char expected[DNS_RESOLVER_ID];
-    cr_assert_eq(dns_resolver_parse("system", &resolver), ECH_OK);
+    cr_assert_eq(dns_resolver_parse("system", &resolver, NULL), ECH_OK);
     dns_resolver_servers(&resolver, path, &servers, id);
     dns_servers_id(&servers, expected);
     cr_assert_str_eq(id, expected);

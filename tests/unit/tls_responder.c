@@ -312,8 +312,23 @@ struct dns_channel *client_channel_with(const char *setting, unsigned port, cons
     };
     authorities_make();
     (void)snprintf(text, sizeof text, setting, port);
-    cr_assert_eq(dns_resolver_parse(text, &resolver), ECH_OK, "%s", text);
-    return dns_channel_new(&resolver, io != NULL ? io : client_own_sockets(), &options);
+    cr_assert_eq(dns_resolver_parse(text, &resolver, NULL), ECH_OK, "%s", text);
+    return dns_channel_new(&resolver.secure[0], io != NULL ? io : client_own_sockets(), &options);
+}
+
+void client_channels(const struct dns_resolver *resolvers, struct dns_channels *channels)
+{
+    const struct dns_channel_options options = {
+        .library = &dns_tls_linked,
+        .verifier = {.verify = verify},
+        .getaddrinfo = getaddrinfo,
+        .freeaddrinfo = freeaddrinfo,
+    };
+    authorities_make();
+    *channels = (struct dns_channels){.count = resolvers->secure_count};
+    for (size_t i = 0; i < channels->count; i++) {
+        channels->each[i] = dns_channel_new(&resolvers->secure[i], client_own_sockets(), &options);
+    }
 }
 
 struct dns_channel *client_channel(const char *setting, unsigned port)

@@ -12,6 +12,7 @@
 #include <stdatomic.h>
 
 #include "dns/encrypted/channel.h"
+#include "dns/lookup.h"
 #include "tests/unit/certificates.h"
 #include "tests/unit/dns_messages.h"
 
@@ -85,6 +86,8 @@ struct dns_channel *client_channel(const char *setting, unsigned port);
  * Returns NULL without memory. */
 struct dns_channel *client_channel_with(const char *setting, unsigned port, const struct dns_io *io,
                                         const struct dns_ech_functions *ech);
+/* One channel for each resolver of a list; end each by client_end. */
+void client_channels(const struct dns_resolver *resolvers, struct dns_channels *channels);
 const struct dns_io *client_own_sockets(void);
 /* Writes a good certificate for dns.test and 127.0.0.1, and its key, for a server of another
  * make. */

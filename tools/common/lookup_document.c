@@ -2,6 +2,7 @@
 #include "tools/common/lookup_document.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ech/config.h"
@@ -150,6 +151,68 @@ static void choose(json_t *document, json_t *endpoints)
     json_object_set_new(document, "summary", json_string(found ? "ech" : none));
 }
 
+/* ---- each resolver of a list ---- */
+
+static bool has_ech(const struct dns_endpoints *answer)
+{
+    struct ech_config_choice choice;
+    for (size_t i = 0; i < answer->count; i++) {
+        struct bytes list = answer->endpoints[i].ech_config_list;
+        if (list.len > 0 && ech_config_list_select(list, NULL, &choice) == ECH_OK) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static void add_one(json_t *resolvers, const struct dns_lookup *lookup, const char *host,
+                    uint16_t port)
+{
+    struct dns_lookup_report report = {0};
+    struct dns_endpoints *answer = dns_lookup_https(lookup, host, port, &report);
+    if (answer != NULL) {
+        json_array_append_new(resolvers,
+                              json_pack("{s:s,s:I,s:s,s:b}", "resolver", report.resolver,
+                                        "lookup_us", (json_int_t)report.lookup_us, "reason",
+                                        dns_reason_name(answer->reason), "ech", has_ech(answer)));
+        dns_endpoints_free(answer);
+    }
+}
+
+void lookup_document_each(json_t *document, const struct dns_lookup *lookup, const char *host,
+                          uint16_t port)
+{
+    const struct dns_resolver *all = lookup->resolver;
+    struct dns_resolver *one = malloc(sizeof *one);
+    json_t *resolvers = json_array();
+    for (size_t i = 0; one != NULL && i < all->secure_count; i++) {
+        struct dns_lookup alone = *lookup;
+        *one = (struct dns_resolver){.kind = DNS_RESOLVER_ENCRYPTED, .secure_count = 1};
+        one->secure[0] = all->secure[i];
+        alone.resolver = one;
+        alone.channels = (struct dns_channels){.each = {lookup->channels.each[i]}, .count = 1};
+        add_one(resolvers, &alone, host, port);
+    }
+    struct dns_servers servers = {.count = 0};
+    char id[DNS_RESOLVER_ID];
+    if (all->kind == DNS_RESOLVER_FIXED) {
+        dns_resolver_servers(all, "/etc/resolv.conf", &servers, id);
+    }
+    for (size_t i = 0; one != NULL && i < servers.count; i++) {
+        struct dns_lookup alone = *lookup;
+        *one = (struct dns_resolver){.kind = DNS_RESOLVER_FIXED, .fixed = servers};
+        one->fixed.count = 1;
+        one->fixed.server[0] = servers.server[i];
+        alone.resolver = one;
+        add_one(resolvers, &alone, host, port);
+    }
+    if (json_array_size(resolvers) > 1) {
+        json_object_set(document, "resolvers", resolvers);
+    }
+    json_decref(resolvers);
+    free(one);
+}
+
 json_t *lookup_document(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
     static const char *const results[] = {
@@ -257,6 +320,19 @@ static void print_endpoint(FILE *out, const json_t *endpoint, size_t number)
     config_document_print(out, configs, 4);
 }
 
+static void print_resolvers(FILE *out, const json_t *resolvers)
+{
+    size_t i;
+    json_t *one;
+    fputs("\nEach resolver by itself:\n", out);
+    json_array_foreach(resolvers, i, one)
+    {
+        fprintf(out, "    %s: %s%s, %.1f ms\n", text_of(one, "resolver"), text_of(one, "reason"),
+                json_is_true(json_object_get(one, "ech")) ? ", ECH" : "",
+                (double)json_integer_value(json_object_get(one, "lookup_us")) / 1000);
+    }
+}
+
 static void print_conclusion(FILE *out, const json_t *document)
 {
     const json_t *chosen = json_object_get(document, "chosen");
@@ -297,6 +373,9 @@ void lookup_document_print(FILE *out, const json_t *document)
     json_array_foreach(json_object_get(document, "endpoints"), i, item)
     {
         print_endpoint(out, item, i + 1);
+    }
+    if (json_object_get(document, "resolvers") != NULL) {
+        print_resolvers(out, json_object_get(document, "resolvers"));
     }
     fputc('\n', out);
     print_conclusion(out, document);

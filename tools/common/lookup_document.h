@@ -24,6 +24,11 @@ enum lookup_summary {
  * NULL: a cached answer would not be asked for, and so not shown. */
 json_t *lookup_document(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
+/* Asks each resolver of a list by itself, and adds what it said as `resolvers`. Nothing is added
+ * for one resolver alone. */
+void lookup_document_each(json_t *document, const struct dns_lookup *lookup, const char *host,
+                          uint16_t port);
+
 enum lookup_summary lookup_document_summary(const json_t *document);
 
 /* Writes the document for people. */

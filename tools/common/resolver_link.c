@@ -4,6 +4,8 @@
 #include <gnutls/x509.h>
 #include <stdlib.h>
 
+#include "dns/encrypted/channel.h"
+
 enum { CHAIN_MAX = 16 };
 
 /* There is one for the whole program. */
@@ -55,7 +57,7 @@ static bool verify(void *context, const struct bytes *certificates, size_t count
     return good;
 }
 
-struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const char *ca_file)
+struct dns_channels resolver_link_new(const struct dns_resolver *resolver, const char *ca_file)
 {
     const struct dns_channel_options options = {
         .library = &dns_tls_linked,
@@ -63,8 +65,9 @@ struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const
         .getaddrinfo = getaddrinfo,
         .freeaddrinfo = freeaddrinfo,
     };
-    if (!dns_resolver_is_protected(resolver) || gnutls_x509_trust_list_init(&trust, 0) != 0) {
-        return NULL;
+    struct dns_channels channels = {.count = resolver->secure_count};
+    if (channels.count == 0 || gnutls_x509_trust_list_init(&trust, 0) != 0) {
+        return channels;
     }
     if (ca_file != NULL) {
         (void)gnutls_x509_trust_list_add_trust_file(trust, ca_file, NULL, GNUTLS_X509_FMT_PEM, 0,
@@ -72,12 +75,17 @@ struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const
     } else {
         (void)gnutls_x509_trust_list_add_system_trust(trust, 0, 0);
     }
-    return dns_channel_new(resolver, &dns_io_libc, &options);
+    for (size_t i = 0; i < channels.count; i++) {
+        channels.each[i] = dns_channel_new(&resolver->secure[i], &dns_io_libc, &options);
+    }
+    return channels;
 }
 
-void resolver_link_free(struct dns_channel *channel)
+void resolver_link_free(const struct dns_channels *channels)
 {
-    dns_channel_free(channel);
+    for (size_t i = 0; i < channels->count; i++) {
+        dns_channel_free(channels->each[i]);
+    }
     if (trust != NULL) {
         gnutls_x509_trust_list_deinit(trust, 1);
         trust = NULL;

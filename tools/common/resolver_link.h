@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The tools' connection to an encrypted resolver.
+ * The tools' connections to encrypted resolvers.
  */
 #ifndef TOOLS_COMMON_RESOLVER_LINK_H
 #define TOOLS_COMMON_RESOLVER_LINK_H
 
-#include "dns/encrypted/channel.h"
+#include "dns/lookup.h"
 
 /*
  * For a resolver of any kind, which is borrowed. The trust anchors come from the file (PEM), or
- * from the system if it is NULL; without any, the resolver cannot prove its identity. NULL for a
- * plain resolver, and if there is no memory; then the look-up reports that.
+ * from the system if it is NULL; without any, no resolver can prove its identity. There are none
+ * for a plain resolver. If there is no memory, the look-up reports that.
  */
-struct dns_channel *resolver_link_new(const struct dns_resolver *resolver, const char *ca_file);
-/* NULL is fine. */
-void resolver_link_free(struct dns_channel *channel);
+struct dns_channels resolver_link_new(const struct dns_resolver *resolver, const char *ca_file);
+void resolver_link_free(const struct dns_channels *channels);
 
 #endif

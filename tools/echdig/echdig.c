@@ -110,6 +110,13 @@ static int decode(const struct arguments *arguments)
 
 /* ---- the look-up ---- */
 
+static void tell_problem(void *context, const char *item, const char *why)
+{
+    (void)context;
+    fprintf(stderr, "echdig: %s%.80s%s%s\n", item != NULL ? "cannot use \"" : "",
+            item != NULL ? item : "", item != NULL ? "\": " : "", why);
+}
+
 static int look_up(const struct arguments *arguments)
 {
     char host[DNS_HOST_SIZE];
@@ -122,7 +129,8 @@ static int look_up(const struct arguments *arguments)
     const char *asked = arguments->resolver != NULL
                             ? arguments->resolver
                             : configured_value(conf, SHIM_CONF_RESOLVER, host, "system");
-    if (dns_resolver_parse(asked, &resolver) != ECH_OK) {
+    const struct dns_resolver_problems problems = {.tell = tell_problem};
+    if (dns_resolver_parse(asked, &resolver, &problems) != ECH_OK) {
         return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", asked);
     }
     struct dns_lookup lookup = {
@@ -130,9 +138,12 @@ static int look_up(const struct arguments *arguments)
         .io = &dns_io_libc,
         .timeout_us = (uint64_t)arguments->timeout_ms * 1000,
     };
-    lookup.channel = resolver_link_new(&resolver, shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL));
+    lookup.channels = resolver_link_new(&resolver, shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL));
     json_t *document = lookup_document(&lookup, host, (uint16_t)port);
-    resolver_link_free(lookup.channel);
+    if (document != NULL) {
+        lookup_document_each(document, &lookup, host, (uint16_t)port);
+    }
+    resolver_link_free(&lookup.channels);
     if (document == NULL) {
         return FAIL(LOOKUP_FAILED, "out of memory");
     }

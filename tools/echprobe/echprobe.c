@@ -285,7 +285,7 @@ static int run(struct probe *probe, unsigned port)
         const char *asked = arguments->resolver != NULL
                                 ? arguments->resolver
                                 : configured_value(conf, SHIM_CONF_RESOLVER, probe->host, "system");
-        if (dns_resolver_parse(asked, &resolver) != ECH_OK) {
+        if (dns_resolver_parse(asked, &resolver, NULL) != ECH_OK) {
             return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", asked);
         }
         const char *ca_file = arguments->ca_file != NULL
@@ -293,10 +293,10 @@ static int run(struct probe *probe, unsigned port)
                                   : shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL);
         const struct dns_lookup lookup = {.resolver = &resolver,
                                           .io = &dns_io_libc,
-                                          .channel = resolver_link_new(&resolver, ca_file),
+                                          .channels = resolver_link_new(&resolver, ca_file),
                                           .timeout_us = (uint64_t)arguments->timeout_ms * 1000};
         json_t *found = lookup_document(&lookup, probe->host, (uint16_t)port);
-        resolver_link_free(lookup.channel);
+        resolver_link_free(&lookup.channels);
         json_object_set_new(probe->document, "lookup", found);
         tried = try_endpoints(probe, found);
         if (lookup_document_summary(found) == LOOKUP_FAILED) {

@@ -42,18 +42,24 @@ static const char *check_ports(const char *value)
                : "ports are numbers from 1 to 65535, comma-separated, 64 at most";
 }
 
+/* context: the first problem. */
+static void first_problem(void *context, const char *item, const char *why)
+{
+    const char **problem = context;
+    (void)item;
+    *problem = *problem == NULL ? why : *problem;
+}
+
 static const char *check_resolver(const char *value)
 {
     struct dns_resolver resolver;
-    switch (dns_resolver_parse(value, &resolver)) {
-    case ECH_OK:
-        return NULL;
-    case ECH_ERR_UNSUPPORTED:
-        return "this version does not speak that protocol";
-    default:
-        return "a resolver is system, udp://IP[:PORT], tcp://IP[:PORT], tls://IP[:PORT][#NAME] or "
-               "https://HOST[:PORT]/PATH[#IP]";
+    const char *problem = NULL;
+    const struct dns_resolver_problems problems = {.tell = first_problem, .context = &problem};
+    if (dns_resolver_parse(value, &resolver, &problems) == ECH_OK) {
+        return problem;
     }
+    return "a resolver is system, udp://IP[:PORT], tcp://IP[:PORT], tls://IP[:PORT][#NAME] or "
+           "https://HOST[:PORT]/PATH[#IP], or a list of these";
 }
 
 static const char *check_switch(const char *value)

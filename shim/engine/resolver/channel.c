@@ -53,14 +53,17 @@ bool shim_resolver_channel_asks(const char *name)
 {
     const struct shim_settings *settings = &shim_state()->settings;
     for (size_t i = 0; i < settings->resolver_count; i++) {
-        if (settings->resolvers[i].resolver.secure.name == name) {
-            return true;
+        const struct dns_resolver *resolver = &settings->resolvers[i].resolver;
+        for (size_t j = 0; j < resolver->secure_count; j++) {
+            if (resolver->secure[j].name == name) {
+                return true;
+            }
         }
     }
     return false;
 }
 
-struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
+struct dns_channel *shim_resolver_channel(const struct dns_secure_server *server,
                                           const struct shim_stub *stub, const struct dns_io *io)
 {
     if (!library_fill(stub)) {
@@ -73,5 +76,5 @@ struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
         .getaddrinfo = ask_system,
         .freeaddrinfo = freeaddrinfo,
     };
-    return dns_channel_new(resolver, io, &options);
+    return dns_channel_new(server, io, &options);
 }

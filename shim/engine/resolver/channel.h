@@ -15,7 +15,7 @@
  * have to live as long. Does not connect yet. NULL: no memory, or a function is missing in this
  * libgnutls.
  */
-ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_resolver *resolver,
+ECH_MUST_USE struct dns_channel *shim_resolver_channel(const struct dns_secure_server *server,
                                                        const struct shim_stub *stub,
                                                        const struct dns_io *io);
 

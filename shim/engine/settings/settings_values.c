@@ -51,6 +51,21 @@ bool shim_settings_switch(const struct shim_settings_problems *problems,
     return usual;
 }
 
+/* A problem with one resolver of a list. */
+struct list_problem {
+    const struct shim_settings_problems *problems;
+    const struct shim_conf_entry *entry;
+};
+
+static void tell_of_resolver(void *context, const char *item, const char *why)
+{
+    const struct list_problem *problem = context;
+    if (problem->entry != NULL) {
+        shim_settings_problem(problem->problems, problem->entry,
+                              item != NULL ? item : problem->entry->value, why);
+    }
+}
+
 enum ech_status shim_settings_resolver(struct shim_settings *settings,
                                        const struct shim_settings_problems *problems,
                                        const struct shim_conf_entry *entry, size_t *index)
@@ -71,8 +86,10 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
         return ECH_ERR_NOMEM;
     }
     settings->resolvers = grown;
+    struct list_problem context = {.problems = problems, .entry = entry};
+    const struct dns_resolver_problems each = {.tell = tell_of_resolver, .context = &context};
     setting.usable =
-        dns_resolver_parse(value != NULL ? value : "system", &setting.resolver) == ECH_OK;
+        dns_resolver_parse(value != NULL ? value : "system", &setting.resolver, &each) == ECH_OK;
     if (!setting.usable && entry != NULL) {
         shim_settings_problem(problems, entry, value, "no resolver is asked");
     }
