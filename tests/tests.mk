@@ -40,7 +40,7 @@ $(BUILD)/tests/unit/stub_memory.o: $(BUILD)/shim/stub/hooks_memory.o
 	@mkdir -p $(@D)
 	$(OBJCOPY) $(foreach name,$(STUB_MEMORY_NAMES),--redefine-sym $(name)=stub_$(name)) $< $@
 
-$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/supervisor.a $(BUILD)/go.a $(BUILD)/tools.a $(TESTED)
+$(BUILD)/unit-tests: $(BUILD)/tests/unit/stub_memory.o $(call obj,$(UNIT_SRC)) $(BUILD)/relay.a $(BUILD)/supervisor.a $(BUILD)/go.a $(BUILD)/tools.a $(TESTED)
 	@echo "LD $@"
 	$(Q)$(CC) $(SANFLAGS) -pthread -o $@ $^ $(PKG_LIBS) $(CONF_LIBS) $(CRITERION_LIBS)
 

@@ -40,7 +40,10 @@ struct options {
     enum action action;
     bool table; /* --report: print one at the end */
     bool json;
-    bool quiet;           /* no warnings; what the program executes is not examined */
+    bool quiet;              /* no warnings; what the program executes is not examined */
+    bool relay;              /* --relay, or --relay=HOST,... */
+    const char *relay_hosts; /* NULL: all */
+    const char *relay_ca;    /* more anchors for the real servers; NULL: none */
     bool refuse_programs; /* --strict=refuse-program: nothing is held, unreached programs do not run
                            */
     enum say_color color;
@@ -105,6 +108,10 @@ bool conf_detours(const struct program *program);
 bool conf_report(const struct program *program, char **report);
 /* What the supervisor goes by for this program. */
 void conf_policy(const struct program *program, struct supervisor_policy *policy);
+/* Does a configuration file ask for the relay? */
+bool conf_relay(const struct program *program);
+/* Sets the variables ECHSHIM_* to what counts for this program. False: there is no memory. */
+bool conf_to_environment(const struct program *program);
 /* The value of ECHSHIM_REPORT that counts, to be freed; NULL: there is none. */
 char *conf_report_place(const struct program *program);
 /* Writes what is wrong with the files to standard error. */

@@ -56,6 +56,7 @@ void supervisor_policy_read(struct supervisor_policy *policy, const struct shim_
             }
         }
     }
+    policy->led_count = policy->port_count;
     if (policy->strict && protects) {
         (void)add_port(policy, PORT_DNS);
         (void)add_port(policy, PORT_DNS_TLS);
@@ -76,6 +77,16 @@ bool supervisor_policy_watches(const void *policy, uint16_t port)
     return false;
 }
 
+bool supervisor_policy_leads(const struct supervisor_policy *policy, uint16_t port)
+{
+    for (size_t i = 0; policy->relay && i < policy->led_count; i++) {
+        if (policy->ports[i] == port) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* ---- the decision ---- */
 
 enum supervisor_decision supervisor_decide(const struct supervisor_policy *policy,
@@ -85,6 +96,9 @@ enum supervisor_decision supervisor_decide(const struct supervisor_policy *polic
                    (facts->look == SUPERVISOR_LOOK_WATCHED && !facts->answers);
     if (!suspect) {
         return SUPERVISOR_PASS;
+    }
+    if (policy->relay && facts->look == SUPERVISOR_LOOK_WATCHED && facts->can_be_led) {
+        return SUPERVISOR_LEAD;
     }
     return policy->strict ? SUPERVISOR_REFUSE : SUPERVISOR_PASS_AND_TELL;
 }

@@ -11,6 +11,7 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include "shim/common/address.h"
 #include "shim/common/supervision.h"
 #include "tools/echshim/supervisor/filter.h"
 #include "tools/echshim/supervisor/target.h"
@@ -87,26 +88,64 @@ static bool still_waits(const struct supervisor *supervisor, uint64_t id)
     return ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
 }
 
+/* Leads the connection to the relay. False: it cannot be led. */
+static bool led(struct supervisor *supervisor, const struct seccomp_notif *notification, int fd,
+                const struct sockaddr_storage *destination, struct seccomp_notif_resp *response)
+{
+    pid_t task = (pid_t)notification->pid;
+    int copy = supervisor_copy_socket(task, fd);
+    if (copy < 0) {
+        return false;
+    }
+    bool can = still_waits(supervisor, notification->id) &&
+               supervisor_lead(&supervisor->lead, copy, task, destination, &response->error);
+    (void)close(copy);
+    return can;
+}
+
+static enum supervisor_decision decide(struct supervisor *supervisor,
+                                       const struct seccomp_notif *notification,
+                                       struct seccomp_notif_resp *response,
+                                       struct sockaddr_storage *destination)
+{
+    pid_t task = (pid_t)notification->pid;
+    int fd = -1;
+    const struct supervisor_memory memory = {supervisor_target_read, &task};
+    struct supervisor_facts facts = {.look = supervisor_look_at(&notification->data, &memory,
+                                                                supervisor_policy_watches,
+                                                                &supervisor->policy, destination)};
+    if (facts.look == SUPERVISOR_LOOK_WATCHED) {
+        facts.answers = image_answers(supervisor, task, &notification->data, &memory);
+        facts.can_be_led =
+            supervisor_policy_leads(&supervisor->policy,
+                                    shim_address_port((const struct sockaddr *)destination)) &&
+            supervisor_is_connect(&notification->data, &memory, &fd);
+    }
+    enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &facts);
+    if (decision == SUPERVISOR_LEAD && !led(supervisor, notification, fd, destination, response)) {
+        facts.can_be_led = false;
+        decision = supervisor_decide(&supervisor->policy, &facts);
+    }
+    return decision;
+}
+
 static void judge(struct supervisor *supervisor, const struct seccomp_notif *notification,
                   struct seccomp_notif_resp *response)
 {
-    pid_t task = (pid_t)notification->pid;
-    const struct supervisor_memory memory = {supervisor_target_read, &task};
     struct sockaddr_storage destination = {.ss_family = AF_UNSPEC};
-    struct supervisor_facts facts = {.look = supervisor_look_at(&notification->data, &memory,
-                                                                supervisor_policy_watches,
-                                                                &supervisor->policy, &destination)};
-    if (facts.look == SUPERVISOR_LOOK_WATCHED) {
-        facts.answers = image_answers(supervisor, task, &notification->data, &memory);
-    }
-    enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &facts);
-    if (decision != SUPERVISOR_REFUSE) {
-        response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    } else {
+    enum supervisor_decision decision = decide(supervisor, notification, response, &destination);
+    const struct supervisor_news news = {.task = (pid_t)notification->pid,
+                                         .refused = decision == SUPERVISOR_REFUSE,
+                                         .reason = "unreachable_tls",
+                                         .destination = &destination};
+    if (decision == SUPERVISOR_REFUSE) {
         response->error = -EACCES;
+    } else if (decision != SUPERVISOR_LEAD) { /* of what is led, the relay tells */
+        response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
     }
-    if (decision != SUPERVISOR_PASS && still_waits(supervisor, notification->id)) {
-        supervisor_tell(&supervisor->teller, task, decision == SUPERVISOR_REFUSE, &destination);
+    if ((decision == SUPERVISOR_REFUSE || decision == SUPERVISOR_PASS_AND_TELL) &&
+        still_waits(supervisor, notification->id)) {
+        supervisor_tell(&supervisor->teller, &news);
     }
 }
 

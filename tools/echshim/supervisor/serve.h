@@ -6,6 +6,7 @@
 
 #include "tools/echshim/supervisor/decide.h"
 #include "tools/echshim/supervisor/image.h"
+#include "tools/echshim/supervisor/lead.h"
 #include "tools/echshim/supervisor/tell.h"
 
 struct supervisor {
@@ -13,6 +14,7 @@ struct supervisor {
     struct supervisor_stubs stubs;
     struct shim_pass pass;
     struct supervisor_teller teller;
+    struct supervisor_lead lead; /* if the policy has a relay */
     int listener;
 };
 
