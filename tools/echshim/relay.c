@@ -65,7 +65,6 @@ struct role {
     int link; /* the relay's end */
     int report;
     char path[PATH_MAX];
-    char library[PATH_MAX];
 };
 
 static bool find_relay(char out[PATH_MAX])
@@ -96,12 +95,12 @@ static void keep_open(int fd)
     }
 }
 
-/* The program's settings hold for the relay, which makes the program's connections. */
+/* The program's settings hold for the relay, which makes the program's connections. LD_PRELOAD has
+ * the library already. */
 static bool set_environment(const struct role *role)
 {
-    return conf_to_environment(role->program) && setenv("LD_PRELOAD", role->library, 1) == 0 &&
-           unsetenv("ECHSHIM_LAUNCHER") == 0 && unsetenv("ECHSHIM_SUPERVISOR") == 0 &&
-           unsetenv(SHIM_RELAY_FOLDER) == 0;
+    return conf_to_environment(role->program) && unsetenv("ECHSHIM_LAUNCHER") == 0 &&
+           unsetenv("ECHSHIM_SUPERVISOR") == 0 && unsetenv(SHIM_RELAY_FOLDER) == 0;
 }
 
 static void become_relay(void *context)
@@ -175,10 +174,6 @@ bool relay_begin(const struct program *program, const struct options *options,
     *lead = (struct supervisor_lead){.link = -1, .listener = -1, .listener_ipv6 = -1};
     if (!find_relay(role.path)) {
         *why = RELAY_NAME " is not installed";
-        return false;
-    }
-    if (!library_find(role.library)) {
-        *why = "the library is missing";
         return false;
     }
     lead->listener = listen_on(AF_INET, &lead->port);
