@@ -5,6 +5,7 @@
 
 PREFIX ?= /usr/local
 LIBDIR ?= $(PREFIX)/lib
+LIBEXECDIR ?= $(PREFIX)/libexec
 BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libechshim
@@ -152,11 +153,13 @@ install: all install-completions
 	install -d $(DESTDIR)$(LIBDIR) $(DESTDIR)$(BINDIR) $(DESTDIR)$(DOCDIR)/docs/examples
 	install -m 0644 $(LIBS_BUILT) $(DESTDIR)$(LIBDIR)
 	install -m 0755 $(TOOLS_BUILT) $(DESTDIR)$(BINDIR)
+	install -D -m 0755 $(RELAY_BUILT) $(DESTDIR)$(LIBEXECDIR)/$(notdir $(RELAY_BUILT))
 	for page in $(MANUALS); do install -D -m 0644 $$page $(DESTDIR)$(call mandir,$$page)/$${page##*/} || exit 1; done
 	for file in $(DOCS); do install -m 0644 $$file $(DESTDIR)$(DOCDIR)/$$file || exit 1; done
 
 uninstall: uninstall-completions
 	rm -f $(addprefix $(DESTDIR)$(LIBDIR)/,$(notdir $(LIBS_BUILT))) $(addprefix $(DESTDIR)$(BINDIR)/,$(notdir $(TOOLS_BUILT)))
+	rm -f $(DESTDIR)$(LIBEXECDIR)/$(notdir $(RELAY_BUILT))
 	for page in $(notdir $(MANUALS)); do rm -f $(DESTDIR)$(call mandir,$$page)/$$page; done
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
 	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs/examples $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)

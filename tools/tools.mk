@@ -4,6 +4,8 @@
 TOOL_PKGS := jansson
 TOOL_LIBS = $(shell $(PKG_CONFIG) --libs $(TOOL_PKGS) 2>/dev/null)
 TOOLS_BUILT := $(BUILD)/echshim $(BUILD)/echdig $(BUILD)/echprobe
+# A part of echshim that users do not run.
+RELAY_BUILT := $(BUILD)/echshim-relay
 
 # The files that the programs share, and each program's own.
 $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
@@ -16,6 +18,10 @@ $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
 # echshim must start fast, so it links nothing that needs a cryptographic library.
 $(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c)) $(BUILD)/supervisor.a $(BUILD)/go.a $(TOOL_ARCHIVES)
+
+# The relay: its parts, for the unit tests too, and its main.
+$(BUILD)/relay.a: $(call obj,$(filter-out tools/relay/main.c,$(wildcard tools/relay/*.c)))
+$(RELAY_BUILT): $(call obj,tools/relay/main.c) $(BUILD)/relay.a $(BUILD)/supervisor.a $(TOOL_ARCHIVES)
 
 $(BUILD)/tools/reason_table.c: docs/report.md tools/scripts/make-reason-table
 	@mkdir -p $(@D)
@@ -31,12 +37,12 @@ LIBDIR_OBJ := $(call obj,$(shell grep -l SHIM_LIBDIR tools/*/*.c))
 $(LIBDIR_OBJ): $(BUILD)/libdir
 $(LIBDIR_OBJ): CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 
-$(TOOLS_BUILT):
+$(TOOLS_BUILT) $(RELAY_BUILT):
 	@echo "LD $@"
 	$(Q)$(CC) $(LDFLAGS_ALL) -o $@ $(filter %.o %.a,$^) $(PKG_LIBS) $(TOOL_LIBS) $(CONF_LIBS) $(LIBC_LIBS)
 
 .PHONY: tools
-tools: $(TOOLS_BUILT)
+tools: $(TOOLS_BUILT) $(RELAY_BUILT)
 
 # ---- manual pages, by scdoc; without it they are left out ----
 MANUALS := $(if $(shell command -v scdoc),$(patsubst docs/man/%.scd,$(BUILD)/man/%,$(wildcard docs/man/*.scd)))

@@ -17,12 +17,6 @@ int execveat(int folder, const char *path, char *const argv[], char *const envir
              int flags);
 
 /* glibc 2.34; Linux 5.9. Every architecture that the shim knows numbers it so. */
-#ifndef SYS_pidfd_open
-#define SYS_pidfd_open 434
-#endif
-#ifndef SYS_pidfd_getfd
-#define SYS_pidfd_getfd 438
-#endif
 #ifndef SYS_close_range
 #define SYS_close_range 436
 #endif

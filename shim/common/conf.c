@@ -25,6 +25,7 @@ static const struct {
     [SHIM_CONF_LOG_FILE] = {"ECHSHIM_LOG_FILE", "log_file"},
     [SHIM_CONF_REPORT] = {"ECHSHIM_REPORT", "report"},
     [SHIM_CONF_DETOURS] = {"ECHSHIM_DETOURS", "detours"},
+    [SHIM_CONF_RELAY] = {"ECHSHIM_RELAY", "relay"},
 };
 
 const char *shim_conf_variable(enum shim_conf_key key)
@@ -103,7 +104,7 @@ enum ech_status shim_conf_add_environment(struct shim_conf *conf,
     }
     conf->entries = grown;
     for (int key = 0; key < SHIM_CONF_KEYS; key++) {
-        const char *value = get(context, keys[key].variable);
+        const char *value = key != SHIM_CONF_RELAY ? get(context, keys[key].variable) : NULL;
         if (value == NULL || *value == '\0') {
             continue;
         }

@@ -26,6 +26,14 @@ static bool read_word(const char *text, uint64_t *word)
     return true;
 }
 
+static bool take(const char **text, const char *word)
+{
+    size_t length = strlen(word);
+    bool there = strncmp(*text, word, length) == 0;
+    *text += there ? length : 0;
+    return there;
+}
+
 bool shim_supervision_parse(const char *text, struct shim_supervision *out)
 {
     *out = (struct shim_supervision){.supervisor = 0};
@@ -37,14 +45,16 @@ bool shim_supervision_parse(const char *text, struct shim_supervision *out)
     while (*at >= '0' && *at <= '9' && out->supervisor < INT_MAX / 10) {
         out->supervisor = out->supervisor * 10 + (*at++ - '0');
     }
-    out->no_new_privs = strcmp(at, ":no_new_privs") == 0;
-    return out->supervisor > 0 && (*at == '\0' || out->no_new_privs);
+    out->no_new_privs = take(&at, ":no_new_privs");
+    out->relay = take(&at, ":relay");
+    return out->supervisor > 0 && *at == '\0';
 }
 
 void shim_supervision_write(const struct shim_supervision *supervision,
                             char out[SHIM_SUPERVISION_SIZE])
 {
-    (void)snprintf(out, SHIM_SUPERVISION_SIZE, "%016" PRIx64 "%016" PRIx64 ":%d%s",
+    (void)snprintf(out, SHIM_SUPERVISION_SIZE, "%016" PRIx64 "%016" PRIx64 ":%d%s%s",
                    supervision->pass.words[0], supervision->pass.words[1], supervision->supervisor,
-                   supervision->no_new_privs ? ":no_new_privs" : "");
+                   supervision->no_new_privs ? ":no_new_privs" : "",
+                   supervision->relay ? ":relay" : "");
 }

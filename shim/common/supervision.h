@@ -16,12 +16,13 @@ struct shim_pass {
     uint64_t words[2]; /* a 32-bit program gives the lower halves */
 };
 
-/* The variable ECHSHIM_SUPERVISOR: "PASS:PID" or "PASS:PID:no_new_privs", the pass in 32
- * hexadecimal digits. */
+/* The variable ECHSHIM_SUPERVISOR: "PASS:PID", the pass in 32 hexadecimal digits; then perhaps
+ * ":no_new_privs", then perhaps ":relay". */
 struct shim_supervision {
     struct shim_pass pass;
     int supervisor;    /* process id */
     bool no_new_privs; /* the launcher has set it; it was not set before */
+    bool relay;        /* calls without the pass are led to the relay */
 };
 
 enum { SHIM_SUPERVISION_SIZE = 64 };

@@ -22,6 +22,7 @@
 #include "shim/common/compat.h"
 #include "shim/stub/launcher_proof.h"
 #include "shim/stub/locked.h"
+#include "shim/stub/relayed.h"
 #include "shim/stub/supervised.h"
 
 #define REAL_OR(name, failure)                                                                     \
@@ -175,18 +176,42 @@ static bool lacks_inherited(char *const environment[])
            shim_preloadable_value(environment, SHIM_CONF_INHERITED) == NULL;
 }
 
-/* Declares `handed`: the environment, with the variable where that is missing; on the stack. */
+/* How much room the new program's environment needs; 0: it is right as it is. */
+static size_t room_of(char *const environment[])
+{
+    size_t count = 0;
+    if (environment == NULL || (!lacks_inherited(environment) && !stub_hides_relay())) {
+        return 0;
+    }
+    while (environment[count] != NULL) {
+        count++;
+    }
+    return count + STUB_RELAY_ROOM + 2;
+}
+
+/* Fills in a block of that room. */
+static void fill(char **block, char *const environment[])
+{
+    size_t count = 0;
+    for (; environment[count] != NULL; count++) {
+        block[count] = environment[count];
+    }
+    if (lacks_inherited(environment)) {
+        block[count++] = stub_conf()->inherited;
+    }
+    block[count] = NULL;
+    if (stub_hides_relay()) {
+        (void)stub_add_relay(block, count);
+    }
+}
+
+/* Declares `handed`: the environment, with the variables that are missing; on the stack. */
 #define HAND_ON(environment)                                                                       \
     char *const *handed = (environment);                                                           \
-    if (lacks_inherited(handed)) {                                                                 \
-        size_t variables = 0;                                                                      \
-        while (handed[variables] != NULL) {                                                        \
-            variables++;                                                                           \
-        }                                                                                          \
-        char **block = __builtin_alloca((variables + 2) * sizeof *block);                          \
-        memcpy(block, handed, variables * sizeof *block);                                          \
-        block[variables] = stub_conf()->inherited;                                                 \
-        block[variables + 1] = NULL;                                                               \
+    size_t room = room_of(handed);                                                                 \
+    if (room > 0) {                                                                                \
+        char **block = __builtin_alloca(room * sizeof *block);                                     \
+        fill(block, handed);                                                                       \
         handed = block;                                                                            \
     }
 
@@ -202,12 +227,18 @@ SHIM_EXPORT int execve(const char *path, char *const argv[], char *const environ
 SHIM_EXPORT int execv(const char *path, char *const argv[])
 {
     REAL_OR(execv, -1)
+    if (stub_hides_relay()) {
+        return execve(path, argv, environ);
+    }
     return allows(path, argv, environ) ? real(path, argv) : -1;
 }
 
 SHIM_EXPORT int execvp(const char *file, char *const argv[])
 {
     REAL_OR(execvp, -1)
+    if (stub_hides_relay()) {
+        return execvpe(file, argv, environ);
+    }
     return allows_search(file, argv, environ) ? real(file, argv) : -1;
 }
 

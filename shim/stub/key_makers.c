@@ -39,11 +39,14 @@ static bool is_maker(enum shim_hook hook, const struct link_map *object)
            stub_symbol_of(object, companion_of(hook)) != NULL;
 }
 
-/* What the loader finds in an object and in what that needs. In glibc a handle is the link map. */
+/* What the loader finds in an object and in what that needs. The object is opened once more, and
+ * stays open: glibc makes the list of what a library needs only when it is opened. */
 static void *in_scope_of(enum shim_hook hook, const struct link_map *object)
 {
-    void *handle = (void *)(uintptr_t)object;
-    return stub_real_dlsym(handle, stub_hook_name(hook));
+    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
+    void *handle =
+        real_dlopen != NULL ? real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD) : NULL;
+    return handle != NULL ? stub_real_dlsym(handle, stub_hook_name(hook)) : NULL;
 }
 
 /* The function of another preload behind us: it stands before every library. NULL: there is none.

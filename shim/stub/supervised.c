@@ -11,6 +11,7 @@
 #include "shim/common/ports.h"
 #include "shim/common/preloadable.h"
 #include "shim/stub/locked.h"
+#include "shim/stub/relayed.h"
 #include "shim/stub/stub.h"
 
 /*
@@ -22,6 +23,8 @@ static _Alignas(sizeof(struct shim_pass)) struct shim_pass taken = {.words = {1,
 
 static atomic_int state;
 enum { UNKNOWN, WITHOUT, WITH_PASS };
+
+static bool relayed; /* calls without the pass go to the relay */
 
 static int reader; /* the supervisor's process id; 0: there is none */
 
@@ -37,7 +40,8 @@ void stub_name_reader(void)
 }
 
 /* A stub that is strict for no host takes no pass: the supervisor holds its program like one
- * without a stub. Two threads may run this at the same time: they write the same octets. */
+ * without a stub. Where there is a relay, the pass says that the program does not need it. Two
+ * threads may run this at the same time: they write the same octets. */
 static int learn(void)
 {
     struct shim_supervision supervision;
@@ -49,7 +53,8 @@ static int learn(void)
         if (supervision.no_new_privs) {
             shim_preloadable_ignore_no_new_privs();
         }
-        if (stub_strict_somewhere()) {
+        relayed = supervision.relay;
+        if (relayed ? !stub_needs_relay() : stub_strict_somewhere()) {
             taken = supervision.pass;
             now = WITH_PASS;
         }
@@ -61,7 +66,10 @@ static int learn(void)
 
 __attribute__((constructor)) static void learn_early(void)
 {
-    (void)learn();
+    int now = learn();
+    if (relayed && now == WITH_PASS) {
+        stub_hide_relay();
+    }
     if (reader > 0) {
         /* libc itself connects in children, for its log and for names. */
         (void)pthread_atfork(NULL, NULL, stub_name_reader);

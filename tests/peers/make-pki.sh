@@ -45,6 +45,28 @@ leaf inner ca "$inner\n$valid"
 leaf public ca "dns_name = \"public.example\"\n$side\n$valid"
 leaf other ca "dns_name = \"other.example.net\"\n$valid"
 leaf expired ca "$inner\n$past"
+leaf early ca "$inner\nactivation_date = \"2060-01-01 00:00:00\"\nexpiration_date = \"2061-01-01 00:00:00\""
+leaf purpose ca "$inner\n$valid"
+leaf weak ca "$inner\n$valid"
+leaf spoiled ca "$inner\n$valid"
+leaf self ca "$inner\n$valid"
+# Each wrong in its own way: not for servers, signed with SHA-1, signed by itself, and with a spoiled signature.
+printf 'cn = "purpose"\nsigning_key\nemail_protection_key\n%b\n' "$inner\n$valid" >purpose.cfg
+for file in purpose weak; do
+    hash=SHA256
+    [ "$file" = purpose ] || hash=SHA1
+    certtool --generate-certificate --hash "$hash" --load-privkey "$file.key" --load-ca-certificate ca.pem --load-ca-privkey ca.key \
+        --template "$file.cfg" --outfile "$file.pem" 2>/dev/null
+done
+certtool --generate-self-signed --load-privkey self.key --template self.cfg --outfile self.pem 2>/dev/null
+certtool --certificate-info --infile spoiled.pem --outder --outfile spoiled.der 2>/dev/null
+last=$(tail -c 1 spoiled.der | od -An -tu1 | tr -d ' ')
+{
+    head -c -1 spoiled.der
+    [ "$last" = 1 ] && printf '\002' || printf '\001'
+} >spoiled.cut
+certtool --certificate-info --inder --infile spoiled.cut --outfile spoiled.pem 2>/dev/null
+rm -f spoiled.der spoiled.cut
 leaf stranger stranger-ca "$inner\n$valid"
 leaf public-expired ca "dns_name = \"public.example\"\n$past"
 leaf public-stranger stranger-ca "dns_name = \"public.example\"\n$valid"

@@ -43,6 +43,16 @@ Test(key_shares, the_outer_hello_has_the_programs_own)
     world_expect_accepted(world, handshakes);
 }
 
+/* The library was opened by nobody then. */
+Test(key_shares, a_key_before_any_handshake)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, NULL,
+        "certtool --generate-privkey --key-type ecdsa --curve secp256r1 --outfile /dev/stdout");
+    expect_exit(&result, 0, "END EC PRIVATE KEY");
+}
+
 Test(key_shares, an_own_one_where_no_key_is_seen)
 {
     struct world *world = world_start(NULL);

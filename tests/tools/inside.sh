@@ -49,13 +49,15 @@ relay records what an observer reads, and `tests/tools/launcher/test_inside.c` h
 * *open*: the observer read the name.
 * *refused*: nothing went out; the program got an error of its connection or of its TLS.
 * *ECH of its own*: the program did ECH, and the observer read the public name.
+* *relay*: as *accepted*, by the [relay](relay.md), whose authority the program trusts.
+* *not trusted*: the program ended its connection to the relay, because it does not know the relay's authority. Nothing went out but ECH.
 * *no TLS*: the program made no such connection.
 
 END
-        echo "| Program | Version | TLS that \`echshim --inspect\` finds | The preload | \`opportunistic\` | \`strict\` |"
-        echo "|---|---|---|---|---|---|"
+        echo "| Program | Version | TLS that \`echshim --inspect\` finds | The preload | \`opportunistic\` | \`strict\` | \`strict\` and \`--relay\` |"
+        echo "|---|---|---|---|---|---|---|"
         LC_ALL=C sort "$1"
-        awk -F' *[|] *' '{ count++; leaks += $7 == "open" || $7 ~ /open/; open += $6 ~ /open/ }
+        awk -F' *[|] *' '{ count++; leaks += $7 ~ /open/ || $8 ~ /open/; open += $6 ~ /open/ }
             END { printf "\n**%d programs: in opportunistic mode an observer read the name of %d, in strict mode of %d.**\n", count, open, leaks }' "$1"
         cat <<'END'
 

@@ -49,10 +49,28 @@ void conf_policy(const struct program *program, struct supervisor_policy *policy
     shim_conf_free(&conf);
 }
 
-const struct shim_conf *conf_whole(const struct program *program)
+bool conf_relay(const struct program *program)
 {
-    static struct shim_conf conf;
-    return shim_conf_load(&conf, process_of(program)) == ECH_OK ? &conf : NULL;
+    struct shim_conf conf;
+    bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    const char *value = shim_conf_value(&conf, SHIM_CONF_RELAY, NULL);
+    bool wanted = whole && value != NULL && (strcmp(value, "on") == 0 || strcmp(value, "yes") == 0);
+    shim_conf_free(&conf);
+    return wanted;
+}
+
+bool conf_to_environment(const struct program *program)
+{
+    struct shim_conf conf;
+    bool set = shim_conf_load(&conf, process_of(program)) == ECH_OK;
+    for (int key = 0; set && key < SHIM_CONF_KEYS; key++) {
+        const struct shim_conf_entry *winner =
+            shim_conf_winner(&conf, (enum shim_conf_key)key, NULL);
+        set = key == SHIM_CONF_RELAY || winner == NULL ||
+              setenv(shim_conf_variable(winner->key), winner->value, 1) == 0;
+    }
+    shim_conf_free(&conf);
+    return set;
 }
 
 char *conf_report_place(const struct program *program)

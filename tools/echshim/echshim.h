@@ -22,7 +22,6 @@
 
 #define ECHSHIM "echshim"
 #define LIBRARY_NAME "libechshim.so"
-#define ENGINE_NAME "libechshim-engine.so"
 
 /* As in env(1) and nohup(1), and one of our own: the number of TLS's alert ech_required. */
 enum {
@@ -41,7 +40,10 @@ struct options {
     enum action action;
     bool table; /* --report: print one at the end */
     bool json;
-    bool quiet;           /* no warnings; what the program executes is not examined */
+    bool quiet;              /* no warnings; what the program executes is not examined */
+    bool relay;              /* --relay, or --relay=HOST,... */
+    const char *relay_hosts; /* NULL: all */
+    const char *relay_ca;    /* more anchors for the real servers; NULL: none */
     bool refuse_programs; /* --strict=refuse-program: nothing is held, unreached programs do not run
                            */
     enum say_color color;
@@ -106,9 +108,10 @@ bool conf_detours(const struct program *program);
 bool conf_report(const struct program *program, char **report);
 /* What the supervisor goes by for this program. */
 void conf_policy(const struct program *program, struct supervisor_policy *policy);
-/* All settings of this program, which live as long as the process. NULL: no memory. Call it once.
- */
-const struct shim_conf *conf_whole(const struct program *program);
+/* Does a configuration file ask for the relay? */
+bool conf_relay(const struct program *program);
+/* Sets the variables ECHSHIM_* to what counts for this program. False: there is no memory. */
+bool conf_to_environment(const struct program *program);
 /* The value of ECHSHIM_REPORT that counts, to be freed; NULL: there is none. */
 char *conf_report_place(const struct program *program);
 /* Writes what is wrong with the files to standard error. */
@@ -131,9 +134,6 @@ bool library_preload(const char *library, bool musl);
 /* The files that the loader may load as the stub: of `library`, for all architectures, and those
  * that LD_PRELOAD names. */
 void library_stubs(const char *library, struct supervisor_stubs *stubs);
-/* The path of the engine beside this library, or of the installed one. NULL: there is none. Static
- * storage. */
-const char *library_engine(const char *library);
 
 /* ---- loader.c ---- */
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
 
 /* The disposition of SIGCHLD at our start. If it was ignored, we could not wait for children. */
@@ -70,25 +71,45 @@ const char *execute_follow(const struct program *program, const struct options *
 
 /* ---- the supervisor ---- */
 
-/* Starts its process, if strict mode holds for some host. */
+static struct supervisor supervisor; /* it is large */
+
+/* Starts the relay, if it is wanted. Without one, strict mode refuses what it would have served. */
+static void begin_to_relay(const struct program *program, const struct options *options,
+                           struct supervisor_policy *policy)
+{
+    const char *why = NULL;
+    policy->relay = relay_is_wanted(program, options);
+    if (policy->relay && !relay_begin(program, options, &supervisor.lead, &why)) {
+        policy->relay = false;
+        say(ECHSHIM, "there is no relay: %s", why);
+    }
+}
+
+/* Starts its process, if strict mode holds for some host, or there is a relay. */
 static enum supervisor_start begin_to_hold(const struct program *program,
                                            const struct options *options,
                                            struct supervisor_policy *policy, const char **why)
 {
-    static struct supervisor supervisor; /* it is large */
     char library[PATH_MAX];
+    supervisor.lead = (struct supervisor_lead){.link = -1, .listener = -1, .listener_ipv6 = -1};
     conf_policy(program, policy);
-    if (options->refuse_programs || !policy->strict) {
+    if (!options->refuse_programs) {
+        begin_to_relay(program, options, policy);
+    }
+    if (options->refuse_programs || (!policy->strict && !policy->relay)) {
         return SUPERVISOR_NOT_WANTED;
     }
     supervisor.policy = *policy;
     if (library_find(library)) {
         library_stubs(library, &supervisor.stubs);
-        supervisor.engine = library_engine(library);
     }
-    supervisor.conf = conf_whole(program);
     supervisor_teller_open(&supervisor.teller, conf_report_place(program));
-    return supervisor_begin(&supervisor, why);
+    enum supervisor_start start = supervisor_begin(&supervisor, why);
+    if (start != SUPERVISOR_STARTED) {
+        policy->relay = false;
+        relay_leave(&supervisor.lead); /* the relay ends */
+    }
+    return start;
 }
 
 static void say_how_held(const struct program *program, const struct options *options,
@@ -116,6 +137,11 @@ static int hold(const struct program *program, const struct options *options,
     if (held == SUPERVISOR_STARTED) {
         held = supervisor_hold(policy, &why);
         say_how_held(program, options, held, why);
+        if (policy->relay && held == SUPERVISOR_STARTED && !relay_set_variables(&supervisor.lead)) {
+            say(ECHSHIM, "there is no memory for the settings");
+            return EXIT_OWN;
+        }
+        relay_leave(&supervisor.lead); /* the supervisor has it */
     }
     if (program_obstacle(program, obstacle, sizeof obstacle) == NULL ||
         conf_mode(program) != SHIM_MODE_STRICT) {
@@ -126,7 +152,8 @@ static int hold(const struct program *program, const struct options *options,
     }
     if (!options->quiet) {
         conf_say_problems(program); /* nothing in the program could say them */
-        say(ECHSHIM, "%s runs without the shim, and strict mode refuses its TLS: %s", program->path,
+        say(ECHSHIM, "%s runs without the shim, and %s: %s", program->path,
+            policy->relay ? "its TLS goes through the relay" : "strict mode refuses its TLS",
             obstacle);
     }
     return 0;

@@ -14,6 +14,8 @@
 #include "shim/common/ports.h"
 #include "tools/echshim/echshim.h"
 
+#define HOST_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.,"
+
 enum { TIMEOUT_MAX_MS = 60000, QUOTED_MAX = 80 };
 
 /* Why a value cannot be used, or NULL. */
@@ -65,6 +67,13 @@ static const char *check_resolver(const char *value)
 static const char *check_switch(const char *value)
 {
     return strcmp(value, "on") == 0 || strcmp(value, "off") == 0 ? NULL : "it is on or off";
+}
+
+static const char *check_relay(const char *value)
+{
+    return strcmp(value, "yes") == 0 || strcmp(value, "no") == 0 || check_switch(value) == NULL
+               ? NULL
+               : "it is yes or no";
 }
 
 static const char *check_timeout(const char *value)
@@ -157,6 +166,8 @@ enum {
     OPTION_NO_GREASE,
     OPTION_PRIVATE,
     OPTION_REPORT,
+    OPTION_RELAY,
+    OPTION_RELAY_CA,
     OPTION_JSON,
     OPTION_COLOR,
     OPTION_INSPECT,
@@ -182,6 +193,7 @@ enum {
     ROW(SHIM_CONF_LOG_FILE, check_path, true)                                                      \
     ROW(SHIM_CONF_REPORT, check_path, true)                                                        \
     ROW(SHIM_CONF_DETOURS, check_switch, false)                                                    \
+    ROW(SHIM_CONF_RELAY, check_relay, false)                                                       \
     ROW(CONF, check_readable, true)
 
 enum { CONF = SHIM_CONF_KEYS };
@@ -227,6 +239,8 @@ static const struct option long_options[] = {
     {"log-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG_FILE},
     {"conf", required_argument, NULL, OPTION_SETTING + CONF},
     {"report", optional_argument, NULL, OPTION_REPORT},
+    {"relay", optional_argument, NULL, OPTION_RELAY},
+    {"relay-ca", required_argument, NULL, OPTION_RELAY_CA},
     {"json", no_argument, NULL, OPTION_JSON},
     {"color", required_argument, NULL, OPTION_COLOR},
     {"quiet", no_argument, NULL, 'q'},
@@ -281,6 +295,29 @@ static int set(int index, const char *value, int option)
     return set_variable(&settings[index], value);
 }
 
+static int check_relay_hosts(const char *hosts)
+{
+    if (hosts != NULL && (*hosts == '\0' || strspn(hosts, HOST_LETTERS) != strlen(hosts))) {
+        say(ECHSHIM, "--relay: cannot use \"%.*s\": it is names, comma-separated, or nothing",
+            QUOTED_MAX, hosts);
+        return EXIT_OWN;
+    }
+    return 0;
+}
+
+/* The relay works in another folder. */
+static int take_relay_ca(struct options *options, const char *value)
+{
+    const char *problem = check_readable(value);
+    options->relay_ca = problem == NULL ? realpath(value, NULL) : NULL;
+    if (options->relay_ca == NULL) {
+        say(ECHSHIM, "--relay-ca: cannot use \"%.*s\": %s", QUOTED_MAX, value,
+            problem != NULL ? problem : strerror(errno));
+        return EXIT_OWN;
+    }
+    return 0;
+}
+
 static int take(struct options *options, int option, const char *value)
 {
     switch (option) {
@@ -305,6 +342,12 @@ static int take(struct options *options, int option, const char *value)
     case OPTION_REPORT:
         options->table = options->table || value == NULL;
         return value != NULL ? set(SHIM_CONF_REPORT, value, option) : 0;
+    case OPTION_RELAY:
+        options->relay = true;
+        options->relay_hosts = value;
+        return check_relay_hosts(value);
+    case OPTION_RELAY_CA:
+        return take_relay_ca(options, value);
     case OPTION_JSON:
         options->json = true;
         return 0;
@@ -395,6 +438,9 @@ void options_help(FILE *out)
         "  --timeout=MS         bound on one look-up (2000)\n"
         "  --private[=on|off]   ECH also for private addresses\n"
         "  --detours=on|off     detours in programs that contain OpenSSL, such as Node.js\n"
+        "  --relay[=HOST,...]   ends the TLS that nothing else reaches on this machine, under an\n"
+        "                       authority of this run, and connects on with ECH: see echshim(1)\n"
+        "  --relay-ca=FILE      with --relay: more trust anchors (PEM) for the real servers\n"
         "  --cache=FOLDER       a cache of look-ups that processes share\n"
         "  --conf=FILE          the configuration file\n"
         "  --log=LEVEL          off, error, warn, info or debug\n"

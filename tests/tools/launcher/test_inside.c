@@ -25,15 +25,18 @@ TestSuite(inside, .fini = world_end, .timeout = 240);
 /* fetch, without a check of the certificate. */
 #define FETCH "await fetch(\"" URL "\", {tls: {rejectUnauthorized: false}})"
 
+#define CHECKED_FETCH "console.log(await (await fetch(\"" URL "\")).text())"
+
 static const struct inside {
     const char *name; /* a file of build/inside, or a path */
     const char *arguments;
+    const char *relay_arguments; /* with a check of the certificate; NULL: the same */
 } programs[] = {
     {"node-18", NODE_SAYS},
     {"node-20", NODE_SAYS},
     {"node-26", NODE_SAYS},
-    {"bun", "-e '" FETCH "'"},
-    {"deno", "eval --unsafely-ignore-certificate-errors '" FETCH "'"},
+    {"bun", "-e '" FETCH "'", "-e '" CHECKED_FETCH "'"},
+    {"deno", "eval --unsafely-ignore-certificate-errors '" FETCH "'", "eval '" CHECKED_FETCH "'"},
     {"workerd", "test \"$HOME/worker.capnp\""},
     {"opencode", "run --model x/y hello"},
     {"claude", "-p hello"},
@@ -57,8 +60,9 @@ static const struct inside {
 enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 /* Settings for the programs that take the server's name from their environment. */
+#define TRUST "SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" "
 #define ENVIRONMENT                                                                                \
-    "env RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" " \
+    "env RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x "                                                 \
     "ANTHROPIC_BASE_URL=" URL " ANTHROPIC_API_KEY=x OPENAI_BASE_URL=" URL "v1 OPENAI_API_KEY=x "   \
     "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 60 "
 
@@ -101,30 +105,36 @@ static const char *path_of(const char *name)
     return access(path, X_OK) == 0 ? path : NULL;
 }
 
-/* What happened in a mode, in words; *shown: an observer read the name. */
+/* What happened in a mode, in words; *shown: an observer read the name. With the relay, what the
+ * environment says of trust is the launcher's. */
 static const char *run_in(const char *option, const char *path, const char *arguments, bool *shown)
 {
-    static char words[2][64];
+    enum { TURNS = 3 };
+    static char words[TURNS][64];
     static int turn;
+    bool relay = strstr(option, "--relay") != NULL;
     char command[4096];
     char options[64];
-    char *out = words[turn++ % 2];
+    char *out = words[turn++ % TURNS];
     struct world *world = world_start(NULL);
     write_configurations(world);
     snprintf(options, sizeof options, "%s -q --report=lines", option);
-    snprintf(command, sizeof command, ENVIRONMENT "%s %s </dev/null", path, arguments);
+    snprintf(command, sizeof command, ENVIRONMENT "%s %s %s </dev/null", relay ? "" : "env " TRUST,
+             path, arguments);
     struct run_result result = launch(world, options, command);
     const char *report = world_read(world, "lines", NULL);
     bool accepted = strstr(report, "\"outcome\":\"accepted\"") != NULL;
     bool refused = strstr(report, "\"outcome\":\"refused\"") != NULL;
     *shown = world_wire_count(world, INNER_NAME) > 0;
     snprintf(out, sizeof words[0], "%s",
-             *shown && accepted                         ? "some accepted, some open"
-             : *shown                                   ? "open"
-             : accepted                                 ? "accepted"
-             : refused                                  ? "refused"
-             : world_wire_count(world, PUBLIC_NAME) > 0 ? "ECH of its own"
-                                                        : "no TLS");
+             *shown && accepted                                    ? "some accepted, some open"
+             : *shown                                              ? "open"
+             : strstr(report, "relay_not_trusted") != NULL         ? "not trusted"
+             : accepted && strstr(report, "echshim-relay") != NULL ? "relay"
+             : accepted                                            ? "accepted"
+             : refused                                             ? "refused"
+             : world_wire_count(world, PUBLIC_NAME) > 0            ? "ECH of its own"
+                                                                   : "no TLS");
     fprintf(stderr, "inside: %s %s: %s (exit %d)\n", option, path, out, result.exit_code);
     if (getenv("ECHSHIM_TEST_KEEP") != NULL) {
         fprintf(stderr, "%s\n%s\n", result.out, result.err);
@@ -192,15 +202,21 @@ ParameterizedTest(const size_t *index, inside, what_the_wire_shows)
     char found[512];
     bool shown;
     bool shown_in_strict;
+    bool shown_with_relay;
     const char *open = run_in("--mode=opportunistic", path, program->arguments, &shown);
     const char *strict = run_in("--strict", path, program->arguments, &shown_in_strict);
+    const char *relay =
+        run_in("--strict --relay", path,
+               program->relay_arguments != NULL ? program->relay_arguments : program->arguments,
+               &shown_with_relay);
     inspect(path, found, sizeof found);
     const char *slash = strrchr(program->name, '/');
     FILE *rows = fopen(results, "a");
     cr_assert_not_null(rows);
     flock(fileno(rows), LOCK_EX);
-    fprintf(rows, "| %s | %s | %s | %s | %s |\n", slash != NULL ? slash + 1 : program->name,
-            version_of(path), found, open, strict);
+    fprintf(rows, "| %s | %s | %s | %s | %s | %s |\n", slash != NULL ? slash + 1 : program->name,
+            version_of(path), found, open, strict, relay);
     fclose(rows);
-    cr_assert(!shown_in_strict, "%s: strict mode showed the name", program->name);
+    cr_assert(!shown_in_strict && !shown_with_relay, "%s: strict mode showed the name",
+              program->name);
 }

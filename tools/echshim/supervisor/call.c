@@ -219,6 +219,19 @@ enum supervisor_look supervisor_look_at(const struct seccomp_data *call,
     }
 }
 
+bool supervisor_is_connect(const struct seccomp_data *call, const struct supervisor_memory *memory,
+                           int *fd)
+{
+    const struct look look = {.memory = memory};
+    const struct supervisor_calls *numbers = supervisor_calls_of(call->arch);
+    struct asked asked = {.what = SENDTO};
+    if (numbers == NULL || read_call(&look, call, numbers, &asked) != SUPERVISOR_READ) {
+        return false;
+    }
+    *fd = (int)(uint32_t)asked.arguments[0];
+    return asked.what == CONNECT;
+}
+
 bool supervisor_is_question(const struct seccomp_data *call, uint16_t *port)
 {
     const struct supervisor_calls *numbers = supervisor_calls_of(call->arch);

@@ -39,6 +39,10 @@ enum supervisor_look supervisor_look_at(const struct seccomp_data *call,
                                         supervisor_watches *watches, const void *context,
                                         struct sockaddr_storage *destination);
 
+/* Is it connect, or its kin in socketcall? Then *fd is its descriptor. */
+bool supervisor_is_connect(const struct seccomp_data *call, const struct supervisor_memory *memory,
+                           int *fd);
+
 /* Is it the question whether a port is held (shim/common/supervision.h)? */
 bool supervisor_is_question(const struct seccomp_data *call, uint16_t *port);
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The event loop of the supervisor: one thread answers for all held processes, and waits for none
- * of them. What waits for the network has threads of its own (pool.h). */
+ * of them. */
 #ifndef TOOLS_ECHSHIM_SUPERVISOR_SERVE_H
 #define TOOLS_ECHSHIM_SUPERVISOR_SERVE_H
 
 #include "tools/echshim/supervisor/decide.h"
 #include "tools/echshim/supervisor/image.h"
+#include "tools/echshim/supervisor/lead.h"
 #include "tools/echshim/supervisor/tell.h"
 
 struct supervisor {
@@ -13,8 +14,7 @@ struct supervisor {
     struct supervisor_stubs stubs;
     struct shim_pass pass;
     struct supervisor_teller teller;
-    const char *engine;           /* path of libechshim-engine.so; NULL: not found */
-    const struct shim_conf *conf; /* of the program, for the engine */
+    struct supervisor_lead lead; /* if the policy has a relay */
     int listener;
 };
 

@@ -162,7 +162,9 @@ enum supervisor_start supervisor_begin(const struct supervisor *supervisor, cons
     role.link = ends[1];
     role.supervisor.pass = supervision.pass;
     link_to_supervisor = ends[0];
-    const int kept[] = {ends[1], supervisor->teller.fd};
+    const struct supervisor_lead *lead = &supervisor->lead;
+    const int kept[] = {ends[1], supervisor->teller.fd, lead->link, lead->listener,
+                        lead->listener_ipv6};
     bool started = background_start(supervise, &role, kept, sizeof kept / sizeof *kept);
     int problem = errno;
     (void)close(ends[1]);
@@ -248,6 +250,7 @@ enum supervisor_start supervisor_hold(const struct supervisor_policy *policy, co
         supervisor_dismiss();
         return SUPERVISOR_IMPOSSIBLE;
     }
+    supervision.relay = policy->relay;
     int listener = install_as_anybody(&supervision);
     if (listener < 0) {
         int problem = errno;

@@ -8,7 +8,6 @@
 #include <sys/types.h>
 
 #include "shim/common/mode.h"
-#include "shim/common/report.h"
 
 /* Where lines go. */
 struct supervisor_teller {
@@ -21,11 +20,16 @@ struct supervisor_teller {
  * fd:N still is the user's. */
 void supervisor_teller_open(struct supervisor_teller *teller, char *report);
 
-/* Writes one line about a task. `destination` has no address if that is not known. */
-void supervisor_tell(struct supervisor_teller *teller, pid_t task, bool refused,
-                     const struct sockaddr_storage *destination);
-/* Writes the line of a handshake, of this process and the program in it. */
-void supervisor_tell_handshake(struct supervisor_teller *teller, pid_t process, const char *program,
-                               const struct shim_report *report);
+/* A connection of a task that goes past the shim, or may not. */
+struct supervisor_news {
+    pid_t task;
+    bool refused;                               /* else it goes in the clear */
+    const char *host;                           /* NULL: its address is told */
+    const char *reason;                         /* a word of docs/report.md */
+    const struct sockaddr_storage *destination; /* without an address if that is not known */
+};
+
+/* Writes one line. */
+void supervisor_tell(struct supervisor_teller *teller, const struct supervisor_news *news);
 
 #endif

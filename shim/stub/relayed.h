@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A program under echshim --relay (docs/relay.md). If the shim reaches its TLS, it gets neither the
+ * relay nor the variables by which programs learn of the relay's authority. The stub judges when it
+ * starts, and goes by what lies in the process then.
+ */
+#ifndef SHIM_STUB_RELAYED_H
+#define SHIM_STUB_RELAYED_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Is there TLS in this process that the relay is for: none that is hooked, and some that is not? */
+bool stub_needs_relay(void);
+
+/* Takes the relay's variables out of environ. Called in a constructor, before the program has
+ * threads. */
+void stub_hide_relay(void);
+
+/* What a program that is executed gets: room for the variables, and the variables. */
+enum { STUB_RELAY_ROOM = 16 };
+
+/* Must the variables be put back for what this process executes? */
+bool stub_hides_relay(void);
+/* Adds them to a block of `count` variables with room for STUB_RELAY_ROOM more. What the program
+ * has set to another value stays. Returns the new count. Async-signal-safe. */
+size_t stub_add_relay(char **block, size_t count);
+
+#endif

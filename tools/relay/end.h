@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One end of a relayed connection: a socket, in TLS or as it is, and what the loop waits for there.
+ */
+#ifndef TOOLS_RELAY_END_H
+#define TOOLS_RELAY_END_H
+
+#include <gnutls/gnutls.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+/* What an epoll event is about. Each watched thing begins with this. */
+enum relay_source { RELAY_SOURCE_LISTENER, RELAY_SOURCE_LINK, RELAY_SOURCE_POOL, RELAY_SOURCE_END };
+
+struct relay_connection;
+
+struct relay_end {
+    enum relay_source source; /* RELAY_SOURCE_END; the first member */
+    struct relay_connection *connection;
+    int fd;                   /* -1: none */
+    gnutls_session_t session; /* NULL: octets as they are */
+    uint32_t watched;         /* by epoll; 0: not registered */
+    uint32_t wanted;
+};
+
+/* Makes epoll wait for what is wanted. False: the end cannot be watched. */
+bool relay_end_watch(struct relay_end *end, int loop);
+
+/* What a read or a write gave, besides a number of octets. */
+enum {
+    RELAY_WAIT = -1,  /* `wanted` says for what */
+    RELAY_CUT = -2,   /* read: TCP ended without close_notify */
+    RELAY_RESET = -3, /* the connection is of no more use */
+};
+
+/* Octets, 0 at the end, or one of the above. RELAY_RESET: *alert is a fatal alert of the peer, or
+ * -1. */
+ssize_t relay_end_read(struct relay_end *end, void *out, size_t size, int *alert);
+ssize_t relay_end_write(struct relay_end *end, const void *data, size_t length);
+/* Ends our direction, with close_notify if `clean`. 0, RELAY_WAIT or RELAY_RESET. */
+ssize_t relay_end_finish(struct relay_end *end, bool clean);
+
+/* Sends a fatal alert; also where there is no TLS session yet (RFC 8446, 6). */
+void relay_end_alert(struct relay_end *end, int alert);
+
+/* Closes the socket. `reset`: the peer learns it as a reset. */
+void relay_end_close(struct relay_end *end, bool reset);
+
+#endif
