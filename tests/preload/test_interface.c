@@ -290,7 +290,8 @@ static void check_mode_of(const struct world *world, const char *name)
 Test(interface, files_are_private)
 {
     struct world *world = world_start(NULL);
-    struct run_result result = world_shell(world, RUN_SHIM, NULL, "umask 000; " CURL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_LOG=info"), "umask 000; " CURL);
     expect_exit(&result, 0, HELLO);
     check_mode_of(world, "report");
     check_mode_of(world, "shim.log");

@@ -10,6 +10,7 @@
 #include "shim/common/hold.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/session/session_state.h"
+#include "shim/engine/session/story.h"
 #include "shim/engine/state/log.h"
 
 void shim_session_report(struct shim_session *session, const char *outcome, const char *reason)
@@ -26,6 +27,7 @@ void shim_session_report(struct shim_session *session, const char *outcome, cons
     const struct shim_settings *settings = &shim_state()->settings;
     shim_log(settings, SHIM_LOG_INFO, "%s: %s (%s)", session->report.library, outcome,
              reason != NULL ? reason : "-");
+    shim_story_outcome(session);
     shim_report_append(settings, &session->report);
 }
 
@@ -203,6 +205,7 @@ static void answer_need_config(struct shim_session *session)
         failed(session);
     } else {
         shim_program_keys_keep_believed(&session->program_keys);
+        shim_story_offer(session);
         shim_session_announce(session);
     }
 }

@@ -12,6 +12,7 @@
 #include "shim/engine/base/section.h"
 #include "shim/engine/endpoint/peer.h"
 #include "shim/engine/policy/downgrade.h"
+#include "shim/engine/session/story.h"
 
 /* ---- the decision ---- */
 
@@ -125,6 +126,7 @@ static struct shim_decision decide(struct shim_session *session,
         session->socket = asked ? peer.way.socket : shim_socket_identity(given->fd);
     }
 
+    shim_story_begin(session, &peer);
     struct shim_policy_facts facts = {
         .mode = session->host_settings.mode,
         .port_watched = peer.way.watched || shim_settings_watches(&state->settings, peer.port),
@@ -145,6 +147,7 @@ static struct shim_decision decide(struct shim_session *session,
         return decision;
     }
     search(session, given, &peer, facts.ech_failed);
+    shim_story_search(session);
     /* The search takes time, and another thread's attempt may have failed meanwhile. */
     facts.ech_failed = ech_failed(session);
     facts.all_have_ech = session->found.all_have_ech;
@@ -289,6 +292,7 @@ static void run_beginning(struct shim_work *work)
         return;
     }
     session->decision = decide(session, &beginning->facts);
+    shim_story_decision(session);
     if (shim_section_is_left()) {
         shim_session_free(session); /* the handshake will not go on */
         return;

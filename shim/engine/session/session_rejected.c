@@ -11,6 +11,7 @@
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/session/rejection_probe.h"
 #include "shim/engine/session/session_state.h"
+#include "shim/engine/session/story.h"
 #include "shim/engine/sockets/reconnect.h"
 
 /* Servers change their keys about every hour: a rejection is remembered no longer. */
@@ -24,7 +25,8 @@ bool shim_session_wants_connection(struct shim_session *session)
 
 /* All that is known of a rejection. */
 struct lesson {
-    bool known; /* false: the server could not be authenticated */
+    bool known;  /* false: the server could not be authenticated */
+    bool probed; /* it was asked on another connection */
     bool disabled;
     bool tls12;       /* by a server that has no TLS 1.3 */
     bool same_config; /* another server of the fleet accepts the config that this one rejected */
@@ -69,6 +71,7 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
             if (ours) {
                 shim_reconnect_end(old);
             }
+            lesson->probed = true;
             ask_by_probe(session, old, lesson);
         }
         return;
@@ -126,6 +129,7 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     enum ech_event event = ech_exchange_retry(session->exchange, &choice);
     shim_session_give_choice(&choice);
     if (event != ECH_EVENT_FAILED) {
+        shim_story_offer(session);
         shim_session_announce(session);
     }
     shim_session_handle(session, event);
@@ -186,6 +190,15 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
     if (decision.remember) {
         remember(session, lesson);
     }
+    const struct shim_story_rejection story = {
+        .probed = lesson->probed,
+        .known = lesson->known,
+        .disabled = lesson->disabled,
+        .same_config = lesson->same_config,
+        .retry_configs = wr_view(&lesson->retry_configs),
+        .decision = decision,
+    };
+    shim_story_rejected(session, &story);
     return decision;
 }
 
@@ -240,6 +253,7 @@ static void reconnect(struct shim_session *session, int fd)
         give_up(session, decision.reason, &lesson);
     } else {
         shim_stale_begin(&session->stale);
+        shim_story_reconnected(session, decision.answer);
         go_on(session, fd, decision.answer);
     }
     wr_free(&lesson.retry_configs);

@@ -49,6 +49,7 @@ struct shim_session {
     bool hello_made;       /* with GREASE, or after that failed */
     bool wants_connection; /* a rejection is to be answered by a new connection */
     bool reported;
+    unsigned long story; /* number of this handshake in the log; 0: its story is not told */
     bool fd_hidden;
     bool announced;  /* to the wire guard, by outer_random */
     bool inner_made; /* the library made a ClientHelloInner; the wire guard stops it by inner_random
