@@ -124,6 +124,7 @@ CHANGING = (
     (r"\b(OpenSSL/\d\S*|TLS connect error): error:", "TLS error:"),
     (r"\x1b\[[0-9;]*m", ""),
     (r"\b\d{4}-\d\d-\d\d(T[\d:.]+Z)?", "DATE"),
+    (r"\b\d\d:\d\d:\d\d\b", "CLOCK"),
     (r"[A-Za-z0-9+/]{40,}=*", "BASE64"),
     (r"\b[0-9a-f]{32,}\b", "HEX"),
     (r'_us":\d+', '_us":TIME'),

@@ -3,7 +3,8 @@
  * What the files of the launcher share. The order of things: options, what the program is
  * (echshim_program), where the libraries are (echshim_library), a rehearsal by the dynamic loader
  * and the proof (echshim_prove), in strict mode the supervisor (tools/echshim/supervisor), and then
- * exec; with --report a parent stays (echshim_wait) and prints a table (echshim_table).
+ * exec; with --report and --watch a parent stays (echshim_wait), which shows the handshakes
+ * (tools/echshim/show).
  */
 #ifndef TOOLS_ECHSHIM_ECHSHIM_H
 #define TOOLS_ECHSHIM_ECHSHIM_H
@@ -17,6 +18,7 @@
 #include "shim/common/mode.h"
 #include "shim/common/preloadable.h"
 #include "tools/common/say.h"
+#include "tools/echshim/show/live.h"
 #include "tools/echshim/supervisor/decide.h"
 #include "tools/echshim/supervisor/image.h"
 
@@ -38,7 +40,9 @@ enum action { ACTION_RUN, ACTION_INSPECT, ACTION_CHECK_CONF, ACTION_HELP, ACTION
 
 struct options {
     enum action action;
-    bool table; /* --report: print one at the end */
+    bool table;           /* --report: print one at the end */
+    const char *page;     /* --report=FILE.html: this absolute path; NULL: none */
+    enum live_form watch; /* --watch; LIVE_OFF: none */
     bool json;
     bool quiet;              /* no warnings; what the program executes is not examined */
     bool relay;              /* --relay, or --relay=HOST,... */
@@ -184,8 +188,10 @@ int run_program(struct program *program, const struct options *options);
 
 /* ---- wait.c ---- */
 
-/* Runs the program as a child, passes on signals, stops and its end, and prints the table. Ends as
- * the program ended, perhaps by a signal; returns an exit code otherwise. */
+/* Does something of --report and --watch need a parent that stays? */
+bool options_stay(const struct options *options);
+/* Runs the program as a child, passes on signals, stops and its end, and shows the handshakes. Ends
+ * as the program ended, perhaps by a signal; returns an exit code otherwise. */
 int wait_for_program(const struct program *program, const struct options *options);
 
 /* ---- journal.c ---- */
@@ -193,12 +199,6 @@ int wait_for_program(const struct program *program, const struct options *option
 /* Sends the report's lines to the journal, as the shim would have done. False, with errno: the
  * journal cannot be reached. */
 bool journal_send(FILE *report);
-
-/* ---- table.c ---- */
-
-/* Prints the report's lines as a table, or as JSON lines. False: a line was not one of ours and was
- * left out. */
-bool table_print(FILE *out, FILE *report, bool json, bool color);
 
 /* ---- inspect.c ---- */
 

@@ -13,6 +13,7 @@
 #include "shim/common/journal.h"
 #include "shim/common/ports.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/show/page.h"
 
 #define HOST_LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-.,"
 
@@ -168,6 +169,7 @@ enum {
     OPTION_REPORT,
     OPTION_RELAY,
     OPTION_RELAY_CA,
+    OPTION_WATCH,
     OPTION_JSON,
     OPTION_COLOR,
     OPTION_INSPECT,
@@ -241,6 +243,7 @@ static const struct option long_options[] = {
     {"report", optional_argument, NULL, OPTION_REPORT},
     {"relay", optional_argument, NULL, OPTION_RELAY},
     {"relay-ca", required_argument, NULL, OPTION_RELAY_CA},
+    {"watch", optional_argument, NULL, OPTION_WATCH},
     {"json", no_argument, NULL, OPTION_JSON},
     {"color", required_argument, NULL, OPTION_COLOR},
     {"quiet", no_argument, NULL, 'q'},
@@ -261,17 +264,28 @@ static const char *option_name(int option)
     return "";
 }
 
+enum { ABSOLUTE = 2 * PATH_MAX };
+
+/* False: the current folder has no name; standard error has a sentence on it. */
+static bool make_absolute(const char *path, char absolute[ABSOLUTE])
+{
+    char folder[PATH_MAX];
+    if (getcwd(folder, sizeof folder) == NULL) {
+        say(ECHSHIM, "the current folder has no name: %s", strerror(errno));
+        return false;
+    }
+    (void)snprintf(absolute, ABSOLUTE, "%s/%s", folder, path);
+    return true;
+}
+
 static int set_variable(const struct setting *setting, const char *value)
 {
-    char absolute[2 * PATH_MAX];
+    char absolute[ABSOLUTE];
     if (setting->path && value[0] != '/' && strncmp(value, "fd:", 3) != 0 &&
         !(setting == &settings[SHIM_CONF_REPORT] && strcmp(value, SHIM_REPORT_TO_JOURNAL) == 0)) {
-        char folder[PATH_MAX];
-        if (getcwd(folder, sizeof folder) == NULL) {
-            say(ECHSHIM, "the current folder has no name: %s", strerror(errno));
+        if (!make_absolute(value, absolute)) {
             return EXIT_OWN;
         }
-        (void)snprintf(absolute, sizeof absolute, "%s/%s", folder, value);
         value = absolute;
     }
     const char *variable = setting == &settings[CONF]
@@ -318,6 +332,53 @@ static int take_relay_ca(struct options *options, const char *value)
     return 0;
 }
 
+static bool is_page(const char *file)
+{
+    static const char ending[] = ".html";
+    size_t length = strlen(file);
+    return length >= sizeof ending && strcmp(file + length - (sizeof ending - 1), ending) == 0;
+}
+
+/* --report: the table; --report=FILE.html: the page, whose folder the program may leave; or the
+ * setting. */
+static int take_report(struct options *options, const char *value)
+{
+    static char page[ABSOLUTE];
+    if (value == NULL) {
+        options->table = true;
+        return 0;
+    }
+    if (!is_page(value) || strncmp(value, "fd:", 3) == 0) {
+        return set(SHIM_CONF_REPORT, value, OPTION_REPORT);
+    }
+    if (value[0] == '/') {
+        (void)snprintf(page, sizeof page, "%s", value);
+    } else if (!make_absolute(value, page)) {
+        return EXIT_OWN;
+    }
+    const char *obstacle = page_obstacle(page);
+    if (obstacle != NULL) {
+        say(ECHSHIM, "--report: cannot use \"%.*s\": %s", QUOTED_MAX, value, obstacle);
+        return EXIT_OWN;
+    }
+    options->page = page;
+    return 0;
+}
+
+static int take_watch(struct options *options, const char *value)
+{
+    if (live_form_parse(value != NULL ? value : "auto", &options->watch)) {
+        return 0;
+    }
+    say(ECHSHIM, "--watch: cannot use \"%.*s\": it is auto, lines or screen", QUOTED_MAX, value);
+    return EXIT_OWN;
+}
+
+bool options_stay(const struct options *options)
+{
+    return options->table || options->page != NULL || options->watch != LIVE_OFF;
+}
+
 static int take(struct options *options, int option, const char *value)
 {
     switch (option) {
@@ -348,6 +409,9 @@ static int take(struct options *options, int option, const char *value)
         return check_relay_hosts(value);
     case OPTION_RELAY_CA:
         return take_relay_ca(options, value);
+        return take_report(options, value);
+    case OPTION_WATCH:
+        return take_watch(options, value);
     case OPTION_JSON:
         options->json = true;
         return 0;
@@ -448,6 +512,9 @@ void options_help(FILE *out)
         "  --report             a table of all handshakes, on standard error, at the end\n"
         "  --report=FILE        a JSON line for each handshake is appended to FILE (or fd:N);\n"
         "                       journald: an entry for each to the system's journal\n"
+        "  --report=FILE.html   a page with the table and a time line, at the end\n"
+        "  --watch[=FORM]       the handshakes as they happen: lines, a screen (if the program's\n"
+        "                       output goes elsewhere), or auto\n"
         "  --json               with --report, --inspect: JSON instead of a table\n"
         "  --inspect            how the program does TLS, and what the shim will do, without\n"
         "                       running the program\n"

@@ -60,5 +60,6 @@ int run_program(struct program *program, const struct options *options)
     if (code != 0) {
         return code;
     }
-    return options->table ? wait_for_program(program, options) : execute_watched(program, options);
+    return options_stay(options) ? wait_for_program(program, options)
+                                 : execute_watched(program, options);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * For --report: a parent that the program and the shell do not notice. It stays in its child's
- * process group, so the terminal and the shell's job control reach the child as they would without
- * us. It passes on signals that are sent to it alone. It stops when the child stops, and ends as
- * the child ends.
+ * For --report and --watch: a parent that the program and the shell do not notice. It stays in its
+ * child's process group, so the terminal and the shell's job control reach the child as they would
+ * without us. It passes on signals that are sent to it alone. It stops when the child stops, and
+ * ends as the child ends.
  *
  * A signal to the whole group reaches the child anyway and must not come twice. The kernel does not
  * say whether a signal went to one process or to the group. So a third process, the holder, sits in
@@ -28,6 +28,8 @@
 #include "shim/common/journal.h"
 #include "shim/common/report.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/show/page.h"
+#include "tools/echshim/show/table.h"
 
 /* A kill of a group is one system call, but we may wake up in the middle of it. */
 static const struct timespec whole_group = {.tv_nsec = 2000000};
@@ -40,8 +42,9 @@ struct parent {
     bool *failed;    /* shared with the child: the program could not be executed */
     char folder[PATH_MAX];
     char report[PATH_MAX + 64];
-    char *asked;  /* the former ECHSHIM_REPORT, or NULL: the lines go there at the end */
-    int asked_fd; /* a duplicate of the descriptor in fd:N; or -1 */
+    char *asked;       /* the former ECHSHIM_REPORT, or NULL: the lines go there at the end */
+    int asked_fd;      /* a duplicate of the descriptor in fd:N; or -1 */
+    struct live *live; /* of --watch, or NULL */
 };
 
 /* ---- the report's place ---- */
@@ -135,8 +138,17 @@ static void show_report(const struct parent *parent, const struct options *optio
     if (report != NULL && parent->asked != NULL) {
         copy_report(parent, report);
     }
-    (void)table_print(stderr, report, options->json, say_colored(options->color, STDERR_FILENO));
-    (void)fflush(stderr);
+    if (options->page != NULL && !page_write(options->page, report, options->program[0])) {
+        say(ECHSHIM, "the page cannot be written to %s: %s", options->page, strerror(errno));
+    }
+    if (options->table) {
+        if (report != NULL) {
+            rewind(report);
+        }
+        (void)table_print(stderr, report, options->json,
+                          say_colored(options->color, STDERR_FILENO));
+        (void)fflush(stderr);
+    }
     if (report != NULL) {
         (void)fclose(report);
     }
@@ -267,7 +279,7 @@ static void stop_too(int signal)
 }
 
 /* True: the child has ended, and *end says how. */
-static bool child_ended(const struct parent *parent, siginfo_t *end)
+static bool child_ended(struct parent *parent, siginfo_t *end)
 {
     for (;;) {
         *end = (siginfo_t){0};
@@ -278,15 +290,33 @@ static bool child_ended(const struct parent *parent, siginfo_t *end)
         if (end->si_code != CLD_STOPPED && end->si_code != CLD_TRAPPED) {
             return true;
         }
+        if (parent->live != NULL) {
+            live_pause(parent->live);
+        }
         stop_too(end->si_status);
     }
+}
+
+/* The next signal; 0: it is time for the view. */
+static int next_signal(struct parent *parent, siginfo_t *info)
+{
+    static const struct timespec pause = {.tv_nsec = LIVE_EVERY_MS * 1000000L};
+    if (parent->live == NULL) {
+        return sigwaitinfo(&parent->taken, info);
+    }
+    int signal = sigtimedwait(&parent->taken, info, &pause);
+    if (signal < 0 && errno == EAGAIN) {
+        live_update(parent->live);
+        return 0;
+    }
+    return signal;
 }
 
 static void wait_for_end(struct parent *parent, siginfo_t *end)
 {
     siginfo_t info;
     for (;;) {
-        int signal = sigwaitinfo(&parent->taken, &info);
+        int signal = next_signal(parent, &info);
         if (signal == SIGCHLD && child_ended(parent, end)) {
             return;
         }
@@ -356,9 +386,14 @@ int wait_for_program(const struct program *program, const struct options *option
         return EXIT_OWN;
     }
     parent.holder = start_holder();
+    if (options->watch != LIVE_OFF) {
+        parent.live =
+            live_start(options->watch, parent.report, options->program[0], options->color);
+    }
     let_go();
     wait_for_end(&parent, &end);
     end_holder(&parent);
+    live_end(parent.live, !options->table && !*parent.failed);
     if (!*parent.failed) {
         show_report(&parent, options);
     }

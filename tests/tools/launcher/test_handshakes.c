@@ -89,7 +89,7 @@ Test(handshakes, strict_refuses_a_server_without_a_record)
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
     struct run_result result = launch(world, "--strict --report", "curl -sS --cacert \"$CA\" " URL);
     expect_exit(&result, 35, "1 handshake: 1 refused");
-    cr_assert_not_null(strstr(result.err, "refused  nodata"), "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "refused  no HTTPS record"), "%s", result.err);
     world_expect_hidden(world);
 }
 

@@ -265,15 +265,14 @@ Test(report, table)
                                               LINE("\"a.example\"", "grease", "\"no_record\""),
                                           "--quiet", "--color=auto");
     tool_expect_exit(&result, 0);
-    cr_assert_str_eq(
-        result.err,
-        "HOST                OUTCOME   WHY        PUBLIC NAME     SUITE                      "
-        "BYTES  LOOK-UP  HELLO\n"
-        "secret.example.org  accepted  -          public.example  X25519/SHA256/AES-128-GCM    "
-        "517   132 us  12 ms\n"
-        "a.example           grease    no_record  public.example  X25519/SHA256/AES-128-GCM    "
-        "517   132 us  12 ms\n"
-        "2 handshakes: 1 accepted, 1 grease\n");
+    cr_assert_str_eq(result.err,
+                     "HOST                OUTCOME   WHY                       PUBLIC NAME     "
+                     "SUITE                      BYTES  LOOK-UP  HELLO\n"
+                     "secret.example.org  accepted  -                         public.example  "
+                     "X25519/SHA256/AES-128-GCM    517   132 us  12 ms\n"
+                     "a.example           grease    no ECH key for this name  public.example  "
+                     "X25519/SHA256/AES-128-GCM    517   132 us  12 ms\n"
+                     "2 handshakes: 1 accepted, 1 grease\n");
 }
 
 Test(report, other_ports_and_nulls)
@@ -288,6 +287,39 @@ Test(report, other_ports_and_nulls)
     tool_expect_err(&result, "2 handshakes: 1 plain, 1 refused\n");
 }
 
+/* The same word means something else with another outcome; an unknown one stays. */
+Test(report, reasons_in_words_and_every_outcome_is_counted)
+{
+    struct tool_result result = report_of(
+        NULL,
+        LINE("\"a.example\"", "grease", "\"nodata\"") LINE("\"a.example\"", "grease", "\"refused\"")
+            LINE("\"a.example\"", "failed", "\"refused\"") LINE("\"a.example\"", "own_ech", "null")
+                LINE("\"a.example\"", "plain", "\"of_the_future\""),
+        "--quiet", "--color=never");
+    tool_expect_err(&result, "  grease   no HTTPS record ");
+    tool_expect_err(&result, "  grease   the resolver refused (REFUSED) ");
+    tool_expect_err(&result, "  failed   the shim ended the handshake ");
+    tool_expect_err(&result, "  plain    of_the_future ");
+    tool_expect_err(&result, "\n5 handshakes: 2 grease, 1 plain, 1 own_ech, 1 failed\n");
+    result = report_of(NULL, LINE("\"a.example\"", "grease", "\"nodata\""), "--quiet", "--json");
+    tool_expect_err(&result, "\"reason\": \"nodata\"");
+}
+
+/* Its memory does not grow with the report: half a gigabyte would do for 250,000 rows otherwise. */
+Test(report, a_hundred_thousand_lines)
+{
+    char *script = NULL;
+    cr_assert_gt(asprintf(&script,
+                          "ulimit -v 200000; '%s' --off --report sh -c 'yes \"$0\" | head -n "
+                          "100000 >>\"$ECHSHIM_REPORT\"' \"$0\" 2>&1 | tail -n 1",
+                          tool_path("echshim")),
+                 0);
+    struct tool_result result = tool_run(
+        NULL, ARGV("/bin/sh", "-c", script, "{\"host\":\"a.example\",\"outcome\":\"accepted\"}"));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "100000 handshakes: 100000 accepted\n");
+}
+
 /* A name may contain any octets. */
 Test(report, hostile_names_and_lines)
 {
@@ -298,6 +330,10 @@ Test(report, hostile_names_and_lines)
     tool_expect_err(&result, "?[2J?evil");
     cr_assert_null(strchr(result.err, '\033'));
     tool_expect_err(&result, "1 handshake: 1 accepted\n");
+    /* A control character of eight bits (CSI), and a NUL. */
+    result = report_of(NULL, LINE("\"a\\u009b2J\\u0000b\"", "plain", "\"\\u009b\""), "--quiet",
+                       "--color=auto");
+    tool_expect_err(&result, "a??2J?b");
 }
 
 Test(report, colour_only_where_it_is_wanted)
