@@ -164,6 +164,16 @@ uninstall: uninstall-completions
 	rm -f $(addprefix $(DESTDIR)$(DOCDIR)/,$(DOCS))
 	-[ ! -d $(DESTDIR)$(DOCDIR) ] || rmdir $(DESTDIR)$(DOCDIR)/docs/examples $(DESTDIR)$(DOCDIR)/docs $(DESTDIR)$(DOCDIR)
 
+# The archive of a release, and whether it builds, without git, and gives itself again.
+DIST := $(BUILD)/libechshim-$(VERSION).tar.gz
+.PHONY: dist check-dist
+dist:
+	@mkdir -p $(BUILD)
+	@tools/scripts/make-dist $(VERSION) $(BUILD)
+
+check-dist: dist
+	@tests/dist.sh $(DIST) $(MAKE)
+
 # Also removes what killed tests left behind; a running test is younger than an hour.
 .PHONY: clean
 clean:
@@ -178,6 +188,7 @@ help:
 	@echo '  make install         PREFIX=$(PREFIX) LIBDIR=$(LIBDIR) BINDIR=$(BINDIR) DESTDIR=$(DESTDIR)'
 	@echo '  make uninstall       removes what make install installed'
 	@echo '  make packages        builds and tries Debian packages'
+	@echo '  make dist            makes the archive of a release; make check-dist builds it without git'
 	@echo '  make demo            shows what an observer reads of wget and curl, without the shim and with it'
 	@echo "  make playground      opens a shell in that network; RUN='echdig secret.example.org' runs one command"
 	@echo

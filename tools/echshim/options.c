@@ -401,17 +401,15 @@ static int take(struct options *options, int option, const char *value)
     case OPTION_PRIVATE:
         return set(SHIM_CONF_PRIVATE, value != NULL ? value : "on", option);
     case OPTION_REPORT:
-        options->table = options->table || value == NULL;
-        return value != NULL ? set(SHIM_CONF_REPORT, value, option) : 0;
+        return take_report(options, value);
+    case OPTION_WATCH:
+        return take_watch(options, value);
     case OPTION_RELAY:
         options->relay = true;
         options->relay_hosts = value;
         return check_relay_hosts(value);
     case OPTION_RELAY_CA:
         return take_relay_ca(options, value);
-        return take_report(options, value);
-    case OPTION_WATCH:
-        return take_watch(options, value);
     case OPTION_JSON:
         options->json = true;
         return 0;
