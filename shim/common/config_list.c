@@ -33,6 +33,15 @@ static bool is_query_name(const char *name)
     return digits > 0 && strncmp(name + 1 + digits, "._https.", strlen("._https.")) == 0;
 }
 
+/* "*" or "*.NAME", as in a [host] section. */
+static const char *look_at_pattern(const char *pattern)
+{
+    bool good = pattern[0] == '*' && strchr(pattern + 1, '*') == NULL &&
+                (pattern[1] == '\0' ||
+                 (pattern[1] == '.' && dns_name_kind_of(pattern + 2) != DNS_NAME_NONE));
+    return good ? NULL : "a pattern is *.NAME, or * for every name";
+}
+
 /* NULL: it is a host's name, which is now in `out`. */
 static const char *read_name(const char *text, size_t length, char out[DNS_HOST_SIZE])
 {
@@ -59,7 +68,7 @@ static const char *read_name(const char *text, size_t length, char out[DNS_HOST_
     if (strchr(out, '/') != NULL || strchr(out, ':') != NULL) {
         problem = "a name has no scheme, port or path";
     } else if (strchr(out, '*') != NULL) {
-        problem = "a name has no *; a [host] section of a configuration file may";
+        problem = look_at_pattern(out);
     } else if (dns_name_kind_of(out) == DNS_NAME_NONE) {
         problem = "not the name of a host (IDNs as xn--...)";
     } else if (is_query_name(out)) {
@@ -96,29 +105,52 @@ static const char *end_of_name(const struct shim_config_item *item)
     }
     size_t before = (size_t)(equals - item->text);
     size_t behind = item->length - before - 1;
-    bool padding = behind == 0 || equals[1] == '=';
+    bool padding = item->text[0] != '@' && (behind == 0 || equals[1] == '=');
     return padding && before > 0 && memchr(item->text, '.', before) == NULL ? NULL : equals;
+}
+
+/* The list: Base64, or a file. */
+static void read_list(struct shim_config_item *item, const char *text, size_t length)
+{
+    item->base64 = text;
+    item->base64_length = length;
+    if (length > 0 && text[0] == '@') {
+        item->file = text + 1;
+        item->file_length = length - 1;
+        item->problem = length > 1 ? NULL : "the file is missing behind the \"@\"";
+    } else {
+        item->problem = look_at_base64(text, length);
+    }
 }
 
 static void read_item(struct shim_config_item *item)
 {
-    item->base64 = item->text;
-    item->base64_length = item->length;
     item->name[0] = '\0';
-    item->problem = look_at_base64(item->text, item->length);
+    item->file = NULL;
+    item->names_file = NULL;
+    read_list(item, item->text, item->length);
     const char *equals = item->problem == NULL ? end_of_name(item) : NULL;
     if (equals == NULL) {
         return;
     }
     const char *name = item->text;
     size_t length = (size_t)(equals - name);
-    item->base64 = equals + 1;
-    item->base64_length = item->length - length - 1;
+    const char *list = equals + 1;
+    size_t list_length = item->length - length - 1;
     trim(&name, &length);
-    trim(&item->base64, &item->base64_length);
-    item->problem = read_name(name, length, item->name);
+    trim(&list, &list_length);
+    item->file = NULL;
+    read_list(item, list, list_length);
+    const char *problem = item->problem;
+    if (name[0] == '@' && length > 0) {
+        item->names_file = name + 1;
+        item->names_file_length = length - 1;
+        item->problem = length > 1 ? NULL : "the file is missing behind the \"@\"";
+    } else {
+        item->problem = read_name(name, length, item->name);
+    }
     if (item->problem == NULL) {
-        item->problem = look_at_base64(item->base64, item->base64_length);
+        item->problem = problem;
     }
 }
 

@@ -20,6 +20,7 @@
 #include "shim/engine/resolver/channel.h"
 #include "shim/engine/session/local_key.h"
 #include "shim/engine/session/program_keys.h"
+#include "shim/engine/settings/list_file.h"
 #include "shim/engine/sockets/own_socket.h"
 #include "shim/engine/state/ldns.h"
 #include "shim/engine/state/log.h"
@@ -179,10 +180,12 @@ static void before_fork(void)
     shim_redirect_before_fork();
     shim_local_key_before_fork();
     shim_downgrade_before_fork(&downgrade);
+    shim_list_files_before_fork();
 }
 
 static void give_locks_back(void)
 {
+    shim_list_files_after_fork();
     shim_downgrade_after_fork(&downgrade);
     shim_local_key_after_fork();
     shim_redirect_after_fork();

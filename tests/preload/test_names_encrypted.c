@@ -105,3 +105,40 @@ Test(names_encrypted, ech_107_what_is_private_goes_to_the_system_and_nothing_els
                  sniff_queries("printer.lan", 0) + sniff_queries("printer", 0));
     cr_assert_eq(sniff_queries(NULL, TYPE_HTTPS), 0u);
 }
+
+/* ---- records with hints only ---- */
+
+#define HINTED                                                                                     \
+    "  local-data: 'hinted.example.net. 60 IN HTTPS 1 . ipv4hint=192.0.2.7 "                       \
+    "ipv6hint=2001:db8::7'\n"                                                                      \
+    "  local-data: 'four.example.net. 60 IN HTTPS 1 . ipv4hint=192.0.2.8'\n"                       \
+    "  local-data: 'other.example.net. 60 IN HTTPS 1 t.example.net. ipv4hint=192.0.2.9'\n"         \
+    "  local-data: 'six.example.net. 60 IN HTTPS 1 . ipv4hint=192.0.2.10'\n"                       \
+    "  local-data: 'six.example.net. 60 IN AAAA 2001:db8::10'\n"                                   \
+    "  local-data: 'none.example.net. 60 IN HTTPS 1 . alpn=h2'\n"
+
+#define RESOLVE_HINTED                                                                             \
+    "/usr/bin/python3 -c 'import socket\n"                                                         \
+    "def all(name, family):\n"                                                                     \
+    "    try:\n"                                                                                   \
+    "        found = socket.getaddrinfo(name + \".example.net\", 443, family, 1)\n"                \
+    "        print(name, *sorted(a[4][0] for a in found))\n"                                       \
+    "    except OSError as e: print(name, \"none\")\n"                                             \
+    "def one(name):\n"                                                                             \
+    "    try: print(name, socket.gethostbyname(name + \".example.net\"))\n"                        \
+    "    except OSError as e: print(name, \"none\")\n"                                             \
+    "all(\"hinted\", 0); all(\"hinted\", socket.AF_INET); all(\"hinted\", socket.AF_INET6)\n"      \
+    "one(\"hinted\"); all(\"four\", 0); all(\"other\", 0); all(\"six\", 0)\n"                      \
+    "all(\"six\", socket.AF_INET); one(\"six\"); all(\"none\", 0)'"
+
+Test(names_encrypted, svcb_43_hints_are_the_addresses_of_a_name_without_others)
+{
+    struct world *world = world_start(&(struct world_options){.dns_lines = HINTED});
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){(char *)(size_t)ENCRYPTED, NULL}, RESOLVE_HINTED);
+    expect_exit(&result, 0, NULL);
+    cr_assert_str_eq(result.out,
+                     "hinted 192.0.2.7 2001:db8::7\nhinted 192.0.2.7\nhinted 2001:db8::7\n"
+                     "hinted 192.0.2.7\nfour 192.0.2.8\nother 192.0.2.9\nsix 2001:db8::10\n"
+                     "six none\nsix none\nnone none\n");
+}

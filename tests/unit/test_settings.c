@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "settings_rig.h"
+#include "shim/engine/settings/list_file.h"
 
 #define PARSE(problems, ...)                                                                       \
     settings_rig_parse(&(struct settings_rig){.items = {__VA_ARGS__}}, problems)
@@ -17,6 +20,8 @@ static size_t config_of(const struct shim_settings *settings, const char *host)
 
 /* A list of one config of another version, and one with a usable config. */
 #define UNKNOWN "AAj+CgAEAAAAAA=="
+/* The same with two configs: 18 octets. */
+#define LONGER "ABD+CgAEAAAAAP4KAAQAAAAA"
 
 Test(settings, defaults)
 {
@@ -210,8 +215,11 @@ Test(settings, config_list_items_that_match_nothing)
         "192.0.2.1=" UNKNOWN,
         "2001:db8::1=" UNKNOWN,
         "[2001:db8::1]=" UNKNOWN,
-        "*.a.example=" UNKNOWN,
-        "*=" UNKNOWN,
+        "*a.example=" UNKNOWN,
+        "*.a.*=" UNKNOWN,
+        "a.*.example=" UNKNOWN,
+        "@=" UNKNOWN,
+        "@",
         "a..example=" UNKNOWN,
         "a.example..=" UNKNOWN,
         ".a.example=" UNKNOWN,
@@ -259,6 +267,133 @@ Test(settings, config_list_items_that_are_broken)
         cr_assert_eq(config_of(&settings, "good.example"), 10, "%s", bad[i]);
         cr_assert(usable_for(&settings, "b.example"), "%s", bad[i]);
         cr_assert_eq(config_of(&settings, "b.example"), 0, "%s", bad[i]);
+        settings_rig_free(&settings);
+    }
+}
+
+/* ---- one list for many names ---- */
+
+Test(settings, config_list_patterns)
+{
+    struct shim_settings settings =
+        PARSE(0, "ECHSHIM_CONFIG_LIST",
+              "*.a.example=" UNKNOWN ",*.b.a.example=" LONGER ",b.a.example=" UNKNOWN);
+    cr_assert_eq(config_of(&settings, "x.a.example"), 10);
+    cr_assert_eq(config_of(&settings, "X.Y.A.Example."), 10);
+    cr_assert_eq(config_of(&settings, "x.b.a.example"), 18, "the longer pattern wins");
+    cr_assert_eq(config_of(&settings, "b.a.example"), 10, "a whole name wins");
+    cr_assert_eq(config_of(&settings, "a.example"), 0);
+    cr_assert_eq(config_of(&settings, "xa.example"), 0);
+    settings_rig_free(&settings);
+    settings = PARSE(0, "ECHSHIM_CONFIG_LIST", "*=" UNKNOWN ",a.example=" LONGER);
+    cr_assert_eq(config_of(&settings, "b.example"), 10);
+    cr_assert_eq(config_of(&settings, "a.example"), 18);
+    settings_rig_free(&settings);
+    settings = PARSE(1, "ECHSHIM_CONFIG_LIST", "*.a.example=???," UNKNOWN);
+    cr_assert_not(usable_for(&settings, "x.a.example"));
+    cr_assert(usable_for(&settings, "a.example"));
+    settings_rig_free(&settings);
+}
+
+static char file_path[2][64];
+
+static void file_write(size_t number, const char *text)
+{
+    char fresh[80];
+    (void)snprintf(file_path[number], sizeof file_path[number], "/tmp/settings-%d-%zu", getpid(),
+                   number);
+    (void)snprintf(fresh, sizeof fresh, "%s.new", file_path[number]);
+    FILE *file = fopen(fresh, "we");
+    cr_assert_not_null(file);
+    cr_assert_geq(fputs(text, file), 0);
+    cr_assert_eq(fclose(file), 0);
+    cr_assert_eq(rename(fresh, file_path[number]), 0);
+}
+
+/* The octets of the list that the host gets when it is used; 0: none. */
+static size_t octets_for(const struct shim_settings *settings, const char *host)
+{
+    struct shim_host_settings own;
+    uint8_t *list = NULL;
+    size_t length = 0;
+    shim_settings_of_host(settings, host, &own);
+    if (own.config_file == NULL) {
+        return own.config_list.len;
+    }
+    if (!shim_list_file_get(own.config_file, &list, &length)) {
+        return 0;
+    }
+    free(list);
+    return length;
+}
+
+Test(settings, config_list_from_a_file_that_changes)
+{
+    char list[256];
+    file_write(0, UNKNOWN "\n");
+    (void)snprintf(list, sizeof list, "*.a.example=@%s", file_path[0]);
+    struct shim_settings settings = PARSE(0, "ECHSHIM_CONFIG_LIST", list);
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 10);
+    cr_assert_eq(octets_for(&settings, "b.example"), 0);
+    file_write(0, "-----BEGIN ECHCONFIG-----\n" LONGER "\n-----END ECHCONFIG-----\n");
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 18);
+    file_write(0, "half of a li");
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 18, "what was good is kept");
+    file_write(0, "");
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 18);
+    cr_assert_eq(unlink(file_path[0]), 0);
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 18);
+    file_write(0, UNKNOWN);
+    cr_assert_eq(octets_for(&settings, "x.a.example"), 10);
+    (void)unlink(file_path[0]);
+    settings_rig_free(&settings);
+}
+
+Test(settings, config_list_from_a_file_that_comes_later)
+{
+    char list[256];
+    file_write(0, "");
+    (void)snprintf(list, sizeof list, "@%s", file_path[0]);
+    struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", list);
+    cr_assert_eq(octets_for(&settings, "a.example"), 0);
+    file_write(0, UNKNOWN);
+    cr_assert_eq(octets_for(&settings, "a.example"), 10);
+    (void)unlink(file_path[0]);
+    settings_rig_free(&settings);
+}
+
+Test(settings, config_list_for_the_names_of_a_file)
+{
+    char list[256];
+    file_write(0, "# of a CDN\nA.example.\n  b.example # and more\r\n*.c.example\n\n");
+    file_write(1, LONGER);
+    (void)snprintf(list, sizeof list, "@%s=" UNKNOWN ",d.example=@%s", file_path[0], file_path[1]);
+    struct shim_settings settings = PARSE(0, "ECHSHIM_CONFIG_LIST", list);
+    cr_assert_eq(octets_for(&settings, "a.example"), 10);
+    cr_assert_eq(octets_for(&settings, "b.example"), 10);
+    cr_assert_eq(octets_for(&settings, "x.c.example"), 10);
+    cr_assert_eq(octets_for(&settings, "c.example"), 0);
+    cr_assert_eq(octets_for(&settings, "d.example"), 18);
+    file_write(0, "c.example\n");
+    cr_assert_eq(octets_for(&settings, "c.example"), 10);
+    cr_assert_eq(octets_for(&settings, "a.example"), 0);
+    settings_rig_free(&settings);
+    /* Nobody knows which names it was for. */
+    (void)unlink(file_path[0]);
+    settings = PARSE(1, "ECHSHIM_CONFIG_LIST", list);
+    cr_assert_not(usable_for(&settings, "a.example"));
+    cr_assert(usable_for(&settings, "d.example"));
+    (void)unlink(file_path[1]);
+    settings_rig_free(&settings);
+}
+
+/* A file that is no file, and one that never ends. */
+Test(settings, config_list_files_that_are_none)
+{
+    static const char *const bad[] = {"@/dev/zero", "@/", "@/nonexistent/x"};
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        struct shim_settings settings = PARSE(1, "ECHSHIM_CONFIG_LIST", bad[i]);
+        cr_assert_eq(octets_for(&settings, "a.example"), 0);
         settings_rig_free(&settings);
     }
 }

@@ -120,14 +120,40 @@ static const char *check_config_item(const char *base64, size_t length)
     return problem;
 }
 
+static const char *check_readable(const char *value);
+
+/* A file that an item names. */
+static const char *check_file(const char *path, size_t length)
+{
+    char text[PATH_MAX];
+    if (length >= sizeof text) {
+        return "the name of the file is too long";
+    }
+    memcpy(text, path, length);
+    text[length] = '\0';
+    return check_readable(text);
+}
+
+static const char *check_item(const struct shim_config_item *item)
+{
+    const char *problem = item->problem;
+    if (problem == NULL && item->names_file != NULL) {
+        problem = check_file(item->names_file, item->names_file_length);
+    }
+    if (problem != NULL) {
+        return problem;
+    }
+    return item->file != NULL ? check_file(item->file, item->file_length)
+                              : check_config_item(item->base64, item->base64_length);
+}
+
 static const char *check_configs(const char *value)
 {
     struct shim_config_item item;
     const char *problem = NULL;
     bool any = false;
     while (problem == NULL && shim_config_list_next(&value, &item)) {
-        problem = item.problem != NULL ? item.problem
-                                       : check_config_item(item.base64, item.base64_length);
+        problem = check_item(&item);
         any = true;
     }
     return any ? problem : "it is empty";

@@ -9,6 +9,7 @@
 #include "shim/engine/config/prefetch.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/policy/downgrade.h"
+#include "shim/engine/settings/list_file.h"
 
 /* Takes the list, which stays where it is as long as *found, and chooses a config from it. */
 static enum shim_config_search_result choose_from(struct shim_found *found,
@@ -66,11 +67,27 @@ static void resolve(void *context, const char *host, struct shim_addresses *addr
     dns_addresses_free(found);
 }
 
+/* Takes the list that is set by hand. False: its file has none. */
+static bool find_given(const struct shim_host_settings *host_settings, struct shim_found *found)
+{
+    uint8_t *list = NULL;
+    size_t length = 0;
+    if (host_settings->config_file == NULL) {
+        found->search = choose_from(found, host_settings->config_list);
+        return true;
+    }
+    if (!shim_list_file_get(host_settings->config_file, &list, &length)) {
+        return false;
+    }
+    found->own_list = list;
+    found->search = choose_from(found, bytes_of(list, length));
+    return true;
+}
+
 static void find_static(const struct shim_host_settings *host_settings, struct shim_found *found)
 {
     found->search = SHIM_SEARCH_BAD_SETTINGS;
-    if (host_settings->config_list_usable) {
-        found->search = choose_from(found, host_settings->config_list);
+    if (host_settings->config_list_usable && find_given(host_settings, found)) {
         found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
         found->ttl = SHIM_DOWNGRADE_STATIC;
     }

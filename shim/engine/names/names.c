@@ -148,6 +148,49 @@ static enum shim_names_outcome outcome_of_reason(enum dns_result result, enum dn
     }
 }
 
+static void add_hint(struct shim_names_answer *answer, int family, struct bytes hint)
+{
+    struct reader r = rd_of(hint);
+    struct bytes octets;
+    while (rd_bytes(&r, family == AF_INET ? 4 : 16, &octets)) {
+        (void)add_address(answer, family, octets.data, 0);
+    }
+}
+
+/* Has the name neither A nor AAAA? One of the two is known to be missing. */
+static bool has_no_address(const struct dns_lookup *lookup, const char *name)
+{
+    struct dns_addresses *found = dns_lookup_addresses(lookup, name, true, true, NULL);
+    bool none = found != NULL && found->result == DNS_NONE && found->reason == DNS_REASON_NODATA;
+    dns_addresses_free(found);
+    return none;
+}
+
+/*
+ * RFC 9460, 7.3: the hints of its HTTPS records are the addresses of a name that has no others. The
+ * record is the one that the connection will need.
+ */
+static void add_hints(const struct dns_lookup *lookup, const char *name, int family,
+                      struct shim_names_answer *answer)
+{
+    const struct shim_settings *settings = &shim_state()->settings;
+    uint16_t port =
+        shim_settings_watches(settings, DNS_HTTPS_PORT) ? DNS_HTTPS_PORT : settings->ports[0];
+    if (family != AF_UNSPEC && !has_no_address(lookup, name)) {
+        return;
+    }
+    struct dns_endpoints *found = dns_lookup_https(lookup, name, port, NULL);
+    for (size_t i = 0; found != NULL && i < found->count; i++) {
+        if (family != AF_INET) {
+            add_hint(answer, AF_INET6, found->endpoints[i].ipv6hint);
+        }
+        if (family != AF_INET6) {
+            add_hint(answer, AF_INET, found->endpoints[i].ipv4hint);
+        }
+    }
+    dns_endpoints_free(found);
+}
+
 static enum shim_names_outcome ask_resolver(const char *name, int family,
                                             struct shim_names_answer *answer)
 {
@@ -156,8 +199,9 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
     if (!host_settings.resolver_usable) {
         return SHIM_NAMES_FAILED;
     }
-    struct dns_addresses *found = dns_lookup_addresses(shim_engine_lookup(&host_settings), name,
-                                                       family != AF_INET6, family != AF_INET, NULL);
+    const struct dns_lookup *lookup = shim_engine_lookup(&host_settings);
+    struct dns_addresses *found =
+        dns_lookup_addresses(lookup, name, family != AF_INET6, family != AF_INET, NULL);
     if (found == NULL) {
         return SHIM_NAMES_OUT_OF_MEMORY;
     }
@@ -165,6 +209,10 @@ static enum shim_names_outcome ask_resolver(const char *name, int family,
         (void)add_address(answer, found->list[i].family, found->list[i].octets, 0);
     }
     memcpy(answer->canonical, found->canonical, sizeof answer->canonical);
+    if (answer->count == 0 && found->result == DNS_NONE && found->reason == DNS_REASON_NODATA &&
+        dns_resolver_is_protected(lookup->resolver)) {
+        add_hints(lookup, name, family, answer);
+    }
     enum shim_names_outcome outcome =
         answer->count > 0 ? SHIM_NAMES_FOUND : outcome_of_reason(found->result, found->reason);
     dns_addresses_free(found);

@@ -21,8 +21,11 @@ enum { SHIM_PORTS_MAX = 64 };
 
 enum shim_log_level { SHIM_LOG_OFF, SHIM_LOG_ERROR, SHIM_LOG_WARN, SHIM_LOG_INFO, SHIM_LOG_DEBUG };
 
-/* An item of ECHSHIM_CONFIG_LIST; only shim/engine/settings/settings_list.c looks into it. */
+/* Items of ECHSHIM_CONFIG_LIST; only shim/engine/settings/settings_list.c looks into them. */
 struct shim_static_config;
+struct shim_names_file_config;
+/* See shim/engine/settings/list_file.h. */
+struct shim_list_file;
 
 struct shim_resolver_setting {
     const char *text; /* borrowed from the conf; NULL: not set */
@@ -53,11 +56,12 @@ struct shim_settings {
     bool private; /* ECH also to a private address that did not come from the resolver that gave the
                      ECHConfig */
     enum shim_log_level log_level;
-    int report_fd;                       /* from fd:N, else -1 */
-    bool report_journal;                 /* journald: to the system's journal */
-    char *report;                        /* path; NULL: none, or one of the two above is set */
-    struct shim_table static_configs;    /* items of ECHSHIM_CONFIG_LIST by name */
-    struct shim_static_config *for_all;  /* the item without a name; NULL: none */
+    int report_fd;                      /* from fd:N, else -1 */
+    bool report_journal;                /* journald: to the system's journal */
+    char *report;                       /* path; NULL: none, or one of the two above is set */
+    struct shim_table static_configs;   /* items of ECHSHIM_CONFIG_LIST by name */
+    struct shim_static_config *for_all; /* the item without a name; NULL: none */
+    struct shim_names_file_config *names_files; /* items for the names of a file */
     struct shim_host_value *host_values; /* one per entry of the conf; NULL: no host has any */
     char *ca_file;                       /* trust anchors for public_name; NULL: the system's */
     char *cache;    /* folder of the shared cache: absolute, no '/' at its end; NULL: none */
@@ -72,9 +76,11 @@ struct shim_host_settings {
     bool private;
     bool config_list_given;
     bool config_list_usable;
-    struct bytes config_list; /* set by hand for this host; empty: none. Borrowed. */
-    size_t resolver;          /* index into settings->resolvers */
-    bool resolver_usable;     /* that resolver is usable */
+    struct bytes config_list;           /* set by hand for this host; empty: none. Borrowed. */
+    struct shim_list_file *config_file; /* instead: the list is what this file holds when it is
+                                           used. NULL: none. Borrowed. */
+    size_t resolver;                    /* index into settings->resolvers */
+    bool resolver_usable;               /* that resolver is usable */
     bool names_protected;
 };
 

@@ -10,8 +10,9 @@ struct shim_host_value {
     enum shim_mode mode;
     bool on;
     size_t resolver;
-    uint8_t *ech_config_list; /* NULL: there is none, or it cannot be used */
-    size_t length;            /* octets */
+    uint8_t *ech_config_list;    /* NULL: there is none, or it cannot be used */
+    size_t length;               /* octets */
+    struct shim_list_file *file; /* instead of the list */
 };
 
 static enum ech_status read_value(struct shim_settings *settings,
@@ -31,8 +32,8 @@ static enum ech_status read_value(struct shim_settings *settings,
         status = shim_settings_resolver(settings, problems, entry, &value->resolver);
         break;
     case SHIM_CONF_CONFIG_LIST:
-        status =
-            shim_settings_host_config(problems, entry, &value->ech_config_list, &value->length);
+        status = shim_settings_host_config(problems, entry, &value->ech_config_list, &value->length,
+                                           &value->file);
         break;
     case SHIM_CONF_RETRY:
     case SHIM_CONF_GREASE:
@@ -78,6 +79,7 @@ void shim_settings_hosts_free(struct shim_settings *settings)
 {
     for (size_t i = 0; settings->host_values != NULL && i < settings->conf->entry_count; i++) {
         free(settings->host_values[i].ech_config_list);
+        shim_list_file_free(settings->host_values[i].file);
     }
     free(settings->host_values);
 }
@@ -106,7 +108,8 @@ static void apply_sections(const struct shim_settings *settings, const char *nam
     value = value_of(settings, SHIM_CONF_CONFIG_LIST, name);
     if (value != NULL) {
         out->config_list_given = true;
-        out->config_list_usable = value->ech_config_list != NULL;
+        out->config_list_usable = value->ech_config_list != NULL || value->file != NULL;
+        out->config_file = value->file;
         out->config_list = bytes_of(value->ech_config_list, value->length);
     }
 }
@@ -122,7 +125,8 @@ void shim_settings_of_host(const struct shim_settings *settings, const char *hos
         .private = settings->private,
         .config_list_given = settings->config_list_given,
     };
-    out->config_list_usable = shim_settings_static_config(settings, name, &out->config_list);
+    out->config_list_usable =
+        shim_settings_static_config(settings, name, &out->config_list, &out->config_file);
     if (settings->host_values != NULL && *name != '\0') {
         apply_sections(settings, name, out);
     }

@@ -1,0 +1,95 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One ECHConfigList for many names: by patterns, and from files that change. */
+#include "checks.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(shared_lists, .fini = world_end, .timeout = 120);
+
+static void write_file(const struct world *world, const char *name, const char *text)
+{
+    char path[256];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    FILE *file = fopen(path, "we");
+    cr_assert_not_null(file);
+    cr_assert_geq(fputs(text, file), 0);
+    cr_assert_eq(fclose(file), 0);
+}
+
+static void check(const char *format, const char *command)
+{
+    char setting[1400] = "ECHSHIM_CONFIG_LIST=";
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    size_t length = strlen(setting);
+    write_file(world, "list", world->configs);
+    write_file(world, "names", "other.example.org\n" INNER_NAME "\n");
+    snprintf(setting + length, sizeof setting - length, format, world->folder, world->folder);
+    if (strstr(format, "%s") == NULL) {
+        snprintf(setting + length, sizeof setting - length, "%s%s", format, world->configs);
+    }
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting, "ECHSHIM_MODE=strict", NULL}, command);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    expect_report_text(world, "source", "static");
+}
+
+Test(shared_lists, a_pattern)
+{
+    check("*.example.org=", CURL);
+}
+
+Test(shared_lists, a_pattern_and_a_file)
+{
+    check("*.example.org=@%s/list", WGET);
+}
+
+Test(shared_lists, the_names_of_a_file)
+{
+    check("@%s/names=@%s/list", CURL);
+}
+
+/* Two connections of one process; between them the file changes, or nothing does. */
+#define TWICE                                                                                      \
+    "/usr/bin/python3 -c 'import os, urllib.request as r\n"                                        \
+    "print(r.urlopen(\"" URL "\").read().decode())\n"                                              \
+    "new = os.environ.get(\"NEW\")\n"                                                              \
+    "if new: os.rename(new, os.environ[\"OLD\"])\n"                                                \
+    "print(r.urlopen(\"" URL "\").read().decode())'"
+
+/* As with a record: the key that the server gives with its rejection serves the retry of this
+ * connection, and no other (RFC 9849, 6.1.6). */
+Test(shared_lists, a_stale_list_is_retried_for_each_connection)
+{
+    char setting[1400];
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=*.example.org=%s", world->configs);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting, "ECHSHIM_MODE=strict", NULL}, TWICE);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 2);
+    const char *report = world_read(world, "report", NULL);
+    const char *second = strchr(report, '\n');
+    cr_assert_not_null(strstr(report, "\"retries\":1"), "%s", report);
+    cr_assert(second != NULL && strstr(second, "\"retries\":1") != NULL, "%s", report);
+}
+
+Test(shared_lists, a_file_that_changes_while_the_program_runs)
+{
+    char setting[256];
+    char old[192];
+    char new[192];
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    write_file(world, "list", "AAj+CgAEAAAAAA=="); /* nothing in it can be used */
+    write_file(world, "fresh", world->configs);
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=@%s/list", world->folder);
+    snprintf(old, sizeof old, "OLD=%s/list", world->folder);
+    snprintf(new, sizeof new, "NEW=%s/fresh", world->folder);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, (char *[]){setting, old, new, NULL}, TWICE);
+    expect_exit(&result, 0, HELLO);
+    cr_assert_eq(world_report_count(world, "grease"), 1);
+    cr_assert_eq(world_report_count(world, "accepted"), 1);
+}
