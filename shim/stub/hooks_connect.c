@@ -14,7 +14,11 @@ static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *
     bool noted = stub_connection_begins(fd, &socket);
     int result = stub_pass_connect(real, fd, address, length);
     if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
-        stub_connection_begun(fd, socket, address, length);
+        struct sockaddr_storage relay;
+        socklen_t relay_length = stub_led_to(fd, &relay);
+        stub_connection_begun(fd, socket,
+                              relay_length > 0 ? (const struct sockaddr *)&relay : address,
+                              relay_length > 0 ? relay_length : length);
     }
     return result;
 }

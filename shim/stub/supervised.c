@@ -146,6 +146,17 @@ int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messa
                : real(fd, messages, count, flags);
 }
 
+socklen_t stub_led_to(int fd, struct sockaddr_storage *peer)
+{
+    socklen_t length = sizeof *peer;
+    int saved = errno;
+    bool led = relayed && !stub_locked() &&
+               atomic_load_explicit(&state, memory_order_acquire) == WITHOUT &&
+               getpeername(fd, (struct sockaddr *)peer, &length) == 0;
+    errno = saved;
+    return led ? length : 0;
+}
+
 /* context: a bool. */
 static bool is_port_held(void *context, uint16_t port)
 {

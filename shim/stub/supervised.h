@@ -20,6 +20,10 @@ ssize_t stub_pass_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr
 int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
                        unsigned int count, int flags);
 
+/* In a program that needs the relay: where a connection leads in truth, behind a call of connect.
+ * 0: where the program asked, as far as is known. Keeps errno. */
+socklen_t stub_led_to(int fd, struct sockaddr_storage *peer);
+
 /* Would a supervisor hold a program that this process executes? It is asked: a process may have
  * the variable and no filter. Async-signal-safe; keeps errno. */
 bool stub_is_held(void);

@@ -23,6 +23,33 @@ TestSuite(relay, .fini = world_end, .timeout = 120);
 
 static char command[4096];
 
+/* Prints the process and the port of this world's relay: the owner of a listening socket of this
+ * network. */
+static const char find_relay[] =
+    "import os, re\n"
+    "ports = {}\n"
+    "for line in open(\"/proc/net/tcp\").readlines()[1:]:\n"
+    "    field = line.split()\n"
+    "    if field[3] == \"0A\": ports[\"socket:[\" + field[9] + \"]\"] = "
+    "int(field[1].split(\":\")[1], 16)\n"
+    "for p in filter(str.isdigit, os.listdir(\"/proc\")):\n"
+    "    try:\n"
+    "        if open(\"/proc/%s/comm\" % p).read() != \"echshim-relay\\n\": continue\n"
+    "        for fd in os.listdir(\"/proc/%s/fd\" % p):\n"
+    "            port = ports.get(os.readlink(\"/proc/%s/fd/%s\" % (p, fd)))\n"
+    "            if port: print(p, port)\n"
+    "    except OSError: pass\n";
+
+static void write_script(const struct world *world, const char *name, const char *text)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs(text, file);
+    fclose(file);
+}
+
 /* Without this the tests below could not fail. */
 Test(relay, without_it_the_wire_shows_the_name)
 {
@@ -167,13 +194,15 @@ Test(relay, a_program_that_accepts_any_certificate)
 Test(relay, others_are_not_served)
 {
     struct world *world = world_start(NULL);
-    struct run_result result =
-        launch(world, "--strict -q --relay",
-               "sh -c 'ss -Htlnp 2>/dev/null | grep echshim-relay | head -1 | "
-               "sed \"s/.*127.0.0.1:\\([0-9]*\\).*/\\1/\" >port; test -s port || exit 77; "
-               "curl -sS --max-time 20 --connect-to ::127.0.0.1:$(cat port) " PAGE "'");
-    cr_assert(result.exit_code != 0, "%s", result.out);
-    world_expect_hidden(world);
+    write_script(world, "find.py", find_relay);
+    struct run_result result = launch(world, "--strict -q --relay",
+                                      "sh -c 'set -- $(python3 \"$WORLD/find.py\"); echo relay $2; "
+                                      "curl -sS -k --max-time 20 --resolve " INNER_NAME
+                                      ":$2:127.0.0.1 https://" INNER_NAME ":$2/'");
+    cr_assert_neq(result.exit_code, 0, "%s", result.out);
+    cr_assert_eq(strncmp(result.out, "relay ", 6), 0);
+    cr_assert_gt(strtoul(result.out + 6, NULL, 10), 0, "%s%s", result.out, result.err);
+    cr_assert_null(strstr(result.out, "hello from"), "%s", result.out);
 }
 
 static const char *const no_tls[] = {
@@ -240,15 +269,37 @@ Test(relay, no_tls_in_opportunistic_mode)
 Test(relay, a_dead_relay)
 {
     struct world *world = world_start(NULL);
-    struct run_result result = launch(
-        world, "--strict -q --relay",
-        "sh -c 'for p in /proc/[0-9]*; do "
-        "[ \"$(cat $p/comm 2>/dev/null)\" = echshim-relay ] && "
-        "tr \"\\0\" \"\\n\" <$p/environ 2>/dev/null | grep -q . && kill -9 ${p#/proc/}; done; "
-        "sleep 0.2; " CURL PAGE "'");
-    cr_assert(result.exit_code == 7 || result.exit_code == 35, "%d %s%s", result.exit_code,
-              result.out, result.err);
+    write_script(world, "find.py", find_relay);
+    struct run_result result =
+        launch(world, "--strict -q --relay",
+               "sh -c 'set -- $(python3 \"$WORLD/find.py\"); kill -9 $1 && sleep 0.2; " CURL PAGE
+               "; echo $?'");
+    cr_assert(strcmp(result.out, "7\n") == 0 || strcmp(result.out, "35\n") == 0, "%s%s", result.out,
+              result.err);
     world_expect_hidden(world);
+}
+
+Test(relay, a_dead_supervisor)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        launch(world, "--strict -q --relay",
+               "sh -c 'p=${ECHSHIM_SUPERVISOR#*:}; kill -9 ${p%%:*} && sleep 0.2; " CURL PAGE
+               "; echo $?'");
+    cr_assert_neq(strcmp(result.out, "0\n"), 0, "%s%s", result.out, result.err);
+    cr_assert_null(strstr(result.out, "hello from"), "%s", result.out);
+    world_expect_hidden(world);
+}
+
+/* The shim is in the program, but does not reach the OpenSSL in it. */
+Test(relay, a_program_with_tls_inside)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(world, "--strict -q --relay --detours=off",
+                                      "sh -c '\"$CLIENTS/openssl_inside\" " INNER_NAME
+                                      " 443 \"$ECHSHIM_RELAY_FOLDER/SSL_CERT_FILE.pem\" direct'");
+    expect_exit(&result, 0, "all is well");
+    expect_accepted(world);
 }
 
 /* ---- many at once, and much at once ---- */
@@ -282,12 +333,7 @@ Test(relay, many_connections_at_once)
              "sh -c 'ulimit -n 16384 2>/dev/null; exec " UNREACHED
              "/usr/bin/python3 \"$WORLD/many.py\" %u 20000'",
              count);
-    char path[512];
-    snprintf(path, sizeof path, "%s/many.py", world->folder);
-    FILE *file = fopen(path, "w");
-    cr_assert_not_null(file);
-    fputs(many, file);
-    fclose(file);
+    write_script(world, "many.py", many);
     world->run_seconds = 110;
     struct run_result result = launch(world, "--strict -q --relay --report=lines", command);
     snprintf(command, sizeof command, "%u whole\n", count);
