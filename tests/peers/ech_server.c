@@ -234,7 +234,7 @@ static void usage(void)
         "  [--public-name NAME] [--maximum-name-length N] [--config-id N]\n"
         "  [--aead aes128,aes256,chacha20] [--configs FILE] [--retry-configs FILE]\n"
         "  [--load-key FILE] [--save-key FILE] [--stale CONFIG_ID] [--renew N] [--forget N]\n"
-        "  [--one-by-one] [--early-data] [--compress-certificate good|more|garbage]\n"
+        "  [--one-by-one] [--early-data] [--compress-certificate good|more|garbage] [--ask-certificate]\n"
         "  [--forward ADDRESS:PORT [--alpn h2] [--idle-ms N]]\n"
         "--configs takes the published ECHConfigList in base64. --stale publishes a config of a\n"
         "key that the server does not have; --groups P-384 makes it ask most clients to retry.\n"
@@ -250,24 +250,38 @@ struct options {
     bool tls12;
     bool no_ech;
     bool early_data;
+    bool ask_certificate;
     struct ech_options ech;
 };
 
 static void parse_options(int argc, char **argv, struct options *options)
 {
     static const struct option known[] = {
-        {"listen", 1, NULL, 'l'},     {"cert", 1, NULL, 'c'},
-        {"log", 1, NULL, 'L'},        {"root", 1, NULL, 'r'},
-        {"groups", 1, NULL, 'g'},     {"tls12", 0, NULL, '2'},
-        {"no-ech", 0, NULL, 'n'},     {"public-name", 1, NULL, 'p'},
-        {"config-id", 1, NULL, 'i'},  {"maximum-name-length", 1, NULL, 'm'},
-        {"aead", 1, NULL, 'a'},       {"configs", 1, NULL, 'o'},
-        {"load-key", 1, NULL, 'k'},   {"retry-configs", 1, NULL, 'R'},
-        {"save-key", 1, NULL, 'K'},   {"stale", 1, NULL, 's'},
-        {"renew", 1, NULL, 'N'},      {"forget", 1, NULL, 'f'},
-        {"one-by-one", 0, NULL, '1'}, {"early-data", 0, NULL, 'e'},
-        {"forward", 1, NULL, 'F'},    {"alpn", 1, NULL, 'A'},
-        {"idle-ms", 1, NULL, 'I'},    {"compress-certificate", 1, NULL, 'C'},
+        {"listen", 1, NULL, 'l'},
+        {"cert", 1, NULL, 'c'},
+        {"log", 1, NULL, 'L'},
+        {"root", 1, NULL, 'r'},
+        {"groups", 1, NULL, 'g'},
+        {"tls12", 0, NULL, '2'},
+        {"no-ech", 0, NULL, 'n'},
+        {"public-name", 1, NULL, 'p'},
+        {"config-id", 1, NULL, 'i'},
+        {"maximum-name-length", 1, NULL, 'm'},
+        {"aead", 1, NULL, 'a'},
+        {"configs", 1, NULL, 'o'},
+        {"load-key", 1, NULL, 'k'},
+        {"retry-configs", 1, NULL, 'R'},
+        {"save-key", 1, NULL, 'K'},
+        {"stale", 1, NULL, 's'},
+        {"renew", 1, NULL, 'N'},
+        {"forget", 1, NULL, 'f'},
+        {"one-by-one", 0, NULL, '1'},
+        {"early-data", 0, NULL, 'e'},
+        {"forward", 1, NULL, 'F'},
+        {"alpn", 1, NULL, 'A'},
+        {"idle-ms", 1, NULL, 'I'},
+        {"compress-certificate", 1, NULL, 'C'},
+        {"ask-certificate", 0, NULL, 'V'},
         {NULL, 0, NULL, 0},
     };
     int option;
@@ -346,6 +360,9 @@ static void parse_options(int argc, char **argv, struct options *options)
         case 'C':
             the_server.compression = optarg;
             break;
+        case 'V':
+            options->ask_certificate = true;
+            break;
         default:
             usage();
         }
@@ -356,8 +373,18 @@ static void parse_options(int argc, char **argv, struct options *options)
     }
 }
 
+/* A certificate of the client, and none, are both good. */
+static enum ssl_verify_result_t on_certificate(SSL *ssl, uint8_t *alert)
+{
+    (void)ssl, (void)alert;
+    return ssl_verify_ok;
+}
+
 static void set_up(SSL_CTX *ctx, const struct options *options)
 {
+    if (options->ask_certificate) {
+        SSL_CTX_set_custom_verify(ctx, SSL_VERIFY_PEER, on_certificate);
+    }
     SSL_CTX_set_tlsext_servername_callback(ctx, on_servername);
     handshake_log_attach(ctx);
     SSL_CTX_set_alpn_select_cb(ctx, on_alpn, NULL);

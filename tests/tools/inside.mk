@@ -14,3 +14,9 @@ inside: inside-programs $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs 
 	@status=0; ECHSHIM_INSIDE=$(abspath $(INSIDE)) ECHSHIM_INSIDE_RESULTS=$(abspath $(INSIDE)/rows) $(MAKE) --no-print-directory check-launcher \
 	    LAUNCHER_FILTER='inside/*' || status=1; \
 	tests/tools/inside.sh table $(INSIDE)/rows docs/inside.md && tools/scripts/fill-documents && exit $$status
+
+# The relay of echshim --relay: throughput, latency and its own time, and a thousand connections at once.
+RELAY_CONNECTIONS ?= 1000
+.PHONY: relay-figures
+relay-figures: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
+	ECHSHIM_RELAY_CONNECTIONS=$(RELAY_CONNECTIONS) $(MAKE) --no-print-directory check-launcher LAUNCHER_FILTER='relay/[fm]*'

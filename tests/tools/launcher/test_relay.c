@@ -302,6 +302,47 @@ Test(relay, a_program_with_tls_inside)
     expect_accepted(world);
 }
 
+/* ---- what passes ---- */
+
+Test(relay, the_application_protocol_passes)
+{
+    static const struct {
+        const char *offered;
+        const char *chosen;
+    } protocols[] = {
+        {"http/1.1", "ALPN protocol: http/1.1"},
+        {"x-unknown,http/1.1", "ALPN protocol: http/1.1"},
+        {"x-unknown", "No ALPN negotiated"},
+    };
+    for (size_t i = 0; i < sizeof protocols / sizeof *protocols; i++) {
+        struct world *world = world_start(NULL);
+        snprintf(command, sizeof command,
+                 UNREACHED "openssl s_client -verify_return_error -alpn %s -servername " INNER_NAME
+                           " -connect " INNER_NAME ":443 </dev/null",
+                 protocols[i].offered);
+        struct run_result result = launch(world, "--strict -q --relay", command);
+        cr_assert_not_null(strstr(result.out, protocols[i].chosen), "%s%s", result.out, result.err);
+        world_expect_hidden(world);
+        world_end();
+    }
+}
+
+/* A client certificate would have to be the program's own. */
+Test(relay, a_certificate_of_the_program_is_refused)
+{
+    struct world *world =
+        world_start(&(struct world_options){.server_arguments = {"--ask-certificate"}});
+    struct run_result result =
+        launch(world, "--strict -q --relay --report=lines",
+               CURL "--cert \"$PKI/inner.pem\" --key \"$PKI/inner.key\" " PAGE);
+    cr_assert_neq(result.exit_code, 0, "%s", result.out);
+    const char *report = world_read(world, "lines", NULL);
+    cr_assert_not_null(strstr(report, "\"reason\":\"relay_client_certificate\""), "%s%s", report,
+                       result.err);
+    result = launch(world, "--strict -q --relay", CURL PAGE);
+    expect_exit(&result, 0, NULL);
+}
+
 /* ---- many at once, and much at once ---- */
 
 static const char many[] =
@@ -350,4 +391,57 @@ Test(relay, much_at_once)
         launch(world, "--strict -q --relay",
                CURL "-o /dev/null -w '%{size_download} %{http_version}\\n' " PAGE "bulk/30000000");
     cr_assert_str_eq(result.out, "30000000 1.1\n", "%s%s", result.out, result.err);
+}
+
+/* ---- figures: make relay-figures ---- */
+
+/* Seconds for 512 MiB; milliseconds of a handshake; the relay's own time for each. */
+static const char figures[] =
+    "import os, socket, ssl, statistics, subprocess, sys, time\n"
+    "name = \"" INNER_NAME "\"\n"
+    "def relay_time():\n"
+    "    found = subprocess.run([sys.executable, os.environ[\"WORLD\"] + \"/find.py\"],\n"
+    "        capture_output=True, text=True).stdout.split()\n"
+    "    if not found: return 0\n"
+    "    field = open(\"/proc/%s/stat\" % found[0]).read().rsplit(\")\", 1)[1].split()\n"
+    "    return (int(field[11]) + int(field[12])) * 1000 / os.sysconf(\"SC_CLK_TCK\")\n"
+    "context = ssl.create_default_context()\n"
+    "def handshake():\n"
+    "    begin = time.monotonic()\n"
+    "    with socket.create_connection((name, 443)) as s:\n"
+    "        with context.wrap_socket(s, server_hostname=name): pass\n"
+    "    return (time.monotonic() - begin) * 1000\n"
+    "handshake()\n"
+    "before = relay_time()\n"
+    "times = [handshake() for _ in range(300)]\n"
+    "each = (relay_time() - before) / 300\n"
+    "def bulk():\n"
+    "    begin = time.monotonic()\n"
+    "    subprocess.run([\"curl\", \"-sS\", \"-o\", \"/dev/null\", \"https://\" + name +\n"
+    "        \"/bulk/536870912\"], check=True)\n"
+    "    return time.monotonic() - begin\n"
+    "print(\"| %.2f | %.0f | %.2f | %.2f |\" % ((m := statistics.median([bulk() for _ in "
+    "range(5)])),\n"
+    "    512 / m, statistics.median(times), each))\n";
+
+Test(relay, figures, .timeout = 300)
+{
+    if (getenv("ECHSHIM_RELAY_CONNECTIONS") == NULL) {
+        return; /* make relay-figures */
+    }
+    static const char *const ways[][2] = {{"direct", "--mode=opportunistic -q"},
+                                          {"relay", "--strict -q --relay"}};
+    fprintf(stderr, "| way | 512 MiB, s | MiB/s | handshake, ms | the relay's CPU for each, ms |\n"
+                    "|---|---|---|---|---|\n");
+    for (size_t i = 0; i < 2; i++) {
+        struct world *world = world_start(&(struct world_options){.direct = true});
+        write_script(world, "find.py", find_relay);
+        write_script(world, "figures.py", figures);
+        world->run_seconds = 140;
+        struct run_result result =
+            launch(world, ways[i][1], UNREACHED "python3 \"$WORLD/figures.py\"");
+        expect_exit(&result, 0, "|");
+        fprintf(stderr, "| %s %s", ways[i][0], result.out);
+        world_end();
+    }
 }
