@@ -18,10 +18,11 @@
 #include <sys/uio.h>
 
 #include "shim/common/conf.h"
+#include "shim/common/given_config.h"
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 11 };
+enum { SHIM_ABI_VERSION = 12 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -303,6 +304,24 @@ struct shim_engine {
     void (*nss_own_grease)(struct shim_library *library, struct nspr_file *file, bool enabled);
     /* The program carries TLS's records by itself (QUIC): not ours. */
     void (*nss_own_records)(struct shim_library *library, struct nspr_file *file);
+
+    /*
+     * For the launcher's supervisor, which is a stub of its own for programs that the engine is not
+     * in. Any number of threads may call these, and they may wait for the network.
+     *
+     * give_config: decides about one handshake, looks the config up, and asks the server whether it
+     * accepts this config before it gives it for the first time. config_rejected: a server rejected
+     * a config that was given for this name, so it has to be asked again.
+     */
+    void (*give_config)(const struct shim_config_question *question,
+                        struct shim_given_config *given);
+    void (*config_rejected)(const char *server_name);
+    /* Sends a DNS query of the program, of any type, to the encrypted resolver of its name, and
+     * writes the response. Names that have a meaning only in this network do not exist there.
+     * `datagram`: a response that is longer than the query allows over UDP is cut (RFC
+     * 6891, 6.2.3). 0: it is no query, or there is no room for a response. */
+    size_t (*answer_query)(const uint8_t *query, size_t length, bool datagram, uint8_t *out,
+                           size_t size);
 };
 
 /*

@@ -8,6 +8,7 @@
 #include "dns/cache_folder.h"
 #include "dns/network.h"
 #include "shim/common/hold.h"
+#include "shim/engine/answer/answer.h"
 #include "shim/engine/base/decompress.h"
 #include "shim/engine/base/own_nettle.h"
 #include "shim/engine/base/section.h"
@@ -250,6 +251,9 @@ shim_engine_start(const struct shim_stub *stub)
     engine.name_asked = shim_names_asked;
     engine.hello_leaves = shim_redirect_hello_leaves;
     engine.key_made = shim_program_key_made;
+    engine.give_config = shim_answer_give_config;
+    engine.config_rejected = shim_answer_config_rejected;
+    engine.answer_query = shim_answer_query;
     for (size_t i = 0; i < ADAPTERS; i++) {
         adapters[i]->fill(&engine);
     }

@@ -23,36 +23,6 @@ struct resolver_hello {
     unsigned retries;
 };
 
-static enum ech_alert verify_chain(void *context, const struct bytes *certificates, size_t count,
-                                   struct bytes public_name)
-{
-    (void)context;
-    struct shim_verifier *verifier = shim_resolver_verifier_take();
-    enum ech_alert alert = ECH_ALERT_UNKNOWN_CA;
-    if (verifier != NULL) {
-        struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
-        alert = callbacks.verify_chain(callbacks.context, certificates, count, public_name);
-    }
-    shim_resolver_verifier_give_back();
-    return alert;
-}
-
-static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
-                                       struct bytes certificate, struct bytes content,
-                                       struct bytes signature)
-{
-    (void)context;
-    struct shim_verifier *verifier = shim_resolver_verifier_take();
-    enum ech_alert alert = ECH_ALERT_INTERNAL_ERROR;
-    if (verifier != NULL) {
-        struct ech_outer_verifier callbacks = shim_verifier_callbacks(verifier);
-        alert = callbacks.verify_signature(callbacks.context, version, scheme, certificate, content,
-                                           signature);
-    }
-    shim_resolver_verifier_give_back();
-    return alert;
-}
-
 static void end(void *exchange)
 {
     struct resolver_hello *hello = exchange;
@@ -70,7 +40,7 @@ static void *begin(void *context, struct bytes ech_config_list)
         .random = shim_random(),
         .sizes = shim_tls_libraries[SHIM_FAMILY_GNUTLS].sizes,
         .key_share_rule = ECH_KEY_SHARE_OWN,
-        .verifier = {.verify_chain = verify_chain, .verify_signature = verify_signature},
+        .verifier = shim_resolver_outer_verifier(),
     };
     if (hello == NULL) {
         return NULL;

@@ -12,4 +12,7 @@
 struct shim_verifier *shim_resolver_verifier_take(void);
 void shim_resolver_verifier_give_back(void);
 
+/* The callbacks that take it and give it back, for an exchange that the engine makes itself. */
+struct ech_outer_verifier shim_resolver_outer_verifier(void);
+
 #endif

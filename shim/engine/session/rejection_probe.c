@@ -101,22 +101,34 @@ result_of(const struct ech_exchange *exchange, enum ech_event event, struct writ
     return rejection.disabled ? SHIM_PROBE_DISABLED : SHIM_PROBE_RETRY_CONFIGS;
 }
 
-enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
-                                                          struct writer *retry_configs)
+enum shim_rejection_probe_result shim_rejection_probe_over(const struct shim_rejection_probe *probe,
+                                                           int fd, struct writer *retry_configs)
 {
     struct ech_exchange *exchange = NULL;
     struct ech_exchange_options options = probe->options;
     enum shim_rejection_probe_result result = SHIM_PROBE_FAILED;
-    int saved = errno;
-    wr_init(retry_configs, 0);
     options.key_share_rule = ECH_KEY_SHARE_OWN;
     uint64_t deadline_us = shim_state()->io->now_us() + (uint64_t)probe->timeout_ms * 1000;
+    if (ech_exchange_new(&exchange, &options) == ECH_OK) {
+        result = result_of(exchange, run(probe, fd, exchange, deadline_us), retry_configs);
+    }
+    ech_exchange_free(exchange);
+    return result;
+}
+
+enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
+                                                          struct writer *retry_configs)
+{
+    enum shim_rejection_probe_result result = SHIM_PROBE_FAILED;
+    int saved = errno;
+    wr_init(retry_configs, 0);
+    uint64_t start_us = shim_state()->io->now_us();
     int fd = shim_connect_like(probe->old, probe->timeout_ms);
+    uint64_t spent_ms = (shim_state()->io->now_us() - start_us) / 1000;
     if (fd >= 0) {
-        if (ech_exchange_new(&exchange, &options) == ECH_OK) {
-            result = result_of(exchange, run(probe, fd, exchange, deadline_us), retry_configs);
-        }
-        ech_exchange_free(exchange);
+        struct shim_rejection_probe rest = *probe;
+        rest.timeout_ms = spent_ms < probe->timeout_ms ? probe->timeout_ms - (unsigned)spent_ms : 0;
+        result = shim_rejection_probe_over(&rest, fd, retry_configs);
         (void)shim_own_close(fd);
     }
     errno = saved;

@@ -18,7 +18,8 @@ enum shim_rejection_probe_result {
 };
 
 struct shim_rejection_probe {
-    /* The application's connection: the probe goes to its peer, with its options. */
+    /* The application's connection: the probe goes to its peer, with its options. NULL for
+     * shim_rejection_probe_over. */
     const struct shim_old_connection *old;
     struct bytes hello; /* from ech_exchange_probe_hello */
     const struct ech_config_choice *choice;
@@ -30,5 +31,10 @@ struct shim_rejection_probe {
  * case. */
 enum shim_rejection_probe_result shim_rejection_probe_run(const struct shim_rejection_probe *probe,
                                                           struct writer *retry_configs);
+
+/* The same over a connected socket (shim/engine/sockets/own_socket.h), which stays the caller's, as
+ * does *retry_configs, an empty writer. */
+enum shim_rejection_probe_result shim_rejection_probe_over(const struct shim_rejection_probe *probe,
+                                                           int fd, struct writer *retry_configs);
 
 #endif

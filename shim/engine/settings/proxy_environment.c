@@ -69,3 +69,15 @@ bool shim_proxy_of_environment(const char *host, uint16_t *port)
     }
     return false;
 }
+
+bool shim_proxy_in_environment(void)
+{
+    static const char *const variables[] = {"https_proxy", "HTTPS_PROXY"};
+    for (size_t i = 0; i < sizeof variables / sizeof *variables; i++) {
+        const char *value = secure_getenv(variables[i]);
+        if (value != NULL && *value != '\0') {
+            return true;
+        }
+    }
+    return false;
+}

@@ -11,7 +11,11 @@
 /* Is the host one of them? Then *port gets its port, host order. */
 bool shim_proxy_of_environment(const char *host, uint16_t *port);
 
-/* The same for one value: "[scheme://][user[:password]@]host[:port][/...]". Pure. */
+/* Does the environment name a proxy for HTTPS? */
+bool shim_proxy_in_environment(void);
+
+/* The same as shim_proxy_of_environment for one value:
+ * "[scheme://][user[:password]@]host[:port][/...]". Pure. */
 bool shim_proxy_value_names(const char *value, const char *host, uint16_t *port);
 
 #endif
