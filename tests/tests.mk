@@ -161,6 +161,9 @@ $(LAUNCHER_PROGRAMS)/passing32: tests/tools/launcher/programs/passing32.c shim/c
 $(LAUNCHER_PROGRAMS)/static: tests/tools/launcher/programs/static.c
 	$(LAUNCHER_PROGRAM_CC) -static
 
+$(LAUNCHER_PROGRAMS)/asks: tests/tools/launcher/programs/asks.c shim/common/supervision.c tools/echshim/go/ask.h
+	$(LAUNCHER_PROGRAM_CC) -static -I.
+
 $(LAUNCHER_PROGRAMS)/lying_loader: tests/tools/launcher/programs/lying_loader.c
 	$(LAUNCHER_PROGRAM_CC) -static -nostdlib -ffreestanding -fno-stack-protector
 
@@ -174,7 +177,7 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 	$(LAUNCHER_PROGRAM_CC) -L$(@D) -lbeside -Wl,-rpath,'$$ORIGIN'
 
 .PHONY: launcher-programs
-launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,execs static liar go origin hooked forbidden connects connects-static \
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,asks execs static liar go origin hooked forbidden connects connects-static \
     $(if $(filter x86_64,$(shell uname -m)),connects32 passing32) \
     $(if $(MUSL_CC),connects-musl connects-musl-static))
 

@@ -398,6 +398,38 @@ Test(supervisor, decision)
     }
 }
 
+/* A detour lives in the process, or a question for a name is asked under an encrypted resolver. */
+Test(supervisor, decide_about_asking_programs)
+{
+    enum { HTTPS = 443, DNS = 53, DNS_TLS = 853 };
+    static const struct {
+        bool strict;
+        bool names_protected;
+        struct supervisor_facts facts;
+        enum supervisor_decision decision;
+    } cases[] = {
+        {true, true, {.asks = true, .port = HTTPS, .connects = true}, SUPERVISOR_PASS},
+        {true, true, {.asks = true, .port = HTTPS}, SUPERVISOR_REFUSE},
+        {true, true, {.asks = true, .port = DNS_TLS, .connects = true}, SUPERVISOR_REFUSE},
+        {true, false, {.asks = true, .port = DNS_TLS, .connects = true}, SUPERVISOR_PASS},
+        {true, true, {.asks = true, .port = DNS, .connects = true}, SUPERVISOR_ANSWER_NAMES},
+        {true, true, {.port = DNS, .connects = true}, SUPERVISOR_ANSWER_NAMES},
+        {true, true, {.port = DNS}, SUPERVISOR_REFUSE},
+        {true, true, {.answers = true, .port = DNS, .connects = true}, SUPERVISOR_PASS},
+        {false, true, {.port = DNS, .connects = true}, SUPERVISOR_ANSWER_NAMES},
+        {false, true, {.port = DNS}, SUPERVISOR_PASS},
+        {false, false, {.asks = true, .port = HTTPS, .connects = true}, SUPERVISOR_PASS},
+        {false, false, {.port = HTTPS, .connects = true}, SUPERVISOR_PASS_AND_TELL},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        const struct supervisor_policy policy = {.strict = cases[i].strict,
+                                                 .names_protected = cases[i].names_protected};
+        struct supervisor_facts facts = cases[i].facts;
+        facts.look = SUPERVISOR_LOOK_WATCHED;
+        cr_assert_eq(supervisor_decide(&policy, &facts), cases[i].decision, "%zu", i);
+    }
+}
+
 static struct supervisor_policy policy_of(const char *text)
 {
     struct shim_conf conf = {.entry_count = 0};
@@ -426,8 +458,10 @@ Test(supervisor, policy)
     policy = policy_of("[default]\nmode = strict\nresolver = tls://192.0.2.1\n");
     cr_assert(supervisor_policy_watches(&policy, 53));
     cr_assert(supervisor_policy_watches(&policy, 853));
+    cr_assert(policy.names_protected);
     policy = policy_of("[default]\nresolver = tls://192.0.2.1\n");
-    cr_assert(!supervisor_policy_watches(&policy, 53));
+    cr_assert(supervisor_policy_watches(&policy, 53), "questions are led to us in every mode");
+    cr_assert(!supervisor_policy_watches(&policy, 853));
     policy = policy_of("[default]\nmode = strcit\n");
     cr_assert(policy.strict, "what cannot be read is strict");
 }

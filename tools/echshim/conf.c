@@ -73,6 +73,12 @@ bool conf_to_environment(const struct program *program)
     return set;
 }
 
+const struct shim_conf *conf_whole(const struct program *program)
+{
+    static struct shim_conf conf;
+    return shim_conf_load(&conf, process_of(program)) == ECH_OK ? &conf : NULL;
+}
+
 char *conf_report_place(const struct program *program)
 {
     struct shim_conf conf;

@@ -24,6 +24,7 @@
 
 #define ECHSHIM "echshim"
 #define LIBRARY_NAME "libechshim.so"
+#define ENGINE_NAME "libechshim-engine.so"
 
 /* As in env(1) and nohup(1), and one of our own: the number of TLS's alert ech_required. */
 enum {
@@ -116,6 +117,9 @@ void conf_policy(const struct program *program, struct supervisor_policy *policy
 bool conf_relay(const struct program *program);
 /* Sets the variables ECHSHIM_* to what counts for this program. False: there is no memory. */
 bool conf_to_environment(const struct program *program);
+/* All settings of this program, which live as long as the process. NULL: no memory. Call it once.
+ */
+const struct shim_conf *conf_whole(const struct program *program);
 /* The value of ECHSHIM_REPORT that counts, to be freed; NULL: there is none. */
 char *conf_report_place(const struct program *program);
 /* Writes what is wrong with the files to standard error. */
@@ -138,6 +142,9 @@ bool library_preload(const char *library, bool musl);
 /* The files that the loader may load as the stub: of `library`, for all architectures, and those
  * that LD_PRELOAD names. */
 void library_stubs(const char *library, struct supervisor_stubs *stubs);
+/* The path of the engine beside this library, or of the installed one. NULL: there is none. Static
+ * storage. */
+const char *library_engine(const char *library);
 
 /* ---- loader.c ---- */
 

@@ -102,7 +102,9 @@ static enum supervisor_start begin_to_hold(const struct program *program,
     supervisor.policy = *policy;
     if (library_find(library)) {
         library_stubs(library, &supervisor.stubs);
+        supervisor.engine = library_engine(library);
     }
+    supervisor.conf = conf_whole(program);
     supervisor_teller_open(&supervisor.teller, conf_report_place(program));
     enum supervisor_start start = supervisor_begin(&supervisor, why);
     if (start != SUPERVISOR_STARTED) {

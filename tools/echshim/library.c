@@ -275,3 +275,21 @@ void library_stubs(const char *library, struct supervisor_stubs *stubs)
         list += length + (list[length] != '\0');
     }
 }
+
+const char *library_engine(const char *library)
+{
+    static char found[3 * PATH_MAX];
+    char lib[PATH_MAX];
+    const char *variable = strstr(library, "/$LIB/");
+    size_t folder = (size_t)(strrchr(library, '/') - library);
+    if (variable != NULL && loaders_lib(lib, sizeof lib)) {
+        (void)snprintf(found, sizeof found, "%.*s%s/" ENGINE_NAME, (int)(variable - library),
+                       library, lib);
+    } else {
+        (void)snprintf(found, sizeof found, "%.*s/" ENGINE_NAME, (int)folder, library);
+    }
+    if (!is_there(found)) {
+        (void)snprintf(found, sizeof found, "%s/" ENGINE_NAME, SHIM_LIBDIR);
+    }
+    return is_there(found) ? found : NULL;
+}

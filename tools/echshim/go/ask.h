@@ -39,6 +39,11 @@
 #define GO_ASK_OWN_LIST 1 /* the program has given an ECHConfigList itself, and it will be used */
 #define GO_ASK_OLD_ONLY 2 /* Config.MaxVersion forbids TLS 1.3, and so ECH */
 
+/* The page with the detour begins with this mark, and then has the pass of the supervisor: so it
+ * knows a process that asks for each of its handshakes. */
+#define GO_DETOUR_MARK "echshimG" /* without its NUL */
+#define GO_DETOUR_MARK_SIZE 8
+
 /* OUTCOME */
 #define GO_TELL_REJECTED 0 /* the program gets an ECHRejectionError */
 #define GO_TELL_ACCEPTED 1

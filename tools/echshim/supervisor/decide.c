@@ -57,8 +57,11 @@ void supervisor_policy_read(struct supervisor_policy *policy, const struct shim_
         }
     }
     policy->led_count = policy->port_count;
-    if (policy->strict && protects) {
+    policy->names_protected = protects;
+    if (protects) {
         (void)add_port(policy, PORT_DNS);
+    }
+    if (policy->strict && protects) {
         (void)add_port(policy, PORT_DNS_TLS);
     }
 }
@@ -89,16 +92,37 @@ bool supervisor_policy_leads(const struct supervisor_policy *policy, uint16_t po
 
 /* ---- the decision ---- */
 
+static bool is_dns(uint16_t port)
+{
+    return port == PORT_DNS || port == PORT_DNS_TLS;
+}
+
+/* A detour asks for each handshake over a connection. Nobody knows what goes out in datagrams that
+ * carry their address with them, or to a resolver. */
+static bool is_guarded(const struct supervisor_policy *policy, const struct supervisor_facts *facts)
+{
+    bool resolver = policy->names_protected && is_dns(facts->port);
+    return facts->answers || (facts->asks && facts->connects && !resolver);
+}
+
 enum supervisor_decision supervisor_decide(const struct supervisor_policy *policy,
                                            const struct supervisor_facts *facts)
 {
-    bool suspect = facts->look == SUPERVISOR_LOOK_DENIED ||
-                   (facts->look == SUPERVISOR_LOOK_WATCHED && !facts->answers);
-    if (!suspect) {
+    bool watched = facts->look == SUPERVISOR_LOOK_WATCHED;
+    if (facts->look == SUPERVISOR_LOOK_NOTHING || (watched && is_guarded(policy, facts))) {
         return SUPERVISOR_PASS;
     }
-    if (policy->relay && facts->look == SUPERVISOR_LOOK_WATCHED && facts->can_be_led) {
+    if (watched && policy->names_protected && facts->port == PORT_DNS) {
+        return facts->connects ? SUPERVISOR_ANSWER_NAMES : supervisor_decide_unled(policy);
+    }
+    if (policy->relay && watched && facts->can_be_led) {
         return SUPERVISOR_LEAD;
     }
     return policy->strict ? SUPERVISOR_REFUSE : SUPERVISOR_PASS_AND_TELL;
+}
+
+/* The line of a report is about TLS, so it does not tell of a question for a name that passes. */
+enum supervisor_decision supervisor_decide_unled(const struct supervisor_policy *policy)
+{
+    return policy->strict ? SUPERVISOR_REFUSE : SUPERVISOR_PASS;
 }

@@ -16,9 +16,10 @@ struct supervisor_policy {
     bool strict; /* for all hosts or for some: the supervisor sees no names */
     uint16_t ports[SUPERVISOR_PORTS_MAX];
     size_t port_count;
-    bool every_port;  /* there are more than so many */
-    bool relay;       /* connections past the shim are led to the relay */
-    size_t led_count; /* to the first so many ports; the others belong to DNS */
+    bool every_port;      /* there are more than so many */
+    bool relay;           /* connections past the shim are led to the relay */
+    bool names_protected; /* for some host: a program's own questions are led to us */
+    size_t led_count;     /* to the first so many ports; the others belong to DNS */
 };
 
 /* Reads the modes, ports and resolvers of all hosts from the settings of a program. */
@@ -33,6 +34,9 @@ bool supervisor_policy_leads(const struct supervisor_policy *policy, uint16_t po
 struct supervisor_facts {
     enum supervisor_look look;
     bool answers;    /* the stub lives in the process, and guards what made the call */
+    bool asks;       /* the detour of a Go program lives in the process */
+    uint16_t port;   /* of WATCHED */
+    bool connects;   /* by a call that has one descriptor: it can be led elsewhere */
     bool can_be_led; /* the call connects a TCP socket to a port of the relay's */
 };
 
@@ -41,9 +45,12 @@ enum supervisor_decision {
     SUPERVISOR_PASS_AND_TELL, /* the report says plain */
     SUPERVISOR_REFUSE,        /* EACCES; the report says refused */
     SUPERVISOR_LEAD,          /* to the relay */
+    SUPERVISOR_ANSWER_NAMES,  /* to our own DNS; where that is impossible: as told by _unled */
 };
 
 enum supervisor_decision supervisor_decide(const struct supervisor_policy *policy,
                                            const struct supervisor_facts *facts);
+/* What becomes of a call that cannot be led. */
+enum supervisor_decision supervisor_decide_unled(const struct supervisor_policy *policy);
 
 #endif

@@ -4,10 +4,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "tools/echshim/go/ask.h"
+
 struct mapping {
     unsigned long long start;
     unsigned long long end;
     bool writable;
+    bool code;                   /* and nothing can be written */
     struct supervisor_file file; /* inode 0: none */
     const char *name;            /* up to the end of the line */
     size_t name_length;
@@ -38,6 +41,7 @@ static bool next_mapping(const char **text, struct mapping *mapping)
         return false;
     }
     mapping->writable = strncmp(at, "rw", 2) == 0;
+    mapping->code = strncmp(at, "r-x", 3) == 0;
     at += 5;
     if (!take_number(&at, 16, ' ', &offset) || !take_number(&at, 16, ':', &major) ||
         !take_number(&at, 16, ' ', &minor) || !take_number(&at, 10, ' ', &mapping->file.inode) ||
@@ -134,4 +138,37 @@ bool supervisor_image_answers(const char *maps, uint64_t instruction, bool narro
         }
     }
     return lives && calls;
+}
+
+/* The kernel joins neighbours, so the detour may stand at any page of a mapping. */
+static bool holds_detour(const struct mapping *code, const struct shim_pass *pass,
+                         const struct supervisor_memory *memory)
+{
+    enum { PAGE = 4096, LARGEST = 64 * PAGE };
+    struct {
+        char mark[GO_DETOUR_MARK_SIZE];
+        struct shim_pass pass;
+    } head;
+    for (uint64_t at = code->start; at < code->end && at - code->start < LARGEST; at += PAGE) {
+        if (memory->read(memory->context, at, &head, sizeof head) != SUPERVISOR_READ) {
+            return false;
+        }
+        if (memcmp(head.mark, GO_DETOUR_MARK, sizeof head.mark) == 0 &&
+            memcmp(&head.pass, pass, sizeof *pass) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+bool supervisor_image_asks(const char *maps, const struct shim_pass *pass,
+                           const struct supervisor_memory *memory)
+{
+    struct mapping mapping;
+    while (next_mapping(&maps, &mapping)) {
+        if (mapping.code && mapping.file.inode == 0 && holds_detour(&mapping, pass, memory)) {
+            return true;
+        }
+    }
+    return false;
 }

@@ -43,5 +43,9 @@ bool supervisor_file_at(const char *maps, uint64_t address, struct supervisor_fi
 bool supervisor_image_answers(const char *maps, uint64_t instruction, bool narrow,
                               const struct supervisor_stubs *stubs, const struct shim_pass *pass,
                               const struct supervisor_memory *memory);
+/* Does the detour of a Go program with the pass live in a process (tools/echshim/go/ask.h)? Then
+ * its TLS asks for each handshake. */
+bool supervisor_image_asks(const char *maps, const struct shim_pass *pass,
+                           const struct supervisor_memory *memory);
 
 #endif

@@ -6,14 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
 #include "shim/common/address.h"
 #include "shim/common/supervision.h"
+#include "tools/echshim/supervisor/asks.h"
+#include "tools/echshim/supervisor/engine.h"
 #include "tools/echshim/supervisor/filter.h"
+#include "tools/echshim/supervisor/names.h"
+#include "tools/echshim/supervisor/notify.h"
+#include "tools/echshim/supervisor/pool.h"
 #include "tools/echshim/supervisor/target.h"
 
 bool supervisor_kernel_serves(void)
@@ -34,159 +38,161 @@ bool supervisor_kernel_serves(void)
 
 /* ---- one call ---- */
 
-/* A newer kernel may write more than our header knows. */
-struct room {
-    struct seccomp_notif *notification;
-    struct seccomp_notif_resp *response;
-    size_t notification_size;
-    size_t response_size;
+/* A call, and what is known of it. */
+struct seen {
+    uint64_t id;
+    pid_t task;
+    struct sockaddr_storage destination;
+    int fd; /* of connect */
+    struct supervisor_facts facts;
 };
 
-static bool make_room(struct room *room)
-{
-    struct seccomp_notif_sizes sizes = {0};
-    if (syscall(SYS_seccomp, SECCOMP_GET_NOTIF_SIZES, 0, &sizes) != 0) {
-        return false;
-    }
-    *room = (struct room){.notification_size = sizes.seccomp_notif,
-                          .response_size = sizes.seccomp_notif_resp};
-    if (room->notification_size < sizeof *room->notification) {
-        room->notification_size = sizeof *room->notification;
-    }
-    if (room->response_size < sizeof *room->response) {
-        room->response_size = sizeof *room->response;
-    }
-    room->notification = calloc(1, room->notification_size);
-    room->response = calloc(1, room->response_size);
-    return room->notification != NULL && room->response != NULL;
-}
-
-static bool image_answers(const struct supervisor *supervisor, pid_t task,
-                          const struct seccomp_data *call, const struct supervisor_memory *memory)
+/* What lives in the process that makes the call? */
+static void look_into(const struct supervisor *supervisor, const struct seccomp_data *call,
+                      const struct supervisor_memory *memory, struct seen *seen)
 {
     const struct supervisor_calls *numbers = supervisor_calls_of(call->arch);
-    char *maps = supervisor_target_maps(task);
-    bool answers =
-        maps != NULL && numbers != NULL &&
-        supervisor_image_answers(maps, call->instruction_pointer, numbers->word == sizeof(uint32_t),
-                                 &supervisor->stubs, &supervisor->pass, memory);
+    struct supervisor_facts *facts = &seen->facts;
+    char *maps = supervisor_target_maps(seen->task);
+    if (maps != NULL && numbers != NULL) {
+        facts->answers = supervisor_image_answers(maps, call->instruction_pointer,
+                                                  numbers->word == sizeof(uint32_t),
+                                                  &supervisor->stubs, &supervisor->pass, memory);
+        facts->asks = !facts->answers && supervisor_image_asks(maps, &supervisor->pass, memory);
+    }
     free(maps);
-    return answers;
 }
 
-static void answer_question(const struct supervisor *supervisor, uint16_t port,
-                            struct seccomp_notif_resp *response)
+static void answer_question(const struct supervisor *supervisor, uint16_t port, uint64_t id)
 {
     bool holds = supervisor->policy.strict && supervisor_policy_watches(&supervisor->policy, port);
-    response->val = holds ? SHIM_SUPERVISOR_HOLDS : SHIM_SUPERVISOR_LETS_GO;
+    supervisor_notify_answer(id, holds ? SHIM_SUPERVISOR_HOLDS : SHIM_SUPERVISOR_LETS_GO, 0);
 }
 
-/* The process may have ended, and its number may be another's by now. Then nothing that we read was
- * about this call. */
-static bool still_waits(const struct supervisor *supervisor, uint64_t id)
+static void look(const struct supervisor *supervisor, const struct seccomp_notif *notification,
+                 struct seen *seen)
 {
-    return ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_ID_VALID, &id) == 0;
+    const struct seccomp_data *call = &notification->data;
+    *seen = (struct seen){.id = notification->id,
+                          .task = (pid_t)notification->pid,
+                          .destination = {.ss_family = AF_UNSPEC},
+                          .fd = -1};
+    const struct supervisor_memory memory = {supervisor_target_read, &seen->task};
+    struct supervisor_facts *facts = &seen->facts;
+    facts->look = supervisor_look_at(call, &memory, supervisor_policy_watches, &supervisor->policy,
+                                     &seen->destination);
+    if (facts->look == SUPERVISOR_LOOK_WATCHED) {
+        look_into(supervisor, call, &memory, seen);
+        facts->port = shim_address_port((const struct sockaddr *)&seen->destination);
+        facts->connects = supervisor_is_connect(call, &memory, &seen->fd);
+        facts->can_be_led =
+            facts->connects && supervisor_policy_leads(&supervisor->policy, facts->port);
+    }
 }
 
-/* Leads the connection to the relay. False: it cannot be led. */
-static bool led(struct supervisor *supervisor, const struct seccomp_notif *notification, int fd,
-                const struct sockaddr_storage *destination, struct seccomp_notif_resp *response)
+/* Makes the call, but to the relay or to our own DNS. False: it cannot be led there. */
+static bool led(struct supervisor *supervisor, const struct seen *seen,
+                enum supervisor_decision where)
 {
-    pid_t task = (pid_t)notification->pid;
-    int copy = supervisor_copy_socket(task, fd);
+    int error = 0;
+    int copy = supervisor_copy_socket(seen->task, seen->fd);
     if (copy < 0) {
         return false;
     }
-    bool can = still_waits(supervisor, notification->id) &&
-               supervisor_lead(&supervisor->lead, copy, task, destination, &response->error);
+    bool can =
+        supervisor_notify_waits(seen->id) &&
+        (where == SUPERVISOR_LEAD
+             ? supervisor_lead(&supervisor->lead, copy, seen->task, &seen->destination, &error)
+             : supervisor_names_lead(copy, seen->task, &seen->destination, &error));
     (void)close(copy);
+    if (can) {
+        supervisor_notify_answer(seen->id, 0, -error);
+    }
     return can;
 }
 
-static enum supervisor_decision decide(struct supervisor *supervisor,
-                                       const struct seccomp_notif *notification,
-                                       struct seccomp_notif_resp *response,
-                                       struct sockaddr_storage *destination)
+static void judge(struct supervisor *supervisor, const struct seccomp_notif *notification)
 {
-    pid_t task = (pid_t)notification->pid;
-    int fd = -1;
-    const struct supervisor_memory memory = {supervisor_target_read, &task};
-    struct supervisor_facts facts = {.look = supervisor_look_at(&notification->data, &memory,
-                                                                supervisor_policy_watches,
-                                                                &supervisor->policy, destination)};
-    if (facts.look == SUPERVISOR_LOOK_WATCHED) {
-        facts.answers = image_answers(supervisor, task, &notification->data, &memory);
-        facts.can_be_led =
-            supervisor_policy_leads(&supervisor->policy,
-                                    shim_address_port((const struct sockaddr *)destination)) &&
-            supervisor_is_connect(&notification->data, &memory, &fd);
+    struct seen seen;
+    look(supervisor, notification, &seen);
+    enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &seen.facts);
+    if (decision == SUPERVISOR_LEAD || decision == SUPERVISOR_ANSWER_NAMES) {
+        if (led(supervisor, &seen, decision)) {
+            return; /* of what goes to the relay, the relay tells */
+        }
+        seen.facts.can_be_led = false;
+        decision = decision == SUPERVISOR_LEAD ? supervisor_decide(&supervisor->policy, &seen.facts)
+                                               : supervisor_decide_unled(&supervisor->policy);
     }
-    enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &facts);
-    if (decision == SUPERVISOR_LEAD && !led(supervisor, notification, fd, destination, response)) {
-        facts.can_be_led = false;
-        decision = supervisor_decide(&supervisor->policy, &facts);
-    }
-    return decision;
-}
-
-static void judge(struct supervisor *supervisor, const struct seccomp_notif *notification,
-                  struct seccomp_notif_resp *response)
-{
-    struct sockaddr_storage destination = {.ss_family = AF_UNSPEC};
-    enum supervisor_decision decision = decide(supervisor, notification, response, &destination);
-    const struct supervisor_news news = {.task = (pid_t)notification->pid,
+    const struct supervisor_news news = {.task = seen.task,
                                          .refused = decision == SUPERVISOR_REFUSE,
                                          .reason = "unreachable_tls",
-                                         .destination = &destination};
-    if (decision == SUPERVISOR_REFUSE) {
-        response->error = -EACCES;
-    } else if (decision != SUPERVISOR_LEAD) { /* of what is led, the relay tells */
-        response->flags = SECCOMP_USER_NOTIF_FLAG_CONTINUE;
-    }
-    if ((decision == SUPERVISOR_REFUSE || decision == SUPERVISOR_PASS_AND_TELL) &&
-        still_waits(supervisor, notification->id)) {
+                                         .destination = &seen.destination};
+    if (decision != SUPERVISOR_PASS && supervisor_notify_waits(seen.id)) {
         supervisor_tell(&supervisor->teller, &news);
+    }
+    if (decision == SUPERVISOR_REFUSE) {
+        supervisor_notify_answer(seen.id, 0, EACCES);
+    } else {
+        supervisor_notify_continue(seen.id);
     }
 }
 
-/* Called when a call waits. So this does not block, even if the call is gone by now. */
-static void serve_call(struct supervisor *supervisor, struct room *room)
+static void serve_call(struct supervisor *supervisor)
 {
     uint16_t port;
-    memset(room->notification, 0, room->notification_size);
-    memset(room->response, 0, room->response_size);
-    if (ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_RECV, room->notification) != 0) {
+    const struct seccomp_notif *notification = supervisor_notify_take();
+    if (notification == NULL) {
         return;
     }
-    room->response->id = room->notification->id;
-    if (supervisor_is_question(&room->notification->data, &port)) {
-        answer_question(supervisor, port, room->response);
-    } else {
-        judge(supervisor, room->notification, room->response);
+    if (supervisor_is_question(&notification->data, &port)) {
+        answer_question(supervisor, port, notification->id);
+    } else if (!supervisor_asks_take(notification)) {
+        judge(supervisor, notification);
     }
-    /* ENOENT: the call is gone, by a signal or the end of its process. */
-    (void)ioctl(supervisor->listener, SECCOMP_IOCTL_NOTIF_SEND, room->response);
 }
 
 /* ---- the loop ---- */
 
+static bool watch(int loop, int fd)
+{
+    struct epoll_event event = {.events = EPOLLIN, .data.fd = fd};
+    return fd >= 0 && epoll_ctl(loop, EPOLL_CTL_ADD, fd, &event) == 0;
+}
+
+/* False: nothing runs under the filter any more (EPOLLHUP). */
+static bool serve_event(struct supervisor *supervisor, const struct epoll_event *event)
+{
+    if (event->data.fd == supervisor->listener) {
+        if ((event->events & EPOLLIN) == 0) {
+            return false;
+        }
+        serve_call(supervisor);
+    } else if (event->data.fd == supervisor_pool_event()) {
+        supervisor_pool_finish();
+    } else {
+        (void)supervisor_names_serve(event->data.fd);
+    }
+    return true;
+}
+
 void supervisor_serve(struct supervisor *supervisor)
 {
-    static struct room room;
-    struct epoll_event event = {.events = EPOLLIN};
+    struct epoll_event event;
     int loop = epoll_create1(EPOLL_CLOEXEC);
-    if (loop < 0 || !make_room(&room) ||
-        epoll_ctl(loop, EPOLL_CTL_ADD, supervisor->listener, &event) != 0) {
+    if (loop < 0 || !supervisor_notify_start(supervisor->listener) ||
+        !watch(loop, supervisor->listener) || !watch(loop, supervisor_pool_event())) {
         return;
     }
+    supervisor_engine_set(supervisor->engine, supervisor->conf);
+    supervisor_asks_start(&supervisor->teller, supervisor->policy.strict);
+    supervisor_names_start(loop);
     for (;;) {
-        int count = epoll_wait(loop, &event, 1, -1);
-        if (count == 1 && (event.events & EPOLLIN) != 0) {
-            serve_call(supervisor, &room);
-        } else if (count == 1 || (count < 0 && errno != EINTR)) {
-            break; /* EPOLLHUP: nothing runs under the filter any more */
+        int count = epoll_wait(loop, &event, 1, supervisor_asks_patience());
+        if ((count == 1 && !serve_event(supervisor, &event)) || (count < 0 && errno != EINTR)) {
+            break;
         }
+        supervisor_asks_sweep(false);
     }
-    free(room.notification);
-    free(room.response);
+    supervisor_asks_sweep(true);
 }

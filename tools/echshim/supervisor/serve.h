@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The event loop of the supervisor: one thread answers for all held processes, and waits for none
- * of them. */
+ * of them. What waits for the network has threads of its own (pool.h). */
 #ifndef TOOLS_ECHSHIM_SUPERVISOR_SERVE_H
 #define TOOLS_ECHSHIM_SUPERVISOR_SERVE_H
 
@@ -14,7 +14,9 @@ struct supervisor {
     struct supervisor_stubs stubs;
     struct shim_pass pass;
     struct supervisor_teller teller;
-    struct supervisor_lead lead; /* if the policy has a relay */
+    struct supervisor_lead lead;  /* if the policy has a relay */
+    const char *engine;           /* path of libechshim-engine.so; NULL: not found */
+    const struct shim_conf *conf; /* of the program, for the engine */
     int listener;
 };
 

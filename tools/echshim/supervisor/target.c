@@ -9,13 +9,20 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "tools/echshim/supervisor/notify.h"
+
 enum { PATH_SIZE = 64 };
 
-static int open_file(pid_t task, const char *name)
+static int open_file_for(pid_t task, const char *name, int access)
 {
     char path[PATH_SIZE];
     (void)snprintf(path, sizeof path, "/proc/%d/%s", (int)task, name);
-    return open(path, O_RDONLY | O_CLOEXEC);
+    return open(path, access | O_CLOEXEC);
+}
+
+static int open_file(pid_t task, const char *name)
+{
+    return open_file_for(task, name, O_RDONLY);
 }
 
 /* Some containers forbid process_vm_readv, and some kernels do not have it. This needs the same
@@ -56,6 +63,21 @@ enum supervisor_read supervisor_target_read(void *context, uint64_t address, voi
         return SUPERVISOR_READ;
     }
     return count >= 0 || errno == EFAULT ? SUPERVISOR_READ_FAULT : SUPERVISOR_READ_DENIED;
+}
+
+/* The open file is the memory of the process that had the number then. If the call still waits
+ * afterwards, that was the right one, and stays it. */
+bool supervisor_target_write(pid_t task, uint64_t id, uint64_t address, const void *octets,
+                             size_t length)
+{
+    int fd = address <= INT64_MAX ? open_file_for(task, "mem", O_WRONLY) : -1;
+    ssize_t count = fd >= 0 && supervisor_notify_waits(id)
+                        ? pwrite64(fd, octets, length, (off64_t)address)
+                        : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return count == (ssize_t)length;
 }
 
 /* The kernel writes a page at a time, so the size is not known before the end. */

@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/types.h>
 
 #include "tools/echshim/supervisor/call.h"
@@ -14,11 +15,17 @@
 enum supervisor_read supervisor_target_read(void *context, uint64_t address, void *out,
                                             size_t length);
 
+/* Writes into the memory of the program that makes the call `id`, while the call waits. */
+bool supervisor_target_write(pid_t task, uint64_t id, uint64_t address, const void *octets,
+                             size_t length);
+
 /* The text of /proc/TASK/maps, to be freed; NULL: it cannot be read. */
 char *supervisor_target_maps(pid_t task);
 
 /* The process of a thread; the thread itself if that is not known. */
 pid_t supervisor_target_process(pid_t task);
+
+enum { SUPERVISOR_PROGRAM_SIZE = 4096 };
 
 /* The path of its executable; "" if it is not known. */
 void supervisor_target_program(pid_t task, char *out, size_t size);

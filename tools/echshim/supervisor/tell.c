@@ -91,16 +91,35 @@ static const char *address_text(const struct sockaddr_storage *destination,
                : NULL;
 }
 
-void supervisor_tell(struct supervisor_teller *teller, const struct supervisor_news *news)
+void supervisor_tell_handshake(struct supervisor_teller *teller, pid_t process, const char *program,
+                               const struct shim_report *report)
 {
-    char address[INET6_ADDRSTRLEN];
-    char program[PATH_MAX];
     struct timespec now = {0};
     if (teller->report == NULL) {
         return;
     }
-    supervisor_target_program(news->task, program, sizeof program);
     (void)clock_gettime(CLOCK_REALTIME, &now);
+    const struct shim_report_origin origin = {
+        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
+        .pid = (int)process,
+        .program = program[0] != '\0' ? program : NULL,
+        .lost = teller->lost,
+    };
+    struct shim_report_fields fields;
+    shim_report_collect(&fields, report, &origin);
+    if (!write_report(teller, &fields)) {
+        teller->lost++;
+    }
+}
+
+void supervisor_tell(struct supervisor_teller *teller, const struct supervisor_news *news)
+{
+    char address[INET6_ADDRSTRLEN];
+    char program[SUPERVISOR_PROGRAM_SIZE];
+    if (teller->report == NULL) {
+        return;
+    }
+    supervisor_target_program(news->task, program, sizeof program);
     const struct shim_report report = {
         .host = news->host != NULL ? news->host : address_text(news->destination, address),
         .port = shim_address_port((const struct sockaddr *)news->destination),
@@ -109,15 +128,5 @@ void supervisor_tell(struct supervisor_teller *teller, const struct supervisor_n
         .reason = news->reason,
         .source = "none",
     };
-    const struct shim_report_origin origin = {
-        .time_ms = (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000,
-        .pid = (int)supervisor_target_process(news->task),
-        .program = program[0] != '\0' ? program : NULL,
-        .lost = teller->lost,
-    };
-    struct shim_report_fields fields;
-    shim_report_collect(&fields, &report, &origin);
-    if (!write_report(teller, &fields)) {
-        teller->lost++;
-    }
+    supervisor_tell_handshake(teller, supervisor_target_process(news->task), program, &report);
 }

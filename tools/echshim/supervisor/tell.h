@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "shim/common/mode.h"
+#include "shim/common/report.h"
 
 /* Where lines go. */
 struct supervisor_teller {
@@ -31,5 +32,8 @@ struct supervisor_news {
 
 /* Writes one line. */
 void supervisor_tell(struct supervisor_teller *teller, const struct supervisor_news *news);
+/* Writes the line of a handshake, of this process and the program in it. */
+void supervisor_tell_handshake(struct supervisor_teller *teller, pid_t process, const char *program,
+                               const struct shim_report *report);
 
 #endif
