@@ -89,7 +89,7 @@ Test(story, a_list_by_hand_and_a_port_that_is_not_watched)
     STORY(result, "ECHSHIM_CONFIG_LIST is set: the DNS is not asked\n", "ECHConfig 1 is used: ");
     result = world_shell(world, RUN_SHIM, EXTRA(DEBUG, "ECHSHIM_PORTS=8443"), CURL);
     expect_exit(&result, 0, HELLO);
-    STORY(result, "decision: leave the connection alone");
+    STORY(result, "decision: leave it alone: port not watched");
 }
 
 /* A config of another version, twenty with a KEM that is not known and a public name full of

@@ -200,8 +200,7 @@ void shim_story_search(const struct shim_session *session)
 void shim_story_decision(const struct shim_session *session)
 {
     static const char *const actions[] = {
-        [SHIM_ACTION_IGNORE] = "leave the connection alone (port not watched, or mode off, or ECH "
-                               "by the program itself)",
+        [SHIM_ACTION_IGNORE] = "leave it alone: port not watched, or the program's own ECH",
         [SHIM_ACTION_SEARCH] = "search",
         [SHIM_ACTION_PLAIN] = "the program's own hello",
         [SHIM_ACTION_GREASE] = "the program's own hello, with GREASE",

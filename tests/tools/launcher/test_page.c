@@ -32,7 +32,7 @@ static char *read_file(const char *path)
     FILE *file = fopen(path, "r");
     char *text = calloc(1, 1 << 22);
     cr_assert(file != NULL && text != NULL, "%s", path);
-    (void)fread(text, 1, (1 << 22) - 1, file);
+    text[fread(text, 1, (1 << 22) - 1, file)] = '\0';
     fclose(file);
     return text;
 }

@@ -73,7 +73,7 @@ static void put_suite(char out[HANDSHAKE_TEXT], const json_t *line)
 static void put_time(struct handshake *out, const json_t *line)
 {
     struct tm date = {0};
-    unsigned ms;
+    char *end;
     const char *text = json_string_value(json_object_get(line, "time"));
     out->time_ms = -1;
     (void)snprintf(out->time, sizeof out->time, "-");
@@ -81,12 +81,16 @@ static void put_time(struct handshake *out, const json_t *line)
         return;
     }
     const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &date);
-    if (rest == NULL || sscanf(rest, ".%3uZ", &ms) != 1) {
+    if (rest == NULL || rest[0] != '.') {
         return;
     }
-    out->time_ms = (int64_t)timegm(&date) * 1000 + ms;
-    (void)snprintf(out->time, sizeof out->time, "%02u:%02u:%02u.%03u", (unsigned)date.tm_hour % 24,
-                   (unsigned)date.tm_min % 60, (unsigned)date.tm_sec % 61, ms % 1000);
+    unsigned long ms = strtoul(rest + 1, &end, 10);
+    if (end != rest + 4 || *end != 'Z' || ms > 999) {
+        return;
+    }
+    out->time_ms = (int64_t)timegm(&date) * 1000 + (int64_t)ms;
+    (void)snprintf(out->time, sizeof out->time, "%02u:%02u:%02u.%03lu", (unsigned)date.tm_hour % 24,
+                   (unsigned)date.tm_min % 60, (unsigned)date.tm_sec % 61, ms);
 }
 
 static void put_host(struct handshake *out, const json_t *line)
