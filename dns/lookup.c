@@ -36,6 +36,26 @@ static struct dns_https_pending *begin(const struct dns_lookup *lookup,
     return pending;
 }
 
+struct dns_endpoints *dns_https_cached(const struct dns_lookup *lookup, const char *host,
+                                       uint16_t port, struct dns_lookup_report *report)
+{
+    int saved = errno;
+    struct dns_question question = {.type = DNS_TYPE_HTTPS};
+    struct dns_endpoints *answer = NULL;
+    uint64_t start_us = lookup->io->now_us();
+    if (dns_name_of_origin(host, port, &question.qname) == ECH_OK) {
+        char resolver[DNS_RESOLVER_ID];
+        answer = dns_resolution_cached(lookup, &question, resolver);
+        if (answer != NULL && report != NULL) {
+            *report = (struct dns_lookup_report){.lookup_us = lookup->io->now_us() - start_us,
+                                                 .cached = true};
+            memcpy(report->resolver, resolver, sizeof report->resolver);
+        }
+    }
+    errno = saved;
+    return answer;
+}
+
 struct dns_https_pending *dns_https_begin(const struct dns_lookup *lookup, const char *host,
                                           uint16_t port)
 {

@@ -100,6 +100,20 @@ ECH_MUST_USE struct dns_endpoints *dns_lookup_https(const struct dns_lookup *loo
  */
 struct dns_https_pending;
 
+/* The file that says who the system's resolver is. */
+static inline const char *dns_resolv_conf_of(const struct dns_lookup *lookup)
+{
+    return lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf";
+}
+
+/*
+ * The answer if the cache has it, else NULL: a look-up in memory that begins nothing. `report` as
+ * for dns_https_finish, and untouched if there is no answer.
+ */
+ECH_MUST_USE struct dns_endpoints *dns_https_cached(const struct dns_lookup *lookup,
+                                                    const char *host, uint16_t port,
+                                                    struct dns_lookup_report *report);
+
 /*
  * Finds the answer in the cache or sends the first question, and returns without waiting. What
  * lookup points to is borrowed until dns_https_finish or dns_https_cancel ends the look-up. NULL:

@@ -330,13 +330,14 @@ static void put_down_last(struct dns_resolution_source *source)
     }
 }
 
-void dns_resolution_source_make(struct dns_resolution_source *source,
-                                const struct dns_lookup *lookup)
+typedef void servers_function(const struct dns_resolver *resolver, const char *resolv_conf,
+                              struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
+
+static void make_source(struct dns_resolution_source *source, const struct dns_lookup *lookup,
+                        servers_function *servers_of)
 {
     source->lookup = *lookup;
-    dns_resolver_servers(lookup->resolver,
-                         lookup->resolv_conf != NULL ? lookup->resolv_conf : "/etc/resolv.conf",
-                         &source->servers, source->resolver);
+    servers_of(lookup->resolver, dns_resolv_conf_of(lookup), &source->servers, source->resolver);
     source->id_count = lookup->channels.count;
     for (size_t i = 0; i < source->id_count; i++) {
         source->ids[i] = lookup->resolver->secure[i].id;
@@ -347,6 +348,12 @@ void dns_resolution_source_make(struct dns_resolution_source *source,
     if (lookup->resolver->kind == DNS_RESOLVER_FIXED && source->servers.count > 1) {
         put_down_last(source);
     }
+}
+
+void dns_resolution_source_make(struct dns_resolution_source *source,
+                                const struct dns_lookup *lookup)
+{
+    make_source(source, lookup, dns_resolver_servers);
 }
 
 bool dns_resolution_had_records(const struct dns_resolution *r)
@@ -369,6 +376,22 @@ static void look_in_cache(struct dns_resolution *r)
         r->answered_by = r->answer != NULL && lookup->channels.count > 0 ? r->source->ids[i] : NULL;
     }
     r->cached = r->answer != NULL;
+}
+
+struct dns_endpoints *dns_resolution_cached(const struct dns_lookup *lookup,
+                                            const struct dns_question *question,
+                                            char resolver[DNS_RESOLVER_ID])
+{
+    struct dns_resolution_source source;
+    struct dns_resolution r = {.source = &source, .asked = *question};
+    if (lookup->cache == NULL) {
+        return NULL;
+    }
+    make_source(&source, lookup, dns_resolver_recent_servers);
+    look_in_cache(&r);
+    const char *id = r.answered_by != NULL ? r.answered_by : source.resolver;
+    memcpy(resolver, id, DNS_RESOLVER_ID);
+    return r.answer;
 }
 
 bool dns_resolution_begin(struct dns_resolution *resolution,

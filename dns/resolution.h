@@ -43,6 +43,12 @@ struct dns_resolution {
 void dns_resolution_source_make(struct dns_resolution_source *source,
                                 const struct dns_lookup *lookup);
 
+/* The answer if the cache has it, else NULL, by what resolv.conf said a moment ago. *resolver gets
+ * the id of the one that gave it. */
+ECH_MUST_USE struct dns_endpoints *dns_resolution_cached(const struct dns_lookup *lookup,
+                                                         const struct dns_question *question,
+                                                         char resolver[DNS_RESOLVER_ID]);
+
 /* Finds the answer in the cache or sends the first question. False: no memory, and nothing to free.
  * The source is borrowed until dns_resolution_end. */
 ECH_MUST_USE bool dns_resolution_begin(struct dns_resolution *resolution,

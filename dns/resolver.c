@@ -59,6 +59,7 @@ static struct {
     bool known;
     const char *path;
     struct stat file;
+    uint64_t looked_ms; /* when the file was last found to be this one */
     struct dns_servers servers;
     char id[DNS_RESOLVER_ID];
 } kept;
@@ -89,6 +90,21 @@ static bool is_settled(const struct stat *file)
 static bool same_time(const struct timespec *a, const struct timespec *b)
 {
     return a->tv_sec == b->tv_sec && a->tv_nsec == b->tv_nsec;
+}
+
+/* By a clock that costs no system call. */
+static uint64_t coarse_ms(void)
+{
+    struct timespec now;
+    (void)clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
+/* Was the file looked at a moment ago? */
+static bool is_fresh(const char *path)
+{
+    return kept.known && strcmp(kept.path, path) == 0 &&
+           coarse_ms() - kept.looked_ms < DNS_RESOLV_CONF_FRESH_MS;
 }
 
 static bool is_kept(const char *path, const struct stat *file)
@@ -131,18 +147,23 @@ static void keep(const char *path, const struct stat *file, const struct dns_ser
 {
     kept.known = file->st_ino != 0 && is_settled(file) && !has_scope(servers);
     kept.path = path;
+    kept.looked_ms = coarse_ms();
     kept.file = *file;
     kept.servers = *servers;
     memcpy(kept.id, id, DNS_RESOLVER_ID);
 }
 
-/* The servers that resolv.conf names now. */
-static void system_servers(const char *resolv_conf, struct dns_servers *servers,
+/* The servers that resolv.conf names now, or (recent) did a moment ago. */
+static void system_servers(const char *resolv_conf, bool recent, struct dns_servers *servers,
                            char id[DNS_RESOLVER_ID])
 {
     struct stat file = {.st_ino = 0};
     bool taken = take_kept();
-    if (taken && stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
+    if (taken && recent && is_fresh(resolv_conf)) {
+        *servers = kept.servers;
+        memcpy(id, kept.id, DNS_RESOLVER_ID);
+    } else if (taken && stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
+        kept.looked_ms = coarse_ms();
         *servers = kept.servers;
         memcpy(id, kept.id, DNS_RESOLVER_ID);
     } else {
@@ -158,13 +179,13 @@ static void system_servers(const char *resolv_conf, struct dns_servers *servers,
 }
 
 /* A list of plain servers, with those of the system where `system` stands. */
-static void fixed_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+static void fixed_servers(const struct dns_resolver *resolver, const char *resolv_conf, bool recent,
                           struct dns_servers *servers, char id[DNS_RESOLVER_ID])
 {
     *servers = resolver->fixed;
     if (resolver->has_system) {
         struct dns_servers system;
-        system_servers(resolv_conf, &system, id);
+        system_servers(resolv_conf, recent, &system, id);
         servers->count = resolver->system_place;
         for (size_t i = 0; i < system.count; i++) {
             servers->server[servers->count++] = system.server[i];
@@ -189,8 +210,8 @@ static void secure_ids(const struct dns_resolver *resolver, char id[DNS_RESOLVER
     }
 }
 
-void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
-                          struct dns_servers *servers, char id[DNS_RESOLVER_ID])
+static void servers_of(const struct dns_resolver *resolver, const char *resolv_conf, bool recent,
+                       struct dns_servers *servers, char id[DNS_RESOLVER_ID])
 {
     switch (resolver->kind) {
     case DNS_RESOLVER_ENCRYPTED:
@@ -198,10 +219,22 @@ void dns_resolver_servers(const struct dns_resolver *resolver, const char *resol
         secure_ids(resolver, id);
         break;
     case DNS_RESOLVER_FIXED:
-        fixed_servers(resolver, resolv_conf, servers, id);
+        fixed_servers(resolver, resolv_conf, recent, servers, id);
         break;
     case DNS_RESOLVER_SYSTEM:
-        system_servers(resolv_conf, servers, id);
+        system_servers(resolv_conf, recent, servers, id);
         break;
     }
+}
+
+void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+                          struct dns_servers *servers, char id[DNS_RESOLVER_ID])
+{
+    servers_of(resolver, resolv_conf, false, servers, id);
+}
+
+void dns_resolver_recent_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+                                 struct dns_servers *servers, char id[DNS_RESOLVER_ID])
+{
+    servers_of(resolver, resolv_conf, true, servers, id);
 }

@@ -21,6 +21,7 @@ enum {
     DNS_ADDRESS_TEXT = 72, /* octets of one address as text with its NUL, and more */
     DNS_SERVER_ID = 96,    /* octets of one server as text with its NUL */
     DNS_RESOLVER_ID = DNS_SERVER_MAX * DNS_SERVER_ID,
+    DNS_RESOLV_CONF_FRESH_MS = 100, /* see dns_resolver_recent_servers */
     /* Defaults: microseconds for one try at one server, and rounds through all servers. */
     DNS_TRY_US = 5000000,
     DNS_ATTEMPTS = 2,
@@ -130,6 +131,14 @@ void dns_resolv_conf_parse(struct bytes text, struct dns_servers *servers);
  */
 void dns_resolver_servers(const struct dns_resolver *resolver, const char *resolv_conf,
                           struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
+
+/*
+ * The same as of a moment ago: resolv.conf is not looked at again if that was done within
+ * DNS_RESOLV_CONF_FRESH_MS. For look-ups in the cache, by which no name is told to anybody. Who
+ * asks a resolver calls dns_resolver_servers, which sees every change.
+ */
+void dns_resolver_recent_servers(const struct dns_resolver *resolver, const char *resolv_conf,
+                                 struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
 
 /* One server as text. */
 void dns_server_id(const struct dns_server *server, char id[DNS_SERVER_ID]);

@@ -75,6 +75,13 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     return ECH_OK;
 }
 
+struct ech_exchange_options ech_exchange_get_options(const struct ech_exchange *exchange)
+{
+    struct ech_exchange_options options = exchange->options;
+    options.ordinary = (struct ech_ordinary_hello){.record_version = 0};
+    return options;
+}
+
 enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
                                               const struct ech_local_key *key,
                                               struct bytes public_name, uint8_t maximum_name_length,
@@ -232,7 +239,12 @@ void ech_exchange_app_took(struct ech_exchange *exchange, size_t octets)
 
 struct bytes ech_exchange_server_name(const struct ech_exchange *exchange)
 {
-    return bytes_of(exchange->server_name, exchange->server_name_length);
+    struct reader inner = rd_of(wr_view(&exchange->first_inner));
+    struct bytes before;
+    struct bytes name;
+    bool there = rd_bytes(&inner, exchange->server_name_at, &before) &&
+                 rd_bytes(&inner, exchange->server_name_length, &name);
+    return there ? name : bytes_of(NULL, 0);
 }
 
 bool ech_exchange_done(const struct ech_exchange *exchange)

@@ -105,6 +105,8 @@ struct ech_exchange;
 /* The caller owns *exchange: ech_exchange_free. ECH_ERR_NOMEM. */
 ECH_MUST_USE enum ech_status ech_exchange_new(struct ech_exchange **exchange,
                                               const struct ech_exchange_options *options);
+/* As they were given, but without the lists of the ordinary hello. */
+struct ech_exchange_options ech_exchange_get_options(const struct ech_exchange *exchange);
 /* Wipes and frees; NULL is fine. */
 void ech_exchange_free(struct ech_exchange *exchange);
 

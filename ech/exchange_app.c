@@ -34,11 +34,12 @@ static enum ech_event first_hello(struct ech_exchange *x)
     if (status != ECH_OK) {
         return ech_exchange_fail_by(x, status, ECH_FAILURE_INNER, ECH_ALERT_INTERNAL_ERROR);
     }
-    struct reader name = rd_of(host_name);
-    x->server_name_length = name.len;
-    if (name.len > sizeof x->server_name || !rd_copy(&name, x->server_name, name.len)) {
+    if (host_name.len > ECH_HOST_NAME_MAX) {
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);
     }
+    x->server_name_length = host_name.len;
+    x->server_name_at =
+        host_name.len > 0 ? (size_t)(host_name.data - wr_view(&x->first_inner).data) : 0;
     struct reader random = rd_of(inner.random);
     if (!rd_copy(&random, x->facts.inner_random, sizeof x->facts.inner_random)) {
         return ech_exchange_fail(x, ECH_FAILURE_INNER, ECH_ALERT_NONE);

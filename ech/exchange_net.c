@@ -40,7 +40,7 @@ static enum ech_event retry_accepted(struct ech_exchange *x, const struct ech_se
     x->retry_cipher_suite = hello->cipher_suite;
     release_held(x);
     /* An outer handshake is no longer possible. */
-    ech_own_key_shares_wipe(&x->offer.own);
+    ech_offer_drop_own_shares(&x->offer);
     wr_wipe(&x->app_since);
     x->phase = ECH_PHASE_SECOND_HELLO;
     enum ech_status status = wr_finish(&x->retry_request);

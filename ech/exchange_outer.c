@@ -82,6 +82,7 @@ static bool can_finish(const struct ech_exchange *x, const struct ech_server_hel
 enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
                                         const struct ech_server_hello *answer)
 {
+    static const struct ech_own_key_shares none = {.count = 0};
     uint16_t version = answer->has_supported_versions ? ECH_TLS13 : ECH_TLS12;
     x->facts.state = ECH_STATE_REJECTED;
     if (x->options.verifier.verify_chain == NULL) {
@@ -93,7 +94,7 @@ enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,
     }
     struct ech_outer_start start = {
         .client_hello_outer = wr_view(&x->outer_hello),
-        .own = &x->offer.own,
+        .own = x->offer.own != NULL ? x->offer.own : &none,
         .program_keys = x->options.program_keys,
         .public_name = bytes_of(x->offer.public_name, x->offer.public_name_length),
         .change_cipher_spec_sent = x->app_change_cipher_specs > 0,

@@ -35,7 +35,7 @@ struct ech_exchange {
     enum ech_phase phase;
     enum ech_failure failure;
     struct ech_exchange_facts facts;
-    uint8_t server_name[ECH_HOST_NAME_MAX];
+    size_t server_name_at; /* in first_inner */
     size_t server_name_length;
     struct ech_offer offer;
     struct writer ordinary;    /* the octets of options.ordinary, if they were copied */

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ech/offer.h"
 
+#include <stdlib.h>
+
 #include "ech/grease_psk.h"
 
-/* On the stack, for what a usual hello needs; larger ones are allocated. */
-enum { ROOM = 512, SMALL_ROOM = 256 };
+/* On the stack, for what a usual hello needs; larger ones are allocated. A copied key_share of
+ * ML-KEM-768 alone has 1,216 octets and more. */
+enum { LARGE_ROOM = 2048, ROOM = 512, SMALL_ROOM = 256 };
 
 void ech_offer_init(struct ech_offer *offer)
 {
@@ -12,10 +15,19 @@ void ech_offer_init(struct ech_offer *offer)
     wr_init(&offer->pre_shared_key, 0);
 }
 
+void ech_offer_drop_own_shares(struct ech_offer *offer)
+{
+    if (offer->own != NULL) {
+        ech_own_key_shares_wipe(offer->own);
+        free(offer->own);
+        offer->own = NULL;
+    }
+}
+
 void ech_offer_wipe(struct ech_offer *offer)
 {
     wr_wipe(&offer->pre_shared_key);
-    ech_own_key_shares_wipe(&offer->own);
+    ech_offer_drop_own_shares(offer);
     ech_hpke_wipe(&offer->hpke);
     ech_offer_init(offer);
 }
@@ -178,8 +190,8 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
     struct writer before;
     struct writer after;
     uint8_t suites_room[SMALL_ROOM];
-    uint8_t before_room[ROOM];
-    uint8_t after_room[ROOM];
+    uint8_t before_room[LARGE_ROOM];
+    uint8_t after_room[LARGE_ROOM];
     wr_init_on(&suites, 0, suites_room, sizeof suites_room);
     wr_init_on(&before, 0, before_room, sizeof before_room);
     wr_init_on(&after, 0, after_room, sizeof after_room);
@@ -221,7 +233,10 @@ static enum ech_status make_random_parts(struct ech_offer *offer,
         status = ech_grease_psk(psk->data, random, &offer->pre_shared_key);
     }
     if (status == ECH_OK && offer->share == ECH_OUTER_SHARE_OWN) {
-        status = ech_own_key_shares_make(inner, random, &offer->own, key_share);
+        ech_offer_drop_own_shares(offer);
+        offer->own = calloc(1, sizeof *offer->own);
+        status = offer->own != NULL ? ech_own_key_shares_make(inner, random, offer->own, key_share)
+                                    : ECH_ERR_NOMEM;
     }
     return status;
 }

@@ -25,15 +25,17 @@ struct ech_offer {
     uint8_t public_name[ECH_PUBLIC_NAME_MAX];
     size_t public_name_length;
     uint8_t random[ECH_RANDOM_SIZE];
-    struct writer pre_shared_key;  /* extension data of the GREASE PSK; empty without one */
-    enum ech_outer_share share;    /* of the first hello */
-    bool resealed;                 /* the first hello is made from the library's, sealed again */
-    struct ech_own_key_shares own; /* none if copied; for the outer handshake after a rejection */
+    struct writer pre_shared_key;   /* extension data of the GREASE PSK; empty without one */
+    enum ech_outer_share share;     /* of the first hello */
+    bool resealed;                  /* the first hello is made from the library's, sealed again */
+    struct ech_own_key_shares *own; /* for the outer handshake after a rejection; NULL: copied */
 };
 
 void ech_offer_init(struct ech_offer *offer);
 /* Wipes and frees; the offer is as after ech_offer_init. */
 void ech_offer_wipe(struct ech_offer *offer);
+/* Wipes and frees our private keys alone: no outer handshake will follow. */
+void ech_offer_drop_own_shares(struct ech_offer *offer);
 
 /*
  * Seals the first ClientHelloInner with the chosen config (nothing of it stays borrowed) and writes

@@ -5,7 +5,7 @@
 
 /* Octets on the stack for most payloads, and the most that a hello has outside its extensions and
  * payload: a few fields and 64 cipher suites. More only costs another allocation. */
-enum { PAYLOAD_ROOM = 512, FIELDS_MAX = 384 };
+enum { PAYLOAD_ROOM = 512 };
 
 static bool is_one_zero_octet(struct bytes data)
 {
@@ -166,6 +166,17 @@ enum ech_status ech_outer_encode(const struct ech_outer_hello *outer, struct byt
     return wr_finish(w);
 }
 
+/* Octets of the whole message. The hello is kept until the server answers, so it gets no more room
+ * than it needs. */
+static size_t message_size(const struct ech_outer_hello *outer, size_t payload)
+{
+    /* The header; version; three lists with their lengths; extensions; ECHClientHello. */
+    enum { FIXED = 4 + 2 + 1 + 2 + 1 + 2 + 4 + 1 + 4 + 1 + 2 + 2 };
+    return FIXED + outer->random.len + outer->legacy_session_id.len + outer->cipher_suites.len +
+           outer->legacy_compression_methods.len + outer->extensions_before.len +
+           outer->extensions_after.len + outer->enc.len + payload;
+}
+
 enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_hpke *hpke,
                                struct bytes encoded_client_hello_inner,
                                struct writer *client_hello_outer)
@@ -177,8 +188,7 @@ enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_h
     uint8_t room[PAYLOAD_ROOM];
     wr_init_on(&payload, 0, room, sizeof room);
     wr_zeros(&payload, length);
-    wr_reserve(client_hello_outer,
-               length + outer->extensions_before.len + outer->extensions_after.len + FIELDS_MAX);
+    wr_reserve(client_hello_outer, message_size(outer, length));
     wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
     struct wr_mark mark = wr_open(client_hello_outer, 3);
     /* RFC 9849, 6.1.1: in the AAD as many zeros take the payload's place. */

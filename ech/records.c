@@ -5,12 +5,14 @@
 
 void ech_record_reader_init(struct ech_record_reader *reader)
 {
-    wr_init(&reader->raw, ECH_RECORD_HEADER + ECH_RECORD_PROTECTED_MAX);
+    wr_init_on(&reader->raw, ECH_RECORD_HEADER + ECH_RECORD_PROTECTED_MAX, reader->header,
+               sizeof reader->header);
 }
 
 void ech_record_reader_wipe(struct ech_record_reader *reader)
 {
     wr_wipe(&reader->raw);
+    ech_record_reader_init(reader);
 }
 
 void ech_record_keep(struct ech_record_reader *reader, const struct ech_record *record,
@@ -75,6 +77,8 @@ static enum ech_status move_some(struct ech_record_reader *reader, struct reader
     if (!rd_bytes(in, wanted < in->len ? wanted : in->len, &some)) {
         return ECH_ERR_DECODE;
     }
+    /* One allocation for a record, once its header says how long it is. */
+    wr_reserve(&reader->raw, wanted);
     wr_bytes(&reader->raw, some);
     return wr_finish(&reader->raw);
 }

@@ -50,9 +50,10 @@ struct ech_record {
     struct bytes raw; /* with its header */
 };
 
-/* Holds the octets of at most one record. */
+/* Holds the octets of at most one record. Do not copy it: `raw` begins in `header`. */
 struct ech_record_reader {
     struct writer raw;
+    uint8_t header[ECH_RECORD_HEADER];
 };
 
 void ech_record_reader_init(struct ech_record_reader *reader);

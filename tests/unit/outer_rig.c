@@ -64,7 +64,7 @@ void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options)
     struct writer w;
     const struct ech_outer_start start = {
         .client_hello_outer = octets_view(&rig->hello),
-        .own = &rig->offer.own,
+        .own = rig->offer.own,
         .public_name = bytes_of(rig->offer.public_name, rig->offer.public_name_length),
         .change_cipher_spec_sent = rig->change_cipher_spec_sent,
         .random = test_random(&rig->source),

@@ -375,3 +375,38 @@ Test(resolver, system_sees_every_change_of_the_file)
     unlink(path);
     cr_assert_eq(server_of(path), 0x7f000001);
 }
+
+static void recent_id(const char *path, char id[DNS_RESOLVER_ID])
+{
+    struct dns_resolver resolver;
+    struct dns_servers servers;
+    cr_assert_eq(dns_resolver_parse("system", &resolver, NULL), ECH_OK);
+    dns_resolver_recent_servers(&resolver, path, &servers, id);
+}
+
+/* Who asks sees a change at once, and a look-up in the cache after a moment. */
+Test(resolver, what_was_recent_is_soon_the_new_one)
+{
+    enum { SOON_US = (DNS_RESOLV_CONF_FRESH_MS + 50) * 1000 };
+    char path[] = "/tmp/echshim-resolv-XXXXXX";
+    char id[DNS_RESOLVER_ID];
+    int fd = mkstemp(path);
+    cr_assert_geq(fd, 0);
+    close(fd);
+    write_file(path, "nameserver 192.0.2.7\n");
+    usleep(SOON_US);
+    recent_id(path, id);
+    cr_assert_str_eq(id, "udp://192.0.2.7:53");
+    write_file(path, "nameserver 192.0.2.8\n");
+    cr_assert_eq(server_of(path), 0xc0000208);
+    recent_id(path, id);
+    cr_assert_str_eq(id, "udp://192.0.2.8:53");
+    usleep(SOON_US);
+    recent_id(path, id);
+    cr_assert_str_eq(id, "udp://192.0.2.8:53");
+    write_file(path, "nameserver 192.0.2.9\n");
+    usleep(SOON_US);
+    recent_id(path, id);
+    cr_assert_str_eq(id, "udp://192.0.2.9:53");
+    unlink(path);
+}

@@ -180,7 +180,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     cr_assert_eq(ech_offer_first(&offer, &hello, NULL, &choice, &options, &outer), ECH_OK);
     const struct ech_outer_start begin = {
         .client_hello_outer = wr_view(&outer),
-        .own = &offer.own,
+        .own = offer.own,
         .public_name = bytes_of(offer.public_name, offer.public_name_length),
         .random = real_random,
         .verifier = shim_verifier_callbacks(verifier),

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/answer/answer.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "shim/engine/answer/ask_server.h"
@@ -84,9 +85,10 @@ static void decide(struct asking *asking)
  * search is SHIM_SEARCH_UNREDIRECTABLE. */
 static void search(struct asking *asking)
 {
+    struct shim_route route; /* there is nothing to move */
     shim_found_free(&asking->found);
-    shim_config_search(&asking->host_settings, asking->lookup, &asking->destination,
-                       &asking->found);
+    shim_config_search(&asking->host_settings, asking->lookup, &asking->destination, &asking->found,
+                       &route);
     if (asking->found.search == SHIM_SEARCH_USABLE && !choose(&asking->found)) {
         asking->found.search = SHIM_SEARCH_UNUSABLE;
     }
@@ -128,15 +130,11 @@ static void learn(struct asking *asking, const struct shim_rejection_source *sou
     asking->given->report.retries = decision.answer == SHIM_ANSWER_RETRY;
 }
 
-/* "target:port"; a config that was set by hand has no endpoint. */
+/* A config that was set by hand has no endpoint. */
 static void target_of(const struct asking *asking, char target[DNS_HOST_SIZE])
 {
-    const char *endpoint =
-        asking->found.endpoint[0] != '\0' ? asking->found.endpoint : asking->host;
-    size_t length = strcspn(endpoint, ":");
-    length = length < DNS_HOST_SIZE ? length : DNS_HOST_SIZE - 1;
-    memcpy(target, endpoint, length);
-    target[length] = '\0';
+    const struct dns_endpoint *endpoint = asking->found.endpoint;
+    (void)snprintf(target, DNS_HOST_SIZE, "%s", endpoint != NULL ? endpoint->target : asking->host);
 }
 
 /* Asks the server about a config before the first use, unless what is given comes from the server
@@ -144,10 +142,11 @@ static void target_of(const struct asking *asking, char target[DNS_HOST_SIZE])
 static void prove(struct asking *asking)
 {
     const struct dns_lookup *lookup = asking->lookup;
+    char endpoint[SHIM_ENDPOINT_SIZE];
     const struct shim_rejection_source source = {
         .host = asking->host,
         .port = asking->destination.port,
-        .endpoint = asking->found.endpoint,
+        .endpoint = shim_found_endpoint(&asking->found, endpoint),
         .ech_config_list = asking->found.ech_config_list,
     };
     char target[DNS_HOST_SIZE];

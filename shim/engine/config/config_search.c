@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/config/config_search.h"
 
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -96,7 +97,7 @@ static void find_static(const struct shim_host_settings *host_settings, struct s
 /* Finds where this connection has to go, and which config it gets. */
 static void find_route(const struct shim_host_settings *host_settings,
                        const struct dns_lookup *lookup, const struct shim_destination *destination,
-                       struct shim_found *found)
+                       struct shim_found *found, struct shim_route *route)
 {
     struct route_lookup bounded = {.lookup = *lookup,
                                    .deadline_us = lookup->io->now_us() + lookup->timeout_us};
@@ -114,8 +115,8 @@ static void find_route(const struct shim_host_settings *host_settings,
     };
     found->all_have_ech = found->answer->all_have_ech;
     found->ttl = found->answer->ttl;
-    shim_route_find(&facts, &found->route);
-    switch (found->route.kind) {
+    shim_route_find(&facts, route);
+    switch (route->kind) {
     case SHIM_ROUTE_NO_RECORD:
         found->search = SHIM_SEARCH_NO_RECORD;
         break;
@@ -126,7 +127,7 @@ static void find_route(const struct shim_host_settings *host_settings,
         found->search = SHIM_SEARCH_PRIVATE_ADDRESS;
         break;
     case SHIM_ROUTE_IN_PLACE:
-        shim_config_search_arrived(found, lookup, destination, found->route.hops[0].endpoint);
+        shim_config_search_arrived(found, lookup, destination, route->hops[0].endpoint);
         break;
     case SHIM_ROUTE_REDIRECT: /* until the caller redirects it */
     case SHIM_ROUTE_FORBIDDEN:
@@ -138,9 +139,46 @@ static void find_route(const struct shim_host_settings *host_settings,
     }
 }
 
+/*
+ * The ids of resolvers, which may be long, are the same for all handshakes. Each is kept once, and
+ * never freed: reports borrow it. Entries are only added, at the front, so no lock is needed.
+ */
+struct kept_id {
+    const struct kept_id *next;
+    char id[];
+};
+static _Atomic(const struct kept_id *) kept_ids;
+static atomic_uint kept_count;
+
+/* The same text, for good. NULL for "", for want of memory, or in a process that has met more
+ * networks than we keep. */
+static const char *stays(const char *id)
+{
+    enum { KEPT_MAX = 256 };
+    const struct kept_id *first = atomic_load(&kept_ids);
+    size_t size = strlen(id) + 1;
+    for (const struct kept_id *kept = first; kept != NULL; kept = kept->next) {
+        if (strcmp(kept->id, id) == 0) {
+            return kept->id;
+        }
+    }
+    if (size == 1 || atomic_fetch_add(&kept_count, 1) >= KEPT_MAX) {
+        return NULL;
+    }
+    struct kept_id *fresh = malloc(sizeof *fresh + size);
+    if (fresh == NULL) {
+        return NULL;
+    }
+    memcpy(fresh->id, id, size);
+    do {
+        fresh->next = first;
+    } while (!atomic_compare_exchange_weak(&kept_ids, &first, fresh));
+    return fresh->id;
+}
+
 static void find_by_dns(const struct shim_host_settings *host_settings,
                         const struct dns_lookup *lookup, const struct shim_destination *destination,
-                        struct shim_found *found)
+                        struct shim_found *found, struct shim_route *route)
 {
     struct dns_lookup_report report = {0};
     uint64_t start_us = lookup->io->now_us();
@@ -151,9 +189,9 @@ static void find_by_dns(const struct shim_host_settings *host_settings,
         shim_policy_waits_for_records(&facts) ? SHIM_PATIENT : SHIM_IMPATIENT;
     found->answer =
         shim_prefetch_https(lookup, destination->host, destination->port, patience, &report);
-    memcpy(found->resolver, report.resolver, sizeof found->resolver);
+    found->resolver = stays(report.resolver);
     if (found->answer != NULL && found->answer->result == DNS_FOUND) {
-        find_route(host_settings, lookup, destination, found);
+        find_route(host_settings, lookup, destination, found, route);
     } else {
         found->dns_reason = found->answer != NULL ? found->answer->reason : DNS_REASON_NO_MEMORY;
         found->search = found->answer != NULL && found->answer->result == DNS_NONE
@@ -163,14 +201,25 @@ static void find_by_dns(const struct shim_host_settings *host_settings,
     found->lookup_us = lookup->io->now_us() - start_us;
 }
 
+const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_ENDPOINT_SIZE])
+{
+    out[0] = '\0';
+    if (found->endpoint != NULL) {
+        (void)snprintf(out, SHIM_ENDPOINT_SIZE, "%s:%u", found->endpoint->target,
+                       (unsigned)found->endpoint->port);
+    }
+    return out;
+}
+
 /* RFC 9849, 6.1.8: applies what the server itself said of this very list a short while ago. */
 static void apply_rejection(const struct dns_lookup *lookup,
                             const struct shim_destination *destination, struct shim_found *found)
 {
+    char endpoint[SHIM_ENDPOINT_SIZE];
     struct shim_rejection_source source = {
         .host = destination->host,
         .port = destination->port,
-        .endpoint = found->endpoint,
+        .endpoint = shim_found_endpoint(found, endpoint),
         .ech_config_list = found->ech_config_list,
     };
     uint8_t *retry_configs = NULL;
@@ -193,8 +242,7 @@ void shim_config_search_arrived(struct shim_found *found, const struct dns_looku
                                 const struct shim_destination *destination, size_t endpoint)
 {
     const struct dns_endpoint *reached = &found->answer->endpoints[endpoint];
-    (void)snprintf(found->endpoint, sizeof found->endpoint, "%s:%u", reached->target,
-                   (unsigned)reached->port);
+    found->endpoint = reached;
     found->search = choose_from(found, reached->ech_config_list);
     found->source = found->ech_config_list.len > 0 ? "dns" : "none";
     if (found->search == SHIM_SEARCH_USABLE) {
@@ -204,9 +252,10 @@ void shim_config_search_arrived(struct shim_found *found, const struct dns_looku
 
 void shim_config_search(const struct shim_host_settings *host_settings,
                         const struct dns_lookup *lookup, const struct shim_destination *destination,
-                        struct shim_found *found)
+                        struct shim_found *found, struct shim_route *route)
 {
     *found = (struct shim_found){.source = "none"};
+    *route = (struct shim_route){.kind = SHIM_ROUTE_NO_RECORD};
     if (host_settings->config_list_given) {
         find_static(host_settings, found);
         if (found->search == SHIM_SEARCH_USABLE) {
@@ -224,7 +273,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
     } else if (destination->tunnel && !found->dns_protected) {
         found->search = SHIM_SEARCH_TUNNEL;
     } else {
-        find_by_dns(host_settings, lookup, destination, found);
+        find_by_dns(host_settings, lookup, destination, found, route);
     }
 }
 

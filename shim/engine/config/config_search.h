@@ -16,21 +16,24 @@ enum { SHIM_ENDPOINT_SIZE = DNS_HOST_SIZE + 8 };
 /* What the search found. The caller owns it: shim_found_free. */
 struct shim_found {
     enum shim_config_search_result search;
-    enum dns_reason dns_reason;        /* why a look-up gave nothing */
-    bool dns_protected;                /* the resolver's answers are authenticated */
-    bool all_have_ech;                 /* RFC 9848, 5.1 */
-    const char *source;                /* "dns", "static" or "none" */
-    char resolver[DNS_RESOLVER_ID];    /* the resolver that was asked; "": none */
-    struct dns_endpoints *answer;      /* one reference; NULL if nothing was found */
-    struct shim_route route;           /* to an endpoint of the answer */
-    char endpoint[SHIM_ENDPOINT_SIZE]; /* the config's endpoint, as "target:port" in lower case; ""
-                                          for a config set by hand */
+    enum dns_reason dns_reason;          /* why a look-up gave nothing */
+    bool dns_protected;                  /* the resolver's answers are authenticated */
+    bool all_have_ech;                   /* RFC 9848, 5.1 */
+    const char *source;                  /* "dns", "static" or "none" */
+    const char *resolver;                /* id of the one that was asked; NULL: none. It stays */
+    struct dns_endpoints *answer;        /* one reference; NULL if nothing was found */
+    const struct dns_endpoint *endpoint; /* the config's, of the answer; NULL for a config set by
+                                            hand */
     struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */
     struct bytes ech_config_list;    /* of the answer, of the settings, or own_list */
     uint8_t *own_list;
     uint64_t lookup_us;
     uint32_t ttl; /* of the config, in seconds */
 };
+
+/* The name of the config's endpoint, as "target:port" in lower case; "" for a config set by hand.
+ * Returns `out`. */
+const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_ENDPOINT_SIZE]);
 
 /* Replaces the list that was found by a copy of this one, and chooses a config from it. */
 enum shim_config_search_result shim_found_replace(struct shim_found *found,
@@ -48,12 +51,13 @@ struct shim_destination {
 /*
  * Searches for a suitable ECHConfig and its endpoint. Blocks at most as long as the settings allow.
  * Settings and `lookup` are those of the host. Never fails: errors become SHIM_SEARCH_FAILED. If
- * found->route.kind is SHIM_ROUTE_REDIRECT, connect to one of the hops, then call
- * shim_config_search_arrived. Until then the search result is SHIM_SEARCH_UNREDIRECTABLE.
+ * route->kind is SHIM_ROUTE_REDIRECT, connect to one of the hops, then call
+ * shim_config_search_arrived. Until then the search result is SHIM_SEARCH_UNREDIRECTABLE. The route
+ * is not a part of *found: it is long, and found lives as long as the handshake.
  */
 void shim_config_search(const struct shim_host_settings *host_settings,
                         const struct dns_lookup *lookup, const struct shim_destination *destination,
-                        struct shim_found *found);
+                        struct shim_found *found, struct shim_route *route);
 /* The connection now goes to this endpoint of the answer: takes its config, and sets found->search.
  * */
 void shim_config_search_arrived(struct shim_found *found, const struct dns_lookup *lookup,

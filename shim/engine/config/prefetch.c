@@ -102,13 +102,10 @@ static void sweep(const struct dns_lookup *lookup)
     }
 }
 
-/* Takes the look-up in progress for this name, or begins one. */
-static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
-                          struct prefetch *prefetch)
+/* Begins a look-up. */
+static bool begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
+                  struct prefetch *prefetch)
 {
-    if (take(prefetch, host, port)) {
-        return true;
-    }
     if (strlen(host) >= sizeof prefetch->host) {
         return false;
     }
@@ -116,6 +113,13 @@ static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uin
     memcpy(prefetch->host, host, strlen(host) + 1);
     prefetch->pending = dns_https_begin(lookup, host, port);
     return prefetch->pending != NULL;
+}
+
+/* Takes the look-up in progress for this name, or begins one. */
+static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
+                          struct prefetch *prefetch)
+{
+    return take(prefetch, host, port) || begin(lookup, host, port, prefetch);
 }
 
 struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *lookup, const char *host,
@@ -185,10 +189,16 @@ struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup, const
                                           struct dns_lookup_report *report)
 {
     struct prefetch prefetch;
-    if (patience == SHIM_IMPATIENT && take_or_begin(lookup, host, port, &prefetch)) {
+    bool begun = take(&prefetch, host, port);
+    /* The usual case of all handshakes but the first: nothing needs to be begun or freed. */
+    struct dns_endpoints *cached = begun ? NULL : dns_https_cached(lookup, host, port, report);
+    if (cached != NULL) {
+        return cached;
+    }
+    if (patience == SHIM_IMPATIENT && (begun || begin(lookup, host, port, &prefetch))) {
         return wait_a_moment(lookup, &prefetch, report);
     }
-    if (take(&prefetch, host, port)) {
+    if (begun) {
         struct dns_endpoints *answer = dns_https_finish(prefetch.pending, UINT64_MAX, report);
         if (answer != NULL) {
             return answer;

@@ -24,16 +24,29 @@ static void close_fresh(struct shim_redirect *redirect)
     }
 }
 
-/* Takes the hops of one endpoint out of a route to several. */
-static void note_hops(struct shim_redirect *redirect, const struct shim_route *route,
+static void drop_hops(struct shim_redirect *redirect)
+{
+    free(redirect->hops);
+    redirect->hops = NULL;
+    redirect->count = 0;
+}
+
+/* Takes the hops of one endpoint out of a route to several. Most handshakes need none, so they are
+ * allocated here. False: there is no memory. */
+static bool note_hops(struct shim_redirect *redirect, const struct shim_route *route,
                       size_t endpoint)
 {
-    redirect->count = 0;
+    drop_hops(redirect);
+    redirect->hops = route->count > 0 ? calloc(route->count, sizeof *redirect->hops) : NULL;
+    if (redirect->hops == NULL) {
+        return route->count == 0;
+    }
     for (size_t i = 0; i < route->count; i++) {
         if (route->hops[i].endpoint == endpoint && !route->hops[i].in_place) {
             redirect->hops[redirect->count++] = route->hops[i];
         }
     }
+    return true;
 }
 
 static struct shim_race race_for(const struct shim_hop *hops, size_t count, int fd, int like,
@@ -66,30 +79,35 @@ enum shim_redirect_result shim_redirect_begin(struct shim_redirect *redirect,
     }
     *endpoint = route->hops[winner].endpoint;
     if (fresh == SHIM_RACE_IN_PLACE) {
-        if (fd < 0) {
-            shim_redirect_confirm(redirect, route, *endpoint);
-        }
-        return SHIM_REDIRECT_ARRIVED;
+        return fd >= 0 || shim_redirect_confirm(redirect, route, *endpoint)
+                   ? SHIM_REDIRECT_ARRIVED
+                   : SHIM_REDIRECT_IMPOSSIBLE;
     }
     if (fd >= 0 && shim_reconnect_put(&old, fresh) != SHIM_RECONNECT_DONE) {
+        return SHIM_REDIRECT_IMPOSSIBLE;
+    }
+    if (fd < 0 && !note_hops(redirect, route, *endpoint)) {
+        (void)shim_own_close(fresh);
         return SHIM_REDIRECT_IMPOSSIBLE;
     }
     redirect->peer = route->hops[winner].address;
     redirect->moved = true;
     if (fd < 0) {
         redirect->pending = true;
-        note_hops(redirect, route, *endpoint);
         redirect->fresh = fresh;
     }
     return SHIM_REDIRECT_ARRIVED;
 }
 
-void shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_route *route,
+bool shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_route *route,
                            size_t endpoint)
 {
-    note_hops(redirect, route, endpoint);
+    if (!note_hops(redirect, route, endpoint)) {
+        return false;
+    }
     redirect->pending =
         redirect->count > 0; /* without addresses there is nothing to compare with */
+    return true;
 }
 
 /* ---- hellos that wait for their new connection ---- */
@@ -140,6 +158,7 @@ static struct awaited *find(const uint8_t random[32])
 static void clear(struct awaited *awaited)
 {
     close_fresh(&awaited->redirect);
+    drop_hops(&awaited->redirect);
     shim_table_remove(&table, &awaited->node);
     free(awaited);
 }
@@ -157,7 +176,9 @@ bool shim_redirect_await(struct shim_redirect *redirect, const uint8_t random[32
     memcpy(redirect->random, random, sizeof redirect->random);
     awaited->state = AWAITED_OPEN;
     awaited->redirect = *redirect;
-    redirect->fresh = -1; /* the table owns it now */
+    redirect->fresh = -1; /* the table owns it now, and the hops */
+    redirect->hops = NULL;
+    redirect->count = 0;
     redirect->awaited = true;
     shim_lock(&lock, &hold);
     shim_table_add(&table, &awaited->node, hash_of(random));
@@ -179,6 +200,7 @@ void shim_redirect_end(struct shim_redirect *redirect)
         shim_unlock(&lock, &hold);
     }
     close_fresh(redirect);
+    drop_hops(redirect);
     redirect->pending = false;
     redirect->awaited = false;
 }
@@ -305,7 +327,8 @@ static struct leaving *leaving_new(const uint8_t random[32], int fd, bool *allow
                                     .redirect = awaited->redirect,
                                     .fd = fd};
         awaited->state = AWAITED_BUSY;
-        awaited->redirect.fresh = -1; /* `leaving` owns it now */
+        /* `leaving` owns the connection now, and borrows the hops: a busy entry stays. */
+        awaited->redirect.fresh = -1;
     }
     shim_unlock(&lock, &hold);
     if (!open) {

@@ -15,7 +15,7 @@
 struct shim_redirect {
     bool pending; /* the descriptor stays unknown until the hello leaves */
     int fresh;    /* the connection to put under the descriptor, of own_socket.h; -1: none */
-    struct shim_hop hops[SHIM_HOPS_MAX]; /* the hops to the endpoint */
+    struct shim_hop *hops; /* to the endpoint, on the heap; NULL: none */
     size_t count;
     struct shim_address peer; /* the new peer; only if `moved` */
     bool moved;
@@ -42,9 +42,9 @@ enum shim_redirect_result shim_redirect_begin(struct shim_redirect *redirect,
                                               unsigned timeout_ms, size_t *endpoint);
 
 /* For a hidden descriptor that seems to be connected to the endpoint already: checked when the
- * hello leaves. */
-void shim_redirect_confirm(struct shim_redirect *redirect, const struct shim_route *route,
-                           size_t endpoint);
+ * hello leaves. False: there is no memory. */
+ECH_MUST_USE bool shim_redirect_confirm(struct shim_redirect *redirect,
+                                        const struct shim_route *route, size_t endpoint);
 
 /* Says that the hello with this random belongs to a pending redirect. False: there is no memory,
  * and the hello must not be made. */

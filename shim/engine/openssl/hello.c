@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ech/crypto.h"
 #include "shim/common/hold.h"
 #include "shim/engine/openssl/keys.h"
 #include "shim/engine/openssl/native.h"
@@ -103,7 +104,22 @@ static const char *server_name_of(const struct openssl_connection *connection)
     const char *name =
         connection->openssl->SSL_get_servername(connection->ssl, TLSEXT_NAMETYPE_host_name);
     /* A name too long for the DNS counts as none. */
-    return name != NULL && strlen(name) < sizeof connection->server_name ? name : "";
+    return name != NULL && strlen(name) < DNS_HOST_SIZE ? name : "";
+}
+
+/* False: it cannot be made. */
+static bool digest_of(const char *name, unsigned char digest[OPENSSL_NAME_DIGEST])
+{
+    const struct bytes octets = bytes_of(name, strlen(name));
+    return ech_hash_parts(ECH_HASH_SHA256, &octets, 1, digest) == ECH_OK;
+}
+
+/* Does the hello still ask for the name that the decision was made for? */
+static bool is_same_name(const struct openssl_connection *connection)
+{
+    unsigned char digest[OPENSSL_NAME_DIGEST];
+    return connection->named && digest_of(server_name_of(connection), digest) &&
+           memcmp(digest, connection->server_name, sizeof digest) == 0;
 }
 
 /* The session keeps no pointer to the facts. */
@@ -114,7 +130,7 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection,
     SSL *ssl = connection->ssl;
     struct shim_session_facts facts = {
         .library = SHIM_FAMILY_OPENSSL,
-        .server_name = connection->server_name,
+        .server_name = server_name_of(connection),
         .fd = openssl->SSL_get_fd(ssl),
         .port = port_to_connect(openssl, ssl),
         .quic = connection->quic || openssl->SSL_is_dtls(ssl) != 0 ||
@@ -192,8 +208,7 @@ bool openssl_decide(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     openssl->ERR_set_mark();
-    (void)snprintf(connection->server_name, sizeof connection->server_name, "%s",
-                   server_name_of(connection));
+    connection->named = digest_of(server_name_of(connection), connection->server_name);
     struct openssl_ordinary ordinary;
     struct shim_session_facts facts = facts_of(connection, &ordinary);
     struct shim_hold hold;
@@ -285,7 +300,7 @@ static bool is_decided(const struct openssl_connection *connection)
     case OPENSSL_GREASE:
     case OPENSSL_PASS:
         return !connection->hello_made && openssl_versions_watched(connection) &&
-               strcmp(connection->server_name, server_name_of(connection)) == 0;
+               is_same_name(connection);
     case OPENSSL_FAILED:
         return true;
     default:

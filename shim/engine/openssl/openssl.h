@@ -188,6 +188,8 @@ struct openssl_ordinary {
     size_t versions_length;
 };
 
+enum { OPENSSL_NAME_DIGEST = 32 };
+
 /* The state of one SSL. Shared by the table of SSLs and the filter BIOs, for OpenSSL frees them in
  * any order. */
 struct openssl_connection {
@@ -195,9 +197,12 @@ struct openssl_connection {
     const struct openssl *openssl;
     SSL *ssl; /* NULL once OpenSSL frees it */
     enum openssl_phase phase;
-    char server_name[DNS_HOST_SIZE]; /* the name that the decision was made for */
-    bool hello_made;                 /* libssl has asked for the extension since the decision, or
-                                        has an ECH client of its own */
+    /* SHA-256 of the name that the decision was made for. The name itself would be long, and lives
+     * in the session, if there is one. */
+    unsigned char server_name[OPENSSL_NAME_DIGEST];
+    bool named;      /* there is one */
+    bool hello_made; /* libssl has asked for the extension since the decision, or
+                        has an ECH client of its own */
     unsigned char random[SSL3_RANDOM_SIZE]; /* of that hello */
     bool quic;
     struct shim_session *session;

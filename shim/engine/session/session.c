@@ -41,19 +41,19 @@ static struct shim_destination destination_of(struct shim_session *session,
 static void redirect_connection(struct shim_session *session,
                                 const struct shim_session_facts *given,
                                 const struct shim_peer *peer,
-                                const struct shim_destination *destination)
+                                const struct shim_destination *destination,
+                                const struct shim_route *route)
 {
     const struct shim_engine_state *state = shim_state();
     struct shim_found *found = &session->found;
     size_t endpoint;
-    if (!found->route.usable &&
-        (session->fd_hidden || session->host_settings.mode == SHIM_MODE_STRICT)) {
+    if (!route->usable && (session->fd_hidden || session->host_settings.mode == SHIM_MODE_STRICT)) {
         /* A redirect for a hello without ECH needs the descriptor now: such a hello is not
          * announced. In strict mode there is no such hello. */
         found->search = SHIM_SEARCH_UNREDIRECTABLE;
         return;
     }
-    switch (shim_redirect_begin(&session->redirect, &found->route, given->fd, peer->fd,
+    switch (shim_redirect_begin(&session->redirect, route, given->fd, peer->fd,
                                 state->settings.timeout_ms, &endpoint)) {
     case SHIM_REDIRECT_ARRIVED:
         shim_config_search_arrived(found, shim_engine_lookup(&session->host_settings), destination,
@@ -73,7 +73,7 @@ static void redirect_connection(struct shim_session *session,
 }
 
 static void search(struct shim_session *session, const struct shim_session_facts *given,
-                   const struct shim_peer *peer, bool ech_failed)
+                   const struct shim_peer *peer, bool ech_failed, struct shim_route *route)
 {
     struct shim_found *found = &session->found;
     struct shim_address address;
@@ -81,7 +81,7 @@ static void search(struct shim_session *session, const struct shim_session_facts
         /* The config was set by hand, so no network is needed. */
         const struct shim_destination anywhere = {.host = session->host, .port = peer->port};
         shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
-                           &anywhere, found);
+                           &anywhere, found, route);
         session->report.source = found->source;
         return;
     }
@@ -91,15 +91,16 @@ static void search(struct shim_session *session, const struct shim_session_facts
         session->peer.ss_family = AF_UNSPEC; /* this would be the proxy, which many names share */
     }
     shim_config_search(&session->host_settings, shim_engine_lookup(&session->host_settings),
-                       &destination, found);
-    if (found->route.kind == SHIM_ROUTE_REDIRECT) {
-        redirect_connection(session, given, peer, &destination);
+                       &destination, found, route);
+    if (route->kind == SHIM_ROUTE_REDIRECT) {
+        redirect_connection(session, given, peer, &destination, route);
     } else if (found->search == SHIM_SEARCH_USABLE && session->fd_hidden &&
-               found->route.kind == SHIM_ROUTE_IN_PLACE) {
-        shim_redirect_confirm(&session->redirect, &found->route, found->route.hops[0].endpoint);
+               route->kind == SHIM_ROUTE_IN_PLACE &&
+               !shim_redirect_confirm(&session->redirect, route, route->hops[0].endpoint)) {
+        found->search = SHIM_SEARCH_UNREDIRECTABLE;
     }
     session->report.source = found->source;
-    session->report.resolver = found->resolver[0] != '\0' ? found->resolver : NULL;
+    session->report.resolver = found->resolver;
     session->report.lookup_us = found->lookup_us;
 }
 
@@ -111,7 +112,7 @@ static bool ech_failed(const struct shim_session *session)
 }
 
 static struct shim_decision decide(struct shim_session *session,
-                                   const struct shim_session_facts *given)
+                                   const struct shim_session_facts *given, struct shim_route *route)
 {
     const struct shim_engine_state *state = shim_state();
     struct shim_peer peer;
@@ -146,7 +147,7 @@ static struct shim_decision decide(struct shim_session *session,
     if (decision.action != SHIM_ACTION_SEARCH) {
         return decision;
     }
-    search(session, given, &peer, facts.ech_failed);
+    search(session, given, &peer, facts.ech_failed, route);
     shim_story_search(session);
     /* The search takes time, and another thread's attempt may have failed meanwhile. */
     facts.ech_failed = ech_failed(session);
@@ -195,7 +196,7 @@ static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t
 
 static bool make_exchange(struct shim_session *session, const struct shim_session_facts *facts)
 {
-    session->options = (struct ech_exchange_options){
+    const struct ech_exchange_options options = {
         .random = shim_random(),
         .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
@@ -205,7 +206,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
                      .context = session},
         .decompressor = shim_decompressor,
     };
-    if (ech_exchange_new(&session->exchange, &session->options) != ECH_OK) {
+    if (ech_exchange_new(&session->exchange, &options) != ECH_OK) {
         return false;
     }
     ech_exchange_use_ordinary(session->exchange, &facts->ordinary);
@@ -223,6 +224,7 @@ struct beginning {
     struct shim_session_facts facts;
     char server_name[DNS_HOST_SIZE]; /* "" for a name too long for the DNS, which counts as none */
     uint8_t ordinary[ORDINARY_MAX];  /* what facts.ordinary borrows */
+    struct shim_route route;
     struct shim_session *session;
     enum shim_action action;
 };
@@ -291,7 +293,7 @@ static void run_beginning(struct shim_work *work)
     if (session == NULL) {
         return;
     }
-    session->decision = decide(session, &beginning->facts);
+    session->decision = decide(session, &beginning->facts, &beginning->route);
     shim_story_decision(session);
     if (shim_section_is_left()) {
         shim_session_free(session); /* the handshake will not go on */
@@ -305,10 +307,31 @@ static void run_beginning(struct shim_work *work)
     }
 }
 
+/*
+ * One block that no handshake uses now: each needs one for a moment. Taken and given by one atomic
+ * exchange, so no lock is needed, and a thread that a signal or a fork interrupts loses nothing but
+ * the block.
+ */
+static _Atomic(struct beginning *) spare;
+
+static struct beginning *take_block(void)
+{
+    struct beginning *block = atomic_exchange(&spare, NULL);
+    return block != NULL ? block : malloc(sizeof *block);
+}
+
+/* Wipes it, since it holds a name. */
+static void give_block(struct beginning *block)
+{
+    ech_wipe(block, sizeof *block);
+    free(atomic_exchange(&spare, block));
+}
+
 static void drop_beginning(struct shim_work *work)
 {
-    shim_session_free(((struct beginning *)work)->session);
-    free(work);
+    struct beginning *beginning = (struct beginning *)work;
+    shim_session_free(beginning->session);
+    give_block(beginning);
 }
 
 /* The caller's octets may be gone when the work goes on: the program may have left the wait. */
@@ -331,11 +354,11 @@ static void keep_ordinary(struct beginning *beginning)
 
 static struct beginning *beginning_new(const struct shim_session_facts *facts)
 {
-    struct beginning *beginning = calloc(1, sizeof *beginning);
+    struct beginning *beginning = take_block();
     if (beginning == NULL) {
         return NULL;
     }
-    beginning->work = (struct shim_work){.run = run_beginning, .drop = drop_beginning};
+    *beginning = (struct beginning){.work = {.run = run_beginning, .drop = drop_beginning}};
     beginning->action = SHIM_ACTION_REFUSE;
     beginning->facts = *facts;
     keep_ordinary(beginning);
@@ -355,7 +378,7 @@ enum shim_action shim_session_begin(struct shim_session **out,
     if (beginning != NULL && shim_section_run(&beginning->work)) {
         *out = beginning->session;
         action = beginning->action;
-        free(beginning);
+        give_block(beginning);
     }
     errno = saved;
     return action;

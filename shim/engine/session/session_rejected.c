@@ -42,7 +42,7 @@ static void ask_by_probe(const struct shim_session *session, const struct shim_o
     struct shim_rejection_probe request = {
         .old = old,
         .choice = &session->found.choice,
-        .options = session->options,
+        .options = ech_exchange_get_options(session->exchange),
         .timeout_ms = shim_state()->settings.timeout_ms,
     };
     if (ech_exchange_probe_hello(session->exchange, &hello) == ECH_OK) {
@@ -85,10 +85,11 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
 /* For the program's next attempt (RFC 9849, 6.1.8). */
 static void remember(const struct shim_session *session, const struct lesson *lesson)
 {
+    char endpoint[SHIM_ENDPOINT_SIZE];
     struct shim_rejection_source source = {
         .host = session->host,
         .port = session->origin_port,
-        .endpoint = session->found.endpoint,
+        .endpoint = shim_found_endpoint(&session->found, endpoint),
         .ech_config_list = session->found.ech_config_list,
     };
     uint32_t seconds =

@@ -30,7 +30,6 @@ struct shim_session {
     struct ech_hello_sizes sizes; /* of this TLS library */
     bool older_versions;          /* the ordinary hello offers more than TLS 1.3 */
     struct writer grease;         /* extension data; empty until the hello is made */
-    struct ech_exchange_options options;
     struct ech_exchange *exchange;
     struct shim_program_keys program_keys; /* of the hello that the library made */
     struct shim_stale stale;        /* octets of an old connection, in the program's buffers */

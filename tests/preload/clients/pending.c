@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A program with many handshakes that wait for an answer, as a crawler has: pending ADDRESS PORT
  * NAME CA COUNT. It begins all of them, on non-blocking sockets, and then continues each one that
- * has its answer. Prints how many were done, and the processor time of a hello at the beginning and
- * at the end. */
+ * has its answer. Prints how many were done, the processor time of a hello at the beginning and at
+ * the end, and the octets of heap that each hello holds while it waits. */
 #include "client.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
@@ -40,6 +41,18 @@ static double processor_us(void)
     struct timespec now;
     clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
     return (double)now.tv_sec * 1e6 + (double)now.tv_nsec / 1e3;
+}
+
+/* What is allocated, also in blocks that were mapped for themselves. */
+static size_t heap(void)
+{
+#if __GLIBC_PREREQ(2, 33)
+    struct mallinfo2 all = mallinfo2();
+    return all.uordblks + all.hblkhd;
+#else
+    struct mallinfo all = mallinfo();
+    return (unsigned)all.uordblks + (size_t)(unsigned)all.hblkhd;
+#endif
 }
 
 /* Returns the processor time of the hello. */
@@ -129,16 +142,19 @@ int main(int argc, char **argv)
     }
     SSL_CTX_set_verify(peer.ctx, SSL_VERIFY_PEER, NULL);
     SSL_CTX_set_mode(peer.ctx, SSL_MODE_RELEASE_BUFFERS);
+    size_t before = 0;
     for (int i = 0; i < count; i++) {
+        before = i == WARM_UP ? heap() : before;
         taken[i] = begin(&peer);
     }
+    size_t held = (heap() - before) / (size_t)(count - WARM_UP);
     finish(&peer, count);
     int block = (count - WARM_UP) / 2 < BLOCK ? (count - WARM_UP) / 2 : BLOCK;
     double first = mean(taken + WARM_UP, block);
     double last = mean(taken + count - block, block);
-    printf(
-        "done %d of %d\nthe first %d hellos took %.0f us each, the last %d %.0f us: ratio %.2f\n",
-        count, count, block, first, block, last, last / first);
+    printf("done %d of %d\nthe first %d hellos took %.0f us each, the last %d %.0f us: ratio %.2f\n"
+           "heap: %zu octets a hello\n",
+           count, count, block, first, block, last, last / first, held);
     free(taken);
     SSL_CTX_free(peer.ctx);
     close(peer.epoll);
