@@ -75,8 +75,9 @@ uint64_t stub_address_hash(const struct sockaddr *address, socklen_t length);
  */
 enum stub_mark {
     STUB_MARK_UNKNOWN,
-    STUB_MARK_READ, /* writes may be for a proxy */
-    STUB_MARK_OVER, /* writes are for no proxy, or it is no connection */
+    STUB_MARK_READ,  /* writes may be for a proxy */
+    STUB_MARK_OVER,  /* writes are for no proxy */
+    STUB_MARK_OTHER, /* the same: it is no connection */
 };
 enum stub_mark stub_mark_of(int fd);
 void stub_mark_set(int fd, enum stub_mark mark);

@@ -149,7 +149,7 @@ static void read_requests(struct stub_attempt *attempt, unsigned work)
     if (attempt->type == SOCK_STREAM) {
         stub_tunnel_read(attempt, work);
     } else {
-        stub_mark_set(attempt->fd, STUB_MARK_OVER);
+        stub_mark_set(attempt->fd, STUB_MARK_OTHER);
     }
 }
 
@@ -394,8 +394,31 @@ static bool datagram_allowed(struct stub_attempt *attempt, unsigned work)
     return refuse_datagram(attempt, STUB_SIGHT_DATAGRAM);
 }
 
+/*
+ * Can this write concern no rule, whatever kind of file it goes to? Nearly all writes to a
+ * connection are like that, so for these the kernel is asked nothing but whether the octets can be
+ * read. A write that is TLS records alone, none of them a hello, is no datagram with a hello either
+ * (QUIC and DTLS begin otherwise), and no request to a proxy.
+ */
+static bool concerns_nobody(struct stub_attempt *attempt, unsigned work)
+{
+    const struct shim_hello_source source = {stub_attempt_octets, attempt};
+    const uint8_t *octets;
+    size_t length;
+    if ((work & STUB_GUARD_NAMES) != 0 || stub_tunnel_awaited(attempt->fd) ||
+        stub_mark_of(attempt->fd) != STUB_MARK_OVER || stub_progress_any()) {
+        return false; /* what is no connection is only asked what it is, and not read */
+    }
+    size_t records = shim_hello_find(&source, &attempt->sight);
+    return attempt->sight.hello == SHIM_HELLO_NONE && records > 0 &&
+           !stub_attempt_octets(attempt, records, &octets, &length);
+}
+
 static bool decide(struct stub_attempt *attempt, unsigned work)
 {
+    if (concerns_nobody(attempt, work)) {
+        return true;
+    }
     attempt->type = stub_attempt_type(attempt);
     /* The name of the host may stay hidden, as in QUIC. Then the strictest mode of all counts. */
     attempt->mode = (work & STUB_GUARD_STRICT) != 0 ? SHIM_MODE_STRICT : stub_mode();

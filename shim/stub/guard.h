@@ -55,8 +55,8 @@ struct stub_attempt {
     bool partial;       /* there is more than in the parts */
     bool readable;      /* all parts are known to be readable: do not ask the kernel */
 
-    uintptr_t page;                      /* known to be readable */
-    bool page_known;                     /* there is one */
+    uintptr_t from;                      /* known to be readable, up to `to` */
+    uintptr_t to;                        /* 0: nothing is */
     uint8_t octets[SHIM_HELLO_FOLLOWED]; /* of the hello that this write begins or continues */
     uint64_t socket;                     /* its identity, where one was asked for */
     struct shim_hello_sight sight;

@@ -82,8 +82,21 @@ static const struct iovec *part_at(struct stub_attempt *attempt, size_t i)
     return &attempt->parts[i];
 }
 
-/* How many of these octets, which lie in one page, can be read: all or none. The answer for the
- * last page is remembered. */
+/* Remembers that this page can be read. A hello often lies across two, and is read several times.
+ */
+static void remember(struct stub_attempt *attempt, uintptr_t page)
+{
+    if (attempt->to != 0 && page == attempt->to) {
+        attempt->to += PAGE;
+    } else if (attempt->to != 0 && page + PAGE == attempt->from) {
+        attempt->from = page;
+    } else {
+        attempt->from = page;
+        attempt->to = page + PAGE;
+    }
+}
+
+/* How many of these octets, which lie in one page, can be read: all or none. */
 static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_t length)
 {
     uintptr_t page = (uintptr_t)octets & ~(PAGE - 1);
@@ -92,11 +105,12 @@ static size_t in_page(struct stub_attempt *attempt, const uint8_t *octets, size_
     if (attempt->readable) {
         return length;
     }
-    if ((!attempt->page_known || attempt->page != page) && !stub_can_read(octets, step)) {
-        return 0;
+    if (attempt->to == 0 || page < attempt->from || page >= attempt->to) {
+        if (!stub_can_read(octets, step)) {
+            return 0;
+        }
+        remember(attempt, page);
     }
-    attempt->page = page;
-    attempt->page_known = true;
     return step;
 }
 

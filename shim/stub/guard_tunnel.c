@@ -89,9 +89,15 @@ static int64_t octets_carried(int fd)
     return (int64_t)info.tcpi_bytes_sent;
 }
 
+static bool is_over_by_mark(int fd)
+{
+    enum stub_mark mark = stub_mark_of(fd);
+    return mark == STUB_MARK_OVER || mark == STUB_MARK_OTHER;
+}
+
 bool stub_tunnel_awaited(int fd)
 {
-    return inside_tls.pending || stub_mark_of(fd) != STUB_MARK_OVER;
+    return inside_tls.pending || !is_over_by_mark(fd);
 }
 
 /* The octets of this write, run by run. */
@@ -186,7 +192,7 @@ void stub_tunnel_read(struct stub_attempt *attempt, unsigned work)
         carry_inside(attempt);
         return;
     }
-    if (stub_mark_of(attempt->fd) == STUB_MARK_OVER &&
+    if (is_over_by_mark(attempt->fd) &&
         ((work & (STUB_GUARD_STRICT | STUB_GUARD_TELL)) == 0 || !may_begin(attempt))) {
         return;
     }

@@ -148,17 +148,18 @@ static void tell_records(const struct shim_session *session)
 static void tell_source(const struct shim_session *session)
 {
     const struct shim_found *found = &session->found;
-    if (found->resolver[0] == '\0') {
+    const char *resolver = found->resolver != NULL ? found->resolver : "a resolver";
+    if (found->resolver == NULL && found->answer == NULL) {
         tell(session, "%s",
              session->host_settings.config_list_given
                  ? "ECHSHIM_CONFIG_LIST is set: the DNS is not asked"
                  : "the DNS is not asked");
     } else if (found->answer != NULL && found->answer->result == DNS_FOUND) {
-        tell(session, "%s has HTTPS records, %llu us after they were needed", found->resolver,
+        tell(session, "%s has HTTPS records, %llu us after they were needed", resolver,
              (unsigned long long)found->lookup_us);
         tell_records(session);
     } else {
-        tell(session, "%s has none, %llu us after they were needed: %s", found->resolver,
+        tell(session, "%s has none, %llu us after they were needed: %s", resolver,
              (unsigned long long)found->lookup_us,
              shim_reason_in_words("", dns_reason_name(found->dns_reason)));
     }
@@ -167,16 +168,18 @@ static void tell_source(const struct shim_session *session)
 static void tell_way(const struct shim_session *session)
 {
     char text[ADDRESS];
+    char endpoint[SHIM_ENDPOINT_SIZE];
     struct shim_address address;
+    (void)shim_found_endpoint(&session->found, endpoint);
     if (session->redirect.moved) {
         tell(session, "the connection leads to %s now, for %s",
              shim_address_of(shim_session_peer(session), &address) ? address_text(&address, text)
                                                                    : "the endpoint",
-             session->found.endpoint);
+             endpoint);
     } else if (session->redirect.pending) {
-        tell(session, "the connection is led to %s when the hello leaves", session->found.endpoint);
-    } else if (session->found.endpoint[0] != '\0') {
-        tell(session, "the connection leads to the record's endpoint, %s", session->found.endpoint);
+        tell(session, "the connection is led to %s when the hello leaves", endpoint);
+    } else if (endpoint[0] != '\0') {
+        tell(session, "the connection leads to the record's endpoint, %s", endpoint);
     }
 }
 
