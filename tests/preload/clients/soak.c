@@ -97,9 +97,10 @@ static void one_by_one(void)
 /* ThreadSanitizer's runtime, if the test preloads it. */
 extern void __tsan_init(void) __attribute__((weak));
 
-/* With gcc 12's ThreadSanitizer, glibc's lock of locales counts fewer than no readers before main begins, also without
- * the shim. The destructor of p11-kit, which GnuTLS links, then can wait for that lock for ever: no destructor runs. The
- * runtime's own _exit still turns a race that it has seen into an error. */
+/* With gcc 12's ThreadSanitizer, glibc's lock of locales counts fewer than no readers before main
+ * begins, also without the shim. The destructor of p11-kit, which GnuTLS links, then can wait for
+ * that lock for ever: no destructor runs. The runtime's own _exit still turns a race that it has
+ * seen into an error. */
 static void leave(void)
 {
     if (__tsan_init != NULL) {
