@@ -17,6 +17,7 @@
 #include "tools/common/json_fields.h"
 #include "tools/common/tls_marks.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
 #include "tools/echshim/verdict.h"
 
@@ -280,6 +281,7 @@ static struct verdict judge(const struct program *program, const struct options 
     }
     conf_policy(program, &policy);
     facts.can_be_held = !options->refuse_programs && supervisor_is_possible(&policy, &why);
+    facts.relay = !options->refuse_programs && relay_is_wanted(program, options);
     return verdict_of(&facts);
 }
 
@@ -350,7 +352,7 @@ static void print_verdict(const json_t *document, bool color)
     char line[512];
     const char *word = text_of(document, "verdict");
     const char *shade = strcmp(word, "protected") == 0 ? "\033[1;32m"
-                        : strcmp(word, "held") == 0    ? "\033[1;33m"
+                        : strcmp(word, "open") != 0    ? "\033[1;33m"
                                                        : "\033[1;31m";
     (void)snprintf(line, sizeof line, "%s (mode %s): %s", word, text_of(document, "mode"),
                    text_of(document, "why"));

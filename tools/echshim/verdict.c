@@ -26,10 +26,21 @@ static struct verdict strict_of(const struct verdict_facts *facts)
                             LET_IT};
 }
 
+/* TLS that is hooked gets no relay, and so what else is in such a program does not, either. */
+static bool goes_by_relay(const struct verdict_facts *facts)
+{
+    bool unreached = !facts->reached || (facts->hooked == 0 && facts->unhooked > 0);
+    return facts->relay && unreached && facts->can_be_held;
+}
+
 struct verdict verdict_of(const struct verdict_facts *facts)
 {
     if (facts->mode == SHIM_MODE_OFF) {
         return (struct verdict){"open", "the mode is off", "choose another mode"};
+    }
+    if (goes_by_relay(facts)) {
+        return (struct verdict){
+            "relay", "the relay ends its TLS on this machine, and connects on with ECH", NULL};
     }
     if (facts->mode == SHIM_MODE_STRICT) {
         return strict_of(facts);

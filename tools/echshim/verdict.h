@@ -13,12 +13,13 @@ struct verdict_facts {
     bool reached;     /* the shim can be in the program */
     bool runs;        /* strict mode runs it */
     bool can_be_held; /* here, by a supervisor */
+    bool relay;       /* it is wanted, and the supervisor can lead to it */
     size_t hooked;    /* TLS libraries that were found, by whether the shim hooks them */
     size_t unhooked;
 };
 
 struct verdict {
-    const char *word;   /* protected, held or open; static storage, as the others */
+    const char *word;   /* protected, relay, held or open; static storage, as the others */
     const char *why;    /* a sentence without its stop */
     const char *advice; /* the same, or NULL: there is nothing to do */
 };

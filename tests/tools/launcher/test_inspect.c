@@ -190,6 +190,9 @@ Test(inspect, protected_held_or_open)
         expect_verdict("--strict=refuse-program", unreached[i], "held", "does not run it");
         expect_verdict("--mode=opportunistic", unreached[i], "open", "the shim cannot be in it");
     }
+    expect_verdict("--relay", rustls, "relay", "connects on with ECH");
+    expect_verdict("--relay", tool_program("static"), "relay", "connects on with ECH");
+    expect_verdict("--relay", "wget", "protected", "has published a key");
     struct tool_result result =
         tool_run(NULL, ARGV("echshim", "--inspect", tool_program("static")));
     tool_expect_out(&result, "verdict   open (mode opportunistic): the shim cannot be in it");
