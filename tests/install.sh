@@ -18,6 +18,7 @@ quiet_make() {
 
 quiet_make install
 for file in lib/libechshim.so lib/libechshim-engine.so lib/libechshim-ldns.so lib/libnss_echshim.so.2 bin/echshim bin/echdig bin/echprobe \
+    libexec/echshim-relay \
     share/man/man1/echshim.1 share/man/man1/echdig.1 share/man/man1/echprobe.1 share/man/man5/echshim.conf.5 share/man/man7/libechshim.7 \
     share/bash-completion/completions/echshim share/zsh/site-functions/_echshim share/fish/vendor_completions.d/echshim.fish \
     share/doc/libechshim/README.md share/doc/libechshim/docs/settings.md share/doc/libechshim/LICENSE; do
@@ -29,6 +30,9 @@ done
 
 # The shim must need nothing from the build folder: this is another stub, which knows only its installation folder.
 ECHSHIM_TEST_LIBRARY=$root/opt/echshim/lib/libechshim.so "$tests" --filter programs/wget
+
+# The launcher finds the relay, too.
+"$root/opt/echshim/bin/echshim" --relay -q printenv ECHSHIM_RELAY_FOLDER >/dev/null
 
 # The launcher finds the library relative to its own place.
 # Without the way round loaders of musl, where there is one.
