@@ -68,10 +68,10 @@ Test(supervisor_children, what_the_table_shows)
     struct run_result result = launch(world, "--strict -q --report",
                                       held_command("connects-static", "443 connect mapped"));
     expect_exit(&result, 0, "2 handshakes: 2 refused\n");
-    cr_assert_not_null(strstr(result.err, "\n127.0.0.1         refused  unreachable_tls"), "%s",
-                       result.err);
-    cr_assert_not_null(strstr(result.err, "\n::ffff:127.0.0.1  refused  unreachable_tls"), "%s",
-                       result.err);
+    cr_assert_not_null(strstr(result.err, "\n127.0.0.1         refused  program without the shim"),
+                       "%s", result.err);
+    cr_assert_not_null(strstr(result.err, "\n::ffff:127.0.0.1  refused  program without the shim"),
+                       "%s", result.err);
 }
 
 /* Namespaces of a child, in which it has another process id and is root. */
