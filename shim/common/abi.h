@@ -58,6 +58,7 @@ struct shim_connection {
     int fd;
     uint16_t port;     /* host order */
     uint32_t sequence; /* grows with each connect; the highest is the newest */
+    bool written;      /* as far as we saw, it has carried more than requests to proxies since */
 };
 
 /* Where a connection leads, beyond its peer. */

@@ -83,6 +83,7 @@ size_t stub_connections(struct shim_connection *out, size_t max)
             .fd = fd,
             .port = (uint16_t)(word >> SEQUENCE_BITS),
             .sequence = (uint32_t)word & ((1U << SEQUENCE_BITS) - 1),
+            .written = stub_mark_of(fd) == STUB_MARK_OVER,
         };
         /* Inserts by falling sequence. If there is no room, the oldest is left out. */
         size_t at = count;

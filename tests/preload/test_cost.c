@@ -150,6 +150,60 @@ Test(cost, system_calls_of_gnutls)
     check_calls("gnutls", MORE_CALLS_GNUTLS);
 }
 
+/* ---- the search for a hidden descriptor ---- */
+
+/* The questions about sockets of a program that keeps `count` connections open, and hides their
+ * descriptors from its TLS library. */
+static unsigned questions_of(struct world *world, int count)
+{
+    char command[1400];
+    size_t length;
+    unsigned questions = 0;
+    snprintf(command, sizeof command,
+             "strace -f -qq -o \"$HOME/strace\" -e trace=getsockopt,getpeername python3 -c '"
+             "import os, socket, ssl\n"
+             "context = ssl.create_default_context(cafile=os.environ[\"CA\"])\n"
+             "kept = []\n"
+             "for i in range(%d):\n"
+             "    connection = socket.create_connection((\"127.0.0.1\", 443))\n"
+             "    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()\n"
+             "    tls = context.wrap_bio(incoming, outgoing, server_hostname=\"" INNER_NAME "\")\n"
+             "    while True:\n"
+             "        try:\n"
+             "            tls.do_handshake()\n"
+             "        except ssl.SSLWantReadError:\n"
+             "            connection.sendall(outgoing.read())\n"
+             "            incoming.write(connection.recv(16384))\n"
+             "            continue\n"
+             "        connection.sendall(outgoing.read())\n"
+             "        break\n"
+             "    kept.append((connection, tls))\n'",
+             count);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
+    expect_exit(&result, 0, NULL);
+    char *text = world_read(world, "strace", &length);
+    for (size_t i = 0; i < length; i++) {
+        questions += text[i] == '\n';
+    }
+    free(text);
+    return questions;
+}
+
+/* Twice as many connections take twice as many questions, not four times. */
+Test(cost, a_hidden_descriptor_is_found_among_many)
+{
+    enum { FEW = 10, MANY = 20, ONCE = 20 };
+    if (system("command -v strace >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no strace here, or a sanitizer makes calls of its own");
+    }
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    unsigned few = questions_of(world, FEW);
+    unsigned many = questions_of(world, MANY);
+    cr_assert_eq(world_report_count(world, "accepted"), FEW + MANY);
+    printf("%u questions for %d connections, %u for %d\n", few, FEW, many, MANY);
+    cr_assert_leq(many, MANY / FEW * few + ONCE);
+}
+
 /* ---- allocations ---- */
 
 enum { ALLOCATIONS = 10 };

@@ -66,13 +66,18 @@ static bool same_address(const struct shim_peer *a, const struct shim_peer *b)
            shim_address_equal(&first, &second);
 }
 
-/* Guesses the connection to a watched port on which a handshake is most likely to begin. */
-static bool guess_watched(const struct shim_connection *noted, size_t count, struct shim_peer *peer)
+/* Looks among those that were written to, or among those that were not. Each costs three system
+ * calls. */
+static bool guess_among(const struct shim_connection *noted, size_t count, bool written,
+                        struct shim_peer *peer)
 {
     const struct shim_settings *settings = &shim_state()->settings;
     bool found = false;
     for (size_t i = 0; i < count; i++) {
         struct shim_peer candidate = {.fd = -1};
+        if (noted[i].written != written) {
+            continue;
+        }
         (void)shim_state()->stub->way_of(noted[i].fd, NULL, &candidate.way);
         if ((!candidate.way.watched && !shim_settings_watches(settings, noted[i].port)) ||
             !is_stream_to(&noted[i], &candidate)) {
@@ -85,6 +90,23 @@ static bool guess_watched(const struct shim_connection *noted, size_t count, str
         } else if (!candidate.used && !same_address(&candidate, peer)) {
             peer->doubtful = true;
         }
+    }
+    return found;
+}
+
+/*
+ * Guesses the connection to a watched port on which a handshake is most likely to begin: one that
+ * carried nothing yet. A program may keep many connections open, so those on which we saw octets
+ * are only looked at if there is no other.
+ */
+static bool guess_watched(const struct shim_connection *noted, size_t count, struct shim_peer *peer)
+{
+    struct shim_peer other = {.fd = -1};
+    bool found = guess_among(noted, count, false, peer);
+    if ((!found || peer->used) && guess_among(noted, count, true, &other) &&
+        (!found || !other.used)) {
+        *peer = other;
+        found = true;
     }
     return found;
 }
