@@ -8,12 +8,32 @@ static void fail(struct ech_answer *answer, enum ech_failure failure, enum ech_a
     answer->alert = alert;
 }
 
+/* RFC 8446, 4.1.4: a HelloRetryRequest has extensions that the client offered, and cookie. OpenSSL
+ * ignores others if it does not know them. */
+static bool has_unsolicited(const struct ech_server_hello *hello,
+                            const struct ech_client_hello *offered)
+{
+    struct reader extensions = rd_of(hello->extensions);
+    struct ech_extension extension;
+    while (ech_extension_read(&extensions, &extension)) {
+        if (extension.type != ECH_EXT_COOKIE &&
+            ech_client_hello_find(offered, extension.type) == NULL) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* RFC 9849, 6.1.4, for a HelloRetryRequest. */
-static void judge_retry(struct ech_answer *answer, bool accepted)
+static void judge_retry(const struct ech_answer_context *context, struct ech_answer *answer,
+                        bool accepted)
 {
     if (answer->hello.has_encrypted_client_hello &&
         answer->hello.encrypted_client_hello.len != ECH_CONFIRMATION_SIZE) {
         fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_DECODE_ERROR);
+    } else if (accepted &&
+               has_unsolicited(&answer->hello, context->transcript.client_hello_inner)) {
+        fail(answer, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_UNSUPPORTED_EXTENSION);
     } else if (accepted) {
         answer->kind = ECH_ANSWER_RETRY_ACCEPTED;
     } else {
@@ -84,7 +104,7 @@ void ech_answer_judge(const struct ech_answer_context *context, struct bytes mes
         return;
     }
     if (hello->is_hello_retry_request) {
-        judge_retry(answer, accepted);
+        judge_retry(context, answer, accepted);
     } else {
         judge_server_hello(context, answer, accepted);
     }

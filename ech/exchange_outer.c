@@ -5,6 +5,7 @@
  */
 #include "ech/exchange_state.h"
 #include "ech/probe.h"
+#include "ech/tls13_messages.h"
 
 static enum ech_failure failure_of(enum ech_outer_failure failure)
 {
@@ -61,11 +62,27 @@ static enum ech_event advance(struct ech_exchange *x, enum ech_outer_verdict ver
     }
 }
 
+/* Does this answer of TLS 1.3 break a rule? Then the outer handshake ends with the right alert,
+ * whatever keys it has. */
+static bool breaks_a_rule(const struct ech_exchange *x, const struct ech_server_hello *answer)
+{
+    struct ech_client_hello outer;
+    struct ech_tls13_retry retry;
+    struct ech_key_share_entry share;
+    if (ech_client_hello_parse(wr_view(&x->outer_hello), &outer) != ECH_OK) {
+        return false;
+    }
+    enum ech_alert alert = answer->is_hello_retry_request
+                               ? ech_tls13_retry_read(answer, &outer, &retry)
+                               : ech_tls13_server_hello_read(answer, &outer, &share);
+    return alert != ECH_ALERT_NONE;
+}
+
 /* Can the outer handshake be finished on this connection? TLS 1.2 does not use the key_share. */
 static bool can_finish(const struct ech_exchange *x, const struct ech_server_hello *answer)
 {
     struct ech_client_hello inner;
-    if (!answer->has_supported_versions) {
+    if (!answer->has_supported_versions || breaks_a_rule(x, answer)) {
         return true;
     }
     switch (x->offer.share) {

@@ -97,6 +97,7 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"grease_answers/ech_102_a_list_with_something_after_openssl", FACT_OWN_ANSWERS},
     {"grease_answers/ech_102_broken_contents_openssl", FACT_OWN_ANSWERS},
     {"grease_answers/ech_102_eight_octets_and_no_list_openssl", FACT_OWN_ANSWERS},
+    {"unsolicited/*_grease_openssl", FACT_OWN_ANSWERS},
     {"accepted/ech_70_empty_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_malformed_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_retry_configs_openssl", FACT_OWN_EXTENSIONS},

@@ -171,6 +171,30 @@ Test(exchange_failures, ech_67_the_server_hello_has_to_confirm_too)
     rig_free(rig);
 }
 
+/* Some libraries ignore what they do not know, so the exchange looks at an accepted one, too. */
+Test(exchange_failures, ech_63_unsolicited_extensions_of_an_accepted_retry)
+{
+    const struct bytes unsolicited[] = {BYTES(0xab, 0xcd, 0, 0), BYTES(0, 42, 0, 0)};
+    for (size_t i = 0; i < sizeof unsolicited / sizeof *unsolicited; i++) {
+        struct rig *rig = rig_new(0);
+        rig_begin(rig, hello_openssl_hrr1);
+        struct test_answer answer = rig_answer(rig);
+        answer.hello_retry_request = true;
+        answer.more = unsolicited[i];
+        rig_send(rig, &answer);
+        rig_failed(rig, ECH_FAILURE_SERVER_HELLO, ECH_ALERT_UNSUPPORTED_EXTENSION);
+        rig_free(rig);
+    }
+    struct rig *rig = rig_new(0);
+    rig_begin(rig, hello_openssl_hrr1);
+    struct test_answer answer = rig_answer(rig);
+    answer.hello_retry_request = true;
+    answer.more = BYTES(0, 44, 0, 3, 0, 1, 7);
+    rig_send(rig, &answer);
+    cr_assert_not(ech_exchange_done(rig->exchange), "a cookie is always allowed");
+    rig_free(rig);
+}
+
 Test(exchange_failures, a_second_retry)
 {
     struct rig *rig = after_retry();

@@ -288,6 +288,14 @@ Test(program_keys, the_rules_own_and_shared_ask_for_no_key)
     check_probe(&x);
 }
 
+/* An answer that breaks a rule is no reason to ask anybody else. */
+Test(program_keys, hello_retry_request_for_a_group_that_was_not_offered)
+{
+    struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}}};
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = UNKNOWN_GROUP});
+    check_failed(&x, ECH_FAILURE_OUTER_PROTOCOL, ECH_ALERT_ILLEGAL_PARAMETER);
+}
+
 /* The second outer hello has a share of the engine's. */
 Test(program_keys, ech_79_hello_retry_request)
 {
@@ -315,7 +323,7 @@ Test(program_keys, ech_79_hello_retry_request_with_a_cookie_alone)
 Test(program_keys, hello_retry_request_for_a_group_that_the_engine_lacks)
 {
     struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}}};
-    run(&x, &(struct tls13_options){.retry = true, .retry_group = UNKNOWN_GROUP});
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = 0x0100 /* ffdhe2048 */});
     check_probe(&x);
     x = (struct rejected){.program.entries = {{.group = ECH_GROUP_X25519}}};
     run(&x, &(struct tls13_options){.retry = true, .retry_group = 0x0100 /* ffdhe2048 */});

@@ -392,6 +392,11 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
     if (connection == NULL || openssl->SSL_is_server(ssl) != 0) {
         return 1;
     }
+    if ((context & SSL_EXT_TLS1_2_SERVER_HELLO) != 0) {
+        /* TLS 1.2 knows no answer to it. */
+        *alert = ALERT_UNSUPPORTED_EXTENSION;
+        return 0;
+    }
     if (connection->phase == OPENSSL_GREASE) {
         return openssl_grease_parse(context, bytes_of(in, inlen), alert);
     }

@@ -11,8 +11,9 @@
 #include "shim/engine/state/state.h"
 
 enum {
-    EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST |
-                         SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
+    /* In the ServerHello of TLS 1.2 only to refuse it: libssl itself would send another alert. */
+    EXTENSION_CONTEXTS = SSL_EXT_CLIENT_HELLO | SSL_EXT_TLS1_2_SERVER_HELLO |
+                         SSL_EXT_TLS1_3_HELLO_RETRY_REQUEST | SSL_EXT_TLS1_3_ENCRYPTED_EXTENSIONS,
     ENCRYPTED_CLIENT_HELLO = 0xfe0d
 };
 
