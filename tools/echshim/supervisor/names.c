@@ -169,7 +169,7 @@ bool supervisor_names_lead(int copy, pid_t task, const struct sockaddr_storage *
                            int *error)
 {
     enum door door = door_for(copy, destination);
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = {.ss_family = AF_UNSPEC};
     if (door == DOORS || !is_same_network(task) || !open_door(door)) {
         return false; /* in another network, its loopback is not ours */
     }
