@@ -211,7 +211,7 @@ static void give(struct asking *asking)
     const struct shim_found *found = &asking->found;
     given->report.source = found->source != NULL ? found->source : "none";
     given->report.lookup_us = found->lookup_us;
-    if (found->resolver[0] != '\0' && strlen(found->resolver) < sizeof given->resolver) {
+    if (found->resolver != NULL && strlen(found->resolver) < sizeof given->resolver) {
         memcpy(given->resolver, found->resolver, strlen(found->resolver) + 1);
         given->report.resolver = given->resolver;
     }
