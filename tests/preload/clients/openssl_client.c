@@ -352,6 +352,33 @@ static void run_set_fd(const struct target *target)
     fetch_by_epoll(target, await_epoll_and_set_both);
 }
 
+/* It allows what libssl offers, but no suite with CBC, and no signature of SHA-1. */
+static int own_security(const SSL *ssl, const SSL_CTX *ctx, int operation, int bits, int number,
+                        void *other, void *argument)
+{
+    (void)ssl, (void)ctx, (void)bits, (void)argument;
+    if (operation == SSL_SECOP_CIPHER_SUPPORTED) {
+        const char *name = SSL_CIPHER_get_name(other);
+        return strncmp(name, "TLS_", 4) == 0 || strstr(name, "GCM") != NULL;
+    }
+    if (operation == SSL_SECOP_VERSION) {
+        return number >= TLS1_2_VERSION;
+    }
+    return operation != SSL_SECOP_SIGALG_SUPPORTED || bits > 80;
+}
+
+static void run_security_callback(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL_CTX_set_security_callback(ctx, own_security);
+    SSL *ssl = make_ssl(ctx, target);
+    int fd = dial(target);
+    connect_and_exchange(ssl, target, fd);
+    SSL_free(ssl);
+    close(fd);
+    SSL_CTX_free(ctx);
+}
+
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
@@ -376,6 +403,7 @@ int main(int argc, char **argv)
         {"ffdhe", run_ffdhe},
         {"epoll", run_epoll},
         {"set-fd", run_set_fd},
+        {"security-callback", run_security_callback},
         {"threads", run_threads},
         {"threads-shared-ctx", run_threads_shared_ctx},
         {"fork", run_fork},
