@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # make bench prints the figures; make bench-docs writes them into docs/benchmarks.md. A figure that misses its goal is a failure if
-# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech and own_ech_hellos (OpenSSL 4 after make suites), start, launcher, supervisor,
+# noise cannot have caused it. BENCH_FILTER selects: bench/handshake, own_ech and own_ech_hellos (OpenSSL 4 after make suites), outer (the table of costs beside OpenSSL 4), start, launcher, supervisor,
 # bulk, hellos, growth, cache, dns, unhelpful, latency, latency_doh.
 
 BENCH := $(BUILD)/bench
@@ -20,6 +20,17 @@ $(CLIENTS)/loop_openssl4: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h
 $(CLIENTS)/loop_gnutls: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
 	$(CLIENT_CC) -lgnutls
 
+# The same with the libraries of Debian 13, by the same means.
+TRIXIE_ROOT := $(wildcard build/suites/trixie)
+TRIXIE_FOLDER = $(TRIXIE_ROOT)/usr/lib/$(shell $(CC) -print-multiarch 2>/dev/null)
+TRIXIE_CC = $(CLIENT_CC) -Wl,--allow-shlib-undefined -Wl,-dynamic-linker=$(call real_of,$(firstword $(wildcard $(TRIXIE_ROOT)/usr/lib64/ld-linux-*.so.* $(TRIXIE_ROOT)/usr/lib/ld-linux-*.so.*))) \
+            -Wl,--disable-new-dtags -Wl,-rpath,$(call real_of,$(TRIXIE_FOLDER))
+$(CLIENTS)/loop_openssl35: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
+	$(TRIXIE_CC) -lssl -lcrypto
+
+$(CLIENTS)/loop_gnutls38: $(addprefix $(BENCH_DIR)/,loop_gnutls.c loop.c loop.h)
+	$(TRIXIE_CC) -lgnutls
+
 # The same for NSS and BoringSSL, if they are here.
 $(CLIENTS)/loop_nss: $(BENCH_DIR)/loop_nss.c $(addprefix $(BENCH_DIR)/,loop.c loop.h) $(CLIENT_DIR)/nss_common.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -I. $(NSS_CFLAGS) -lssl3 -lsmime3 -lnss3 -lnssutil3 -lnspr4
@@ -27,7 +38,7 @@ $(CLIENTS)/loop_nss: $(BENCH_DIR)/loop_nss.c $(addprefix $(BENCH_DIR)/,loop.c lo
 $(CLIENTS)/loop_boringssl: $(addprefix $(BENCH_DIR)/,loop_openssl.c loop.c loop.h)
 	$(CLIENT_CC) -DOWN_ECH $(BORING_CFLAGS) $(BORING_LIBS)
 
-BENCH_LOOPS := openssl gnutls $(if $(word 2,$(SID_LIBS)),openssl4) $(if $(NSS_CFLAGS),nss) $(if $(BORING_WITH_ECH),boringssl)
+BENCH_LOOPS := openssl gnutls $(if $(TRIXIE_ROOT),openssl35 gnutls38) $(if $(word 2,$(SID_LIBS)),openssl4) $(if $(NSS_CFLAGS),nss) $(if $(BORING_WITH_ECH),boringssl)
 
 $(CLIENTS)/first_byte: $(BENCH_DIR)/first_byte.c
 	$(CLIENT_CC)

@@ -2,6 +2,8 @@
 #ifndef TESTS_BENCH_LOOP_H
 #define TESTS_BENCH_LOOP_H
 
+#include <stdbool.h>
+
 /* Shared by the two clients that make handshakes in a loop. Each is called as PROGRAM
  * SERVER-NAME ADDRESS PORT CAFILE COUNT. It prints two numbers for all handshakes but the first
  * WARM_UP: microseconds of CPU per handshake, and KiB by which the process grew. Like the other
@@ -9,6 +11,12 @@
  * ECH by itself. */
 
 enum { WARM_UP = 20 };
+
+/*
+ * With LOOP_FIRST_WRITE in the environment each handshake is one call on a non-blocking socket to a
+ * peer that never answers, so it ends when the hello is written. Then three numbers come in place
+ * of two: microseconds of CPU of that call, octets of heap that a pending handshake holds, and KiB.
+ */
 
 /* The certificate's name; the requested server name may differ. */
 #define CERTIFIED_NAME "secret.example.org"
@@ -19,6 +27,12 @@ struct loop_target {
     /* One whole handshake over a connected socket, and nothing more. */
     void (*handshake)(const struct loop_target *target, int fd);
 };
+
+/* The TLS object is about to be made; the first call of its handshake is about to begin, or has
+ * just returned. They do nothing without LOOP_FIRST_WRITE. */
+void loop_before_object(void);
+void loop_before_first(int fd);
+bool loop_after_first(void); /* true: the handshake ends here */
 
 /* Prints the message and ends the process with 1. */
 void loop_fail(const char *what) __attribute__((noreturn));
