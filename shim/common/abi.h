@@ -93,7 +93,8 @@ struct shim_stub {
     uint32_t version;
     /* What environment and files say; constant. */
     const struct shim_conf *conf;
-    /* The loader's own dlsym, not our hook. */
+    /* The loader's own dlsym, not our hook. A failure leaves no message for the program's dlerror;
+     * nor does one of dlopen. */
     void *(*dlsym)(void *handle, const char *name);
     /* libc's own. Opens nothing new after chroot, where a file may be foreign, and nothing once the
      * program has locked itself in. */

@@ -51,7 +51,7 @@ static bool find_company(void)
         found = found || is_foreign(stub_libc(hooks[i]), libc.dli_fbase, program.dli_fbase) ||
                 is_foreign(stub_real_dlsym(RTLD_DEFAULT, name), libc.dli_fbase, program.dli_fbase);
     }
-    (void)dlerror();
+    (void)stub_real_dlerror();
     return found;
 }
 

@@ -94,7 +94,7 @@ static bool knows_stores(const struct shim_library *library)
 {
     bool known = stub_real_dlsym(library->handle, "SSL_get1_echstore") != NULL;
     if (!known) {
-        (void)dlerror(); /* the program did not make the look-up */
+        (void)stub_real_dlerror(); /* the program did not make the look-up */
     }
     return known;
 }

@@ -31,7 +31,7 @@ static void *real_function(enum shim_hook hook)
         found = stub_real_dlsym(RTLD_NEXT, today);
     }
     if (found == NULL) {
-        void *library = dlopen("libresolv.so.2", RTLD_LAZY | RTLD_NOLOAD);
+        void *library = stub_real_dlopen("libresolv.so.2", RTLD_LAZY | RTLD_NOLOAD);
         found = library != NULL ? stub_real_dlsym(library, name) : NULL;
     }
     return found;

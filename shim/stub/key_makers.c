@@ -115,20 +115,18 @@ static void *find(enum shim_hook hook, const void *caller)
     if (found == NULL || found == own) {
         found = stub_real_dlsym(RTLD_NEXT, name);
     }
-    (void)dlerror(); /* the program did not make the look-up */
+    (void)stub_real_dlerror(); /* the program did not make the look-up */
     return found != NULL && found != own ? found : in_any_object(hook);
 }
 
 /* Keeps the object of a function loaded. */
 static bool pin(const void *function)
 {
-    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
     const struct link_map *object = stub_object_at(function);
     bool pinned =
-        object != NULL &&
-        (object->l_name[0] == '\0' ||
-         (real_dlopen != NULL && real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD) != NULL));
-    (void)dlerror();
+        object != NULL && (object->l_name[0] == '\0' ||
+                           stub_real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD) != NULL);
+    (void)stub_real_dlerror();
     return pinned;
 }
 

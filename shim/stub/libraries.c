@@ -16,12 +16,6 @@
 #include "shim/stub/symbol.h"
 #include "shim/stub/text.h"
 
-static void *real_dlopen(const char *file, int flags)
-{
-    __typeof__(&dlopen) function = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
-    return function != NULL ? function(file, flags) : NULL;
-}
-
 /* ---- the libraries of the process ---- */
 
 /* A list that only grows, by compare-and-swap at its end. So there is no lock that a fork could
@@ -113,7 +107,7 @@ static struct known_library *library_new(enum shim_family family, const struct l
     if (is_library_alone(family, object)) {
         (void)dl_iterate_phdr(find_end, library);
     }
-    library->handle = real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
+    library->handle = stub_real_dlopen(object->l_name, RTLD_LAZY | RTLD_NOLOAD);
     if (library->handle == NULL) {
         free(known);
         return NULL;
@@ -197,7 +191,7 @@ static void *symbol_for_caller(enum shim_hook hook, const void *caller)
     void *own = stub_hook_address(hook);
     if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
         map->l_name[0] != '\0') {
-        void *handle = real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
+        void *handle = stub_real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
         if (handle != NULL) {
             void *found = stub_real_dlsym(handle, stub_hook_name(hook));
             dlclose(handle);
@@ -217,7 +211,7 @@ void *stub_bound(enum shim_hook hook, const void *caller)
         return inside->fn[hook];
     }
     void *found = symbol_for_caller(hook, caller);
-    (void)dlerror(); /* the program did not make the look-up */
+    (void)stub_real_dlerror(); /* the program did not make the look-up */
     return found;
 }
 

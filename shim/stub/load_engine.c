@@ -69,9 +69,21 @@ static bool may_open(void)
 
 static void *call_real_dlopen(const char *file, int mode)
 {
-    __typeof__(&dlopen) real = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
-    bool may = real != NULL && ((mode & RTLD_NOLOAD) != 0 || may_open());
-    return may ? real(file, mode) : NULL;
+    bool may = (mode & RTLD_NOLOAD) != 0 || may_open();
+    void *handle = may ? stub_real_dlopen(file, mode) : NULL;
+    if (handle == NULL) {
+        (void)stub_real_dlerror(); /* the program did not make that call */
+    }
+    return handle;
+}
+
+static void *call_real_dlsym(void *handle, const char *name)
+{
+    void *found = stub_real_dlsym(handle, name);
+    if (found == NULL) {
+        (void)stub_real_dlerror();
+    }
+    return found;
 }
 
 static long call_real_futex(_Atomic uint32_t *word, int operation, uint32_t value,
@@ -89,7 +101,7 @@ static int call_real_getaddrinfo(const char *node, const char *service,
 
 static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
-    .dlsym = stub_real_dlsym,
+    .dlsym = call_real_dlsym,
     .dlopen = call_real_dlopen,
     .futex = call_real_futex,
     .connect = call_real_connect,
@@ -148,7 +160,7 @@ static void say_once(const char *why)
 }
 
 /* Opens the engine beside the stub; NULL with the reason. */
-static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_size)
+static void *open_beside(char *why, size_t why_size)
 {
     const char *path = stub_engine_path();
     if (path == NULL) {
@@ -162,8 +174,8 @@ static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_
                            : "not in the folder that the stub was loaded from");
         return NULL;
     }
-    void *handle = real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
-    const char *error = handle == NULL ? dlerror() : NULL;
+    void *handle = stub_real_dlopen(path, RTLD_NOW | RTLD_LOCAL);
+    const char *error = handle == NULL ? stub_real_dlerror() : NULL;
     (void)snprintf(why, why_size, "%s", error != NULL ? error : "");
     return handle;
 }
@@ -172,15 +184,10 @@ static void *open_beside(__typeof__(&dlopen) real_dlopen, char *why, size_t why_
  * changed its root, these names may be somebody else's files: then it is not loaded. */
 static void *open_engine(char *why, size_t why_size)
 {
-    __typeof__(&dlopen) real_dlopen = (__typeof__(&dlopen))stub_libc_own(SHIM_HOOK_dlopen);
-    if (real_dlopen == NULL) {
-        (void)snprintf(why, why_size, "no dlopen");
-        return NULL;
-    }
-    void *handle = open_beside(real_dlopen, why, why_size);
+    void *handle = open_beside(why, why_size);
     return handle != NULL || !stub_root_is_same()
                ? handle
-               : real_dlopen(SHIM_LIBDIR "/" STUB_ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
+               : stub_real_dlopen(SHIM_LIBDIR "/" STUB_ENGINE_NAME, RTLD_NOW | RTLD_LOCAL);
 }
 
 /* Missing descriptors or memory may be there later. Until then TLS goes on as the mode says. */

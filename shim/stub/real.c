@@ -113,15 +113,19 @@ bool stub_calls_back(const struct link_map *object, enum shim_hook hook)
     return false;
 }
 
-/* Finds the C library's own function, wherever the library stands in the list. */
-static void *find_in_c_library(const char *name)
+/* The function of the first C library in a list of objects, wherever the library stands there. */
+static void *find_in_c_library_of(const struct link_map *first, const char *name)
 {
-    const struct link_map *at = stub_first_object(stub_object());
     void *found = NULL;
-    for (; at != NULL && found == NULL; at = at->l_next) {
+    for (const struct link_map *at = first; at != NULL && found == NULL; at = at->l_next) {
         found = stub_is_c_library(at) ? stub_symbol_of(at, name) : NULL;
     }
     return found;
+}
+
+static void *find_in_c_library(const char *name)
+{
+    return find_in_c_library_of(stub_first_object(stub_object()), name);
 }
 
 /* What dlsym(RTLD_NEXT) would give. */
@@ -180,11 +184,45 @@ void *stub_libc_own(enum shim_hook hook)
     return remembered(&found[hook], find_in_c_library, hook_names[hook]);
 }
 
+/* ---- the loader's functions ---- */
+
+/*
+ * glibc 2.26 to 2.33: the loader calls the first namespace's C library when a look-up fails. The
+ * C library of another namespace waits for that call in vain, and the loader ends the process (bug
+ * 24772). The first one's functions do the same for us: they take our namespace from the address
+ * of their caller.
+ */
+static void *find_in_first_namespace(const char *name)
+{
+    void *found = find_in_c_library_of(_r_debug.r_map, name);
+    return found != NULL ? found : find_in_c_library(name);
+}
+
+static void *loader_function(enum shim_hook hook)
+{
+    static _Atomic(void *) found[SHIM_HOOK_COUNT];
+    return remembered(&found[hook], find_in_first_namespace, hook_names[hook]);
+}
+
+const char *stub_real_dlerror(void)
+{
+    static _Atomic(void *) found;
+    __typeof__(&dlerror) function =
+        (__typeof__(&dlerror))remembered(&found, find_in_first_namespace, "dlerror");
+    return function != NULL ? function() : NULL;
+}
+
 void *stub_real_dlsym(void *handle, const char *name)
 {
     if (stub_detours_has_handle(handle)) {
         return stub_detours_symbol(name);
     }
-    dlsym_function *function = (dlsym_function *)stub_libc_own(SHIM_HOOK_dlsym);
+    dlsym_function *function = (dlsym_function *)loader_function(SHIM_HOOK_dlsym);
     return function != NULL ? function(handle, name) : NULL;
+}
+
+void *stub_real_dlopen(const char *file, int mode)
+{
+    __typeof__(&dlopen) function = (__typeof__(&dlopen))loader_function(SHIM_HOOK_dlopen);
+    return function != NULL ? function(file, mode) : NULL;
 }

@@ -172,7 +172,7 @@ static void leave_entry(const struct shim_library *library)
         add_data(1, "refused by libechshim");
     }
     /* The application's dlerror must not tell of our look-ups. */
-    (void)dlerror();
+    (void)stub_real_dlerror();
 }
 
 void stub_openssl_refuse(const struct shim_library *library, const SSL *ssl)

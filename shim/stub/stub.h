@@ -18,8 +18,11 @@
 
 /* ---- real.c and libraries.c: the real functions ---- */
 
-/* The loader's dlsym. */
+/* The loader's own functions, for our namespace. If one fails, its message is forgotten by
+ * stub_real_dlerror, since the program did not make the call. */
 void *stub_real_dlsym(void *handle, const char *name);
+void *stub_real_dlopen(const char *file, int mode);
+const char *stub_real_dlerror(void);
 /* Finds a function of a library, or of what the library needs, by name, in the type of its header.
  * NULL: there is none. */
 #define STUB_FIND(library, name) ((__typeof__(&name))stub_real_dlsym((library)->handle, #name))

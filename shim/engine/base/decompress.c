@@ -31,11 +31,7 @@ static void *function_of(const char *library, const char *name)
         return NULL;
     }
     void *handle = open_library(library, RTLD_NOW | RTLD_LOCAL);
-    void *function = handle != NULL ? find_symbol(handle, name) : NULL;
-    if (function == NULL) {
-        (void)dlerror(); /* the program did not make that call */
-    }
-    return function;
+    return handle != NULL ? find_symbol(handle, name) : NULL;
 }
 
 /* *found keeps the function of an earlier call. */

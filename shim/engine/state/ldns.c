@@ -38,7 +38,6 @@ static const struct dns_ldns *load(void)
                        ? stub->dlopen(path, RTLD_NOW | RTLD_LOCAL)
                        : NULL;
     if (handle == NULL) {
-        (void)dlerror(); /* the program did not make that call */
         shim_log(&shim_state()->settings, SHIM_LOG_ERROR, "%s cannot be loaded", path);
         return NULL;
     }
