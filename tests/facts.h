@@ -22,8 +22,10 @@
 #elif defined OPENSSL_SHLIB_VERSION
 #define FACT_LIBSSL "libssl.so." FACT_TEXT(OPENSSL_SHLIB_VERSION)
 #define FACT_LIBSSL_SYMBOLS "OPENSSL_" FACT_TEXT(OPENSSL_SHLIB_VERSION) ".0.0"
+#define FACT_LIBCRYPTO "libcrypto.so." FACT_TEXT(OPENSSL_SHLIB_VERSION)
 #else
 #define FACT_LIBSSL "libssl.so.1.1"
+#define FACT_LIBCRYPTO "libcrypto.so.1.1"
 #define FACT_LIBSSL_SYMBOLS "OPENSSL_1_1_0"
 #endif
 
@@ -41,6 +43,12 @@ enum {
     FACT_GNUTLS_PAYLOAD = 160,
     /* GnuTLS 3.8 shuffles the extensions of every hello. */
     FACT_GNUTLS_SHUFFLES = GNUTLS_VERSION_NUMBER >= 0x030800,
+    /* certtool 3.7.1 writes no places of CRLs into a certificate; 3.7.9 does. */
+    FACT_CERTTOOL_WRITES_CRL_PLACES = GNUTLS_VERSION_NUMBER >= 0x030709,
+    /* Its dlsym asks for memory. Its resolver's functions are in libresolv, under old names. */
+    FACT_GLIBC_BEFORE_2_34 = !__GLIBC_PREREQ(2, 34),
+    /* Before, getaddrinfo leaks its list with AI_ALL (bug 28852). */
+    FACT_GLIBC_BEFORE_2_36 = !__GLIBC_PREREQ(2, 36),
 };
 
 /* Whether the command, one of those that the tests run, runs a program on OpenSSL. */
@@ -118,6 +126,12 @@ static inline const char *fact_cannot(const char *command)
         {" late-halves", FACT_NO_TRANSPORT},
         {" late-push", FACT_NO_TRANSPORT},
         {"ffdhe2048", "OpenSSL 1.1.1 knows no finite field groups"},
+        {"openssl_client\" secret.example.org 443 \"$CA\" ffdhe ",
+         "OpenSSL 1.1.1 knows no finite field groups"},
+        {"openssl_client\" secret.example.org 443 \"$CA\" kernel",
+         "OpenSSL 1.1.1 has no TLS in the kernel"},
+        {"loader_exports\" secret.example.org 443 \"$CA\" other",
+         "OpenSSL 1.1.1 calls its own functions by their names, and takes the program's"},
         {"buffered-ahead", "OpenSSL 1.1.1 knows no finite field groups"},
         {"openssl_client\" secret.example.org 443 \"$CA\" state",
          "SSL_CTX_new of OpenSSL 1.1.1 changes the error queue"},

@@ -277,9 +277,14 @@ char *preload(const struct world *world, const char *other, enum preload_order o
     return setting;
 }
 
+bool boringssl_has_ech(void)
+{
+    return access("build/peers/ech_client", X_OK) == 0;
+}
+
 void need_boringssl_with_ech(void)
 {
-    if (access("build/peers/ech_client", X_OK) != 0) {
+    if (!boringssl_has_ech()) {
         cr_skip_test("BoringSSL has no ECH here");
     }
 }

@@ -80,7 +80,9 @@ char *preload(const struct world *world, const char *other, enum preload_order o
 #define HIDE_KEYS(world)                                                                           \
     ((char *[]){"KEYS=hide", preload((world), "libkeys_interposer.so", BEFORE), NULL})
 
-/* Skips the test where build/peers/ech_client cannot be built: that BoringSSL has no ECH. */
+/* Has the BoringSSL here ECH, so that build/peers/ech_client could be built? */
+bool boringssl_has_ech(void);
+/* Skips the test where it has not. */
 void need_boringssl_with_ech(void);
 
 /* Starts a server with a full queue: a client that connects gets no answer at all. */

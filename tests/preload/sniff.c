@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 
 enum {
-    PACKETS = 4096,
+    PACKETS = 8192,
     PACKET = 2048,
     NAME = 256,
     IPV4_LEAST = 20,

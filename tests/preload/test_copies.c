@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* TLS libraries that applications ship, as build/copies has them (clients/make-copies.sh): other
  * names, linked with -Bsymbolic, without versions, several in one process, opened and closed. */
+#include "../facts.h"
 #include "checks.h"
 
 #include <criterion/criterion.h>
@@ -29,6 +30,12 @@ static void check_accepted(const char *command, unsigned count)
 {
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), command);
+    if (OPENSSL_VERSION_NUMBER < 0x30000000L && result.exit_code != 0 &&
+        world_shell(world, RUN_PLAIN, NULL, command).exit_code != 0) {
+        /* Its libssl calls its own functions by their names. So the system's is initialized instead
+         * of a renamed copy. */
+        cr_skip_test("this copy of OpenSSL 1.1.1 does not work without the shim either");
+    }
     expect_exit(&result, 0, NULL);
     world_expect_accepted(world, count);
 }
@@ -139,7 +146,8 @@ Test(copies, opened_and_closed_in_turn)
             "lib/libcurl-copy.so; cp " COPIES "/lib* lib/; "                                       \
             "patchelf --set-soname libcurl-copy.so lib/libcurl-copy.so; "                          \
             "renamed lib/libcurl-copy.so / " copies "; "
-#define OPENSSL_COPIES "libssl.so.3 libssl-3aab12cd.so.3 libcrypto.so.3 libcrypto-77ec41f0.so.3"
+#define OPENSSL_COPIES                                                                             \
+    FACT_LIBSSL " libssl-3aab12cd.so.3 " FACT_LIBCRYPTO " libcrypto-77ec41f0.so.3"
 #define SHIP_OPENSSL SHIP("libcurl\\.so\\.4", OPENSSL_COPIES)
 #define SHIP_GNUTLS SHIP("libcurl-gnutls\\.so\\.4", "libgnutls.so.30 libgnutls-aa11bb22.so.30")
 

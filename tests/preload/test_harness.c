@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Tests the instruments: a test of the shim proves nothing if the recorder misses the name, or if
  * the server's log always says "accepted". No shim here. */
+#include "checks.h"
 #include "world.h"
 
 #include <criterion/criterion.h>
@@ -98,6 +99,7 @@ Test(harness, keeps_shim_and_program_apart)
 static struct run_result fetch_with_own_ech(struct world *world)
 {
     char command[2048];
+    need_boringssl_with_ech();
     snprintf(command, sizeof command,
              "\"$PKI/../peers/ech_client\" " INNER_NAME " " RELAY_ADDRESS " \"$CA\" %s",
              world->configs);

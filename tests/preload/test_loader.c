@@ -190,6 +190,7 @@ Test(loader, twenty_openssl_in_one_process)
 
 Test(loader, boringssl_beside_openssl)
 {
+    need_boringssl_with_ech();
     check_accepted(BORING LOADER("two"), 23);
 }
 
@@ -234,7 +235,7 @@ Test(loader, every_call_of_boringssl_that_policy_refuses_fails_with_a_text)
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA(STRICT), REFUSED_CALLS("boringssl"));
     expect_exit(&result, 0, "5 refused");
-    expect_report(world, 5, "refused", "nodata");
+    expect_report(world, 5, "refused", boringssl_has_ech() ? "nodata" : "library");
     expect_silence(world);
 }
 

@@ -283,8 +283,9 @@ static void run_plugin_apart(const struct target *target)
 static void run_later_apart(const struct target *target)
 {
     struct tls other = {.target = target};
-    void *libc = must_open_apart("libc.so.6");
-    void *(*their_dlopen)(const char *, int) = (void *(*)(const char *, int))dlsym(libc, "dlopen");
+    /* Before glibc 2.34 this has dlopen, and since then it needs libc, which has it. */
+    void *libdl = must_open_apart("libdl.so.2");
+    void *(*their_dlopen)(const char *, int) = (void *(*)(const char *, int))dlsym(libdl, "dlopen");
     other.handle = their_dlopen != NULL ? their_dlopen(FACT_LIBSSL, RTLD_NOW) : NULL;
     if (other.handle == NULL) {
         fail("no libssl there");
