@@ -5,6 +5,8 @@
 set -eu
 root=${1:?usage: install.sh ROOT LAYER}
 layer=${2:?usage: install.sh ROOT LAYER}
+mkdir -p "$layer"
+layer=$(realpath "$layer")
 tree=$(realpath .)
 stamp=$layer/.programs
 wanted=$(cksum <tools/scripts/setup.sh)
@@ -18,7 +20,7 @@ tests/programs/layer.sh "$root" "$layer" sh -euc '
     mount -t proc proc "$1/root/proc"
     echo "Acquire::Check-Valid-Until \"false\";" >"$1/root/etc/apt/apt.conf.d/00old-lists"
     chroot "$1/root" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C sh -s build programs <"$2/tools/scripts/setup.sh" >"$1/install.log" 2>&1
-    chroot "$1/root" apt-get clean' install "$(realpath "$layer")" "$tree" || {
+    chroot "$1/root" apt-get clean' install "$layer" "$tree" || {
     tail -n 5 "$layer/install.log" >&2
     echo "programs: skipped: they cannot be installed in $layer" >&2
     exit 1

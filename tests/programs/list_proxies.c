@@ -8,6 +8,9 @@
 #define ASK_BY_TLS(command) "TLS=1 " ASK(command)
 
 /* clang-format off */
+/* nginx before 1.19.5 has no option for that. */
+#define NGINX_ERRORS "$(nginx -h 2>&1 | grep -q '^  -e ' && printf %s '-e stderr')"
+
 const struct program programs_proxies[] = {
     {"apache2 (mod_proxy)", "apache2-bin", ASK("/usr/sbin/apache2 -X -f \"$PWD/apache2.conf\""),
      .prepare = "for module in mpm_event authz_core proxy proxy_http ssl; do echo \"LoadModule ${module}_module /usr/lib/apache2/modules/mod_$module.so\"; done >apache2.conf; "
@@ -17,7 +20,7 @@ const struct program programs_proxies[] = {
     {"haproxy", "haproxy", ASK("haproxy -db -f haproxy.conf"),
      .prepare = "printf 'defaults\\n mode http\\n timeout connect 5s\\n timeout client 10s\\n timeout server 10s\\n retries 0\\nlisten x\\n"
                 " bind 127.0.0.1:8080\\n server s secret.example.org:443 ssl verify required ca-file %s sni str(secret.example.org)\\n' \"$CA\" >haproxy.conf"},
-    {"nginx", "nginx-light", ASK("nginx -p \"$PWD/\" -c nginx.conf -e stderr"),
+    {"nginx", "nginx-light", ASK("nginx -p \"$PWD/\" -c nginx.conf " NGINX_ERRORS),
      .prepare = "printf 'daemon off;\\nmaster_process off;\\npid nginx.pid;\\nevents { }\\nhttp {\\naccess_log off;\\n' >nginx.conf; "
                 "for what in client_body proxy fastcgi uwsgi scgi; do echo \"${what}_temp_path $what;\"; done >>nginx.conf; "
                 "printf 'server {\\nlisten 127.0.0.1:8080;\\nlocation / {\\nproxy_pass https://secret.example.org;\\nproxy_ssl_server_name on;\\n"
@@ -32,7 +35,7 @@ const struct program programs_proxies[] = {
      .prepare = "cat \"$PKI/inner.pem\" \"$PKI/inner.key\" >both.pem; "
                 "printf 'defaults\n mode http\n timeout connect 5s\n timeout client 10s\n timeout server 10s\n retries 0\nlisten x\n"
                 " bind 127.0.0.1:8080 ssl crt both.pem\n server s secret.example.org:443 ssl verify required ca-file %s sni str(secret.example.org)\n' \"$CA\" >haproxy.conf"},
-    {"nginx, TLS on both sides", "nginx-light", ASK_BY_TLS("nginx -p \"$PWD/\" -c nginx.conf -e stderr"),
+    {"nginx, TLS on both sides", "nginx-light", ASK_BY_TLS("nginx -p \"$PWD/\" -c nginx.conf " NGINX_ERRORS),
      .prepare = "printf 'daemon off;\nmaster_process off;\npid nginx.pid;\nevents { }\nhttp {\naccess_log off;\n' >nginx.conf; "
                 "for what in client_body proxy fastcgi uwsgi scgi; do echo \"${what}_temp_path $what;\"; done >>nginx.conf; "
                 "printf 'server {\nlisten 127.0.0.1:8080 ssl;\nssl_certificate %s/inner.pem;\nssl_certificate_key %s/inner.key;\n"

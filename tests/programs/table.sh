@@ -140,7 +140,8 @@ suites=$(find "$results" -mindepth 2 -maxdepth 2 -name facts -printf '%h\n' | se
         print "  they mean that the name went out."
         print "* The result of a pair is `ECH`, or the reason why not. `launcher` means that the program ran by `echshim`, which warns of a program that"
         print "  the shim cannot be in, and in strict mode holds it."
-        print "* The shim is the build of this machine in all of them: its libraries have the same names in each release."
+        print "* The shim is the build of this machine: the libraries have the same names in each release. Only Debian 11 has an older C library; there"
+        print "  it is what `make check-suites SUITE_NAMES=bullseye` built."
         print ""
         printf "**%d runs: %d the same as without the shim, %d refused with a reason, %d broken, %d leaks. %d pairs: %d ECH, %d plain with a reason, %d refused with a reason, %d broken.**\n\n",
             runs, verdicts["same"], verdicts["refused"], verdicts["broken"], verdicts["leak"], pairs, results["ECH"], results["plain"],
