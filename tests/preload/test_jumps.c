@@ -212,7 +212,8 @@ static const char lost_by_others[] =
     " fun:gnutls_handshake\n}\n"
     "{\n libc\n Memcheck:Leak\n fun:malloc\n fun:make_request\n fun:__check_pf\n}\n"
     "{\n libc 2.41\n Memcheck:Leak\n fun:realloc\n fun:make_request\n fun:__check_pf\n}\n"
-    "{\n loader\n Memcheck:Leak\n fun:malloc\n fun:malloc\n fun:_dl_map_object_deps\n}\n";
+    "{\n loader\n Memcheck:Leak\n fun:malloc\n fun:malloc\n fun:_dl_map_object_deps\n}\n"
+    "{\n loader 2.31\n Memcheck:Leak\n fun:malloc\n fun:_dl_map_object_deps\n}\n";
 
 static void check_lost(const char *attack)
 {
