@@ -74,3 +74,14 @@ check-openssl4: $(LIBS_BUILT) $(PRELOAD_TESTS) peers tools
 	ECHSHIM_TEST_CLIENTS=$(abspath $(CLIENTS4)) PATH=$(abspath $(CLIENTS4))/bin:$$PATH \
 	    $(PRELOAD_RUN) --filter '$(OPENSSL4_FILTER)'
 endif
+
+# The tests of the libraries with ECH of their own, by the way that the program calls them: writes docs/styles.md.
+STYLES := build/styles
+STYLES_OPENSSL4 = $(call either,openssl4/* openssl/* early_data/* retry/*openssl* strict/no_record_s_client)
+STYLES_OTHERS = $(call either,nss*/* boringssl*/*)
+.PHONY: styles
+styles:
+	@mkdir -p $(STYLES)
+	-$(MAKE) --no-print-directory check-openssl4 OPENSSL4_FILTER='$(STYLES_OPENSSL4)' PRELOAD_JOBS='$(PRELOAD_JOBS) --json=$(STYLES)/openssl4.json'
+	-$(PRELOAD_RUN) --json=$(STYLES)/others.json --filter '$(STYLES_OTHERS)'
+	tests/preload/styles.py docs/styles.md $(STYLES)/openssl4.json $(STYLES)/others.json
