@@ -179,6 +179,22 @@ void dns_channel_drop(struct dns_channel *channel, struct dns_ticket *ticket)
 
 /* ---- start and free ---- */
 
+/* The addresses to connect to, as far as the settings give them: the resolver's, or for each of
+ * these the proxy's, which is then told the resolver's. */
+static void addresses_set(struct dns_channel *channel)
+{
+    const struct dns_secure_server *server = channel->server;
+    const struct dns_proxy *proxy = channel->options.proxy;
+    if (dns_channel_asked_name(channel) != NULL) {
+        return;
+    }
+    channel->address_count = server->address_count > 0 ? server->address_count : 1;
+    for (size_t i = 0; i < channel->address_count; i++) {
+        channel->address[i] = proxy != NULL ? proxy->address : server->address[i];
+        channel->address_len[i] = proxy != NULL ? proxy->address_len : server->address_len[i];
+    }
+}
+
 struct dns_channel *dns_channel_new(const struct dns_secure_server *server, const struct dns_io *io,
                                     const struct dns_channel_options *options)
 {
@@ -192,11 +208,8 @@ struct dns_channel *dns_channel_new(const struct dns_secure_server *server, cons
     channel->options = *options;
     channel->connection.fd = -1;
     wr_init(&channel->connection.out, 0);
-    for (size_t i = 0; i < server->address_count; i++) {
-        channel->address[i] = server->address[i];
-        channel->address_len[i] = server->address_len[i];
-    }
-    channel->address_count = server->address_count;
+    wr_init(&channel->connection.proxy_in, 0);
+    addresses_set(channel);
     dns_own_record_init(channel);
     return channel;
 }

@@ -15,6 +15,7 @@
 
 #include <netdb.h>
 
+#include "dns/encrypted/proxy.h"
 #include "dns/encrypted/tls.h"
 #include "dns/resolver.h"
 
@@ -26,6 +27,7 @@ struct dns_channel_options {
     const struct dns_tls_library *library;
     struct dns_tls_verifier verifier;
     const struct dns_ech_functions *ech; /* NULL: without */
+    const struct dns_proxy *proxy;       /* that all connections go through; NULL: none */
     /* The system's, for a resolver given by name alone. It may wait as long as the system likes;
      * the channel does not bound it. EAI_SYSTEM with ECANCELED: as io's poll. */
     __typeof__(&getaddrinfo) getaddrinfo;

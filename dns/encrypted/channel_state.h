@@ -70,6 +70,7 @@ ECH_MUST_USE struct dns_framing *dns_framing_http1(struct dns_channel *channel);
 enum dns_connection_state {
     DNS_CONNECTION_NONE,
     DNS_CONNECTION_CONNECTING,
+    DNS_CONNECTION_PROXY, /* connected to the proxy, and not yet to the resolver */
     DNS_CONNECTION_HANDSHAKE,
     DNS_CONNECTION_OPEN,
 };
@@ -79,12 +80,14 @@ struct dns_connection {
     int fd; /* -1: none */
     struct dns_tls *tls;
     struct dns_framing *framing;
-    struct writer out;    /* waits for the TLS session to take it */
-    uint64_t give_up_us;  /* when to give up connecting and try another address; 0: never */
-    uint64_t received_us; /* when octets of the application came last */
-    uint64_t leave_us;    /* how long to wait for a server that leaves; 0: it does not leave */
-    uint64_t alive_us;    /* when it began, or was connected, or open */
-    bool proven;          /* an answer came over it */
+    enum dns_proxy_stage proxy_stage;
+    struct writer proxy_in; /* what the proxy has said, and was not read yet */
+    struct writer out;      /* waits for the TLS session to take it */
+    uint64_t give_up_us;    /* when to give up connecting and try another address; 0: never */
+    uint64_t received_us;   /* when octets of the application came last */
+    uint64_t leave_us;      /* how long to wait for a server that leaves; 0: it does not leave */
+    uint64_t alive_us;      /* when it began, or was connected, or open */
+    bool proven;            /* an answer came over it */
 };
 
 /* The resolver's own HTTPS record. */
@@ -122,6 +125,16 @@ struct dns_channel {
     gnutls_datum_t session; /* for resumption */
     struct dns_own_record own;
 };
+
+/* The name that the system has to look up, of the resolver or of its proxy; NULL: none. */
+static inline const char *dns_channel_asked_name(const struct dns_channel *channel)
+{
+    const struct dns_proxy *proxy = channel->options.proxy;
+    if (proxy != NULL) {
+        return proxy->address_len == 0 ? proxy->name : NULL;
+    }
+    return channel->server->address_count == 0 ? channel->server->name : NULL;
+}
 
 /* ---- waiting.c ---- */
 

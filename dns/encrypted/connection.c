@@ -29,8 +29,10 @@ void dns_connection_clear(struct dns_channel *channel)
         (void)channel->io->close(connection->fd);
     }
     wr_free(&connection->out);
+    wr_free(&connection->proxy_in);
     *connection = (struct dns_connection){.fd = -1};
     wr_init(&connection->out, 0);
+    wr_init(&connection->proxy_in, 0);
 }
 
 void dns_connection_drop(struct dns_channel *channel, enum dns_reason reason)
@@ -45,7 +47,7 @@ static void fail(struct dns_channel *channel, enum dns_reason reason)
     dns_connection_clear(channel);
     dns_tickets_fail(channel, reason);
     channel->failures = 0;
-    if (channel->server->address_count == 0) {
+    if (dns_channel_asked_name(channel) != NULL) {
         channel->address_count = 0; /* the system may know other addresses by now */
         channel->current = 0;
     }
@@ -101,6 +103,16 @@ static struct bytes octets_of(const union dns_socket_address *address)
                : bytes_of(&address->v6.sin6_addr, sizeof address->v6.sin6_addr);
 }
 
+/* The resolver's own address; with a proxy, connections go to another one. */
+static const union dns_socket_address *server_address(const struct dns_channel *channel)
+{
+    const struct dns_secure_server *server = channel->server;
+    if (channel->options.proxy == NULL || server->address_count == 0) {
+        return &channel->address[channel->current];
+    }
+    return &server->address[channel->current % server->address_count];
+}
+
 static bool tls_begin(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
@@ -110,7 +122,7 @@ static bool tls_begin(struct dns_channel *channel)
         .io = channel->io,
         .verifier = channel->options.verifier,
         .name = server->name,
-        .address = octets_of(&channel->address[channel->current]),
+        .address = octets_of(server_address(channel)),
         .http = server->https,
         .ech = channel->options.ech,
         .ech_exchange = dns_own_record_exchange(channel),
@@ -137,6 +149,93 @@ static enum step step_none(struct dns_channel *channel)
     return STEP_AGAIN;
 }
 
+/* ---- the proxy ---- */
+
+static void proxy_say(struct dns_channel *channel, struct bytes in, size_t *used)
+{
+    struct dns_connection *connection = &channel->connection;
+    const struct dns_secure_server *server = channel->server;
+    const struct dns_proxy_target target = {
+        .name = server->address_count == 0 ? server->name : NULL,
+        .address = server_address(channel),
+        .port = server->port,
+    };
+    connection->proxy_stage = dns_proxy_step(channel->options.proxy, &target,
+                                             connection->proxy_stage, in, used, &connection->out);
+}
+
+/* Sends what the proxy has to be told. False: it is gone. */
+static bool proxy_send(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    while (connection->out.len > 0) {
+        struct bytes left = wr_view(&connection->out);
+        ssize_t sent = channel->io->send(connection->fd, left.data, left.len, MSG_NOSIGNAL);
+        if (sent < 0) {
+            return errno == EAGAIN || errno == EINTR;
+        }
+        wr_consume(&connection->out, (size_t)sent);
+    }
+    return true;
+}
+
+/* Reads what the proxy says. False: it is gone. */
+static bool proxy_receive(struct dns_channel *channel, bool *came)
+{
+    struct dns_connection *connection = &channel->connection;
+    uint8_t in[512];
+    ssize_t got = channel->io->recv(connection->fd, in, sizeof in, 0);
+    *came = got > 0;
+    if (got > 0) {
+        wr_bytes(&connection->proxy_in, bytes_of(in, (size_t)got));
+    }
+    return got > 0 || (got < 0 && (errno == EAGAIN || errno == EINTR));
+}
+
+/* Gives the connection to TLS. False: no memory. */
+static bool tls_start(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    connection->state = DNS_CONNECTION_HANDSHAKE;
+    connection->alive_us = channel->io->now_us();
+    connection->give_up_us = has_other_address(channel) ? connection->alive_us + TRY_ADDRESS_US : 0;
+    if (connection->tls == NULL && !tls_begin(channel)) {
+        return false;
+    }
+    dns_tls_attach(connection->tls, connection->fd);
+    return true;
+}
+
+static enum step step_proxy(struct dns_channel *channel)
+{
+    struct dns_connection *connection = &channel->connection;
+    size_t used = 0;
+    bool came = true;
+    bool here = true;
+    if (connection->proxy_stage == DNS_PROXY_START) {
+        proxy_say(channel, (struct bytes){0}, &used);
+    }
+    while (here && came && connection->proxy_stage < DNS_PROXY_OPEN) {
+        here = proxy_send(channel) && proxy_receive(channel, &came);
+        if (here && came) {
+            proxy_say(channel, wr_view(&connection->proxy_in), &used);
+            wr_consume(&connection->proxy_in, used);
+        }
+    }
+    if (here && connection->proxy_stage < DNS_PROXY_OPEN &&
+        (connection->give_up_us == 0 || channel->io->now_us() < connection->give_up_us)) {
+        return STEP_WAIT;
+    }
+    if (connection->proxy_stage != DNS_PROXY_OPEN) {
+        next_address(channel, DNS_REASON_NETWORK);
+        return STEP_AGAIN;
+    }
+    if (!tls_start(channel)) {
+        fail(channel, DNS_REASON_NO_MEMORY);
+    }
+    return STEP_AGAIN;
+}
+
 static enum step step_connecting(struct dns_channel *channel)
 {
     struct dns_connection *connection = &channel->connection;
@@ -151,14 +250,15 @@ static enum step step_connecting(struct dns_channel *channel)
         next_address(channel, pending ? DNS_REASON_TIMEOUT : DNS_REASON_NETWORK);
         return STEP_AGAIN;
     }
-    connection->state = DNS_CONNECTION_HANDSHAKE;
-    connection->alive_us = channel->io->now_us();
-    connection->give_up_us = has_other_address(channel) ? connection->alive_us + TRY_ADDRESS_US : 0;
-    if (connection->tls == NULL && !tls_begin(channel)) {
-        fail(channel, DNS_REASON_NO_MEMORY);
+    if (channel->options.proxy != NULL) {
+        connection->state = DNS_CONNECTION_PROXY;
+        connection->proxy_stage = DNS_PROXY_START;
+        connection->alive_us = channel->io->now_us();
         return STEP_AGAIN;
     }
-    dns_tls_attach(connection->tls, connection->fd);
+    if (!tls_start(channel)) {
+        fail(channel, DNS_REASON_NO_MEMORY);
+    }
     return STEP_AGAIN;
 }
 
@@ -377,6 +477,9 @@ void dns_connection_step(struct dns_channel *channel)
         case DNS_CONNECTION_CONNECTING:
             step = step_connecting(channel);
             break;
+        case DNS_CONNECTION_PROXY:
+            step = step_proxy(channel);
+            break;
         case DNS_CONNECTION_HANDSHAKE:
             step = step_handshake(channel);
             break;
@@ -433,6 +536,9 @@ bool dns_connection_wants(const struct dns_channel *channel, struct pollfd *want
     short events = POLLIN;
     if (connection->state == DNS_CONNECTION_CONNECTING) {
         events = POLLOUT;
+        sooner(until_us, connection->give_up_us);
+    } else if (connection->state == DNS_CONNECTION_PROXY) {
+        events = connection->out.len > 0 ? POLLIN | POLLOUT : POLLIN;
         sooner(until_us, connection->give_up_us);
     } else if (connection->state == DNS_CONNECTION_HANDSHAKE) {
         events = dns_tls_events(connection->tls);

@@ -20,14 +20,16 @@ enum { LEADER_LATE_US = 50000, ADDRESSES_US = 500000 };
 
 static void addresses_take(struct dns_channel *channel, const struct addrinfo *list)
 {
+    const struct dns_proxy *proxy = channel->options.proxy;
+    uint16_t port = proxy != NULL ? proxy->port : channel->server->port;
     for (; list != NULL && channel->address_count < DNS_ADDRESS_MAX; list = list->ai_next) {
         union dns_socket_address *address = &channel->address[channel->address_count];
         if (list->ai_family == AF_INET && list->ai_addrlen == sizeof address->v4) {
             address->v4 = *(const struct sockaddr_in *)(const void *)list->ai_addr;
-            address->v4.sin_port = htons(channel->server->port);
+            address->v4.sin_port = htons(port);
         } else if (list->ai_family == AF_INET6 && list->ai_addrlen == sizeof address->v6) {
             address->v6 = *(const struct sockaddr_in6 *)(const void *)list->ai_addr;
-            address->v6.sin6_port = htons(channel->server->port);
+            address->v6.sin6_port = htons(port);
         } else {
             continue;
         }
@@ -42,7 +44,7 @@ static bool addresses_find(struct dns_channel *channel)
     struct addrinfo *list = NULL;
     channel->heard_by_us = channel->io->now_us() + ADDRESSES_US;
     pthread_mutex_unlock(&channel->lock);
-    int result = channel->options.getaddrinfo(channel->server->name, NULL, &hints, &list);
+    int result = channel->options.getaddrinfo(dns_channel_asked_name(channel), NULL, &hints, &list);
     bool here = result != EAI_SYSTEM || errno != ECANCELED;
     pthread_mutex_lock(&channel->lock);
     if (!here) {

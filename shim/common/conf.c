@@ -19,6 +19,7 @@ static const struct {
     [SHIM_CONF_GREASE] = {"ECHSHIM_GREASE", "grease"},
     [SHIM_CONF_PRIVATE] = {"ECHSHIM_PRIVATE", "private"},
     [SHIM_CONF_CA_FILE] = {"ECHSHIM_CA_FILE", "ca_file"},
+    [SHIM_CONF_RESOLVER_PROXY] = {"ECHSHIM_RESOLVER_PROXY", "resolver_proxy"},
     [SHIM_CONF_TIMEOUT_MS] = {"ECHSHIM_TIMEOUT_MS", "timeout_ms"},
     [SHIM_CONF_CACHE] = {"ECHSHIM_CACHE", "cache"},
     [SHIM_CONF_LOG] = {"ECHSHIM_LOG", "log"},

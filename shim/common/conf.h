@@ -24,6 +24,7 @@ enum shim_conf_key {
     SHIM_CONF_GREASE,
     SHIM_CONF_PRIVATE, /* keys up to this one may also stand in a host's section */
     SHIM_CONF_CA_FILE,
+    SHIM_CONF_RESOLVER_PROXY,
     SHIM_CONF_TIMEOUT_MS,
     SHIM_CONF_CACHE,
     SHIM_CONF_LOG,

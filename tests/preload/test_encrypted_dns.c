@@ -165,6 +165,67 @@ Test(encrypted_dns, echdig_shows_all_of_a_list)
                  ": network, ");
 }
 
+/* ---- through a proxy ---- */
+
+#define PROXY "127.0.0.6:1080"
+#define TO_RESOLVER "127.0.0.53:853"
+
+static void check_proxy(const char *scheme)
+{
+    char program[400];
+    char log[200];
+    char proxy[100];
+    struct world *world = world_start(NULL);
+    snprintf(program, sizeof program, "%s/../peers/connect_proxy", world->pki);
+    snprintf(log, sizeof log, "%s/proxy.log", world->folder);
+    snprintf(proxy, sizeof proxy, "ECHSHIM_RESOLVER_PROXY=%s" PROXY, scheme);
+    char *const argv[] = {program, PROXY, TO_RESOLVER, log, NULL};
+    world_spawn(world, "proxy", "listening ", argv);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(RESOLVER(DNS_TLS), STRICT, proxy), CURL);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    cr_assert_not_null(strstr(world_read(world, "proxy.log", NULL), TO_RESOLVER), "%s",
+                       world_read(world, "proxy.log", NULL));
+}
+
+Test(encrypted_dns, through_a_socks_proxy)
+{
+    check_proxy("socks5h://");
+}
+
+Test(encrypted_dns, through_an_http_proxy)
+{
+    check_proxy("http://");
+}
+
+static void check_no_way(char *resolver, char *proxy, const char *reason)
+{
+    struct world *world = world_start(NULL);
+    sniff_start();
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(resolver, STRICT, proxy), CURL_BY_ADDRESS);
+    cr_assert_neq(result.exit_code, 0);
+    expect_report(world, 1, "refused", reason);
+    expect_silence(world);
+    cr_assert_eq(sniff_queries(INNER_NAME, HTTPS_RECORD), 0);
+}
+
+Test(encrypted_dns, a_proxy_that_is_away_is_not_gone_round)
+{
+    check_no_way(RESOLVER(DNS_TLS), "ECHSHIM_RESOLVER_PROXY=socks5h://127.0.0.6:1", "network");
+}
+
+Test(encrypted_dns, a_proxy_without_sense)
+{
+    check_no_way(RESOLVER(DNS_TLS), "ECHSHIM_RESOLVER_PROXY=ftp://127.0.0.6", "settings");
+}
+
+Test(encrypted_dns, plain_dns_does_not_go_past_the_proxy)
+{
+    check_no_way(RESOLVER(DNS_UDP), "ECHSHIM_RESOLVER_PROXY=socks5h://127.0.0.6:1", "settings");
+}
+
 /* ---- processes ---- */
 
 /* One connection to the resolver for the process, and one for its forked child. */

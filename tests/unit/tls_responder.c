@@ -267,6 +267,7 @@ void peer_obey(struct tls_peer *peer)
 /* ---- the client ---- */
 
 static struct dns_resolver resolver;
+const struct dns_proxy *client_proxy;
 
 static bool verify(void *context, const struct bytes *certificates, size_t count, const char *name,
                    struct bytes address)
@@ -307,6 +308,7 @@ struct dns_channel *client_channel_with(const char *setting, unsigned port, cons
         .library = &dns_tls_linked,
         .verifier = {.verify = verify},
         .ech = ech,
+        .proxy = client_proxy,
         .getaddrinfo = getaddrinfo,
         .freeaddrinfo = freeaddrinfo,
     };

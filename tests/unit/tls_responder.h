@@ -88,6 +88,8 @@ struct dns_channel *client_channel_with(const char *setting, unsigned port, cons
                                         const struct dns_ech_functions *ech);
 /* One channel for each resolver of a list; end each by client_end. */
 void client_channels(const struct dns_resolver *resolvers, struct dns_channels *channels);
+/* For the channels that are made from now on; NULL: none. */
+extern const struct dns_proxy *client_proxy;
 const struct dns_io *client_own_sockets(void);
 /* Writes a good certificate for dns.test and 127.0.0.1, and its key, for a server of another
  * make. */

@@ -57,11 +57,16 @@ static bool verify(void *context, const struct bytes *certificates, size_t count
     return good;
 }
 
-struct dns_channels resolver_link_new(const struct dns_resolver *resolver, const char *ca_file)
+/* There is one for the whole program. */
+static struct dns_proxy proxy;
+
+struct dns_channels resolver_link_new(const struct dns_resolver *resolver, const char *ca_file,
+                                      const char *through)
 {
     const struct dns_channel_options options = {
         .library = &dns_tls_linked,
         .verifier = {.verify = verify},
+        .proxy = through != NULL ? &proxy : NULL,
         .getaddrinfo = getaddrinfo,
         .freeaddrinfo = freeaddrinfo,
     };
@@ -74,6 +79,9 @@ struct dns_channels resolver_link_new(const struct dns_resolver *resolver, const
                                                     0);
     } else {
         (void)gnutls_x509_trust_list_add_system_trust(trust, 0, 0);
+    }
+    if (through != NULL && dns_proxy_parse(through, &proxy) != ECH_OK) {
+        return channels; /* nobody is asked past it */
     }
     for (size_t i = 0; i < channels.count; i++) {
         channels.each[i] = dns_channel_new(&resolver->secure[i], &dns_io_libc, &options);

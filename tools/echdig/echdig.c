@@ -133,12 +133,17 @@ static int look_up(const struct arguments *arguments)
     if (dns_resolver_parse(asked, &resolver, &problems) != ECH_OK) {
         return FAIL(EXIT_USAGE, "cannot use the resolver %.80s", asked);
     }
+    if (shim_conf_value(conf, SHIM_CONF_RESOLVER_PROXY, NULL) != NULL &&
+        !dns_resolver_is_protected(&resolver)) {
+        return FAIL(EXIT_USAGE, "ECHSHIM_RESOLVER_PROXY is for encrypted resolvers");
+    }
     struct dns_lookup lookup = {
         .resolver = &resolver,
         .io = &dns_io_libc,
         .timeout_us = (uint64_t)arguments->timeout_ms * 1000,
     };
-    lookup.channels = resolver_link_new(&resolver, shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL));
+    lookup.channels = resolver_link_new(&resolver, shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL),
+                                        shim_conf_value(conf, SHIM_CONF_RESOLVER_PROXY, NULL));
     json_t *document = lookup_document(&lookup, host, (uint16_t)port);
     if (document != NULL) {
         lookup_document_each(document, &lookup, host, (uint16_t)port);

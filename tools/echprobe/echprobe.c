@@ -291,10 +291,12 @@ static int run(struct probe *probe, unsigned port)
         const char *ca_file = arguments->ca_file != NULL
                                   ? arguments->ca_file
                                   : shim_conf_value(conf, SHIM_CONF_CA_FILE, NULL);
-        const struct dns_lookup lookup = {.resolver = &resolver,
-                                          .io = &dns_io_libc,
-                                          .channels = resolver_link_new(&resolver, ca_file),
-                                          .timeout_us = (uint64_t)arguments->timeout_ms * 1000};
+        const struct dns_lookup lookup = {
+            .resolver = &resolver,
+            .io = &dns_io_libc,
+            .channels = resolver_link_new(&resolver, ca_file,
+                                          shim_conf_value(conf, SHIM_CONF_RESOLVER_PROXY, NULL)),
+            .timeout_us = (uint64_t)arguments->timeout_ms * 1000};
         json_t *found = lookup_document(&lookup, probe->host, (uint16_t)port);
         resolver_link_free(&lookup.channels);
         json_object_set_new(probe->document, "lookup", found);

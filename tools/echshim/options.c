@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "dns/encrypted/proxy.h"
 #include "dns/resolver.h"
 #include "ech/config.h"
 #include "shim/common/config_list.h"
@@ -63,6 +64,14 @@ static const char *check_resolver(const char *value)
     }
     return "a resolver is system, udp://IP[:PORT], tcp://IP[:PORT], tls://IP[:PORT][#NAME] or "
            "https://HOST[:PORT]/PATH[#IP], or a list of these";
+}
+
+static const char *check_proxy(const char *value)
+{
+    struct dns_proxy proxy;
+    return dns_proxy_parse(value, &proxy) == ECH_OK
+               ? NULL
+               : "a proxy is socks5h://[USER:PASSWORD@]HOST[:PORT] or http://...";
 }
 
 static const char *check_switch(const char *value)
@@ -215,6 +224,7 @@ enum {
     ROW(SHIM_CONF_GREASE, check_switch, false)                                                     \
     ROW(SHIM_CONF_PRIVATE, check_switch, false)                                                    \
     ROW(SHIM_CONF_CA_FILE, check_readable, true)                                                   \
+    ROW(SHIM_CONF_RESOLVER_PROXY, check_proxy, false)                                              \
     ROW(SHIM_CONF_TIMEOUT_MS, check_timeout, false)                                                \
     ROW(SHIM_CONF_CACHE, check_folder, true)                                                       \
     ROW(SHIM_CONF_LOG, check_log, false)                                                           \
@@ -259,6 +269,7 @@ static const struct option long_options[] = {
     {"no-retry", no_argument, NULL, OPTION_NO_RETRY},
     {"no-grease", no_argument, NULL, OPTION_NO_GREASE},
     {"ca-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CA_FILE},
+    {"resolver-proxy", required_argument, NULL, OPTION_SETTING + SHIM_CONF_RESOLVER_PROXY},
     {"timeout", required_argument, NULL, OPTION_SETTING + SHIM_CONF_TIMEOUT_MS},
     {"private", optional_argument, NULL, OPTION_PRIVATE},
     {"detours", required_argument, NULL, OPTION_SETTING + SHIM_CONF_DETOURS},
@@ -523,6 +534,8 @@ void options_help(FILE *out)
         "  --no-retry           the same as --retry=off\n"
         "  --no-grease          no GREASE where there is no ECHConfig\n"
         "  --ca-file=FILE       trust anchors (PEM) for public names, instead of the system's\n"
+        "  --resolver-proxy=PROXY\n"
+        "                       socks5h://HOST:PORT or http://HOST:PORT, to an encrypted resolver\n"
         "  --timeout=MS         bound on one look-up (2000)\n"
         "  --private[=on|off]   ECH also for private addresses\n"
         "  --detours=on|off     detours in programs that contain OpenSSL, such as Node.js\n"

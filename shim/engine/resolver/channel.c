@@ -52,6 +52,9 @@ static int ask_system(const char *restrict name, const char *restrict service,
 bool shim_resolver_channel_asks(const char *name)
 {
     const struct shim_settings *settings = &shim_state()->settings;
+    if (settings->resolver_proxy != NULL && settings->resolver_proxy->name == name) {
+        return true;
+    }
     for (size_t i = 0; i < settings->resolver_count; i++) {
         const struct dns_resolver *resolver = &settings->resolvers[i].resolver;
         for (size_t j = 0; j < resolver->secure_count; j++) {
@@ -73,6 +76,7 @@ struct dns_channel *shim_resolver_channel(const struct dns_secure_server *server
         .library = &library,
         .verifier = {.verify = verify},
         .ech = shim_resolver_ech(),
+        .proxy = shim_state()->settings.resolver_proxy,
         .getaddrinfo = ask_system,
         .freeaddrinfo = freeaddrinfo,
     };

@@ -94,6 +94,26 @@ static enum ech_status parse_trust(const struct source *source)
     return value == NULL || settings->ca_file != NULL ? ECH_OK : ECH_ERR_NOMEM;
 }
 
+/* Without a proxy that can be used, nobody is asked past it. */
+static enum ech_status parse_resolver_proxy(const struct source *source)
+{
+    struct shim_settings *settings = source->settings;
+    const char *value = get(source, SHIM_CONF_RESOLVER_PROXY);
+    settings->resolver_proxy_usable = true;
+    if (value == NULL) {
+        return ECH_OK;
+    }
+    settings->resolver_proxy = calloc(1, sizeof *settings->resolver_proxy);
+    if (settings->resolver_proxy == NULL) {
+        return ECH_ERR_NOMEM;
+    }
+    if (dns_proxy_parse(value, settings->resolver_proxy) != ECH_OK) {
+        settings->resolver_proxy_usable = false;
+        problem(source, SHIM_CONF_RESOLVER_PROXY, "no resolver is asked");
+    }
+    return ECH_OK;
+}
+
 /* The path has to be absolute, for programs change their folder. And it loses each '/' at its end:
  * with one, the system would follow a symbolic link. */
 static enum ech_status parse_cache(const struct source *source)
@@ -168,7 +188,8 @@ enum ech_status shim_settings_parse(struct shim_settings *settings, const struct
                                     const struct shim_settings_problems *problems)
 {
     static enum ech_status (*const parts[])(const struct source *source) = {
-        parse_config_list, parse_resolver, parse_trust, parse_cache, parse_log, parse_report,
+        parse_config_list, parse_resolver_proxy, parse_resolver, parse_trust, parse_cache,
+        parse_log,         parse_report,
     };
     const struct source source = {.settings = settings, .conf = conf, .problems = problems};
     *settings = (struct shim_settings){.conf = conf, .report_fd = -1};
@@ -196,6 +217,7 @@ void shim_settings_free(struct shim_settings *settings)
     shim_settings_hosts_free(settings);
     free(settings->resolvers);
     free(settings->ca_file);
+    free(settings->resolver_proxy);
     free(settings->cache);
     free(settings->log_file);
     free(settings->report);

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "dns/encrypted/proxy.h"
 #include "dns/resolver.h"
 #include "ech/wire.h"
 #include "shim/common/conf.h"
@@ -64,6 +65,8 @@ struct shim_settings {
     struct shim_names_file_config *names_files; /* items for the names of a file */
     struct shim_host_value *host_values; /* one per entry of the conf; NULL: no host has any */
     char *ca_file;                       /* trust anchors for public_name; NULL: the system's */
+    struct dns_proxy *resolver_proxy; /* that encrypted resolvers are asked through; NULL: none */
+    bool resolver_proxy_usable;       /* false: no resolver is asked */
     char *cache;    /* folder of the shared cache: absolute, no '/' at its end; NULL: none */
     char *log_file; /* NULL: standard error */
 };

@@ -93,6 +93,16 @@ enum ech_status shim_settings_resolver(struct shim_settings *settings,
     if (!setting.usable && entry != NULL) {
         shim_settings_problem(problems, entry, value, "no resolver is asked");
     }
+    /* Plain DNS does not go through the proxy: it would show what the proxy is to hide. */
+    if (setting.usable && settings->resolver_proxy != NULL) {
+        setting.usable =
+            settings->resolver_proxy_usable && dns_resolver_is_protected(&setting.resolver);
+        if (settings->resolver_proxy_usable && !setting.usable && entry != NULL) {
+            shim_settings_problem(
+                problems, entry, value,
+                "resolver_proxy is for encrypted resolvers; no resolver is asked");
+        }
+    }
     settings->names_protected = settings->names_protected || setting.protects;
     *index = settings->resolver_count++;
     settings->resolvers[*index] = setting;
