@@ -106,6 +106,8 @@ static bool set_environment(const struct role *role)
 static void become_relay(void *context)
 {
     const struct role *role = context;
+    static char strict[] = "strict";
+    static char opportunistic[] = "opportunistic";
     struct supervisor_policy policy;
     char numbers[3][16];
     char *arguments[HOSTS_MAX + 8] = {(char[]){RELAY_NAME}};
@@ -119,9 +121,10 @@ static void become_relay(void *context)
     keep_open(role->report);
     conf_policy(role->program, &policy);
     const char *more = role->options->relay_ca;
-    arguments[count++] = policy.strict ? (char[]){"strict"} : (char[]){"opportunistic"};
+    arguments[count++] = policy.strict ? strict : opportunistic;
     arguments[count++] = (char *)(uintptr_t)(more != NULL ? more : "");
-    char *hosts = role->options->relay_hosts != NULL ? strdup(role->options->relay_hosts) : NULL;
+    static char *hosts;
+    hosts = role->options->relay_hosts != NULL ? strdup(role->options->relay_hosts) : NULL;
     for (char *host; count < sizeof arguments / sizeof *arguments - 1 &&
                      (host = strsep(&hosts, ",")) != NULL;) {
         arguments[count++] = host;

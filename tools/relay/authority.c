@@ -12,7 +12,9 @@
 
 #include "tools/relay/faults.h"
 
-enum { HOUR = 3600, SERIAL_SIZE = 16, CACHED = 256 };
+enum { SERIAL_SIZE = 16, CACHED = 256 };
+
+static const time_t HOUR = 3600;
 
 #define OID_SUBJECT_ALT_NAME "2.5.29.17"
 #define AUTHORITY_NAME "echshim --relay: authority of one run"
@@ -100,7 +102,7 @@ static bool make_signer(struct signer *signer, time_t start, const char *const *
     }
     gnutls_x509_crt_t crt = signer->certificate;
     return begin(crt, signer->key, AUTHORITY_NAME, start - HOUR,
-                 start + (time_t)RELAY_AUTHORITY_HOURS * HOUR) &&
+                 start + RELAY_AUTHORITY_HOURS * HOUR) &&
            gnutls_x509_crt_set_basic_constraints(crt, 1, 0) == 0 &&
            gnutls_x509_crt_set_key_usage(crt, GNUTLS_KEY_KEY_CERT_SIGN | GNUTLS_KEY_CRL_SIGN) ==
                0 &&
@@ -185,7 +187,7 @@ static bool make_leaf(struct relay_authority *authority, gnutls_x509_crt_t *crt,
                       unsigned faults, const gnutls_datum_t *real_names)
 {
     time_t from = authority->start - HOUR;
-    time_t until = authority->start + (time_t)RELAY_AUTHORITY_HOURS * HOUR;
+    time_t until = authority->start + RELAY_AUTHORITY_HOURS * HOUR;
     if ((faults & RELAY_FAULT_EXPIRED) != 0) {
         from = authority->start - 48 * HOUR;
         until = authority->start - 24 * HOUR;
