@@ -13,11 +13,13 @@ $(BUILD)/tools.a: $(call obj,$(wildcard tools/common/*.c))
 $(BUILD)/supervisor.a: $(call obj,$(wildcard tools/echshim/supervisor/*.c))
 # What it reads of Go programs: pure, for the unit tests too.
 $(BUILD)/go.a: $(call obj,$(wildcard tools/echshim/go/*.c))
+# What it puts into them.
+$(BUILD)/detour.a: $(call obj,$(wildcard tools/echshim/detour/*.c))
 TOOL_ARCHIVES := $(BUILD)/tools.a $(filter-out %/engine.a,$(ARCHIVES))
 $(BUILD)/echdig: $(call obj,$(wildcard tools/echdig/*.c)) $(TOOL_ARCHIVES)
 $(BUILD)/echprobe: $(call obj,$(wildcard tools/echprobe/*.c)) $(BUILD)/tools/reason_table.o $(TOOL_ARCHIVES)
 # echshim must start fast, so it links nothing that needs a cryptographic library.
-$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c tools/echshim/show/*.c)) $(BUILD)/supervisor.a $(BUILD)/go.a $(TOOL_ARCHIVES)
+$(BUILD)/echshim: $(call obj,$(wildcard tools/echshim/*.c tools/echshim/show/*.c)) $(BUILD)/supervisor.a $(BUILD)/detour.a $(BUILD)/go.a $(TOOL_ARCHIVES)
 
 # The relay: its parts, for the unit tests too, and its main.
 $(BUILD)/relay.a: $(call obj,$(filter-out tools/relay/main.c,$(wildcard tools/relay/*.c)))

@@ -27,6 +27,7 @@ static const struct {
     [SHIM_CONF_REPORT] = {"ECHSHIM_REPORT", "report"},
     [SHIM_CONF_DETOURS] = {"ECHSHIM_DETOURS", "detours"},
     [SHIM_CONF_RELAY] = {"ECHSHIM_RELAY", "relay"},
+    [SHIM_CONF_GO] = {"ECHSHIM_GO", "go"},
 };
 
 const char *shim_conf_variable(enum shim_conf_key key)

@@ -32,6 +32,7 @@ enum shim_conf_key {
     SHIM_CONF_REPORT,
     SHIM_CONF_DETOURS,
     SHIM_CONF_RELAY, /* of files only: no variable counts */
+    SHIM_CONF_GO,
     SHIM_CONF_KEYS
 };
 

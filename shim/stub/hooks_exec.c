@@ -21,6 +21,7 @@
 
 #include "shim/common/compat.h"
 #include "shim/stub/launcher_proof.h"
+#include "shim/stub/lead.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/relayed.h"
 #include "shim/stub/supervised.h"
@@ -67,12 +68,29 @@ static enum stub_unreached becomes_of(enum shim_preloadable reach, enum stub_fol
                : STUB_UNREACHED_REFUSED;
 }
 
-/* False: do not execute it, errno is set. */
+/* What is executed in the end. */
+struct choice {
+    bool led;            /* the launcher, in the place of the program at `path` */
+    char path[PATH_MAX]; /* only if led */
+};
+
+/* May the launcher run it instead? */
+static bool leads(const char *path, enum shim_preloadable reach,
+                  const struct shim_executable *image, char *const argv[],
+                  char *const environment[])
+{
+    return (reach == SHIM_PRELOADABLE_GO || reach == SHIM_PRELOADABLE_STATIC) &&
+           stub_following() != STUB_FOLLOW_STRICT && stub_leads(path, image, argv) &&
+           environment_problem(environment, stub_following()) == NULL;
+}
+
+/* False: do not execute it, errno is set. `choice` NULL: it cannot be led. */
 static bool allows_at(int folder, const char *path, int flags, char *const argv[],
-                      char *const environment[])
+                      char *const environment[], struct choice *choice)
 {
     enum stub_follow follow = stub_following();
-    if (follow == STUB_FOLLOW_NO || path == NULL || stub_inside()) {
+    bool looks = follow != STUB_FOLLOW_NO || (choice != NULL && stub_leader() != NULL);
+    if (!looks || path == NULL || stub_inside() || stub_is_leader()) {
         return true;
     }
     bool strict = follow >= STUB_FOLLOW_STRICT;
@@ -83,7 +101,13 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     }
     struct shim_executable image;
     enum shim_preloadable reach = shim_preloadable_at(folder, path, flags, argv, &image);
-    if (reach == SHIM_PRELOADABLE_MISSING ||
+    if (choice != NULL && leads(path, reach, &image, argv, environment) &&
+        strlen(path) < sizeof choice->path) {
+        choice->led = true;
+        memcpy(choice->path, path, strlen(path) + 1);
+        return true;
+    }
+    if (follow == STUB_FOLLOW_NO || reach == SHIM_PRELOADABLE_MISSING ||
         (reach == SHIM_PRELOADABLE_MACHINE && has_other_library(&image, environment))) {
         return true;
     }
@@ -107,9 +131,10 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     return what != STUB_UNREACHED_REFUSED;
 }
 
-static bool allows(const char *path, char *const argv[], char *const environment[])
+static bool allows(const char *path, char *const argv[], char *const environment[],
+                   struct choice *choice)
 {
-    return allows_at(AT_FDCWD, path, 0, argv, environment);
+    return allows_at(AT_FDCWD, path, 0, argv, environment, choice);
 }
 
 /* Finds the file that execvp would take: the first in PATH that may be executed. */
@@ -140,19 +165,21 @@ static bool search(const char *name, char out[PATH_MAX])
     }
 }
 
-static bool allows_search(const char *name, char *const argv[], char *const environment[])
+static bool allows_search(const char *name, char *const argv[], char *const environment[],
+                          struct choice *choice)
 {
-    if (stub_following() == STUB_FOLLOW_NO || name == NULL || *name == '\0') {
+    if ((stub_following() == STUB_FOLLOW_NO && stub_leader() == NULL) || name == NULL ||
+        *name == '\0') {
         return true;
     }
     if (strchr(name, '/') != NULL || stub_locked()) {
-        return allows(name, argv, environment);
+        return allows(name, argv, environment, choice);
     }
     char path[PATH_MAX];
     int saved = errno;
     bool found = search(name, path);
     errno = saved;
-    return !found || allows(path, argv, environment);
+    return !found || allows(path, argv, environment, choice);
 }
 
 /* ---- what the new program inherits (shim/common/conf_inherited.c) ---- */
@@ -215,13 +242,39 @@ static void fill(char **block, char *const environment[])
         handed = block;                                                                            \
     }
 
+/* Declares `executed` and `given`: the program, or the launcher in its place; on the stack. */
+#define CHOOSE(program, arguments)                                                                 \
+    const char *executed = (program);                                                              \
+    char *const *given = (arguments);                                                              \
+    if (choice.led) {                                                                              \
+        size_t count = 1;                                                                          \
+        while (given[count - 1] != NULL) {                                                         \
+            count++;                                                                               \
+        }                                                                                          \
+        char **block = __builtin_alloca((count + STUB_LEAD_ARGUMENTS) * sizeof *block);            \
+        stub_lead_arguments(block, choice.path, is_quiet(), given);                                \
+        executed = stub_leader();                                                                  \
+        given = block;                                                                             \
+    }
+
+/* The launcher says nothing if the outer one was told so. */
+static bool is_quiet(void)
+{
+    return stub_following() == STUB_FOLLOW_NO || stub_following() == STUB_FOLLOW_HOLD_QUIETLY;
+}
+
 /* ---- the hooks ---- */
 
 SHIM_EXPORT int execve(const char *path, char *const argv[], char *const environment[])
 {
     REAL_OR(execve, -1)
     HAND_ON(environment)
-    return allows(path, argv, environment) ? real(path, argv, handed) : -1;
+    struct choice choice = {.led = false};
+    if (!allows(path, argv, environment, &choice)) {
+        return -1;
+    }
+    CHOOSE(path, argv)
+    return real(executed, given, handed);
 }
 
 SHIM_EXPORT int execv(const char *path, char *const argv[])
@@ -230,7 +283,12 @@ SHIM_EXPORT int execv(const char *path, char *const argv[])
     if (stub_hides_relay()) {
         return execve(path, argv, environ);
     }
-    return allows(path, argv, environ) ? real(path, argv) : -1;
+    struct choice choice = {.led = false};
+    if (!allows(path, argv, environ, &choice)) {
+        return -1;
+    }
+    CHOOSE(path, argv)
+    return real(executed, given);
 }
 
 SHIM_EXPORT int execvp(const char *file, char *const argv[])
@@ -239,21 +297,31 @@ SHIM_EXPORT int execvp(const char *file, char *const argv[])
     if (stub_hides_relay()) {
         return execvpe(file, argv, environ);
     }
-    return allows_search(file, argv, environ) ? real(file, argv) : -1;
+    struct choice choice = {.led = false};
+    if (!allows_search(file, argv, environ, &choice)) {
+        return -1;
+    }
+    CHOOSE(file, argv)
+    return real(executed, given);
 }
 
 SHIM_EXPORT int execvpe(const char *file, char *const argv[], char *const environment[])
 {
     REAL_OR(execvpe, -1)
     HAND_ON(environment)
-    return allows_search(file, argv, environment) ? real(file, argv, handed) : -1;
+    struct choice choice = {.led = false};
+    if (!allows_search(file, argv, environment, &choice)) {
+        return -1;
+    }
+    CHOOSE(file, argv)
+    return real(executed, given, handed);
 }
 
 SHIM_EXPORT int fexecve(int fd, char *const argv[], char *const environment[])
 {
     REAL_OR(fexecve, -1)
     HAND_ON(environment)
-    return allows_at(fd, "", AT_EMPTY_PATH, argv, environment) ? real(fd, argv, handed) : -1;
+    return allows_at(fd, "", AT_EMPTY_PATH, argv, environment, NULL) ? real(fd, argv, handed) : -1;
 }
 
 /* glibc has execveat since 2.34. With an earlier one, a program that asks whether there is one
@@ -271,7 +339,7 @@ SHIM_EXPORT int execveat(int folder, const char *path, char *const argv[],
     __typeof__(&execveat) real = (__typeof__(&execveat))stub_libc(SHIM_HOOK_execveat);
     real = real != NULL ? real : kernels_execveat;
     HAND_ON(environment)
-    return allows_at(folder, path, flags, argv, environment)
+    return allows_at(folder, path, flags, argv, environment, NULL)
                ? real(folder, path, argv, handed, flags)
                : -1;
 }
@@ -321,8 +389,12 @@ SHIM_EXPORT int posix_spawn(pid_t *pid, const char *path, const posix_spawn_file
 {
     REAL_OR(posix_spawn, ENOSYS)
     HAND_ON(environment)
-    return allows(path, argv, environment) ? real(pid, path, actions, attributes, argv, handed)
-                                           : EPERM;
+    struct choice choice = {.led = false};
+    if (!allows(path, argv, environment, &choice)) {
+        return EPERM;
+    }
+    CHOOSE(path, argv)
+    return real(pid, executed, actions, attributes, given, handed);
 }
 
 SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
@@ -332,9 +404,12 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 {
     REAL_OR(posix_spawnp, ENOSYS)
     HAND_ON(environment)
-    return allows_search(file, argv, environment)
-               ? real(pid, file, actions, attributes, argv, handed)
-               : EPERM;
+    struct choice choice = {.led = false};
+    if (!allows_search(file, argv, environment, &choice)) {
+        return EPERM;
+    }
+    CHOOSE(file, argv)
+    return real(pid, executed, actions, attributes, given, handed);
 }
 
 /* libc starts the shell by an internal call that no hook sees, with the environment as it is
@@ -342,11 +417,11 @@ SHIM_EXPORT int posix_spawnp(pid_t *pid, const char *file,
 SHIM_EXPORT int system(const char *command)
 {
     REAL_OR(system, -1)
-    return command == NULL || allows("/bin/sh", NULL, environ) ? real(command) : -1;
+    return command == NULL || allows("/bin/sh", NULL, environ, NULL) ? real(command) : -1;
 }
 
 SHIM_EXPORT FILE *popen(const char *command, const char *type)
 {
     REAL_OR(popen, NULL)
-    return allows("/bin/sh", NULL, environ) ? real(command, type) : NULL;
+    return allows("/bin/sh", NULL, environ, NULL) ? real(command, type) : NULL;
 }

@@ -41,7 +41,7 @@ static const struct {
     const char *also;
     const char *name;
 } inside[] = {
-    {"\xff Go buildinf:", "crypto/tls.(*Conn)", "Go's crypto/tls"},
+    {"\xff Go buildinf:", "crypto/tls.(*Conn)", TLS_OF_GO},
     {"ssl/statem/statem_clnt.c", NULL, "OpenSSL, linked into it"},
     {"ssl/handshake_client.cc", NULL, "BoringSSL, linked into it"},
     {TLS13_LABEL, "external/boringssl", "BoringSSL, linked into it"},

@@ -10,6 +10,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* The name of Go's own, as tls_marks_find gives it. */
+#define TLS_OF_GO "Go's crypto/tls"
+
 struct tls_library {
     const char *start; /* the start of the file's name, as in DT_NEEDED */
     const char *name;

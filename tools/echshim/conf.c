@@ -13,14 +13,25 @@ static const char *process_of(const struct program *program)
     return program->chain[program->count - 1].path;
 }
 
-bool conf_detours(const struct program *program)
+/* A switch that is on unless it is set to off. */
+static bool is_on(const struct program *program, enum shim_conf_key key)
 {
     struct shim_conf conf;
     bool whole = shim_conf_load(&conf, process_of(program)) == ECH_OK;
-    const char *value = shim_conf_value(&conf, SHIM_CONF_DETOURS, NULL);
+    const char *value = shim_conf_value(&conf, key, NULL);
     bool wanted = !whole || value == NULL || strcmp(value, "off") != 0;
     shim_conf_free(&conf);
     return wanted;
+}
+
+bool conf_detours(const struct program *program)
+{
+    return is_on(program, SHIM_CONF_DETOURS);
+}
+
+bool conf_go(const struct program *program)
+{
+    return is_on(program, SHIM_CONF_GO);
 }
 
 enum shim_mode conf_mode(const struct program *program)

@@ -18,6 +18,7 @@
 #include "shim/common/mode.h"
 #include "shim/common/preloadable.h"
 #include "tools/common/say.h"
+#include "tools/echshim/go/plan.h"
 #include "tools/echshim/show/live.h"
 #include "tools/echshim/supervisor/decide.h"
 #include "tools/echshim/supervisor/image.h"
@@ -52,6 +53,9 @@ struct options {
     bool refuse_programs; /* --strict=refuse-program: nothing is held, unreached programs do not run
                            */
     enum say_color color;
+    char *own_name; /* argv[0] of the launcher */
+    char *called;   /* the stub has executed the launcher in the program's place, under this name:
+                       the program's argv[0]; else NULL */
     char **program; /* the remaining arguments: a program and its arguments, or the file to check;
                        ends with NULL */
 };
@@ -106,6 +110,8 @@ bool program_can_be_held(const struct program *program);
 enum shim_mode conf_mode(const struct program *program);
 /* Does the shim put detours into it if it contains OpenSSL? */
 bool conf_detours(const struct program *program);
+/* May the launcher switch on the ECH of a Go program? */
+bool conf_go(const struct program *program);
 /*
  * Where the program's report goes: a copy, or NULL for nowhere. False: the setting is
  * locked, so the launcher can get no report; standard error has one sentence on it.
@@ -186,6 +192,21 @@ const char *execute_follow(const struct program *program, const struct options *
 /* The last step: starts the watcher and the supervisor, and executes the program. Returns only on
  * failure: an exit code; standard error has one sentence on it. */
 int execute_watched(const struct program *program, const struct options *options);
+
+/* ---- go_program.c ---- */
+
+/* The way that a Go program goes, and its plan (tools/echshim/go/plan.h), which lives as long as
+ * the process. NONE: it is no Go program. The first call reads the file. */
+enum go_way go_program_way(const struct program *program, const struct go_plan **plan);
+/* Do the mode and ECHSHIM_GO want the ECH of Go programs to be switched on? */
+bool go_program_may_be_led(const struct program *program);
+/* Shall the ECH of this one be switched on? */
+bool go_program_is_led(const struct program *program);
+/*
+ * This process is held by a supervisor and will execute the program: puts it under a leader
+ * (tools/echshim/detour/lead.h). False: *why says why not.
+ */
+bool go_program_lead(const struct program *program, const char **why);
 
 /* ---- run.c ---- */
 

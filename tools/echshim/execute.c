@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "shim/common/supervision.h"
 #include "tools/echshim/echshim.h"
 #include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
@@ -85,7 +86,8 @@ static void begin_to_relay(const struct program *program, const struct options *
     }
 }
 
-/* Starts its process, if strict mode holds for some host, or there is a relay. */
+/* Starts its process, if strict mode holds for some host, there is a relay, or a Go program asks.
+ */
 static enum supervisor_start begin_to_hold(const struct program *program,
                                            const struct options *options,
                                            struct supervisor_policy *policy, const char **why)
@@ -96,7 +98,8 @@ static enum supervisor_start begin_to_hold(const struct program *program,
     if (!options->refuse_programs) {
         begin_to_relay(program, options, policy);
     }
-    if (options->refuse_programs || (!policy->strict && !policy->relay)) {
+    bool wanted = policy->strict || policy->relay || go_program_is_led(program);
+    if (options->refuse_programs || !wanted) {
         return SUPERVISOR_NOT_WANTED;
     }
     supervisor.policy = *policy;
@@ -120,22 +123,53 @@ static void say_how_held(const struct program *program, const struct options *op
     if (options->quiet) {
         return;
     }
-    if (held == SUPERVISOR_IMPOSSIBLE) {
+    if (held == SUPERVISOR_IMPOSSIBLE && conf_mode(program) == SHIM_MODE_STRICT) {
         say(ECHSHIM,
             "programs that the shim is not in cannot be held here, so strict mode does not run "
             "them: %s",
             why);
-    } else if (held == SUPERVISOR_HELD_ALREADY) {
+    } else if (held == SUPERVISOR_HELD_ALREADY && options->called == NULL) {
         say(ECHSHIM, "%s is held by the supervisor of another echshim already", program->path);
     }
 }
 
+/* A user who did not ask for a filter learns once what it takes. */
+static void say_price(const struct program *program, const struct options *options)
+{
+    struct shim_supervision supervision;
+    if (!options->quiet && conf_mode(program) != SHIM_MODE_STRICT &&
+        shim_supervision_parse(getenv("ECHSHIM_SUPERVISOR"), &supervision) &&
+        supervision.no_new_privs) {
+        say(ECHSHIM,
+            "%s makes its TLS with ECH; what it runs gets no rights of its own (setuid) for that: "
+            "ECHSHIM_GO=off avoids it",
+            program->path);
+    }
+}
+
+/* Switches on the ECH of a Go program. False: `obstacle`, of `size` octets, says why not. */
+static bool lead(const struct program *program, const struct options *options, bool held,
+                 const char *why, char *obstacle, size_t size)
+{
+    if (!go_program_is_led(program) || options->refuse_programs) {
+        return false;
+    }
+    if (held && go_program_lead(program, &why)) {
+        say_price(program, options);
+        return true;
+    }
+    (void)snprintf(obstacle, size, "the ECH of a Go program cannot be switched on here: %s", why);
+    if (conf_mode(program) != SHIM_MODE_STRICT && !options->quiet) {
+        say(ECHSHIM, "%s runs without the shim: %s", program->path, obstacle);
+    }
+    return false;
+}
+
 /* 0, or EXIT_REFUSED; standard error has one sentence on it then. */
 static int hold(const struct program *program, const struct options *options,
-                enum supervisor_start held, const struct supervisor_policy *policy)
+                enum supervisor_start held, const struct supervisor_policy *policy, const char *why)
 {
     char obstacle[PATH_MAX + 128];
-    const char *why = NULL;
     if (held == SUPERVISOR_STARTED) {
         held = supervisor_hold(policy, &why);
         say_how_held(program, options, held, why);
@@ -145,11 +179,13 @@ static int hold(const struct program *program, const struct options *options,
         }
         relay_leave(&supervisor.lead); /* the supervisor has it */
     }
+    bool is_held = held == SUPERVISOR_STARTED || held == SUPERVISOR_HELD_ALREADY;
     if (program_obstacle(program, obstacle, sizeof obstacle) == NULL ||
+        lead(program, options, is_held, why, obstacle, sizeof obstacle) ||
         conf_mode(program) != SHIM_MODE_STRICT) {
         return 0;
     }
-    if (held != SUPERVISOR_STARTED && held != SUPERVISOR_HELD_ALREADY) {
+    if (!is_held) {
         return execute_refuse(program, obstacle);
     }
     if (!options->quiet) {
@@ -179,10 +215,13 @@ int execute_watched(const struct program *program, const struct options *options
         strict) {
         return EXIT_REFUSED;
     }
-    int code = on ? hold(program, options, held, &policy) : 0;
+    int code = on ? hold(program, options, held, &policy, why) : 0;
     if (code != 0) {
         return code;
     }
     (void)sigaction(SIGCHLD, &child_signal, NULL);
+    if (options->called != NULL) {
+        options->program[0] = options->called;
+    }
     return execute(program, options->program);
 }

@@ -20,40 +20,12 @@
 #include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
 #include "tools/echshim/verdict.h"
+#include "tools/echshim/view.h"
 
 static const char *base_name(const char *path)
 {
     const char *slash = strrchr(path, '/');
     return slash != NULL ? slash + 1 : path;
-}
-
-/* ---- files ---- */
-
-struct view {
-    uint8_t *octets;
-    size_t length;
-};
-
-static bool view_open(struct view *view, const char *path)
-{
-    struct stat status;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    *view = (struct view){0};
-    if (fd >= 0 && fstat(fd, &status) == 0 && S_ISREG(status.st_mode) && status.st_size > 0) {
-        void *map = mmap(NULL, (size_t)status.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
-        if (map != MAP_FAILED) {
-            *view = (struct view){.octets = map, .length = (size_t)status.st_size};
-        }
-    }
-    if (fd >= 0) {
-        (void)close(fd);
-    }
-    return view->octets != NULL;
-}
-
-static void view_close(struct view *view)
-{
-    (void)munmap(view->octets, view->length);
 }
 
 /* ---- findings ---- */
@@ -63,6 +35,7 @@ struct tls_search {
     const char *file;        /* the file that is searched */
     const char *own;         /* the program */
     bool detours;            /* may the shim put detours into it? */
+    bool led;                /* does the launcher switch on its own ECH? */
     const struct view *view; /* of the file, while it is searched */
 };
 
@@ -100,8 +73,11 @@ static bool has_detours(const struct tls_search *search, const char *name)
 static void add_mark(void *context, const char *name, const char *file, bool hooked)
 {
     const struct tls_search *search = context;
+    bool own = strcmp(search->file, search->own) == 0;
     if (file == NULL && has_detours(search, name)) {
         add(search, name, NULL, "detours", true);
+    } else if (own && search->led && strcmp(name, TLS_OF_GO) == 0) {
+        add(search, name, NULL, "go", true);
     } else {
         add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
     }
@@ -157,6 +133,27 @@ static void search_libraries(struct tls_search *search, const char *program)
         }
     }
     free(list);
+}
+
+/* ---- Go ---- */
+
+/* Which way a Go program goes, and why; NULL: it is none. */
+static json_t *go_document(const struct program *program, bool led)
+{
+    char text[PATH_MAX];
+    const struct go_plan *plan;
+    enum go_way way = go_program_way(program, &plan);
+    const char *why = go_plan_why(way, plan, text, sizeof text);
+    if (way == GO_WAY_NONE) {
+        return json_null();
+    }
+    if (way == GO_WAY_READY) {
+        why = led                 ? "its own ECH is switched on"
+              : !conf_go(program) ? "ECHSHIM_GO is off"
+                                  : "the mode does not ask for it";
+    }
+    return json_pack("{s:s?, s:s, s:s}", "version", plan->version[0] != '\0' ? plan->version : NULL,
+                     "way", led ? "go" : "held", "why", why);
 }
 
 /* ---- the document ---- */
@@ -271,6 +268,7 @@ static struct verdict judge(const struct program *program, const struct options 
     struct verdict_facts facts = {
         .mode = conf_mode(program),
         .reached = program_obstacle(program, (char[PATH_MAX + 128]){""}, PATH_MAX + 128) == NULL,
+        .led = go_program_is_led(program) && !options->refuse_programs,
         .runs = program_can_be_held(program) && !options->refuse_programs,
     };
     json_array_foreach(tls, i, entry)
@@ -289,12 +287,13 @@ static json_t *inspect_document(const struct program *program, const struct opti
 {
     char why[PATH_MAX + 128];
     const struct program_file *last = &program->chain[program->count - 1];
-    const char *obstacle = program_obstacle(program, why, sizeof why);
+    bool led = go_program_is_led(program) && !options->refuse_programs;
+    const char *obstacle = led ? NULL : program_obstacle(program, why, sizeof why);
     char real[PATH_MAX];
     const char *path = realpath(last->path, real) != NULL ? real : last->path;
     const char *hint = tls_hint(base_name(path));
     json_t *tls = json_array();
-    struct tls_search search = {.tls = tls, .own = path};
+    struct tls_search search = {.tls = tls, .own = path, .led = led};
 #if defined(__x86_64__)
     search.detours = conf_detours(program);
 #endif
@@ -304,12 +303,12 @@ static json_t *inspect_document(const struct program *program, const struct opti
     }
     const char *word = expectation(tls, obstacle, hint);
     struct verdict verdict = judge(program, options, tls);
-    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?}", "program",
-                     program->path, "files", chain_document(program), "runs",
-                     wrapper_document(program), "obstacle", obstacle, "tls", tls, "hint", hint,
-                     "expected", word, "shim", expectation_text(word), "mode",
-                     shim_mode_name(conf_mode(program)), "verdict", verdict.word, "why",
-                     verdict.why, "advice", verdict.advice);
+    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?}",
+                     "program", program->path, "files", chain_document(program), "runs",
+                     wrapper_document(program), "obstacle", obstacle, "go",
+                     go_document(program, led), "tls", tls, "hint", hint, "expected", word, "shim",
+                     expectation_text(word), "mode", shim_mode_name(conf_mode(program)), "verdict",
+                     verdict.word, "why", verdict.why, "advice", verdict.advice);
 }
 
 /* ---- the document as text ---- */
@@ -328,7 +327,8 @@ static void print_tls(const json_t *tls, bool color)
                                           {"through a library", "needed by one of its libraries"},
                                           {"dlopen", "opened by name"},
                                           {"inside", "inside"},
-                                          {"detours", "inside, reached by detours"}};
+                                          {"detours", "inside, reached by detours"},
+                                          {"go", "inside, makes ECH itself"}};
     size_t i;
     json_t *entry;
     json_array_foreach(tls, i, entry)
@@ -344,6 +344,17 @@ static void print_tls(const json_t *tls, bool color)
                        *library != '\0' ? ", " : "", library, how, text_of(entry, "file"),
                        hooked ? "hooked" : "not hooked");
         print_line("TLS", line, !color ? "" : hooked ? "\033[32m" : "\033[31m");
+    }
+}
+
+static void print_go(const json_t *go)
+{
+    char line[PATH_MAX];
+    if (json_is_object(go)) {
+        const char *version = text_of(go, "version");
+        (void)snprintf(line, sizeof line, "%s%s%s: %s", version, *version != '\0' ? ", " : "",
+                       text_of(go, "way"), text_of(go, "why"));
+        print_line("Go", line, "");
     }
 }
 
@@ -381,9 +392,14 @@ static void print_text(const json_t *document, bool color)
     {
         print_line("runs", json_string_value(run), "");
     }
-    (void)snprintf(line, sizeof line, "%s%s", *obstacle != '\0' ? "cannot work: " : "works",
+    bool led = strcmp(text_of(json_object_get(document, "go"), "way"), "go") == 0;
+    (void)snprintf(line, sizeof line, "%s%s",
+                   led                 ? "not needed"
+                   : *obstacle != '\0' ? "cannot work: "
+                                       : "works",
                    obstacle);
     print_line("preload", line, !color ? "" : *obstacle != '\0' ? "\033[31m" : "\033[32m");
+    print_go(json_object_get(document, "go"));
     print_tls(json_object_get(document, "tls"), color);
     if (*text_of(document, "hint") != '\0') {
         print_line("known", text_of(document, "hint"), "");

@@ -207,6 +207,7 @@ enum {
     OPTION_WATCH,
     OPTION_JSON,
     OPTION_COLOR,
+    OPTION_LEAD,
     OPTION_INSPECT,
     OPTION_CHECK_CONF,
     OPTION_VERSION,
@@ -232,6 +233,7 @@ enum {
     ROW(SHIM_CONF_REPORT, check_path, true)                                                        \
     ROW(SHIM_CONF_DETOURS, check_switch, false)                                                    \
     ROW(SHIM_CONF_RELAY, check_relay, false)                                                       \
+    ROW(SHIM_CONF_GO, check_switch, false)                                                         \
     ROW(CONF, check_readable, true)
 
 enum { CONF = SHIM_CONF_KEYS };
@@ -273,6 +275,7 @@ static const struct option long_options[] = {
     {"timeout", required_argument, NULL, OPTION_SETTING + SHIM_CONF_TIMEOUT_MS},
     {"private", optional_argument, NULL, OPTION_PRIVATE},
     {"detours", required_argument, NULL, OPTION_SETTING + SHIM_CONF_DETOURS},
+    {"go", required_argument, NULL, OPTION_SETTING + SHIM_CONF_GO},
     {"cache", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CACHE},
     {"log", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG},
     {"log-file", required_argument, NULL, OPTION_SETTING + SHIM_CONF_LOG_FILE},
@@ -284,6 +287,7 @@ static const struct option long_options[] = {
     {"json", no_argument, NULL, OPTION_JSON},
     {"color", required_argument, NULL, OPTION_COLOR},
     {"quiet", no_argument, NULL, 'q'},
+    {"lead", no_argument, NULL, OPTION_LEAD}, /* for the stub: shim/stub/lead.h */
     {"inspect", no_argument, NULL, OPTION_INSPECT},
     {"check-config", no_argument, NULL, OPTION_CHECK_CONF},
     {"version", no_argument, NULL, OPTION_VERSION},
@@ -460,6 +464,9 @@ static int take(struct options *options, int option, const char *value)
     case 'q':
         options->quiet = true;
         return 0;
+    case OPTION_LEAD:
+        options->called = options->own_name;
+        return 0;
     case OPTION_INSPECT:
         options->action = ACTION_INSPECT;
         return 0;
@@ -478,6 +485,7 @@ int options_parse(struct options *options, int argc, char *argv[])
     static char name[] = ECHSHIM;
     *options = (struct options){.action = ACTION_RUN};
     if (argc > 0) {
+        options->own_name = argv[0];
         argv[0] = name; /* getopt's messages begin with it */
     }
     int option;
@@ -542,6 +550,7 @@ void options_help(FILE *out)
         "  --relay[=HOST,...]   ends the TLS that nothing else reaches on this machine, under an\n"
         "                       authority of this run, and connects on with ECH: see echshim(1)\n"
         "  --relay-ca=FILE      with --relay: more trust anchors (PEM) for the real servers\n"
+        "  --go=on|off          the ECH that Go programs have is switched on\n"
         "  --cache=FOLDER       a cache of look-ups that processes share\n"
         "  --conf=FILE          the configuration file\n"
         "  --log=LEVEL          off, error, warn, info or debug\n"

@@ -21,9 +21,10 @@ static int check(const struct program *program, const struct options *options)
     if (obstacle == NULL) {
         return 0;
     }
-    if (strict && obstacle != why_not_listed && !options->refuse_programs &&
-        program_can_be_held(program)) {
-        return 0; /* execute_watched decides: a supervisor may hold it */
+    bool may_be_held =
+        obstacle != why_not_listed && !options->refuse_programs && program_can_be_held(program);
+    if (may_be_held && (strict || go_program_is_led(program))) {
+        return 0; /* execute_watched decides: a supervisor may hold it, or lead it */
     }
     if (strict) {
         return execute_refuse(program, obstacle);
@@ -47,6 +48,15 @@ static int set_up(struct program *program, const struct options *options)
     const char *follow = execute_follow(program, options);
     if (follow == NULL ? unsetenv("ECHSHIM_LAUNCHER") != 0
                        : setenv("ECHSHIM_LAUNCHER", follow, 1) != 0) {
+        say(ECHSHIM, "there is no memory for the settings");
+        return EXIT_OWN;
+    }
+    /* Where the stub finds us, for Go programs that the program executes. */
+    char own[PATH_MAX];
+    ssize_t length = readlink("/proc/self/exe", own, sizeof own - 1);
+    own[length > 0 ? length : 0] = '\0';
+    bool leads = length > 0 && !options->refuse_programs && go_program_may_be_led(program);
+    if (leads ? setenv("ECHSHIM_LEADER", own, 1) != 0 : unsetenv("ECHSHIM_LEADER") != 0) {
         say(ECHSHIM, "there is no memory for the settings");
         return EXIT_OWN;
     }

@@ -33,10 +33,24 @@ static bool goes_by_relay(const struct verdict_facts *facts)
     return facts->relay && unreached && facts->can_be_held;
 }
 
+/* Its own crypto/tls is all the TLS that it has. */
+static struct verdict led(const struct verdict_facts *facts)
+{
+    return facts->mode == SHIM_MODE_STRICT
+               ? (struct verdict){"protected", "strict mode refuses every handshake without ECH",
+                                  NULL}
+               : (struct verdict){"protected",
+                                  "its handshakes use ECH where the server has published a key",
+                                  "add --strict to refuse servers without one"};
+}
+
 struct verdict verdict_of(const struct verdict_facts *facts)
 {
     if (facts->mode == SHIM_MODE_OFF) {
         return (struct verdict){"open", "the mode is off", "choose another mode"};
+    }
+    if (facts->led && facts->can_be_held && facts->mode != SHIM_MODE_GREASE) {
+        return led(facts);
     }
     if (goes_by_relay(facts)) {
         return (struct verdict){

@@ -11,6 +11,7 @@
 struct verdict_facts {
     enum shim_mode mode;
     bool reached;     /* the shim can be in the program */
+    bool led;         /* its own ECH is switched on instead, if a supervisor can hold it */
     bool runs;        /* strict mode runs it */
     bool can_be_held; /* here, by a supervisor */
     bool relay;       /* it is wanted, and the supervisor can lead to it */

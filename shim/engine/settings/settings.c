@@ -203,6 +203,8 @@ enum ech_status shim_settings_parse(struct shim_settings *settings, const struct
     settings->private = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_PRIVATE), false);
     /* The stub has acted on it already: any word but off means on. */
     (void)shim_settings_switch(problems, entry_of(&source, SHIM_CONF_DETOURS), true);
+    /* So has the launcher. */
+    (void)shim_settings_switch(problems, entry_of(&source, SHIM_CONF_GO), true);
     shim_settings_ports(settings, problems, entry_of(&source, SHIM_CONF_PORTS));
     enum ech_status status = ECH_OK;
     for (size_t i = 0; i < sizeof parts / sizeof *parts && status == ECH_OK; i++) {

@@ -192,6 +192,7 @@ static bool read_headers(struct go_image *image)
         return false;
     }
     image->machine = go_image_16(header + offsetof(Elf64_Ehdr, e_machine));
+    image->start = go_image_64(header + offsetof(Elf64_Ehdr, e_entry));
     image->moves = go_image_16(header + offsetof(Elf64_Ehdr, e_type)) == ET_DYN;
     const uint8_t *dynamic = NULL;
     for (uint16_t i = 0; i < count; i++, table += sizeof(Elf64_Phdr)) {

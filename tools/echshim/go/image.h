@@ -29,6 +29,7 @@ struct go_image {
     const uint8_t *octets;
     size_t length;
     uint16_t machine; /* EM_... */
+    uint64_t start;   /* e_entry */
     bool moves;       /* the kernel chooses its base */
     struct go_segment segments[GO_SEGMENTS_MAX];
     size_t segment_count;

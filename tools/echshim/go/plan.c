@@ -239,6 +239,7 @@ enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t len
     }
     bool built = find_version(plan, &image);
     plan->moves = image.moves;
+    plan->start = image.start;
     switch (go_functions_find(&functions, &image)) {
     case GO_FUNCTIONS_NONE:
         way = built ? GO_WAY_UNKNOWN : GO_WAY_NONE;

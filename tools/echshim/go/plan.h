@@ -25,6 +25,7 @@ enum { GO_NAME_SIZE = 96, GO_VERSION_SIZE = 32 };
 /* Addresses are those of the file (tools/echshim/go/image.h). */
 struct go_plan {
     bool moves;
+    uint64_t start; /* where the program begins (e_entry) */
     struct {
         uint64_t client_handshake; /* crypto/tls.(*Conn).clientHandshake */
         uint64_t client_finished;  /* (*clientHandshakeStateTLS13).sendClientFinished */

@@ -21,6 +21,7 @@ int main(int argc, char *argv[])
     } calls[] = {
         {"seccomp", {SYS_seccomp, SYS_seccomp}},
         {"memory", {SYS_process_vm_readv, SYS_process_vm_writev}},
+        {"ptrace", {SYS_ptrace, SYS_ptrace}},
         {"pidfd", {SYS_pidfd_open, SYS_pidfd_getfd}},
     };
     for (size_t i = 0; argc > 2 && i < sizeof calls / sizeof *calls; i++) {

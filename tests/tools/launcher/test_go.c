@@ -1,0 +1,175 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Go programs: their own crypto/tls makes ECH, switched on by the launcher. hey makes handshakes in
+ * many goroutines. ECHSHIM_TEST_GO names another program with its options. */
+#include "tests/tools/launcher/launch.h"
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+TestSuite(go, .fini = world_end, .timeout = 120);
+
+#define URL "https://" INNER_NAME "/"
+
+static const char *client(void)
+{
+    const char *named = getenv("ECHSHIM_TEST_GO");
+    return named != NULL ? named : "/usr/bin/hey";
+}
+
+/* What --inspect says of it: "go", "held", or "" if it is no Go program or not there. */
+static const char *way(const char *option)
+{
+    static char word[16];
+    struct tool_result result =
+        tool_run(NULL, ARGV("echshim", "--inspect", "--json", (char *)(size_t)option,
+                            (char *)(size_t)client()));
+    json_t *document = json_loads(result.out, 0, NULL);
+    const char *found = json_string_value(json_object_get(json_object_get(document, "go"), "way"));
+    snprintf(word, sizeof word, "%s", found != NULL ? found : "");
+    json_decref(document);
+    return word;
+}
+
+/* Some releases have a Go without ECH. */
+static bool is_led(void)
+{
+    bool led = strcmp(way("--strict"), "go") == 0;
+    if (!led) {
+        fprintf(stderr, "go: skipped: there is no %s with Go 1.23 or later\n", client());
+    }
+    return led;
+}
+
+static char *handshakes(const char *url)
+{
+    char *command;
+    cr_assert_gt(asprintf(&command, "%s -disable-keepalive -n 40 -c 8 %s", client(), url), 0);
+    return command;
+}
+
+static void expect_ech(const char *mode)
+{
+    struct world *world = is_led() ? world_start(NULL) : NULL;
+    if (world == NULL) {
+        return;
+    }
+    struct run_result result = launch(world, mode, handshakes(URL));
+    cr_assert_not_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+    world_expect_hidden(world);
+    /* The supervisor asks the server too, once. */
+    cr_assert_geq(world_log_count(world, "accepted", 40), 40);
+}
+
+Test(go, ech_of_its_own)
+{
+    expect_ech("-q --mode=opportunistic");
+}
+
+Test(go, ech_of_its_own_in_strict_mode)
+{
+    expect_ech("-q --strict");
+}
+
+/* The stub in the shell executes the launcher in its place: by a path, by a name, and from another
+ * program. */
+static void expect_ech_below(const char *mode)
+{
+    struct world *world = is_led() ? world_start(NULL) : NULL;
+    if (world == NULL) {
+        return;
+    }
+    char *command;
+    cr_assert_gt(asprintf(&command,
+                          "sh -c '%s -disable-keepalive -n 8 -c 4 " URL "; PATH=\"${0%%/*}:$PATH\" "
+                          "env \"${0##*/}\" -disable-keepalive -n 8 -c 4 " URL "; \"$0\" -x; "
+                          "echo \"ended $?\"' %s",
+                          client(), client()),
+                 0);
+    struct run_result result = launch(world, mode, command);
+    const char *first = strstr(result.out, "8 responses");
+    cr_assert(first != NULL && strstr(first + 1, "8 responses") != NULL, "%s%s", result.out,
+              result.err);
+    cr_assert_not_null(strstr(result.out, "ended 2"), "%s%s", result.out, result.err);
+    cr_assert_null(strstr(result.err, "without the shim"), "%s", result.err);
+    world_expect_hidden(world);
+    cr_assert_geq(world_log_count(world, "accepted", 16), 16);
+}
+
+Test(go, below_a_shell)
+{
+    expect_ech_below("--mode=opportunistic");
+}
+
+Test(go, below_a_shell_in_strict_mode)
+{
+    expect_ech_below("--strict");
+}
+
+Test(go, no_record_no_handshake)
+{
+    struct world *world =
+        is_led() ? world_start(&(struct world_options){.no_https_record = true}) : NULL;
+    if (world == NULL) {
+        return;
+    }
+    struct run_result result = launch(world, "-q --strict", handshakes(URL));
+    cr_assert_not_null(strstr(result.out, "no valid configs"), "%s%s", result.out, result.err);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+    result = launch(world, "-q --mode=opportunistic", handshakes(URL));
+    cr_assert_not_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+}
+
+/* What is not led is held, as before. */
+static void expect_held(const char *options)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = launch(world, options, handshakes(URL));
+    cr_assert_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+}
+
+Test(go, switched_off)
+{
+    if (!is_led()) {
+        return;
+    }
+    expect_held("--strict --go=off");
+    cr_assert_str_eq(way("--go=off"), "held");
+    cr_assert_str_eq(way("--off"), "held");
+}
+
+Test(go, an_old_one_is_held)
+{
+    if (access(client(), X_OK) != 0 || strcmp(way("--strict"), "held") != 0) {
+        fprintf(stderr, "go: skipped: there is no %s with an old Go\n", client());
+        return;
+    }
+    expect_held("--strict");
+}
+
+/* As in some containers. */
+Test(go, where_tracing_is_forbidden)
+{
+    if (!is_led()) {
+        return;
+    }
+    char *echshim = tool_path("echshim");
+    char *forbidden = tool_program("forbidden");
+    struct tool_result result = tool_run(
+        NULL, ARGV(forbidden, "ptrace", echshim, "--strict", (char *)(size_t)client(), "-h"));
+    tool_expect_err(&result, "strict mode refuses its TLS: the ECH of a Go program cannot be "
+                             "switched on here: a process may not trace another one here (ptrace)");
+    result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--mode=opportunistic",
+                                 (char *)(size_t)client(), "-h"));
+    tool_expect_err(&result, "runs without the shim: the ECH of a Go program cannot be switched on "
+                             "here: a process may not trace another one here (ptrace)");
+    result = tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--mode=opportunistic",
+                                 (char *)(size_t)client(), "-h"));
+    tool_expect_err(&result, "runs without the shim: the ECH of a Go program cannot be switched on "
+                             "here: Operation not permitted");
+}
