@@ -16,6 +16,11 @@ static const char *const clients[] = {
     " -connect 127.0.0.3:443 </dev/null",
     "gnutls-cli --x509cafile \"$CA\" --sni-hostname " INNER_NAME " --verify-hostname " INNER_NAME
     " 127.0.0.3 </dev/null",
+    /* Without server_name. */
+    "openssl s_client -verify_return_error -CAfile \"$CA\" -noservername -connect 127.0.0.3:443 "
+    "</dev/null",
+    "gnutls-cli --x509cafile \"$CA\" --disable-sni --verify-hostname " INNER_NAME
+    " 127.0.0.3 </dev/null",
 };
 
 /* What the server says about the only handshake. */
@@ -88,3 +93,19 @@ ACCEPTED(ech_63_psk_not_offered, "002900020000", "none", UNSUPPORTED_EXTENSION);
 ACCEPTED(ech_70_retry_configs, "none", "fe0d0007" SOME_LIST, UNSUPPORTED_EXTENSION);
 ACCEPTED(ech_70_empty, "none", "fe0d0000", UNSUPPORTED_EXTENSION);
 ACCEPTED(ech_70_malformed, "none", "fe0d000100", UNSUPPORTED_EXTENSION);
+/* The outer hello has a server_name, so the server may think that the inner one has it, too. */
+#define NAME_ANSWERED "00000000"
+ACCEPTED(ech_63_name_answered, "none", NAME_ANSWERED, "done\n");
+
+#define NAMELESS(name, encrypted_extensions, end)                                                  \
+    Test(accepted, name##_without_a_name_openssl)                                                  \
+    {                                                                                              \
+        check(2, "none", (encrypted_extensions), (end));                                           \
+    }                                                                                              \
+    Test(accepted, name##_without_a_name_gnutls)                                                   \
+    {                                                                                              \
+        check(3, "none", (encrypted_extensions), (end));                                           \
+    }                                                                                              \
+    struct world
+NAMELESS(ech_63_as_agreed, "none", "done\n");
+NAMELESS(ech_63_name_answered, NAME_ANSWERED, UNSUPPORTED_EXTENSION);

@@ -62,6 +62,21 @@ Test(policy, something_is_missing)
     }
 }
 
+/* A list that is set for every name serves a hello without one; nothing else that is missing may
+ * be.
+ */
+Test(policy, without_a_name_but_with_a_list_for_every_name)
+{
+    struct shim_policy_facts facts = everything;
+    facts.name = false;
+    facts.every_name = true;
+    check_begin(facts, SHIM_MODE_OFF, SHIM_ACTION_IGNORE, NULL);
+    check_begin(facts, SHIM_MODE_OPPORTUNISTIC, SHIM_ACTION_SEARCH, NULL);
+    check_begin(facts, SHIM_MODE_STRICT, SHIM_ACTION_SEARCH, NULL);
+    facts.tls13 = false;
+    check_begin(facts, SHIM_MODE_STRICT, SHIM_ACTION_REFUSE, "no_tls13");
+}
+
 enum { OPPORTUNISTIC, STRICT, RULES };
 
 /* The decision after a search, in opportunistic and in strict mode. */

@@ -155,6 +155,7 @@ static void decide(struct nss_connection *connection, struct nspr_file *layer, b
         .fd = descriptor_of(nss, layer),
         .quic = connection->own_records,
         .library_supported = in_time ? nss_knows_ech(nss, layer) : nameless,
+        .name_needed = true,
         .tls13 = in_time && offers_tls13(nss, layer),
     };
     struct shim_hold hold;

@@ -52,7 +52,7 @@ struct shim_decision shim_policy_begin(const struct shim_policy_facts *facts)
     if (facts->own_extension) {
         return without_ech(facts, "own_extension");
     }
-    if (!facts->name) {
+    if (!facts->name && !facts->every_name) {
         /* RFC 9460, 9.4: without server_name no HTTPS record may be used. */
         return without_ech(facts, "no_name");
     }

@@ -25,10 +25,12 @@ struct shim_policy_facts {
     bool own_ech;
     bool own_grease;
     bool own_extension;
-    bool name;      /* the application sends server_name, and it is a host name */
-    bool grease;    /* ECHSHIM_GREASE */
-    bool locked_in; /* the program has locked itself in (seccomp) and no config is set by hand, so
-                       nothing can be looked up */
+    bool name;       /* the application sends server_name, and it is a host name */
+    bool every_name; /* the settings hold an ECHConfigList for every name, which serves a hello
+                        without server_name too */
+    bool grease;     /* ECHSHIM_GREASE */
+    bool locked_in;  /* the program has locked itself in (seccomp) and no config is set by hand, so
+                        nothing can be looked up */
     /* What the search found. */
     bool all_have_ech;  /* all endpoints of the name have ech: connect only to them, and never
                            without ECH (RFC 9848, 5.1) */

@@ -23,7 +23,12 @@ static struct shim_destination destination_of(struct shim_session *session,
                                               const struct shim_peer *peer,
                                               struct shim_address *address)
 {
-    struct shim_destination destination = {.host = session->host, .port = peer->port};
+    struct shim_destination destination = {
+        .host = session->host,
+        .port = peer->port,
+        /* In strict mode only what this process itself was told counts. */
+        .asks_others = session->host_settings.mode != SHIM_MODE_STRICT,
+    };
     if (peer->way.tunnel) {
         destination.tunnel = true;
         destination.port = peer->way.port != 0 ? peer->way.port : DNS_HTTPS_PORT;
@@ -111,6 +116,15 @@ static bool ech_failed(const struct shim_session *session)
                                   state->io->now_us());
 }
 
+/* A list that was set by hand for every name also serves a hello without server_name. */
+static bool serves_without_name(const struct shim_session *session,
+                                const struct shim_session_facts *given)
+{
+    const struct shim_host_settings *settings = &session->host_settings;
+    return session->host[0] == '\0' && !given->name_needed && settings->config_list_given &&
+           settings->config_list_usable && settings->config_list.len > 0;
+}
+
 static struct shim_decision decide(struct shim_session *session,
                                    const struct shim_session_facts *given, struct shim_route *route)
 {
@@ -141,6 +155,7 @@ static struct shim_decision decide(struct shim_session *session,
         .ech_failed = ech_failed(session),
         .grease = session->host_settings.grease,
         .name = dns_name_kind_of(session->host) != DNS_NAME_NONE,
+        .every_name = serves_without_name(session, given),
         .locked_in = locked && !session->host_settings.config_list_given,
     };
     struct shim_decision decision = shim_policy_begin(&facts);

@@ -29,6 +29,7 @@ struct shim_session_facts {
     bool own_ech;       /* the program has given it ECHConfigs */
     bool own_grease;    /* the program has asked it for GREASE */
     bool own_extension; /* the program adds an extension to the hello, so the library cannot seal */
+    bool name_needed;   /* without server_name it does not seal */
     bool reported;      /* another call of this handshake was refused and reported before */
     bool tls13;
     /* What the hello would list without ECH. Empty: as ClientHelloInner. Copied. */
