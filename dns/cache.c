@@ -262,6 +262,11 @@ uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us)
     return id;
 }
 
+bool dns_cache_shares(struct dns_cache *cache, uint64_t now_us, uint64_t *network)
+{
+    return cache->folder != NULL && network_now(cache, false, now_us, network);
+}
+
 void dns_cache_init(struct dns_cache *cache, uint64_t seed)
 {
     *cache = (struct dns_cache){.entries_max = DNS_CACHE_ENTRIES, .seed = seed};

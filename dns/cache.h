@@ -80,6 +80,9 @@ ECH_MUST_USE bool dns_cache_had_records(struct dns_cache *cache, const char *res
 /* The network that this process is in, as dns_network_id tells it; 0 where it cannot. */
 uint64_t dns_cache_network(struct dns_cache *cache, uint64_t now_us);
 
+/* Is there a folder, and is it known which network this process is in? Then gives the latter. */
+ECH_MUST_USE bool dns_cache_shares(struct dns_cache *cache, uint64_t now_us, uint64_t *network);
+
 /* For pthread_atfork: before in `prepare`, after in both `parent` and `child`. The child keeps the
  * entries. */
 void dns_cache_before_fork(struct dns_cache *cache);

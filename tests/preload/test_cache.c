@@ -267,3 +267,47 @@ Test(cache, many_at_once)
     cr_assert_eq(asked(world), so_far);
     world_expect_accepted(world, 17);
 }
+
+/* ---- ECH that is disabled, where only the next attempt can do without ---- */
+
+static struct world *start_tls12(void)
+{
+    return world_start(&(struct world_options){.tls12 = true, .server_without_ech = true});
+}
+
+static struct run_result attempt(struct world *world, char *mode, const char *command)
+{
+    return world_shell(world, RUN_SHIM, (char *[]){setting(world), mode, NULL}, command);
+}
+
+/* One error for all processes together; the next ones, with any library, go without ECH. */
+Test(cache, ech_86_ech_92_disabled_by_tls12_is_known_to_the_next_process)
+{
+    const char *const next[] = {CURL, WGET, URLLIB, "GIT_SSL_CAINFO=\"$CA\" git ls-remote " URL};
+    struct world *world = start_tls12();
+    struct run_result first = attempt(world, "ECHSHIM_MODE=opportunistic", CURL);
+    cr_assert_neq(first.exit_code, 0);
+    expect_report(world, 1, "rejected", "disabled");
+    world_expect_hidden(world);
+    for (size_t i = 0; i < sizeof next / sizeof *next; i++) {
+        (void)attempt(world, "ECHSHIM_MODE=opportunistic", next[i]);
+    }
+    cr_assert_eq(world_report_count(world, "rejected"), 1u, "%s",
+                 world_read(world, "report", NULL));
+    cr_assert_eq(world_report_count(world, "grease"), 4u);
+    struct run_result after = attempt(world, "ECHSHIM_MODE=opportunistic", CURL);
+    expect_exit(&after, 0, HELLO);
+}
+
+/* Strict mode neither tells it nor goes by it: it asks the server each time. */
+Test(cache, ech_86_strict_mode_does_not_share_what_is_disabled)
+{
+    struct world *world = start_tls12();
+    (void)attempt(world, "ECHSHIM_MODE=strict", CURL);
+    (void)attempt(world, "ECHSHIM_MODE=opportunistic", CURL);
+    cr_assert_eq(world_report_count(world, "rejected"), 2u);
+    struct run_result result = attempt(world, "ECHSHIM_MODE=strict", CURL);
+    cr_assert_neq(result.exit_code, 0);
+    expect_report(world, 3, "rejected", "disabled");
+    world_expect_hidden(world);
+}

@@ -59,6 +59,37 @@ Test(rejection_cache, ech_92_ech_93_bound_to_the_source)
     cr_assert_eq(kind_at(&other, 1), SHIM_CACHED_NOTHING, "another record of the same name");
 }
 
+/* Without a name the peer's address takes the endpoint's place; without both, nothing is known. */
+Test(rejection_cache, ech_92_without_a_name_bound_to_the_address)
+{
+    struct shim_rejection_source nameless = usual;
+    nameless.host = "";
+    nameless.endpoint = "[192.0.2.1]:443";
+    shim_rejection_cache_put(&nameless, LIST(""), 0, SECOND);
+    cr_assert_eq(kind_at(&nameless, 1), SHIM_CACHED_DISABLED);
+    nameless.endpoint = "[192.0.2.2]:443";
+    cr_assert_eq(kind_at(&nameless, 1), SHIM_CACHED_NOTHING, "another address");
+    nameless.endpoint = "";
+    shim_rejection_cache_put(&nameless, LIST(""), 0, SECOND);
+    cr_assert_eq(kind_at(&nameless, 1), SHIM_CACHED_NOTHING, "an unknown peer");
+}
+
+/* "The others know nothing" is forgotten in time, and never stands before what this process knows.
+ */
+Test(rejection_cache, what_others_do_not_know)
+{
+    shim_rejection_cache_put_not_shared(&usual, 0, SECOND);
+    cr_assert_eq(kind_at(&usual, 1), SHIM_CACHED_NOT_SHARED);
+    cr_assert_eq(kind_at(&usual, SECOND), SHIM_CACHED_NOTHING);
+    shim_rejection_cache_put(&usual, LIST("configs"), 0, SECOND);
+    shim_rejection_cache_put_not_shared(&usual, 1, SECOND);
+    says(&usual, 2, "configs");
+    shim_rejection_cache_put_not_shared(&usual, SECOND, SECOND);
+    cr_assert_eq(kind_at(&usual, SECOND), SHIM_CACHED_NOT_SHARED);
+    shim_rejection_cache_put(&usual, LIST(""), SECOND, SECOND);
+    cr_assert_eq(kind_at(&usual, SECOND), SHIM_CACHED_DISABLED);
+}
+
 Test(rejection_cache, ech_93_two_records_of_one_name_do_not_mix)
 {
     struct shim_rejection_source second = usual;

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/config/config_search.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +10,7 @@
 
 #include "shim/engine/base/random.h"
 #include "shim/engine/config/prefetch.h"
-#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/config/rejection_share.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/settings/list_file.h"
 
@@ -83,6 +85,16 @@ static bool find_given(const struct shim_host_settings *host_settings, struct sh
     found->own_list = list;
     found->search = choose_from(found, bytes_of(list, length));
     return true;
+}
+
+/* What a server said of a connection without server_name holds for its address alone. */
+static void note_address(const struct shim_destination *destination, struct shim_found *found)
+{
+    if (destination->host[0] == '\0' && destination->peer != NULL) {
+        found->by_address = true;
+        found->address = *destination->peer;
+        found->port = destination->port;
+    }
 }
 
 static void find_static(const struct shim_host_settings *host_settings, struct shim_found *found)
@@ -207,8 +219,33 @@ const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_EN
     if (found->endpoint != NULL) {
         (void)snprintf(out, SHIM_ENDPOINT_SIZE, "%s:%u", found->endpoint->target,
                        (unsigned)found->endpoint->port);
+    } else if (found->by_address) {
+        char text[INET6_ADDRSTRLEN];
+        struct sockaddr_storage peer;
+        (void)shim_address_write(&found->address, found->port, &peer);
+        const void *octets = peer.ss_family == AF_INET
+                                 ? (const void *)&((struct sockaddr_in *)&peer)->sin_addr
+                                 : (const void *)&((struct sockaddr_in6 *)&peer)->sin6_addr;
+        if (inet_ntop(peer.ss_family, octets, text, sizeof text) != NULL) {
+            (void)snprintf(out, SHIM_ENDPOINT_SIZE, "[%s]:%u", text, (unsigned)found->port);
+        }
     }
     return out;
+}
+
+/* Asks the other processes of this user, about once a minute for each source. */
+static bool disabled_for_others(const struct dns_lookup *lookup,
+                                const struct shim_rejection_source *source)
+{
+    enum { SECOND_US = 1000000, ASKED_AGAIN_US = 60 * SECOND_US };
+    uint64_t now_us = lookup->io->now_us();
+    uint32_t seconds = shim_rejection_share_get(lookup, source);
+    if (seconds > 0) {
+        shim_rejection_cache_put(source, bytes_of(NULL, 0), now_us, (uint64_t)seconds * SECOND_US);
+    } else if (lookup->cache != NULL && lookup->cache->folder != NULL) {
+        shim_rejection_cache_put_not_shared(source, now_us, ASKED_AGAIN_US);
+    }
+    return seconds > 0;
 }
 
 /* RFC 9849, 6.1.8: applies what the server itself said of this very list a short while ago. */
@@ -231,6 +268,11 @@ static void apply_rejection(const struct dns_lookup *lookup,
     case SHIM_CACHED_RETRY_CONFIGS:
         found->search = shim_found_replace(found, bytes_of(retry_configs, length));
         found->source = "retry_configs";
+        break;
+    case SHIM_CACHED_NOTHING:
+        if (destination->asks_others && disabled_for_others(lookup, &source)) {
+            found->search = SHIM_SEARCH_DISABLED;
+        }
         break;
     default:
         break;
@@ -258,6 +300,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
     *route = (struct shim_route){.kind = SHIM_ROUTE_NO_RECORD};
     if (host_settings->config_list_given) {
         find_static(host_settings, found);
+        note_address(destination, found);
         if (found->search == SHIM_SEARCH_USABLE) {
             apply_rejection(lookup, destination, found);
         }

@@ -24,6 +24,9 @@ struct shim_found {
     struct dns_endpoints *answer;        /* one reference; NULL if nothing was found */
     const struct dns_endpoint *endpoint; /* the config's, of the answer; NULL for a config set by
                                             hand */
+    bool by_address;                     /* there is no server_name, and the peer is known: */
+    struct shim_address address;         /* what a server says holds for it alone */
+    uint16_t port;                       /* the same */
     struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */
     struct bytes ech_config_list;    /* of the answer, of the settings, or own_list */
     uint8_t *own_list;
@@ -46,6 +49,7 @@ struct shim_destination {
     bool tunnel;                     /* through a proxy */
     const struct shim_address *peer; /* NULL: not known */
     bool ech_failed;                 /* as in struct shim_policy_facts */
+    bool asks_others; /* what other processes of this user know counts too (rejection_share.h) */
 };
 
 /*

@@ -16,6 +16,7 @@ struct rejection {
     struct writer endpoint;
     uint64_t until_us;
     struct writer source;
+    bool not_shared;             /* nothing was said: other processes know nothing either */
     struct writer retry_configs; /* empty: ECH is disabled */
 };
 
@@ -112,14 +113,27 @@ static struct rejection *make(const struct shim_rejection_source *source,
     return rejection;
 }
 
-void shim_rejection_cache_put(const struct shim_rejection_source *source,
-                              struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us)
+/* Is it known whose words these are? Connections without a name that lead to unknown peers have
+ * nothing in common. */
+static bool is_bound(const struct shim_rejection_source *source)
+{
+    return source->host[0] != '\0' || source->endpoint[0] != '\0';
+}
+
+/* Owns `fresh`, which may be NULL for want of memory. */
+static void put(const struct shim_rejection_source *source, struct rejection *fresh,
+                uint64_t now_us)
 {
     struct shim_hold hold;
-    struct rejection *fresh = make(source, retry_configs, now_us + lifetime_us);
     shim_lock(&lock, &hold);
     sweep(now_us);
     struct rejection *before = find(source);
+    if (before != NULL && fresh != NULL && fresh->not_shared && !before->not_shared &&
+        before->until_us > now_us) {
+        forget(fresh); /* another thread has just learnt something */
+        fresh = NULL;
+        before = NULL;
+    }
     if (before != NULL) {
         shim_table_remove(&table, &before->node);
         forget(before);
@@ -128,6 +142,25 @@ void shim_rejection_cache_put(const struct shim_rejection_source *source,
         shim_table_add(&table, &fresh->node, hash_of(source));
     }
     shim_unlock(&lock, &hold);
+}
+
+void shim_rejection_cache_put(const struct shim_rejection_source *source,
+                              struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us)
+{
+    if (is_bound(source)) {
+        put(source, make(source, retry_configs, now_us + lifetime_us), now_us);
+    }
+}
+
+void shim_rejection_cache_put_not_shared(const struct shim_rejection_source *source,
+                                         uint64_t now_us, uint64_t lifetime_us)
+{
+    struct rejection *fresh =
+        is_bound(source) ? make(source, (struct bytes){0}, now_us + lifetime_us) : NULL;
+    if (fresh != NULL) {
+        fresh->not_shared = true;
+        put(source, fresh, now_us);
+    }
 }
 
 enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,
@@ -146,7 +179,9 @@ enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_
     if (rejection != NULL) {
         struct bytes list = wr_view(&rejection->retry_configs);
         uint8_t *copy = list.len > 0 ? malloc(list.len) : NULL;
-        if (list.len == 0) {
+        if (rejection->not_shared) {
+            kind = SHIM_CACHED_NOT_SHARED;
+        } else if (list.len == 0) {
             kind = SHIM_CACHED_DISABLED;
         } else if (copy != NULL) {
             memcpy(copy, list.data, list.len);

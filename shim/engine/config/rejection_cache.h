@@ -15,18 +15,28 @@
 
 /* The connection and the list that were rejected. */
 struct shim_rejection_source {
-    const char *host;
+    const char *host; /* "": the connection has no server_name */
     uint16_t port;
-    const char *endpoint; /* of the list, as text; "": the list is for any */
+    const char *endpoint; /* of the list, or the peer if there is no host, as text; "": the list is
+                             for any. If both are "", nothing is remembered. */
     struct bytes ech_config_list;
 };
 
-enum shim_cached_rejection { SHIM_CACHED_NOTHING, SHIM_CACHED_RETRY_CONFIGS, SHIM_CACHED_DISABLED };
+enum shim_cached_rejection {
+    SHIM_CACHED_NOTHING,
+    SHIM_CACHED_NOT_SHARED, /* nothing, and other processes were asked a short while ago */
+    SHIM_CACHED_RETRY_CONFIGS,
+    SHIM_CACHED_DISABLED,
+};
 
 /* Remembers retry_configs or, if the list is empty, that ECH is securely disabled. Times in
  * microseconds, monotonic. */
 void shim_rejection_cache_put(const struct shim_rejection_source *source,
                               struct bytes retry_configs, uint64_t now_us, uint64_t lifetime_us);
+/* Remembers that other processes know nothing of it (rejection_share.h), unless something is known
+ * here. */
+void shim_rejection_cache_put_not_shared(const struct shim_rejection_source *source,
+                                         uint64_t now_us, uint64_t lifetime_us);
 /* Gives what is known. With SHIM_CACHED_RETRY_CONFIGS *retry_configs is a copy that the caller
  * frees. */
 enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,

@@ -8,7 +8,7 @@
 
 #include "shim/common/hold.h"
 #include "shim/common/socket_identity.h"
-#include "shim/engine/config/rejection_cache.h"
+#include "shim/engine/config/rejection_share.h"
 #include "shim/engine/session/rejection_probe.h"
 #include "shim/engine/session/session_state.h"
 #include "shim/engine/session/story.h"
@@ -82,8 +82,8 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
     lesson->known = wr_finish(&lesson->retry_configs) == ECH_OK;
 }
 
-/* For the program's next attempt (RFC 9849, 6.1.8). */
-static void remember(const struct shim_session *session, const struct lesson *lesson)
+/* For the program's next attempt (RFC 9849, 6.1.8). `shared`: another process may make it. */
+static void remember(const struct shim_session *session, const struct lesson *lesson, bool shared)
 {
     char endpoint[SHIM_ENDPOINT_SIZE];
     struct shim_rejection_source source = {
@@ -96,6 +96,9 @@ static void remember(const struct shim_session *session, const struct lesson *le
         session->found.ttl < REMEMBERED_SECONDS_MAX ? session->found.ttl : REMEMBERED_SECONDS_MAX;
     shim_rejection_cache_put(&source, wr_view(&lesson->retry_configs), shim_state()->io->now_us(),
                              (uint64_t)seconds * 1000000);
+    if (shared) {
+        shim_rejection_share_put(shim_engine_lookup(&session->host_settings), &source, seconds);
+    }
 }
 
 static void give_up(struct shim_session *session, const char *reason, const struct lesson *lesson)
@@ -189,7 +192,9 @@ static struct shim_rejection_decision decide_rejected(struct shim_session *sessi
     shim_found_free(&fresh);
     struct shim_rejection_decision decision = shim_policy_rejected(&facts);
     if (decision.remember) {
-        remember(session, lesson);
+        /* If this attempt goes on, every process finds out by itself, without an error. */
+        bool fails = decision.answer == SHIM_ANSWER_GIVE_UP;
+        remember(session, lesson, fails && lesson->disabled);
     }
     const struct shim_story_rejection story = {
         .probed = lesson->probed,
