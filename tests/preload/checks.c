@@ -3,6 +3,7 @@
 #include "require.h"
 
 #include <criterion/criterion.h>
+#include <dlfcn.h>
 #include <glob.h>
 #include <jansson.h>
 #include <signal.h>
@@ -286,6 +287,31 @@ void need_boringssl_with_ech(void)
 {
     if (!boringssl_has_ech()) {
         cr_skip_test("BoringSSL has no ECH here");
+    }
+}
+
+void need_nss_client(void)
+{
+    if (access("build/clients/nss_client", X_OK) != 0) {
+        cr_skip_test("no headers of NSS here (libnss3-dev)");
+    }
+}
+
+bool nss_knows_ech(void)
+{
+    void *nss = dlopen("libnss3.so", RTLD_NOW | RTLD_LOCAL);
+    int (*is_at_least)(const char *) = NULL;
+    if (nss != NULL) {
+        is_at_least = (int (*)(const char *))dlsym(nss, "NSS_VersionCheck");
+    }
+    return is_at_least != NULL && is_at_least("3.87") != 0;
+}
+
+void need_nss(void)
+{
+    need_nss_client();
+    if (!nss_knows_ech()) {
+        cr_skip_test("the NSS here does not know the ECH of RFC 9849");
     }
 }
 

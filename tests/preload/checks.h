@@ -85,6 +85,12 @@ bool boringssl_has_ech(void);
 /* Skips the test where it has not. */
 void need_boringssl_with_ech(void);
 
+/* Skips the test where there is no client of NSS, or where its NSS knows no ECH of RFC 9849, as
+ * that of Debian 11 (3.61). */
+void need_nss_client(void);
+bool nss_knows_ech(void);
+void need_nss(void);
+
 /* Starts a server with a full queue: a client that connects gets no answer at all. */
 void start_deaf_server(struct world *world, const char *address, const char *port);
 

@@ -3,40 +3,12 @@
 #include "checks.h"
 #include "matrix.h"
 
-#include <dlfcn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #define CLIENT(mode) "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define WELL "all is well"
-
-/* Debian 11's NSS (3.61) knows a draft of ECH alone. */
-static bool knows_ech(void)
-{
-    void *nss = dlopen("libnss3.so", RTLD_NOW | RTLD_LOCAL);
-    int (*is_at_least)(const char *) = NULL;
-    if (nss != NULL) {
-        is_at_least = (int (*)(const char *))dlsym(nss, "NSS_VersionCheck");
-    }
-    return is_at_least != NULL && is_at_least("3.87") != 0;
-}
-
-static void need_client(void)
-{
-    if (access("build/clients/nss_client", X_OK) != 0) {
-        cr_skip_test("no headers of NSS here (libnss3-dev)");
-    }
-}
-
-static void need_nss(void)
-{
-    need_client();
-    if (!knows_ech()) {
-        cr_skip_test("the NSS here does not know the ECH of RFC 9849");
-    }
-}
 
 TestSuite(nss, .init = need_nss, .fini = world_end, .timeout = 120);
 TestSuite(baseline_nss, .init = need_nss, .fini = world_end, .timeout = 120);
@@ -45,8 +17,8 @@ TestSuite(baseline_nss, .init = need_nss, .fini = world_end, .timeout = 120);
 
 static void need_old_nss(void)
 {
-    need_client();
-    if (knows_ech()) {
+    need_nss_client();
+    if (nss_knows_ech()) {
         cr_skip_test("the NSS here knows the ECH of RFC 9849");
     }
 }

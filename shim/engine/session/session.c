@@ -122,7 +122,8 @@ static bool serves_without_name(const struct shim_session *session,
 {
     const struct shim_host_settings *settings = &session->host_settings;
     return session->host[0] == '\0' && !given->name_needed && settings->config_list_given &&
-           settings->config_list_usable && settings->config_list.len > 0;
+           settings->config_list_usable &&
+           (settings->config_list.len > 0 || settings->config_file != NULL);
 }
 
 static struct shim_decision decide(struct shim_session *session,
