@@ -253,6 +253,9 @@ static bool channels_wait(struct dns_asking *const *askings, size_t count, uint6
     for (size_t i = 0; i < count && i < DNS_ASKING_MAX; i++) {
         used = waits_add(askings[i], from_us, waits, used, &until_us);
     }
+    if (used == 0) {
+        return true; /* nobody is asked, so nothing comes */
+    }
     for (size_t i = 0; i < used; i++) {
         tickets[i] = waits[i].ticket;
     }

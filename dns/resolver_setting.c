@@ -390,10 +390,9 @@ static void add_secure(struct list *list, const char *item)
 static void add_plain(struct list *list, const char *item, const struct dns_server *server)
 {
     struct dns_resolver *resolver = list->resolver;
-    if (list->plain == DNS_RESOLVERS_MAX || (server == NULL && resolver->has_system)) {
-        tell(list, item,
-             server == NULL && resolver->has_system ? "it is in the list already"
-                                                    : "a list has at most six resolvers");
+    bool again = server == NULL && resolver->has_system;
+    if (again || list->plain == DNS_RESOLVERS_MAX) {
+        tell(list, item, again ? "it is in the list already" : "a list has at most six resolvers");
         return;
     }
     list->plain++;
@@ -409,8 +408,11 @@ static bool has_several(const char *setting)
 {
     const char *item;
     size_t length;
-    return dns_resolver_item_next(&setting, &item, &length) &&
-           dns_resolver_item_next(&setting, &item, &length);
+    size_t count = 0;
+    while (count < 2 && dns_resolver_item_next(&setting, &item, &length)) {
+        count++;
+    }
+    return count == 2;
 }
 
 static void read_item(struct list *list, const char *item)

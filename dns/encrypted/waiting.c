@@ -195,7 +195,7 @@ static void look(struct place *place, uint64_t *until_us, bool *here)
     uint64_t now_us = channel->io->now_us();
     place->wanted = (struct pollfd){.fd = -1};
     if (is_led(channel, now_us) && channel->leader != place->self) {
-        uint64_t again_us = now_us + LED_BY_OTHER_MS * 1000;
+        uint64_t again_us = now_us + (uint64_t)LED_BY_OTHER_MS * 1000;
         *until_us = again_us < *until_us ? again_us : *until_us;
         return;
     }
@@ -271,6 +271,9 @@ bool dns_channels_wait_any(const struct dns_channel_wait *waits, size_t count,
     size_t used = places_make(waits, count, places);
     bool here = true;
     uint64_t until_us = wait_until_us;
+    if (used == 0) {
+        return true;
+    }
     while (!look_at_all(waits, count, places, used, &until_us, &here)) {
         if (places[0].channel->io->now_us() >= wait_until_us) {
             break;

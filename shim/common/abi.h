@@ -56,8 +56,8 @@ struct shim_library {
  * you trust it. */
 struct shim_connection {
     int fd;
-    uint16_t port;     /* host order */
     uint32_t sequence; /* grows with each connect; the highest is the newest */
+    uint16_t port;     /* host order */
     bool written;      /* as far as we saw, it has carried more than requests to proxies since */
 };
 

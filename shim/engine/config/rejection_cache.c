@@ -178,16 +178,18 @@ enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_
     }
     if (rejection != NULL) {
         struct bytes list = wr_view(&rejection->retry_configs);
-        uint8_t *copy = list.len > 0 ? malloc(list.len) : NULL;
         if (rejection->not_shared) {
             kind = SHIM_CACHED_NOT_SHARED;
         } else if (list.len == 0) {
             kind = SHIM_CACHED_DISABLED;
-        } else if (copy != NULL) {
-            memcpy(copy, list.data, list.len);
-            *retry_configs = copy;
-            *length = list.len;
-            kind = SHIM_CACHED_RETRY_CONFIGS;
+        } else {
+            uint8_t *copy = malloc(list.len);
+            if (copy != NULL) {
+                memcpy(copy, list.data, list.len);
+                *retry_configs = copy;
+                *length = list.len;
+                kind = SHIM_CACHED_RETRY_CONFIGS;
+            }
         }
     }
     shim_unlock(&lock, &hold);

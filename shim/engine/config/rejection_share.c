@@ -13,7 +13,7 @@
 
 #define KIND "disabled "
 
-enum { DIGEST = 32, ID_SIZE = sizeof KIND + 2 * DIGEST };
+enum { DIGEST = 32, ID_SIZE = sizeof KIND + (size_t)2 * DIGEST };
 
 /* "disabled " and a digest of port, endpoint and list, in hexadecimal. */
 static bool write_id(const struct shim_rejection_source *source, char id[ID_SIZE])
@@ -30,7 +30,7 @@ static bool write_id(const struct shim_rejection_source *source, char id[ID_SIZE
     }
     memcpy(id, KIND, sizeof KIND);
     for (size_t i = 0; i < DIGEST; i++) {
-        (void)snprintf(id + sizeof KIND - 1 + 2 * i, 3, "%02x", digest[i]);
+        (void)snprintf(id + (sizeof KIND - 1) + (size_t)2 * i, 3, "%02x", digest[i]);
     }
     return true;
 }

@@ -71,7 +71,8 @@ static bool is_module(struct go_functions *functions, uint64_t table, uint64_t m
     uint64_t first;
     uint64_t text;
     uint64_t types;
-    if (module % WORD != 0 || go_image_at(functions->image, module, MODULE_WORDS * WORD) == NULL ||
+    if (module % WORD != 0 ||
+        go_image_at(functions->image, module, (uint64_t)MODULE_WORDS * WORD) == NULL ||
         !module_word(functions, module, MODULE_NAMES, &names) ||
         names != table + functions->names ||
         !module_word(functions, module, MODULE_FIRST, &first) ||
