@@ -135,7 +135,9 @@ static bool drive_one(struct dns_asking *asking, size_t place)
     if (pending) {
         uint64_t now_us = asking->io->now_us();
         if (now_us >= asking->deadline_us) {
-            give_up(asking, place, dns_channel_expire(channel, ticket));
+            /* A caller that leaves early, as by a jump, says nothing of the resolver. */
+            bool down = dns_channel_expire(channel, ticket);
+            give_up(asking, place, down && now_us >= asking->due_us);
         } else if (asking->down[place] &&
                    now_us >= dns_channel_heard_us(channel, ticket) + DNS_DOWN_WAIT_US) {
             give_up(asking, place, dns_channel_overtaken(channel, ticket));
@@ -301,7 +303,8 @@ void dns_asking_begin(struct dns_asking *asking, const struct dns_lookup *lookup
                                   .lookup = lookup,
                                   .question = question,
                                   .servers = servers,
-                                  .deadline_us = deadline_us};
+                                  .deadline_us = deadline_us,
+                                  .due_us = deadline_us};
     if (!is_plain(asking)) {
         order_make(asking);
         (void)ask_next(asking);

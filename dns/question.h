@@ -31,6 +31,7 @@ struct dns_asking {
     struct dns_plain plain;
     enum dns_reason failure;
     uint64_t deadline_us;
+    uint64_t due_us;        /* the deadline that it began with */
     struct dns_exchange *x; /* memory for the answer; NULL before the first drive */
 };
 

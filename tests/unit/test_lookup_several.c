@@ -3,6 +3,7 @@
  * what is remembered. */
 #include <arpa/inet.h>
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 
 #include "dns/cache_folder.h"
 #include "dns/lookup.h"
+#include "dns/standing.h"
 #include "tests/unit/dns_responder.h"
 #include "tests/unit/folder_rig.h"
 #include "tests/unit/sanitized.h"
@@ -284,6 +286,28 @@ Test(several, one_dead_resolver_alone_costs_the_whole_time_once)
     cr_expect_geq(first_ms, TIMEOUT_MS - 10);
     cr_expect_lt(second_ms, 450 * SLOWER);
     cr_expect_lt(third_ms, 450 * SLOWER);
+}
+
+static int give_up(struct pollfd *sockets, nfds_t count, int timeout_ms)
+{
+    (void)sockets, (void)count, (void)timeout_ms;
+    errno = ECANCELED;
+    return -1;
+}
+
+/* The program has jumped out of its call, or its own timeout is shorter than ours. */
+Test(several, a_caller_that_gives_up_says_nothing_of_the_resolvers)
+{
+    char setting[64];
+    (void)snprintf(setting, sizeof setting, "tls://127.0.0.1:%u#dns.test", silent_port);
+    open_lookup(setting);
+    struct dns_io *io = (struct dns_io *)(uintptr_t)lookup.io;
+    io->poll = give_up;
+    cr_expect_lt(asks("a.example", DNS_REASON_TIMEOUT), SOON);
+    cr_expect_not(dns_standing_is_down(&lookup, resolvers.secure[0].id));
+    (void)client_own_sockets();
+    cr_expect_geq(asks("b.example", DNS_REASON_TIMEOUT), TIMEOUT_MS - 10);
+    cr_expect(dns_standing_is_down(&lookup, resolvers.secure[0].id));
 }
 
 static void raw_silence_once(struct tls_peer *peer)
