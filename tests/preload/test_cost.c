@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 TestSuite(cost, .fini = world_end, .timeout = 120);
 
@@ -33,16 +34,28 @@ static struct run_result loop(struct world *world, enum run_mode mode, const cha
 
 /* ---- lib25519 ---- */
 
-/* A loop with a library of this kind in place of lib25519; returns how many shared secrets it
- * made. */
-static unsigned secrets_of(const char *kind, const char *library)
+/*
+ * A loop with a library of this kind in place of lib25519; returns how many shared secrets it
+ * made. A preloaded one stands before the lib25519 of another release's root, where that client's
+ * own libraries are.
+ */
+static unsigned secrets_of(const char *kind, const char *library, bool preloaded)
 {
     char path[400];
+    char preload[400] = "";
     unsigned public_keys = 0;
     unsigned secrets = 0;
     struct world *world = world_start(&(struct world_options){.direct = true});
+    snprintf(path, sizeof path, "%s/loop_%s", world->clients, library);
+    if (access(path, X_OK) != 0) {
+        cr_skip_test("no such TLS library here");
+    }
+    if (preloaded) {
+        snprintf(preload, sizeof preload,
+                 "LD_PRELOAD=\"$LD_PRELOAD:$CLIENTS/lib25519-%s/lib25519.so.1\"", kind);
+    }
     snprintf(path, sizeof path, "LD_LIBRARY_PATH=%s/lib25519-%s", world->clients, kind);
-    struct run_result result = loop(world, RUN_SHIM, library, "", (char *[]){path, NULL});
+    struct run_result result = loop(world, RUN_SHIM, library, preload, (char *[]){path, NULL});
     cr_assert_eq(world_report_count(world, "accepted"), WARM_UP + COUNT);
     const char *told = strstr(result.err, "lib25519: ");
     cr_assert_not_null(told, "it was not loaded: %s", result.err);
@@ -50,30 +63,52 @@ static unsigned secrets_of(const char *kind, const char *library)
     return secrets;
 }
 
-static void check_right(const char *library)
+/* The number of handshakes before it is loaded is the same for every library. */
+static void check_right(const char *library, bool preloaded)
 {
-    cr_assert_eq(secrets_of("right", library), SECRETS_TRIED + WARM_UP + COUNT - HANDSHAKES_BEFORE);
+    cr_assert_eq(secrets_of("right", library, preloaded),
+                 SECRETS_TRIED + WARM_UP + COUNT - HANDSHAKES_BEFORE);
 }
 
 Test(cost, lib25519_is_used_by_openssl)
 {
-    check_right("openssl");
+    check_right("openssl", false);
 }
 
 Test(cost, lib25519_is_used_by_gnutls)
 {
-    check_right("gnutls");
+    check_right("gnutls", false);
+}
+
+Test(cost, lib25519_is_used_by_openssl4)
+{
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("the sanitizer's runtime is not of that client's C library");
+    }
+    check_right("openssl4", true);
+}
+
+Test(cost, lib25519_is_used_by_nss)
+{
+    need_nss();
+    check_right("nss", false);
+}
+
+Test(cost, lib25519_is_used_by_boringssl)
+{
+    need_boringssl_with_ech();
+    check_right("boringssl", false);
 }
 
 /* One wrong result is enough, and every handshake goes well. */
 Test(cost, a_lib25519_that_is_wrong_is_not_used)
 {
-    cr_assert_eq(secrets_of("wrong", "openssl"), 1);
+    cr_assert_eq(secrets_of("wrong", "openssl", false), 1);
 }
 
 Test(cost, a_lib25519_without_a_function_is_not_used)
 {
-    cr_assert_eq(secrets_of("half", "openssl"), 0);
+    cr_assert_eq(secrets_of("half", "openssl", false), 0);
 }
 
 Test(cost, the_systems_lib25519)

@@ -78,12 +78,12 @@ static enum ech_status write_extensions(struct writer *w, struct bytes name,
     return write_key_share(w, random);
 }
 
-static enum ech_status write_hello(struct writer *w, struct bytes name)
+static enum ech_status write_hello(struct writer *w, struct bytes name,
+                                   const struct ech_random *random)
 {
     static const uint16_t suites[] = {0x1301, 0x1302, 0x1303};
-    const struct ech_random random = shim_random();
     uint8_t fresh[ECH_RANDOM_SIZE + ECH_SESSION_ID_MAX];
-    enum ech_status status = ech_random_fill(&random, fresh, sizeof fresh);
+    enum ech_status status = ech_random_fill(random, fresh, sizeof fresh);
     if (status != ECH_OK) {
         return status;
     }
@@ -99,7 +99,7 @@ static enum ech_status write_hello(struct writer *w, struct bytes name)
     wr_u8(w, 0); /* no compression */
     wr_close(w, mark);
     mark = wr_open(w, 2);
-    status = write_extensions(w, name, &random);
+    status = write_extensions(w, name, random);
     wr_close(w, mark);
     wr_close(w, body);
     return status == ECH_OK ? wr_finish(w) : status;
@@ -143,9 +143,10 @@ enum shim_rejection_probe_result shim_answer_ask_server(const struct shim_server
     };
     wr_init(retry_configs, 0);
     wr_init(&hello, 0);
-    int fd = write_hello(&hello, question->choice->config.public_name) == ECH_OK
-                 ? connect_to(question)
-                 : -1;
+    int fd =
+        write_hello(&hello, question->choice->config.public_name, &probe.options.random) == ECH_OK
+            ? connect_to(question)
+            : -1;
     if (fd >= 0) {
         probe.hello = wr_view(&hello);
         result = shim_rejection_probe_over(&probe, fd, retry_configs);

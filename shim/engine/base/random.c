@@ -16,6 +16,11 @@ struct ech_random shim_random(void)
     return (struct ech_random){.fill = fill, .x25519 = shim_x25519()};
 }
 
+struct ech_random shim_random_octets(void)
+{
+    return (struct ech_random){.fill = fill};
+}
+
 uint32_t shim_random_number(void)
 {
     uint32_t number = 0;

@@ -4,8 +4,11 @@
 
 #include "ech/crypto.h"
 
-/* GnuTLS's random octets for keys, and the fastest X25519 at hand (x25519.h). */
+/* GnuTLS's random octets for keys, and the fastest X25519 at hand. Each call counts as one
+ * handshake (x25519.h). */
 struct ech_random shim_random(void);
+/* The same octets for what is no key pair; it does not count. */
+struct ech_random shim_random_octets(void);
 /* A number that no secret depends on; without a system call. */
 uint32_t shim_random_number(void);
 

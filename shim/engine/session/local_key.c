@@ -10,7 +10,7 @@ static bool made;
 
 bool shim_local_key_copy(struct ech_local_key *key)
 {
-    const struct ech_random random = shim_random();
+    const struct ech_random random = shim_random_octets();
     struct shim_hold hold;
     shim_lock(&mutex, &hold);
     made = made || ech_local_key_generate(&random, &key_of_process) == ECH_OK;

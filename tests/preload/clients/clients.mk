@@ -50,7 +50,7 @@ $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c)
 # Libraries in place of lib25519, for tests/preload/test_cost.c, and the loops of handshakes of tests/bench.
 clients: $(foreach kind,right wrong half,$(CLIENTS)/lib25519-$(kind)/lib25519.so.1) $(CLIENTS)/loop_openssl $(CLIENTS)/loop_gnutls
 $(CLIENTS)/lib25519-%/lib25519.so.1: $(CLIENT_DIR)/other25519.c
-	$(CLIENT_CC) -shared -fPIC -D$(call upper,$*) -lhogweed -lnettle
+	$(CLIENT_CC) -shared -fPIC -D$(call upper,$*) -Wl,-soname,$(@F) -lhogweed -lnettle
 
 clients: $(CLIENTS)/pending
 $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
@@ -75,6 +75,9 @@ SID_LIBS := $(wildcard $(addprefix build/suites/sid-openssl4/usr/lib/$(shell $(C
 clients: $(if $(word 2,$(SID_LIBS)),$(CLIENTS)/openssl4_client)
 $(CLIENTS)/openssl4_client: $(CLIENT_DIR)/openssl4_client.c $(CLIENT_DIR)/openssl_common.c $(CLIENT_COMMON) $(SID_LIBS)
 	mkdir -p $(@D) && $(CC) $(PEER_CFLAGS) -Wno-deprecated-declarations -o $@ $(filter %.c,$^) $(SID_LIBS) -Wl,--allow-shlib-undefined
+
+# More loops, for test_cost.c (tests/bench/bench.mk).
+clients: $(addprefix $(CLIENTS)/loop_,$(if $(word 2,$(SID_LIBS)),openssl4) $(if $(NSS_CFLAGS),nss) $(if $(and $(BORING_DIR),$(BORING_WITH_ECH)),boringssl))
 
 # One source, built with each library.
 clients: $(addprefix $(CLIENTS)/refused_calls,_openssl $(if $(BORING_DIR),_boringssl) $(if $(word 2,$(SID_LIBS)),_openssl4))
