@@ -65,10 +65,8 @@ Test(boringssl_failures, ech_83_stale_config_and_second_hello)
     check_retry(true);
 }
 
-static void check_failure(const struct world_options *options, char *extra, const char *outcome,
-                          const char *reason)
+static void check_failure(struct world *world, char *extra, const char *outcome, const char *reason)
 {
-    struct world *world = world_start(options);
     world->run_seconds = 20;
     for (unsigned i = 0; i < WAYS; i++) {
         struct run_result result = world_shell(world, RUN_SHIM, EXTRA(extra), ways[i]);
@@ -81,15 +79,34 @@ static void check_failure(const struct world_options *options, char *extra, cons
 #define FAILS(name, extra, outcome, reason, ...)                                                   \
     Test(boringssl_failures, name)                                                                 \
     {                                                                                              \
-        check_failure(&(struct world_options){__VA_ARGS__}, extra, outcome, reason);               \
+        check_failure(world_start(&(struct world_options){__VA_ARGS__}), extra, outcome, reason);  \
     }                                                                                              \
     struct world
 
-FAILS(retry_switched_off, "ECHSHIM_RETRY=off", "rejected", "retry_off", .stale_config = true);
 FAILS(server_without_tls13, "ECHSHIM_MODE=opportunistic", "failed", "alert", .tls12 = true);
 FAILS(ech_72_impostor, STRICT, "rejected", "outer_certificate", .stale_config = true,
       .public_certificate = "public-stranger");
 FAILS(strict_without_record, STRICT, "refused", "nodata", .no_https_record = true);
+
+/* The server is told on the connection that it rejected, and sees no other one. */
+static void check_retry_off(bool hello_retry)
+{
+    struct world *world =
+        world_start(&(struct world_options){.stale_config = true, .hello_retry = hello_retry});
+    check_failure(world, "ECHSHIM_RETRY=off", "rejected", "retry_off");
+    cr_assert_eq(world_log_count(world, "ech_required", WAYS), WAYS);
+    cr_assert_eq(connections_ended(world), WAYS);
+}
+
+Test(boringssl_failures, ech_79_retry_switched_off)
+{
+    check_retry_off(false);
+}
+
+Test(boringssl_failures, ech_79_retry_switched_off_after_second_hello)
+{
+    check_retry_off(true);
+}
 
 Test(boringssl_failures, strict_without_tls13)
 {

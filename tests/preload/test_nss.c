@@ -158,10 +158,26 @@ static void check_failure(struct world *world, char *extra, const char *outcome,
     }                                                                                              \
     struct world
 
-FAILS(retry_switched_off, "ECHSHIM_RETRY=off", "rejected", "retry_off", REQUIRED,
-      .stale_config = true);
-FAILS(retry_switched_off_after_second_hello, "ECHSHIM_RETRY=off", "rejected", "retry_off", REQUIRED,
-      .stale_config = true, .hello_retry = true);
+/* The server is told on the connection that it rejected, and sees no other one. */
+static void check_retry_off(bool hello_retry)
+{
+    struct world *world =
+        world_start(&(struct world_options){.stale_config = true, .hello_retry = hello_retry});
+    check_failure(world, "ECHSHIM_RETRY=off", "rejected", "retry_off", REQUIRED);
+    cr_assert_eq(world_log_count(world, "ech_required", WAYS), WAYS);
+    cr_assert_eq(connections_ended(world), WAYS);
+}
+
+Test(nss_failures, ech_79_retry_switched_off)
+{
+    check_retry_off(false);
+}
+
+Test(nss_failures, ech_79_retry_switched_off_after_second_hello)
+{
+    check_retry_off(true);
+}
+
 FAILS(server_without_tls13, "ECHSHIM_MODE=opportunistic", "failed", "alert", "SSL_ERROR_",
       .tls12 = true);
 FAILS(ech_72_expired_impostor, STRICT, "rejected", "outer_certificate", REQUIRED,
