@@ -88,6 +88,27 @@ FAILS(ech_72_impostor, STRICT, "rejected", "outer_certificate", .stale_config = 
       .public_certificate = "public-stranger");
 FAILS(strict_without_record, STRICT, "refused", "nodata", .no_https_record = true);
 
+/* The key of the local config is one for each process: in a child it is a new one. config_id has
+ * one octet, so one child of four may have the parent's by chance. */
+Test(boringssl_failures, no_key_outlives_a_fork)
+{
+    enum { FORKS = 4, HANDSHAKES = 3 * FORKS };
+    unsigned seen[256] = {0};
+    unsigned most = 0;
+    unsigned count = 0;
+    struct world *world = world_start(NULL);
+    struct run_result result = world_shell(world, RUN_SHIM, NULL, CLIENT("keys-after-fork"));
+    expect_exit(&result, 0, WELL);
+    for (const char *at = result.out; (at = strstr(at, "config_id ")) != NULL; count++) {
+        at += strlen("config_id ");
+        unsigned id = (unsigned)strtoul(at, NULL, 10) % 256;
+        seen[id]++;
+        most = seen[id] > most ? seen[id] : most;
+    }
+    cr_assert_eq(count, HANDSHAKES, "%s", result.out);
+    cr_assert(most >= HANDSHAKES - FORKS && most < HANDSHAKES, "%s", result.out);
+}
+
 /* The server is told on the connection that it rejected, and sees no other one. */
 static void check_retry_off(bool hello_retry)
 {

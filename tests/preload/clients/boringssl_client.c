@@ -369,6 +369,43 @@ static void run_fork(const struct target *target)
     across_fork(target, run_direct);
 }
 
+/* Prints the config_id of the config that the library itself seals its hello to. */
+static void on_message(int write, int version, int type, const void *message, size_t length,
+                       SSL *ssl, void *context)
+{
+    enum { EXTENSION_HEADER = 4, CONFIG_ID = 5 };
+    static const uint8_t ech[] = {0xfe, 0x0d};
+    static const uint8_t outer[] = {0, 0, 1, 0, 1}; /* of HKDF-SHA256, AES-128-GCM */
+    const uint8_t *end = (const uint8_t *)message + length;
+    const uint8_t *at = write && type == SSL3_RT_HANDSHAKE ? message : NULL;
+    (void)version;
+    (void)ssl;
+    (void)context;
+    for (; at != NULL && (at = memmem(at, (size_t)(end - at), ech, sizeof ech)) != NULL; at++) {
+        const uint8_t *body = at + EXTENSION_HEADER;
+        if (end - body > CONFIG_ID && memcmp(body, outer, sizeof outer) == 0) {
+            printf("config_id %u\n", body[CONFIG_ID]);
+        }
+    }
+}
+
+static void run_keys(const struct target *target)
+{
+    SSL_CTX *ctx = make_ctx(target);
+    SSL_CTX_set_msg_callback(ctx, on_message);
+    fetch_with(ctx, target);
+    fflush(stdout);
+    SSL_CTX_free(ctx);
+}
+
+static void run_keys_after_fork(const struct target *target)
+{
+    enum { FORKS = 4 };
+    for (int i = 0; i < FORKS; i++) {
+        across_fork(target, run_keys);
+    }
+}
+
 static void run_endurance(const struct target *target)
 {
     endure(target, run_direct);
@@ -439,6 +476,7 @@ int main(int argc, char **argv)
         {"early", run_early},
         {"threads", run_threads},
         {"fork", run_fork},
+        {"keys-after-fork", run_keys_after_fork},
         {"endurance", run_endurance},
         {"attempts", run_attempts},
         {"tls12", run_tls12},
