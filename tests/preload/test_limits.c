@@ -135,3 +135,45 @@ Test(limits, thousands_of_pending_handshakes)
              many != NULL ? atoi(many) : 2000);
     expect_exit(&result, 0, command);
 }
+
+/* ---- resolvers ---- */
+
+enum { RESOLVERS_KEPT = 256, RESOLVERS_MORE = 2 };
+
+/* Each host has a resolver of its own, where nobody listens. */
+static char *many_resolvers(const struct world *world)
+{
+    enum { SECTION = 80, EACH = 200 };
+    static char text[(RESOLVERS_KEPT + RESOLVERS_MORE) * SECTION];
+    size_t length = 0;
+    for (int i = 0; i < RESOLVERS_KEPT + RESOLVERS_MORE; i++) {
+        length += (size_t)snprintf(text + length, SECTION,
+                                   "[host \"h%d.example\"]\nresolver = udp://127.9.%d.%d:53\n", i,
+                                   i / EACH, i % EACH + 1);
+    }
+    return conf_setting(world, text);
+}
+
+/* The ids of resolvers are kept for the whole process, so there is a bound. */
+Test(limits, resolvers_that_a_process_remembers)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_RESOLVER=", many_resolvers(world)),
+                    GUEST("for i in range(258):\n"
+                          "    context = ssl._create_unverified_context()\n"
+                          "    with socket.create_connection(('127.0.0.1', 443)) as s:\n"
+                          "        context.wrap_socket(s, server_hostname='h%d.example' % i)\n"
+                          "print('done')\n"));
+    expect_exit(&result, 0, "done");
+    unsigned number = 0;
+    char *report = world_read(world, "report", NULL);
+    for (char *line = strtok(report, "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        bool named = strstr(line, "\"resolver\":\"udp://127.9.") != NULL;
+        cr_assert(named || strstr(line, "\"resolver\":null") != NULL, "%s", line);
+        cr_assert_eq(named, number < RESOLVERS_KEPT, "line %u: %s", number, line);
+        number++;
+    }
+    cr_assert_eq(number, RESOLVERS_KEPT + RESOLVERS_MORE);
+    free(report);
+}
