@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <netinet/in.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -128,6 +129,49 @@ static void once(const struct loop_target *target, const struct sockaddr_in *add
     }
 }
 
+/* What each thread does. */
+struct turns {
+    const struct loop_target *target;
+    const struct sockaddr_in *address;
+    int count;
+};
+
+static void *run_turns(void *argument)
+{
+    const struct turns *turns = argument;
+    for (int i = 0; i < turns->count; i++) {
+        once(turns->target, turns->address);
+    }
+    return NULL;
+}
+
+static int thread_count(void)
+{
+    const char *text = getenv("LOOP_THREADS");
+    return text != NULL ? atoi(text) : 1;
+}
+
+/* One thread is the program's own. Gives the number of handshakes. */
+static int run_in_threads(struct turns *turns)
+{
+    enum { THREADS_MAX = 64 };
+    pthread_t threads[THREADS_MAX];
+    int all = thread_count();
+    if (all < 1 || all > THREADS_MAX) {
+        loop_fail("reading LOOP_THREADS");
+    }
+    for (int i = 1; i < all; i++) {
+        if (pthread_create(&threads[i], NULL, run_turns, turns) != 0) {
+            loop_fail("pthread_create");
+        }
+    }
+    (void)run_turns(turns);
+    for (int i = 1; i < all; i++) {
+        (void)pthread_join(threads[i], NULL);
+    }
+    return all * turns->count;
+}
+
 int loop_run(const struct loop_target *target, char **argv)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -138,19 +182,17 @@ int loop_run(const struct loop_target *target, char **argv)
         loop_fail("reading the command line");
     }
     silent = first_write ? silent_peer(&address) : -1;
-    for (int i = 0; i < WARM_UP; i++) {
-        once(target, &address);
-    }
+    struct turns turns = {.target = target, .address = &address, .count = WARM_UP};
+    (void)run_turns(&turns);
+    turns.count = count;
     first_us = 0;
     held = 0;
     double before_us = cpu_us();
     long before_kib = resident_kib();
-    for (int i = 0; i < count; i++) {
-        once(target, &address);
-    }
-    double each_us = (cpu_us() - before_us) / count;
+    int handshakes = run_in_threads(&turns);
+    double each_us = (cpu_us() - before_us) / handshakes;
     if (first_write) {
-        printf("%.3f %.0f ", first_us / count, held / count);
+        printf("%.3f %.0f ", first_us / handshakes, held / handshakes);
     } else {
         printf("%.3f ", each_us);
     }

@@ -18,6 +18,8 @@ enum { WARM_UP = 20 };
  * of two: microseconds of CPU of that call, octets of heap that a pending handshake holds, and KiB.
  */
 
+/* LOOP_THREADS in the environment: so many threads make COUNT handshakes each, at the same time. */
+
 /* The certificate's name; the requested server name may differ. */
 #define CERTIFIED_NAME "secret.example.org"
 
