@@ -93,6 +93,10 @@ struct ech_exchange_options {
     struct ech_program_keys program_keys;
     /* Must stay usable while the exchange lives; or see ech_exchange_use_ordinary. */
     struct ech_ordinary_hello ordinary;
+    /* The server_name of ClientHelloOuter, which must stay usable while the exchange lives; empty:
+     * public_name. A rejection is authenticated for public_name all the same (RFC 9849, 6.1.7): the
+     * verifier may ask for more. */
+    struct bytes outer_name;
     /* Authenticates public_name after a rejection. Without functions, and with a shared key_share,
      * no outer handshake follows: a rejection is ECH_FAILURE_REJECTED. */
     struct ech_outer_verifier verifier;

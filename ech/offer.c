@@ -65,6 +65,13 @@ static enum ech_status copy_choice(struct ech_offer *offer, const struct ech_con
     return ECH_OK;
 }
 
+static struct bytes server_name_of(const struct ech_offer *offer,
+                                   const struct ech_exchange_options *options)
+{
+    return options->outer_name.len > 0 ? options->outer_name
+                                       : bytes_of(offer->public_name, offer->public_name_length);
+}
+
 static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
                                      const struct ech_exchange_options *options,
                                      enum ech_outer_share share)
@@ -267,7 +274,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     }
     if (status == ECH_OK) {
         struct ech_outer_fields fields = {
-            .public_name = bytes_of(offer->public_name, offer->public_name_length),
+            .server_name = server_name_of(offer, options),
             .plan = plan_of(inner, options, offer->share),
             .ordinary = &options->ordinary,
             .key_share = wr_view(&key_share),
@@ -304,7 +311,7 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
          * context goes on with its next sequence number.
          */
         struct ech_outer_fields fields = {
-            .public_name = bytes_of(offer->public_name, offer->public_name_length),
+            .server_name = server_name_of(offer, options),
             .plan = plan,
             .ordinary = &options->ordinary,
             .pre_shared_key = wr_view(&offer->pre_shared_key),

@@ -93,7 +93,7 @@ static void mirror_extension(const struct ech_extension *extension,
     if (ech_outer_copies(extension, fields->plan)) {
         wr_bytes(w, extension->raw);
     } else if (extension->type == ECH_EXT_SERVER_NAME) {
-        ech_server_name_write(w, fields->public_name);
+        ech_server_name_write(w, fields->server_name);
     } else if (extension->type == ECH_EXT_KEY_SHARE) {
         ech_extension_write(w, ECH_EXT_KEY_SHARE, fields->key_share);
     } else if (extension->type == ECH_EXT_SUPPORTED_VERSIONS) {
@@ -119,7 +119,7 @@ enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
         }
         w = after;
         if (!named) {
-            ech_server_name_write(w, fields->public_name);
+            ech_server_name_write(w, fields->server_name);
         }
     }
     enum ech_status status = wr_finish(before);

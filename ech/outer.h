@@ -4,9 +4,10 @@
  * (6.1.1).
  *
  * The mirror has the extensions of the inner hello in the inner order:
- *   - server_name names public_name. If the inner hello has none (an IP address), it comes right
- * after encrypted_client_hello, as in OpenSSL's hellos. Without it the server could not
- * authenticate a rejection (6.1 rule 5), and its absence would be visible;
+ *   - server_name names public_name, or the name that ech_exchange_options asks for. If the inner
+ * hello has none (an IP address), it comes right after encrypted_client_hello, as in OpenSSL's
+ * hellos. Without it the server could not authenticate a rejection (6.1 rule 5), and its absence
+ * would be visible;
  *   - encrypted_client_hello is of the outer variant;
  *   - pre_shared_key is a GREASE PSK (6.1.2), see ech/grease_psk.h;
  *   - key_share is copied, or the engine's own (ech/key_share.h);
@@ -59,7 +60,7 @@ struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_ou
 
 /* What the outer hello has in place of the inner's own. */
 struct ech_outer_fields {
-    struct bytes public_name;
+    struct bytes server_name; /* public_name, or the name that is to stand there instead */
     struct ech_outer_plan plan;
     struct bytes key_share;                    /* extension data, if it is our own */
     const struct ech_ordinary_hello *ordinary; /* if the plan says so */

@@ -15,6 +15,7 @@ static const struct {
     [SHIM_CONF_PORTS] = {"ECHSHIM_PORTS", "ports"},
     [SHIM_CONF_RESOLVER] = {"ECHSHIM_RESOLVER", "resolver"},
     [SHIM_CONF_CONFIG_LIST] = {"ECHSHIM_CONFIG_LIST", "config_list"},
+    [SHIM_CONF_OUTER_NAME] = {"ECHSHIM_OUTER_NAME", "outer_name"},
     [SHIM_CONF_RETRY] = {"ECHSHIM_RETRY", "retry"},
     [SHIM_CONF_GREASE] = {"ECHSHIM_GREASE", "grease"},
     [SHIM_CONF_PRIVATE] = {"ECHSHIM_PRIVATE", "private"},

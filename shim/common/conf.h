@@ -14,12 +14,16 @@
 
 #include "ech/wire.h"
 
+/* The value of outer_name that stands for the usual one. No host has such a name. */
+#define SHIM_CONF_USUAL_OUTER_NAME "public_name"
+
 /* The keys of a file; each is the variable ECHSHIM_KEY too. */
 enum shim_conf_key {
     SHIM_CONF_MODE,
     SHIM_CONF_PORTS,
     SHIM_CONF_RESOLVER,
     SHIM_CONF_CONFIG_LIST,
+    SHIM_CONF_OUTER_NAME,
     SHIM_CONF_RETRY,
     SHIM_CONF_GREASE,
     SHIM_CONF_PRIVATE, /* keys up to this one may also stand in a host's section */

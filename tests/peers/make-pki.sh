@@ -6,6 +6,7 @@
 #   expired, stranger      secret.example.org again: out of date; of an unknown authority
 #   public-expired, public-stranger   the same two faults for public.example
 #   public-rsa4096         public.example by a chain of two with RSA keys of 4,096 bits
+#   cover, public-cover    cover.example; public.example and cover.example
 #   soak                   every name below soak.example.org
 #   resolver               dns.example and 127.0.0.0/8 addresses, for DNS over TLS and HTTPS
 set -eu
@@ -43,6 +44,8 @@ authority ca "libechshim test authority"
 authority stranger-ca "libechshim unknown authority"
 leaf inner ca "$inner\n$valid"
 leaf public ca "dns_name = \"public.example\"\n$side\n$valid"
+leaf cover ca "dns_name = \"cover.example\"\n$valid"
+leaf public-cover ca "dns_name = \"public.example\"\ndns_name = \"cover.example\"\n$valid"
 leaf other ca "dns_name = \"other.example.net\"\n$valid"
 leaf expired ca "$inner\n$past"
 leaf early ca "$inner\nactivation_date = \"2060-01-01 00:00:00\"\nexpiration_date = \"2061-01-01 00:00:00\""

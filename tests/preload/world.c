@@ -101,6 +101,7 @@ static void start_server(struct world *world, const struct world_options *option
     char program[300];
     char inner[700];
     char public[700];
+    char cover[700];
     char files[5][160];
     char *listen = options->direct ? RELAY_ADDRESS : "127.0.0.2:0";
     char *argv[24 + WORLD_ARGUMENTS];
@@ -130,6 +131,11 @@ static void start_server(struct world *world, const struct world_options *option
     if (options->stale_config) {
         argv[argc++] = "--stale";
         argv[argc++] = "9";
+    }
+    if (options->cover_certificate != NULL) {
+        format_identity(world, cover, sizeof cover, COVER_NAME, options->cover_certificate);
+        argv[argc++] = "--cert";
+        argv[argc++] = cover;
     }
     if (options->tls12) {
         argv[argc++] = "--tls12";

@@ -23,6 +23,8 @@
 
 #define INNER_NAME "secret.example.org"
 #define PUBLIC_NAME "public.example"
+/* A name that a user may choose for ClientHelloOuter. */
+#define COVER_NAME "cover.example"
 
 enum { WORLD_ARGUMENTS = 24, WORLD_CHILDREN = 8, HTTPS_PORT = 443 };
 
@@ -32,6 +34,8 @@ struct world_options {
     /* File names in build/pki; NULL: "inner" and "public". */
     const char *inner_certificate;
     const char *public_certificate;
+    /* The same, for COVER_NAME; NULL: the server knows no such name. */
+    const char *cover_certificate;
     /* The server accepts only P-384, and no client here sends a share of it. */
     bool hello_retry;
     /* The server has no ECH, but DNS says that it has. */

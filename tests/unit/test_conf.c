@@ -329,6 +329,33 @@ Test(conf, settings_of_hosts)
     settings_rig_free(&settings);
 }
 
+/* The usual name again for one host; and one that is no name. */
+Test(conf, outer_names_of_hosts)
+{
+    struct settings_rig rig = {.file = "[default]\n"
+                                       "outer_name = cover.example\n"
+                                       "[host \"*.corp.example\"]\n"
+                                       "outer_name = corp.example\n"
+                                       "[host \"usual.corp.example\"]\n"
+                                       "outer_name = public_name\n"
+                                       "[host \"bad.example\"]\n"
+                                       "outer_name = 192.0.2.1\n"};
+    struct shim_settings settings = settings_rig_parse(&rig, 1);
+    struct shim_host_settings own;
+    cr_assert_not_null(strstr(rig.said,
+                              RIG_FILE ":8: outer_name: cannot use \"192.0.2.1\": not the "
+                                       "name of a host; handshakes are refused\n"));
+    shim_settings_of_host(&settings, "www.example", &own);
+    cr_assert_str_eq(own.outer_name, "cover.example");
+    shim_settings_of_host(&settings, "wiki.corp.example", &own);
+    cr_assert_str_eq(own.outer_name, "corp.example");
+    shim_settings_of_host(&settings, "usual.corp.example", &own);
+    cr_assert(own.outer_name == NULL && own.outer_name_usable);
+    shim_settings_of_host(&settings, "bad.example", &own);
+    cr_assert(own.outer_name == NULL && !own.outer_name_usable);
+    settings_rig_free(&settings);
+}
+
 /* As large as a host list may be: each host has its own mode; all share the connection to the
  * resolver. */
 Test(conf, thousands_of_hosts, .timeout = 20)

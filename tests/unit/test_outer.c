@@ -156,7 +156,7 @@ static struct ech_outer_fields fields_for(bool shared)
 {
     static const uint8_t key_share[] = {0, 5, 0, 29, 0, 1, 0x42};
     static const uint8_t pre_shared_key[] = {9, 9};
-    return (struct ech_outer_fields){.public_name = bytes_of("p.example", 9),
+    return (struct ech_outer_fields){.server_name = bytes_of("p.example", 9),
                                      .plan = {.share = share_of(shared)},
                                      .key_share = bytes_of(key_share, sizeof key_share),
                                      .pre_shared_key =

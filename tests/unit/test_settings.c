@@ -68,6 +68,31 @@ Test(settings, private)
     settings_rig_free(&settings);
 }
 
+Test(settings, outer_name)
+{
+    static const char *const bad[] = {"192.0.2.1",           "a..b",       ".",
+                                      "under_score.example", "-a.example", "a b.example",
+                                      "a.example.",          "*.example"};
+    struct shim_host_settings own;
+    struct shim_settings settings = PARSE(0, "ECHSHIM_OUTER_NAME", "cover.example");
+    shim_settings_of_host(&settings, "secret.example", &own);
+    cr_assert(own.outer_name_usable);
+    cr_assert_str_eq(own.outer_name, "cover.example");
+    settings_rig_free(&settings);
+    settings = PARSE(0, "ECHSHIM_OUTER_NAME", "public_name");
+    cr_assert(settings.outer_name == NULL && settings.outer_name_usable);
+    settings_rig_free(&settings);
+    settings = PARSE(0, NULL);
+    cr_assert(settings.outer_name == NULL && settings.outer_name_usable);
+    settings_rig_free(&settings);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        settings = PARSE(1, "ECHSHIM_OUTER_NAME", bad[i]);
+        shim_settings_of_host(&settings, "secret.example", &own);
+        cr_assert(own.outer_name == NULL && !own.outer_name_usable, "%s", bad[i]);
+        settings_rig_free(&settings);
+    }
+}
+
 Test(settings, ports)
 {
     struct shim_settings settings = PARSE(0, "ECHSHIM_PORTS", "8443,1,65535");

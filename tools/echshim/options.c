@@ -168,6 +168,14 @@ static const char *check_configs(const char *value)
     return any ? problem : "it is empty";
 }
 
+static const char *check_outer_name(const char *value)
+{
+    return strcmp(value, SHIM_CONF_USUAL_OUTER_NAME) == 0 ||
+                   ech_public_name_valid(bytes_of(value, strlen(value)))
+               ? NULL
+               : "it is not the name of a host";
+}
+
 static const char *check_readable(const char *value)
 {
     struct stat status;
@@ -221,6 +229,7 @@ enum {
     ROW(SHIM_CONF_PORTS, check_ports, false)                                                       \
     ROW(SHIM_CONF_RESOLVER, check_resolver, false)                                                 \
     ROW(SHIM_CONF_CONFIG_LIST, check_configs, false)                                               \
+    ROW(SHIM_CONF_OUTER_NAME, check_outer_name, false)                                             \
     ROW(SHIM_CONF_RETRY, check_switch, false)                                                      \
     ROW(SHIM_CONF_GREASE, check_switch, false)                                                     \
     ROW(SHIM_CONF_PRIVATE, check_switch, false)                                                    \
@@ -267,6 +276,7 @@ static const struct option long_options[] = {
     {"ports", required_argument, NULL, OPTION_SETTING + SHIM_CONF_PORTS},
     {"resolver", required_argument, NULL, OPTION_SETTING + SHIM_CONF_RESOLVER},
     {"config-list", required_argument, NULL, OPTION_SETTING + SHIM_CONF_CONFIG_LIST},
+    {"outer-name", required_argument, NULL, OPTION_SETTING + SHIM_CONF_OUTER_NAME},
     {"retry", required_argument, NULL, OPTION_SETTING + SHIM_CONF_RETRY},
     {"no-retry", no_argument, NULL, OPTION_NO_RETRY},
     {"no-grease", no_argument, NULL, OPTION_NO_GREASE},
@@ -480,6 +490,17 @@ static int take(struct options *options, int option, const char *value)
     }
 }
 
+/* Once for the whole run; the programs' own logs have the same at level warn. */
+static void warn_of_outer_name(const struct options *options)
+{
+    const char *name = getenv(shim_conf_variable(SHIM_CONF_OUTER_NAME));
+    if (options->action == ACTION_RUN && !options->quiet && options->called == NULL &&
+        name != NULL && strcmp(name, "") != 0 && strcmp(name, SHIM_CONF_USUAL_OUTER_NAME) != 0) {
+        say(ECHSHIM, "outer_name: servers may refuse it, and a rejection of ECH counts only with a "
+                     "certificate for it and for the public name");
+    }
+}
+
 int options_parse(struct options *options, int argc, char *argv[])
 {
     static char name[] = ECHSHIM;
@@ -500,6 +521,7 @@ int options_parse(struct options *options, int argc, char *argv[])
         }
     }
     options->program = argv + optind;
+    warn_of_outer_name(options);
     if (options->action == ACTION_CHECK_CONF) {
         if (options->program[0] != NULL && options->program[1] != NULL) {
             say(ECHSHIM, "--check-config takes one file, or none");
@@ -538,6 +560,7 @@ void options_help(FILE *out)
         "  --ports=LIST         ports on which the shim looks for TLS, comma-separated (443)\n"
         "  --resolver=RESOLVER  where to ask for HTTPS records: system, udp://IP, tcp://IP, ...\n"
         "  --config-list=LIST   Base64 of an ECHConfigList, or NAME=BASE64,...; no look-ups\n"
+        "  --outer-name=NAME    the name that observers see, instead of the public name\n"
         "  --retry=on|off       the hidden retry after a rejection\n"
         "  --no-retry           the same as --retry=off\n"
         "  --no-grease          no GREASE where there is no ECHConfig\n"
@@ -567,7 +590,7 @@ void options_help(FILE *out)
         "  --check-config       problems in the configuration files, or in FILE, and the settings\n"
         "                       that result\n"
         "  --color=WHEN         auto (terminals only, and not with NO_COLOR), always, never\n"
-        "  -q, --quiet          no warnings about programs that the shim cannot be loaded into\n"
+        "  -q, --quiet          no warnings, as of programs that the shim cannot be loaded into\n"
         "  --version            the version\n"
         "  -h, --help           this summary\n"
         "\n"

@@ -298,6 +298,10 @@ void shim_config_search(const struct shim_host_settings *host_settings,
 {
     *found = (struct shim_found){.source = "none"};
     *route = (struct shim_route){.kind = SHIM_ROUTE_NO_RECORD};
+    if (!host_settings->outer_name_usable) {
+        found->search = SHIM_SEARCH_BAD_SETTINGS;
+        return;
+    }
     if (host_settings->config_list_given) {
         find_static(host_settings, found);
         note_address(destination, found);

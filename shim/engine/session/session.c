@@ -12,6 +12,7 @@
 #include "shim/engine/base/section.h"
 #include "shim/engine/endpoint/peer.h"
 #include "shim/engine/policy/downgrade.h"
+#include "shim/engine/session/outer_name.h"
 #include "shim/engine/session/story.h"
 
 /* ---- the decision ---- */
@@ -194,7 +195,12 @@ static enum ech_alert verify_chain(void *context, const struct bytes *certificat
         return ECH_ALERT_UNKNOWN_CA;
     }
     struct ech_outer_verifier verifier = shim_verifier_callbacks(session->verifier);
-    return verifier.verify_chain(verifier.context, certificates, count, public_name);
+    struct bytes outer_name = shim_session_outer_name(session);
+    enum ech_alert alert =
+        verifier.verify_chain(verifier.context, certificates, count, public_name);
+    return alert == ECH_ALERT_NONE && outer_name.len > 0
+               ? verifier.verify_chain(verifier.context, certificates, count, outer_name)
+               : alert;
 }
 
 static enum ech_alert verify_signature(void *context, uint16_t version, uint16_t scheme,
@@ -216,6 +222,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
         .random = shim_random(),
         .sizes = session->sizes,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
+        .outer_name = shim_session_outer_name(session),
         .program_keys = shim_program_keys_for_exchange(&session->program_keys),
         .verifier = {.verify_chain = verify_chain,
                      .verify_signature = verify_signature,
@@ -224,6 +231,9 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
     };
     if (ech_exchange_new(&session->exchange, &options) != ECH_OK) {
         return false;
+    }
+    if (options.outer_name.len > 0) {
+        shim_session_warn_of_outer_name();
     }
     ech_exchange_use_ordinary(session->exchange, &facts->ordinary);
     return true;

@@ -7,16 +7,17 @@
 
 #include "shim/common/hold.h"
 #include "shim/engine/session/local_key.h"
-#include "shim/engine/session/session_state.h"
+#include "shim/engine/session/outer_name.h"
 
 /* RFC 6761, 6.4: never a name of anybody. No hello with it leaves. */
 static const char stand_in[] = "local.invalid";
 
-/* The name of the real config: programs that ask their library for the outer name get the right
- * one. But NSS makes no ECH if that is the name of the host. */
+/* The name of our ClientHelloOuter: programs that ask their library for the outer name get the
+ * right one. But NSS makes no ECH if that is the name of the host. */
 static struct bytes public_name_for(const struct shim_session *session)
 {
-    struct bytes real = session->found.choice.config.public_name;
+    struct bytes chosen = shim_session_outer_name(session);
+    struct bytes real = chosen.len > 0 ? chosen : session->found.choice.config.public_name;
     bool fits = session->decision.action == SHIM_ACTION_OFFER &&
                 !dns_host_equal_octets((const char *)real.data, real.len, session->host,
                                        strlen(session->host));

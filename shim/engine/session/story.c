@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "shim/common/words.h"
+#include "shim/engine/session/outer_name.h"
 #include "shim/engine/state/log.h"
 
 /* Records and ECHConfigs that are told of one answer or list; the rest is counted. */
@@ -228,10 +229,10 @@ void shim_story_offer(const struct shim_session *session)
     }
     struct ech_exchange_facts facts;
     ech_exchange_get_facts(session->exchange, &facts);
-    const struct bytes public_name = session->found.choice.config.public_name;
+    const struct bytes chosen = shim_session_outer_name(session);
+    const struct bytes name = chosen.len > 0 ? chosen : session->found.choice.config.public_name;
     tell(session, "ClientHelloInner of %zu octets is sealed into ClientHelloOuter of %zu, for %.*s",
-         facts.hello_bytes_inner, facts.hello_bytes_outer, (int)public_name.len,
-         (const char *)public_name.data);
+         facts.hello_bytes_inner, facts.hello_bytes_outer, (int)name.len, (const char *)name.data);
 }
 
 void shim_story_rejected(const struct shim_session *session,

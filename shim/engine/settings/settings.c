@@ -198,6 +198,8 @@ enum ech_status shim_settings_parse(struct shim_settings *settings, const struct
     }
     (void)shim_settings_mode(problems, entry_of(&source, SHIM_CONF_MODE), &settings->mode);
     parse_timeout(&source);
+    settings->outer_name_usable = shim_settings_outer_name(
+        problems, entry_of(&source, SHIM_CONF_OUTER_NAME), &settings->outer_name);
     settings->retry = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_RETRY), true);
     settings->grease = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_GREASE), true);
     settings->private = shim_settings_switch(problems, entry_of(&source, SHIM_CONF_PRIVATE), false);

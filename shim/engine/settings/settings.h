@@ -52,7 +52,9 @@ struct shim_settings {
     bool config_list_given;  /* then DNS is not asked for ECHConfigs */
     bool config_list_usable; /* false: a broken item has no name, or no readable one. Then names
                                 without an item of their own are refused */
-    bool retry;              /* the hidden retry after a rejection */
+    const char *outer_name;  /* see struct shim_host_settings */
+    bool outer_name_usable;
+    bool retry;   /* the hidden retry after a rejection */
     bool grease;  /* GREASE ECH where there is no config; in mode grease it is always sent */
     bool private; /* ECH also to a private address that did not come from the resolver that gave the
                      ECHConfig */
@@ -74,6 +76,10 @@ struct shim_settings {
 /* The settings that hold for one host. */
 struct shim_host_settings {
     enum shim_mode mode;
+    /* The server_name of ClientHelloOuter; NULL: the config's public_name. Borrowed from the conf.
+     */
+    const char *outer_name;
+    bool outer_name_usable; /* false: it is no host name, so ECH is not offered */
     bool retry;
     bool grease;
     bool private;

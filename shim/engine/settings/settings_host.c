@@ -8,7 +8,8 @@
 
 struct shim_host_value {
     enum shim_mode mode;
-    bool on;
+    bool on;                /* a switch; or the outer name can be used */
+    const char *outer_name; /* borrowed from the conf; NULL: the usual */
     size_t resolver;
     uint8_t *ech_config_list;    /* NULL: there is none, or it cannot be used */
     size_t length;               /* octets */
@@ -34,6 +35,9 @@ static enum ech_status read_value(struct shim_settings *settings,
     case SHIM_CONF_CONFIG_LIST:
         status = shim_settings_host_config(problems, entry, &value->ech_config_list, &value->length,
                                            &value->file);
+        break;
+    case SHIM_CONF_OUTER_NAME:
+        value->on = shim_settings_outer_name(problems, entry, &value->outer_name);
         break;
     case SHIM_CONF_RETRY:
     case SHIM_CONF_GREASE:
@@ -97,6 +101,11 @@ static void apply_sections(const struct shim_settings *settings, const char *nam
 {
     const struct shim_host_value *value = value_of(settings, SHIM_CONF_MODE, name);
     out->mode = value != NULL ? value->mode : out->mode;
+    value = value_of(settings, SHIM_CONF_OUTER_NAME, name);
+    if (value != NULL) {
+        out->outer_name = value->outer_name;
+        out->outer_name_usable = value->on;
+    }
     value = value_of(settings, SHIM_CONF_RETRY, name);
     out->retry = value != NULL ? value->on : out->retry;
     value = value_of(settings, SHIM_CONF_GREASE, name);
@@ -120,6 +129,8 @@ void shim_settings_of_host(const struct shim_settings *settings, const char *hos
     const char *name = host != NULL ? host : "";
     *out = (struct shim_host_settings){
         .mode = settings->mode,
+        .outer_name = settings->outer_name,
+        .outer_name_usable = settings->outer_name_usable,
         .retry = settings->retry,
         .grease = settings->grease,
         .private = settings->private,

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ech/config.h"
 #include "shim/common/ports.h"
 #include "shim/common/protected_names.h"
 
@@ -36,6 +37,23 @@ bool shim_settings_mode(const struct shim_settings_problems *problems,
         shim_settings_problem(problems, entry, entry->value, "mode is strict");
     }
     return known;
+}
+
+bool shim_settings_outer_name(const struct shim_settings_problems *problems,
+                              const struct shim_conf_entry *entry, const char **outer_name)
+{
+    const char *value = entry != NULL ? entry->value : SHIM_CONF_USUAL_OUTER_NAME;
+    *outer_name = NULL;
+    if (strcmp(value, SHIM_CONF_USUAL_OUTER_NAME) == 0) {
+        return true;
+    }
+    if (!ech_public_name_valid(bytes_of(value, strlen(value)))) {
+        shim_settings_problem(problems, entry, value,
+                              "not the name of a host; handshakes are refused");
+        return false;
+    }
+    *outer_name = value;
+    return true;
 }
 
 bool shim_settings_switch(const struct shim_settings_problems *problems,

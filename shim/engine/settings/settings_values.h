@@ -16,6 +16,9 @@ void shim_settings_problem(const struct shim_settings_problems *problems,
 /* False: the word is unknown, and the mode is strict. */
 bool shim_settings_mode(const struct shim_settings_problems *problems,
                         const struct shim_conf_entry *entry, enum shim_mode *mode);
+/* The outer name, borrowed from the entry; NULL: the usual one. False: the value cannot be used. */
+bool shim_settings_outer_name(const struct shim_settings_problems *problems,
+                              const struct shim_conf_entry *entry, const char **outer_name);
 /* on or off. Another word is told, and `usual` is taken. */
 bool shim_settings_switch(const struct shim_settings_problems *problems,
                           const struct shim_conf_entry *entry, bool usual);

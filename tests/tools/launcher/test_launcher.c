@@ -266,6 +266,7 @@ Test(launcher, bad_input_is_one_sentence)
         {"--config-list==AAj+CgAEAAAAAA==", "the name is missing before the \"=\""},
         {"--config-list=AAj+CgAEAAAA", "it is not"},
         {"--config-list=AAAA", "it is not an ECHConfigList"},
+        {"--outer-name=192.0.2.1", "--outer-name: cannot use \"192.0.2.1\": it is not the name"},
         {"--retry=yes", "--retry: cannot use \"yes\": it is on or off"},
         {"--private=1", "--private: cannot use \"1\""},
         {"--timeout=2s", "--timeout: cannot use \"2s\": it is a number of milliseconds"},
@@ -288,6 +289,21 @@ Test(launcher, bad_input_is_one_sentence)
     }
     struct tool_result result = run(ARGV("echshim", "--strict"));
     tool_expect_sentence(&result, OWN, "echshim: a program is missing");
+}
+
+Test(launcher, an_outer_name_is_warned_of)
+{
+    struct tool_result result = run(
+        ARGV("echshim", "--outer-name=cover.example", "/bin/sh", "-c", "echo $ECHSHIM_OUTER_NAME"));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_eq(result.out, "cover.example\n");
+    tool_expect_err(&result, "echshim: outer_name: servers may refuse it");
+    result = run(ARGV("echshim", "-q", "--outer-name=cover.example", "/bin/true"));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_empty(result.err);
+    result = run(ARGV("echshim", "--outer-name=public_name", "/bin/true"));
+    tool_expect_exit(&result, 0);
+    cr_assert_str_empty(result.err);
 }
 
 Test(launcher, help_and_version)
