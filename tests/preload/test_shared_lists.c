@@ -51,6 +51,38 @@ Test(shared_lists, the_names_of_a_file)
     check("@%s/names=@%s/list", CURL);
 }
 
+/* The pattern of a section says whom the file is for. */
+static struct run_result run_with_section(struct world *world, const char *file)
+{
+    char text[400];
+    char conf[200];
+    snprintf(text, sizeof text,
+             "[default]\nmode = strict\n[host \"*.example.org\"]\nconfig_list = @%s/%s\n",
+             world->folder, file);
+    write_file(world, "own.conf", text);
+    snprintf(conf, sizeof conf, "ECHSHIM_CONF=%s/own.conf", world->folder);
+    return world_shell(world, RUN_SHIM, (char *[]){conf, NULL}, CURL);
+}
+
+Test(shared_lists, a_file_in_a_section_of_hosts)
+{
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    write_file(world, "list", world->configs);
+    struct run_result result = run_with_section(world, "list");
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 1);
+    expect_report_text(world, "source", "static");
+}
+
+Test(shared_lists, a_file_in_a_section_of_hosts_that_is_not_there)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result = run_with_section(world, "nothing");
+    cr_assert_neq(result.exit_code, 0);
+    expect_report(world, 1, "refused", "settings");
+    world_expect_hidden(world);
+}
+
 /* Two connections of one process; between them the file changes, or nothing does. */
 #define TWICE                                                                                      \
     "/usr/bin/python3 -c 'import os, urllib.request as r\n"                                        \
