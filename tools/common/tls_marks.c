@@ -86,7 +86,7 @@ void tls_marks_find(const uint8_t *octets, size_t length, tls_found *found, void
         }
     }
     if (!any && holds(octets, length, TLS13_LABEL)) {
-        found(context, "a TLS library that is not known, linked into it", NULL, false);
+        found(context, TLS_UNKNOWN, NULL, false);
     }
     for (size_t i = 0; i < COUNT(opened); i++) {
         if (holds_name(octets, length, opened[i])) {

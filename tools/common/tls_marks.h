@@ -12,6 +12,7 @@
 
 /* The name of Go's own, as tls_marks_find gives it. */
 #define TLS_OF_GO "Go's crypto/tls"
+#define TLS_UNKNOWN "a TLS library that is not known, linked into it"
 
 struct tls_library {
     const char *start; /* the start of the file's name, as in DT_NEEDED */

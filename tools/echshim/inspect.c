@@ -16,6 +16,7 @@
 #include "tools/common/elf_needed.h"
 #include "tools/common/json_fields.h"
 #include "tools/common/tls_marks.h"
+#include "tools/echshim/detour/lead.h"
 #include "tools/echshim/echshim.h"
 #include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
@@ -70,14 +71,21 @@ static bool has_detours(const struct tls_search *search, const char *name)
     return inside;
 }
 
+/* Is it the TLS whose ECH the launcher switches on? The program's table of functions has no other,
+ * also where the mark of Go is missing (a linker's option leaves it out). */
+static bool is_of_go(const struct tls_search *search, const char *name)
+{
+    return search->led && strcmp(search->file, search->own) == 0 &&
+           (strcmp(name, TLS_OF_GO) == 0 || strcmp(name, TLS_UNKNOWN) == 0);
+}
+
 static void add_mark(void *context, const char *name, const char *file, bool hooked)
 {
     const struct tls_search *search = context;
-    bool own = strcmp(search->file, search->own) == 0;
     if (file == NULL && has_detours(search, name)) {
         add(search, name, NULL, "detours", true);
-    } else if (own && search->led && strcmp(name, TLS_OF_GO) == 0) {
-        add(search, name, NULL, "go", true);
+    } else if (file == NULL && is_of_go(search, name)) {
+        add(search, TLS_OF_GO, NULL, "go", true);
     } else {
         add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
     }
@@ -137,8 +145,19 @@ static void search_libraries(struct tls_search *search, const char *program)
 
 /* ---- Go ---- */
 
-/* Which way a Go program goes, and why; NULL: it is none. */
-static json_t *go_document(const struct program *program, bool led)
+/* Would the launcher switch on its ECH, and can it here? *why says why it cannot. */
+static bool is_led(const struct program *program, const struct options *options, const char **why)
+{
+    struct supervisor_policy policy;
+    *why = NULL;
+    conf_policy(program, &policy);
+    return go_program_is_led(program) && !options->refuse_programs && lead_is_possible(why) &&
+           supervisor_is_possible(&policy, why);
+}
+
+/* Which way a Go program goes, and why; NULL: it is none. `forbidden`: why its ECH cannot be
+ * switched on here, or NULL. */
+static json_t *go_document(const struct program *program, bool led, const char *forbidden)
 {
     char text[PATH_MAX];
     const struct go_plan *plan;
@@ -149,6 +168,7 @@ static json_t *go_document(const struct program *program, bool led)
     }
     if (way == GO_WAY_READY) {
         why = led                 ? "its own ECH is switched on"
+              : forbidden != NULL ? forbidden
               : !conf_go(program) ? "ECHSHIM_GO is off"
                                   : "the mode does not ask for it";
     }
@@ -258,7 +278,7 @@ static const char *expectation_text(const char *word)
 }
 
 /* The mode is that of the options and settings, as for a run. */
-static struct verdict judge(const struct program *program, const struct options *options,
+static struct verdict judge(const struct program *program, const struct options *options, bool led,
                             const json_t *tls)
 {
     size_t i;
@@ -268,7 +288,7 @@ static struct verdict judge(const struct program *program, const struct options 
     struct verdict_facts facts = {
         .mode = conf_mode(program),
         .reached = program_obstacle(program, (char[PATH_MAX + 128]){""}, PATH_MAX + 128) == NULL,
-        .led = go_program_is_led(program) && !options->refuse_programs,
+        .led = led,
         .runs = program_can_be_held(program) && !options->refuse_programs,
     };
     json_array_foreach(tls, i, entry)
@@ -287,7 +307,8 @@ static json_t *inspect_document(const struct program *program, const struct opti
 {
     char why[PATH_MAX + 128];
     const struct program_file *last = &program->chain[program->count - 1];
-    bool led = go_program_is_led(program) && !options->refuse_programs;
+    const char *forbidden;
+    bool led = is_led(program, options, &forbidden);
     const char *obstacle = led ? NULL : program_obstacle(program, why, sizeof why);
     char real[PATH_MAX];
     const char *path = realpath(last->path, real) != NULL ? real : last->path;
@@ -302,13 +323,14 @@ static json_t *inspect_document(const struct program *program, const struct opti
         search_libraries(&search, path);
     }
     const char *word = expectation(tls, obstacle, hint);
-    struct verdict verdict = judge(program, options, tls);
+    struct verdict verdict = judge(program, options, led, tls);
     return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?}",
                      "program", program->path, "files", chain_document(program), "runs",
                      wrapper_document(program), "obstacle", obstacle, "go",
-                     go_document(program, led), "tls", tls, "hint", hint, "expected", word, "shim",
-                     expectation_text(word), "mode", shim_mode_name(conf_mode(program)), "verdict",
-                     verdict.word, "why", verdict.why, "advice", verdict.advice);
+                     go_document(program, led, forbidden), "tls", tls, "hint", hint, "expected",
+                     word, "shim", expectation_text(word), "mode",
+                     shim_mode_name(conf_mode(program)), "verdict", verdict.word, "why",
+                     verdict.why, "advice", verdict.advice);
 }
 
 /* ---- the document as text ---- */

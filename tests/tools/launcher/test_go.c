@@ -173,3 +173,40 @@ Test(go, where_tracing_is_forbidden)
     tool_expect_err(&result, "runs without the shim: the ECH of a Go program cannot be switched on "
                              "here: Operation not permitted");
 }
+
+Test(go, inspect_tells_where_tracing_is_forbidden)
+{
+    if (!is_led()) {
+        return;
+    }
+    char *echshim = tool_path("echshim");
+    char *forbidden = tool_program("forbidden");
+    struct tool_result result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--inspect",
+                                                    "--strict", (char *)(size_t)client()));
+    tool_expect_out(&result, "held: a process may not trace another one here (ptrace)");
+    tool_expect_out(&result, "held (mode strict)");
+    result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--inspect", "--mode=opportunistic",
+                                 (char *)(size_t)client()));
+    tool_expect_out(&result, "held: a process may not trace another one here (ptrace)");
+    tool_expect_out(&result, "open (mode opportunistic)");
+    result = tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--inspect", "--mode=opportunistic",
+                                 (char *)(size_t)client()));
+    tool_expect_out(&result, "held: Operation not permitted");
+    tool_expect_out(&result, "open (mode opportunistic)");
+}
+
+/* As esbuild: its linker left out what tells of the build. */
+Test(go, inspect_without_the_mark_of_go)
+{
+    if (!is_led()) {
+        return;
+    }
+    char *copy = tool_file("unmarked", "", 0755);
+    tool_run(NULL,
+             ARGV("/bin/sh", "-c", "sed 's/\\xff Go buildinf:/\\xff no buildinf:/' \"$0\" >\"$1\"",
+                  (char *)(size_t)client(), copy));
+    struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", "--strict", copy));
+    tool_expect_out(&result, "go: its own ECH is switched on");
+    tool_expect_out(&result, "Go's crypto/tls: ");
+    tool_end();
+}

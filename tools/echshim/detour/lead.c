@@ -19,6 +19,7 @@ struct role {
     struct shim_pass pass;
     int link;
     pid_t program;
+    bool trial; /* it ends at once, and the kernel detaches it */
 };
 
 /* What the leader says: first its number, then whether it traces. */
@@ -92,7 +93,8 @@ static void run_leader(void *context)
     if (ptrace(PTRACE_SEIZE, role->program, NULL, PTRACE_O_TRACEEXEC) != 0) {
         word.problem = errno;
     }
-    if (send(role->link, &word, sizeof word, MSG_NOSIGNAL) == sizeof word && word.problem == 0) {
+    if (send(role->link, &word, sizeof word, MSG_NOSIGNAL) == sizeof word && word.problem == 0 &&
+        !role->trial) {
         (void)close(role->link);
         follow(role);
     }
@@ -105,17 +107,16 @@ static bool hear(int link, struct word *word)
     return recv(link, word, sizeof *word, 0) == sizeof *word;
 }
 
-bool lead_begin(const struct go_plan *plan, const struct shim_pass *pass, const char **why)
+static bool begin(struct role *role, const char **why)
 {
     int ends[2];
     struct word word = {.problem = EPIPE};
-    struct role role = {.plan = *plan, .pass = *pass, .program = getpid()};
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0) {
         *why = strerror(errno);
         return false;
     }
-    role.link = ends[1];
-    bool started = background_start(run_leader, &role, &role.link, 1);
+    role->link = ends[1];
+    bool started = background_start(run_leader, role, &role->link, 1);
     (void)close(ends[1]);
     if (started && hear(ends[0], &word)) {
         /* Yama lets only a process trace us that we name. */
@@ -129,4 +130,18 @@ bool lead_begin(const struct go_plan *plan, const struct shim_pass *pass, const 
                ? "a process may not trace another one here (ptrace)"
                : strerror(word.problem);
     return word.problem == 0;
+}
+
+bool lead_begin(const struct go_plan *plan, const struct shim_pass *pass, const char **why)
+{
+    struct role role = {.plan = *plan, .pass = *pass, .program = getpid()};
+    return begin(&role, why);
+}
+
+bool lead_is_possible(const char **why)
+{
+    struct role role = {.program = getpid(), .trial = true};
+    bool possible = begin(&role, why);
+    (void)prctl(PR_SET_PTRACER, 0, 0, 0, 0);
+    return possible;
 }

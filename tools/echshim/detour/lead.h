@@ -18,4 +18,7 @@
  */
 bool lead_begin(const struct go_plan *plan, const struct shim_pass *pass, const char **why);
 
+/* Tries whether lead_begin can trace this process, without doing more. */
+bool lead_is_possible(const char **why);
+
 #endif
