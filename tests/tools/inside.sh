@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# inside.sh get FOLDER: gets the programs of make inside that come from npm, each into FOLDER under its name.
+# inside.sh get FOLDER: gets the programs of make inside that come from npm, each into FOLDER under its name. With a root of sid
+# (make suites) it gets Debian's newest Go programs too, which have a Go with ECH.
 # inside.sh table ROWS DOCUMENT: makes the document of the rows that tests/tools/launcher/test_inside.c has written.
 set -eu
 
@@ -19,6 +20,26 @@ turbo turbo-linux-64 turbo-linux-x64/bin/turbo
 esbuild @esbuild/linux-x64 package/bin/esbuild
 buf @bufbuild/buf-linux-x64 package/bin/buf'
 
+sid=$PWD/build/suites/sid
+of_sid='gh rclone restic hugo caddy'
+
+# Nothing stays in the root.
+get_of_sid() {
+    [ -x "$sid/usr/bin/apt-get" ] || return 0
+    for name in $of_sid libsass1; do
+        [ ! -x "$name" ] || continue
+        rm -rf package.new "$sid/tmp/inside" && mkdir -p package.new "$sid/tmp/inside"
+        if chroot "$sid" sh -c "cd /tmp/inside && apt-get -qq download $name" && dpkg-deb -x "$sid"/tmp/inside/*.deb package.new; then
+            [ ! -f "package.new/usr/bin/$name" ] || mv "package.new/usr/bin/$name" "$name"
+            # hugo needs it.
+            [ "$name" != libsass1 ] || { mkdir -p lib && cp package.new/usr/lib/*/libsass.so.1 lib/; }
+        else
+            echo "inside: $name of sid cannot be had; its row is left out" >&2
+        fi
+        rm -rf package.new "$sid/tmp/inside"
+    done
+}
+
 get() {
     mkdir -p "$1"
     cd "$1"
@@ -32,6 +53,7 @@ get() {
         fi
         rm -rf package.new
     done
+    get_of_sid
     # The program itself, and not rustup, which chooses one.
     cargo=$(command -v rustup >/dev/null && rustup which cargo 2>/dev/null || command -v cargo || true)
     [ -z "$cargo" ] || ln -sf "$cargo" cargo
@@ -43,9 +65,10 @@ table() {
 # TLS inside the program
 
 `make inside` makes this page. Each program connects to a server with ECH, under `echshim` in `opportunistic` and in `strict` mode. A
-relay records what an observer reads, and `tests/tools/launcher/test_inside.c` has the command lines. The words:
+relay records what an observer reads, and `tests/tools/launcher/test_inside.c` has the command lines. gh, rclone and restic are there
+twice: Debian 12 builds them with a Go that has no ECH, and sid with a newer one. The words:
 
-* *accepted*: the shim made the connection with ECH.
+* *accepted*: the shim made the connection with ECH. In a Go program its own crypto/tls made it, switched on by the launcher.
 * *open*: the observer read the name.
 * *refused*: nothing went out; the program got an error of its connection or of its TLS.
 * *ECH of its own*: the program did ECH, and the observer read the public name.
@@ -61,9 +84,9 @@ END
             END { printf "\n**%d programs: in opportunistic mode an observer read the name of %d, in strict mode of %d.**\n", count, open, leaks }' "$1"
         cat <<'END'
 
-Measured in the same way, the launcher of 2026-11-29 before it knew Go programs and had the supervisor (commit `86fa9d1~1`): in strict
-mode an observer read the name of three of the 19 (gh, rclone, restic), and five could not be run at all (buf, codex, esbuild,
-sentry-cli, turbo).
+Measured in the same way, the launcher of 2026-11-29 before it knew Go programs and had the supervisor (commit `86fa9d1~1`): of the 19
+programs that were there then, an observer read the name of three in strict mode (gh, rclone, restic), and five could not be run at all
+(buf, codex, esbuild, sentry-cli, turbo).
 END
     } >"$2"
     echo "inside: $2 is written"

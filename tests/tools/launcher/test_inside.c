@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 TestSuite(inside, .fini = world_end, .timeout = 240);
@@ -24,6 +25,11 @@ TestSuite(inside, .fini = world_end, .timeout = 240);
     "r => r.pipe(process.stdout)).on(\"error\", e => { console.error(e.code); process.exit(1) })'"
 /* fetch, without a check of the certificate. */
 #define FETCH "await fetch(\"" URL "\", {tls: {rejectUnauthorized: false}})"
+
+#define GH_SAYS "api --hostname " INNER_NAME " user"
+#define RCLONE_SAYS                                                                                \
+    "lsf --contimeout 5s --retries 1 --low-level-retries 1 --http-url " URL " :http:"
+#define RESTIC_SAYS "-r rest:" URL " --no-cache cat config"
 
 #define CHECKED_FETCH "console.log(await (await fetch(\"" URL "\")).text())"
 
@@ -47,10 +53,15 @@ static const struct inside {
     {"turbo", "--api " URL " --token x --team t link --yes"},
     {"esbuild", "--version"},
     {"buf", "curl " URL "a.b.C/D"},
-    {"/usr/bin/gh", "api --hostname " INNER_NAME " user"},
-    {"/usr/bin/rclone",
-     "lsf --contimeout 5s --retries 1 --low-level-retries 1 --http-url " URL " :http:"},
-    {"/usr/bin/restic", "-r rest:" URL " --no-cache cat config"},
+    /* Each of these twice: Debian's of this machine, and sid's with a newer Go. */
+    {"/usr/bin/gh", GH_SAYS},
+    {"gh", GH_SAYS},
+    {"/usr/bin/rclone", RCLONE_SAYS},
+    {"rclone", RCLONE_SAYS},
+    {"/usr/bin/restic", RESTIC_SAYS},
+    {"restic", RESTIC_SAYS},
+    {"hugo", "--cacheDir \"$HOME/cache\" --source \"$HOME/site\""},
+    {"caddy", "run --config \"$HOME/caddy.json\""},
     {"/usr/bin/keytool", "-printcert -sslserver " INNER_NAME},
     {"cargo", "search --index sparse+" URL " x"},
     {"/usr/bin/chromium", "--headless --no-sandbox --disable-gpu --ignore-certificate-errors "
@@ -62,7 +73,7 @@ enum { PROGRAMS = sizeof programs / sizeof *programs };
 /* Settings for the programs that take the server's name from their environment. */
 #define TRUST "SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" "
 #define ENVIRONMENT                                                                                \
-    "env RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x "                                                 \
+    "env LD_LIBRARY_PATH='%s/lib' RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x "                        \
     "ANTHROPIC_BASE_URL=" URL " ANTHROPIC_API_KEY=x OPENAI_BASE_URL=" URL "v1 OPENAI_API_KEY=x "   \
     "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 60 "
 
@@ -70,6 +81,11 @@ static void write_file(const struct world *world, const char *name, const char *
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", world->folder, name);
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
     FILE *file = fopen(path, "w");
     cr_assert_not_null(file);
     fputs(text, file);
@@ -91,6 +107,14 @@ static void write_configurations(const struct world *world)
     write_file(world, "opencode.json",
                "{\"provider\":{\"x\":{\"npm\":\"@ai-sdk/openai-compatible\",\"options\":{"
                "\"baseURL\":\"" URL "\",\"apiKey\":\"x\"},\"models\":{\"y\":{}}}}}\n");
+    /* caddy gets its configuration from the server, hugo a part of a page. */
+    write_file(world, "caddy.json",
+               "{\"admin\":{\"disabled\":true,\"config\":{\"load\":{\"module\":\"http\","
+               "\"url\":\"" URL "\"}}}}\n");
+    write_file(world, "site/hugo.toml",
+               "disableKinds = [\"taxonomy\", \"term\"]\n[security.http]\nurls = [\".*\"]\n");
+    write_file(world, "site/layouts/index.html",
+               "{{ with resources.GetRemote \"" URL "\" }}{{ .Content }}{{ end }}\n");
 }
 
 static const char *path_of(const char *name)
@@ -119,8 +143,8 @@ static const char *run_in(const char *option, const char *path, const char *argu
     struct world *world = world_start(NULL);
     write_configurations(world);
     snprintf(options, sizeof options, "%s -q --report=lines", option);
-    snprintf(command, sizeof command, ENVIRONMENT "%s %s %s </dev/null", relay ? "" : "env " TRUST,
-             path, arguments);
+    snprintf(command, sizeof command, ENVIRONMENT "%s %s %s </dev/null", getenv("ECHSHIM_INSIDE"),
+             relay ? "" : "env " TRUST, path, arguments);
     struct run_result result = launch(world, options, command);
     const char *report = world_read(world, "lines", NULL);
     bool accepted = strstr(report, "\"outcome\":\"accepted\"") != NULL;
@@ -145,18 +169,17 @@ static const char *run_in(const char *option, const char *path, const char *argu
 
 static char *version_of(const char *path)
 {
-    struct tool_result result = tool_run(
-        NULL,
-        ARGV("/bin/sh", "-c",
-             "timeout 20 \"$0\" --version 2>&1 </dev/null | grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' "
-             "| grep -m 1 '[.]' || timeout 20 \"$0\" version 2>&1 | grep -o -m 1 "
-             "'[0-9][0-9]*[.][0-9.]*' | head -1",
-             (char *)(size_t)path));
+    static char script[] = "export LD_LIBRARY_PATH=\"${0%/*}/lib\"; said=$(timeout 20 \"$0\" "
+                           "--version 2>&1 </dev/null) "
+                           "|| said=$(timeout 20 \"$0\" version 2>&1); echo \"$said\" | "
+                           "grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' | grep -m 1 '[.]'";
+    struct tool_result result = tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)path));
     result.out[strcspn(result.out, "\n")] = '\0';
     return result.out[0] != '\0' ? result.out : "-";
 }
 
-/* What --inspect finds in it: the kind of TLS, and whether the shim can be in the program. */
+/* What --inspect finds in it: the kind of TLS, and whether the shim can be in the program, or the
+ * launcher switches on its ECH. */
 static void inspect(const char *path, char *out, size_t size)
 {
     struct tool_result result =
@@ -165,6 +188,12 @@ static void inspect(const char *path, char *out, size_t size)
     const json_t *tls = json_object_get(document, "tls");
     const char *obstacle = json_string_value(json_object_get(document, "obstacle"));
     const char *why = obstacle != NULL ? strstr(obstacle, ": ") : NULL;
+    const json_t *of_go = json_object_get(document, "go");
+    const char *way = json_string_value(json_object_get(of_go, "way"));
+    const char *reached = "the shim can be in it";
+    if (way != NULL && strcmp(way, "go") == 0) {
+        reached = json_string_value(json_object_get(of_go, "why"));
+    }
     out[0] = '\0';
     for (size_t i = 0; i < json_array_size(tls); i++) {
         size_t length = strlen(out);
@@ -173,7 +202,7 @@ static void inspect(const char *path, char *out, size_t size)
     }
     size_t length = strlen(out);
     snprintf(out + length, size - length, "%s | %s", length == 0 ? "none found" : "",
-             why != NULL ? why + 2 : "the shim can be in it");
+             why != NULL ? why + 2 : reached);
     json_decref(document);
 }
 
