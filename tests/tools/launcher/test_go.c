@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Go programs: their own crypto/tls makes ECH, switched on by the launcher. hey makes handshakes in
- * many goroutines. ECHSHIM_TEST_GO names another program with its options. */
+ * many goroutines. */
+#include "tests/tools/launcher/go_client.h"
 #include "tests/tools/launcher/launch.h"
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
-#include <jansson.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,40 +14,15 @@ TestSuite(go, .fini = world_end, .timeout = 120);
 
 #define URL "https://" INNER_NAME "/"
 
-static const char *client(void)
-{
-    const char *named = getenv("ECHSHIM_TEST_GO");
-    return named != NULL ? named : "/usr/bin/hey";
-}
-
-/* What --inspect says of it: "go", "held", or "" if it is no Go program or not there. */
-static const char *way(const char *option)
-{
-    static char word[16];
-    struct tool_result result =
-        tool_run(NULL, ARGV("echshim", "--inspect", "--json", (char *)(size_t)option,
-                            (char *)(size_t)client()));
-    json_t *document = json_loads(result.out, 0, NULL);
-    const char *found = json_string_value(json_object_get(json_object_get(document, "go"), "way"));
-    snprintf(word, sizeof word, "%s", found != NULL ? found : "");
-    json_decref(document);
-    return word;
-}
-
-/* Some releases have a Go without ECH. */
 static bool is_led(void)
 {
-    bool led = strcmp(way("--strict"), "go") == 0;
-    if (!led) {
-        fprintf(stderr, "go: skipped: there is no %s with Go 1.23 or later\n", client());
-    }
-    return led;
+    return go_client_is_led("go");
 }
 
 static char *handshakes(const char *url)
 {
     char *command;
-    cr_assert_gt(asprintf(&command, "%s -disable-keepalive -n 40 -c 8 %s", client(), url), 0);
+    cr_assert_gt(asprintf(&command, "%s -disable-keepalive -n 40 -c 8 %s", go_client(), url), 0);
     return command;
 }
 
@@ -88,7 +62,7 @@ static void expect_ech_below(const char *mode)
                           "sh -c '%s -disable-keepalive -n 8 -c 4 " URL "; PATH=\"${0%%/*}:$PATH\" "
                           "env \"${0##*/}\" -disable-keepalive -n 8 -c 4 " URL "; \"$0\" -x; "
                           "echo \"ended $?\"' %s",
-                          client(), client()),
+                          go_client(), go_client()),
                  0);
     struct run_result result = launch(world, mode, command);
     const char *first = strstr(result.out, "8 responses");
@@ -139,14 +113,14 @@ Test(go, switched_off)
         return;
     }
     expect_held("--strict --go=off");
-    cr_assert_str_eq(way("--go=off"), "held");
-    cr_assert_str_eq(way("--off"), "held");
+    cr_assert_str_eq(go_client_way("--go=off"), "held");
+    cr_assert_str_eq(go_client_way("--off"), "held");
 }
 
 Test(go, an_old_one_is_held)
 {
-    if (access(client(), X_OK) != 0 || strcmp(way("--strict"), "held") != 0) {
-        fprintf(stderr, "go: skipped: there is no %s with an old Go\n", client());
+    if (access(go_client(), X_OK) != 0 || strcmp(go_client_way("--strict"), "held") != 0) {
+        fprintf(stderr, "go: skipped: there is no %s with an old Go\n", go_client());
         return;
     }
     expect_held("--strict");
@@ -161,15 +135,15 @@ Test(go, where_tracing_is_forbidden)
     char *echshim = tool_path("echshim");
     char *forbidden = tool_program("forbidden");
     struct tool_result result = tool_run(
-        NULL, ARGV(forbidden, "ptrace", echshim, "--strict", (char *)(size_t)client(), "-h"));
+        NULL, ARGV(forbidden, "ptrace", echshim, "--strict", (char *)(size_t)go_client(), "-h"));
     tool_expect_err(&result, "strict mode refuses its TLS: the ECH of a Go program cannot be "
                              "switched on here: a process may not trace another one here (ptrace)");
     result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--mode=opportunistic",
-                                 (char *)(size_t)client(), "-h"));
+                                 (char *)(size_t)go_client(), "-h"));
     tool_expect_err(&result, "runs without the shim: the ECH of a Go program cannot be switched on "
                              "here: a process may not trace another one here (ptrace)");
     result = tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--mode=opportunistic",
-                                 (char *)(size_t)client(), "-h"));
+                                 (char *)(size_t)go_client(), "-h"));
     tool_expect_err(&result, "runs without the shim: the ECH of a Go program cannot be switched on "
                              "here: Operation not permitted");
 }
@@ -182,15 +156,15 @@ Test(go, inspect_tells_where_tracing_is_forbidden)
     char *echshim = tool_path("echshim");
     char *forbidden = tool_program("forbidden");
     struct tool_result result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--inspect",
-                                                    "--strict", (char *)(size_t)client()));
+                                                    "--strict", (char *)(size_t)go_client()));
     tool_expect_out(&result, "held: a process may not trace another one here (ptrace)");
     tool_expect_out(&result, "held (mode strict)");
     result = tool_run(NULL, ARGV(forbidden, "ptrace", echshim, "--inspect", "--mode=opportunistic",
-                                 (char *)(size_t)client()));
+                                 (char *)(size_t)go_client()));
     tool_expect_out(&result, "held: a process may not trace another one here (ptrace)");
     tool_expect_out(&result, "open (mode opportunistic)");
     result = tool_run(NULL, ARGV(forbidden, "seccomp", echshim, "--inspect", "--mode=opportunistic",
-                                 (char *)(size_t)client()));
+                                 (char *)(size_t)go_client()));
     tool_expect_out(&result, "held: Operation not permitted");
     tool_expect_out(&result, "open (mode opportunistic)");
 }
@@ -204,7 +178,7 @@ Test(go, inspect_without_the_mark_of_go)
     char *copy = tool_file("unmarked", "", 0755);
     tool_run(NULL,
              ARGV("/bin/sh", "-c", "sed 's/\\xff Go buildinf:/\\xff no buildinf:/' \"$0\" >\"$1\"",
-                  (char *)(size_t)client(), copy));
+                  (char *)(size_t)go_client(), copy));
     struct tool_result result = tool_run(NULL, ARGV("echshim", "--inspect", "--strict", copy));
     tool_expect_out(&result, "go: its own ECH is switched on");
     tool_expect_out(&result, "Go's crypto/tls: ");

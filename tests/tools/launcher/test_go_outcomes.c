@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What becomes of the handshakes of a Go program when the server has other keys than the DNS says,
  * no ECH any more, or a host has settings of its own. See test_go.c. */
+#include "tests/tools/launcher/go_client.h"
 #include "tests/tools/launcher/held.h"
 #include "tests/tools/launcher/launch.h"
 #include "tests/tools/launcher/tool.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -15,22 +15,9 @@ TestSuite(go_outcomes, .fini = world_end, .timeout = 120);
 
 enum { HANDSHAKES = 16 };
 
-static const char *client(void)
-{
-    const char *named = getenv("ECHSHIM_TEST_GO");
-    return named != NULL ? named : "/usr/bin/hey";
-}
-
-/* Some releases have a Go without ECH, or no hey. */
 static struct world *start(const struct world_options *options)
 {
-    struct tool_result result = tool_run(
-        NULL, ARGV("echshim", "--inspect", "--json", "--strict", (char *)(size_t)client()));
-    if (strstr(result.out, "\"way\": \"go\"") == NULL) {
-        fprintf(stderr, "go_outcomes: skipped: there is no %s with Go 1.23 or later\n", client());
-        return NULL;
-    }
-    return world_start(options);
+    return go_client_is_led("go_outcomes") ? world_start(options) : NULL;
 }
 
 /* Makes the handshakes; `responses` of them are answered. */
@@ -41,7 +28,7 @@ static void run(struct world *world, const char *options, unsigned responses)
     char *command;
     snprintf(all, sizeof all, "-q --report=lines %s", options);
     cr_assert_gt(asprintf(&command, "%s -disable-keepalive -n %d -c 4 https://" INNER_NAME "/",
-                          client(), HANDSHAKES),
+                          go_client(), HANDSHAKES),
                  0);
     struct run_result result = launch(world, all, command);
     snprintf(found, sizeof found, "%u responses", responses);
