@@ -103,11 +103,15 @@ static bool find_module_by_relocation(struct go_functions *functions, uint64_t t
 static bool find_module(struct go_functions *functions, uint64_t table)
 {
     const struct go_image *image = functions->image;
+    uint8_t wanted[WORD];
+    for (unsigned i = 0; i < WORD; i++) {
+        wanted[i] = (uint8_t)(table >> (8 * i));
+    }
     for (size_t i = 0; i < image->segment_count; i++) {
         const struct go_segment *segment = &image->segments[i];
         uint64_t start = (WORD - segment->address % WORD) % WORD;
         for (uint64_t at = start; at < segment->size && segment->size - at >= WORD; at += WORD) {
-            if (go_image_64(image->octets + segment->offset + at) == table &&
+            if (memcmp(image->octets + segment->offset + at, wanted, WORD) == 0 &&
                 is_module(functions, table, segment->address + at)) {
                 return true;
             }
@@ -118,12 +122,20 @@ static bool find_module(struct go_functions *functions, uint64_t table)
 
 /* ---- the table ---- */
 
+/* memmem looks for the last two octets first, and pairs of zeros are everywhere. */
 static const uint8_t *search(const struct go_image *image, const struct go_segment *segment,
                              const uint8_t *from, const uint8_t magic[6])
 {
-    const uint8_t *start = from != NULL ? from + 1 : image->octets + segment->offset;
-    size_t left = (size_t)(image->octets + segment->offset + segment->size - start);
-    return memmem(start, left, magic, sizeof magic_now);
+    const uint8_t *at = from != NULL ? from + 1 : image->octets + segment->offset;
+    const uint8_t *end = image->octets + segment->offset + segment->size;
+    while ((at = memchr(at, magic[0], (size_t)(end - at))) != NULL &&
+           (size_t)(end - at) >= sizeof magic_now) {
+        if (memcmp(at, magic, sizeof magic_now) == 0) {
+            return at;
+        }
+        at++;
+    }
+    return NULL;
 }
 
 static bool is_old(const struct go_image *image)
