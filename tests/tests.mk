@@ -314,6 +314,7 @@ include tests/bench/bench.mk
 include tests/counts/counts.mk
 include tests/packages/packages.mk
 include tests/tools/inside.mk
+include tests/tools/go/go.mk
 
 # Runs the commands that README.md shows, in new Debian systems that have only make. make check is one of these commands, so this
 # is no part of it. README_PARTS and README_FILTER select less: tests/readme/readme.sh.

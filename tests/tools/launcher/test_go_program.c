@@ -1,0 +1,234 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A Go program of our own (tests/tools/go/handshakes.go) under echshim: make check-go, which builds
+ * it. Elsewhere these tests are skipped. */
+#include "tests/tools/launcher/launch.h"
+#include "tests/tools/launcher/tool.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+TestSuite(go_program, .fini = world_end, .timeout = 400);
+
+#define URL "https://" INNER_NAME "/"
+#define SECOND_NAME "second.example.org"
+#define BACKEND "127.0.0.1:8080"
+#define FORWARD "--forward", BACKEND
+
+static const char *program(void)
+{
+    return getenv("ECHSHIM_TEST_GO_OWN");
+}
+
+static struct world *start(const struct world_options *options)
+{
+    if (program() == NULL) {
+        fprintf(stderr, "go_program: skipped: make check-go builds the program\n");
+        return NULL;
+    }
+    return world_start(options);
+}
+
+static char *command(const char *arguments)
+{
+    char *line;
+    cr_assert_gt(asprintf(&line, "env SSL_CERT_FILE=\"$CA\" '%s' %s", program(), arguments), 0);
+    return line;
+}
+
+static void say(const char *what, const struct run_result *result)
+{
+    fprintf(stderr, "go_program: %s: %s: %.*s\n", strrchr(program(), '/') + 1, what,
+            (int)strcspn(result->out, "\n"), result->out);
+}
+
+/* ---- many goroutines ---- */
+
+static void check_many(const char *mode, unsigned workers, unsigned each)
+{
+    struct world *world = start(&(struct world_options){.direct = true});
+    char text[128];
+    if (world == NULL) {
+        return;
+    }
+    world->run_seconds = 380;
+    snprintf(text, sizeof text, "many " URL " %u %u", workers, each);
+    struct run_result result = launch(world, mode, command(text));
+    say(text, &result);
+    snprintf(text, sizeof text, "done %u accepted %u failed 0 ", workers * each, workers * each);
+    expect_exit(&result, 0, text);
+}
+
+Test(go_program, goroutines_and_the_collector)
+{
+    const char *wanted = getenv("ECHSHIM_TEST_GO_HANDSHAKES");
+    check_many("-q --strict", 64,
+               (unsigned)(wanted != NULL ? strtoul(wanted, NULL, 10) + 63 : 640) / 64);
+}
+
+Test(go_program, goroutines_in_opportunistic_mode)
+{
+    check_many("-q --mode=opportunistic", 16, 20);
+}
+
+/* ---- two names over one Transport ---- */
+
+/* Requests to two names at once, in 20 rounds. */
+static void check_names(const char *how, const char *protocol, const char *alpn)
+{
+    struct world *world = start(
+        &(struct world_options){.server_arguments = {FORWARD, alpn != NULL ? "--alpn" : NULL, alpn},
+                                .dns_lines = "  local-data: '" SECOND_NAME ". 60 IN A "
+                                             "127.0.0.1'\n"});
+    char text[2048];
+    char expected[128];
+    if (world == NULL) {
+        return;
+    }
+    world_spawn(world, "backend", "ready",
+                (char *[]){(char *)(size_t)program(), "backend", BACKEND, NULL});
+    snprintf(text, sizeof text, "-q --strict --report=lines --config-list='*.example.org=%s'",
+             world->configs);
+    char *options = strdup(text);
+    snprintf(text, sizeof text, "%s 20 " URL " https://" SECOND_NAME "/", how);
+    struct run_result result = launch(world, options, command(text));
+    say(how, &result);
+    /* Each name has one connection, which is kept. */
+    snprintf(expected, sizeof expected,
+             "done 40 accepted 40 failed 0 connections 2 protocol %s changed false", protocol);
+    expect_exit(&result, 0, expected);
+    world_expect_hidden(world);
+    cr_assert_eq(world_wire_count(world, SECOND_NAME), 0);
+    const char *report = world_read(world, "lines", NULL);
+    cr_assert_not_null(strstr(report, "\"host\":\"" INNER_NAME "\""), "%s", report);
+    cr_assert_not_null(strstr(report, "\"host\":\"" SECOND_NAME "\""), "%s", report);
+    free(options);
+}
+
+Test(go_program, two_names_over_one_transport)
+{
+    check_names("names", "HTTP/1.1", NULL);
+}
+
+Test(go_program, two_names_with_http2)
+{
+    check_names("http2", "HTTP/2.0", "h2");
+}
+
+/* ---- one Config ---- */
+
+static void check_shared(const char *mode, bool record)
+{
+    struct world *world = start(&(struct world_options){.no_https_record = !record});
+    if (world == NULL) {
+        return;
+    }
+    struct run_result result =
+        launch(world, mode, command("shared 127.0.0.1:443 " INNER_NAME " 64"));
+    say("shared", &result);
+    cr_assert_not_null(
+        strstr(result.out, record ? "done 64 accepted 64 failed 0" : "done 0 accepted 0 failed 64"),
+        "%s%s", result.out, result.err);
+    cr_assert_not_null(strstr(result.out, "changed false"), "%s", result.out);
+    world_expect_hidden(world);
+}
+
+Test(go_program, a_shared_config_is_not_changed)
+{
+    check_shared("-q --strict", true);
+}
+
+Test(go_program, nor_where_nothing_can_be_given)
+{
+    check_shared("-q --strict", false);
+}
+
+/* ---- what it executes ---- */
+
+/* Nobody leads a Go program that a Go program executes, so strict mode holds it. The shim is in
+ * other programs as ever. */
+static void check_executed(const char *how)
+{
+    struct world *world = start(NULL);
+    char text[512];
+    if (world == NULL) {
+        return;
+    }
+    snprintf(text, sizeof text, "%s '%s' time 127.0.0.1:443 " INNER_NAME " 3", how, program());
+    struct run_result result = launch(world, "-q --strict", command(text));
+    say(how, &result);
+    cr_assert_not_null(strstr(result.out, "done 0 accepted 0 failed 4 "), "%s%s", result.out,
+                       result.err);
+    cr_assert_not_null(strstr(result.out, "permission denied"), "%s", result.out);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+    snprintf(text, sizeof text, "%s /usr/bin/curl -sS --cacert \"$CA\" " URL, how);
+    result = launch(world, "-q --strict", command(text));
+    expect_exit(&result, 0, "hello from " INNER_NAME);
+    world_expect_hidden(world);
+}
+
+Test(go_program, a_child_with_go)
+{
+    check_executed("run");
+}
+
+Test(go_program, another_program_in_its_place)
+{
+    check_executed("exec");
+}
+
+/* ---- what it costs ---- */
+
+static double milliseconds(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+}
+
+static int compare(const void *left, const void *right)
+{
+    double difference = *(const double *)left - *(const double *)right;
+    return (difference > 0) - (difference < 0);
+}
+
+/* The median, with the shell that begins it. */
+static double time_of_start(struct world *world, const char *options)
+{
+    enum { STARTS = 21 };
+    double times[STARTS];
+    for (int i = 0; i < STARTS; i++) {
+        double begin = milliseconds();
+        struct run_result result = options == NULL
+                                       ? world_shell(world, RUN_PLAIN, NULL, command("start"))
+                                       : launch(world, options, command("start"));
+        times[i] = milliseconds() - begin;
+        expect_exit(&result, 0, NULL);
+    }
+    qsort(times, STARTS, sizeof *times, compare);
+    return times[STARTS / 2];
+}
+
+Test(go_program, time)
+{
+    struct world *world = start(&(struct world_options){.direct = true});
+    if (world == NULL) {
+        return;
+    }
+    char *line = command("time 127.0.0.1:443 " INNER_NAME " 300");
+    struct run_result result = world_shell(world, RUN_PLAIN, NULL, line);
+    say("a handshake without echshim", &result);
+    result = launch(world, "-q --strict", line);
+    say("a handshake with ECH, --strict", &result);
+    cr_assert_not_null(strstr(result.out, "accepted 301 failed 0"), "%s", result.out);
+    result = launch(world, "-q --mode=opportunistic", line);
+    say("a handshake with ECH, opportunistic", &result);
+    fprintf(stderr,
+            "go_program: %s: a start: %.1f ms; under echshim with --go=off %.1f, opportunistic "
+            "%.1f, strict %.1f\n",
+            strrchr(program(), '/') + 1, time_of_start(world, NULL),
+            time_of_start(world, "-q --mode=opportunistic --go=off"),
+            time_of_start(world, "-q --mode=opportunistic"), time_of_start(world, "-q --strict"));
+}
