@@ -164,7 +164,10 @@ static bool wait_until_ready(struct supervisor_lead *lead, const char **why)
         *why = ready.text;
         return false;
     }
-    memcpy(lead->folder, ready.text, sizeof lead->folder);
+    if (!relay_folder_note(&lead->folder, ready.text)) {
+        *why = "its folder is not its own";
+        return false;
+    }
     return true;
 }
 
@@ -230,9 +233,9 @@ static bool set_variable(const struct shim_relay_variable *variable, const char 
 
 bool relay_set_variables(const struct supervisor_lead *lead)
 {
-    bool set = setenv(SHIM_RELAY_FOLDER, lead->folder, 1) == 0;
+    bool set = setenv(SHIM_RELAY_FOLDER, lead->folder.path, 1) == 0;
     for (size_t i = 0; set && i < SHIM_RELAY_VARIABLES; i++) {
-        set = set_variable(&shim_relay_variables[i], lead->folder);
+        set = set_variable(&shim_relay_variables[i], lead->folder.path);
     }
     return set;
 }

@@ -17,6 +17,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "tools/echshim/supervisor/relay_folder.h"
 #include "tools/echshim/supervisor/tell.h"
 #include "tools/relay/loop.h"
 #include "tools/relay/trust_files.h"
@@ -112,6 +113,7 @@ static bool say_ready(int link, const struct relay_shared *shared, const char *w
 int main(int argc, char *argv[])
 {
     static struct supervisor_teller teller;
+    static struct relay_folder known;
     char folder[PATH_MAX] = "";
     const char *why = NULL;
     if (argc < FIRST_HOST) {
@@ -130,12 +132,12 @@ int main(int argc, char *argv[])
         loop.shared->tell = tell;
         loop.shared->tell_context = &teller;
     }
-    if (say_ready(loop.link, loop.shared, why, folder)) {
+    bool ready = say_ready(loop.link, loop.shared, why, folder);
+    (void)relay_folder_note(&known, folder);
+    if (ready) {
         relay_loop_run(&loop);
     }
-    if (folder[0] != '\0') {
-        relay_trust_files_remove(folder);
-    }
+    relay_folder_remove(&known);
     /* The threads of the pool wait: nothing is to be freed under them. */
     _exit(EXIT_SUCCESS);
 }

@@ -176,16 +176,3 @@ bool relay_trust_files_write(const gnutls_datum_t *authority, char folder[PATH_M
     errno = problem;
     return good;
 }
-
-void relay_trust_files_remove(const char *folder)
-{
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0) {
-        return;
-    }
-    for (size_t i = 0; i < SHIM_RELAY_VARIABLES; i++) {
-        (void)unlinkat(fd, shim_relay_variables[i].file, 0);
-    }
-    (void)close(fd);
-    (void)rmdir(folder);
-}

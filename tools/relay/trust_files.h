@@ -12,7 +12,4 @@
  * in these variables stays in the files. False with errno. */
 bool relay_trust_files_write(const gnutls_datum_t *authority, char folder[PATH_MAX]);
 
-/* Removes them, and the folder if nothing else is in it. */
-void relay_trust_files_remove(const char *folder);
-
 #endif

@@ -115,6 +115,18 @@ Test(relay, a_program_that_the_shim_reaches)
     expect_accepted(world);
 }
 
+/* The first line of the program's output names the folder. */
+static void expect_folder_goes(char *out)
+{
+    char *folder = strchr(out, '/');
+    cr_assert_not_null(folder, "%s", out);
+    *strchrnul(folder, '\n') = '\0';
+    for (int i = 0; i < 200 && access(folder, F_OK) == 0; i++) {
+        usleep(50000);
+    }
+    cr_assert_neq(access(folder, F_OK), 0, "%s", folder);
+}
+
 Test(relay, the_folder_is_gone_at_the_end)
 {
     struct world *world = world_start(NULL);
@@ -124,12 +136,20 @@ Test(relay, the_folder_is_gone_at_the_end)
         "grep -l PRIVATE \"$ECHSHIM_RELAY_FOLDER\"/* || echo none'");
     cr_assert_eq(strncmp(result.out, "700 directory\n", 14), 0, "%s%s", result.out, result.err);
     cr_assert_not_null(strstr(result.out, "\nnone\n"));
-    char *folder = strchr(result.out, '\n') + 1;
-    *strchr(folder, '\n') = '\0';
-    for (int i = 0; i < 100 && access(folder, F_OK) == 0; i++) {
-        usleep(50000);
-    }
-    cr_assert_neq(access(folder, F_OK), 0, "%s", folder);
+    expect_folder_goes(strchr(result.out, '\n') + 1);
+}
+
+/* A relay that is killed cannot remove it: the supervisor does. */
+Test(relay, the_folder_of_a_killed_relay_is_gone_at_the_end)
+{
+    struct world *world = world_start(NULL);
+    write_script(world, "find.py", find_relay);
+    struct run_result result =
+        launch(world, "--strict -q --relay",
+               "sh -c 'echo \"$ECHSHIM_RELAY_FOLDER\"; set -- $(python3 \"$WORLD/find.py\"); "
+               "kill -9 $1 && sleep 0.2; ls \"$ECHSHIM_RELAY_FOLDER\" | wc -l'");
+    cr_assert_not_null(strstr(result.out, "\n9\n"), "%s%s", result.out, result.err);
+    expect_folder_goes(result.out);
 }
 
 Test(relay, other_ways_are_refused)

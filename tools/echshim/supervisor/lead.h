@@ -11,6 +11,8 @@
 #include <sys/socket.h>
 #include <sys/types.h>
 
+#include "tools/echshim/supervisor/relay_folder.h"
+
 struct supervisor_lead {
     int link; /* to the relay; -1: there is none */
     /* The relay's sockets, and their ports in host order. We keep them open, so that no other
@@ -19,7 +21,7 @@ struct supervisor_lead {
     int listener_ipv6; /* -1: there is none */
     uint16_t port;
     uint16_t port_ipv6;
-    char folder[4096]; /* the relay's files */
+    struct relay_folder folder;
 };
 
 /* A copy of a descriptor of a task, which is proven to be the socket of that number; -1. */

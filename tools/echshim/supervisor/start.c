@@ -98,6 +98,8 @@ static void supervise(void *context)
     (void)close(role->link);
     if (role->supervisor.listener >= 0) {
         supervisor_serve(&role->supervisor);
+        /* Nothing that was held lives any more, so nothing reads these files. */
+        relay_folder_remove(&role->supervisor.lead.folder);
     }
 }
 
