@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Who may remove the folder with the relay's files. */
+/* The folder with the relay's files: what is in it, and who may remove it. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,7 +8,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ech/wire.h"
+#include "shim/common/relay_variables.h"
 #include "tools/echshim/supervisor/relay_folder.h"
+#include "tools/relay/authority.h"
+#include "tools/relay/trust_files.h"
 
 static char folder[PATH_MAX];
 
@@ -95,4 +99,125 @@ Test(relay_files, a_folder_that_others_enter_is_not_noted)
     cr_assert(exists(folder));
     rmdir(folder);
     cr_assert_not(relay_folder_note(&noted, folder));
+}
+
+/* ---- no key is in it ---- */
+
+static struct bytes read_file(const char *path)
+{
+    enum { MOST = 64 << 20 };
+    static uint8_t *data;
+    FILE *file = fopen(path, "r");
+    cr_assert_not_null(file, "%s", path);
+    data = realloc(data, MOST);
+    cr_assert_not_null(data);
+    size_t length = fread(data, 1, MOST - 1, file);
+    data[length] = '\0';
+    fclose(file);
+    return bytes_of(data, length);
+}
+
+/* Nothing but certificates between blank lines. */
+static void expect_only_certificates(const char *text, const char *name)
+{
+    static const char begin[] = "-----BEGIN CERTIFICATE-----";
+    static const char end[] = "-----END CERTIFICATE-----";
+    unsigned count = 0;
+    for (text += strspn(text, "\r\n"); *text != '\0'; text += strspn(text, "\r\n")) {
+        cr_assert_eq(strncmp(text, begin, sizeof begin - 1), 0, "%s: %.40s", name, text);
+        text = strstr(text, end);
+        cr_assert_not_null(text, "%s", name);
+        text += sizeof end - 1;
+        count++;
+    }
+    cr_assert_gt(count, 0, "%s", name);
+}
+
+/* A key store in which each entry is a trusted certificate. */
+static void expect_only_trust(struct bytes octets)
+{
+    enum { TRUSTED_CERTIFICATE = 2, DIGEST_SIZE = 20 };
+    struct reader in = rd_of(octets);
+    struct bytes skipped;
+    uint32_t word;
+    uint32_t count;
+    uint16_t length;
+    cr_assert(rd_u32(&in, &word) && rd_u32(&in, &word) && rd_u32(&in, &count));
+    cr_assert_gt(count, 0);
+    for (uint32_t i = 0; i < count; i++) {
+        cr_assert(rd_u32(&in, &word));
+        cr_assert_eq(word, TRUSTED_CERTIFICATE);
+        cr_assert(rd_u16(&in, &length) && rd_bytes(&in, length, &skipped));
+        cr_assert(rd_bytes(&in, 8, &skipped));
+        cr_assert(rd_u16(&in, &length) && rd_bytes(&in, length, &skipped));
+        cr_assert(rd_u32(&in, &word) && rd_bytes(&in, word, &skipped));
+    }
+    cr_assert_eq(in.len, DIGEST_SIZE);
+}
+
+static void expect_no_keys(void)
+{
+    for (size_t i = 0; i < SHIM_RELAY_VARIABLES; i++) {
+        const struct shim_relay_variable *variable = &shim_relay_variables[i];
+        struct bytes octets = read_file(in_folder(variable->file));
+        if (variable->contents == SHIM_RELAY_JAVA) {
+            expect_only_trust(octets);
+        } else {
+            expect_only_certificates((const char *)octets.data, variable->name);
+        }
+    }
+}
+
+static void write_files(void)
+{
+    struct relay_authority *authority = relay_authority_new(NULL);
+    cr_assert_not_null(authority);
+    cr_assert(relay_trust_files_write(relay_authority_certificate(authority), folder));
+    relay_authority_free(authority);
+}
+
+static void remove_files(void)
+{
+    struct relay_folder noted;
+    cr_assert(relay_folder_note(&noted, folder));
+    relay_folder_remove(&noted);
+    cr_assert_not(exists(folder));
+}
+
+Test(relay_files, no_key_is_in_them)
+{
+    for (size_t i = 0; i < SHIM_RELAY_VARIABLES; i++) {
+        unsetenv(shim_relay_variables[i].name);
+    }
+    write_files();
+    expect_no_keys();
+    remove_files();
+}
+
+/* Some users keep a key beside their certificates. It is not copied; what is around it is. */
+Test(relay_files, a_key_in_the_users_file)
+{
+    static const char certificate[] =
+        "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    static const char *const kinds[] = {"", "RSA ", "EC ", "ENCRYPTED "};
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        char text[512];
+        char named[] = "/tmp/echshim-unit-relay-mine";
+        snprintf(text, sizeof text,
+                 "-----BEGIN %sPRIVATE KEY-----\nKEYKEY\n-----END %sPRIVATE KEY-----\n%s"
+                 "-----BEGIN %sPRIVATE KEY-----\r\nKEYKEY\r\n-----END %sPRIVATE KEY-----\r\n%s"
+                 "-----BEGIN %sPRIVATE KEY-----\nKEYKEY",
+                 kinds[i], kinds[i], certificate, kinds[i], kinds[i], certificate, kinds[i]);
+        put_file(named, text);
+        setenv("REQUESTS_CA_BUNDLE", named, 1);
+        write_files();
+        expect_no_keys();
+        const char *copy = (const char *)read_file(in_folder("REQUESTS_CA_BUNDLE.pem")).data;
+        cr_assert_null(strstr(copy, "KEYKEY"));
+        cr_assert_eq(strncmp(copy, certificate, sizeof certificate - 1), 0);
+        cr_assert_eq(strncmp(copy + sizeof certificate - 1, certificate, sizeof certificate - 1),
+                     0);
+        remove_files();
+        unlink(named);
+    }
 }

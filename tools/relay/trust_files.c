@@ -106,7 +106,38 @@ static bool write_file(int folder, const char *name, struct bytes octets)
     return good;
 }
 
-/* Adds the file that the user's variable names, as it is. */
+/* Where the line that begins at `at` ends; its newline belongs to it. */
+static const uint8_t *line_end(const uint8_t *at, const uint8_t *end)
+{
+    const uint8_t *newline = memchr(at, '\n', (size_t)(end - at));
+    return newline != NULL ? newline + 1 : end;
+}
+
+static bool in_line(const uint8_t *line, const uint8_t *end, const char *text)
+{
+    return memmem(line, (size_t)(end - line), text, strlen(text)) != NULL;
+}
+
+/* Takes out keys that the user keeps beside certificates: our copy must have none. */
+static void drop_keys(struct writer *out)
+{
+    const uint8_t *end = out->data + out->len;
+    uint8_t *to = out->data;
+    bool in_key = false;
+    for (const uint8_t *line = out->data, *next; out->len > 0 && line < end; line = next) {
+        next = line_end(line, end);
+        bool about_key = in_line(line, next, "PRIVATE KEY-----");
+        in_key = in_key || (about_key && in_line(line, next, "-----BEGIN "));
+        if (!in_key) {
+            memmove(to, line, (size_t)(next - line));
+            to += next - line;
+        }
+        in_key = in_key && !(about_key && in_line(line, next, "-----END "));
+    }
+    out->len = out->len > 0 ? (size_t)(to - out->data) : 0;
+}
+
+/* Adds the file that the user's variable names, without keys. */
 static bool add_file(struct writer *out, const char *path)
 {
     uint8_t chunk[4096];
@@ -118,6 +149,7 @@ static bool add_file(struct writer *out, const char *path)
     if (fd >= 0) {
         (void)close(fd);
     }
+    drop_keys(out);
     wr_u8(out, '\n');
     return count == 0 && !out->failed;
 }
