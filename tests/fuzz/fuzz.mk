@@ -7,9 +7,10 @@ FUZZ_FLAGS := -std=gnu11 -g -O1 -fsanitize=address,undefined -fno-sanitize-recov
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 # The same archives in that build.
 fuzz_obj = $(patsubst %.c,$(FUZZ_BUILD)/%.o,$(1))
-FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a supervisor.a go.a tools.a engine.a common.a dns.a ech.a)
-FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c tools/echshim/supervisor/*.c tools/echshim/go/*.c) $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
+FUZZ_ARCHIVES := $(addprefix $(FUZZ_BUILD)/,stub.a relay_hello.a supervisor.a go.a tools.a engine.a common.a dns.a ech.a)
+FUZZ_OBJ := $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)) $(wildcard tools/common/*.c tools/echshim/supervisor/*.c tools/echshim/go/*.c) tools/relay/hello.c $(ENGINE_SRC) $(COMMON_SRC) $(DNS_SRC) $(ECH_SRC))
 $(FUZZ_BUILD)/stub.a: $(call fuzz_obj,$(filter-out shim/stub/hooks_%,$(STUB_SRC)))
+$(FUZZ_BUILD)/relay_hello.a: $(call fuzz_obj,tools/relay/hello.c)
 $(FUZZ_BUILD)/supervisor.a: $(call fuzz_obj,$(wildcard tools/echshim/supervisor/*.c))
 $(FUZZ_BUILD)/go.a: $(call fuzz_obj,$(wildcard tools/echshim/go/*.c))
 $(FUZZ_BUILD)/tools.a: $(call fuzz_obj,$(wildcard tools/common/*.c))
