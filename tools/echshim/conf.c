@@ -6,6 +6,7 @@
 
 #include "tools/common/configured.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/settings.h"
 
 /* The file that the kernel executes: for a script, its interpreter. */
 static const char *process_of(const struct program *program)
@@ -130,7 +131,7 @@ static size_t check_values(const struct shim_conf *conf)
     size_t problems = 0;
     for (size_t i = 0; i < conf->entry_count; i++) {
         const struct shim_conf_entry *entry = &conf->entries[i];
-        const char *problem = options_check(entry->key, entry->value);
+        const char *problem = setting_check(entry->key, entry->value);
         if (problem == NULL) {
             continue;
         }

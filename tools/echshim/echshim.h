@@ -66,8 +66,6 @@ struct options {
  * then has one sentence on it.
  */
 int options_parse(struct options *options, int argc, char *argv[]);
-/* Why a value of this setting cannot be used, as a sentence without its stop; NULL: it can. */
-const char *options_check(enum shim_conf_key key, const char *value);
 void options_help(FILE *out);
 
 /* ---- program.c ---- */
