@@ -78,7 +78,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 
 # The stub is never sanitized: the sanitizer's start calls dlsym, which is the stub's, before there is a shadow memory.
 # valgrind checks the stub.
-$(call obj,$(STUB_SRC) $(MODULE_SRC) $(COMMON_SRC) dns/host_name.c): SANFLAGS :=
+$(call obj,$(STUB_SRC) $(MODULE_SRC) $(COMMON_SRC) dns/host_name.c dns/resolver_items.c): SANFLAGS :=
 $(BUILD)/libechshim.so $(BUILD)/libnss_echshim.so.2: private SANFLAGS :=
 
 $(BUILD)/ech.a: $(call obj,$(ECH_SRC))
