@@ -205,7 +205,8 @@ Test(relay, a_program_that_accepts_any_certificate)
     struct run_result result = launch(world, "--strict -q --relay --report=lines", CURL "-k " PAGE);
     cr_assert_neq(result.exit_code, 0, "%s", result.out);
     const char *report = world_read(world, "lines", NULL);
-    cr_assert_not_null(strstr(report, "\"reason\":\"relay_certificate\""), "%s", report);
+    cr_assert_not_null(strstr(report, "\"reason\":\"relay_certificate\""), "%s%s", report,
+                       result.err);
 }
 
 /* ---- who is served, and what ---- */
