@@ -168,14 +168,14 @@ Test(supervisor_children, go_programs_of_debian)
             line, sizeof line,
             "env RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x SSL_CERT_FILE=\"$CA\" timeout 20 %s %s",
             programs[i].path, programs[i].arguments);
-        struct run_result result = launch(world, "--strict -q --report=lines", line);
+        struct run_result result = launch(world, "--strict -q --go=off --report=lines", line);
         /* hey counts errors, and ends well. */
         cr_assert(result.exit_code != 0 || strstr(result.out, "Error distribution") != NULL, "%s",
                   result.out);
         world_expect_hidden(world);
         cr_assert_gt(held_count(world_read(world, "lines", NULL), "unreachable_tls"), 0, "%s",
                      result.err);
-        (void)launch(world, "--mode=opportunistic -q", line);
+        (void)launch(world, "--mode=opportunistic -q --go=off", line);
         cr_assert_gt(world_wire_count(world, INNER_NAME), 0, "%s says nothing by itself",
                      programs[i].path);
         world_end();
