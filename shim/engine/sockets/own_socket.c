@@ -121,37 +121,6 @@ int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length)
     return is_ours(fd) ? shim_state()->stub->connect(fd, address, length) : -1;
 }
 
-static bool is_connected_stream(int fd)
-{
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof peer;
-    int type = 0;
-    socklen_t size = sizeof type;
-    return getpeername(fd, (struct sockaddr *)&peer, &length) == 0 &&
-           getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &size) == 0 && type == SOCK_STREAM;
-}
-
-/* Takes over what another preload has put under our descriptor, which is not close-on-exec. */
-static void adopt(int fd)
-{
-    int saved = errno;
-    if (!is_same(find(fd), fd) && shim_state()->stub->in_company() && is_connected_stream(fd) &&
-        fcntl(fd, F_SETFD, FD_CLOEXEC) == 0) {
-        (void)note(fd);
-    }
-    errno = saved;
-}
-
-int shim_own_connect_resolver(int fd, const struct sockaddr *address, socklen_t length)
-{
-    bool ours = is_ours(fd);
-    int result = shim_own_connect(fd, address, length);
-    if (ours && result == 0) {
-        adopt(fd);
-    }
-    return result;
-}
-
 /* MSG_DONTWAIT: the call must not wait if another socket took this number after the check. */
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags)
 {

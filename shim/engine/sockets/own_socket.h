@@ -18,12 +18,6 @@
 /* EMFILE also if a fixed number of them is open already. */
 int shim_own_socket(int domain, int type, int protocol);
 int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length);
-/*
- * The same for connections to a resolver. Another preload may lead them through a proxy, and put
- * the socket of that connection under our descriptor while it connects (proxychains). Then that one
- * is ours. Only where there is such a preload: otherwise the program has taken the number.
- */
-int shim_own_connect_resolver(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags);
 ssize_t shim_own_recv(int fd, void *out, size_t size, int flags);
 /* Like shim_section_poll. All descriptors have to be ours; it skips those below 0, as poll does. */
