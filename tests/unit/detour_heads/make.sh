@@ -3,10 +3,11 @@
 # make.sh FOLDER: compiles heads.c with the compilers that are here and many flags, each into FOLDER/COMPILER-NUMBER.so, and writes
 # FOLDER/flags: a line "FILE COMPILER FLAGS" for each. A compiler that does not know a flag is passed over.
 set -eu
-folder=$1
-source=$(dirname "$0")/heads.c
-rm -rf "$folder"
-mkdir -p "$folder"
+source=$(cd "$(dirname "$0")" && pwd)/heads.c
+rm -rf "$1"
+mkdir -p "$1"
+# A compiler writes the notes of --coverage where it is called.
+cd "$1"
 
 table='-O0
 -Og
@@ -56,8 +57,8 @@ compile() {
     *" -no-pie "*) kind='-Wl,-e,start' ;;
     esac
     # shellcheck disable=SC2086
-    "$compiler" -std=gnu11 -w -pthread $kind "$@" -nostdlib -Wl,--unresolved-symbols=ignore-all -o "$folder/$file" "$source" 2>/dev/null &&
-        echo "$file $compiler $*" >>"$folder/flags"
+    "$compiler" -std=gnu11 -w -pthread $kind "$@" -nostdlib -Wl,--unresolved-symbols=ignore-all -o "$file" "$source" 2>/dev/null &&
+        echo "$file $compiler $*" >>flags
 }
 
 for compiler in gcc clang; do
