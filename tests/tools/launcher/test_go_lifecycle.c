@@ -59,9 +59,9 @@ static void check_jobs(const char *mode)
     terminal_expect(&terminal, "Summary:");
     terminal_expect(&terminal, "status 0");
     /* Stopped at any moment of the start. */
-    for (unsigned moment = 0; moment < 5; moment++) {
+    for (unsigned moment = 0; moment < 12; moment++) {
         char rest[128];
-        snprintf(rest, sizeof rest, " & sleep 0.0%02u; kill -STOP $!", moment * 15);
+        snprintf(rest, sizeof rest, " & sleep 0.0%02u; kill -STOP $!", moment * 5);
         enter_job(&terminal, mode, rest);
         terminal_press(&terminal, "until [ -n \"$(jobs -s)\" ]; do sleep 0.1; done; bg; jobs -r; "
                                   "kill -KILL %1; wait %1; echo st''atus $?\n");

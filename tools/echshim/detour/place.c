@@ -76,6 +76,31 @@ static bool has_code(pid_t process, uint64_t address, const struct go_prologue *
 
 /* ---- a system call in the program ---- */
 
+/*
+ * Executes one instruction. SIGSTOP cannot be blocked, and SIGCONT is told to us in any case: both
+ * come before the instruction. The program gets its SIGSTOP when it is no longer traced.
+ */
+static bool step(pid_t process)
+{
+    enum { OTHERS_MAX = 64 };
+    bool stopped = false;
+    int status = 0;
+    for (int i = 0; i < OTHERS_MAX; i++) {
+        if (ptrace(PTRACE_SINGLESTEP, process, NULL, NULL) != 0 ||
+            waitpid(process, &status, __WALL) != process || !WIFSTOPPED(status)) {
+            return false;
+        }
+        if (status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP) {
+            break;
+        }
+        stopped = stopped || (status >> 16 == 0 && WSTOPSIG(status) == SIGSTOP);
+    }
+    if (stopped) {
+        (void)kill(process, SIGSTOP);
+    }
+    return status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP;
+}
+
 /* The program is stopped where it would go on in its own code. */
 static bool call(pid_t process, long number, const uint64_t arguments[6], uint64_t *result)
 {
@@ -83,7 +108,6 @@ static bool call(pid_t process, long number, const uint64_t arguments[6], uint64
     struct user_regs_struct kept;
     struct user_regs_struct used;
     uint64_t code;
-    int status;
     if (ptrace(PTRACE_GETREGS, process, NULL, &kept) != 0 || !read_word(process, kept.rip, &code)) {
         return false;
     }
@@ -97,10 +121,7 @@ static bool call(pid_t process, long number, const uint64_t arguments[6], uint64
     used.r8 = arguments[4];
     used.r9 = arguments[5];
     bool done = write_memory(process, kept.rip, instruction, sizeof instruction) &&
-                ptrace(PTRACE_SETREGS, process, NULL, &used) == 0 &&
-                ptrace(PTRACE_SINGLESTEP, process, NULL, NULL) == 0 &&
-                waitpid(process, &status, __WALL) == process && WIFSTOPPED(status) &&
-                WSTOPSIG(status) == SIGTRAP && status >> 16 == 0 &&
+                ptrace(PTRACE_SETREGS, process, NULL, &used) == 0 && step(process) &&
                 ptrace(PTRACE_GETREGS, process, NULL, &used) == 0 &&
                 used.rip == kept.rip + sizeof instruction;
     *result = used.rax;
