@@ -131,7 +131,7 @@ static size_t check_values(const struct shim_conf *conf)
     size_t problems = 0;
     for (size_t i = 0; i < conf->entry_count; i++) {
         const struct shim_conf_entry *entry = &conf->entries[i];
-        const char *problem = setting_check(entry->key, entry->value);
+        const char *problem = setting_check((int)entry->key, entry->value);
         if (problem == NULL) {
             continue;
         }
