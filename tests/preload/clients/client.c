@@ -206,8 +206,7 @@ void footprint_check(const struct footprint *before, long growth_kib)
     if (grown > growth_kib || allocated > growth_kib) {
         fail("grown by %ld KiB, allocated %ld KiB", grown, allocated);
     }
-    /* A look-up that was late may have had a socket still when the measuring began. */
-    if (now.descriptors > before->descriptors || now.threads != before->threads) {
+    if (now.descriptors != before->descriptors || now.threads != before->threads) {
         fail("%u descriptors and %u threads are left, not %u and %u", now.descriptors, now.threads,
              before->descriptors, before->threads);
     }
