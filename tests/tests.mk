@@ -111,7 +111,7 @@ build/heads/flags: $(wildcard tests/unit/detour_heads/*)
 
 .PHONY: check-unit
 check-unit: $(BUILD)/unit-tests $(BUILD)/thread-tests $(PEERS)/ech_server $(PKI) $(HEADS)
-	$(CRITERION_ENV) $(BUILD)/unit-tests
+	$(CRITERION_ENV) tests/run.sh $(BUILD)/unit-tests
 	$(BUILD)/thread-tests
 
 # ---- tools: each test runs a tool as a user would, and checks what it prints ----
@@ -184,12 +184,12 @@ launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,asks execs static liar go o
 
 .PHONY: check-tools check-launcher
 check-tools: $(LIBS_BUILT) $(BUILD)/tool-tests tools $(PEERS)/ech_server $(PKI) $(CLIENTS)/libasan_first.so
-	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(PRELOAD_ENV) $(CRITERION_ENV) $(BUILD)/tool-tests || status=1; \
+	@status=0; ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) $(PRELOAD_ENV) $(CRITERION_ENV) tests/run.sh $(BUILD)/tool-tests || status=1; \
 	$(MAKE) --no-print-directory check-launcher || status=1; exit $$status
 
 check-launcher: $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
 	ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_TEST_PROGRAMS=$(abspath $(LAUNCHER_PROGRAMS)) $(PRELOAD_ENV) \
-	    $(AS_ROOT) $(LAUNCHER_TESTS) -j$(PRELOAD_JOBS) $(if $(LAUNCHER_FILTER),--filter '$(LAUNCHER_FILTER)')
+	    tests/run.sh $(AS_ROOT) $(LAUNCHER_TESTS) -j$(PRELOAD_JOBS) $(if $(LAUNCHER_FILTER),--filter '$(LAUNCHER_FILTER)')
 
 # ---- programs under the shim, each test in its own world (tests/preload/world.h) ----
 # One program for every kind of build, as with the peers. ECHSHIM_TEST_LIBRARY says which build it tests.
@@ -206,7 +206,7 @@ PRELOAD_RUNTIME = $(firstword $(wildcard $(foreach name,$(PRELOAD_RUNTIME_NAMES)
 AS_ROOT := $(if $(filter 0,$(shell id -u)),,$(shell unshare -r true 2>/dev/null && echo unshare -r))
 PRELOAD_ENV = ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) \
               $(if $(SANITIZE),ECHSHIM_TEST_PRELOAD='$(strip $(PRELOAD_RUNTIME))')
-PRELOAD_RUN = $(PRELOAD_ENV) $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
+PRELOAD_RUN = $(PRELOAD_ENV) tests/run.sh $(AS_ROOT) $(PRELOAD_TESTS) -j$(PRELOAD_JOBS)
 
 $(PRELOAD_TESTS): $(patsubst tests/preload/%.c,build/preload/%.o,$(wildcard tests/preload/test_*.c)) $(WORLD)
 	@echo "LD $@"

@@ -52,6 +52,7 @@ OUTSIDE=${OUTSIDE:-} timeout --foreground -s KILL "$limit" unshare --mount --pid
     umount -l /old-root
     rmdir /old-root
     exec env -i PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LC_ALL=C.UTF-8 TERM=dumb \
+        ${ECHSHIM_TEST_AGAIN:+"ECHSHIM_TEST_AGAIN=$ECHSHIM_TEST_AGAIN"} \
         DEBIAN_FRONTEND=noninteractive sh /script "$@"' \
     throwaway "$root" "$copy" "$archives" "$share" "$script" "$@" || status=$?
 exit "$status"
