@@ -78,22 +78,20 @@ static bool breaks_a_rule(const struct ech_exchange *x, const struct ech_server_
     return alert != ECH_ALERT_NONE;
 }
 
-/* Can the outer handshake be finished on this connection? TLS 1.2 does not use the key_share. */
+/*
+ * Can the outer handshake be finished on this connection? TLS 1.2 does not use the key_share. Of a
+ * share that is only copied no key is known, but after a HelloRetryRequest that names a group there
+ * is one of the engine's.
+ */
 static bool can_finish(const struct ech_exchange *x, const struct ech_server_hello *answer)
 {
+    static const struct ech_program_keys none = {.have = NULL};
+    const struct ech_program_keys *keys =
+        x->offer.share == ECH_OUTER_SHARE_PROGRAM ? &x->options.program_keys : &none;
     struct ech_client_hello inner;
-    if (!answer->has_supported_versions || breaks_a_rule(x, answer)) {
-        return true;
-    }
-    switch (x->offer.share) {
-    case ECH_OUTER_SHARE_OWN:
-        return true;
-    case ECH_OUTER_SHARE_PROGRAM:
-        return ech_program_keys_suffice(&x->options.program_keys, ech_exchange_inner(x, &inner),
-                                        answer);
-    default:
-        return false;
-    }
+    return !answer->has_supported_versions || x->offer.share == ECH_OUTER_SHARE_OWN ||
+           breaks_a_rule(x, answer) ||
+           ech_program_keys_suffice(keys, ech_exchange_inner(x, &inner), answer);
 }
 
 enum ech_event ech_exchange_begin_outer(struct ech_exchange *x,

@@ -30,7 +30,8 @@ enum ech_outer_share {
     /* The second hello after one of those: copied, for it is sent only where ECH was accepted; but
      * a second hello has the extensions of the first (RFC 8446, 4.1.2). */
     ECH_OUTER_SHARE_OWN_SECOND,
-    /* The inner hello's, copied ("shared"): the engine never finishes such an outer handshake. */
+    /* The inner hello's, copied ("shared"): the engine can finish such an outer handshake only
+     * after a HelloRetryRequest for a group that it can make. */
     ECH_OUTER_SHARE_SHARED,
     /* The inner hello's, copied, and its private keys are known (ech/program_keys.h): the engine
      * can finish the outer handshake if the server's choice is one of those. */

@@ -53,7 +53,7 @@ enum ech_outer_failure {
     ECH_OUTER_FAILURE_ALERT,       /* the server sent one */
     ECH_OUTER_FAILURE_PROTOCOL,    /* the server broke a rule */
     ECH_OUTER_FAILURE_CERTIFICATE, /* the chain was refused by the verifier */
-    ECH_OUTER_FAILURE_GROUP,       /* the server asked for a group that we cannot generate */
+    ECH_OUTER_FAILURE_GROUP,       /* the server wants a group whose key we lack and cannot make */
     ECH_OUTER_FAILURE_SUITE,       /* it chose a cipher suite of TLS 1.2 that we do not have */
     ECH_OUTER_FAILURE_VERSION,     /* it chose TLS 1.2 though that was not offered, or after early
                                       data, or an older version */

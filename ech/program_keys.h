@@ -31,7 +31,8 @@ enum ech_keys_known ech_program_keys_known(const struct ech_program_keys *keys,
 /*
  * Can the engine go on after this ServerHello or HelloRetryRequest, which answers the hello? True
  * also for an answer that breaks a rule: the handshake then fails for that. False: the server chose
- * an entry whose key is not known, or asks for a group that the engine cannot generate.
+ * an entry whose key is not known, asks for a group that the engine cannot generate, or asks for
+ * the same entries again, of which no key is known.
  */
 bool ech_program_keys_suffice(const struct ech_program_keys *keys,
                               const struct ech_client_hello *hello,

@@ -150,16 +150,25 @@ static enum ech_alert agree_with(uint16_t group, const uint8_t *private_key, str
     return status == ECH_OK ? ECH_ALERT_NONE : ECH_ALERT_ILLEGAL_PARAMETER;
 }
 
+/* The engine's own private key for this group; NULL if it has none. */
+static const uint8_t *own_key(const struct ech_tls13 *x, uint16_t group)
+{
+    for (size_t i = 0; i < x->own.count; i++) {
+        if (x->own.shares[i].group == group) {
+            return x->own.shares[i].private_key;
+        }
+    }
+    return NULL;
+}
+
 /* The shared secret, if the group is in our hello and the server's octets are a public key of it.
  */
 static enum ech_alert agree(const struct ech_tls13 *x, const struct ech_key_share_entry *share,
                             struct writer *shared)
 {
-    for (size_t i = 0; i < x->own.count; i++) {
-        if (x->own.shares[i].group == share->group) {
-            return agree_with(share->group, x->own.shares[i].private_key, share->key_exchange,
-                              shared);
-        }
+    const uint8_t *own = own_key(x, share->group);
+    if (own != NULL) {
+        return agree_with(share->group, own, share->key_exchange, shared);
     }
     switch (ech_program_keys_agree(&x->program_keys, &x->hello, share, shared)) {
     case ECH_OK:
@@ -196,6 +205,12 @@ static enum ech_alert take_server_hello(struct ech_tls13 *x, const struct ech_se
     enum ech_alert alert = ech_tls13_server_hello_read(hello, &x->hello, &share);
     if (alert != ECH_ALERT_NONE) {
         return alert;
+    }
+    if (own_key(x, share.group) == NULL &&
+        !ech_program_keys_suffice(&x->program_keys, &x->hello, hello)) {
+        /* After a HelloRetryRequest with a cookie alone: some keys are known, and not this one. */
+        x->facts.failure = ECH_OUTER_FAILURE_GROUP;
+        return ECH_ALERT_HANDSHAKE_FAILURE;
     }
     wr_init(&shared, 0);
     alert = agree(x, &share, &shared);

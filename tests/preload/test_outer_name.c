@@ -13,8 +13,10 @@ TestSuite(outer_name, .fini = world_end, .timeout = 120);
 #define STRICT "ECHSHIM_MODE=strict"
 #define COVER "ECHSHIM_OUTER_NAME=" COVER_NAME
 #define WELL "all is well"
+#define SEND_REQUEST                                                                               \
+    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define S_CLIENT_GET(options)                                                                      \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "      \
+    SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
     " " options " -connect " INNER_NAME ":443"
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
@@ -125,13 +127,16 @@ Test(outer_name, ech_72_retried_for_both_names_s_client)
     check_retried(S_CLIENT_GET(""));
 }
 
-/* No key is seen, and the engine has none of this group: it asks by a probe. */
+/* No key is seen, and the engine cannot make all of these shares: it asks by a probe. */
 static struct world *run_probe(const char *certificate, struct run_result *result)
 {
     char *hidden[] = {COVER, NULL, NULL, NULL};
     struct world *world = start_stale(certificate);
     memcpy(hidden + 1, HIDE_KEYS(world), 2 * sizeof *hidden);
-    *result = world_shell(world, RUN_SHIM, hidden, S_CLIENT_GET("-groups ffdhe2048:X25519:P-384"));
+    *result = world_shell(
+        world, RUN_SHIM, hidden,
+        SEND_REQUEST "gnutls-cli --x509cafile \"$CA\" "
+                     "--priority NORMAL:-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-X25519 " INNER_NAME);
     return world;
 }
 

@@ -113,17 +113,24 @@ RETRY(gnutls_stutter, 1, WELL, GNUTLS("stutter"));
 RETRY(gnutls_resume, 2, "reused", GNUTLS("resume"));
 /* clang-format on */
 
-/* The engine cannot generate this group, so key_share is the inner one. If nobody sees its key, a
- * rejection needs a probe. */
-#define SHARED                                                                                     \
+/* The engine cannot generate ffdhe2048, so key_share is the inner one, of which nobody sees a key.
+ * The server does not know that group: it asks for another by a HelloRetryRequest. Of that one the
+ * engine makes a key, and finishes the outer handshake. */
+#define SHARED_RETRIED                                                                             \
     SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
     " -groups ffdhe2048:X25519:P-384 -connect " INNER_NAME ":443"
+/* With a share of X25519 as well, which the server takes: a rejection needs a probe. */
+#define SHARED                                                                                     \
+    SEND_REQUEST                                                                                   \
+    "gnutls-cli --x509cafile \"$CA\" "                                                             \
+    "--priority NORMAL:-GROUP-ALL:+GROUP-FFDHE2048:+GROUP-FFDHE3072:+GROUP-X25519 " INNER_NAME
 
-static void check_shared(struct world_options options, unsigned expected_connections)
+static void check_shared(struct world_options options, const char *command,
+                         unsigned expected_connections)
 {
     struct world *world = world_start(&options);
-    struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), SHARED);
+    struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), command);
     expect_exit(&result, 0, HELLO);
     cr_assert_eq(connections(world), expected_connections, "%u connections", connections(world));
     if (options.server_without_ech) {
@@ -136,42 +143,62 @@ static void check_shared(struct world_options options, unsigned expected_connect
 
 Test(retry, shared_key_share_accepted)
 {
-    check_shared((struct world_options){.stale_config = false}, 1);
+    check_shared((struct world_options){.stale_config = false}, SHARED, 1);
+}
+
+Test(retry, ech_79_ech_83_shared_key_share_and_hello_retry_request_s_client)
+{
+    check_shared((struct world_options){.stale_config = true}, SHARED_RETRIED, 2);
 }
 
 Test(retry, ech_83_shared_key_share_with_a_probe)
 {
-    check_shared((struct world_options){.stale_config = true}, 3);
+    check_shared((struct world_options){.stale_config = true}, SHARED, 3);
 }
 
 /* The server takes the probe only when the connection before it has ended. */
 Test(retry, ech_83_shared_key_share_one_connection_at_a_time)
 {
     check_shared((struct world_options){.stale_config = true, .server_arguments = {"--one-by-one"}},
-                 3);
+                 SHARED, 3);
 }
 
 Test(disabled, ech_86_shared_key_share_one_connection_at_a_time)
 {
     check_shared(
         (struct world_options){.server_without_ech = true, .server_arguments = {"--one-by-one"}},
-        3);
+        SHARED, 3);
+}
+
+Test(disabled, ech_86_shared_key_share_and_hello_retry_request_s_client)
+{
+    check_shared((struct world_options){.server_without_ech = true}, SHARED_RETRIED, 2);
 }
 
 Test(disabled, ech_86_shared_key_share_with_a_probe)
 {
-    check_shared((struct world_options){.server_without_ech = true}, 3);
+    check_shared((struct world_options){.server_without_ech = true}, SHARED, 3);
+}
+
+static void check_shared_impostor(const char *command, unsigned expected_connections)
+{
+    struct world *world = world_start(
+        &(struct world_options){.public_certificate = "public-stranger", .stale_config = true});
+    struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), command);
+    cr_assert_neq(result.exit_code, 0);
+    cr_assert_eq(world_report_count(world, "rejected"), 1);
+    cr_assert_eq(connections(world), expected_connections, "no retry");
+    world_expect_hidden(world);
 }
 
 Test(impostor, ech_72_shared_key_share_with_a_probe)
 {
-    struct world *world = world_start(
-        &(struct world_options){.public_certificate = "public-stranger", .stale_config = true});
-    struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), SHARED);
-    cr_assert_neq(result.exit_code, 0);
-    cr_assert_eq(world_report_count(world, "rejected"), 1);
-    cr_assert_eq(connections(world), 2, "the hello and the probe, no retry");
-    world_expect_hidden(world);
+    check_shared_impostor(SHARED, 2);
+}
+
+Test(impostor, ech_72_shared_key_share_and_hello_retry_request_s_client)
+{
+    check_shared_impostor(SHARED_RETRIED, 1);
 }
 
 static const char *const fetchers[] = {

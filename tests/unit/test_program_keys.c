@@ -296,6 +296,19 @@ Test(program_keys, hello_retry_request_for_a_group_that_was_not_offered)
     check_failed(&x, ECH_FAILURE_OUTER_PROTOCOL, ECH_ALERT_ILLEGAL_PARAMETER);
 }
 
+/* No key of the copied share is known, but after the retry there is one of the engine's. */
+Test(program_keys, ech_79_hello_retry_request_with_a_share_that_is_only_copied)
+{
+    struct rejected x = {.program.entries = {{.group = UNKNOWN_GROUP}}};
+    run(&x, &(struct tls13_options){.retry = true});
+    cr_assert(copies(&x));
+    cr_assert_eq(x.server.seen.hellos, 2);
+    check_finished(&x);
+    x = (struct rejected){.program.entries = {{.group = ECH_GROUP_X25519}}};
+    run_with(&x, &(struct tls13_options){.retry = true}, ECH_KEY_SHARE_SHARED, 0);
+    check_finished(&x);
+}
+
 /* The second outer hello has a share of the engine's. */
 Test(program_keys, ech_79_hello_retry_request)
 {
@@ -317,6 +330,26 @@ Test(program_keys, ech_79_hello_retry_request_with_a_cookie_alone)
         .program.entries = {{.group = UNKNOWN_GROUP}, {.group = ECH_GROUP_X25519, .known = true}}};
     run(&x, &(struct tls13_options){
                 .retry = true, .retry_without_group = true, .cookie = BYTES(0, 1, 9)});
+    cr_assert_eq(x.program.agreed, 1);
+    check_finished(&x);
+}
+
+/* Only after the second hello does it show that the server wants another entry. */
+Test(program_keys, hello_retry_request_with_a_cookie_alone_and_an_entry_whose_key_was_not_seen)
+{
+    struct rejected x = {.program.entries = {{.group = UNKNOWN_GROUP},
+                                             {.group = ECH_GROUP_X25519},
+                                             {.group = ECH_GROUP_P256, .known = true}}};
+    run(&x, &(struct tls13_options){
+                .retry = true, .retry_without_group = true, .cookie = BYTES(0, 1, 9)});
+    cr_assert_eq(x.server.seen.hellos, 2);
+    cr_assert_eq(x.server.seen.plain_alert, ECH_ALERT_HANDSHAKE_FAILURE);
+    check_probe(&x);
+    x = (struct rejected){
+        .program.entries = {{.group = UNKNOWN_GROUP}, {.group = ECH_GROUP_X25519}}};
+    run(&x, &(struct tls13_options){
+                .retry = true, .retry_without_group = true, .cookie = BYTES(0, 1, 9)});
+    cr_assert_eq(x.server.seen.hellos, 1, "no key is known: a second hello is of no use");
     check_probe(&x);
 }
 
