@@ -82,7 +82,7 @@ enum shim_watch {
 
 /* A private key that a library has just made. Borrowed. */
 struct shim_made_key {
-    enum shim_hook hook;     /* the function that made it, of family KEYS */
+    enum shim_hook hook;     /* the function that made it, of family CRYPTO */
     const void *function;    /* the real one: tells whose it is */
     const void *public_key;  /* as the function gave them; for EVP_PKEY_keygen: the context that */
     const void *private_key; /* it was called with, and the EVP_PKEY */

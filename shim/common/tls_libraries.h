@@ -21,7 +21,7 @@ enum shim_family {
 #undef TLS_UNSUPPORTED
 #undef TLS_SONAME
     SHIM_FAMILY_COUNT,
-    SHIM_FAMILY_KEYS /* in hooks.def: no TLS library, but what these call */
+    SHIM_FAMILY_CRYPTO /* in hooks.def: no TLS library, but what these call */
 };
 
 enum { SHIM_TLS_FUNCTIONS = 4 };

@@ -2,7 +2,7 @@
 #include "shim/stub/entries.h"
 
 /*
- * The places of the hooks among the entries: hooks of libc and of KEYS have none.
+ * The places of the hooks among the entries: hooks of libc and of CRYPTO have none.
  * ENTRY_OF_FAMILY(name, form) is form(name), or nothing.
  */
 #define ENTRY_OF_LIBC(name, form)
@@ -13,7 +13,7 @@
 #define ENTRY_OF_MBEDTLS(name, form) form(name)
 #define ENTRY_OF_BEARSSL(name, form) form(name)
 #define ENTRY_OF_S2N(name, form) form(name)
-#define ENTRY_OF_KEYS(name, form)
+#define ENTRY_OF_CRYPTO(name, form)
 
 #define PLACE(name) PLACE_##name,
 enum {

@@ -127,7 +127,7 @@ static void *look_up(void *handle, const char *name, const char *version, const 
     }
     struct symbol_query asked = {.handle = handle, .version = version, .caller = caller};
     asked.hook = hook_of_name(name);
-    if (asked.hook == SHIM_HOOK_COUNT || stub_hook_family(asked.hook) == SHIM_FAMILY_KEYS) {
+    if (asked.hook == SHIM_HOOK_COUNT || stub_hook_family(asked.hook) == SHIM_FAMILY_CRYPTO) {
         return NULL; /* a TLS library does not ask for keys by dlsym */
     }
     if ((handle == RTLD_NEXT || handle == RTLD_DEFAULT) && !asks_past_us(&asked)) {

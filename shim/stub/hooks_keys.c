@@ -6,7 +6,7 @@
  */
 #include "shim/stub/hooks_keys.h"
 
-#include "shim/stub/key_makers.h"
+#include "shim/stub/crypto_functions.h"
 #include "shim/stub/library.h"
 
 /* Results of EVP_PKEY_keygen. */
@@ -33,7 +33,7 @@ static void tell(const struct shim_made_key *made)
 SHIM_EXPORT int EVP_PKEY_keygen(EVP_PKEY_CTX *ctx, EVP_PKEY **ppkey)
 {
     __typeof__(&EVP_PKEY_keygen) real =
-        (__typeof__(&EVP_PKEY_keygen))stub_key_maker(SHIM_HOOK_EVP_PKEY_keygen, CALLER);
+        (__typeof__(&EVP_PKEY_keygen))stub_crypto_function(SHIM_HOOK_EVP_PKEY_keygen, CALLER);
     if (real == NULL) {
         return NOT_SUPPORTED;
     }
@@ -49,7 +49,7 @@ SHIM_EXPORT int EVP_PKEY_keygen(EVP_PKEY_CTX *ctx, EVP_PKEY **ppkey)
 
 /* The body of a function of libhogweed that writes a public key. */
 #define MAKES_KEY(name, public, private, ...)                                                      \
-    __typeof__(&name) real = (__typeof__(&name))stub_key_maker(SHIM_HOOK_##name, CALLER);          \
+    __typeof__(&name) real = (__typeof__(&name))stub_crypto_function(SHIM_HOOK_##name, CALLER);    \
     if (real == NULL) {                                                                            \
         return;                                                                                    \
     }                                                                                              \

@@ -58,6 +58,10 @@
     /* The program changes transports within the handshake. */ \
     WAY(pushed_midway, 1, WELL, "pushed-midway") \
     WAY(pushed_again, 1, WELL, "pushed-again") \
+    WAY(put_before, 1, WELL, "put-before") \
+    WAY(put_before_and_away, 1, WELL, "put-before-and-away") \
+    WAY(taken_and_pushed, 1, WELL, "taken-and-pushed") \
+    WAY(copied_midway, 1, WELL, "copied-midway") \
     WAY(kernel, 2, WELL, "kernel") \
     WAY(late_descriptor, 1, WELL, "late-descriptor") \
     WAY(late_bio, 1, WELL, "late-bio") \

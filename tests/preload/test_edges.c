@@ -133,6 +133,10 @@ MOVING(late_halves, "late-halves");
 MOVING(late_push, "late-push");
 MOVING(pushed_midway, "pushed-midway");
 MOVING(pushed_again, "pushed-again");
+MOVING(put_before, "put-before");
+MOVING(put_before_and_away, "put-before-and-away");
+MOVING(taken_and_pushed, "taken-and-pushed");
+MOVING(copied_midway, "copied-midway");
 
 /* ---- after a failure nothing leaks ---- */
 
@@ -287,6 +291,16 @@ Test(valgrind, openssl_pushed_midway)
 Test(valgrind, openssl_pushed_again)
 {
     check_by_valgrind(OWN_OPENSSL("pushed-again"), 1);
+}
+
+Test(valgrind, openssl_copied_midway)
+{
+    check_by_valgrind(OWN_OPENSSL("copied-midway"), 1);
+}
+
+Test(valgrind, openssl_put_before_and_away)
+{
+    check_by_valgrind(OWN_OPENSSL("put-before-and-away"), 1);
 }
 
 /* ---- TLS in the kernel ---- */

@@ -91,22 +91,6 @@ static void run_two_fds(const struct target *target)
     end(ssl, ctx, fd);
 }
 
-static void fetch_by_bio(const struct target *target, BIO *bio)
-{
-    char request[512];
-    char chunk[1000];
-    struct response response = {.len = 0};
-    int got;
-    int len = (int)make_request(target, request, sizeof request);
-    if (BIO_do_handshake(bio) != 1 || BIO_write(bio, request, len) != len || BIO_flush(bio) != 1) {
-        fail_ssl("BIO_do_handshake");
-    }
-    while ((got = BIO_read(bio, chunk, sizeof chunk)) > 0) {
-        response_add(&response, chunk, (size_t)got);
-    }
-    response_check(&response, target);
-}
-
 /* BIO_f_ssl on a connect BIO: libssl itself makes the SSL. */
 static void run_bio_connect(const struct target *target)
 {
@@ -440,6 +424,10 @@ int main(int argc, char **argv)
         {"late-again", run_late_again},
         {"pushed-midway", run_pushed_midway},
         {"pushed-again", run_pushed_again},
+        {"put-before", run_put_before},
+        {"put-before-and-away", run_put_before_and_away},
+        {"taken-and-pushed", run_taken_and_pushed},
+        {"copied-midway", run_copied_midway},
         {"kernel", run_kernel},
         {"late-descriptor", run_late_descriptor},
         {"late-bio", run_late_bio},

@@ -19,6 +19,9 @@ void exchange(SSL *ssl, const struct target *target);
 void send_request(SSL *ssl, const struct target *target);
 void read_response(SSL *ssl, const struct target *target);
 
+/* Handshake, request and response over a chain that has a BIO_f_ssl. */
+void fetch_by_bio(const struct target *target, BIO *bio);
+
 void connect_and_exchange(SSL *ssl, const struct target *target, int fd);
 
 /* A whole fetch, with a new context, SSL and connection. */
@@ -89,6 +92,10 @@ void run_late_again(const struct target *target);
 /* openssl_midway.c */
 void run_pushed_midway(const struct target *target);
 void run_pushed_again(const struct target *target);
+void run_put_before(const struct target *target);
+void run_put_before_and_away(const struct target *target);
+void run_taken_and_pushed(const struct target *target);
+void run_copied_midway(const struct target *target);
 /* SSL_OP_ENABLE_KTLS: prints whether libssl asked the transport for it. */
 void run_kernel(const struct target *target);
 void run_late_descriptor(const struct target *target);

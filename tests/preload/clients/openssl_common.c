@@ -101,6 +101,22 @@ void fetch_plainly(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
+void fetch_by_bio(const struct target *target, BIO *bio)
+{
+    char request[512];
+    char chunk[1000];
+    struct response response = {.len = 0};
+    int got;
+    int len = (int)make_request(target, request, sizeof request);
+    if (BIO_do_handshake(bio) != 1 || BIO_write(bio, request, len) != len || BIO_flush(bio) != 1) {
+        fail_ssl("BIO_do_handshake");
+    }
+    while ((got = BIO_read(bio, chunk, sizeof chunk)) > 0) {
+        response_add(&response, chunk, (size_t)got);
+    }
+    response_check(&response, target);
+}
+
 /* ---- a transport of our own ---- */
 
 static bool says_retry(BIO *bio, int flag)
@@ -148,8 +164,10 @@ static long own_ctrl(BIO *bio, int command, long number, void *pointer)
         *(int *)pointer = own->fd;
         return own->fd;
     }
-    own->asked_for_kernel = own->asked_for_kernel || command == SET_KTLS;
-    return command == BIO_CTRL_FLUSH;
+    if (own != NULL) { /* a copy by BIO_dup_chain has none */
+        own->asked_for_kernel = own->asked_for_kernel || command == SET_KTLS;
+    }
+    return command == BIO_CTRL_FLUSH || command == BIO_CTRL_DUP;
 }
 
 BIO *make_own_bio(struct own_bio *own)

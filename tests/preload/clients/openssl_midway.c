@@ -73,9 +73,12 @@ void run_pushed_midway(const struct target *target)
 {
     struct own_bio own;
     struct midway midway = start(target);
-    (void)begin(&midway, &own);
+    BIO *first = begin(&midway, &own);
     BIO *bio = around(&midway);
     BIO *old = BIO_pop(bio);
+    if (old != first) {
+        fail("BIO_pop gave another transport");
+    }
     expect_transport(&midway, NULL);
     BIO_free(old);
     BIO *transport = BIO_new_socket(midway.fd, BIO_NOCLOSE);
@@ -96,6 +99,94 @@ void run_pushed_again(const struct target *target)
     BIO_push(bio, BIO_new(BIO_f_null()));
     expect_transport(&midway, transport);
     finish(&midway, target);
+    BIO_free_all(bio);
+    end(&midway);
+}
+
+/* The hello leaves over a BIO_f_ssl, and then its transport says "later". */
+static BIO *begin_chain(SSL_CTX *ctx, const struct target *target, struct own_bio *own)
+{
+    SSL *ssl = NULL;
+    BIO *bio = BIO_push(BIO_new_ssl(ctx, 1), make_own_bio(own));
+    if (bio == NULL || BIO_get_ssl(bio, &ssl) != 1) {
+        fail_ssl("BIO_new_ssl");
+    }
+    name_peer(ssl, target);
+    own->stutter = true;
+    do {
+        if (BIO_do_handshake(bio) == 1 || !BIO_should_retry(bio)) {
+            fail_ssl("the first BIO_do_handshake");
+        }
+    } while (!BIO_should_read(bio));
+    own->stutter = false;
+    return bio;
+}
+
+/* The program puts a BIO before BIO_f_ssl, and takes it away. Each time libssl looks whether the
+ * SSL has the transport of the chain. */
+static void put_before(const struct target *target, bool away)
+{
+    enum { CHUNK = 1 << 14 };
+    SSL_CTX *ctx = make_ctx(target);
+    struct own_bio own = {.fd = dial(target), .read_max = CHUNK, .write_max = CHUNK};
+    BIO *bio = begin_chain(ctx, target, &own);
+    BIO *buffer = BIO_push(BIO_new(BIO_f_buffer()), bio);
+    if (away && BIO_pop(buffer) != bio) {
+        fail("BIO_pop gave another BIO");
+    }
+    fetch_by_bio(target, away ? bio : buffer);
+    BIO_free_all(buffer);
+    if (away) {
+        BIO_free_all(bio);
+    }
+    SSL_CTX_free(ctx);
+    close(own.fd);
+}
+
+void run_put_before(const struct target *target)
+{
+    put_before(target, false);
+}
+
+void run_put_before_and_away(const struct target *target)
+{
+    put_before(target, true);
+}
+
+/* The program takes the transport from BIO_f_ssl, and pushes it again. */
+void run_taken_and_pushed(const struct target *target)
+{
+    enum { CHUNK = 1 << 14 };
+    SSL_CTX *ctx = make_ctx(target);
+    struct own_bio own = {.fd = dial(target), .read_max = CHUNK, .write_max = CHUNK};
+    BIO *bio = begin_chain(ctx, target, &own);
+    BIO *transport = BIO_pop(bio);
+    if (transport == NULL || BIO_get_data(transport) != &own) {
+        fail("BIO_pop gave another transport");
+    }
+    BIO_push(bio, transport);
+    fetch_by_bio(target, bio);
+    BIO_free_all(bio);
+    SSL_CTX_free(ctx);
+    close(own.fd);
+}
+
+/* A copy of the chain has the same SSL, and gives it the transport of the copy. The program gives
+ * it the first one again. */
+void run_copied_midway(const struct target *target)
+{
+    struct own_bio own;
+    struct midway midway = start(target);
+    BIO *transport = begin(&midway, &own);
+    BIO *bio = around(&midway);
+    BIO *copy = BIO_dup_chain(bio);
+    if (copy == NULL) {
+        fail_ssl("BIO_dup_chain");
+    }
+    BIO_up_ref(transport);
+    SSL_set_bio(midway.ssl, transport, transport);
+    finish(&midway, target);
+    BIO_free_all(copy);
     BIO_free_all(bio);
     end(&midway);
 }

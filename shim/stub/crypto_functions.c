@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "shim/stub/key_makers.h"
+#include "shim/stub/crypto_functions.h"
 
 #include <dlfcn.h>
 #include <link.h>
@@ -28,8 +28,10 @@ static const char *companion_of(enum shim_hook hook)
         return "nettle_curve25519_mul";
     case SHIM_HOOK_nettle_curve448_mul_g:
         return "nettle_curve448_mul";
-    default:
+    case SHIM_HOOK_nettle_ecdsa_generate_keypair:
         return "nettle_ecdsa_sign";
+    default:
+        return "BIO_find_type";
     }
 }
 
@@ -146,7 +148,7 @@ static unsigned number_of(enum shim_hook hook, void *function)
     return 0;
 }
 
-void *stub_key_maker(enum shim_hook hook, const void *caller)
+void *stub_crypto_function(enum shim_hook hook, const void *caller)
 {
     int number = stub_site_get(hook, caller);
     if (number > 0) {

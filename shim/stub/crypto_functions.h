@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The real functions behind the hooks of family CRYPTO. Any library may call them, and a process
+ * may have two libcryptos of different versions, so the caller decides: it gets what the loader
+ * would have bound it to without us. A return address lies about a tail call, which comes from
+ * elsewhere. So an object counts as the caller only if it defines the function, or needs it from
+ * another.
+ */
+#ifndef SHIM_STUB_CRYPTO_FUNCTIONS_H
+#define SHIM_STUB_CRYPTO_FUNCTIONS_H
+
+#include "shim/stub/stub.h"
+
+/* `caller` is the hook's return address. NULL: no object of the process has the function. The
+ * object that has it is never unloaded afterwards. */
+void *stub_crypto_function(enum shim_hook hook, const void *caller);
+
+#endif
