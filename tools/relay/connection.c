@@ -50,9 +50,10 @@ static void watch(struct relay_connection *connection)
 }
 
 void relay_connection_claim(struct relay_connection *connection, const struct relay_claim *claim,
-                            uint64_t now_ms)
+                            int server, uint64_t now_ms)
 {
     connection->claim = *claim;
+    connection->server.fd = server;
     relay_connection_enter(connection, RELAY_LISTENS, now_ms);
     connection->program.wanted = EPOLLIN;
     watch(connection);
@@ -118,6 +119,8 @@ void relay_connection_tick(struct relay_connection *connection, uint64_t now_ms)
             connection->early = true;
             if (!relay_connection_connect(connection)) {
                 relay_connection_end(connection, true);
+            } else {
+                connection->server.wanted |= EPOLLOUT;
             }
             watch(connection);
         }

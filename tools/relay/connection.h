@@ -68,9 +68,10 @@ struct relay_connection {
 struct relay_connection *relay_connection_new(const struct relay_shared *shared, int fd,
                                               const struct sockaddr_storage *source,
                                               uint64_t now_ms);
-/* The supervisor has announced it. */
+/* The supervisor has announced it. `server`: a socket that is connected to the real server, or will
+ * be; it belongs to the connection then. -1: there is none yet. */
 void relay_connection_claim(struct relay_connection *connection, const struct relay_claim *claim,
-                            uint64_t now_ms);
+                            int server, uint64_t now_ms);
 /* Something that was waited for has happened. */
 void relay_connection_go_on(struct relay_connection *connection, uint64_t now_ms);
 /* The pool has given the connection back. */

@@ -30,7 +30,7 @@ void relay_connection_refuse(struct relay_connection *connection, const char *re
 /* ---- first_octets.c: what the program says first, and connecting to the real server ---- */
 
 void relay_connection_go_on_listening(struct relay_connection *connection, uint64_t now_ms);
-/* False: it cannot be reached. */
+/* Begins to connect, unless that was done before. False: it cannot be reached. */
 bool relay_connection_connect(struct relay_connection *connection);
 void relay_connection_go_on_connecting(struct relay_connection *connection, uint64_t now_ms);
 

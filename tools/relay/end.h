@@ -10,7 +10,13 @@
 #include <sys/types.h>
 
 /* What an epoll event is about. Each watched thing begins with this. */
-enum relay_source { RELAY_SOURCE_LISTENER, RELAY_SOURCE_LINK, RELAY_SOURCE_POOL, RELAY_SOURCE_END };
+enum relay_source {
+    RELAY_SOURCE_LISTENER,
+    RELAY_SOURCE_LINK,
+    RELAY_SOURCE_POOL,
+    RELAY_SOURCE_END,
+    RELAY_SOURCE_AHEAD,
+};
 
 struct relay_connection;
 

@@ -1,12 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#include "tools/relay/ahead.h"
 #include "tools/relay/connection_steps.h"
 
 enum { FIRST_SIZE = 4096, FIRST_MAX = 96 * 1024 };
@@ -22,63 +21,33 @@ static void connected(struct relay_connection *connection, uint64_t now_ms)
     }
 }
 
-/* False: it cannot be reached. */
 bool relay_connection_connect(struct relay_connection *connection)
 {
-    const struct sockaddr_storage *to = &connection->claim.destination;
-    const int on = 1;
-    int fd = socket(to->ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, IPPROTO_TCP);
-    connection->server.fd = fd;
-    if (fd < 0) {
-        return false;
+    if (connection->server.fd < 0) {
+        connection->server.fd = relay_dial(&connection->claim.destination);
     }
-    (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    socklen_t length =
-        to->ss_family == AF_INET6 ? sizeof(struct sockaddr_in6) : sizeof(struct sockaddr_in);
-    if (connect(fd, (const struct sockaddr *)to, length) != 0 && errno != EINPROGRESS) {
-        return false;
-    }
-    connection->server.wanted |= EPOLLOUT;
-    return true;
-}
-
-/* 1: connected, 0: not yet, -1: failed. */
-static int connect_state(const struct relay_connection *connection)
-{
-    struct sockaddr_storage peer;
-    socklen_t length = sizeof peer;
-    int problem = 0;
-    socklen_t size = sizeof problem;
-    if (getsockopt(connection->server.fd, SOL_SOCKET, SO_ERROR, &problem, &size) != 0 ||
-        problem != 0) {
-        return -1;
-    }
-    return getpeername(connection->server.fd, (struct sockaddr *)&peer, &length) == 0 ? 1 : 0;
+    return connection->server.fd >= 0;
 }
 
 void relay_connection_go_on_connecting(struct relay_connection *connection, uint64_t now_ms)
 {
-    switch (connect_state(connection)) {
-    case 1:
+    int state = relay_dial_state(connection->server.fd);
+    if (state > 0) {
         connected(connection, now_ms);
-        break;
-    case 0:
+    } else if (state == 0) {
         connection->server.wanted |= EPOLLOUT;
-        break;
-    default:
-        relay_connection_end(connection, true); /* a refused connection looks like a reset one */
+    } else {
+        relay_connection_end(connection, true); /* too late for the program's connect */
     }
 }
 
 static void to_server(struct relay_connection *connection, uint64_t now_ms)
 {
     relay_connection_enter(connection, RELAY_CONNECTS, now_ms);
-    if (connection->server.fd < 0 && !relay_connection_connect(connection)) {
-        relay_connection_end(connection, true);
-        return;
-    }
-    if (connection->early) {
+    if (relay_connection_connect(connection)) {
         relay_connection_go_on_connecting(connection, now_ms);
+    } else {
+        relay_connection_end(connection, true);
     }
 }
 
@@ -146,7 +115,7 @@ static bool make_room(struct relay_connection *connection)
 static void listen_to_server(struct relay_connection *connection, uint64_t now_ms)
 {
     uint8_t octet;
-    int state = connect_state(connection);
+    int state = relay_dial_state(connection->server.fd);
     if (state < 0) {
         relay_connection_end(connection, true);
     } else if (state == 0) {

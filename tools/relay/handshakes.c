@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <sys/epoll.h>
 
+#include "tools/relay/ahead.h"
 #include "tools/relay/connection_steps.h"
 
 /* ---- to the pump ---- */
@@ -159,6 +160,10 @@ void relay_connection_take_greeting(struct relay_connection *connection, uint64_
         answer(connection, now_ms);
     } else if (result == GNUTLS_E_FATAL_ALERT_RECEIVED) {
         relay_connection_fail(connection, (int)gnutls_alert_get(session));
+    } else if (result == GNUTLS_E_PREMATURE_TERMINATION) {
+        relay_connection_end(connection, false);
+    } else if (relay_dial_state(connection->server.fd) <= 0) {
+        relay_connection_end(connection, true); /* the server has reset it */
     } else {
         /* Strict mode refuses by an error of the transport. */
         relay_connection_fail(connection, RELAY_ALERT_HANDSHAKE_FAILURE);

@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "tools/relay/ahead.h"
 #include "tools/relay/claims.h"
 
 enum { EVENTS = 64, TICK_MS = 250, LAST_MS = 10000, ACCEPTS = 64 };
@@ -21,6 +22,7 @@ struct state {
     const struct relay_loop *loop;
     struct relay_shared *shared;
     struct relay_claims claims;
+    struct relay_aheads aheads;
     struct relay_connection *connections;
     struct watched link;
     struct watched pool;
@@ -45,6 +47,13 @@ static bool watch(const struct state *state, struct watched *watched)
 
 /* ---- events ---- */
 
+static void serve(struct state *state, struct relay_connection *connection,
+                  const struct relay_claim *claim)
+{
+    relay_connection_claim(connection, claim, relay_ahead_take(&state->aheads, claim->number),
+                           state->now_ms);
+}
+
 static void accept_some(struct state *state, const struct watched *listener)
 {
     for (int i = 0; i < ACCEPTS; i++) {
@@ -64,7 +73,7 @@ static void accept_some(struct state *state, const struct watched *listener)
         connection->next = state->connections;
         state->connections = connection;
         if (relay_claims_take(&state->claims, &source, state->now_ms, &claim)) {
-            relay_connection_claim(connection, &claim, state->now_ms);
+            serve(state, connection, &claim);
         }
     }
 }
@@ -72,12 +81,16 @@ static void accept_some(struct state *state, const struct watched *listener)
 static void take_claim(struct state *state, const struct relay_claim *claim)
 {
     struct relay_connection *connection = state->connections;
+    if (claim->source.ss_family == AF_UNSPEC) {
+        relay_ahead_begin(&state->aheads, claim, state->now_ms);
+        return;
+    }
     while (connection != NULL && !(connection->phase == RELAY_UNCLAIMED &&
                                    relay_is_same_source(&connection->source, &claim->source))) {
         connection = connection->next;
     }
     if (connection != NULL) {
-        relay_connection_claim(connection, claim, state->now_ms);
+        serve(state, connection, claim);
     } else {
         (void)relay_claims_add(&state->claims, claim, state->now_ms);
     }
@@ -136,6 +149,9 @@ static void handle(struct state *state, void *source)
     case RELAY_SOURCE_END:
         relay_connection_go_on(((struct relay_end *)source)->connection, state->now_ms);
         break;
+    case RELAY_SOURCE_AHEAD:
+        relay_ahead_go_on(&state->aheads, source, state->now_ms);
+        break;
     }
 }
 
@@ -143,6 +159,9 @@ static void handle(struct state *state, void *source)
 static void clean_up(struct state *state, bool tick)
 {
     struct relay_connection **at = &state->connections;
+    if (tick) {
+        relay_ahead_tick(&state->aheads, state->now_ms);
+    }
     while (*at != NULL) {
         struct relay_connection *connection = *at;
         if (tick) {
@@ -181,6 +200,7 @@ void relay_loop_run(const struct relay_loop *loop)
     struct epoll_event events[EVENTS];
     static struct state state;
     state = (struct state){.loop = loop, .shared = loop->shared, .now_ms = clock_ms()};
+    state.aheads = (struct relay_aheads){.loop = loop->shared->loop, .link = loop->link};
     uint64_t ticked = state.now_ms;
     bool good = start(&state);
     while (good && !is_over(&state)) {

@@ -12,7 +12,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "tools/echshim/supervisor/relay_link.h"
 #include "tools/echshim/supervisor/target.h"
 
 #ifndef SYS_pidfd_open
@@ -151,51 +150,57 @@ static int connect_at_once(int copy, const struct sockaddr_storage *to, socklen_
     return problem;
 }
 
-static bool announce(struct supervisor_lead *lead, int copy, pid_t task,
-                     const struct sockaddr_storage *destination)
+bool supervisor_lead_send(const struct supervisor_lead *lead, const struct relay_claim *claim)
 {
-    struct relay_claim claim = {.destination = *destination, .process = task};
-    socklen_t length = sizeof claim.source;
     struct pollfd wait = {.fd = lead->link, .events = POLLOUT};
-    return getsockname(copy, (struct sockaddr *)&claim.source, &length) == 0 &&
-           poll(&wait, 1, PATIENCE_MS) == 1 &&
-           send(lead->link, &claim, sizeof claim, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof claim;
+    return lead->link >= 0 && poll(&wait, 1, PATIENCE_MS) == 1 &&
+           send(lead->link, claim, sizeof *claim, MSG_NOSIGNAL | MSG_DONTWAIT) == sizeof *claim;
 }
 
-bool supervisor_lead(struct supervisor_lead *lead, int copy, pid_t task,
-                     const struct sockaddr_storage *destination, int *error)
+bool supervisor_lead_can(const struct supervisor_lead *lead, int copy,
+                         const struct sockaddr_storage *destination, int *problem)
 {
-    struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
-    struct sockaddr_storage peer;
-    socklen_t peer_length = sizeof peer;
-    const int off = 0;
+    struct sockaddr_storage any;
+    socklen_t length = sizeof any;
     int domain = option(copy, SO_DOMAIN);
     if (option(copy, SO_TYPE) != SOCK_STREAM || (domain != AF_INET && domain != AF_INET6)) {
         return false;
     }
-    *error = -EACCES; /* whatever goes wrong, the connection is refused */
-    socklen_t length = relay_address(lead, copy, &to);
-    if (lead->link < 0 || length == 0) {
-        return true;
+    if (lead->link < 0 || relay_address(lead, copy, &any) == 0) {
+        *problem = EACCES; /* whatever goes wrong, the connection is refused */
+    } else if (domain == AF_INET6 && destination->ss_family == AF_INET) {
+        *problem = EAFNOSUPPORT; /* as the kernel says */
+    } else if (getpeername(copy, (struct sockaddr *)&any, &length) == 0) {
+        *problem = EISCONN;
+    } else {
+        *problem = no_way_to(destination);
     }
-    if (domain == AF_INET6 && destination->ss_family == AF_INET) {
-        *error = -EAFNOSUPPORT; /* as the kernel says */
-        return true;
-    }
-    /* The program asks again to learn the result. Nothing new is connected. */
-    bool again = getpeername(copy, (struct sockaddr *)&peer, &peer_length) == 0;
-    int problem = again ? 0 : no_way_to(destination);
-    if (problem == 0) {
-        /* Otherwise the kernel would connect with the first write, from a port that is not known.
-         */
-        (void)setsockopt(copy, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof off);
-        problem = connect_at_once(copy, &to, length);
-    }
-    if (!again && (problem == 0 || problem == EINPROGRESS) &&
-        !announce(lead, copy, task, destination)) {
-        (void)shutdown(copy, SHUT_RDWR);
-        problem = ECONNREFUSED;
-    }
-    *error = -problem;
     return true;
+}
+
+int supervisor_lead_connect(const struct supervisor_lead *lead, int copy, struct relay_claim *claim)
+{
+    struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
+    socklen_t length = relay_address(lead, copy, &to);
+    const int off = 0;
+    /* Otherwise the kernel would connect with the first write, from a port that is not known. */
+    (void)setsockopt(copy, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &off, sizeof off);
+    int problem = length > 0 ? connect_at_once(copy, &to, length) : EACCES;
+    if (problem != 0 && problem != EINPROGRESS) {
+        return problem;
+    }
+    length = sizeof claim->source;
+    if (getsockname(copy, (struct sockaddr *)&claim->source, &length) != 0 ||
+        !supervisor_lead_send(lead, claim)) {
+        (void)shutdown(copy, SHUT_RDWR);
+        return ECONNREFUSED;
+    }
+    return problem;
+}
+
+int supervisor_lead_again(const struct supervisor_lead *lead, int copy)
+{
+    struct sockaddr_storage to = {.ss_family = AF_UNSPEC};
+    socklen_t length = relay_address(lead, copy, &to);
+    return length > 0 ? connect_at_once(copy, &to, length) : EACCES;
 }

@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #include "tools/echshim/supervisor/relay_folder.h"
+#include "tools/echshim/supervisor/relay_link.h"
 
 struct supervisor_lead {
     int link; /* to the relay; -1: there is none */
@@ -28,11 +29,20 @@ struct supervisor_lead {
 int supervisor_copy_socket(pid_t task, int fd);
 
 /*
- * Connects the copy to the relay, and tells the relay where the program wanted to go. False: this
- * is no TCP socket, so it cannot be led. Otherwise *error is what connect gives the program: 0, or
- * a negative error number.
+ * Could the copy be led to the relay? False: this is no TCP socket, so it cannot. Otherwise
+ * *problem is 0 if the relay has to try the real server first, or what connect gives the program at
+ * once: EISCONN stands for a socket that is connected already.
  */
-bool supervisor_lead(struct supervisor_lead *lead, int copy, pid_t task,
-                     const struct sockaddr_storage *destination, int *error);
+bool supervisor_lead_can(const struct supervisor_lead *lead, int copy,
+                         const struct sockaddr_storage *destination, int *problem);
+/* Connects the copy to the relay, and tells the relay of it: `claim` has all but the source.
+ * Returns what connect gives the program: 0, or an error number. */
+int supervisor_lead_connect(const struct supervisor_lead *lead, int copy,
+                            struct relay_claim *claim);
+/* The same for a socket that is connected already: the program asks again to learn the result.
+ * Nothing new is connected. */
+int supervisor_lead_again(const struct supervisor_lead *lead, int copy);
+/* Sends a message to the relay. False: it cannot be sent. */
+bool supervisor_lead_send(const struct supervisor_lead *lead, const struct relay_claim *claim);
 
 #endif

@@ -5,6 +5,7 @@
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <sys/socket.h>
 #include <sys/types.h>
 
@@ -14,11 +15,22 @@ struct relay_ready {
     char text[PATH_MAX]; /* the folder, or why there is no relay */
 };
 
-/* The supervisor's messages: it has connected a socket of a held program to the relay. */
+/*
+ * The supervisor's messages. Without a source (AF_UNSPEC): connect to the destination, and say how
+ * it went, so that the program's connect can fail as it would without us. With a source: a socket
+ * of the program was connected to the relay, and goes on to that connection.
+ */
 struct relay_claim {
     struct sockaddr_storage source;      /* the address and port of the program's socket */
     struct sockaddr_storage destination; /* where the program wanted to go */
     pid_t process;
+    uint64_t number; /* the same in both messages about a connection */
+};
+
+/* The relay's further messages. */
+struct relay_connected {
+    uint64_t number;
+    int problem; /* 0: connected; otherwise an error number */
 };
 
 #endif

@@ -15,6 +15,7 @@
 #include "tools/echshim/supervisor/asks.h"
 #include "tools/echshim/supervisor/engine.h"
 #include "tools/echshim/supervisor/filter.h"
+#include "tools/echshim/supervisor/leading.h"
 #include "tools/echshim/supervisor/names.h"
 #include "tools/echshim/supervisor/notify.h"
 #include "tools/echshim/supervisor/pool.h"
@@ -91,19 +92,19 @@ static void look(const struct supervisor *supervisor, const struct seccomp_notif
 }
 
 /* Makes the call, but to the relay or to our own DNS. False: it cannot be led there. */
-static bool led(struct supervisor *supervisor, const struct seen *seen,
-                enum supervisor_decision where)
+static bool led(const struct seen *seen, enum supervisor_decision where)
 {
     int error = 0;
+    if (where == SUPERVISOR_LEAD) {
+        return supervisor_leading_take(&(struct supervisor_leading){
+            .id = seen->id, .task = seen->task, .fd = seen->fd, .destination = seen->destination});
+    }
     int copy = supervisor_copy_socket(seen->task, seen->fd);
     if (copy < 0) {
         return false;
     }
-    bool can =
-        supervisor_notify_waits(seen->id) &&
-        (where == SUPERVISOR_LEAD
-             ? supervisor_lead(&supervisor->lead, copy, seen->task, &seen->destination, &error)
-             : supervisor_names_lead(copy, seen->task, &seen->destination, &error));
+    bool can = supervisor_notify_waits(seen->id) &&
+               supervisor_names_lead(copy, seen->task, &seen->destination, &error);
     (void)close(copy);
     if (can) {
         supervisor_notify_answer(seen->id, 0, -error);
@@ -117,7 +118,7 @@ static void judge(struct supervisor *supervisor, const struct seccomp_notif *not
     look(supervisor, notification, &seen);
     enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &seen.facts);
     if (decision == SUPERVISOR_LEAD || decision == SUPERVISOR_ANSWER_NAMES) {
-        if (led(supervisor, &seen, decision)) {
+        if (led(&seen, decision)) {
             return; /* of what goes to the relay, the relay tells */
         }
         seen.facts.can_be_led = false;
@@ -161,19 +162,31 @@ static bool watch(int loop, int fd)
 }
 
 /* False: nothing runs under the filter any more (EPOLLHUP). */
-static bool serve_event(struct supervisor *supervisor, const struct epoll_event *event)
+static bool serve_event(struct supervisor *supervisor, int loop, const struct epoll_event *event)
 {
     if (event->data.fd == supervisor->listener) {
         if ((event->events & EPOLLIN) == 0) {
             return false;
         }
         serve_call(supervisor);
+    } else if (event->data.fd == supervisor->lead.link) {
+        supervisor_leading_hear(); /* after the relay's end, this link is of no more use */
+        if ((event->events & (EPOLLHUP | EPOLLERR)) != 0) {
+            (void)epoll_ctl(loop, EPOLL_CTL_DEL, supervisor->lead.link, NULL);
+        }
     } else if (event->data.fd == supervisor_pool_event()) {
         supervisor_pool_finish();
     } else {
         (void)supervisor_names_serve(event->data.fd);
     }
     return true;
+}
+
+static int patience(void)
+{
+    int asks = supervisor_asks_patience();
+    int leading = supervisor_leading_patience();
+    return asks < 0 || (leading >= 0 && leading < asks) ? leading : asks;
 }
 
 void supervisor_serve(struct supervisor *supervisor)
@@ -187,12 +200,16 @@ void supervisor_serve(struct supervisor *supervisor)
     supervisor_engine_set(supervisor->engine, supervisor->conf);
     supervisor_asks_start(&supervisor->teller, supervisor->policy.strict);
     supervisor_names_start(loop);
+    supervisor_leading_start(&supervisor->lead);
+    (void)watch(loop, supervisor->lead.link);
     for (;;) {
-        int count = epoll_wait(loop, &event, 1, supervisor_asks_patience());
-        if ((count == 1 && !serve_event(supervisor, &event)) || (count < 0 && errno != EINTR)) {
+        int count = epoll_wait(loop, &event, 1, patience());
+        if ((count == 1 && !serve_event(supervisor, loop, &event)) ||
+            (count < 0 && errno != EINTR)) {
             break;
         }
         supervisor_asks_sweep(false);
+        supervisor_leading_sweep();
     }
     supervisor_asks_sweep(true);
 }
