@@ -87,6 +87,8 @@ enum ech_key_share_rule { ECH_KEY_SHARE_AUTO, ECH_KEY_SHARE_OWN, ECH_KEY_SHARE_S
 struct ech_exchange_options {
     struct ech_random random;     /* must stay usable while the exchange lives */
     struct ech_hello_sizes sizes; /* of the TLS library */
+    /* A hello is padded as if its pre_shared_key extension had this many octets or more. */
+    size_t least_pre_shared_key;
     enum ech_key_share_rule key_share_rule;
     /* Of the application's key_share; must stay usable while the exchange lives. It is asked when
      * an offer is made, and after a rejection. */

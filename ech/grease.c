@@ -23,7 +23,7 @@ size_t ech_grease_inner_length(const struct ech_grease_shape *shape)
 {
     const struct ech_hello_size *size =
         shape->ordinary ? &shape->sizes.ordinary : &shape->sizes.copied;
-    size_t floor = ech_hello_floor(size, shape->name_length, shape->pre_shared_key);
+    size_t floor = ech_hello_floor(size, &shape->parts);
     size_t length = ech_padded_length(0, 0, floor);
     return length < ECH_ENCODED_MAX ? length : ECH_ENCODED_MAX;
 }

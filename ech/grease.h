@@ -16,8 +16,7 @@
 struct ech_grease_shape {
     struct ech_hello_sizes sizes; /* of the TLS library */
     bool ordinary;                /* real ECH would offer older versions too (ech/ordinary.h) */
-    size_t name_length;           /* of the host name in server_name; 0: there is none */
-    size_t pre_shared_key;        /* octets of that extension, header and all; 0: none is sent */
+    struct ech_hello_parts parts; /* of the ClientHelloInner that real ECH would have */
 };
 
 /*

@@ -13,8 +13,20 @@ struct ech_hello_size {
      * nothing of an ordinary name. 0: no floor at all (test vectors). */
     size_t floor;
     /* Octets of an unpadded EncodedClientHelloInner without host name and PSK, with the ALPN list
-     * of browsers. Where this, the name and the PSK are more than the floor, they are the floor. */
+     * of browsers and four cipher suites. Where this and the parts of the hello at hand are more
+     * than the floor, they are the floor. */
     size_t unpadded;
+};
+
+/* What a pre_shared_key extension with a PSK that no server has issued counts as: an identity of 64
+ * octets, with a binder of SHA-384, and its header. */
+enum { ECH_OWN_PSK_GUESS = 128 };
+
+/* What makes a hello longer, in octets. */
+struct ech_hello_parts {
+    size_t host_name;      /* 0: there is none */
+    size_t pre_shared_key; /* that extension, header and all; 0: there is none */
+    size_t cipher_suites;  /* the list without its length; four suites or fewer do not count */
 };
 
 struct ech_hello_sizes {
@@ -25,11 +37,8 @@ struct ech_hello_sizes {
     struct ech_hello_size copied; /* it has all that can be compressed as the inner hello has it */
 };
 
-/*
- * The least length of EncodedClientHelloInner with this host name (0: none) and pre_shared_key
- * extension (octets with its header; 0: none). Not rounded up (ech_padded_length).
- */
-size_t ech_hello_floor(const struct ech_hello_size *size, size_t host_name_length,
-                       size_t pre_shared_key);
+/* The least length of EncodedClientHelloInner with these parts. Not rounded up
+ * (ech_padded_length). */
+size_t ech_hello_floor(const struct ech_hello_size *size, const struct ech_hello_parts *parts);
 
 #endif

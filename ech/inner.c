@@ -122,13 +122,16 @@ size_t ech_padded_length(size_t unpadded, size_t name_padding, size_t floor)
     return (length + 31) / 32 * 32;
 }
 
-size_t ech_hello_floor(const struct ech_hello_size *size, size_t host_name_length,
-                       size_t pre_shared_key)
+size_t ech_hello_floor(const struct ech_hello_size *size, const struct ech_hello_parts *parts)
 {
+    enum { FOUR_SUITES = 8 };
     /* RFC 9849, 6.1.3: a client with GREASE knows no maximum_name_length. The largest server
      * publishes 0. */
-    size_t length =
-        size->unpadded + host_name_length + ech_name_padding(host_name_length, 0) + pre_shared_key;
+    size_t length = size->unpadded + parts->host_name + ech_name_padding(parts->host_name, 0) +
+                    parts->pre_shared_key;
+    if (parts->cipher_suites > FOUR_SUITES) {
+        length += parts->cipher_suites - FOUR_SUITES;
+    }
     return size->floor == 0 || length < size->floor ? size->floor : length;
 }
 

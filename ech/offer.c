@@ -82,10 +82,11 @@ static struct ech_outer_plan plan_of(const struct ech_client_hello *inner,
 
 /* No length tells more than that of a hello with GREASE (ech/grease.h). */
 static enum ech_status floor_of(const struct ech_client_hello *inner,
-                                const struct ech_hello_sizes *sizes, struct ech_outer_plan plan,
-                                size_t *floor)
+                                const struct ech_exchange_options *options,
+                                struct ech_outer_plan plan, size_t *floor)
 {
     const struct ech_extension *psk = ech_client_hello_find(inner, ECH_EXT_PRE_SHARED_KEY);
+    const struct ech_hello_sizes *sizes = &options->sizes;
     const struct ech_hello_size *size = plan.ordinary ? &sizes->ordinary : &sizes->copied;
     struct bytes host_name;
     enum ech_status status = ech_client_hello_server_name(inner, &host_name);
@@ -95,7 +96,13 @@ static enum ech_status floor_of(const struct ech_client_hello *inner,
     if (plan.share == ECH_OUTER_SHARE_OWN) {
         size = &sizes->own;
     }
-    *floor = ech_hello_floor(size, host_name.len, psk != NULL ? psk->raw.len : 0);
+    struct ech_hello_parts parts = {.host_name = host_name.len,
+                                    .pre_shared_key = options->least_pre_shared_key,
+                                    .cipher_suites = inner->cipher_suites.len};
+    if (psk != NULL && psk->raw.len > parts.pre_shared_key) {
+        parts.pre_shared_key = psk->raw.len;
+    }
+    *floor = ech_hello_floor(size, &parts);
     if (*floor > ECH_ENCODED_MAX && plan.share != ECH_OUTER_SHARE_OWN) {
         *floor = ECH_ENCODED_MAX;
     }
@@ -110,7 +117,7 @@ static enum ech_status encode_inner(const struct ech_offer *offer,
                                     struct ech_outer_plan plan, struct writer *encoded)
 {
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length};
-    enum ech_status status = floor_of(inner, &options->sizes, plan, &padding.floor);
+    enum ech_status status = floor_of(inner, options, plan, &padding.floor);
     if (status == ECH_OK && made != NULL) {
         wr_bytes(encoded, wr_view(&made->encoded));
         status = ech_pad_inner(inner, &padding, encoded);

@@ -45,7 +45,7 @@ static void config_and_seal(const void *context)
 
 static void grease(const void *context)
 {
-    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 18};
+    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .parts.host_name = 18};
     struct test_source source = {.state = 6};
     struct ech_random random = faults_random(&source);
     struct writer w;

@@ -27,6 +27,10 @@ TestSuite(likeness_own, .fini = world_end, .timeout = 120);
     SEND "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME    \
          " -connect " INNER_NAME ":443 " options
 #define GNUTLS_WITH(options) SEND "gnutls-cli --x509cafile \"$CA\" " options " " INNER_NAME
+#define GNUTLS_PSK "--pskusername me --pskkey 9e32cf7786321a828ef7668f09fb35db "
+#define OPENSSL_PSK "-ciphersuites TLS_AES_128_GCM_SHA256 "
+#define IDENTITY_64 "a-name-of-64-octets-which-is-the-longest-that-is-usual-for-a-psk"
+#define LATE_GNUTLS(mode) "\"$CLIENTS/gnutls_late\" " INNER_NAME " 443 \"$CA\" " mode
 #define GIT "GIT_SSL_CAINFO=\"$CA\" git ls-remote " URL "; true"
 #define WGET_WITH(options) "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " options " " URL
 
@@ -244,11 +248,18 @@ LIKE(gnutls_cli_compat, GNUTLS_WITH("--priority NORMAL:%COMPAT"));
 LIKE(gnutls_cli_dumbfw, GNUTLS_WITH("--priority NORMAL:%DUMBFW"));
 LIKE(gnutls_cli_no_etm, GNUTLS_WITH("--priority NORMAL:%NO_ETM:%NO_SESSION_HASH:%NO_TICKETS"));
 LIKE(gnutls_cli_fallback, GNUTLS_WITH("--priority NORMAL:%FALLBACK_SCSV"));
+LIKE(gnutls_cli_psk, GNUTLS_WITH(GNUTLS_PSK "--priority NORMAL:+PSK:+DHE-PSK:+ECDHE-PSK"));
+LIKE(gnutls_cli_psk_alone, GNUTLS_WITH(GNUTLS_PSK "--priority NORMAL:+ECDHE-PSK:-VERS-ALL:+VERS-TLS1.3"));
+LIKE(s_client_psk_identity, S_CLIENT_WITH(OPENSSL_PSK "-psk_identity " IDENTITY_64 " -psk 9e32cf7786321a828ef7668f09fb35db"));
 LIKE(wget_tls13_alone, WGET_WITH("--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3"));
 LIKE_IN(likeness_own, openssl_resume, 2, OWN_OPENSSL("resume"));
 LIKE_IN(likeness_own, openssl_security_callback, 1, OWN_OPENSSL("security-callback"));
 LIKE_IN(likeness_own, openssl_late_settings, 2, OWN_OPENSSL("late-settings"));
 LIKE_IN(likeness_own, openssl_unseen, 1, OWN_OPENSSL("unseen"));
+LIKE_IN(likeness_own, openssl_late_name, 1, OWN_OPENSSL("late-name"));
+LIKE_IN(likeness_own, openssl_late_name_in_loop, 1, OWN_OPENSSL("late-name-in-loop"));
 LIKE_IN(likeness_own, gnutls_resume, 2, OWN_GNUTLS("resume"));
+LIKE_IN(likeness_own, gnutls_late_name, 1, LATE_GNUTLS("name-in-extension"));
+LIKE_IN(likeness_own, gnutls_late_settings, 1, LATE_GNUTLS("more-in-extension"));
 LIKE_IN(likeness_own, gnutls_default, 1, OWN_GNUTLS("default"));
 /* clang-format on */

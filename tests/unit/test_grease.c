@@ -12,7 +12,7 @@
 enum { SPREAD = 2000, HOST_NAME_LENGTH = 18 /* of the captured hellos */ };
 
 static const struct ech_grease_shape openssl_shape = {
-    .sizes = OPENSSL_SIZES, .ordinary = true, .name_length = HOST_NAME_LENGTH};
+    .sizes = OPENSSL_SIZES, .ordinary = true, .parts.host_name = HOST_NAME_LENGTH};
 
 /* One GREASE extension; the caller frees *w. */
 static struct ech_ech_client_hello make(const struct ech_grease_shape *shape,
@@ -130,14 +130,16 @@ static const struct way own_ordinary = {ECH_KEY_SHARE_OWN, true};
 static const struct way copied = {ECH_KEY_SHARE_SHARED, false};
 static const struct way ordinary = {ECH_KEY_SHARE_SHARED, true};
 
-static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes, const struct way *way)
+static size_t real_payload_with(struct bytes hello, struct ech_hello_sizes sizes,
+                                const struct way *way, struct ech_exchange_options options)
 {
     static const uint8_t suites[] = {0x13, 2, 0x13, 3, 0x13, 1, 0x13, 4, 0xc0, 0x2f};
     static const uint8_t versions[] = {3, 4, 3, 3};
     struct test_server server;
     struct test_source source = {.state = 1};
-    struct ech_exchange_options options = {
-        .sizes = sizes, .random = test_random(&source), .key_share_rule = way->rule};
+    options.sizes = sizes;
+    options.random = test_random(&source);
+    options.key_share_rule = way->rule;
     struct ech_offer offer;
     struct ech_client_hello inner;
     struct writer outer;
@@ -162,6 +164,12 @@ static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes, con
     return length;
 }
 
+static size_t real_payload(struct bytes hello, struct ech_hello_sizes sizes, const struct way *way)
+{
+    return real_payload_with(hello, sizes, way,
+                             (struct ech_exchange_options){.least_pre_shared_key = 0});
+}
+
 /* What an adapter would report for the application of this hello. */
 static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_sizes sizes,
                                         const struct way *way)
@@ -174,8 +182,9 @@ static struct ech_grease_shape shape_of(struct bytes hello, struct ech_hello_siz
     return (struct ech_grease_shape){
         .sizes = sizes,
         .ordinary = way->ordinary,
-        .name_length = host_name.len,
-        .pre_shared_key = psk != NULL ? psk->raw.len : 0,
+        .parts = {.host_name = host_name.len,
+                  .pre_shared_key = psk != NULL ? psk->raw.len : 0,
+                  .cipher_suites = parsed.cipher_suites.len},
     };
 }
 
@@ -309,7 +318,7 @@ Test(grease, ech_100_a_ticket_is_counted)
 
 Test(grease, ech_100_the_floors)
 {
-    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 15};
+    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .parts.host_name = 15};
     cr_assert_eq(ech_grease_inner_length(&shape), 128u);
     shape.ordinary = true;
     cr_assert_eq(ech_grease_inner_length(&shape), 192u);
@@ -323,12 +332,40 @@ Test(grease, ech_100_the_floors)
 
 Test(grease, ech_100_never_longer_than_servers_take)
 {
-    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .pre_shared_key = 1320};
+    struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .parts.pre_shared_key = 1320};
     cr_assert_eq(ech_grease_inner_length(&shape), 1440u);
-    shape.pre_shared_key = 1380;
+    shape.parts.pre_shared_key = 1380;
     cr_assert_eq(ech_grease_inner_length(&shape), 1472u);
-    shape.pre_shared_key = 60000;
+    shape.parts.pre_shared_key = 60000;
     cr_assert_leq(ech_grease_inner_length(&shape) + ECH_AEAD_TAG, (size_t)ECH_PAYLOAD_MAX);
+}
+
+/* An inner hello that lists suites of TLS 1.2 too, as the libraries make it when the program
+ * changes settings late, or (GnuTLS) has pre-shared keys. */
+Test(grease, ech_100_more_cipher_suites_are_counted)
+{
+    static const uint16_t list[100] = {0x1301, 0x1302, 0x1303};
+    for (size_t count = 1; count <= sizeof list / sizeof *list; count++) {
+        struct octets openssl = hello_with_suites(hello_openssl, list, count);
+        struct octets gnutls = hello_with_suites(hello_gnutls, list, count);
+        check_length(octets_view(&openssl), OPENSSL_SIZES, &copied);
+        check_length(octets_view(&gnutls), GNUTLS_SIZES, &copied);
+        octets_free(&openssl);
+        octets_free(&gnutls);
+    }
+}
+
+/* A PSK of the program's own: its length is known to neither before the hello is made. */
+Test(grease, ech_100_a_psk_of_unknown_length)
+{
+    struct ech_exchange_options options = {.least_pre_shared_key = ECH_OWN_PSK_GUESS};
+    struct ech_grease_shape shape = shape_of(hello_openssl, OPENSSL_SIZES, &copied);
+    shape.parts.pre_shared_key = ECH_OWN_PSK_GUESS;
+    cr_assert_eq(real_payload_with(hello_openssl, OPENSSL_SIZES, &copied, options) - ECH_AEAD_TAG,
+                 ech_grease_inner_length(&shape));
+    /* A longer one shows, as a ticket does. */
+    cr_assert_eq(real_payload_with(hello_openssl_psk, OPENSSL_SIZES, &copied, options),
+                 real_payload(hello_openssl_psk, OPENSSL_SIZES, &copied));
 }
 
 /* ---- failures, and answers ---- */

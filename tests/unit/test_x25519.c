@@ -180,7 +180,7 @@ Test(x25519, an_all_zero_secret_is_refused)
 
 Test(x25519, grease_uses_it)
 {
-    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .name_length = 10};
+    const struct ech_grease_shape shape = {.sizes = OPENSSL_SIZES, .parts.host_name = 10};
     struct writer with;
     struct writer without;
     struct test_source source = {.state = 7};

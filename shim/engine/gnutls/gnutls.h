@@ -164,7 +164,7 @@ struct gnutls_connection {
     enum gnutls_phase phase;
     const struct gnutls_hello_events *hello;
     struct shim_session *session;
-    struct ech_grease_shape grease_shape;
+    size_t resumed_psk; /* octets of a GREASE hello's pre_shared_key for the session data */
     size_t taken; /* octets of a push that the exchange took before the transport said "later" */
 };
 
@@ -224,6 +224,12 @@ enum { GNUTLS_SUITES_SIZE = 256 }; /* octets that the cipher suites of a hello t
  * suites, and from the connection. */
 struct ech_ordinary_hello gnutls_ordinary_hello(struct gnutls_connection *connection,
                                                 struct writer *octets);
+/* Octets of the cipher suites that ClientHelloInner lists. With key exchanges for pre-shared keys
+ * among the priorities, GnuTLS lists suites of TLS 1.2 even in a hello of TLS 1.3 alone. */
+size_t gnutls_inner_suites(struct gnutls_connection *connection,
+                           const struct ech_ordinary_hello *ordinary);
+/* May the hello offer a PSK of the application's own? */
+bool gnutls_may_offer_psk(struct gnutls_connection *connection);
 /* After the handshake: switches compatibility mode on again, if our priorities took it away. */
 void gnutls_restore_compatibility(const struct gnutls_connection *connection);
 /* NULL is fine. */

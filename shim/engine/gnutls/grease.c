@@ -14,7 +14,7 @@ int gnutls_grease_send(const struct gnutls_connection *connection, gnutls_buffer
     if (!shim_session_may_grease(connection->session)) {
         return GNUTLS_E_INTERNAL_ERROR;
     }
-    struct bytes grease = shim_session_grease(connection->session, &connection->grease_shape);
+    struct bytes grease = shim_session_grease(connection->session, connection->resumed_psk);
     if (grease.len == 0) {
         return NO_EXTENSION;
     }
@@ -48,9 +48,6 @@ static void keep_order(struct gnutls_connection *connection)
 void gnutls_grease_arm(struct gnutls_connection *connection, gnutls_priority_t tls13_only)
 {
     keep_order(connection);
-    connection->grease_shape = (struct ech_grease_shape){
-        .pre_shared_key = connection->session_data.data != NULL
-                              ? gnutls_session_data_psk(connection, tls13_only)
-                              : 0,
-    };
+    connection->resumed_psk =
+        connection->session_data.data != NULL ? gnutls_session_data_psk(connection, tls13_only) : 0;
 }

@@ -154,6 +154,19 @@ static bool offers_tls13(struct gnutls_connection *connection)
            gnutls_tls13_only(connection) != NULL;
 }
 
+/* Octets that pre_shared_key may have with a PSK of the application's own, after the ticket of the
+ * session data. Only the application's function knows which PSK that will be. */
+static size_t own_psk(struct gnutls_connection *connection)
+{
+    gnutls_priority_t tls13_only = gnutls_tls13_only(connection);
+    if (!gnutls_may_offer_psk(connection)) {
+        return 0;
+    }
+    return ECH_OWN_PSK_GUESS + (connection->session_data.data != NULL
+                                    ? gnutls_session_data_psk(connection, tls13_only)
+                                    : 0);
+}
+
 int gnutls_decide(struct gnutls_connection *connection)
 {
     struct shim_hold hold;
@@ -173,6 +186,8 @@ int gnutls_decide(struct gnutls_connection *connection)
     };
     if (facts.tls13) {
         facts.ordinary = gnutls_ordinary_hello(connection, &octets);
+        facts.inner_suites = gnutls_inner_suites(connection, &facts.ordinary);
+        facts.pre_shared_key = own_psk(connection);
     }
     int result = GNUTLS_E_SUCCESS;
     enum shim_action action = shim_session_begin(&connection->session, &facts);

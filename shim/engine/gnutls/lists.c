@@ -25,6 +25,11 @@ struct suite {
 };
 enum { ANY = 0xff }; /* TLS 1.3 */
 
+struct suite_list {
+    struct suite suites[SUITES];
+    size_t count; /* 0: not known */
+};
+
 struct gnutls_lists {
     atomic_uint references;
     const struct gnutls *gnutls;
@@ -34,8 +39,8 @@ struct gnutls_lists {
     bool restore;    /* compatibility mode, by the string or beside it */
     gnutls_priority_t in_order;
     gnutls_priority_t tls13_only;
-    struct suite suites[SUITES];
-    size_t suite_count;
+    struct suite_list ordinary;
+    struct suite_list inner; /* with TLS 1.3 alone */
     uint16_t record_version; /* 0: the same with TLS 1.3 alone */
     unsigned char versions[2 * VERSIONS];
     size_t versions_length;
@@ -162,24 +167,24 @@ static unsigned char credentials_of(gnutls_kx_algorithm_t key_exchange)
     }
 }
 
-static void list_suites(struct gnutls_lists *lists)
+static void list_suites(const struct gnutls *gnutls, gnutls_priority_t priorities,
+                        struct suite_list *list)
 {
-    const struct gnutls *gnutls = lists->gnutls;
     unsigned position;
-    for (unsigned i = 0; lists->suite_count < SUITES; i++) {
-        struct suite *suite = &lists->suites[lists->suite_count];
+    for (unsigned i = 0; list->count < SUITES; i++) {
+        struct suite *suite = &list->suites[list->count];
         gnutls_kx_algorithm_t key_exchange;
-        int result = gnutls->gnutls_priority_get_cipher_suite_index(lists->in_order, i, &position);
+        int result = gnutls->gnutls_priority_get_cipher_suite_index(priorities, i, &position);
         if (result == GNUTLS_E_REQUESTED_DATA_NOT_AVAILABLE) {
             return;
         }
         if (result >= 0 && gnutls->gnutls_cipher_suite_info(position, suite->id, &key_exchange,
                                                             NULL, NULL, NULL) != NULL) {
             suite->credentials = credentials_of(key_exchange);
-            lists->suite_count++;
+            list->count++;
         }
     }
-    lists->suite_count = 0; /* not known, then */
+    list->count = 0; /* not known, then */
 }
 
 /* A hello's records have its lowest version, unless the string says otherwise; but with TLS 1.3
@@ -274,10 +279,13 @@ static struct gnutls_lists *make(const struct gnutls_connection *connection)
     }
     /* A hello without extensions cannot offer TLS 1.3, which the priorities may list. */
     if (list_versions(lists) && (own == NULL || strcasestr(own, "%NO_EXTENSIONS") == NULL)) {
-        list_suites(lists);
+        list_suites(lists->gnutls, lists->in_order, &lists->ordinary);
         lists->record_version = record_version_of(lists);
         lists->tls13_only = in_order(lists, "-VERS-ALL:+VERS-TLS1.3",
                                      "-VERS-ALL:+VERS-TLS1.3:%NO_SHUFFLE_EXTENSIONS");
+        if (lists->tls13_only != NULL) {
+            list_suites(lists->gnutls, lists->tls13_only, &lists->inner);
+        }
     }
     return lists;
 }
@@ -337,9 +345,10 @@ struct ech_ordinary_hello gnutls_ordinary_hello(struct gnutls_connection *connec
                                                 struct writer *octets)
 {
     const struct gnutls_lists *lists = lists_of(connection);
-    for (size_t i = 0; lists != NULL && i < lists->suite_count; i++) {
-        if (has_credentials(connection, lists->suites[i].credentials)) {
-            wr_bytes(octets, bytes_of(lists->suites[i].id, sizeof lists->suites[i].id));
+    for (size_t i = 0; lists != NULL && i < lists->ordinary.count; i++) {
+        const struct suite *suite = &lists->ordinary.suites[i];
+        if (has_credentials(connection, suite->credentials)) {
+            wr_bytes(octets, bytes_of(suite->id, sizeof suite->id));
         }
     }
     return (struct ech_ordinary_hello){
@@ -348,4 +357,30 @@ struct ech_ordinary_hello gnutls_ordinary_hello(struct gnutls_connection *connec
         .supported_versions =
             lists != NULL ? bytes_of(lists->versions, lists->versions_length) : bytes_of(NULL, 0),
     };
+}
+
+size_t gnutls_inner_suites(struct gnutls_connection *connection,
+                           const struct ech_ordinary_hello *ordinary)
+{
+    const struct gnutls_lists *lists = lists_of(connection);
+    size_t octets = 0;
+    if (connection->narrow_late) {
+        return ordinary->cipher_suites.len;
+    }
+    for (size_t i = 0; lists != NULL && i < lists->inner.count; i++) {
+        const struct suite *suite = &lists->inner.suites[i];
+        octets += has_credentials(connection, suite->credentials) ? sizeof suite->id : 0;
+    }
+    return octets;
+}
+
+bool gnutls_may_offer_psk(struct gnutls_connection *connection)
+{
+    const struct gnutls_lists *lists = lists_of(connection);
+    for (size_t i = 0; lists != NULL && i < lists->inner.count; i++) {
+        if (lists->inner.suites[i].credentials == GNUTLS_CRD_PSK) {
+            return has_credentials(connection, GNUTLS_CRD_PSK);
+        }
+    }
+    return false;
 }

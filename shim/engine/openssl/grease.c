@@ -10,9 +10,7 @@
 
 enum { ALERT_DECODE_ERROR = 50 };
 
-/* The size of the pre_shared_key extension for the resumed session. libssl has by now dropped a
- * session that it will not offer. */
-static size_t pre_shared_key(const struct openssl *openssl, const SSL *ssl)
+size_t openssl_resumed_psk(const struct openssl *openssl, const SSL *ssl)
 {
     const SSL_SESSION *session = openssl->SSL_get_session(ssl);
     const unsigned char *ticket = NULL;
@@ -31,13 +29,11 @@ int openssl_grease_add(struct openssl_connection *connection, const unsigned cha
                        size_t *length)
 {
     const struct openssl *openssl = connection->openssl;
-    const struct ech_grease_shape shape = {
-        .pre_shared_key = pre_shared_key(openssl, connection->ssl),
-    };
     if (!shim_session_may_grease(connection->session)) {
         return -1;
     }
-    struct bytes grease = shim_session_grease(connection->session, &shape);
+    struct bytes grease =
+        shim_session_grease(connection->session, openssl_resumed_psk(openssl, connection->ssl));
     *out = grease.data;
     *length = grease.len;
     return grease.len > 0;

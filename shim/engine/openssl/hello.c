@@ -147,6 +147,10 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection,
             .cipher_suites = bytes_of(ordinary->cipher_suites, ordinary->cipher_suites_length),
             .supported_versions = bytes_of(ordinary->versions, ordinary->versions_length),
         };
+        /* A late decision leaves all suites in ClientHelloInner (versions.c). */
+        facts.inner_suites = connection->late ? ordinary->cipher_suites_length : 0;
+        facts.pre_shared_key =
+            ordinary->psk ? ECH_OWN_PSK_GUESS + openssl_resumed_psk(openssl, ssl) : 0;
     }
     return facts;
 }

@@ -36,6 +36,7 @@
     F(OPENSSL_sk_free)                                                                             \
     F(OPENSSL_sk_num)                                                                              \
     F(OPENSSL_sk_value)                                                                            \
+    F(SSL_CIPHER_get_auth_nid)                                                                     \
     F(SSL_CIPHER_get_protocol_id)                                                                  \
     F(SSL_CIPHER_get_version)                                                                      \
     F(SSL_CTX_add_custom_ext)                                                                      \
@@ -186,6 +187,7 @@ struct openssl_ordinary {
     size_t cipher_suites_length;    /* octets */
     uint8_t versions[2 * 5];
     size_t versions_length;
+    bool psk; /* it lists suites for pre-shared keys, so the program has a callback for them */
 };
 
 enum { OPENSSL_NAME_DIGEST = 32 };
@@ -307,6 +309,10 @@ int openssl_extension_parse(SSL *ssl, unsigned int type, unsigned int context,
                             int *alert, void *argument);
 
 /* ---- grease.c ---- */
+
+/* Octets of the pre_shared_key extension for the session to resume, header and all; 0: none of TLS
+ * 1.3. While the hello is made, libssl has dropped a session that it will not offer. */
+size_t openssl_resumed_psk(const struct openssl *openssl, const SSL *ssl);
 
 /* Gives the GREASE extension for a first or second hello. Returns what an add callback returns. */
 int openssl_grease_add(struct openssl_connection *connection, const unsigned char **out,

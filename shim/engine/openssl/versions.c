@@ -204,6 +204,7 @@ static bool note_suites(struct openssl_connection *connection, struct openssl_or
         const SSL_CIPHER *suite = openssl->OPENSSL_sk_value(suites, i);
         uint16_t id = openssl->SSL_CIPHER_get_protocol_id(suite);
         tls13 = tls13 || is_tls13(openssl, suite);
+        ordinary->psk = ordinary->psk || openssl->SSL_CIPHER_get_auth_nid(suite) == NID_auth_psk;
         if (ordinary->cipher_suites_length + 2 <= sizeof ordinary->cipher_suites) {
             ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)(id >> 8);
             ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)id;
@@ -236,6 +237,7 @@ bool openssl_versions_restrict(struct openssl_connection *connection,
 {
     ordinary->cipher_suites_length = 0;
     ordinary->versions_length = 0;
+    ordinary->psk = false;
     connection->versions = OPENSSL_VERSIONS_OWN;
     /* Look at the ordinary hello first: a restriction would switch TLS 1.3 on where
      * SSL_OP_NO_TLSv1_2 leaves a gap below it. */

@@ -221,6 +221,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
     const struct ech_exchange_options options = {
         .random = shim_random(),
         .sizes = session->sizes,
+        .least_pre_shared_key = session->parts.pre_shared_key,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .outer_name = shim_session_outer_name(session),
         .program_keys = shim_program_keys_for_exchange(&session->program_keys),
@@ -276,6 +277,9 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     if (facts->post_quantum) {
         session->sizes.ordinary = shim_tls_libraries[facts->library].post_quantum_size;
     }
+    session->parts = (struct ech_hello_parts){.host_name = strlen(session->host),
+                                              .pre_shared_key = facts->pre_shared_key,
+                                              .cipher_suites = facts->inner_suites};
     session->older_versions = facts->ordinary.supported_versions.len > ONE_VERSION;
     session->reported = facts->reported;
     session->redirect = SHIM_REDIRECT_NONE;
@@ -445,18 +449,19 @@ void shim_session_library_grease(struct shim_session *session)
     }
 }
 
-struct bytes shim_session_grease(struct shim_session *session, const struct ech_grease_shape *shape)
+struct bytes shim_session_grease(struct shim_session *session, size_t pre_shared_key)
 {
     if (!session->hello_made) {
         session->hello_made = true;
-        struct ech_grease_shape whole = *shape;
+        struct ech_grease_shape shape = {
+            .sizes = session->sizes, .ordinary = session->older_versions, .parts = session->parts};
         const struct ech_random random = shim_random();
         struct shim_hold hold;
-        whole.sizes = session->sizes;
-        whole.ordinary = session->older_versions;
-        whole.name_length = strlen(session->host);
+        if (shape.parts.pre_shared_key < pre_shared_key) {
+            shape.parts.pre_shared_key = pre_shared_key;
+        }
         shim_hold_begin(&hold);
-        if (ech_grease_make(&whole, &random, &session->grease) == ECH_OK) {
+        if (ech_grease_make(&shape, &random, &session->grease) == ECH_OK) {
             shim_session_report(session, "grease", session->decision.reason);
         } else {
             wr_free(&session->grease);

@@ -35,6 +35,11 @@ struct shim_session_facts {
     /* What the hello would list without ECH. Empty: as ClientHelloInner. Copied. */
     struct ech_ordinary_hello ordinary;
     bool post_quantum; /* the library's default groups are post-quantum */
+    /* Octets of the cipher suites that ClientHelloInner would list. 0: few enough not to count. */
+    size_t inner_suites;
+    /* The program may offer a PSK of its own, whose length nobody knows before the hello is made:
+     * octets that pre_shared_key may have then, at a guess. 0: it has none. */
+    size_t pre_shared_key;
 };
 
 /*
@@ -68,12 +73,11 @@ bool shim_session_may_grease(struct shim_session *session);
 
 /*
  * The extension data of GREASE ECH, the same for each hello of the handshake (RFC 9849, 6.2.1). The
- * first call makes and reports them. The adapter fills in the PSK of the shape; the rest is filled
- * in here. Empty for want of memory or randomness: the hello is then the application's own.
- * Borrowed from the session.
+ * first call makes and reports them. `pre_shared_key` has the octets of that extension for a
+ * resumed session, header and all (0: none is resumed). Empty for want of memory or randomness: the
+ * hello is then the application's own. Borrowed from the session.
  */
-struct bytes shim_session_grease(struct shim_session *session,
-                                 const struct ech_grease_shape *shape);
+struct bytes shim_session_grease(struct shim_session *session, size_t pre_shared_key);
 
 /* In place of shim_session_grease, for a library that makes the extension by itself: reports it. */
 void shim_session_library_grease(struct shim_session *session);

@@ -28,6 +28,7 @@ struct shim_session {
     struct shim_host_settings host_settings; /* for this host */
     struct shim_decision decision;
     struct ech_hello_sizes sizes; /* of this TLS library */
+    struct ech_hello_parts parts; /* as far as the facts have them */
     bool older_versions;          /* the ordinary hello offers more than TLS 1.3 */
     struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange *exchange;

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What ECH adds to the hello of a real program, in octets, and that its length says nothing of the
+ * name or of a usual ALPN list: the same for names of 1 to 46 octets, and the same as with GREASE.
+ * Where TLS 1.3 alone is offered, a name of 46 octets shows, and with GREASE as well.
+ */
+#include "../facts.h"
+#include "checks.h"
+#include "wire.h"
+
+#include <criterion/criterion.h>
+#include <stdio.h>
+#include <string.h>
+
+TestSuite(hello_octets, .fini = world_end, .timeout = 120);
+
+/* A name in other letters, and one of 46 octets. */
+static const char *const names[] = {"a", "xn--bcher-kva.xn--fiqs8s",
+                                    "forty-six.octets-of-a-name.which-is.example.or"};
+enum { NAMES = sizeof names / sizeof *names };
+
+struct client {
+    const char *format; /* of a command, with a place for the name */
+    size_t most;        /* octets over the ordinary hello */
+    size_t alike;       /* so many of the names do not show */
+};
+
+static void run(struct world *world, enum run_mode mode, char *setting, const char *list,
+                const char *command)
+{
+    char lists[1200];
+    (void)snprintf(lists, sizeof lists, "ECHSHIM_CONFIG_LIST=%s", list);
+    struct run_result result = world_shell(world, mode, (char *[]){setting, lists, NULL}, command);
+    cr_assert_not(result.timed_out);
+    cr_assert_not_null(strstr(result.out, "hello from "), "%s: %s%s", command, result.out,
+                       result.err);
+}
+
+/* The three hellos for one name. */
+static void check_pair(const struct wire_hello hellos[3], const char *name)
+{
+    const struct wire_hello *ech = &hellos[0];
+    const struct wire_hello *grease = &hellos[1];
+    cr_assert_eq(wire_outer_ech(ech).payload_length, wire_outer_ech(grease).payload_length,
+                 "%s: %zu, GREASE %zu", name, wire_outer_ech(ech).payload_length,
+                 wire_outer_ech(grease).payload_length);
+    /* The outer hello has public_name in place of the name. */
+    cr_assert_eq(ech->length + strlen(name), grease->length + strlen(PUBLIC_NAME));
+}
+
+static void check_added(const struct wire_hello hellos[3], const char *name, size_t payload,
+                        size_t most)
+{
+    size_t added = hellos[1].length - hellos[2].length;
+    cr_assert_eq(wire_outer_ech(&hellos[0]).payload_length, payload, "%s: %zu, not %zu", name,
+                 wire_outer_ech(&hellos[0]).payload_length, payload);
+    cr_assert_leq(added, most, "%s: %zu octets are added", name, added);
+}
+
+static void check(const struct client *client)
+{
+    static struct wire_hello hellos[WIRE_HELLOS];
+    char command[600];
+    struct world *world = world_start(NULL);
+    for (size_t i = 0; i < NAMES; i++) {
+        (void)snprintf(command, sizeof command, client->format, names[i]);
+        run(world, RUN_SHIM, "ECHSHIM_MODE=strict", world->configs, command);
+        run(world, RUN_SHIM, "ECHSHIM_MODE=grease", world->configs, command);
+        run(world, RUN_PLAIN, "ECHSHIM_MODE=off", world->configs, command);
+    }
+    cr_assert_eq(wire_hellos(world, hellos), 3u * NAMES);
+    size_t payload = wire_outer_ech(&hellos[0]).payload_length;
+    for (size_t i = 0; i < NAMES; i++) {
+        check_pair(&hellos[3 * i], names[i]);
+        if (i < client->alike) {
+            check_added(&hellos[3 * i], names[i], payload, client->most);
+        }
+    }
+}
+
+#define SEND "printf 'GET / HTTP/1.1\\r\\nHost: x\\r\\nConnection: close\\r\\n\\r\\n' | "
+#define OPENSSL SEND "openssl s_client -quiet -servername %s -connect 127.0.0.1:443 "
+#define GNUTLS SEND "gnutls-cli --insecure --sni-hostname %s 127.0.0.1 "
+
+/* The payload's floor and tag; the extension has 46 octets besides (RFC 9849, 5). */
+enum { BESIDE = 16 + 46, TLS13_ALONE = 128 + BESIDE };
+
+#define OCTETS(name, command, octets, names)                                                       \
+    Test(hello_octets, ech_40_ech_100_##name)                                                      \
+    {                                                                                              \
+        check(&(struct client){(command), (octets), (names)});                                     \
+    }                                                                                              \
+    struct world
+
+OCTETS(openssl, OPENSSL, FACT_OPENSSL_PAYLOAD + BESIDE, NAMES);
+OCTETS(openssl_two_protocols, OPENSSL "-alpn h2,http/1.1", FACT_OPENSSL_PAYLOAD + BESIDE, NAMES);
+OCTETS(openssl_three_protocols, OPENSSL "-alpn h2,http/1.1,http/1.0", FACT_OPENSSL_PAYLOAD + BESIDE,
+       NAMES);
+OCTETS(openssl_tls13_alone, OPENSSL "-tls1_3 -alpn h2,http/1.1", TLS13_ALONE, NAMES - 1);
+OCTETS(gnutls, GNUTLS, FACT_GNUTLS_PAYLOAD + BESIDE, NAMES);
+OCTETS(gnutls_two_protocols, GNUTLS "--alpn h2 --alpn http/1.1", FACT_GNUTLS_PAYLOAD + BESIDE,
+       NAMES);
+OCTETS(gnutls_three_protocols, GNUTLS "--alpn h2 --alpn http/1.1 --alpn http/1.0",
+       FACT_GNUTLS_PAYLOAD + BESIDE, NAMES);
+OCTETS(gnutls_tls13_alone,
+       GNUTLS "--alpn h2 --alpn http/1.1 --priority NORMAL:-VERS-ALL:+VERS-TLS1.3", TLS13_ALONE,
+       NAMES - 1);
