@@ -68,7 +68,7 @@ static void check(const struct client *client)
         run(world, RUN_SHIM, "ECHSHIM_MODE=grease", world->configs, command);
         run(world, RUN_PLAIN, "ECHSHIM_MODE=off", world->configs, command);
     }
-    cr_assert_eq(wire_hellos(world, hellos), 3u * NAMES);
+    cr_assert_eq(wire_hellos(world, hellos), (size_t)3 * NAMES);
     size_t payload = wire_outer_ech(&hellos[0]).payload_length;
     for (size_t i = 0; i < NAMES; i++) {
         check_pair(&hellos[3 * i], names[i]);
