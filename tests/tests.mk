@@ -162,6 +162,9 @@ $(LAUNCHER_PROGRAMS)/passing32: tests/tools/launcher/programs/passing32.c shim/c
 $(LAUNCHER_PROGRAMS)/static: tests/tools/launcher/programs/static.c
 	$(LAUNCHER_PROGRAM_CC) -static
 
+$(LAUNCHER_PROGRAMS)/execs-static: tests/tools/launcher/programs/execs.c
+	$(LAUNCHER_PROGRAM_CC) -static
+
 $(LAUNCHER_PROGRAMS)/asks: tests/tools/launcher/programs/asks.c shim/common/supervision.c tools/echshim/go/ask.h
 	$(LAUNCHER_PROGRAM_CC) -static -I.
 
@@ -178,7 +181,7 @@ $(LAUNCHER_PROGRAMS)/origin: tests/tools/launcher/programs/origin.c $(LAUNCHER_P
 	$(LAUNCHER_PROGRAM_CC) -L$(@D) -lbeside -Wl,-rpath,'$$ORIGIN'
 
 .PHONY: launcher-programs
-launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,asks execs static liar go origin hooked forbidden connects connects-static \
+launcher-programs: $(addprefix $(LAUNCHER_PROGRAMS)/,asks execs execs-static static liar go origin hooked forbidden connects connects-static \
     $(if $(filter x86_64,$(shell uname -m)),connects32 passing32) \
     $(if $(MUSL_CC),connects-musl connects-musl-static))
 

@@ -58,14 +58,15 @@ static bool has_other_library(const struct shim_executable *image, char *const e
 }
 
 /* What becomes of a program that will not have the shim. */
-static enum stub_unreached becomes_of(enum shim_preloadable reach, enum stub_follow follow)
+static enum stub_unreached becomes_of(enum shim_preloadable reach, bool go, enum stub_follow follow)
 {
     if (follow == STUB_FOLLOW_WARN) {
         return STUB_UNREACHED_RUNS;
     }
-    return follow != STUB_FOLLOW_STRICT && shim_preloadable_can_be_held(reach) && stub_is_held()
-               ? STUB_UNREACHED_HELD
-               : STUB_UNREACHED_REFUSED;
+    if (follow == STUB_FOLLOW_STRICT || !shim_preloadable_can_be_held(reach) || !stub_is_held()) {
+        return STUB_UNREACHED_REFUSED;
+    }
+    return go && stub_leader() != NULL ? STUB_UNREACHED_LED : STUB_UNREACHED_HELD;
 }
 
 /* What is executed in the end. */
@@ -118,14 +119,15 @@ static bool allows_at(int folder, const char *path, int flags, char *const argv[
     if (why == NULL) {
         return true;
     }
-    enum stub_unreached what = becomes_of(reach, follow);
-    if (what != STUB_UNREACHED_HELD || follow != STUB_FOLLOW_HOLD_QUIETLY) {
+    enum stub_unreached what = becomes_of(reach, image.go, follow);
+    bool runs_held = what == STUB_UNREACHED_HELD || what == STUB_UNREACHED_LED;
+    if (!runs_held || follow != STUB_FOLLOW_HOLD_QUIETLY) {
         stub_tell_unreached(path[0] != '\0' ? path : "a program given by descriptor", why, what);
     }
     if (what == STUB_UNREACHED_REFUSED) {
         errno = EPERM;
     }
-    if (what == STUB_UNREACHED_HELD) {
+    if (runs_held) {
         stub_name_reader(); /* nothing in that program could */
     }
     return what != STUB_UNREACHED_REFUSED;

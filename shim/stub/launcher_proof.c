@@ -107,6 +107,8 @@ void stub_tell_unreached(const char *path, const char *why, enum stub_unreached 
     static const char *const becomes[] = {
         [STUB_UNREACHED_RUNS] = " runs without the shim: ",
         [STUB_UNREACHED_HELD] = " runs without the shim, and strict mode refuses its TLS: ",
+        [STUB_UNREACHED_LED] =
+            " runs without the shim, and strict mode refuses its TLS if its Go makes no ECH: ",
         [STUB_UNREACHED_REFUSED] = " is not run, because the shim would not be in it: "};
     int saved = errno;
     const struct iovec parts[] = {

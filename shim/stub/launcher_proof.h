@@ -25,8 +25,14 @@ enum stub_follow {
 /* Async-signal-safe. NO before our constructor ran. */
 enum stub_follow stub_following(void);
 
-/* What becomes of a program that will not have the shim. */
-enum stub_unreached { STUB_UNREACHED_RUNS, STUB_UNREACHED_HELD, STUB_UNREACHED_REFUSED };
+/* What becomes of a program that will not have the shim. LED: the supervisor may still switch on
+ * the ECH of a Go program; else that is HELD too. */
+enum stub_unreached {
+    STUB_UNREACHED_RUNS,
+    STUB_UNREACHED_HELD,
+    STUB_UNREACHED_LED,
+    STUB_UNREACHED_REFUSED
+};
 
 /* Writes one line on standard error, by one call: what is executed, and why it will not have the
  * shim. Async-signal-safe; keeps errno. */

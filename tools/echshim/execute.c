@@ -7,6 +7,7 @@
 
 #include "shim/common/supervision.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/go_running.h"
 #include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
 
@@ -108,6 +109,7 @@ static enum supervisor_start begin_to_hold(const struct program *program,
         supervisor.engine = library_engine(library);
     }
     supervisor.conf = conf_whole(program);
+    supervisor.place = go_program_may_be_led(program) ? go_running_place : NULL;
     supervisor_teller_open(&supervisor.teller, conf_report_place(program));
     enum supervisor_start start = supervisor_begin(&supervisor, why);
     if (start != SUPERVISOR_STARTED) {

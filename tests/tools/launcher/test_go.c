@@ -7,6 +7,7 @@
 
 #include <criterion/criterion.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -82,6 +83,57 @@ Test(go, below_a_shell)
 Test(go, below_a_shell_in_strict_mode)
 {
     expect_ech_below("--strict");
+}
+
+/* Nothing of ours sees it executed, so the supervisor puts the detour in at the first connection.
+ */
+static void expect_ech_late(const char *how)
+{
+    struct world *world = is_led() ? world_start(NULL) : NULL;
+    char *command;
+    if (world == NULL) {
+        return;
+    }
+    cr_assert_gt(asprintf(&command, "%s %s", how, handshakes(URL)), 0);
+    struct run_result result = launch(world, "-q --strict", command);
+    cr_assert_not_null(strstr(result.out, "40 responses"), "%s: %s%s", how, result.out, result.err);
+    world_expect_hidden(world);
+    cr_assert_geq(world_log_count(world, "accepted", 40), 40);
+    free(command);
+}
+
+Test(go, below_a_static_program)
+{
+    char how[512];
+    snprintf(how, sizeof how, "'%s' vfork no-settings", tool_program("execs-static"));
+    expect_ech_late(how);
+}
+
+Test(go, given_by_descriptor)
+{
+    char how[512];
+    snprintf(how, sizeof how, "'%s' fexecve kept", tool_program("execs"));
+    expect_ech_late(how);
+}
+
+Test(go, in_an_environment_that_was_cleaned)
+{
+    expect_ech_late("env -i");
+}
+
+Test(go, traced_by_another_program)
+{
+    struct world *world = is_led() ? world_start(NULL) : NULL;
+    char *command;
+    if (world == NULL || access("/usr/bin/strace", X_OK) != 0) {
+        fprintf(stderr, "go: skipped: strace or a new Go is missing\n");
+        return;
+    }
+    cr_assert_gt(asprintf(&command, "strace -f -o /dev/null env -i %s", handshakes(URL)), 0);
+    struct run_result result = launch(world, "-q --strict", command);
+    cr_assert_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+    free(command);
 }
 
 Test(go, no_record_no_handshake)

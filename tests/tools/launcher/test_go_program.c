@@ -147,9 +147,9 @@ Test(go_program, nor_where_nothing_can_be_given)
 
 /* ---- what it executes ---- */
 
-/* Nobody leads a Go program that a Go program executes, so strict mode holds it. The shim is in
- * other programs as ever. */
-static void check_executed(const char *how)
+/* The supervisor leads a Go program that a Go program executes, at its first connection. The shim
+ * is in other programs as ever. */
+static void check_executed(const char *options, const char *how)
 {
     struct world *world = start(NULL);
     char text[512];
@@ -157,26 +157,72 @@ static void check_executed(const char *how)
         return;
     }
     snprintf(text, sizeof text, "%s '%s' time 127.0.0.1:443 " INNER_NAME " 3", how, program());
-    struct run_result result = launch(world, "-q --strict", command(text));
+    struct run_result result = launch(world, options, command(text));
     say(how, &result);
-    cr_assert_not_null(strstr(result.out, "done 0 accepted 0 failed 4 "), "%s%s", result.out,
+    cr_assert_not_null(strstr(result.out, "done 4 accepted 4 failed 0 "), "%s%s", result.out,
                        result.err);
-    cr_assert_not_null(strstr(result.out, "permission denied"), "%s", result.out);
     cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
     snprintf(text, sizeof text, "%s /usr/bin/curl -sS --cacert \"$CA\" " URL, how);
-    result = launch(world, "-q --strict", command(text));
+    result = launch(world, options, command(text));
     expect_exit(&result, 0, "hello from " INNER_NAME);
     world_expect_hidden(world);
 }
 
 Test(go_program, a_child_with_go)
 {
-    check_executed("run");
+    check_executed("-q --strict", "run");
+    check_executed("-q --mode=opportunistic", "run");
 }
 
 Test(go_program, another_program_in_its_place)
 {
-    check_executed("exec");
+    check_executed("-q --strict", "exec");
+    check_executed("-q --mode=opportunistic", "exec");
+}
+
+/* All threads of the program are stopped for a moment, while the collector and many goroutines run.
+ */
+Test(go_program, a_child_with_many_goroutines)
+{
+    struct world *world = start(&(struct world_options){.direct = true});
+    char text[512];
+    for (int i = 0; world != NULL && i < 5; i++) {
+        snprintf(text, sizeof text, "run '%s' many " URL " 64 2", program());
+        struct run_result result = launch(world, "-q --strict", command(text));
+        say("run many", &result);
+        expect_exit(&result, 0, "done 128 accepted 128 failed 0 ");
+    }
+}
+
+/* By each way, and with an environment that says nothing to the program. */
+static void check_ways(const char *parent, const char *options)
+{
+    /* fexecve makes the system call execveat. */
+    static const char *const ways[] = {"execve", "fexecve", "vfork", "posix_spawn", "posix_spawnp"};
+    static const char *const environments[] = {"kept", "no-settings"};
+    struct world *world = start(NULL);
+    char text[2048];
+    for (size_t i = 0; world != NULL && i < 2 * (sizeof ways / sizeof *ways); i++) {
+        snprintf(text, sizeof text,
+                 "env SSL_CERT_FILE=\"$CA\" '%s' %s %s '%s' time 127.0.0.1:443 " INNER_NAME " 1",
+                 tool_program(parent), ways[i / 2], environments[i % 2], program());
+        struct run_result result = launch(world, options, text);
+        expect_exit(&result, 0, NULL);
+        cr_assert_not_null(strstr(result.out, "done 2 accepted 2 failed 0 "), "%s: %s%s",
+                           ways[i / 2], result.out, result.err);
+        cr_assert_null(strstr(result.err, "refuses its TLS: "), "%s: %s", ways[i / 2], result.err);
+        world_expect_hidden(world);
+    }
+}
+
+Test(go_program, children_of_a_static_program)
+{
+    check_ways("execs-static", "-q --strict");
+}
+
+Test(go_program, children_of_a_program_with_the_shim)
+{
+    check_ways("execs", "--strict");
 }
 
 /* ---- what it costs ---- */

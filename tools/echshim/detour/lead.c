@@ -30,26 +30,12 @@ struct word {
 
 /* ---- the leader ---- */
 
-/* While we work, no signal may come between: the mask is put back at the end. */
-static void place_undisturbed(const struct role *role)
-{
-    uint64_t kept = 0;
-    const uint64_t all = UINT64_MAX;
-    const char *why;
-    bool masked = ptrace(PTRACE_GETSIGMASK, role->program, sizeof kept, &kept) == 0 &&
-                  ptrace(PTRACE_SETSIGMASK, role->program, sizeof all, &all) == 0;
-    /* Without its detours the program is not led, so the supervisor holds it. */
-    (void)(masked && go_place(role->program, &role->plan, &role->pass, &why));
-    if (masked) {
-        (void)ptrace(PTRACE_SETSIGMASK, role->program, sizeof kept, &kept);
-    }
-}
-
 /* One stop of the program. False: the work is done, or there is nothing more to do. */
 static bool handle_stop(const struct role *role, int status, bool *executed)
 {
     int event = status >> 16;
     int number = WSTOPSIG(status);
+    const char *why;
     if (event == PTRACE_EVENT_EXEC) {
         /* The system call must end before another one can be made; it does at the next stop. */
         *executed = ptrace(PTRACE_INTERRUPT, role->program, NULL, NULL) == 0;
@@ -57,7 +43,8 @@ static bool handle_stop(const struct role *role, int status, bool *executed)
     } else if (event == PTRACE_EVENT_STOP && number != SIGTRAP) {
         return ptrace(PTRACE_LISTEN, role->program, NULL, NULL) == 0; /* stopped by a signal */
     } else if (event == PTRACE_EVENT_STOP && *executed) {
-        place_undisturbed(role);
+        /* Without its detours the program is not led, so the supervisor holds it. */
+        (void)go_place_undisturbed(role->program, &role->plan, &role->pass, &why);
         (void)ptrace(PTRACE_DETACH, role->program, NULL, NULL);
         return false;
     } else if (event != 0) {

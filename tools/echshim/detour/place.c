@@ -101,17 +101,29 @@ static bool step(pid_t process)
     return status >> 16 == 0 && WSTOPSIG(status) == SIGTRAP;
 }
 
-/* The program is stopped where it would go on in its own code. */
+static const uint8_t instruction[] = {0x0f, 0x05}; /* syscall */
+
+bool go_place_is_behind_call(pid_t process, uint64_t address)
+{
+    uint64_t word;
+    return read_word(process, address - sizeof instruction, &word) &&
+           memcmp(&word, instruction, sizeof instruction) == 0;
+}
+
+/* The program is stopped where it would go on in its own code. Its code is changed for the moment,
+ * if it does not come out of a system call. */
 static bool call(pid_t process, long number, const uint64_t arguments[6], uint64_t *result)
 {
-    static const uint8_t instruction[] = {0x0f, 0x05};
     struct user_regs_struct kept;
     struct user_regs_struct used;
     uint64_t code;
     if (ptrace(PTRACE_GETREGS, process, NULL, &kept) != 0 || !read_word(process, kept.rip, &code)) {
         return false;
     }
+    bool there = go_place_is_behind_call(process, kept.rip);
     used = kept;
+    used.rip -= there ? sizeof instruction : 0;
+    uint64_t behind = used.rip + sizeof instruction;
     used.rax = (uint64_t)number;
     used.orig_rax = UINT64_MAX; /* the kernel must not restart an earlier call */
     used.rdi = arguments[0];
@@ -120,12 +132,11 @@ static bool call(pid_t process, long number, const uint64_t arguments[6], uint64
     used.r10 = arguments[3];
     used.r8 = arguments[4];
     used.r9 = arguments[5];
-    bool done = write_memory(process, kept.rip, instruction, sizeof instruction) &&
+    bool done = (there || write_memory(process, kept.rip, instruction, sizeof instruction)) &&
                 ptrace(PTRACE_SETREGS, process, NULL, &used) == 0 && step(process) &&
-                ptrace(PTRACE_GETREGS, process, NULL, &used) == 0 &&
-                used.rip == kept.rip + sizeof instruction;
+                ptrace(PTRACE_GETREGS, process, NULL, &used) == 0 && used.rip == behind;
     *result = used.rax;
-    return write_word(process, kept.rip, code) &&
+    return (there || write_word(process, kept.rip, code)) &&
            ptrace(PTRACE_SETREGS, process, NULL, &kept) == 0 && done;
 }
 
@@ -185,7 +196,7 @@ static bool lead(pid_t process, uint64_t function, uint64_t detour)
 /* ---- the program ---- */
 
 /* The kernel tells where it begins (AT_ENTRY). */
-static bool find_base(pid_t process, const struct go_plan *plan, uint64_t *base)
+bool go_place_base(pid_t process, const struct go_plan *plan, uint64_t *base)
 {
     char path[64];
     Elf64_auxv_t entries[64];
@@ -204,12 +215,12 @@ static bool find_base(pid_t process, const struct go_plan *plan, uint64_t *base)
     return false;
 }
 
-bool go_place(pid_t process, const struct go_plan *plan, const struct shim_pass *pass,
-              const char **why)
+static bool place(pid_t process, const struct go_plan *plan, const struct shim_pass *pass,
+                  const char **why)
 {
     static struct go_detour detour;
     uint64_t base;
-    if (!find_base(process, plan, &base)) {
+    if (!go_place_base(process, plan, &base)) {
         return refuse(why, "the kernel does not tell where the program lies");
     }
     uint64_t handshake = base + plan->function.client_handshake;
@@ -234,10 +245,24 @@ bool go_place(pid_t process, const struct go_plan *plan, const struct shim_pass 
     return true;
 }
 
+bool go_place_undisturbed(pid_t process, const struct go_plan *plan, const struct shim_pass *pass,
+                          const char **why)
+{
+    uint64_t kept = 0;
+    const uint64_t all = UINT64_MAX;
+    if (ptrace(PTRACE_GETSIGMASK, process, sizeof kept, &kept) != 0 ||
+        ptrace(PTRACE_SETSIGMASK, process, sizeof all, &all) != 0) {
+        return refuse(why, "its signals cannot be held back");
+    }
+    bool placed = place(process, plan, pass, why);
+    (void)ptrace(PTRACE_SETSIGMASK, process, sizeof kept, &kept);
+    return placed;
+}
+
 #else
 
-bool go_place(pid_t process, const struct go_plan *plan, const struct shim_pass *pass,
-              const char **why)
+bool go_place_undisturbed(pid_t process, const struct go_plan *plan, const struct shim_pass *pass,
+                          const char **why)
 {
     (void)process;
     (void)plan;

@@ -69,3 +69,15 @@ void supervisor_notify_continue(uint64_t id)
 {
     answer(id, 0, 0, SECCOMP_USER_NOTIF_FLAG_CONTINUE);
 }
+
+void supervisor_notify_begin_anew(uint64_t id)
+{
+    enum { ERESTARTNOINTR = 513 }; /* linux/errno.h of the kernel: programs never see it */
+    struct seccomp_notif_resp *response = calloc(1, room.response_size);
+    if (response != NULL) {
+        response->id = id;
+        response->error = -ERESTARTNOINTR;
+        (void)ioctl(room.listener, SECCOMP_IOCTL_NOTIF_SEND, response);
+    }
+    free(response);
+}

@@ -21,5 +21,8 @@ bool supervisor_notify_waits(uint64_t id);
  * that is gone is no error. */
 void supervisor_notify_answer(uint64_t id, int64_t value, int error);
 void supervisor_notify_continue(uint64_t id);
+/* The kernel begins the call anew when its thread goes on: a stop of it must be pending (ptrace).
+ * Any thread may call this. */
+void supervisor_notify_begin_anew(uint64_t id);
 
 #endif

@@ -112,10 +112,21 @@ static bool led(const struct seen *seen, enum supervisor_decision where)
     return can;
 }
 
-static void judge(struct supervisor *supervisor, const struct seccomp_notif *notification)
+/* Only a connection waits for a detour: a datagram is no TLS of Go's. */
+static bool may_be_led_late(const struct supervisor_facts *facts)
 {
+    return facts->look == SUPERVISOR_LOOK_WATCHED && facts->connects && !facts->answers &&
+           !facts->asks;
+}
+
+static void judge(void *context, const struct seccomp_notif *notification)
+{
+    struct supervisor *supervisor = context;
     struct seen seen;
     look(supervisor, notification, &seen);
+    if (may_be_led_late(&seen.facts) && supervisor_late_take(notification)) {
+        return;
+    }
     enum supervisor_decision decision = supervisor_decide(&supervisor->policy, &seen.facts);
     if (decision == SUPERVISOR_LEAD || decision == SUPERVISOR_ANSWER_NAMES) {
         if (led(&seen, decision)) {
@@ -199,6 +210,7 @@ void supervisor_serve(struct supervisor *supervisor)
     }
     supervisor_engine_set(supervisor->engine, supervisor->conf);
     supervisor_asks_start(&supervisor->teller, supervisor->policy.strict);
+    supervisor_late_start(supervisor->place, &supervisor->pass, judge, supervisor);
     supervisor_names_start(loop);
     supervisor_leading_start(&supervisor->lead);
     (void)watch(loop, supervisor->lead.link);

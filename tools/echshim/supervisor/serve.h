@@ -6,6 +6,7 @@
 
 #include "tools/echshim/supervisor/decide.h"
 #include "tools/echshim/supervisor/image.h"
+#include "tools/echshim/supervisor/late.h"
 #include "tools/echshim/supervisor/lead.h"
 #include "tools/echshim/supervisor/tell.h"
 
@@ -17,6 +18,7 @@ struct supervisor {
     struct supervisor_lead lead;  /* if the policy has a relay */
     const char *engine;           /* path of libechshim-engine.so; NULL: not found */
     const struct shim_conf *conf; /* of the program, for the engine */
+    supervisor_place *place; /* for Go programs that something else executed; NULL: none is led */
     int listener;
 };
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -128,6 +129,40 @@ pid_t supervisor_target_process(pid_t task)
     const char *line = strstr(text, "\nTgid:");
     long process = line != NULL ? strtol(line + strlen("\nTgid:"), NULL, 10) : 0;
     return process > 0 ? (pid_t)process : task;
+}
+
+/* The name of the program, in parentheses, may hold anything; the rest are numbers (proc(5)). */
+static bool read_start(const char *text, uint64_t *start)
+{
+    enum { BEFORE = 20 }; /* fields between the name and the beginning */
+    const char *at = strrchr(text, ')');
+    for (int i = 0; at != NULL && i < BEFORE; i++) {
+        at = strchr(at + 1, ' ');
+    }
+    if (at == NULL) {
+        return false;
+    }
+    *start = strtoull(at, NULL, 10);
+    return true;
+}
+
+bool supervisor_target_identity(pid_t process, uint64_t *start, ino_t *image)
+{
+    char text[1024];
+    char path[PATH_SIZE];
+    struct stat status;
+    int fd = open_file(process, "stat");
+    ssize_t length = fd >= 0 ? read(fd, text, sizeof text - 1) : -1;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    text[length > 0 ? length : 0] = '\0';
+    (void)snprintf(path, sizeof path, "/proc/%d/exe", (int)process);
+    if (!read_start(text, start) || stat(path, &status) != 0) {
+        return false;
+    }
+    *image = status.st_ino;
+    return true;
 }
 
 void supervisor_target_program(pid_t task, char *out, size_t size)

@@ -25,6 +25,9 @@ char *supervisor_target_maps(pid_t task);
 /* The process of a thread; the thread itself if that is not known. */
 pid_t supervisor_target_process(pid_t task);
 
+/* When a process began, in the kernel's ticks, and the file that it executes. False: not known. */
+bool supervisor_target_identity(pid_t process, uint64_t *start, ino_t *image);
+
 enum { SUPERVISOR_PROGRAM_SIZE = 4096 };
 
 /* The path of its executable; "" if it is not known. */

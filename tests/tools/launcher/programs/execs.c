@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * execs HOW ENVIRONMENT PROGRAM: executes PROGRAM, by each of libc's functions for that.
- * ENVIRONMENT: "kept", "cleaned", "no-settings". Ends with the program's status, or with 100 +
- * errno.
+ * execs HOW ENVIRONMENT PROGRAM [ARGUMENT...]: executes PROGRAM, by each of libc's functions for
+ * that. ENVIRONMENT: "kept", "cleaned", "no-settings". Ends with the program's status, or with 100
+ * + errno.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -61,9 +61,9 @@ static int by_popen(const char *command)
     return WEXITSTATUS(pclose(pipe));
 }
 
-static int run(const char *how, char *program, char *const environment[])
+static int run(const char *how, char *const argv[], char *const environment[])
 {
-    char *argv[] = {program, "one", "two", NULL};
+    char *program = argv[0];
     environ = (char **)environment;
     if (strcmp(how, "execve") == 0) {
         return execve(program, argv, environment);
@@ -112,7 +112,7 @@ int main(int argc, char *argv[])
 {
     static char *environment[256];
     size_t count = 0;
-    if (argc != 4) {
+    if (argc < 4) {
         return 96;
     }
     for (char **item = environ; *item != NULL && strcmp(argv[2], "cleaned") != 0; item++) {
@@ -121,7 +121,8 @@ int main(int argc, char *argv[])
         }
     }
     environment[count] = NULL;
-    int result = run(argv[1], argv[3], environment);
+    char *usual[] = {argv[3], "one", "two", NULL};
+    int result = run(argv[1], argc == 4 ? usual : argv + 3, environment);
     fflush(stdout);
     return result < 0 ? 100 + errno : result;
 }
