@@ -82,9 +82,20 @@ long shim_passing_call(const struct shim_pass *pass, long number, long a, long b
 
 #endif
 
-bool shim_supervisor_holds(uint16_t port)
+static long ask_supervisor(uint16_t port)
 {
     static const struct shim_pass none;
-    return shim_passing_call(&none, SYS_connect, -1, port, SHIM_SUPERVISOR_QUESTION, 0) ==
-           SHIM_SUPERVISOR_HOLDS;
+    return shim_passing_call(&none, SYS_connect, -1, port, SHIM_SUPERVISOR_QUESTION, 0);
+}
+
+bool shim_supervisor_holds(uint16_t port)
+{
+    return ask_supervisor(port) == SHIM_SUPERVISOR_HOLDS;
+}
+
+bool shim_supervisor_lives(bool *leads)
+{
+    long answer = ask_supervisor(0);
+    *leads = answer == SHIM_SUPERVISOR_LEADS;
+    return *leads || answer == SHIM_SUPERVISOR_LETS_GO || answer == SHIM_SUPERVISOR_HOLDS;
 }

@@ -16,4 +16,8 @@ long shim_passing_call(const struct shim_pass *pass, long number, long a, long b
  * process would execute? Async-signal-safe. */
 bool shim_supervisor_holds(uint16_t port);
 
+/* Does a supervisor hold this process, with whatever settings? *leads: it switches on the ECH of Go
+ * programs. */
+bool shim_supervisor_lives(bool *leads);
+
 #endif

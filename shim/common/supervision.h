@@ -36,12 +36,14 @@ void shim_supervision_write(const struct shim_supervision *supervision,
 /*
  * A question to the supervisor: connect(-1, PORT, SHIM_SUPERVISOR_QUESTION). It answers
  * SHIM_SUPERVISOR_HOLDS if it refuses that port to programs without the stub. A kernel without the
- * filter answers EBADF, and ENOSYS where the supervisor has died.
+ * filter answers EBADF, and ENOSYS where the supervisor has died. PORT 0 asks whether it switches on
+ * the ECH of Go programs: SHIM_SUPERVISOR_LEADS.
  */
 enum {
     SHIM_SUPERVISOR_QUESTION = 0x45434851,
     SHIM_SUPERVISOR_HOLDS = 0x4543484f,
     SHIM_SUPERVISOR_LETS_GO = 0x45434847,
+    SHIM_SUPERVISOR_LEADS = 0x4543484c,
 };
 
 #endif

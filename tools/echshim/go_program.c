@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 
+#include "shim/common/passing_call.h"
 #include "shim/common/supervision.h"
 #include "tools/echshim/detour/lead.h"
 #include "tools/echshim/echshim.h"
@@ -49,10 +50,13 @@ bool go_program_lead(const struct program *program, const char **why)
 {
     const struct go_plan *plan;
     struct shim_supervision supervision;
-    if (go_program_way(program, &plan) != GO_WAY_READY ||
-        !shim_supervision_parse(getenv("ECHSHIM_SUPERVISOR"), &supervision)) {
+    bool leads = false;
+    bool ready = go_program_way(program, &plan) == GO_WAY_READY;
+    if (!ready || !shim_supervision_parse(getenv("ECHSHIM_SUPERVISOR"), &supervision)) {
+        /* If only our environment was cleaned, an outer one does it at the first connection. */
+        (void)shim_supervisor_lives(&leads);
         *why = "there is no supervisor that would answer it";
-        return false;
+        return ready && leads;
     }
     bool led = lead_begin(plan, &supervision.pass, why);
     /* lead_begin has named the leader to Yama, which keeps one name. */

@@ -121,6 +121,53 @@ Test(go, in_an_environment_that_was_cleaned)
     expect_ech_late("env -i");
 }
 
+/* There can be one supervisor only. The inner echshim leaves it to the outer one, if that does the
+ * same. */
+static struct run_result below(struct world *world, const char *outer, const char *environment,
+                               const char *inner)
+{
+    char *command;
+    cr_assert_gt(asprintf(&command, "env %s '%s' %s %s", environment, tool_path("echshim"), inner,
+                          handshakes(URL)),
+                 0);
+    struct run_result result = launch(world, outer, command);
+    free(command);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+    return result;
+}
+
+Test(go, an_echshim_below_another)
+{
+    /* With a relay the outer one has a supervisor in each mode. */
+    static const struct {
+        const char *outer;
+        const char *inner;
+    } pairs[] = {{"--strict -q", "--strict"},
+                 {"--strict -q", "--mode=opportunistic"},
+                 {"--mode=opportunistic --relay -q", "--mode=opportunistic"}};
+    static const char *const environments[] = {"A=1", "-u ECHSHIM_SUPERVISOR"};
+    struct world *world = is_led() ? world_start(NULL) : NULL;
+    for (size_t i = 0; world != NULL && i < 2 * (sizeof pairs / sizeof *pairs); i++) {
+        struct run_result result =
+            below(world, pairs[i / 2].outer, environments[i % 2], pairs[i / 2].inner);
+        cr_assert_not_null(strstr(result.out, "40 responses"), "%s, %s: %s%s", pairs[i / 2].outer,
+                           pairs[i / 2].inner, result.out, result.err);
+        cr_assert_not_null(strstr(result.err, "is held by the supervisor of another echshim"), "%s",
+                           result.err);
+        cr_assert_null(strstr(result.err, "without the shim"), "%s", result.err);
+    }
+}
+
+/* The outer one would let a handshake go that the inner one must refuse. */
+Test(go, a_strict_echshim_below_an_opportunistic_one)
+{
+    if (is_led()) {
+        struct run_result result =
+            below(world_start(NULL), "--mode=opportunistic --relay -q", "A=1", "--strict");
+        expect_exit(&result, 121, "another echshim around it has a supervisor with other settings");
+    }
+}
+
 Test(go, traced_by_another_program)
 {
     struct world *world = is_led() ? world_start(NULL) : NULL;

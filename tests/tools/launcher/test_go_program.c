@@ -194,6 +194,26 @@ Test(go_program, a_child_with_many_goroutines)
     }
 }
 
+Test(go_program, an_echshim_below_a_go_program)
+{
+    static const char *const modes[] = {"--mode=opportunistic", "--strict"};
+    struct world *world = start(NULL);
+    char text[1024];
+    for (size_t i = 0; world != NULL && i < sizeof modes / sizeof *modes; i++) {
+        bool same = i == 0;
+        snprintf(text, sizeof text, "run '%s' %s '%s' time 127.0.0.1:443 " INNER_NAME " 1",
+                 tool_path("echshim"), modes[i], program());
+        struct run_result result = launch(world, "--mode=opportunistic -q", command(text));
+        cr_assert_not_null(strstr(result.out, same ? "done 2 accepted 2" : "exit status 121"),
+                           "%s%s", result.out, result.err);
+        cr_assert_not_null(
+            strstr(result.err, same ? "is held by the supervisor of another echshim already"
+                                    : "another echshim around it has a supervisor with other"),
+            "%s", result.err);
+        world_expect_hidden(world);
+    }
+}
+
 /* By each way, and with an environment that says nothing to the program. */
 static void check_ways(const char *parent, const char *options)
 {

@@ -67,7 +67,12 @@ static void look_into(const struct supervisor *supervisor, const struct seccomp_
 static void answer_question(const struct supervisor *supervisor, uint16_t port, uint64_t id)
 {
     bool holds = supervisor->policy.strict && supervisor_policy_watches(&supervisor->policy, port);
-    supervisor_notify_answer(id, holds ? SHIM_SUPERVISOR_HOLDS : SHIM_SUPERVISOR_LETS_GO, 0);
+    bool leads = port == 0 && supervisor->place != NULL;
+    supervisor_notify_answer(id,
+                             leads   ? SHIM_SUPERVISOR_LEADS
+                             : holds ? SHIM_SUPERVISOR_HOLDS
+                                     : SHIM_SUPERVISOR_LETS_GO,
+                             0);
 }
 
 static void look(const struct supervisor *supervisor, const struct seccomp_notif *notification,

@@ -136,9 +136,14 @@ static bool introduce(const char **why)
     return hello.can_read;
 }
 
-/* Is there an outer supervisor that refuses all of our ports? */
+/* Is there an outer supervisor that does what ours would? In strict mode it must refuse all of our
+ * ports. Else ours would be for Go programs alone. */
 static bool is_held_already(const struct supervisor_policy *policy)
 {
+    bool leads = false;
+    if (!policy->strict) {
+        return !policy->relay && shim_supervisor_lives(&leads) && leads;
+    }
     for (size_t i = 0; i < policy->port_count; i++) {
         if (!shim_supervisor_holds(policy->ports[i])) {
             return false;
@@ -240,9 +245,14 @@ static bool hand_over(int listener)
 
 static const char *why_not_installed(int problem)
 {
-    return problem == EBUSY
-               ? "another program holds this one already, and only one can (seccomp notification)"
-               : strerror(problem);
+    bool leads;
+    if (problem != EBUSY) {
+        return strerror(problem);
+    }
+    return shim_supervisor_lives(&leads)
+               ? "another echshim around it has a supervisor with other settings, and only one can "
+                 "be there"
+               : "another program holds this one already, and only one can (seccomp notification)";
 }
 
 enum supervisor_start supervisor_hold(const struct supervisor_policy *policy, const char **why)

@@ -12,7 +12,7 @@
 enum supervisor_start {
     SUPERVISOR_NOT_WANTED,
     SUPERVISOR_STARTED,
-    SUPERVISOR_HELD_ALREADY, /* by the supervisor of an outer launcher, with the same ports */
+    SUPERVISOR_HELD_ALREADY, /* an outer launcher's supervisor does what ours would */
     SUPERVISOR_IMPOSSIBLE,   /* *why says why */
 };
 
