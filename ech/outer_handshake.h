@@ -75,19 +75,25 @@ struct ech_outer_facts {
 struct ech_outer_handshake;
 
 /* version: ECH_TLS13, or ECH_TLS12 for a ServerHello without supported_versions. The caller owns
- * *handshake: ech_outer_free. Statuses as of ech_tls13_new. */
+ * *handshake: ech_outer_free. ECH_ERR_DECODE, ECH_ERR_ILLEGAL, ECH_ERR_SPACE: the hello does not
+ * parse, or the name is too long; ECH_ERR_NOMEM. */
 ECH_MUST_USE enum ech_status ech_outer_new(struct ech_outer_handshake **handshake, uint16_t version,
                                            const struct ech_outer_start *start);
 /* Wipes and frees; NULL is fine. */
 void ech_outer_free(struct ech_outer_handshake *handshake);
 uint16_t ech_outer_version(const struct ech_outer_handshake *handshake);
 
-/* As the functions of the same names for the versions. */
+/* Takes all of `in`, split in any way; after the verdict it is dropped. */
 enum ech_outer_verdict ech_outer_from_net(struct ech_outer_handshake *handshake, struct bytes in);
+/* The transport ended. */
 enum ech_outer_verdict ech_outer_closed(struct ech_outer_handshake *handshake);
+/* How many octets complete the record header or the current record; 0 after the verdict. */
 size_t ech_outer_net_wanted(const struct ech_outer_handshake *handshake);
+
+/* What waits for the network; borrowed until the next call. */
 struct bytes ech_outer_to_net(const struct ech_outer_handshake *handshake);
 void ech_outer_net_took(struct ech_outer_handshake *handshake, size_t octets);
+
 void ech_outer_get_facts(const struct ech_outer_handshake *handshake,
                          struct ech_outer_facts *facts);
 

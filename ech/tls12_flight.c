@@ -2,23 +2,16 @@
 /* The messages of the outer handshake of TLS 1.2: the server's two flights, and ours. */
 #include "ech/tls12_state.h"
 
-static void keep(struct ech_tls12 *x, const struct ech_received *received)
-{
-    wr_bytes(&x->transcript, received->message);
-}
-
-/* The hash of the messages so far, with ech_hash_size octets. */
 static enum ech_status hash_transcript(const struct ech_tls12 *x, uint8_t *out)
 {
-    enum ech_status status = wr_finish(&x->transcript);
-    struct bytes messages = wr_view(&x->transcript);
-    return status == ECH_OK ? ech_hash_parts(x->settled.suite->hash, &messages, 1, out) : status;
+    return ech_outer_transcript(&x->outer, x->settled.suite->hash, out);
 }
 
 static struct ech_tls12_randoms randoms_of(const struct ech_tls12 *x)
 {
-    return (struct ech_tls12_randoms){
-        .client = x->hello.random, .server = bytes_of(x->server_random, sizeof x->server_random)};
+    return (struct ech_tls12_randoms){.client = x->outer.hello.random,
+                                      .server =
+                                          bytes_of(x->server_random, sizeof x->server_random)};
 }
 
 /* ---- ServerHello ---- */
@@ -27,9 +20,9 @@ static struct ech_tls12_randoms randoms_of(const struct ech_tls12 *x)
 static void note_failure(struct ech_tls12 *x, enum ech_alert alert)
 {
     if (alert == ECH_ALERT_PROTOCOL_VERSION) {
-        x->facts.failure = ECH_OUTER_FAILURE_VERSION;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_VERSION;
     } else if (alert == ECH_ALERT_HANDSHAKE_FAILURE && x->settled.suite == NULL) {
-        x->facts.failure = ECH_OUTER_FAILURE_SUITE;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_SUITE;
     }
 }
 
@@ -40,7 +33,7 @@ static enum ech_alert take_server_hello(struct ech_tls12 *x, const struct ech_re
     if (status != ECH_OK) {
         return status == ECH_ERR_ILLEGAL ? ECH_ALERT_ILLEGAL_PARAMETER : ECH_ALERT_DECODE_ERROR;
     }
-    enum ech_alert alert = ech_tls12_server_hello_read(&hello, &x->hello, &x->settled);
+    enum ech_alert alert = ech_tls12_server_hello_read(&hello, &x->outer.hello, &x->settled);
     if (alert != ECH_ALERT_NONE) {
         note_failure(x, alert);
         return alert;
@@ -49,7 +42,7 @@ static enum ech_alert take_server_hello(struct ech_tls12 *x, const struct ech_re
     if (!rd_copy(&random, x->server_random, sizeof x->server_random)) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     x->phase = ECH_TLS12_CERTIFICATE;
     return ECH_ALERT_NONE;
 }
@@ -63,17 +56,8 @@ static enum ech_alert take_certificate(struct ech_tls12 *x, const struct ech_rec
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    /* RFC 9849, 6.1.7 */
-    alert = x->verifier.verify_chain(x->verifier.context, chain.certificates, chain.count,
-                                     bytes_of(x->public_name, x->public_name_length));
-    if (alert != ECH_ALERT_NONE) {
-        x->facts.failure = ECH_OUTER_FAILURE_CERTIFICATE;
-        return alert;
-    }
-    wr_bytes(&x->leaf, chain.certificates[0]);
-    keep(x, received);
     x->phase = ECH_TLS12_KEY_EXCHANGE;
-    return ech_tls12_check(x, wr_finish(&x->leaf));
+    return ech_outer_take_chain(&x->outer, &chain, received);
 }
 
 static enum ech_alert take_certificate_status(struct ech_tls12 *x,
@@ -81,7 +65,7 @@ static enum ech_alert take_certificate_status(struct ech_tls12 *x,
 {
     enum ech_alert alert = ech_tls12_certificate_status_check(received->body);
     x->status_seen = true;
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     return alert;
 }
 
@@ -94,14 +78,14 @@ static enum ech_alert verify_key_exchange(struct ech_tls12 *x,
 {
     struct writer content;
     wr_init(&content, 0);
-    wr_bytes(&content, x->hello.random);
+    wr_bytes(&content, x->outer.hello.random);
     wr_bytes(&content, bytes_of(x->server_random, sizeof x->server_random));
     wr_bytes(&content, found->params);
-    enum ech_alert alert = ech_tls12_check(x, wr_finish(&content));
+    enum ech_alert alert = ech_outer_check(&x->outer, wr_finish(&content));
     if (alert == ECH_ALERT_NONE) {
-        alert =
-            x->verifier.verify_signature(x->verifier.context, ECH_TLS12, found->scheme,
-                                         wr_view(&x->leaf), wr_view(&content), found->signature);
+        alert = x->outer.verifier.verify_signature(x->outer.verifier.context, ECH_TLS12,
+                                                   found->scheme, wr_view(&x->outer.leaf),
+                                                   wr_view(&content), found->signature);
     }
     wr_free(&content);
     return alert;
@@ -113,11 +97,11 @@ static enum ech_alert agree(struct ech_tls12 *x, const struct ech_tls12_key_exch
     uint8_t private_key[ECH_DH_PRIVATE_MAX];
     uint8_t public_key[ECH_DH_PUBLIC_MAX];
     if (ech_dh_public_size(found->group) == 0) {
-        x->facts.failure = ECH_OUTER_FAILURE_GROUP;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_GROUP;
         return ECH_ALERT_HANDSHAKE_FAILURE;
     }
-    enum ech_alert alert =
-        ech_tls12_check(x, ech_dh_generate(found->group, &x->random, private_key, public_key));
+    enum ech_alert alert = ech_outer_check(
+        &x->outer, ech_dh_generate(found->group, &x->outer.random, private_key, public_key));
     /* A point that is not on the curve, or gives only zeros (RFC 8422, 5.11). */
     if (alert == ECH_ALERT_NONE &&
         ech_dh(found->group, bytes_of(private_key, ech_dh_private_size(found->group)), found->point,
@@ -128,7 +112,7 @@ static enum ech_alert agree(struct ech_tls12 *x, const struct ech_tls12_key_exch
     if (alert == ECH_ALERT_NONE) {
         x->premaster_length = ech_dh_shared_size(found->group);
         wr_bytes(&x->client_key_exchange, bytes_of(public_key, ech_dh_public_size(found->group)));
-        alert = ech_tls12_check(x, wr_finish(&x->client_key_exchange));
+        alert = ech_outer_check(&x->outer, wr_finish(&x->client_key_exchange));
     }
     return alert;
 }
@@ -137,14 +121,14 @@ static enum ech_alert take_key_exchange(struct ech_tls12 *x, const struct ech_re
 {
     struct ech_tls12_key_exchange found;
     enum ech_alert alert =
-        ech_tls12_key_exchange_read(received->body, &x->hello, x->settled.suite, &found);
+        ech_tls12_key_exchange_read(received->body, &x->outer.hello, x->settled.suite, &found);
     if (alert == ECH_ALERT_NONE) {
         alert = verify_key_exchange(x, &found);
     }
     if (alert == ECH_ALERT_NONE) {
         alert = agree(x, &found);
     }
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     x->phase = ECH_TLS12_DONE;
     return alert;
 }
@@ -153,41 +137,18 @@ static enum ech_alert take_certificate_request(struct ech_tls12 *x,
                                                const struct ech_received *received)
 {
     enum ech_alert alert = ech_tls12_certificate_request_check(received->body);
-    x->certificate_requested = true;
-    keep(x, received);
+    x->outer.certificate_requested = true;
+    ech_outer_keep(&x->outer, received);
     return alert;
 }
 
 /* ---- our flight ---- */
 
-/* Sends a handshake message, protected or not, and keeps it in the transcript. */
-static enum ech_status send_message(struct ech_tls12 *x, uint8_t type, struct bytes body)
-{
-    struct writer message;
-    wr_init(&message, 0);
-    wr_u8(&message, type);
-    struct wr_mark mark = wr_open(&message, 3);
-    wr_bytes(&message, body);
-    wr_close(&message, mark);
-    enum ech_status status = wr_finish(&message);
-    if (status == ECH_OK) {
-        wr_bytes(&x->transcript, wr_view(&message));
-        if (x->sends_protected) {
-            status = ech_tls12_protect(&x->to_server, &x->random, ECH_RECORD_HANDSHAKE,
-                                       wr_view(&message), &x->to_net);
-        } else {
-            ech_records_write(&x->to_net, ECH_TLS12, wr_view(&message));
-        }
-    }
-    wr_free(&message);
-    return status;
-}
-
 /* RFC 9849, 6.1.7: no client certificate, even if the application has one. */
 static enum ech_status send_certificate(struct ech_tls12 *x)
 {
     static const uint8_t none[] = {0, 0, 0};
-    return send_message(x, ECH_HANDSHAKE_CERTIFICATE, bytes_of(none, sizeof none));
+    return ech_outer_send(&x->outer, ECH_HANDSHAKE_CERTIFICATE, bytes_of(none, sizeof none));
 }
 
 static enum ech_status send_client_key_exchange(struct ech_tls12 *x)
@@ -199,7 +160,7 @@ static enum ech_status send_client_key_exchange(struct ech_tls12 *x)
     wr_close(&body, mark);
     enum ech_status status = wr_finish(&body);
     if (status == ECH_OK) {
-        status = send_message(x, ECH_HANDSHAKE_CLIENT_KEY_EXCHANGE, wr_view(&body));
+        status = ech_outer_send(&x->outer, ECH_HANDSHAKE_CLIENT_KEY_EXCHANGE, wr_view(&body));
     }
     wr_free(&body);
     return status;
@@ -242,14 +203,14 @@ static enum ech_status send_finished(struct ech_tls12 *x)
 {
     uint8_t verify_data[ECH_TLS12_VERIFY_DATA];
     enum ech_status status = make_verify_data(x, "client finished", verify_data);
-    return status == ECH_OK
-               ? send_message(x, ECH_HANDSHAKE_FINISHED, bytes_of(verify_data, sizeof verify_data))
-               : status;
+    return status == ECH_OK ? ech_outer_send(&x->outer, ECH_HANDSHAKE_FINISHED,
+                                             bytes_of(verify_data, sizeof verify_data))
+                            : status;
 }
 
 static enum ech_status send_flight(struct ech_tls12 *x)
 {
-    enum ech_status status = x->certificate_requested ? send_certificate(x) : ECH_OK;
+    enum ech_status status = x->outer.certificate_requested ? send_certificate(x) : ECH_OK;
     if (status == ECH_OK) {
         status = send_client_key_exchange(x);
     }
@@ -257,7 +218,7 @@ static enum ech_status send_flight(struct ech_tls12 *x)
         status = derive_keys(x);
     }
     if (status == ECH_OK) {
-        ech_change_cipher_spec_write(&x->to_net);
+        ech_change_cipher_spec_write(&x->outer.to_net);
         x->sends_protected = true;
         status = send_finished(x);
     }
@@ -273,9 +234,9 @@ static enum ech_alert take_done(struct ech_tls12 *x, const struct ech_received *
     if (received->body.len != 0) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     x->phase = x->settled.session_ticket ? ECH_TLS12_TICKET : ECH_TLS12_CHANGE_CIPHER_SPEC;
-    return ech_tls12_check(x, send_flight(x));
+    return ech_outer_check(&x->outer, send_flight(x));
 }
 
 /* ---- the server's second flight ---- */
@@ -284,7 +245,7 @@ static enum ech_alert take_new_session_ticket(struct ech_tls12 *x,
                                               const struct ech_received *received)
 {
     enum ech_alert alert = ech_tls12_new_session_ticket_check(received->body);
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     x->phase = ECH_TLS12_CHANGE_CIPHER_SPEC;
     return alert;
 }
@@ -293,8 +254,8 @@ static enum ech_alert take_new_session_ticket(struct ech_tls12 *x,
 static enum ech_status send_ech_required(struct ech_tls12 *x)
 {
     static const uint8_t alert[] = {ECH_ALERT_LEVEL_FATAL, ECH_ALERT_ECH_REQUIRED};
-    return ech_tls12_protect(&x->to_server, &x->random, ECH_RECORD_ALERT,
-                             bytes_of(alert, sizeof alert), &x->to_net);
+    return ech_tls12_protect(&x->to_server, &x->outer.random, ECH_RECORD_ALERT,
+                             bytes_of(alert, sizeof alert), &x->outer.to_net);
 }
 
 static enum ech_alert take_finished(struct ech_tls12 *x, const struct ech_received *received)
@@ -307,17 +268,18 @@ static enum ech_alert take_finished(struct ech_tls12 *x, const struct ech_receiv
     if (received->body.len != expected.len) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    enum ech_alert alert = ech_tls12_check(x, make_verify_data(x, "server finished", verify_data));
+    enum ech_alert alert =
+        ech_outer_check(&x->outer, make_verify_data(x, "server finished", verify_data));
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
     if (!bytes_equal_secret(received->body, expected)) {
         return ECH_ALERT_DECRYPT_ERROR;
     }
-    alert = ech_tls12_check(x, send_ech_required(x));
+    alert = ech_outer_check(&x->outer, send_ech_required(x));
     if (alert == ECH_ALERT_NONE) {
-        x->facts.alert = ECH_ALERT_ECH_REQUIRED;
-        x->facts.verdict = ECH_OUTER_DISABLED;
+        x->outer.facts.alert = ECH_ALERT_ECH_REQUIRED;
+        x->outer.facts.verdict = ECH_OUTER_DISABLED;
     }
     return alert;
 }
@@ -345,7 +307,8 @@ enum ech_alert ech_tls12_take_message(struct ech_tls12 *x, const struct ech_rece
         }
         break;
     case ECH_TLS12_DONE:
-        if (received->type == ECH_HANDSHAKE_CERTIFICATE_REQUEST && !x->certificate_requested) {
+        if (received->type == ECH_HANDSHAKE_CERTIFICATE_REQUEST &&
+            !x->outer.certificate_requested) {
             return take_certificate_request(x, received);
         }
         if (received->type == ECH_HANDSHAKE_SERVER_HELLO_DONE) {

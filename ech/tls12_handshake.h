@@ -12,28 +12,8 @@
 #ifndef ECH_TLS12_HANDSHAKE_H
 #define ECH_TLS12_HANDSHAKE_H
 
-#include "ech/outer_handshake.h"
+#include "ech/outer_state.h"
 
-struct ech_tls12;
-
-/* The caller owns *handshake: ech_tls12_free. ECH_ERR_DECODE, ECH_ERR_ILLEGAL, ECH_ERR_SPACE: the
- * hello does not parse, or the name is too long; ECH_ERR_NOMEM. */
-ECH_MUST_USE enum ech_status ech_tls12_new(struct ech_tls12 **handshake,
-                                           const struct ech_outer_start *start);
-/* Wipes and frees; NULL is fine. */
-void ech_tls12_free(struct ech_tls12 *handshake);
-
-/* Takes all of `in`, split in any way; after the verdict it is dropped. */
-enum ech_outer_verdict ech_tls12_from_net(struct ech_tls12 *handshake, struct bytes in);
-/* The transport ended. */
-enum ech_outer_verdict ech_tls12_closed(struct ech_tls12 *handshake);
-/* How many octets complete the record header or the current record; 0 after the verdict. */
-size_t ech_tls12_net_wanted(const struct ech_tls12 *handshake);
-
-/* What waits for the network; borrowed until the next call. */
-struct bytes ech_tls12_to_net(const struct ech_tls12 *handshake);
-void ech_tls12_net_took(struct ech_tls12 *handshake, size_t octets);
-
-void ech_tls12_get_facts(const struct ech_tls12 *handshake, struct ech_outer_facts *facts);
+extern const struct ech_outer_protocol ech_tls12_protocol;
 
 #endif

@@ -3,31 +3,27 @@
 #include "ech/compressed_certificate.h"
 #include "ech/tls13_state.h"
 
-static void keep(struct ech_tls13 *x, const struct ech_received *received)
-{
-    wr_bytes(&x->transcript, received->message);
-}
-
 static enum ech_alert take_encrypted_extensions(struct ech_tls13 *x,
                                                 const struct ech_received *received)
 {
     struct ech_tls13_encrypted_extensions found;
-    enum ech_alert alert = ech_tls13_encrypted_extensions_read(received->body, &x->hello, &found);
+    enum ech_alert alert =
+        ech_tls13_encrypted_extensions_read(received->body, &x->outer.hello, &found);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    wr_bytes(&x->retry_configs, found.retry_configs);
-    keep(x, received);
+    wr_bytes(&x->outer.retry_configs, found.retry_configs);
+    ech_outer_keep(&x->outer, received);
     x->phase = ECH_TLS13_CERTIFICATE;
-    return ech_tls13_check(x, wr_finish(&x->retry_configs));
+    return ech_outer_check(&x->outer, wr_finish(&x->outer.retry_configs));
 }
 
 static enum ech_alert take_certificate_request(struct ech_tls13 *x,
                                                const struct ech_received *received)
 {
     enum ech_alert alert = ech_tls13_certificate_request_check(received->body);
-    x->certificate_requested = true;
-    keep(x, received);
+    x->outer.certificate_requested = true;
+    ech_outer_keep(&x->outer, received);
     return alert;
 }
 
@@ -36,21 +32,12 @@ static enum ech_alert take_certificate(struct ech_tls13 *x, const struct ech_rec
                                        struct bytes body)
 {
     struct ech_certificates chain;
-    enum ech_alert alert = ech_tls13_certificate_read(body, &x->hello, &chain);
+    enum ech_alert alert = ech_tls13_certificate_read(body, &x->outer.hello, &chain);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    /* RFC 9849, 6.1.7 */
-    alert = x->verifier.verify_chain(x->verifier.context, chain.certificates, chain.count,
-                                     bytes_of(x->public_name, x->public_name_length));
-    if (alert != ECH_ALERT_NONE) {
-        x->facts.failure = ECH_OUTER_FAILURE_CERTIFICATE;
-        return alert;
-    }
-    wr_bytes(&x->leaf, chain.certificates[0]);
-    keep(x, received);
     x->phase = ECH_TLS13_CERTIFICATE_VERIFY;
-    return ech_tls13_check(x, wr_finish(&x->leaf));
+    return ech_outer_take_chain(&x->outer, &chain, received);
 }
 
 static enum ech_alert open_compressed(struct ech_tls13 *x,
@@ -62,12 +49,12 @@ static enum ech_alert open_compressed(struct ech_tls13 *x,
     switch (status) {
     case ECH_ERR_UNSUPPORTED:
         /* The application offers it, and we cannot do it. */
-        x->facts.failure = ECH_OUTER_FAILURE_COMPRESSION;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_COMPRESSION;
         return ECH_ALERT_INTERNAL_ERROR;
     case ECH_ERR_DECODE:
         return ECH_ALERT_BAD_CERTIFICATE; /* RFC 8879, 4 */
     default:
-        return ech_tls13_check(x, status);
+        return ech_outer_check(&x->outer, status);
     }
 }
 
@@ -76,7 +63,8 @@ static enum ech_alert take_compressed_certificate(struct ech_tls13 *x,
 {
     struct ech_compressed_certificate message;
     struct writer certificate;
-    enum ech_alert alert = ech_compressed_certificate_read(received->body, &x->hello, &message);
+    enum ech_alert alert =
+        ech_compressed_certificate_read(received->body, &x->outer.hello, &message);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
@@ -96,24 +84,25 @@ static enum ech_alert take_certificate_verify(struct ech_tls13 *x,
     struct ech_tls13_certificate_verify verify;
     struct writer content;
     uint8_t transcript_hash[ECH_HASH_MAX];
-    enum ech_alert alert = ech_tls13_certificate_verify_read(received->body, &x->hello, &verify);
+    enum ech_alert alert =
+        ech_tls13_certificate_verify_read(received->body, &x->outer.hello, &verify);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
     wr_init(&content, 0);
-    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    enum ech_status status = ech_outer_transcript(&x->outer, x->hash, transcript_hash);
     if (status == ECH_OK) {
         status =
             ech_tls13_signed_content(bytes_of(transcript_hash, ech_hash_size(x->hash)), &content);
     }
-    alert = ech_tls13_check(x, status);
+    alert = ech_outer_check(&x->outer, status);
     if (alert == ECH_ALERT_NONE) {
-        alert =
-            x->verifier.verify_signature(x->verifier.context, ECH_TLS13, verify.scheme,
-                                         wr_view(&x->leaf), wr_view(&content), verify.signature);
+        alert = x->outer.verifier.verify_signature(x->outer.verifier.context, ECH_TLS13,
+                                                   verify.scheme, wr_view(&x->outer.leaf),
+                                                   wr_view(&content), verify.signature);
     }
     wr_free(&content);
-    keep(x, received);
+    ech_outer_keep(&x->outer, received);
     x->phase = ECH_TLS13_FINISHED;
     return alert;
 }
@@ -132,34 +121,15 @@ static enum ech_alert check_finished(struct ech_tls13 *x, const struct ech_recei
     if (received->body.len != verify_data.len) {
         return ECH_ALERT_DECODE_ERROR;
     }
-    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    enum ech_status status = ech_outer_transcript(&x->outer, x->hash, transcript_hash);
     if (status == ECH_OK) {
         status = ech_tls13_verify_data(x->hash, x->secrets.server, transcript_hash, expected);
     }
     if (status != ECH_OK) {
-        return ech_tls13_check(x, status);
+        return ech_outer_check(&x->outer, status);
     }
     return bytes_equal_secret(received->body, verify_data) ? ECH_ALERT_NONE
                                                            : ECH_ALERT_DECRYPT_ERROR;
-}
-
-/* Sends a handshake message and keeps it in the transcript. */
-static enum ech_status send_message(struct ech_tls13 *x, uint8_t type, struct bytes body)
-{
-    struct writer message;
-    wr_init(&message, 0);
-    wr_u8(&message, type);
-    struct wr_mark mark = wr_open(&message, 3);
-    wr_bytes(&message, body);
-    wr_close(&message, mark);
-    enum ech_status status = wr_finish(&message);
-    if (status == ECH_OK) {
-        wr_bytes(&x->transcript, wr_view(&message));
-        status = ech_tls13_protect(&x->to_server, ECH_RECORD_HANDSHAKE, wr_view(&message), 0,
-                                   &x->to_net);
-    }
-    wr_free(&message);
-    return status;
 }
 
 /* RFC 9849, 6.1.7: no client certificate, even if the application has one. */
@@ -167,20 +137,20 @@ static enum ech_status send_certificate(struct ech_tls13 *x)
 {
     /* an empty certificate_request_context and an empty list */
     static const uint8_t none[] = {0, 0, 0, 0};
-    return send_message(x, ECH_HANDSHAKE_CERTIFICATE, bytes_of(none, sizeof none));
+    return ech_outer_send(&x->outer, ECH_HANDSHAKE_CERTIFICATE, bytes_of(none, sizeof none));
 }
 
 static enum ech_status send_finished(struct ech_tls13 *x, const uint8_t *client_traffic)
 {
     uint8_t transcript_hash[ECH_HASH_MAX];
     uint8_t verify_data[ECH_HASH_MAX];
-    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    enum ech_status status = ech_outer_transcript(&x->outer, x->hash, transcript_hash);
     if (status == ECH_OK) {
         status = ech_tls13_verify_data(x->hash, client_traffic, transcript_hash, verify_data);
     }
     if (status == ECH_OK) {
-        status =
-            send_message(x, ECH_HANDSHAKE_FINISHED, bytes_of(verify_data, ech_hash_size(x->hash)));
+        status = ech_outer_send(&x->outer, ECH_HANDSHAKE_FINISHED,
+                                bytes_of(verify_data, ech_hash_size(x->hash)));
     }
     return status;
 }
@@ -196,7 +166,7 @@ static enum ech_status send_ech_required(struct ech_tls13 *x, const uint8_t *ser
     }
     if (status == ECH_OK) {
         status = ech_tls13_protect(&x->to_server, ECH_RECORD_ALERT, bytes_of(alert, sizeof alert),
-                                   0, &x->to_net);
+                                   0, &x->outer.to_net);
     }
     return status;
 }
@@ -204,9 +174,9 @@ static enum ech_status send_ech_required(struct ech_tls13 *x, const uint8_t *ser
 static enum ech_status send_flight(struct ech_tls13 *x)
 {
     uint8_t server_finished_hash[ECH_HASH_MAX];
-    enum ech_status status = ech_tls13_transcript(x, server_finished_hash);
+    enum ech_status status = ech_outer_transcript(&x->outer, x->hash, server_finished_hash);
     ech_tls13_change_cipher_spec(x);
-    if (status == ECH_OK && x->certificate_requested) {
+    if (status == ECH_OK && x->outer.certificate_requested) {
         status = send_certificate(x);
     }
     if (status == ECH_OK) {
@@ -224,7 +194,7 @@ static enum ech_outer_verdict judge(const struct ech_tls13 *x)
 {
     struct reader configs;
     struct ech_config config;
-    if (ech_config_list_begin(wr_view(&x->retry_configs), &configs) == ECH_OK) {
+    if (ech_config_list_begin(wr_view(&x->outer.retry_configs), &configs) == ECH_OK) {
         while (ech_config_list_next(&configs, &config)) {
             if (config.version == ECH_VERSION) {
                 return ECH_OUTER_RETRY_CONFIGS;
@@ -240,11 +210,11 @@ static enum ech_alert take_finished(struct ech_tls13 *x, const struct ech_receiv
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    keep(x, received);
-    alert = ech_tls13_check(x, send_flight(x));
+    ech_outer_keep(&x->outer, received);
+    alert = ech_outer_check(&x->outer, send_flight(x));
     if (alert == ECH_ALERT_NONE) {
-        x->facts.alert = ECH_ALERT_ECH_REQUIRED;
-        x->facts.verdict = judge(x);
+        x->outer.facts.alert = ECH_ALERT_ECH_REQUIRED;
+        x->outer.facts.verdict = judge(x);
     }
     return alert;
 }
@@ -258,7 +228,8 @@ enum ech_alert ech_tls13_take_message(struct ech_tls13 *x, const struct ech_rece
         }
         break;
     case ECH_TLS13_CERTIFICATE:
-        if (received->type == ECH_HANDSHAKE_CERTIFICATE_REQUEST && !x->certificate_requested) {
+        if (received->type == ECH_HANDSHAKE_CERTIFICATE_REQUEST &&
+            !x->outer.certificate_requested) {
             return take_certificate_request(x, received);
         }
         if (received->type == ECH_HANDSHAKE_CERTIFICATE) {

@@ -13,28 +13,8 @@
 #ifndef ECH_TLS13_HANDSHAKE_H
 #define ECH_TLS13_HANDSHAKE_H
 
-#include "ech/outer_handshake.h"
+#include "ech/outer_state.h"
 
-struct ech_tls13;
-
-/* The caller owns *handshake: ech_tls13_free. ECH_ERR_DECODE, ECH_ERR_ILLEGAL, ECH_ERR_SPACE: the
- * hello does not parse, or the name is too long; ECH_ERR_NOMEM. */
-ECH_MUST_USE enum ech_status ech_tls13_new(struct ech_tls13 **handshake,
-                                           const struct ech_outer_start *start);
-/* Wipes and frees; NULL is fine. */
-void ech_tls13_free(struct ech_tls13 *handshake);
-
-/* Takes all of `in`, split in any way; after the verdict it is dropped. */
-enum ech_outer_verdict ech_tls13_from_net(struct ech_tls13 *handshake, struct bytes in);
-/* The transport ended. */
-enum ech_outer_verdict ech_tls13_closed(struct ech_tls13 *handshake);
-/* How many octets complete the record header or the current record; 0 after the verdict. */
-size_t ech_tls13_net_wanted(const struct ech_tls13 *handshake);
-
-/* What waits for the network; borrowed until the next call. */
-struct bytes ech_tls13_to_net(const struct ech_tls13 *handshake);
-void ech_tls13_net_took(struct ech_tls13 *handshake, size_t octets);
-
-void ech_tls13_get_facts(const struct ech_tls13 *handshake, struct ech_outer_facts *facts);
+extern const struct ech_outer_protocol ech_tls13_protocol;
 
 #endif

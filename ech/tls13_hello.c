@@ -75,11 +75,11 @@ static void write_second_hello(const struct ech_client_hello *first,
 static enum ech_status restart_transcript(struct ech_tls13 *x, struct bytes hello_retry_request)
 {
     struct ech_message_hash first;
-    enum ech_status status = ech_message_hash_make(x->hash, wr_view(&x->transcript), &first);
+    enum ech_status status = ech_message_hash_make(x->hash, wr_view(&x->outer.transcript), &first);
     if (status == ECH_OK) {
-        wr_free(&x->transcript);
-        wr_bytes(&x->transcript, bytes_of(first.octets, first.len));
-        wr_bytes(&x->transcript, hello_retry_request);
+        wr_free(&x->outer.transcript);
+        wr_bytes(&x->outer.transcript, bytes_of(first.octets, first.len));
+        wr_bytes(&x->outer.transcript, hello_retry_request);
     }
     return status;
 }
@@ -90,7 +90,7 @@ static enum ech_status renew_share(struct ech_tls13 *x, uint16_t group, uint8_t 
     ech_own_key_shares_wipe(&x->own);
     x->own.count = 1;
     x->own.shares[0].group = group;
-    return ech_dh_generate(group, &x->random, x->own.shares[0].private_key, public_key);
+    return ech_dh_generate(group, &x->outer.random, x->own.shares[0].private_key, public_key);
 }
 
 static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_tls13_retry *retry)
@@ -100,39 +100,39 @@ static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_t
     wr_init(&second, 0);
     enum ech_status status = retry->has_group ? renew_share(x, retry->group, public_key) : ECH_OK;
     if (status == ECH_OK) {
-        write_second_hello(&x->hello, retry, bytes_of(public_key, ech_dh_public_size(retry->group)),
-                           &second);
+        write_second_hello(&x->outer.hello, retry,
+                           bytes_of(public_key, ech_dh_public_size(retry->group)), &second);
         status = wr_finish(&second);
     }
     if (status != ECH_OK) {
         wr_free(&second);
         return status;
     }
-    wr_bytes(&x->transcript, wr_view(&second));
+    wr_bytes(&x->outer.transcript, wr_view(&second));
     ech_tls13_change_cipher_spec(x);
-    ech_records_write(&x->to_net, ECH_TLS12, wr_view(&second));
-    wr_free(&x->client_hello);
-    x->client_hello = second;
-    return ech_client_hello_parse(wr_view(&x->client_hello), &x->hello);
+    ech_records_write(&x->outer.to_net, ECH_TLS12, wr_view(&second));
+    wr_free(&x->outer.client_hello);
+    x->outer.client_hello = second;
+    return ech_client_hello_parse(wr_view(&x->outer.client_hello), &x->outer.hello);
 }
 
 static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_hello *hello)
 {
     struct ech_tls13_retry retry;
-    enum ech_alert alert = ech_tls13_retry_read(hello, &x->hello, &retry);
+    enum ech_alert alert = ech_tls13_retry_read(hello, &x->outer.hello, &retry);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
-    x->facts.hello_retry_request = true;
+    x->outer.facts.hello_retry_request = true;
     if (retry.has_group && ech_dh_public_size(retry.group) == 0) {
-        x->facts.failure = ECH_OUTER_FAILURE_GROUP;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_GROUP;
         return ECH_ALERT_HANDSHAKE_FAILURE;
     }
     enum ech_status status = restart_transcript(x, hello->message);
     if (status == ECH_OK) {
         status = send_second_hello(x, &retry);
     }
-    return ech_tls13_check(x, status);
+    return ech_outer_check(&x->outer, status);
 }
 
 /* ---- ServerHello ---- */
@@ -170,7 +170,7 @@ static enum ech_alert agree(const struct ech_tls13 *x, const struct ech_key_shar
     if (own != NULL) {
         return agree_with(share->group, own, share->key_exchange, shared);
     }
-    switch (ech_program_keys_agree(&x->program_keys, &x->hello, share, shared)) {
+    switch (ech_program_keys_agree(&x->program_keys, &x->outer.hello, share, shared)) {
     case ECH_OK:
         return ECH_ALERT_NONE;
     case ECH_ERR_ILLEGAL:
@@ -183,7 +183,7 @@ static enum ech_alert agree(const struct ech_tls13 *x, const struct ech_key_shar
 static enum ech_status start_protection(struct ech_tls13 *x, struct bytes shared)
 {
     uint8_t transcript_hash[ECH_HASH_MAX];
-    enum ech_status status = ech_tls13_transcript(x, transcript_hash);
+    enum ech_status status = ech_outer_transcript(&x->outer, x->hash, transcript_hash);
     if (status == ECH_OK) {
         status = ech_tls13_secrets_handshake(&x->secrets, x->hash, shared, transcript_hash);
     }
@@ -202,14 +202,14 @@ static enum ech_alert take_server_hello(struct ech_tls13 *x, const struct ech_se
     struct ech_key_share_entry share;
     struct writer shared;
     enum ech_status status = ECH_OK;
-    enum ech_alert alert = ech_tls13_server_hello_read(hello, &x->hello, &share);
+    enum ech_alert alert = ech_tls13_server_hello_read(hello, &x->outer.hello, &share);
     if (alert != ECH_ALERT_NONE) {
         return alert;
     }
     if (own_key(x, share.group) == NULL &&
-        !ech_program_keys_suffice(&x->program_keys, &x->hello, hello)) {
+        !ech_program_keys_suffice(&x->program_keys, &x->outer.hello, hello)) {
         /* After a HelloRetryRequest with a cookie alone: some keys are known, and not this one. */
-        x->facts.failure = ECH_OUTER_FAILURE_GROUP;
+        x->outer.facts.failure = ECH_OUTER_FAILURE_GROUP;
         return ECH_ALERT_HANDSHAKE_FAILURE;
     }
     wr_init(&shared, 0);
@@ -218,13 +218,13 @@ static enum ech_alert take_server_hello(struct ech_tls13 *x, const struct ech_se
         status = wr_finish(&shared);
     }
     if (alert == ECH_ALERT_NONE && status == ECH_OK) {
-        wr_bytes(&x->transcript, hello->message);
+        wr_bytes(&x->outer.transcript, hello->message);
         status = start_protection(x, wr_view(&shared));
         ech_own_key_shares_wipe(&x->own);
         x->phase = ECH_TLS13_ENCRYPTED_EXTENSIONS;
     }
     wr_wipe(&shared);
-    return alert == ECH_ALERT_NONE ? ech_tls13_check(x, status) : alert;
+    return alert == ECH_ALERT_NONE ? ech_outer_check(&x->outer, status) : alert;
 }
 
 /* The rules for both. RFC 8446, 4.1.4: the suite of the HelloRetryRequest stays. */
@@ -235,15 +235,15 @@ static enum ech_alert check_hello(struct ech_tls13 *x, const struct ech_server_h
         return ECH_ALERT_PROTOCOL_VERSION;
     }
     /* RFC 8446, 5.1: nothing follows before a change of keys, nor after a HelloRetryRequest. */
-    if (excess || (hello->is_hello_retry_request && x->facts.hello_retry_request)) {
+    if (excess || (hello->is_hello_retry_request && x->outer.facts.hello_retry_request)) {
         return ECH_ALERT_UNEXPECTED_MESSAGE;
     }
-    if (!ech_server_hello_fits(hello, &x->hello) || hello->selected_version != ECH_TLS13 ||
-        (x->facts.hello_retry_request && hello->cipher_suite != x->cipher_suite)) {
+    if (!ech_server_hello_fits(hello, &x->outer.hello) || hello->selected_version != ECH_TLS13 ||
+        (x->outer.facts.hello_retry_request && hello->cipher_suite != x->cipher_suite)) {
         return ECH_ALERT_ILLEGAL_PARAMETER;
     }
     x->cipher_suite = hello->cipher_suite;
-    return ech_tls13_check(x, ech_suite_hash(hello->cipher_suite, &x->hash));
+    return ech_outer_check(&x->outer, ech_suite_hash(hello->cipher_suite, &x->hash));
 }
 
 enum ech_alert ech_tls13_take_hello(struct ech_tls13 *x, const struct ech_received *received)

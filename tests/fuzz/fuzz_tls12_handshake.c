@@ -22,7 +22,7 @@ enum { SUITES = sizeof suites / sizeof suites[0] };
 enum { EXTENDED_MASTER_SECRET = 4, ENCRYPT_THEN_MAC = 8, TICKET = 16, STATUS = 32 };
 
 struct fuzz {
-    struct ech_tls12 *client;
+    struct ech_outer_handshake *client;
     const struct ech_tls12_suite *suite;
     uint8_t flags;
     struct writer hello;
@@ -119,7 +119,7 @@ static void write_client_hello(struct writer *w)
 
 static void give(struct fuzz *fuzz, struct writer *w)
 {
-    (void)!ech_tls12_from_net(fuzz->client, wr_view(w));
+    (void)!ech_outer_from_net(fuzz->client, wr_view(w));
     wr_free(w);
 }
 
@@ -195,7 +195,7 @@ static void write_key_exchange(struct writer *w)
  * to_net. */
 static void take_client_flight(struct fuzz *fuzz)
 {
-    struct bytes out = ech_tls12_to_net(fuzz->client);
+    struct bytes out = ech_outer_to_net(fuzz->client);
     struct reader r = rd_of(out);
     struct reader record;
     struct reader body;
@@ -252,7 +252,7 @@ static void take_client_flight(struct fuzz *fuzz)
             wr_free(&opened);
         }
     }
-    ech_tls12_net_took(fuzz->client, out.len);
+    ech_outer_net_took(fuzz->client, out.len);
 }
 
 /* ServerHello, Certificate, ServerKeyExchange, ServerHelloDone: the first `count` of them. */
@@ -306,7 +306,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
     uint8_t type;
     switch (action) {
     case 0:
-        (void)!ech_tls12_from_net(fuzz->client, rd_rest(octets));
+        (void)!ech_outer_from_net(fuzz->client, rd_rest(octets));
         break;
     case 1:
     case 3:
@@ -327,7 +327,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
         }
         break;
     default:
-        (void)!ech_tls12_closed(fuzz->client);
+        (void)!ech_outer_closed(fuzz->client);
         break;
     }
 }
@@ -335,7 +335,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
 static void check_end(const struct fuzz *fuzz)
 {
     struct ech_outer_facts facts;
-    ech_tls12_get_facts(fuzz->client, &facts);
+    ech_outer_get_facts(fuzz->client, &facts);
     switch (facts.verdict) {
     case ECH_OUTER_DISABLED:
         require(fuzz->chain_good && fuzz->signature_good && fuzz->is_protected);
@@ -346,7 +346,7 @@ static void check_end(const struct fuzz *fuzz)
                 facts.failure != ECH_OUTER_FAILURE_INTERNAL && facts.retry_configs.len == 0);
         break;
     default:
-        require(facts.verdict == ECH_OUTER_PENDING && ech_tls12_net_wanted(fuzz->client) > 0);
+        require(facts.verdict == ECH_OUTER_PENDING && ech_outer_net_wanted(fuzz->client) > 0);
         break;
     }
 }
@@ -373,12 +373,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .random = fixed,
         .verifier = {verify_chain, verify_signature, &fuzz},
     };
-    require(ech_tls12_new(&fuzz.client, &start) == ECH_OK);
+    require(ech_outer_new(&fuzz.client, ECH_TLS12, &start) == ECH_OK);
     while (rd_u8(&r, &action) && rd_vec16(&r, &octets)) {
         act(&fuzz, action, &octets);
     }
     check_end(&fuzz);
-    ech_tls12_free(fuzz.client);
+    ech_outer_free(fuzz.client);
     wr_free(&fuzz.hello);
     wr_free(&fuzz.transcript);
     return 0;

@@ -19,7 +19,7 @@
 static const uint8_t private_key[32] = {1, 2, 3, 4, 5, 6, 7, 8};
 
 struct fuzz {
-    struct ech_tls13 *client;
+    struct ech_outer_handshake *client;
     struct writer hello;
     struct writer transcript;
     struct ech_tls13_secrets secrets;
@@ -125,7 +125,7 @@ static void write_client_hello(struct writer *w)
 
 static void give(struct fuzz *fuzz, struct writer *w)
 {
-    (void)!ech_tls13_from_net(fuzz->client, wr_view(w));
+    (void)!ech_outer_from_net(fuzz->client, wr_view(w));
     wr_free(w);
 }
 
@@ -212,7 +212,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
     uint8_t type;
     switch (action) {
     case 0:
-        (void)!ech_tls13_from_net(fuzz->client, rd_rest(octets));
+        (void)!ech_outer_from_net(fuzz->client, rd_rest(octets));
         break;
     case 1:
     case 3:
@@ -230,7 +230,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
         finished(fuzz);
         break;
     default:
-        (void)!ech_tls13_closed(fuzz->client);
+        (void)!ech_outer_closed(fuzz->client);
         break;
     }
 }
@@ -238,7 +238,7 @@ static void act(struct fuzz *fuzz, uint8_t action, struct reader *octets)
 static void check_end(const struct fuzz *fuzz)
 {
     struct ech_outer_facts facts;
-    ech_tls13_get_facts(fuzz->client, &facts);
+    ech_outer_get_facts(fuzz->client, &facts);
     switch (facts.verdict) {
     case ECH_OUTER_RETRY_CONFIGS:
         require(ech_config_list_check(facts.retry_configs) == ECH_OK);
@@ -254,7 +254,7 @@ static void check_end(const struct fuzz *fuzz)
                 facts.failure != ECH_OUTER_FAILURE_INTERNAL && facts.retry_configs.len == 0);
         break;
     default:
-        require(ech_tls13_net_wanted(fuzz->client) > 0);
+        require(ech_outer_net_wanted(fuzz->client) > 0);
         break;
     }
 }
@@ -281,12 +281,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         .random = fixed,
         .verifier = {verify_chain, verify_signature, &fuzz},
     };
-    require(ech_tls13_new(&fuzz.client, &start) == ECH_OK);
+    require(ech_outer_new(&fuzz.client, ECH_TLS13, &start) == ECH_OK);
     while (rd_u8(&r, &action) && rd_vec16(&r, &octets)) {
         act(&fuzz, action, &octets);
     }
     check_end(&fuzz);
-    ech_tls13_free(fuzz.client);
+    ech_outer_free(fuzz.client);
     wr_free(&fuzz.hello);
     wr_free(&fuzz.transcript);
     return 0;

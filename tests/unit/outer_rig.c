@@ -53,7 +53,7 @@ void outer_rig_init(struct outer_rig *rig, struct bytes inner)
 
 void outer_rig_free(struct outer_rig *rig)
 {
-    ech_tls13_free(rig->client);
+    ech_outer_free(rig->client);
     tls13_server_free(&rig->server);
     ech_offer_wipe(&rig->offer);
     octets_free(&rig->hello);
@@ -72,7 +72,7 @@ void outer_rig_start(struct outer_rig *rig, const struct tls13_options *options)
         .decompressor = shim_decompressor,
     };
     tls13_server_init(&rig->server, options, test_random(&rig->source));
-    cr_assert_eq(ech_tls13_new(&rig->client, &start), ECH_OK);
+    cr_assert_eq(ech_outer_new(&rig->client, ECH_TLS13, &start), ECH_OK);
     wr_init(&w, 0);
     ech_records_write(&w, 0x0301, octets_view(&rig->hello));
     tls13_server_take(&rig->server, wr_view(&w));
@@ -88,7 +88,7 @@ static void give_client(struct outer_rig *rig, struct bytes in)
         cr_assert(rd_bytes(&r, n, &piece));
         /* A separate block, freed afterwards: the machine must keep no pointer into it. */
         struct octets copy = octets_copy(piece);
-        (void)!ech_tls13_from_net(rig->client, octets_view(&copy));
+        (void)!ech_outer_from_net(rig->client, octets_view(&copy));
         octets_free(&copy);
     }
 }
@@ -97,12 +97,12 @@ void outer_rig_run(struct outer_rig *rig)
 {
     bool moved;
     do {
-        struct bytes to_server = ech_tls13_to_net(rig->client);
+        struct bytes to_server = ech_outer_to_net(rig->client);
         struct octets to_client = octets_copy(wr_view(&rig->server.out));
         moved = to_server.len > 0 || to_client.len > 0;
         wr_free(&rig->server.out);
         tls13_server_take(&rig->server, to_server);
-        ech_tls13_net_took(rig->client, to_server.len);
+        ech_outer_net_took(rig->client, to_server.len);
         give_client(rig, octets_view(&to_client));
         octets_free(&to_client);
     } while (moved);
@@ -111,7 +111,7 @@ void outer_rig_run(struct outer_rig *rig)
 struct ech_outer_facts outer_rig_facts(const struct outer_rig *rig)
 {
     struct ech_outer_facts facts;
-    ech_tls13_get_facts(rig->client, &facts);
+    ech_outer_get_facts(rig->client, &facts);
     return facts;
 }
 
@@ -160,7 +160,7 @@ void outer_rig_fails(struct bytes inner, const struct tls13_options *options,
         cr_assert_eq(told, alert == ECH_ALERT_NONE ? -1 : (int)alert, "told %d", told);
         cr_assert(!seen->finished && seen->application_alert < 0);
         cr_assert_eq(facts.retry_configs.len, 0); /* ECH-75 */
-        cr_assert_eq(ech_tls13_net_wanted(rig.client), 0);
+        cr_assert_eq(ech_outer_net_wanted(rig.client), 0);
         outer_rig_free(&rig);
     }
 }

@@ -15,7 +15,7 @@ struct outer_rig {
     struct test_source source;
     struct ech_offer offer;
     struct octets hello; /* ClientHelloOuter */
-    struct ech_tls13 *client;
+    struct ech_outer_handshake *client;
     struct tls13_server server;
     enum ech_alert chain_alert; /* what the verifier says */
     enum ech_alert signature_alert;

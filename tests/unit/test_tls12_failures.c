@@ -264,10 +264,10 @@ Test(tls12_failures, the_transport_ends)
     struct ech_outer_facts facts;
     tls12_rig_init(&rig, &usual);
     tls12_rig_start(&rig, &(const struct tls12_options){.cipher_suite = 0});
-    (void)!ech_tls12_from_net(rig.client, wr_view(&rig.server.out));
-    cr_assert_gt(ech_tls12_net_wanted(rig.client), 0);
-    cr_assert_eq(ech_tls12_closed(rig.client), ECH_OUTER_FAILED);
-    ech_tls12_get_facts(rig.client, &facts);
+    (void)!ech_outer_from_net(rig.client, wr_view(&rig.server.out));
+    cr_assert_gt(ech_outer_net_wanted(rig.client), 0);
+    cr_assert_eq(ech_outer_closed(rig.client), ECH_OUTER_FAILED);
+    ech_outer_get_facts(rig.client, &facts);
     cr_assert_eq(facts.failure, ECH_OUTER_FAILURE_CLOSED);
     tls12_rig_free(&rig);
 }
@@ -282,7 +282,7 @@ Test(tls12_failures, ech_72_a_chain_that_the_verifier_refuses)
     rig.chain_alert = ECH_ALERT_UNKNOWN_CA;
     tls12_rig_start(&rig, &(const struct tls12_options){.cipher_suite = 0});
     tls12_rig_run(&rig);
-    ech_tls12_get_facts(rig.client, &facts);
+    ech_outer_get_facts(rig.client, &facts);
     cr_assert_eq(facts.verdict, ECH_OUTER_FAILED);
     cr_assert_eq(facts.failure, ECH_OUTER_FAILURE_CERTIFICATE);
     cr_assert_eq(rig.server.seen.plain_alert, ECH_ALERT_UNKNOWN_CA);

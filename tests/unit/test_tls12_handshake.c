@@ -142,11 +142,11 @@ Test(tls12_handshake, nothing_is_taken_after_the_verdict)
     tls12_rig_init(&rig, &usual);
     tls12_rig_start(&rig, &(const struct tls12_options){.step = TLS12_HELLO});
     tls12_rig_run(&rig);
-    cr_assert_eq(ech_tls12_from_net(rig.client, BYTES(21, 3, 3, 0, 2, 2, 40)), ECH_OUTER_DISABLED);
-    cr_assert_eq(ech_tls12_closed(rig.client), ECH_OUTER_DISABLED);
-    cr_assert_eq(ech_tls12_net_wanted(rig.client), 0);
-    cr_assert_eq(ech_tls12_to_net(rig.client).len, 0);
-    ech_tls12_get_facts(rig.client, &facts);
+    cr_assert_eq(ech_outer_from_net(rig.client, BYTES(21, 3, 3, 0, 2, 2, 40)), ECH_OUTER_DISABLED);
+    cr_assert_eq(ech_outer_closed(rig.client), ECH_OUTER_DISABLED);
+    cr_assert_eq(ech_outer_net_wanted(rig.client), 0);
+    cr_assert_eq(ech_outer_to_net(rig.client).len, 0);
+    ech_outer_get_facts(rig.client, &facts);
     cr_assert_eq(facts.alert, ECH_ALERT_ECH_REQUIRED);
     tls12_rig_free(&rig);
 }

@@ -132,14 +132,14 @@ static void server_free(struct server *server)
 
 /* ---- a handshake ---- */
 
-static void move(struct ech_tls12 *client, struct server *server)
+static void move(struct ech_outer_handshake *client, struct server *server)
 {
-    struct bytes to_server = ech_tls12_to_net(client);
+    struct bytes to_server = ech_outer_to_net(client);
     wr_bytes(&server->in, to_server);
-    ech_tls12_net_took(client, to_server.len);
+    ech_outer_net_took(client, to_server.len);
     struct octets to_client = octets_copy(wr_view(&server->out));
     wr_free(&server->out);
-    (void)!ech_tls12_from_net(client, octets_view(&to_client));
+    (void)!ech_outer_from_net(client, octets_view(&to_client));
     octets_free(&to_client);
 }
 
@@ -148,7 +148,7 @@ static int handshake(const struct kind *kind, const struct tls12_hello_options *
                      struct ech_outer_facts *facts)
 {
     struct server server;
-    struct ech_tls12 *client;
+    struct ech_outer_handshake *client;
     struct test_source source = {.state = 11};
     struct octets hello = tls12_hello_make(offer);
     const struct ech_outer_start start = {
@@ -159,20 +159,20 @@ static int handshake(const struct kind *kind, const struct tls12_hello_options *
     };
     int rc = GNUTLS_E_AGAIN;
     server_init(&server, kind);
-    cr_assert_eq(ech_tls12_new(&client, &start), ECH_OK);
+    cr_assert_eq(ech_outer_new(&client, ECH_TLS12, &start), ECH_OK);
     ech_records_write(&server.in, 0x0301, octets_view(&hello));
     for (int i = 0; i < 9 && rc == GNUTLS_E_AGAIN; i++) {
         rc = gnutls_handshake(server.session);
         move(client, &server);
     }
     move(client, &server);
-    ech_tls12_get_facts(client, facts);
+    ech_outer_get_facts(client, facts);
     if (rc == 0) {
         char octet;
         cr_assert_eq(gnutls_record_recv(server.session, &octet, 1), GNUTLS_E_FATAL_ALERT_RECEIVED);
         cr_assert_eq((int)gnutls_alert_get(server.session), ECH_ALERT_ECH_REQUIRED); /* ECH-79 */
     }
-    ech_tls12_free(client);
+    ech_outer_free(client);
     server_free(&server);
     octets_free(&hello);
     return rc;

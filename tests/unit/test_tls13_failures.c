@@ -213,10 +213,10 @@ Test(tls13_failures, ech_76_server_that_leaves_before_finished)
     outer_rig_start(&rig, &options);
     outer_rig_run(&rig);
     cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_PENDING);
-    cr_assert_eq(ech_tls13_net_wanted(rig.client), 5);
-    cr_assert_eq(ech_tls13_closed(rig.client), ECH_OUTER_FAILED);
+    cr_assert_eq(ech_outer_net_wanted(rig.client), 5);
+    cr_assert_eq(ech_outer_closed(rig.client), ECH_OUTER_FAILED);
     cr_assert_eq(outer_rig_facts(&rig).failure, ECH_OUTER_FAILURE_CLOSED);
-    cr_assert_eq(ech_tls13_to_net(rig.client).len, 0);
+    cr_assert_eq(ech_outer_to_net(rig.client).len, 0);
     outer_rig_free(&rig);
 }
 
@@ -384,16 +384,16 @@ Test(tls13_failures, ech_90_alerts_of_the_server)
 
 Test(tls13_failures, start_that_cannot_be)
 {
-    struct ech_tls13 *handshake;
+    struct ech_outer_handshake *handshake;
     struct ech_own_key_shares own = {.count = 0};
     struct octets name = octets_new(256);
     struct ech_outer_start start = {.client_hello_outer = BYTES(1, 0, 0, 0), .own = &own};
-    cr_assert_eq(ech_tls13_new(&handshake, &start), ECH_ERR_DECODE);
+    cr_assert_eq(ech_outer_new(&handshake, ECH_TLS13, &start), ECH_ERR_DECODE);
     cr_assert_null(handshake);
     start.client_hello_outer = hello_openssl;
     start.public_name = octets_view(&name);
-    cr_assert_eq(ech_tls13_new(&handshake, &start), ECH_ERR_SPACE);
+    cr_assert_eq(ech_outer_new(&handshake, ECH_TLS13, &start), ECH_ERR_SPACE);
     cr_assert_null(handshake);
-    ech_tls13_free(NULL);
+    ech_outer_free(NULL);
     octets_free(&name);
 }

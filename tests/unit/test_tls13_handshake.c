@@ -139,7 +139,7 @@ Test(tls13_handshake, ech_82_tickets_are_not_read)
     outer_rig_run(&rig);
     cr_assert_eq(outer_rig_facts(&rig).verdict, ECH_OUTER_DISABLED);
     cr_assert_eq(rig.server.seen.application_alert, 121);
-    cr_assert_eq(ech_tls13_to_net(rig.client).len, 0);
+    cr_assert_eq(ech_outer_to_net(rig.client).len, 0);
     outer_rig_free(&rig);
 }
 

@@ -140,18 +140,18 @@ static void send_all(int fd, struct bytes octets)
 }
 
 /* Drives the machine over the socket, until the connection ends. */
-static void drive(int fd, struct ech_tls13 *handshake)
+static void drive(int fd, struct ech_outer_handshake *handshake)
 {
     uint8_t buffer[1000];
     ssize_t got;
     enum ech_outer_verdict verdict = ECH_OUTER_PENDING;
     while (verdict == ECH_OUTER_PENDING && (got = recv(fd, buffer, sizeof buffer, 0)) > 0) {
-        verdict = ech_tls13_from_net(handshake, bytes_of(buffer, (size_t)got));
-        struct bytes out = ech_tls13_to_net(handshake);
+        verdict = ech_outer_from_net(handshake, bytes_of(buffer, (size_t)got));
+        struct bytes out = ech_outer_to_net(handshake);
         send_all(fd, out);
-        ech_tls13_net_took(handshake, out.len);
+        ech_outer_net_took(handshake, out.len);
     }
-    (void)!ech_tls13_closed(handshake);
+    (void)!ech_outer_closed(handshake);
     shutdown(fd, SHUT_WR);
     while (recv(fd, buffer, sizeof buffer, 0) > 0) {
     }
@@ -159,13 +159,13 @@ static void drive(int fd, struct ech_tls13 *handshake)
 }
 
 /* Begins a ClientHelloOuter for the list, to that port; the caller frees the handshake. */
-static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, struct bytes list,
-                                         const char *ca_file)
+static struct ech_outer_handshake *outer_handshake(unsigned port, struct bytes inner,
+                                                   struct bytes list, const char *ca_file)
 {
     struct ech_config_choice choice;
     struct ech_client_hello hello;
     struct ech_offer offer;
-    struct ech_tls13 *handshake;
+    struct ech_outer_handshake *handshake;
     struct shim_verifier *verifier;
     struct writer outer;
     struct writer records;
@@ -185,7 +185,7 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
         .random = real_random,
         .verifier = shim_verifier_callbacks(verifier),
     };
-    cr_assert_eq(ech_tls13_new(&handshake, &begin), ECH_OK);
+    cr_assert_eq(ech_outer_new(&handshake, ECH_TLS13, &begin), ECH_OK);
     ech_records_write(&records, 0x0301, wr_view(&outer));
     int fd = connect_to(port);
     send_all(fd, wr_view(&records));
@@ -197,10 +197,10 @@ static struct ech_tls13 *outer_handshake(unsigned port, struct bytes inner, stru
     return handshake;
 }
 
-static struct ech_outer_facts facts_of(const struct ech_tls13 *handshake)
+static struct ech_outer_facts facts_of(const struct ech_outer_handshake *handshake)
 {
     struct ech_outer_facts facts;
-    ech_tls13_get_facts(handshake, &facts);
+    ech_outer_get_facts(handshake, &facts);
     return facts;
 }
 
@@ -240,7 +240,7 @@ static void check_boring(const char *certificate, const char *groups, bool no_ec
     unsigned port = start(argv, "listening");
     struct octets list = read_list("configs");
     struct octets expected = read_list("retry");
-    struct ech_tls13 *handshake =
+    struct ech_outer_handshake *handshake =
         outer_handshake(port, hello_openssl, octets_view(&list), "build/pki/ca.pem");
     struct ech_outer_facts facts = facts_of(handshake);
     bool good = strcmp(certificate, "public") == 0;
@@ -253,7 +253,7 @@ static void check_boring(const char *certificate, const char *groups, bool no_ec
     assert_octets(facts.retry_configs,
                   verdict == ECH_OUTER_RETRY_CONFIGS ? octets_view(&expected) : bytes_of(NULL, 0),
                   "retry_configs");
-    ech_tls13_free(handshake);
+    ech_outer_free(handshake);
     octets_free(&list);
     octets_free(&expected);
     stop();
@@ -345,14 +345,14 @@ static void check_openssl(const struct test_certificate_options *kind, const cha
     unsigned port = start(argv, "ACCEPT");
     struct octets inner = hello_with_suites(hello_openssl, &suite_id, 1);
     test_server_init(&ech, 0);
-    struct ech_tls13 *handshake =
+    struct ech_outer_handshake *handshake =
         outer_handshake(port, octets_view(&inner), octets_view(&ech.list), in_folder("ca.pem"));
     struct ech_outer_facts facts = facts_of(handshake);
     cr_assert_eq(facts.verdict, ECH_OUTER_DISABLED, "%s %s: %s, alert %d, server's %d", suite,
                  groups, outer_rig_failure_name(facts.failure), facts.alert, facts.server_alert);
     cr_assert_eq(facts.hello_retry_request, strcmp(groups, "X25519") != 0);
     cr_assert(wrote("alert number 121"), "the server has not read ech_required"); /* ECH-79 */
-    ech_tls13_free(handshake);
+    ech_outer_free(handshake);
     octets_free(&inner);
     test_server_free(&ech);
     test_certificate_free(&authority);

@@ -155,7 +155,7 @@ void tls12_rig_init(struct tls12_rig *rig, const struct tls12_hello_options *hel
 
 void tls12_rig_free(struct tls12_rig *rig)
 {
-    ech_tls12_free(rig->client);
+    ech_outer_free(rig->client);
     tls12_server_free(&rig->server);
     octets_free(&rig->hello);
 }
@@ -170,7 +170,7 @@ void tls12_rig_start(struct tls12_rig *rig, const struct tls12_options *options)
         .verifier = {verify_chain, verify_signature, rig},
     };
     tls12_server_init(&rig->server, options, test_random(&rig->source));
-    cr_assert_eq(ech_tls12_new(&rig->client, &start), ECH_OK);
+    cr_assert_eq(ech_outer_new(&rig->client, ECH_TLS12, &start), ECH_OK);
     wr_init(&w, 0);
     ech_records_write(&w, 0x0301, octets_view(&rig->hello));
     tls12_server_take(&rig->server, wr_view(&w));
@@ -186,7 +186,7 @@ static void give_client(struct tls12_rig *rig, struct bytes in)
         cr_assert(rd_bytes(&r, n, &piece));
         /* A separate block, freed afterwards: the machine must keep no pointer into it. */
         struct octets copy = octets_copy(piece);
-        (void)!ech_tls12_from_net(rig->client, octets_view(&copy));
+        (void)!ech_outer_from_net(rig->client, octets_view(&copy));
         octets_free(&copy);
     }
 }
@@ -195,12 +195,12 @@ void tls12_rig_run(struct tls12_rig *rig)
 {
     bool moved;
     do {
-        struct bytes to_server = ech_tls12_to_net(rig->client);
+        struct bytes to_server = ech_outer_to_net(rig->client);
         struct octets to_client = octets_copy(wr_view(&rig->server.out));
         moved = to_server.len > 0 || to_client.len > 0;
         wr_free(&rig->server.out);
         tls12_server_take(&rig->server, to_server);
-        ech_tls12_net_took(rig->client, to_server.len);
+        ech_outer_net_took(rig->client, to_server.len);
         give_client(rig, octets_view(&to_client));
         octets_free(&to_client);
     } while (moved);
@@ -214,7 +214,7 @@ static struct ech_outer_facts run(struct tls12_rig *rig, const struct tls12_hell
     rig->step = step;
     tls12_rig_start(rig, options);
     tls12_rig_run(rig);
-    ech_tls12_get_facts(rig->client, &facts);
+    ech_outer_get_facts(rig->client, &facts);
     return facts;
 }
 
@@ -232,7 +232,7 @@ void tls12_rig_fails(const struct tls12_hello_options *hello, const struct tls12
         cr_assert_eq(facts.alert, alert, "alert %d", facts.alert);
         cr_assert_eq(told, alert == ECH_ALERT_NONE ? -1 : (int)alert, "told %d", told);
         cr_assert_eq(facts.retry_configs.len, 0);
-        cr_assert_eq(ech_tls12_net_wanted(rig.client), 0);
+        cr_assert_eq(ech_outer_net_wanted(rig.client), 0);
         tls12_rig_free(&rig);
     }
 }

@@ -27,7 +27,7 @@ struct octets tls12_hello_make(const struct tls12_hello_options *options);
 struct tls12_rig {
     struct test_source source;
     struct octets hello;
-    struct ech_tls12 *client;
+    struct ech_outer_handshake *client;
     struct tls12_server server;
     enum ech_alert chain_alert; /* what the verifier says */
     size_t chain_length;        /* of the chain that the verifier saw */
