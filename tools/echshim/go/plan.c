@@ -13,6 +13,8 @@
 
 /* ---- other TLS clients ---- */
 
+#define CGO "_Cfunc_"
+
 /* A part of a function's name that shows who else speaks TLS in the program. */
 struct mark {
     const char *part;
@@ -23,13 +25,13 @@ static const struct mark marks[] = {
     {"crypto/internal/boring/sig.BoringCrypto", GO_WAY_BORING},
     {"_goboringcrypto_", GO_WAY_BORING},
     {"_goopenssl_", GO_WAY_BORING}, /* another library in the same place */
-    {"_Cfunc_SSL_", GO_WAY_SECOND},
-    {"_Cfunc_BIO_", GO_WAY_SECOND},
-    {"_Cfunc_gnutls_", GO_WAY_SECOND},
-    {"_Cfunc_mbedtls_ssl_", GO_WAY_SECOND},
-    {"_Cfunc_wolfSSL_", GO_WAY_SECOND},
-    {"_Cfunc_curl_easy_", GO_WAY_SECOND},
-    {"_Cfunc_rustls_", GO_WAY_SECOND},
+    {CGO "SSL_", GO_WAY_SECOND},
+    {CGO "BIO_", GO_WAY_SECOND},
+    {CGO "gnutls_", GO_WAY_SECOND},
+    {CGO "mbedtls_ssl_", GO_WAY_SECOND},
+    {CGO "wolfSSL_", GO_WAY_SECOND},
+    {CGO "curl_easy_", GO_WAY_SECOND},
+    {CGO "rustls_", GO_WAY_SECOND},
     {"refraction-networking/utls.", GO_WAY_SECOND},
     {"bifurcation/mint.", GO_WAY_SECOND},
 };
@@ -63,7 +65,12 @@ static enum go_way find_company(struct go_plan *plan, const struct go_functions 
     if (name != NULL) {
         return note(plan, GO_WAY_SECOND, name);
     }
+    /* Each search reads all names. Most programs have none of cgo's. */
+    bool cgo = go_functions_name(functions, CGO, NULL) != NULL;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++) {
+        if (!cgo && strncmp(marks[i].part, CGO, strlen(CGO)) == 0) {
+            continue;
+        }
         name = go_functions_name(functions, marks[i].part, NULL);
         if (name != NULL) {
             return note(plan, marks[i].way, name);
