@@ -173,11 +173,13 @@ static bool take(struct openssl_connection *connection, const struct shim_sessio
     padding_stop(connection);
     connection->phase = OPENSSL_ARMED;
     /* Where the filter cannot make the handshake fail, the call itself has to. */
-    if (connection->session == NULL || !facts->library_supported || facts->quic) {
+    bool filtered = facts->library_supported || connection->cannot_seal;
+    if (connection->session == NULL || !filtered || facts->quic) {
         return false;
     }
     if (connection->openssl->has_ech) {
-        connection->seals = facts->tls13 && !facts->own_extension && !facts->own_grease;
+        connection->seals =
+            facts->tls13 && !facts->own_extension && !facts->own_grease && !connection->cannot_seal;
         return openssl_native_offer(connection);
     }
     (void)shim_bio_filter_install(&connection->filter); /* tried again when the hello is made */

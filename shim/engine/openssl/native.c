@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/openssl/native.h"
 
+#include <strings.h>
+
 #include "shim/engine/openssl/keys.h"
 #include "shim/engine/state/state.h"
 
@@ -95,13 +97,41 @@ static void note_store(struct openssl_connection *connection, struct shim_sessio
     }
 }
 
+/* Does the context have a group of this name? Also yes if the library does not tell. */
+static bool has_group(const struct openssl_native *native, SSL_CTX *context, const char *group)
+{
+    enum { GET0_IMPLEMENTED_GROUPS = 139, ALL = 1 }; /* the headers of earlier releases lack it */
+    OPENSSL_STACK *names = native->OPENSSL_sk_new_null();
+    bool has =
+        names == NULL || native->SSL_CTX_ctrl(context, GET0_IMPLEMENTED_GROUPS, ALL, names) != 1;
+    for (int i = 0; !has && i < native->OPENSSL_sk_num(names); i++) {
+        has = strcasecmp(native->OPENSSL_sk_value(names, i), group) == 0;
+    }
+    native->OPENSSL_sk_free(names);
+    return has;
+}
+
+/*
+ * Can the library's ECH client make a hello at all? The providers of FIPS 140 have no HPKE, and a
+ * program may have no others (OPENSSL_CONF). No call tells the library context of an SSL_CTX: its
+ * groups do for one that the program made itself.
+ */
+static bool can_seal(const struct openssl *openssl, SSL_CTX *context)
+{
+    struct evp_kem_st *kem = openssl->native.EVP_KEM_fetch(NULL, "X25519", NULL);
+    bool can = kem != NULL && has_group(&openssl->native, context, "x25519");
+    openssl->native.EVP_KEM_free(kem);
+    return can;
+}
+
 void openssl_native_facts(struct openssl_connection *connection, struct shim_session_facts *facts)
 {
     const struct openssl *openssl = connection->openssl;
     SSL *ssl = connection->ssl;
     SSL_CTX *context = openssl->SSL_get_SSL_CTX(ssl);
-    facts->library_supported =
-        openssl_context_armed(context) || openssl_native_context(openssl, context);
+    bool armed = openssl_context_armed(context) || openssl_native_context(openssl, context);
+    connection->cannot_seal = armed && !can_seal(openssl, context);
+    facts->library_supported = armed && !connection->cannot_seal;
     facts->own_extension = openssl_context_extended(context);
     facts->own_grease = (openssl->SSL_get_options(ssl) & ECH_GREASE) != 0;
     facts->spent = connection->spent;

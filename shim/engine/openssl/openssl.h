@@ -71,9 +71,24 @@ typedef void openssl_OSSL_ECHSTORE_free(struct ossl_echstore_st *store);
 typedef struct ossl_echstore_st *openssl_OSSL_ECHSTORE_new(OSSL_LIB_CTX *libctx, const char *propq);
 typedef void openssl_SSL_CTX_set_info_callback(SSL_CTX *context, shim_info_callback *callback);
 typedef shim_info_callback *openssl_SSL_CTX_get_info_callback(SSL_CTX *context);
+typedef long openssl_SSL_CTX_ctrl(SSL_CTX *context, int command, long number, void *pointer);
+typedef struct evp_kem_st *openssl_EVP_KEM_fetch(OSSL_LIB_CTX *libctx, const char *name,
+                                                 const char *propq);
+typedef void openssl_EVP_KEM_free(struct evp_kem_st *kem);
+typedef OPENSSL_STACK *openssl_OPENSSL_sk_new_null(void);
+typedef int openssl_OPENSSL_sk_num(const OPENSSL_STACK *stack);
+typedef void *openssl_OPENSSL_sk_value(const OPENSSL_STACK *stack, int index);
+typedef void openssl_OPENSSL_sk_free(OPENSSL_STACK *stack);
 #define SHIM_OPENSSL_NATIVE_FUNCTIONS(F)                                                           \
+    F(EVP_KEM_fetch)                                                                               \
+    F(EVP_KEM_free)                                                                                \
+    F(OPENSSL_sk_free)                                                                             \
+    F(OPENSSL_sk_new_null)                                                                         \
+    F(OPENSSL_sk_num)                                                                              \
+    F(OPENSSL_sk_value)                                                                            \
     F(OSSL_ECHSTORE_new)                                                                           \
     F(OSSL_ECHSTORE_free)                                                                          \
+    F(SSL_CTX_ctrl)                                                                                \
     F(SSL_CTX_get_info_callback)                                                                   \
     F(SSL_CTX_set_info_callback)                                                                   \
     F(SSL_get1_echstore)                                                                           \
@@ -220,9 +235,10 @@ struct openssl_connection {
     bool padding_off; /* the application's SSL_OP_TLSEXT_PADDING has to be set again */
     bool late;        /* the decision was made while the hello was being built */
     /* With an ECH client of its own: */
-    bool seals;      /* the library can seal this hello */
-    bool spent;      /* the SSL was given a list, so it can make no other handshake */
-    bool grease_set; /* our SSL_OP_ECH_GREASE has to be taken back */
+    bool seals;       /* the library can seal this hello */
+    bool cannot_seal; /* the library's ECH client lacks an algorithm */
+    bool spent;       /* the SSL was given a list, so it can make no other handshake */
+    bool grease_set;  /* our SSL_OP_ECH_GREASE has to be taken back */
 };
 
 /* ---- library.c ---- */
