@@ -19,10 +19,11 @@
 
 #include "shim/common/conf.h"
 #include "shim/common/given_config.h"
+#include "shim/common/handlers.h"
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 12 };
+enum { SHIM_ABI_VERSION = 13 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -140,6 +141,8 @@ struct shim_stub {
     /* Has the program locked itself in (seccomp)? From then on a system call that the program does
      * not make itself may end it. So we look up, open and connect nothing any more. */
     bool (*locked)(void);
+    /* What is known of the program's signal handlers. */
+    struct shim_handlers *handlers;
     /* That hello may go out until withdraw: ECH was securely disabled. */
     bool (*permit_hello)(const uint8_t random[32]);
 

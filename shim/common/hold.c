@@ -4,15 +4,18 @@
 #include <pthread.h>
 #include <stddef.h>
 
-/* Set only while signals are blocked and the thread cannot be cancelled, so no jump can leave it
- * set. */
-static __thread const struct shim_hold *outermost __attribute__((tls_model("initial-exec")));
+/* Set only while no handler can run and the thread cannot be cancelled, so no jump can leave it
+ * set.
+ */
+static __thread struct shim_hold *outermost __attribute__((tls_model("initial-exec")));
 
 static bool (*is_locked)(void);
+static struct shim_handlers *handlers; /* NULL: there may be some */
 
-void shim_hold_start(bool (*locked)(void))
+void shim_hold_start(bool (*locked)(void), struct shim_handlers *of_program)
 {
     is_locked = locked;
+    handlers = of_program;
 }
 
 bool shim_hold_locked(void)
@@ -31,18 +34,26 @@ static void all_that_interrupt(sigset_t *set)
     }
 }
 
-void shim_hold_begin(struct shim_hold *hold)
+/* Keeps the program's handlers away. A program that has locked itself in keeps its mask. */
+static void keep_away(struct shim_hold *hold)
 {
     sigset_t all;
+    bool locked = shim_hold_locked();
+    hold->counted = !locked && handlers != NULL && shim_handlers_enter(handlers);
+    hold->blocked = !locked && !hold->counted;
+    if (hold->blocked) {
+        all_that_interrupt(&all);
+        (void)pthread_sigmask(SIG_BLOCK, &all, &hold->mask);
+    }
+}
+
+void shim_hold_begin(struct shim_hold *hold)
+{
     hold->nested = outermost != NULL;
     if (hold->nested) {
         return;
     }
-    hold->locked = shim_hold_locked();
-    if (!hold->locked) {
-        all_that_interrupt(&all);
-        (void)pthread_sigmask(SIG_BLOCK, &all, &hold->mask);
-    }
+    keep_away(hold);
     (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, &hold->cancel);
     outermost = hold;
 }
@@ -50,29 +61,41 @@ void shim_hold_begin(struct shim_hold *hold)
 /* Restores the mask last: in that call a handler may run, and jump. */
 void shim_hold_end(const struct shim_hold *hold)
 {
-    if (!hold->nested) {
-        outermost = NULL;
-        (void)pthread_setcancelstate(hold->cancel, NULL);
-        if (!hold->locked) {
-            (void)pthread_sigmask(SIG_SETMASK, &hold->mask, NULL);
-        }
+    if (hold->nested) {
+        return;
+    }
+    outermost = NULL;
+    (void)pthread_setcancelstate(hold->cancel, NULL);
+    if (hold->counted) {
+        shim_handlers_leave(handlers);
+    }
+    if (hold->blocked) {
+        (void)pthread_sigmask(SIG_SETMASK, &hold->mask, NULL);
     }
 }
 
-const struct shim_hold *shim_hold_pause(void)
+struct shim_hold *shim_hold_pause(void)
 {
-    const struct shim_hold *paused = outermost;
+    struct shim_hold *paused = outermost;
     if (paused != NULL) {
         outermost = NULL;
         (void)pthread_setcancelstate(paused->cancel, NULL);
+        if (paused->counted) {
+            shim_handlers_leave(handlers);
+        }
     }
     return paused;
 }
 
-void shim_hold_resume(const struct shim_hold *paused)
+/* Signals that were blocked are so again. If none were, a handler may have been set meanwhile. */
+void shim_hold_resume(struct shim_hold *paused)
 {
-    if (paused != NULL) {
-        (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
-        outermost = paused;
+    if (paused == NULL) {
+        return;
     }
+    (void)pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, NULL);
+    if (paused->counted) {
+        keep_away(paused);
+    }
+    outermost = paused;
 }

@@ -229,7 +229,7 @@ shim_engine_start(const struct shim_stub *stub)
     }
     state->stub = stub;
     shim_own_nettle_start(stub->dlsym);
-    shim_hold_start(stub->locked);
+    shim_hold_start(stub->locked, stub->handlers);
     shim_x25519_start(stub->dlopen, stub->dlsym);
     shim_decompress_start(stub->dlopen, stub->dlsym);
     if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||

@@ -10,6 +10,7 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
@@ -28,6 +29,12 @@
         return on_##name((__typeof__(&name))stub_libc_own(SHIM_HOOK_##name), __VA_ARGS__);         \
     }
 
+/* The C library has these, and declares them no more, or as functions that nobody should call. */
+SHIM_EXPORT int __sigaction(int number, const struct sigaction *action, struct sigaction *before);
+SHIM_EXPORT sighandler_t bsd_signal(int number, sighandler_t handler);
+SHIM_EXPORT sighandler_t stub_sigset(int number, sighandler_t handler) __asm__("sigset");
+#define sigset stub_sigset
+
 /* All hooks that have a direct form. */
 #define STUB_DIRECT_HOOKS(X)                                                                       \
     X(connect)                                                                                     \
@@ -42,6 +49,14 @@
     X(sendfile)                                                                                    \
     X(sendfile64)                                                                                  \
     X(splice)                                                                                      \
+    X(sigaction)                                                                                   \
+    X(__sigaction)                                                                                 \
+    X(signal)                                                                                      \
+    X(ssignal)                                                                                     \
+    X(bsd_signal)                                                                                  \
+    X(sysv_signal)                                                                                 \
+    X(__sysv_signal)                                                                               \
+    X(sigset)                                                                                      \
     X(getaddrinfo)                                                                                 \
     X(getaddrinfo_a)                                                                               \
     X(gethostbyname)                                                                               \

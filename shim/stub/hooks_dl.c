@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "shim/stub/call_sites.h"
+#include "shim/stub/handlers.h"
 #include "shim/stub/path.h"
 #include "shim/stub/stub.h"
 #include "shim/stub/symbol.h"
@@ -172,6 +173,7 @@ void *stub_on_dlopen(struct stub_call *call)
 {
     call->target = stub_libc(SHIM_HOOK_dlopen);
     stub_sites_forget();
+    stub_handlers_look_again();
     drop_deepbind(&call->arguments[1]);
     return NULL;
 }
@@ -231,6 +233,7 @@ void *stub_on_dlmopen(struct stub_call *call)
 {
     Lmid_t made;
     call->target = stub_libc(SHIM_HOOK_dlmopen);
+    stub_handlers_unknown();
     drop_deepbind(&call->arguments[2]);
     if ((Lmid_t)call->arguments[0] != LM_ID_NEWLM || stub_inside() || stub_off()) {
         return NULL;

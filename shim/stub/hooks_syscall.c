@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "shim/stub/handlers.h"
 #include "shim/stub/hooks_write.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
@@ -63,8 +64,8 @@ static long locking_call(raw_call *real, long number, long a, long b, long c, lo
     LOCKING(real(number, a, b, c, d, e, 0));
 }
 
-/* Is it a call that writes to a socket, connects one, or locks the program in? These count like
- * libc's own functions. */
+/* Is it a call that writes to a socket, connects one, locks the program in, or sets a signal
+ * handler? These count like libc's own functions. */
 static bool is_ours(long number)
 {
     switch (number) {
@@ -84,6 +85,13 @@ static bool is_ours(long number)
     case SYS_prctl:
     case SYS_seccomp:
     case SYS_io_uring_setup:
+    case SYS_rt_sigaction:
+#ifdef SYS_sigaction
+    case SYS_sigaction:
+#endif
+#ifdef SYS_signal
+    case SYS_signal:
+#endif
         return true;
     default:
         return false;
@@ -192,6 +200,17 @@ static long call_of_ours(raw_call *real, long number, long a, long b, long c, lo
         return a == SECCOMP_SET_MODE_STRICT || a == SECCOMP_SET_MODE_FILTER
                    ? locking_call(real, number, a, b, c, d, e)
                    : real(number, a, b, c, d, e, f);
+    case SYS_rt_sigaction:
+#ifdef SYS_sigaction
+    case SYS_sigaction:
+#endif
+#ifdef SYS_signal
+    case SYS_signal:
+#endif
+        if (b != 0) {
+            stub_handler_comes((int)a); /* SIG_IGN counts too: b need not be readable */
+        }
+        return real(number, a, b, c, d, e, f);
     default:
         break;
     }

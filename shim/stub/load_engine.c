@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "shim/stub/guard.h"
+#include "shim/stub/handlers.h"
 #include "shim/stub/hooks_keys.h"
 #include "shim/stub/locked.h"
 #include "shim/stub/output.h"
@@ -222,6 +223,7 @@ static void load_engine(void)
     if (handle != NULL) {
         engine_start *start = (engine_start *)stub_real_dlsym(handle, "shim_engine_start");
         offer.conf = stub_conf();
+        offer.handlers = stub_handlers();
         engine = start != NULL ? start(&offer) : NULL;
         if (engine == NULL || engine->version != SHIM_ABI_VERSION) {
             engine = NULL;

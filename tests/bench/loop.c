@@ -6,6 +6,7 @@
 #include <malloc.h>
 #include <netinet/in.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,15 +22,6 @@ void loop_fail(const char *what)
 {
     fprintf(stderr, "%s failed\n", what);
     exit(1);
-}
-
-void loop_open(struct loop_target *target, int argc, char **argv)
-{
-    if (argc != 6) {
-        loop_fail("SERVER-NAME ADDRESS PORT CAFILE COUNT: the command line");
-    }
-    target->server_name = argv[1];
-    target->ca = argv[4];
 }
 
 /* ---- up to the first write ---- */
@@ -172,6 +165,99 @@ static int run_in_threads(struct turns *turns)
     return all * turns->count;
 }
 
+/* ---- signal handlers ---- */
+
+static void on_signal(int number)
+{
+    (void)number;
+}
+
+/* What the kernel takes; with SA_RESTORER only where it needs one. The handler is never called. */
+struct kernel_sigaction {
+    void (*handler)(int);
+    unsigned long flags;
+    void (*restorer)(void);
+    unsigned long mask[2];
+};
+
+static void set_by_kernel(void)
+{
+    const struct kernel_sigaction action = {.handler = on_signal};
+    enum { MASK_SIZE = 8 };
+    long result = -1;
+#if defined(__x86_64__)
+    register long mask_size __asm__("r10") = MASK_SIZE;
+    __asm__ volatile("syscall"
+                     : "=a"(result)
+                     : "0"((long)SYS_rt_sigaction), "D"((long)SIGALRM), "S"(&action), "d"(0L),
+                       "r"(mask_size)
+                     : "rcx", "r11", "memory");
+#elif defined(__aarch64__)
+    register long number __asm__("x8") = SYS_rt_sigaction;
+    register long first __asm__("x0") = SIGALRM;
+    register const void *second __asm__("x1") = &action;
+    register long third __asm__("x2") = 0;
+    register long fourth __asm__("x3") = MASK_SIZE;
+    __asm__ volatile("svc #0"
+                     : "+r"(first)
+                     : "r"(number), "r"(second), "r"(third), "r"(fourth)
+                     : "memory");
+    result = first;
+#else
+    (void)action;
+#endif
+    if (result != 0) {
+        loop_fail("setting a handler");
+    }
+}
+
+extern sighandler_t bsd_signal(int number, sighandler_t handler);
+extern sighandler_t old_sigset(int number, sighandler_t handler) __asm__("sigset");
+
+static void set_handler(const char *way)
+{
+    const struct sigaction action = {.sa_handler = on_signal};
+    const struct kernel_sigaction raw = {.handler = on_signal};
+    static const struct {
+        const char *name;
+        sighandler_t (*set)(int number, sighandler_t handler);
+    } functions[] = {{"signal", signal},
+                     {"ssignal", ssignal},
+                     {"bsd_signal", bsd_signal},
+                     {"sysv_signal", sysv_signal},
+                     {"sigset", old_sigset}};
+    for (size_t i = 0; i < sizeof functions / sizeof *functions; i++) {
+        if (strcmp(way, functions[i].name) == 0) {
+            (void)functions[i].set(SIGALRM, on_signal);
+        }
+    }
+    if (strcmp(way, "sigaction") == 0) {
+        (void)sigaction(SIGALRM, &action, NULL);
+    } else if (strcmp(way, "fault") == 0) {
+        (void)sigaction(SIGSEGV, &action, NULL);
+    } else if (strcmp(way, "syscall") == 0) {
+        (void)syscall(SYS_rt_sigaction, SIGALRM, &raw, NULL, sizeof *raw.mask);
+    } else if (strcmp(way, "kernel") == 0 || strcmp(way, "late") == 0) {
+        set_by_kernel();
+    }
+}
+
+static const char *handler_wanted(bool late)
+{
+    const char *way = getenv("LOOP_HANDLER");
+    return way != NULL && (strcmp(way, "late") == 0) == late ? way : "";
+}
+
+void loop_open(struct loop_target *target, int argc, char **argv)
+{
+    if (argc != 6) {
+        loop_fail("SERVER-NAME ADDRESS PORT CAFILE COUNT: the command line");
+    }
+    target->server_name = argv[1];
+    target->ca = argv[4];
+    set_handler(handler_wanted(false));
+}
+
 int loop_run(const struct loop_target *target, char **argv)
 {
     struct sockaddr_in address = {.sin_family = AF_INET,
@@ -184,6 +270,7 @@ int loop_run(const struct loop_target *target, char **argv)
     silent = first_write ? silent_peer(&address) : -1;
     struct turns turns = {.target = target, .address = &address, .count = WARM_UP};
     (void)run_turns(&turns);
+    set_handler(handler_wanted(true));
     turns.count = count;
     first_us = 0;
     held = 0;

@@ -18,6 +18,12 @@ enum { WARM_UP = 20 };
  * of two: microseconds of CPU of that call, octets of heap that a pending handshake holds, and KiB.
  */
 
+/*
+ * LOOP_HANDLER in the environment: the program sets a handler for SIGALRM, which never comes, by
+ * the function of this name; or by the system call itself: "kernel"; the same after WARM_UP:
+ * "late". "fault": a handler for SIGSEGV alone.
+ */
+
 /* LOOP_THREADS in the environment: so many threads make COUNT handshakes each, at the same time. */
 
 /* The certificate's name; the requested server name may differ. */

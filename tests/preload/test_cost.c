@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What a handshake may cost, and what is done to make it cheap. tests/bench has the figures. */
+#include "../../shim/common/handlers.h"
 #include "../facts.h"
 #include "checks.h"
 #include "require.h"
@@ -126,11 +127,11 @@ Test(cost, the_systems_lib25519)
 /* ---- system calls ---- */
 
 /*
- * What the shim adds to a handshake whose record is in the cache. Four times signals are held
- * back, which takes two calls (shim/common/hold.h). The rest: is it a stream socket, which one, to
- * whom, has it carried octets, and for libssl's writes: can their memory be read.
+ * What the shim adds to a handshake whose record is in the cache, in a program without signal
+ * handlers: is it a stream socket, which one (three times), to whom, has it carried octets; and for
+ * libssl's writes: can their memory be read.
  */
-enum { MORE_CALLS_OPENSSL = 17, MORE_CALLS_GNUTLS = 16 };
+enum { MORE_CALLS_OPENSSL = 8, MORE_CALLS_GNUTLS = 6 };
 
 /* The lines of strace's record. */
 static unsigned lines_of(struct world *world, enum run_mode mode, const char *library, int count)
@@ -183,6 +184,51 @@ Test(cost, system_calls_of_openssl)
 Test(cost, system_calls_of_gnutls)
 {
     check_calls("gnutls", MORE_CALLS_GNUTLS);
+}
+
+/* ---- signals ---- */
+
+/* How often a program that sets a handler in this way has its signals blocked. */
+static unsigned blocked_with(struct world *world, const char *way, int count)
+{
+    char command[400];
+    char setting[40];
+    unsigned blocked = 0;
+    size_t length;
+    snprintf(setting, sizeof setting, "LOOP_HANDLER=%s", way);
+    snprintf(command, sizeof command,
+             "strace -qq -e trace=rt_sigprocmask -o \"$HOME/strace\" "
+             "\"$CLIENTS/loop_openssl\" " INNER_NAME " 127.0.0.1 443 \"$CA\" %d",
+             count);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", "ECHSHIM_REPORT=", setting, NULL}, command);
+    expect_exit(&result, 0, NULL);
+    const char *text = world_read(world, "strace", &length);
+    for (const char *at = text; (at = strstr(at, "SIG_BLOCK, ~[")) != NULL; at++) {
+        blocked++;
+    }
+    return blocked;
+}
+
+/* A handler might jump out of our code, however it was set. */
+Test(cost, signals_are_blocked_if_there_is_a_handler)
+{
+    enum { AT_LEAST = 3 * (WARM_UP + COUNT), MANY = 3 * SHIM_HANDLERS_LOOK / 4 };
+    static const char *const ways[] = {"sigaction",   "signal", "ssignal", "bsd_signal",
+                                       "sysv_signal", "sigset", "syscall", "kernel"};
+    if (system("command -v strace >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no strace here, or a sanitizer makes calls of its own");
+    }
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    unsigned without = blocked_with(world, "none", COUNT);
+    cr_assert_lt(without, COUNT, "%u without a handler", without);
+    cr_assert_eq(blocked_with(world, "fault", COUNT), without, "a handler for faults");
+    for (size_t i = 0; i < sizeof ways / sizeof *ways; i++) {
+        unsigned blocked = blocked_with(world, ways[i], COUNT);
+        cr_assert_geq(blocked, without + AT_LEAST, "%s: %u", ways[i], blocked);
+    }
+    /* Past the hooks, and after the first question: the kernel is asked again. */
+    cr_assert_gt(blocked_with(world, "late", MANY), without);
 }
 
 /* ---- the search for a hidden descriptor ---- */

@@ -146,9 +146,14 @@ static void go_inside(struct section *section)
     own.current = before;
 }
 
-static void call_with_mask(void (*call)(void *), void *context, sigset_t *mask)
+/* `mask` NULL: nothing is held back. */
+static void call_with_mask(void (*call)(void *), void *context, const sigset_t *mask)
 {
     sigset_t held;
+    if (mask == NULL) {
+        call(context);
+        return;
+    }
     (void)pthread_sigmask(SIG_SETMASK, mask, &held);
     call(context);
     (void)pthread_sigmask(SIG_SETMASK, &held, NULL);
@@ -187,13 +192,13 @@ static void settle(struct section *section)
 struct wait {
     struct section *section;
     uint64_t turn;
-    const sigset_t *mask; /* the program's */
+    const sigset_t *mask; /* the program's; NULL: nothing is held back */
 };
 
 /*
  * The thread is cancelled: takes the waiting work to its end at once. The thread's end may be too
  * late, for other libraries may have freed what they keep for each thread by then (GnuTLS 3.8 its
- * random numbers). Signals are still held back, as they were when the wait began.
+ * random numbers). Signals are still blocked, if they were when the wait began.
  */
 static void leave_wait(void *context)
 {
@@ -204,7 +209,9 @@ static void leave_wait(void *context)
         settle(wait->section);
         shim_hold_end(&hold);
     }
-    (void)pthread_sigmask(SIG_SETMASK, wait->mask, NULL);
+    if (wait->mask != NULL) {
+        (void)pthread_sigmask(SIG_SETMASK, wait->mask, NULL);
+    }
 }
 
 static int wait_with_mask(struct section *section, struct pollfd *fds, nfds_t count,
@@ -237,13 +244,14 @@ static bool serve(struct section *section)
     section->next = own.outside;
     own.outside = section;
     own.count++;
-    const struct shim_hold *paused = shim_hold_pause();
-    sigset_t mask = paused->mask;
+    struct shim_hold *paused = shim_hold_pause();
+    sigset_t of_program = paused->mask;
+    const sigset_t *mask = paused->blocked ? &of_program : NULL;
     if (wanted.fds != NULL) {
-        wanted.result = wait_with_mask(section, fds, wanted.count, wanted.milliseconds, &mask);
+        wanted.result = wait_with_mask(section, fds, wanted.count, wanted.milliseconds, mask);
         wanted.failure = errno;
     } else {
-        call_with_mask(wanted.call, wanted.context, &mask);
+        call_with_mask(wanted.call, wanted.context, mask);
         wanted.result = 0;
     }
     shim_hold_resume(paused);
