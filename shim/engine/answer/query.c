@@ -72,8 +72,9 @@ static bool read_query(struct bytes octets, struct query *query)
 /* A response without records. */
 static void write_empty(const struct query *query, unsigned rcode, struct writer *w)
 {
+    unsigned kept = (unsigned)query->flags & OPCODE_AND_RD;
     wr_bytes(w, bytes_of(query->header.data, FLAGS));
-    wr_u16(w, (uint16_t)(QR | (query->flags & OPCODE_AND_RD) | RA | rcode));
+    wr_u16(w, (uint16_t)(QR | RA | kept | rcode));
     wr_u16(w, 1);
     wr_zeros(w, 3 * sizeof(uint16_t));
     wr_bytes(w, query->question);
