@@ -62,7 +62,7 @@ static bool begin(gnutls_x509_crt_t crt, gnutls_x509_privkey_t key, const char *
     if (gnutls_rnd(GNUTLS_RND_NONCE, serial, sizeof serial) != 0) {
         return false;
     }
-    serial[0] = (serial[0] & 0x3f) | 0x40; /* positive, and without a leading zero */
+    serial[0] = (uint8_t)((serial[0] & 0x3f) | 0x40); /* positive, and without a leading zero */
     return gnutls_x509_crt_set_version(crt, 3) == 0 &&
            gnutls_x509_crt_set_serial(crt, serial, sizeof serial) == 0 &&
            gnutls_x509_crt_set_activation_time(crt, from) == 0 &&
