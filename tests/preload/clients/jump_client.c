@@ -51,6 +51,14 @@ static sigjmp_buf back;
 static volatile sig_atomic_t armed;
 static volatile sig_atomic_t left;
 
+/*
+ * Where getaddrinfo asks the kernel for this machine's addresses, glibc holds a lock. A jump out of
+ * that leaves it locked, and before glibc 2.38 so does a cancellation (bug 20975): the next
+ * getaddrinfo waits for ever, in any program. It does not ask for one IPv4 address without
+ * AI_ADDRCONFIG.
+ */
+static const struct addrinfo asks_no_kernel = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM};
+
 static void set_alarm(long microseconds)
 {
     struct itimerval timer = {.it_value = {.tv_usec = microseconds}};
@@ -108,7 +116,7 @@ static void ask_name(void)
     struct addrinfo *list = NULL;
     if (sigsetjmp(back, 1) == 0) {
         arm();
-        if (getaddrinfo(next_name(), "443", NULL, &list) == 0) {
+        if (getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
             disarm();
             freeaddrinfo(list);
         }
@@ -280,7 +288,7 @@ static void *thread_asks(void *type)
     int before;
     struct addrinfo *list = NULL;
     (void)pthread_setcanceltype(*(const int *)type, &before);
-    if (getaddrinfo(next_name(), "443", NULL, &list) == 0) {
+    if (getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
         freeaddrinfo(list);
     }
     return NULL;
