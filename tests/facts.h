@@ -29,6 +29,13 @@
 #define FACT_LIBSSL_SYMBOLS "OPENSSL_1_1_0"
 #endif
 
+/* s_client of OpenSSL 1.1.1 takes this one for a setting of servers, and refuses it. */
+#if OPENSSL_VERSION_NUMBER < 0x30000000L
+#define FACT_LEGACY_SERVER_CONNECT ""
+#else
+#define FACT_LEGACY_SERVER_CONNECT " -legacy_server_connect"
+#endif
+
 enum {
     /* s_server of Debian 11 cannot show the hellos that it gets. */
     FACT_S_SERVER_SHOWS_HELLOS = OPENSSL_VERSION_NUMBER >= 0x30000000L,

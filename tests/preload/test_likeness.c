@@ -238,7 +238,7 @@ LIKE(s_client_no_ecdhe, S_CLIENT_WITH("-cipher AES128-SHA"));
 LIKE(s_client_one_suite, S_CLIENT_WITH("-ciphersuites TLS_AES_128_GCM_SHA256"));
 LIKE(s_client_fallback, S_CLIENT_WITH("-fallback_scsv"));
 LIKE(s_client_post_handshake, S_CLIENT_WITH("-enable_pha -maxfraglen 2048"));
-LIKE(s_client_no_ticket, S_CLIENT_WITH("-no_ticket -legacy_server_connect"));
+LIKE(s_client_no_ticket, S_CLIENT_WITH("-no_ticket" FACT_LEGACY_SERVER_CONNECT));
 LIKE(gnutls_cli_tls13_alone, GNUTLS_WITH("--priority NORMAL:-VERS-ALL:+VERS-TLS1.3"));
 LIKE(gnutls_cli_versions, GNUTLS_WITH("--priority NORMAL:-VERS-TLS1.0:-VERS-TLS1.1"));
 LIKE(gnutls_cli_alpn, GNUTLS_WITH("--alpn h2 --alpn http/1.1"));

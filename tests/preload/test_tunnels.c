@@ -369,11 +369,19 @@ Test(tunnels, tls_in_tls_curl)
              false);
 }
 
+#define REQUESTS_BY_TLS "REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=https://" TLS_PROXY " " REQUESTS
+
+/* urllib3 1.26.5 (Debian 11) cannot use a TLS proxy that has an address and no name. */
 Test(tunnels, tls_in_tls_requests)
 {
     need_module("requests");
-    check_in(start_tls_proxy(),
-             "REQUESTS_CA_BUNDLE=\"$CA\" HTTPS_PROXY=https://" TLS_PROXY " " REQUESTS, false);
+    struct world *world = start_tls_proxy();
+    struct run_result measure = world_shell(world, RUN_PLAIN, NULL, REQUESTS_BY_TLS);
+    if (strstr(measure.err, "check_hostname requires server_hostname") != NULL) {
+        cr_skip_test("requests fails with this proxy, with or without the shim");
+    }
+    expect_exit(&measure, 0, HELLO);
+    check_in(world, REQUESTS_BY_TLS, false);
 }
 
 /* libcurl over GnuTLS. */
