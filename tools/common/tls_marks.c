@@ -46,6 +46,7 @@ static const struct {
     {"ssl/handshake_client.cc", NULL, "BoringSSL, linked into it"},
     {TLS13_LABEL, "external/boringssl", "BoringSSL, linked into it"},
     {"/rustls-0.", NULL, "rustls"},
+    {"/rustls/src/", NULL, "rustls"}, /* built from its repository */
     {"handshake-tls13.c", "gnutls_", "GnuTLS, linked into it"},
     {"ssl_tls13_client.c", NULL, "Mbed TLS, linked into it"},
     {"ssl_cli.c", "mbedtls", "Mbed TLS, linked into it"},

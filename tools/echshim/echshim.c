@@ -22,7 +22,9 @@ int main(int argc, char *argv[])
     default:
         break;
     }
-    code = program_find(&program, options.program);
+    bool module =
+        options.action == ACTION_INSPECT && program_find_module(&program, options.program[0]);
+    code = module ? 0 : program_find(&program, options.program);
     if (code != 0) {
         return code;
     }

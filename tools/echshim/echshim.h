@@ -89,6 +89,7 @@ struct program {
         *loader_options; /* the program given to a dynamic loader that is run by name; else NULL */
     bool covered;        /* another architecture, and its library is installed too */
     bool clean;          /* an env in the chain cleans the environment (-i, -u) */
+    bool module;         /* no program, but what a program loads: it is only looked at */
     bool shell;          /* neither ELF nor #!: /bin/sh runs it, as execvp does */
 };
 
@@ -96,6 +97,8 @@ struct program {
  * name and its arguments. Returns 0, EXIT_NOT_RUN or EXIT_NOT_FOUND. Unless it is 0, standard
  * error has one sentence on it. */
 int program_find(struct program *program, char *const argv[]);
+/* Takes a file for a module (*.node, *.so, *.so.N), which a program loads. False: it is none. */
+bool program_find_module(struct program *program, const char *path);
 /* Why LD_PRELOAD cannot work in it, as a sentence without its stop; NULL: it can. */
 const char *program_obstacle(const struct program *program, char *out, size_t size);
 /* Is it such that it may run in spite of that, if a supervisor holds it? */

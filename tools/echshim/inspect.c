@@ -18,6 +18,7 @@
 #include "tools/common/tls_marks.h"
 #include "tools/echshim/detour/lead.h"
 #include "tools/echshim/echshim.h"
+#include "tools/echshim/modules.h"
 #include "tools/echshim/relay.h"
 #include "tools/echshim/supervisor/supervisor.h"
 #include "tools/echshim/verdict.h"
@@ -36,6 +37,7 @@ struct tls_search {
     const char *file;        /* the file that is searched */
     const char *own;         /* the program */
     bool detours;            /* may the shim put detours into it? */
+    bool module;             /* it is one that the program may load later */
     bool led;                /* does the launcher switch on its own ECH? */
     const struct view *view; /* of the file, while it is searched */
 };
@@ -87,7 +89,11 @@ static void add_mark(void *context, const char *name, const char *file, bool hoo
     } else if (file == NULL && is_of_go(search, name)) {
         add(search, TLS_OF_GO, NULL, "go", true);
     } else {
-        add(search, name, file, file != NULL ? "dlopen" : "inside", hooked);
+        add(search, name, file,
+            search->module ? "module"
+            : file != NULL ? "dlopen"
+                           : "inside",
+            hooked);
     }
 }
 
@@ -97,7 +103,9 @@ static bool add_needed(void *context, const char *name)
     struct tls_library library;
     if (tls_library_named(name, &library)) {
         add(search, library.name, name,
-            strcmp(search->file, search->own) == 0 ? "linked" : "through a library",
+            search->module                           ? "module"
+            : strcmp(search->file, search->own) == 0 ? "linked"
+                                                     : "through a library",
             library.hooked);
     }
     return true;
@@ -119,6 +127,15 @@ static void search_file(struct tls_search *search, const char *path)
     tls_marks_find(view.octets, view.length, add_mark, search);
     search->view = NULL;
     view_close(&view);
+}
+
+/* A file that the program may load later. */
+static void add_module(void *context, const char *path)
+{
+    struct tls_search *search = context;
+    search->module = true;
+    search_file(search, path);
+    search->module = false;
 }
 
 /* "\tNAME => PATH (0x...)" or "\tPATH (0x...)", one a line. */
@@ -201,9 +218,9 @@ static json_t *chain_document(const struct program *program)
     json_t *chain = json_array();
     for (size_t i = 0; i < program->count; i++) {
         const struct program_file *file = &program->chain[i];
+        const char *kind = program->module ? "module" : kind_name(&file->image);
         (void)json_array_append_new(
-            chain, json_pack("{s:s, s:s, s:s?}", "path", file->path, "kind",
-                             kind_name(&file->image), "interpreter",
+            chain, json_pack("{s:s, s:s, s:s?}", "path", file->path, "kind", kind, "interpreter",
                              file->image.interpreter[0] != '\0' ? file->image.interpreter : NULL));
     }
     return chain;
@@ -277,9 +294,20 @@ static const char *expectation_text(const char *word)
     return "";
 }
 
+/* Does the library make ECH itself? The shim gives it the ECHConfigs, and judges. */
+static bool is_native(const char *name)
+{
+    static const char *const starts[] = {"NSS", "BoringSSL", "OpenSSL 4"};
+    bool native = false;
+    for (size_t i = 0; i < sizeof starts / sizeof *starts; i++) {
+        native = native || strncmp(name, starts[i], strlen(starts[i])) == 0;
+    }
+    return native;
+}
+
 /* The mode is that of the options and settings, as for a run. */
-static struct verdict judge(const struct program *program, const struct options *options, bool led,
-                            const json_t *tls)
+static struct verdict_facts facts_of(const struct program *program, const struct options *options,
+                                     bool led, const json_t *tls)
 {
     size_t i;
     json_t *entry;
@@ -290,17 +318,20 @@ static struct verdict judge(const struct program *program, const struct options 
         .reached = program_obstacle(program, (char[PATH_MAX + 128]){""}, PATH_MAX + 128) == NULL,
         .led = led,
         .runs = program_can_be_held(program) && !options->refuse_programs,
+        .native = true,
     };
     json_array_foreach(tls, i, entry)
     {
         bool hooked = json_is_true(json_object_get(entry, "hooked"));
         facts.hooked += hooked ? 1 : 0;
         facts.unhooked += hooked ? 0 : 1;
+        facts.detours = facts.detours || strcmp(text_of(entry, "how"), "detours") == 0;
+        facts.native = facts.native && (!hooked || is_native(text_of(entry, "tls")));
     }
     conf_policy(program, &policy);
     facts.can_be_held = !options->refuse_programs && supervisor_is_possible(&policy, &why);
     facts.relay = !options->refuse_programs && relay_is_wanted(program, options);
-    return verdict_of(&facts);
+    return facts;
 }
 
 static json_t *inspect_document(const struct program *program, const struct options *options)
@@ -319,18 +350,22 @@ static json_t *inspect_document(const struct program *program, const struct opti
     search.detours = conf_detours(program);
 #endif
     search_file(&search, path);
+    if (!program->module) {
+        modules_find(program, add_module, &search);
+    }
     if (last->image.kind == SHIM_EXECUTABLE_DYNAMIC && program->reach != SHIM_PRELOADABLE_MACHINE) {
         search_libraries(&search, path);
     }
     const char *word = expectation(tls, obstacle, hint);
-    struct verdict verdict = judge(program, options, led, tls);
-    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s, s:s, s:s, s:s, s:s, s:s?}",
+    const struct verdict_facts facts = facts_of(program, options, led, tls);
+    struct verdict verdict = verdict_of(&facts);
+    return json_pack("{s:s, s:o, s:o, s:s?, s:o, s:o, s:s?, s:s, s:s, s:s, s:s?, s:s, s:s, s:s?}",
                      "program", program->path, "files", chain_document(program), "runs",
                      wrapper_document(program), "obstacle", obstacle, "go",
                      go_document(program, led, forbidden), "tls", tls, "hint", hint, "expected",
                      word, "shim", expectation_text(word), "mode",
-                     shim_mode_name(conf_mode(program)), "verdict", verdict.word, "why",
-                     verdict.why, "advice", verdict.advice);
+                     shim_mode_name(conf_mode(program)), "way", verdict_way(&facts), "verdict",
+                     verdict.word, "why", verdict.why, "advice", verdict.advice);
 }
 
 /* ---- the document as text ---- */
@@ -349,6 +384,7 @@ static void print_tls(const json_t *tls, bool color)
                                           {"through a library", "needed by one of its libraries"},
                                           {"dlopen", "opened by name"},
                                           {"inside", "inside"},
+                                          {"module", "in a module that it may load"},
                                           {"detours", "inside, reached by detours"},
                                           {"go", "inside, makes ECH itself"}};
     size_t i;
@@ -427,6 +463,9 @@ static void print_text(const json_t *document, bool color)
         print_line("known", text_of(document, "hint"), "");
     }
     print_line("shim", text_of(document, "shim"), "");
+    if (*text_of(document, "way") != '\0') {
+        print_line("way", text_of(document, "way"), "");
+    }
     print_verdict(document, color);
 }
 

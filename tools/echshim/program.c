@@ -113,6 +113,30 @@ static bool env_target(struct program *program, const char *argument,
     return false;
 }
 
+/* Is its name that of a file which programs load? */
+static bool is_named_as_module(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *name = slash != NULL ? slash + 1 : path;
+    const char *library = strstr(name, ".so");
+    size_t length = strlen(name);
+    return (length > 5 && strcmp(name + length - 5, ".node") == 0) ||
+           (library != NULL && (library[3] == '\0' || library[3] == '.'));
+}
+
+bool program_find_module(struct program *program, const char *path)
+{
+    struct stat status;
+    if (strchr(path, '/') == NULL || strlen(path) >= PATH_MAX || !is_named_as_module(path) ||
+        stat(path, &status) != 0 || !S_ISREG(status.st_mode)) {
+        return false;
+    }
+    memcpy(program->path, path, strlen(path) + 1);
+    program->module = append(program, path) != NULL;
+    program->reach = SHIM_PRELOADABLE_YES; /* the shim is in the program that loads it, or not */
+    return program->module;
+}
+
 /* Follows a script to its interpreter, and on through env. */
 static bool next_file(struct program *program, const struct program_file *file, char out[PATH_MAX])
 {

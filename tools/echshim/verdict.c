@@ -44,6 +44,27 @@ static struct verdict led(const struct verdict_facts *facts)
                                   "add --strict to refuse servers without one"};
 }
 
+const char *verdict_way(const struct verdict_facts *facts)
+{
+    if (facts->led && facts->can_be_held && facts->mode != SHIM_MODE_OFF &&
+        facts->mode != SHIM_MODE_GREASE) {
+        return "go";
+    }
+    if (facts->hooked + facts->unhooked == 0) {
+        return NULL;
+    }
+    if (facts->mode == SHIM_MODE_OFF) {
+        return "open";
+    }
+    if (goes_by_relay(facts)) {
+        return "relay";
+    }
+    if (facts->reached && facts->hooked > 0) {
+        return facts->detours ? "detours" : facts->native ? "native" : "hooks";
+    }
+    return facts->mode == SHIM_MODE_STRICT ? "held" : "open";
+}
+
 struct verdict verdict_of(const struct verdict_facts *facts)
 {
     if (facts->mode == SHIM_MODE_OFF) {

@@ -17,6 +17,8 @@ struct verdict_facts {
     bool relay;       /* it is wanted, and the supervisor can lead to it */
     size_t hooked;    /* TLS libraries that were found, by whether the shim hooks them */
     size_t unhooked;
+    bool detours; /* of the hooked ones: inside the program, reached by detours */
+    bool native;  /* of the hooked ones: all make ECH themselves, with what the shim gives them */
 };
 
 struct verdict {
@@ -24,6 +26,10 @@ struct verdict {
     const char *why;    /* a sentence without its stop */
     const char *advice; /* the same, or NULL: there is nothing to do */
 };
+
+/* The way that its TLS goes: go, relay, detours, native, hooks, held (strict mode refuses it) or
+ * open. NULL: no TLS was found. */
+const char *verdict_way(const struct verdict_facts *facts);
 
 struct verdict verdict_of(const struct verdict_facts *facts);
 

@@ -4,9 +4,12 @@
 
 #include <criterion/criterion.h>
 #include <jansson.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 TestSuite(inspect, .fini = tool_end, .timeout = 60);
 
@@ -197,6 +200,136 @@ Test(inspect, protected_held_or_open)
         tool_run(NULL, ARGV("echshim", "--inspect", tool_program("static")));
     tool_expect_out(&result, "verdict   open (mode opportunistic): the shim cannot be in it");
     tool_expect_out(&result, "advice    run it by echshim --strict: that refuses its TLS\n");
+}
+
+static void expect_way(const char *option, char *program, const char *way)
+{
+    struct tool_result result =
+        tool_run(NULL, ARGV("echshim", (char *)(uintptr_t)option, "--inspect", "--json", program));
+    json_t *document = json_loads(result.out, 0, NULL);
+    cr_assert_str_eq(text(document, "way"), way, "%s %s: %s", option, program, result.out);
+    json_decref(document);
+}
+
+Test(inspect, the_way_in_a_word)
+{
+    char *rustls = program_with("/registry/src/rustls-0.23.37/src/conn.rs");
+    expect_way("--strict", "wget", "hooks");
+    expect_way("--relay", "wget", "hooks");
+    expect_way("--off", "wget", "open");
+    expect_way("--strict", rustls, "held");
+    expect_way("--relay", rustls, "relay");
+    expect_way("--mode=opportunistic", rustls, "open");
+    expect_way("--strict", "true", ""); /* no TLS */
+#if defined(__x86_64__)
+    expect_way("--strict", client("openssl_inside"), "detours");
+    expect_way("--detours=off", client("openssl_inside"), "open");
+#endif
+}
+
+/* ---- modules that a program loads later ---- */
+
+static char *put_file(const char *folder, const char *name, const char *octets, mode_t mode)
+{
+    char *path = NULL;
+    cr_assert_gt(asprintf(&path, "%s/%s", folder, name), 0);
+    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
+        *slash = '\0';
+        (void)mkdir(path, 0755);
+        *slash = '/';
+    }
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    fputs(octets, file);
+    fclose(file);
+    cr_assert_eq(chmod(path, mode), 0);
+    return path;
+}
+
+#define RUSTLS "x/git/checkouts/rustls-1/2/rustls/src/client/hs.rs"
+#define BORINGSSL "external/boringssl TLS 1.3, server CertificateVerify"
+
+static char *new_folder(void)
+{
+    char *folder = strdup("/tmp/echshim-inspect.XXXXXX");
+    cr_assert_not_null(mkdtemp(folder));
+    return folder;
+}
+
+static void remove_folder(char *folder)
+{
+    (void)tool_run(NULL, ARGV("/bin/rm", "-r", folder));
+    free(folder);
+}
+
+Test(inspect, a_module_by_its_path)
+{
+    static const char *const names[] = {"a.node", "b.so", "c.so.1"};
+    char *folder = new_folder();
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        char *path = put_file(folder, names[i], i == 1 ? BORINGSSL : RUSTLS, 0644);
+        json_t *document = inspect(path, 0);
+        expect_tls(document, i == 1 ? "BoringSSL" : "rustls", "inside", false);
+        cr_assert_str_eq(text(json_array_get(json_object_get(document, "files"), 0), "kind"),
+                         "module");
+        expect_way("--strict", path, "held");
+        json_decref(document);
+        free(path);
+    }
+    remove_folder(folder);
+}
+
+/* The script's own package, one that it depends on, and none that it does not. */
+Test(inspect, modules_of_a_package)
+{
+    char *folder = new_folder();
+    char *script =
+        put_file(folder, "lib/node_modules/tool/bin/tool.js", "#!/usr/bin/env -S sh\n", 0755);
+    free(put_file(folder, "lib/node_modules/tool/package.json",
+                  "{\"optionalDependencies\": {\"@scope/addon\": \"1\", \"none\": \"1\"}}", 0644));
+    free(put_file(folder, "lib/node_modules/other/other.node", BORINGSSL, 0644));
+    json_t *document = inspect(script, 0);
+    cr_assert_null(tls_of(document, "BoringSSL"));
+    json_decref(document);
+    free(put_file(folder, "lib/node_modules/@scope/addon/addon.node", RUSTLS, 0644));
+    free(put_file(folder, "lib/node_modules/tool/build/Release/x.node", BORINGSSL, 0644));
+    document = inspect(script, 0);
+    expect_tls(document, "rustls", "module", false);
+    expect_tls(document, "BoringSSL", "module", false);
+    json_decref(document);
+    free(script);
+    remove_folder(folder);
+}
+
+Test(inspect, modules_of_an_environment_of_python)
+{
+    char *folder = new_folder();
+    char *script = put_file(folder, "venv/bin/tool", "#!/bin/sh\n", 0755);
+    free(put_file(folder, "venv/lib/python3/site-packages/p/_rust.abi3.so", RUSTLS, 0644));
+    json_t *document = inspect(script, 0);
+    cr_assert_null(tls_of(document, "rustls")); /* it is no environment */
+    json_decref(document);
+    free(put_file(folder, "venv/pyvenv.cfg", "", 0644));
+    document = inspect(script, 0);
+    expect_tls(document, "rustls", "module", false);
+    json_decref(document);
+    free(script);
+    remove_folder(folder);
+}
+
+/* As copilot has its runtime.node. */
+Test(inspect, a_module_beside_the_program)
+{
+    char *folder = new_folder();
+    char *program = NULL;
+    cr_assert_gt(asprintf(&program, "%s/program", folder), 0);
+    (void)tool_run(NULL, ARGV("/bin/cp", "/bin/true", program));
+    free(put_file(folder, "runtime.node", RUSTLS, 0644));
+    json_t *document = inspect(program, 0);
+    expect_tls(document, "rustls", "module", false);
+    json_decref(document);
+    free(program);
+    remove_folder(folder);
 }
 
 Test(inspect, as_text)
