@@ -46,7 +46,9 @@ static const struct measured {
      "/usr/bin/python3 -c 'import requests; print(requests.get(\"" PAGE "\").text)'", GOOD},
     {"GIT_SSL_CAINFO", "/usr/bin/git", "git ls-remote " PAGE "a.git", "not found"},
     {"CARGO_HTTP_CAINFO", "/usr/bin/cargo",
-     "env HOME=\"$WORLD\" cargo search --index sparse+" PAGE " x", "expected value"},
+     "env HOME=\"$WORLD\" RUSTC_BOOTSTRAP=1 /usr/bin/cargo -Z sparse-registry search --index "
+     "sparse+" PAGE " x",
+     "expected value"},
     {"AWS_CA_BUNDLE", "/usr/bin/aws",
      "env AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_MAX_ATTEMPTS=1 /usr/bin/aws s3 ls "
      "--region x --endpoint-url " PAGE,
