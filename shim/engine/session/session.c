@@ -240,17 +240,12 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
     return true;
 }
 
-enum {
-    ORDINARY_MAX = 512
-}; /* octets of an ordinary hello's lists; longer ones count as not known */
-
 /* The work of one decision. It may wait for records, and the program may leave that wait
  * (shim/engine/base/section.h). */
 struct beginning {
     struct shim_work work;
     struct shim_session_facts facts;
     char server_name[DNS_HOST_SIZE]; /* "" for a name too long for the DNS, which counts as none */
-    uint8_t ordinary[ORDINARY_MAX];  /* what facts.ordinary borrows */
     struct shim_route route;
     struct shim_session *session;
     enum shim_action action;
@@ -326,7 +321,9 @@ static void run_beginning(struct shim_work *work)
     session->decision = decide(session, &beginning->facts, &beginning->route);
     shim_story_decision(session);
     if (shim_section_is_left()) {
-        shim_session_free(session); /* the handshake will not go on */
+        /* The handshake will not go on. The caller's octets may be gone, so nothing below may run:
+         * it reads the lists of the ordinary hello. */
+        shim_session_free(session);
         return;
     }
     beginning->action = session->decision.action;
@@ -364,24 +361,6 @@ static void drop_beginning(struct shim_work *work)
     give_block(beginning);
 }
 
-/* The caller's octets may be gone when the work goes on: the program may have left the wait. */
-static void keep_ordinary(struct beginning *beginning)
-{
-    struct ech_ordinary_hello *ordinary = &beginning->facts.ordinary;
-    struct writer copy;
-    wr_init_on(&copy, sizeof beginning->ordinary, beginning->ordinary, sizeof beginning->ordinary);
-    wr_bytes(&copy, ordinary->cipher_suites);
-    wr_bytes(&copy, ordinary->supported_versions);
-    size_t suites = ordinary->cipher_suites.len;
-    size_t versions = ordinary->supported_versions.len;
-    if (wr_finish(&copy) == ECH_OK) {
-        ordinary->cipher_suites = bytes_of(beginning->ordinary, suites);
-        ordinary->supported_versions = bytes_of(beginning->ordinary + suites, versions);
-    } else {
-        *ordinary = (struct ech_ordinary_hello){.record_version = 0};
-    }
-}
-
 static struct beginning *beginning_new(const struct shim_session_facts *facts)
 {
     struct beginning *beginning = take_block();
@@ -391,7 +370,6 @@ static struct beginning *beginning_new(const struct shim_session_facts *facts)
     *beginning = (struct beginning){.work = {.run = run_beginning, .drop = drop_beginning}};
     beginning->action = SHIM_ACTION_REFUSE;
     beginning->facts = *facts;
-    keep_ordinary(beginning);
     (void)dns_host_normal(facts->server_name != NULL ? facts->server_name : "",
                           beginning->server_name);
     beginning->facts.server_name = beginning->server_name;
