@@ -377,6 +377,11 @@ Test(program_keys, a_key_that_misbehaves)
         .program.entries = {{.group = ECH_GROUP_X25519, .known = true, .fault = EMPTY_SECRET}}};
     run(&x, &(struct tls13_options){.cipher_suite = 0});
     check_failed(&x, ECH_FAILURE_INTERNAL, ECH_ALERT_INTERNAL_ERROR);
+    x = (struct rejected){
+        .program.entries = {{.group = ECH_GROUP_X25519, .known = true, .fault = WRONG_SECRET}}};
+    run(&x, &(struct tls13_options){.other_secret = true});
+    cr_assert_eq(x.server.seen.unreadable, 1, "one alert");
+    check_failed(&x, ECH_FAILURE_OUTER_PROTOCOL, -1);
 }
 
 Test(program_keys, bad_answers)

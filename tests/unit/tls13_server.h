@@ -45,6 +45,7 @@ typedef struct octets tls13_sign(void *context, uint16_t scheme, struct bytes co
 /* Zeros and NULLs: the usual. */
 struct tls13_options {
     uint16_t cipher_suite; /* TLS_AES_128_GCM_SHA256 */
+    bool other_secret;     /* the client has another: its records do not open */
     bool accept;           /* the hello is an inner one: ServerHello confirms it */
     bool retry;            /* asks for another group, P-256 */
     uint16_t retry_group;
@@ -90,6 +91,7 @@ struct tls13_seen {
     int plain_alert;  /* -1: none */
     int handshake_alert;
     int application_alert;
+    unsigned unreadable; /* records under another secret */
 };
 
 struct tls13_server {
