@@ -100,8 +100,7 @@ OCTETS(openssl_three_protocols, OPENSSL "-alpn h3,h2,http/1.1", OPENSSL_FLOOR, N
 OCTETS(openssl_tls13_alone, OPENSSL "-tls1_3 -alpn h2,http/1.1", TLS13_FLOOR, NAMES - 1);
 OCTETS(gnutls, GNUTLS, GNUTLS_FLOOR, NAMES);
 OCTETS(gnutls_two_protocols, GNUTLS "--alpn h2 --alpn http/1.1", GNUTLS_FLOOR, NAMES);
-OCTETS(gnutls_three_protocols, GNUTLS "--alpn h3 --alpn h2 --alpn http/1.1", GNUTLS_FLOOR,
-       NAMES);
+OCTETS(gnutls_three_protocols, GNUTLS "--alpn h3 --alpn h2 --alpn http/1.1", GNUTLS_FLOOR, NAMES);
 OCTETS(gnutls_tls13_alone,
        GNUTLS "--alpn h2 --alpn http/1.1 --priority NORMAL:-VERS-ALL:+VERS-TLS1.3", TLS13_FLOOR,
        NAMES - 1);
