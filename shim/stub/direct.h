@@ -29,11 +29,9 @@
         return on_##name((__typeof__(&name))stub_libc_own(SHIM_HOOK_##name), __VA_ARGS__);         \
     }
 
-/* The C library has these, and declares them no more, or as functions that nobody should call. */
+/* The C library has these, and declares them no more or not for everybody. */
 SHIM_EXPORT int __sigaction(int number, const struct sigaction *action, struct sigaction *before);
 SHIM_EXPORT sighandler_t bsd_signal(int number, sighandler_t handler);
-SHIM_EXPORT sighandler_t stub_sigset(int number, sighandler_t handler) __asm__("sigset");
-#define sigset stub_sigset
 
 /* All hooks that have a direct form. */
 #define STUB_DIRECT_HOOKS(X)                                                                       \
@@ -56,7 +54,6 @@ SHIM_EXPORT sighandler_t stub_sigset(int number, sighandler_t handler) __asm__("
     X(bsd_signal)                                                                                  \
     X(sysv_signal)                                                                                 \
     X(__sysv_signal)                                                                               \
-    X(sigset)                                                                                      \
     X(getaddrinfo)                                                                                 \
     X(getaddrinfo_a)                                                                               \
     X(gethostbyname)                                                                               \

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The functions that set a signal handler. They tell that there is one, before it is set
- * (shim/common/handlers.h), and change nothing.
+ * (shim/common/handlers.h), and change nothing. There is no hook on sigset: a library may have a
+ * variable of that name, and a preload would take its place.
  */
 #include <errno.h>
 #include <signal.h>
@@ -51,11 +52,9 @@ static sighandler_t set_by(__typeof__(&signal) real, int number, sighandler_t ha
 #define on_bsd_signal set_by
 #define on_sysv_signal set_by
 #define on___sysv_signal set_by
-#define on_sigset set_by
 
 STUB_HOOK(sighandler_t, signal, (int number, sighandler_t handler), number, handler)
 STUB_HOOK(sighandler_t, ssignal, (int number, sighandler_t handler), number, handler)
 STUB_HOOK(sighandler_t, bsd_signal, (int number, sighandler_t handler), number, handler)
 STUB_HOOK(sighandler_t, sysv_signal, (int number, sighandler_t handler), number, handler)
 STUB_HOOK(sighandler_t, __sysv_signal, (int number, sighandler_t handler), number, handler)
-STUB_HOOK(sighandler_t, sigset, (int number, sighandler_t handler), number, handler)
