@@ -239,13 +239,20 @@ Test(loader, every_call_of_boringssl_that_policy_refuses_fails_with_a_text)
     expect_silence(world);
 }
 
+/* Are the calls of libssl bound within it (-Bsymbolic, as in sid)? Then no hook sees the call by
+ * which BIO_f_ssl begins a handshake, and the wire guard alone refuses it. */
+static bool calls_are_bound(void)
+{
+    return system("readelf -d /usr/lib/*/" FACT_LIBSSL " 2>/dev/null | grep -q SYMBOLIC") == 0;
+}
+
 Test(loader, without_engine_every_call_fails_with_a_text)
 {
     struct world *world = world_start(NULL);
     struct run_result result =
         world_shell(world, RUN_SHIM, EXTRA(STRICT, stub_alone(world)), REFUSED_CALLS("openssl"));
     expect_exit(&result, 0, "10 refused");
-    expect_report(world, 10, "refused", "no_engine");
+    expect_report(world, 10, "refused", calls_are_bound() ? NULL : "no_engine");
     expect_silence(world);
 }
 
@@ -277,6 +284,9 @@ Test(loader, every_call_that_policy_refuses_fails_with_a_text)
 
 Test(loader, a_server_on_an_unknown_library_in_strict_mode)
 {
+    if (system("head -c 2 build/peers/ech_server | grep -q '#!'") == 0) {
+        cr_skip_test("the server is of another system (make check-suites)");
+    }
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), SERVED(BORING_SERVER));
     expect_exit(&result, 0, HELLO);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Mozilla's NSS, shown by tests/preload/clients/nss_client.c. */
+#include "../facts.h"
 #include "checks.h"
 #include "matrix.h"
 
@@ -112,7 +113,10 @@ static void check_retry(bool hello_retry)
     for (unsigned i = 0; i < WAYS; i++) {
         struct run_result result = world_shell(world, RUN_SHIM, NULL, ways[i]);
         expect_exit(&result, 0, WELL);
-        cr_assert_eq(connections_ended(world), 2 * (i + 1), "%s", ways[i]);
+        unsigned ended = connections_ended(world);
+        unsigned least = 2 * (i + 1);
+        cr_assert(ended == least || (ended > least && fact_nss_other_share()), "%s: %u connections",
+                  ways[i], ended);
     }
     world_expect_accepted(world, WAYS);
 }
@@ -139,6 +143,10 @@ Test(nss_failures, ech_83_stale_config_and_a_resumed_session)
 static void check_failure(struct world *world, char *extra, const char *outcome, const char *reason,
                           const char *error)
 {
+    bool judged = strcmp(reason, "outer_certificate") == 0 || strcmp(reason, "retry_off") == 0;
+    if (judged && fact_nss_other_share()) {
+        cr_skip_test("only a probe learns what the server says (nss_sid)");
+    }
     world->run_seconds = 20;
     for (unsigned i = 0; i < WAYS; i++) {
         struct run_result result = world_shell(world, RUN_SHIM, EXTRA(extra), ways[i]);
