@@ -23,7 +23,7 @@
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 13 };
+enum { SHIM_ABI_VERSION = 14 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {
@@ -104,6 +104,10 @@ struct shim_stub {
     long (*futex)(_Atomic uint32_t *word, int operation, uint32_t value,
                   const struct timespec *timeout);
     int (*connect)(int fd, const struct sockaddr *address, socklen_t length);
+    /* The same with signals held back (shim/common/hold.h), where another preload may lead the
+     * connection elsewhere. *socket: the identity of the socket that it has put under the
+     * descriptor, close-on-exec; 0: it has put none there. */
+    int (*connect_led)(int fd, const struct sockaddr *address, socklen_t length, uint64_t *socket);
     ssize_t (*write)(int fd, const void *data, size_t length);
     ssize_t (*send)(int fd, const void *data, size_t length, int flags);
     ssize_t (*sendmsg)(int fd, const struct msghdr *message, int flags);

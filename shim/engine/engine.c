@@ -82,7 +82,7 @@ static bool wait_outside(_Atomic uint32_t *word, uint32_t value, uint64_t timeou
 /* Not by linkage, which would give the stub's hooks. */
 static const struct dns_io io = {
     .socket = shim_own_socket,
-    .connect = shim_own_connect,
+    .connect = shim_own_connect_resolver,
     .send = shim_own_send,
     .recv = shim_own_recv,
     .poll = shim_own_poll,

@@ -44,7 +44,8 @@ __attribute__((constructor)) static void settle_early(void)
         SHIM_HOOK_sendmsg,  SHIM_HOOK_sendmmsg,   SHIM_HOOK_connect,     SHIM_HOOK_pwritev2,
         SHIM_HOOK_sendfile, SHIM_HOOK_sendfile64, SHIM_HOOK_splice,      SHIM_HOOK_syscall,
         SHIM_HOOK_prctl,    SHIM_HOOK_sigaction,  SHIM_HOOK___sigaction, SHIM_HOOK_signal,
-        SHIM_HOOK_ssignal,  SHIM_HOOK_bsd_signal, SHIM_HOOK_sysv_signal, SHIM_HOOK___sysv_signal};
+        SHIM_HOOK_ssignal,  SHIM_HOOK_bsd_signal, SHIM_HOOK_sysv_signal, SHIM_HOOK___sysv_signal,
+        SHIM_HOOK_dup2};
     int saved = errno;
     for (size_t i = 0; i < sizeof early / sizeof *early; i++) {
         (void)stub_libc(early[i]);

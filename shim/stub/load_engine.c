@@ -42,6 +42,17 @@ static int call_real_connect(int fd, const struct sockaddr *address, socklen_t l
     return stub_pass_connect(real, fd, address, length);
 }
 
+static int call_connect_led(int fd, const struct sockaddr *address, socklen_t length,
+                            uint64_t *socket)
+{
+    stub_led_begin(fd);
+    int result = call_real_connect(fd, address, length);
+    int saved = errno;
+    *socket = stub_led_end();
+    errno = saved;
+    return result;
+}
+
 static ssize_t call_real_write(int fd, const void *data, size_t length)
 {
     CALL_REAL(write, fd, data, length);
@@ -106,6 +117,7 @@ static struct shim_stub offer = {
     .dlopen = call_real_dlopen,
     .futex = call_real_futex,
     .connect = call_real_connect,
+    .connect_led = call_connect_led,
     .write = call_real_write,
     .send = call_real_send,
     .sendmsg = call_real_sendmsg,

@@ -149,6 +149,13 @@ bool stub_in_company(void);
 /* Is it known that there is none? Async-signal-safe: does not look for one. */
 bool stub_known_alone(void);
 
+/* ---- hooks_dup.c ---- */
+
+/* This thread begins and ends a `connect` of ours to this descriptor, which another preload may
+ * make. stub_led_end gives the identity of the socket that it has put there; 0: none. */
+void stub_led_begin(int fd);
+uint64_t stub_led_end(void);
+
 /* ---- connections.c ---- */
 
 /* The program is about to call `connect`. Sets *socket to the identity of its socket. False: there

@@ -3,6 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -119,6 +121,26 @@ int shim_own_socket(int domain, int type, int protocol)
 int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length)
 {
     return is_ours(fd) ? shim_state()->stub->connect(fd, address, length) : -1;
+}
+
+int shim_own_connect_resolver(int fd, const struct sockaddr *address, socklen_t length)
+{
+    uint64_t socket = 0;
+    if (!is_ours(fd)) {
+        return -1;
+    }
+    int result = shim_state()->stub->connect_led(fd, address, length, &socket);
+    int saved = errno;
+    struct own *own = find(fd);
+    if (socket != 0 && own != NULL) {
+        static const int on = 1;
+        atomic_store(&own->socket, socket);
+        if (is_ours(fd)) {
+            (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on); /* as the first one */
+        }
+    }
+    errno = saved;
+    return result;
 }
 
 /* MSG_DONTWAIT: the call must not wait if another socket took this number after the check. */

@@ -18,6 +18,10 @@
 /* EMFILE also if a fixed number of them is open already. */
 int shim_own_socket(int domain, int type, int protocol);
 int shim_own_connect(int fd, const struct sockaddr *address, socklen_t length);
+/* The same for a connection to a resolver. If another preload leads it through a proxy, and puts
+ * the socket of that connection under our descriptor (proxychains), that socket is ours from now
+ * on. */
+int shim_own_connect_resolver(int fd, const struct sockaddr *address, socklen_t length);
 ssize_t shim_own_send(int fd, const void *data, size_t length, int flags);
 ssize_t shim_own_recv(int fd, void *out, size_t size, int flags);
 /* Like shim_section_poll. All descriptors have to be ours; it skips those below 0, as poll does. */
