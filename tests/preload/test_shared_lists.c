@@ -91,21 +91,100 @@ Test(shared_lists, a_file_in_a_section_of_hosts_that_is_not_there)
     "if new: os.rename(new, os.environ[\"OLD\"])\n"                                                \
     "print(r.urlopen(\"" URL "\").read().decode())'"
 
-/* As with a record: the key that the server gives with its rejection serves the retry of this
- * connection, and no other (RFC 9849, 6.1.6). */
-Test(shared_lists, a_stale_list_is_retried_for_each_connection)
+/* The report lines of accepted handshakes with a stale list: the first one by a retry, and the
+ * others begin with the key that the server gave then. */
+static void expect_one_retry(const struct world *world, unsigned lines)
+{
+    const char *report = world_read(world, "report", NULL);
+    const char *line = report;
+    cr_assert_not_null(strstr(report, "\"retries\":1"), "%s", report);
+    for (unsigned i = 1; i < lines; i++) {
+        line = strchr(line, '\n');
+        cr_assert_not_null(line, "%s", report);
+        line++;
+        cr_assert_null(strstr(line, "\"retries\":1"), "%s", report);
+        cr_assert_not_null(strstr(line, "\"source\":\"retry_configs\""), "%s", report);
+    }
+}
+
+/* Nobody renews a list that is set by hand. */
+static void check_learnt_in_process(const char *variable, char *mode)
 {
     char setting[1400];
     struct world *world = world_start(&(struct world_options){.stale_config = true});
-    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=*.example.org=%s", world->configs);
-    struct run_result result =
-        world_shell(world, RUN_SHIM, (char *[]){setting, "ECHSHIM_MODE=strict", NULL}, TWICE);
+    write_file(world, "list", world->configs);
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=%s%s%s",
+             variable[0] == '@' ? "*.example.org=@" : variable,
+             variable[0] == '@' ? world->folder : "",
+             variable[0] == '@' ? "/list" : world->configs);
+    struct run_result result = world_shell(world, RUN_SHIM, (char *[]){setting, mode, NULL}, TWICE);
     expect_exit(&result, 0, HELLO);
     world_expect_accepted(world, 2);
+    expect_one_retry(world, 2);
+}
+
+Test(shared_lists, a_learnt_key_of_a_pattern)
+{
+    check_learnt_in_process("*.example.org=", "ECHSHIM_MODE=strict");
+}
+
+Test(shared_lists, a_learnt_key_of_a_file)
+{
+    check_learnt_in_process("@", "ECHSHIM_MODE=opportunistic");
+}
+
+Test(shared_lists, a_learnt_key_for_every_name)
+{
+    check_learnt_in_process("", "ECHSHIM_MODE=strict");
+}
+
+static void run_with_list(struct world *world, const char *cache, const char *command, int status)
+{
+    char setting[1400];
+    char folder[200] = "ECHSHIM_CACHE=";
+    if (cache != NULL) {
+        snprintf(folder, sizeof folder, "ECHSHIM_CACHE=%s/%s", world->folder, cache);
+    }
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=*.example.org=%s", world->configs);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){setting, folder, "ECHSHIM_MODE=strict", NULL}, command);
+    if (status == 0) {
+        expect_exit(&result, 0, HELLO);
+    } else {
+        cr_assert_neq(result.exit_code, 0);
+    }
+}
+
+Test(shared_lists, a_learnt_key_in_the_next_process)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    run_with_list(world, "cache", CURL, 0);
+    run_with_list(world, "cache", WGET, 0);
+    run_with_list(world, "cache", CURL, 0);
+    world_expect_accepted(world, 3);
+    expect_one_retry(world, 3);
+}
+
+Test(shared_lists, a_learnt_key_is_not_shared_without_a_cache)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    run_with_list(world, NULL, CURL, 0);
+    run_with_list(world, NULL, CURL, 0);
     const char *report = world_read(world, "report", NULL);
     const char *second = strchr(report, '\n');
-    cr_assert_not_null(strstr(report, "\"retries\":1"), "%s", report);
     cr_assert(second != NULL && strstr(second, "\"retries\":1") != NULL, "%s", report);
+}
+
+/* Whoever does not prove to be the public name teaches nothing. */
+Test(shared_lists, an_impostor_teaches_nothing)
+{
+    struct world *world = world_start(
+        &(struct world_options){.stale_config = true, .public_certificate = "public-stranger"});
+    run_with_list(world, "cache", CURL, 1);
+    run_with_list(world, "cache", CURL, 1);
+    const char *report = world_read(world, "report", NULL);
+    cr_assert_null(strstr(report, "\"source\":\"retry_configs\""), "%s", report);
+    world_expect_hidden(world);
 }
 
 Test(shared_lists, a_file_that_changes_while_the_program_runs)

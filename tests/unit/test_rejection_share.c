@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* That ECH is disabled, told to other processes: for whom, in which network, and how long. */
 #include <criterion/criterion.h>
+#include <stdlib.h>
 
 #include "shim/engine/config/rejection_share.h"
 #include "tests/unit/folder_rig.h"
@@ -127,4 +128,45 @@ Test(rejection_share, it_is_no_answer)
     struct shim_rejection_source other = usual;
     other.host = "other.example.org";
     cr_assert_eq(shim_rejection_share_get(&lookup, &other), 0);
+}
+
+/* An ECHConfigList whose only config is of a version that nobody knows. */
+static const uint8_t list_octets[] = {0, 5, 0xfe, 0xfe, 0, 1, 7};
+static const struct bytes fresh = {list_octets, sizeof list_octets};
+
+static uint32_t get_list(const struct shim_rejection_source *source)
+{
+    uint8_t *list = NULL;
+    size_t length = 0;
+    uint32_t seconds = shim_rejection_share_get_list(&lookup, source, &list, &length);
+    if (seconds > 0) {
+        cr_assert(bytes_equal(bytes_of(list, length), fresh));
+    }
+    free(list);
+    return seconds;
+}
+
+Test(rejection_share, a_list_is_bound_to_the_source)
+{
+    struct shim_rejection_source other = usual;
+    cr_assert_eq(get_list(&usual), 0);
+    shim_rejection_share_put_list(&lookup, &usual, fresh, 300);
+    cr_assert_eq(get_list(&usual), 300);
+    cr_assert_eq(shim_rejection_share_get(&lookup, &usual), 0, "it says that ECH is disabled");
+    other.host = "other.example.org";
+    cr_assert_eq(get_list(&other), 0, "another name");
+    other = usual;
+    other.port = 8443;
+    cr_assert_eq(get_list(&other), 0, "another port");
+    other = usual;
+    other.ech_config_list = bytes_of("lisT", 4);
+    cr_assert_eq(get_list(&other), 0, "another list");
+    network = 6;
+    rig_time += 2; /* a change is seen within a second */
+    cr_assert_eq(get_list(&usual), 0, "another network");
+    network = 5;
+    rig_time += 2;
+    cr_assert_eq(get_list(&usual), 296);
+    rig_time += 296;
+    cr_assert_eq(get_list(&usual), 0, "too old");
 }

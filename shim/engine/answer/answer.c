@@ -143,17 +143,15 @@ static void prove(struct asking *asking)
 {
     const struct dns_lookup *lookup = asking->lookup;
     char endpoint[SHIM_ENDPOINT_SIZE];
-    const struct shim_rejection_source source = {
-        .host = asking->host,
-        .port = asking->destination.port,
-        .endpoint = shim_found_endpoint(&asking->found, endpoint),
-        .ech_config_list = asking->found.ech_config_list,
-    };
+    struct shim_rejection_source source;
     char target[DNS_HOST_SIZE];
     struct writer retry_configs;
-    if (!asking->host_settings.retry || asking->destination.tunnel ||
-        asking->found.own_list != NULL ||
-        shim_proven_get(&source, lookup->io->now_us()) != SHIM_PROOF_NONE) {
+    if (!asking->host_settings.retry || asking->destination.tunnel || asking->found.from_server) {
+        return;
+    }
+    shim_found_source(&asking->found, lookup, asking->host, asking->destination.port, endpoint,
+                      &source);
+    if (shim_proven_get(&source, lookup->io->now_us()) != SHIM_PROOF_NONE) {
         return;
     }
     target_of(asking, target);

@@ -2,6 +2,7 @@
 #include "shim/engine/config/config_search.h"
 
 #include <arpa/inet.h>
+#include <inttypes.h>
 #include <netinet/in.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -43,7 +44,11 @@ enum shim_config_search_result shim_found_replace(struct shim_found *found,
         return SHIM_SEARCH_FAILED;
     }
     memcpy(copy, ech_config_list.data, ech_config_list.len);
-    free(found->own_list);
+    if (found->own_list != NULL && found->own_list == found->given_list.data) {
+        found->own_given = found->own_list;
+    } else {
+        free(found->own_list);
+    }
     found->own_list = copy;
     return choose_from(found, bytes_of(copy, ech_config_list.len));
 }
@@ -102,6 +107,8 @@ static void find_static(const struct shim_host_settings *host_settings, struct s
     found->search = SHIM_SEARCH_BAD_SETTINGS;
     if (host_settings->config_list_usable && find_given(host_settings, found)) {
         found->source = found->search == SHIM_SEARCH_NO_RECORD ? "none" : "static";
+        found->by_hand = true;
+        found->given_list = found->ech_config_list;
         found->ttl = SHIM_DOWNGRADE_STATIC;
     }
 }
@@ -233,19 +240,83 @@ const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_EN
     return out;
 }
 
-/* Asks the other processes of this user, about once a minute for each source. */
+void shim_found_source(const struct shim_found *found, const struct dns_lookup *lookup,
+                       const char *host, uint16_t port, char endpoint[SHIM_ENDPOINT_SIZE],
+                       struct shim_rejection_source *source)
+{
+    *source = (struct shim_rejection_source){
+        .host = host,
+        .port = port,
+        .endpoint = shim_found_endpoint(found, endpoint),
+        .ech_config_list = found->by_hand ? found->given_list : found->ech_config_list,
+    };
+    if (found->by_hand && host[0] != '\0' && lookup->cache != NULL) {
+        uint64_t network = dns_cache_network(lookup->cache, lookup->io->now_us());
+        (void)snprintf(endpoint, SHIM_ENDPOINT_SIZE, "network %016" PRIx64, network);
+    }
+}
+
+enum { SECOND_US = 1000000, ASKED_AGAIN_US = 60 * SECOND_US };
+
+/* Do other processes of this user know that ECH is disabled? */
 static bool disabled_for_others(const struct dns_lookup *lookup,
                                 const struct shim_rejection_source *source)
 {
-    enum { SECOND_US = 1000000, ASKED_AGAIN_US = 60 * SECOND_US };
-    uint64_t now_us = lookup->io->now_us();
     uint32_t seconds = shim_rejection_share_get(lookup, source);
     if (seconds > 0) {
-        shim_rejection_cache_put(source, bytes_of(NULL, 0), now_us, (uint64_t)seconds * SECOND_US);
-    } else if (lookup->cache != NULL && lookup->cache->folder != NULL) {
-        shim_rejection_cache_put_not_shared(source, now_us, ASKED_AGAIN_US);
+        shim_rejection_cache_put(source, bytes_of(NULL, 0), lookup->io->now_us(),
+                                 (uint64_t)seconds * SECOND_US);
     }
     return seconds > 0;
+}
+
+/* Takes the server's list in the place of the one that was found. */
+static void take_server_list(struct shim_found *found, struct bytes retry_configs)
+{
+    found->search = shim_found_replace(found, retry_configs);
+    found->source = "retry_configs";
+    found->from_server = true;
+}
+
+/* Do other processes of this user know a newer list in the place of one that was set by hand? */
+static bool replaced_for_others(const struct dns_lookup *lookup,
+                                const struct shim_rejection_source *source,
+                                struct shim_found *found)
+{
+    uint8_t *list;
+    size_t length;
+    uint32_t seconds =
+        found->by_hand ? shim_rejection_share_get_list(lookup, source, &list, &length) : 0;
+    if (seconds > 0) {
+        shim_rejection_cache_put(source, bytes_of(list, length), lookup->io->now_us(),
+                                 (uint64_t)seconds * SECOND_US);
+        take_server_list(found, bytes_of(list, length));
+        free(list);
+    }
+    return seconds > 0;
+}
+
+/* Asks the other processes of this user, about once a minute for each source. */
+static void ask_others(const struct dns_lookup *lookup, const struct shim_destination *destination,
+                       const struct shim_rejection_source *source, struct shim_found *found)
+{
+    if (lookup->cache == NULL || lookup->cache->folder == NULL ||
+        (!found->by_hand && !destination->asks_others) ||
+        replaced_for_others(lookup, source, found)) {
+        return;
+    }
+    if (destination->asks_others && disabled_for_others(lookup, source)) {
+        found->search = SHIM_SEARCH_DISABLED;
+    } else {
+        shim_rejection_cache_put_not_shared(source, lookup->io->now_us(), ASKED_AGAIN_US);
+    }
+}
+
+/* May anything be known? Without this, each use of a list set by hand would look at the network. */
+static bool may_be_known(const struct dns_lookup *lookup, const struct shim_found *found)
+{
+    return !found->by_hand || (lookup->cache != NULL && lookup->cache->folder != NULL) ||
+           shim_rejection_cache_has_any();
 }
 
 /* RFC 9849, 6.1.8: applies what the server itself said of this very list a short while ago. */
@@ -253,26 +324,22 @@ static void apply_rejection(const struct dns_lookup *lookup,
                             const struct shim_destination *destination, struct shim_found *found)
 {
     char endpoint[SHIM_ENDPOINT_SIZE];
-    struct shim_rejection_source source = {
-        .host = destination->host,
-        .port = destination->port,
-        .endpoint = shim_found_endpoint(found, endpoint),
-        .ech_config_list = found->ech_config_list,
-    };
+    struct shim_rejection_source source;
     uint8_t *retry_configs = NULL;
     size_t length = 0;
+    if (!may_be_known(lookup, found)) {
+        return;
+    }
+    shim_found_source(found, lookup, destination->host, destination->port, endpoint, &source);
     switch (shim_rejection_cache_get(&source, lookup->io->now_us(), &retry_configs, &length)) {
     case SHIM_CACHED_DISABLED:
         found->search = SHIM_SEARCH_DISABLED;
         break;
     case SHIM_CACHED_RETRY_CONFIGS:
-        found->search = shim_found_replace(found, bytes_of(retry_configs, length));
-        found->source = "retry_configs";
+        take_server_list(found, bytes_of(retry_configs, length));
         break;
     case SHIM_CACHED_NOTHING:
-        if (destination->asks_others && disabled_for_others(lookup, &source)) {
-            found->search = SHIM_SEARCH_DISABLED;
-        }
+        ask_others(lookup, destination, &source, found);
         break;
     default:
         break;
@@ -305,7 +372,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
     if (host_settings->config_list_given) {
         find_static(host_settings, found);
         note_address(destination, found);
-        if (found->search == SHIM_SEARCH_USABLE) {
+        if (found->search == SHIM_SEARCH_USABLE && !destination->locked_in) {
             apply_rejection(lookup, destination, found);
         }
         return;
@@ -327,6 +394,7 @@ void shim_config_search(const struct shim_host_settings *host_settings,
 void shim_found_free(struct shim_found *found)
 {
     free(found->own_list);
+    free(found->own_given);
     dns_endpoints_free(found->answer);
     *found = (struct shim_found){0};
 }

@@ -7,6 +7,7 @@
 
 #include "dns/lookup.h"
 #include "ech/config.h"
+#include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/endpoint/route.h"
 #include "shim/engine/policy/policy.h"
 #include "shim/engine/settings/settings.h"
@@ -30,6 +31,10 @@ struct shim_found {
     struct ech_config_choice choice; /* only for SHIM_SEARCH_USABLE; points into ech_config_list */
     struct bytes ech_config_list;    /* of the answer, of the settings, or own_list */
     uint8_t *own_list;
+    bool by_hand;            /* the settings gave the list: */
+    struct bytes given_list; /* as they gave it; stays if a server's retry_configs replace it */
+    uint8_t *own_given;
+    bool from_server; /* the list is a server's, of an earlier rejection */
     uint64_t lookup_us;
     uint32_t ttl; /* of the config, in seconds */
 };
@@ -42,6 +47,13 @@ const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_EN
 enum shim_config_search_result shim_found_replace(struct shim_found *found,
                                                   struct bytes ech_config_list);
 
+/* What a rejection of this list is bound to (rejection_cache.h). That of a list set by hand is
+ * bound to the network too. `endpoint` is memory for it. Call this in no program that has locked
+ * itself in. */
+void shim_found_source(const struct shim_found *found, const struct dns_lookup *lookup,
+                       const char *host, uint16_t port, char endpoint[SHIM_ENDPOINT_SIZE],
+                       struct shim_rejection_source *source);
+
 /* The connection's origin and peer. */
 struct shim_destination {
     const char *host;                /* server_name */
@@ -49,6 +61,7 @@ struct shim_destination {
     bool tunnel;                     /* through a proxy */
     const struct shim_address *peer; /* NULL: not known */
     bool ech_failed;                 /* as in struct shim_policy_facts */
+    bool locked_in;                  /* the program has locked itself in: no file may be read */
     bool asks_others; /* what other processes of this user know counts too (rejection_share.h) */
 };
 

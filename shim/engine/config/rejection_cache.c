@@ -3,6 +3,7 @@
 #include "shim/engine/base/lock.h"
 
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,6 +25,7 @@ enum { SWEEP_FIRST = 64 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct shim_table table;
+static atomic_bool has_any;
 static size_t sweep_at; /* number of entries at which the table is cleared of expired ones */
 
 void shim_rejection_cache_before_fork(void)
@@ -140,6 +142,7 @@ static void put(const struct shim_rejection_source *source, struct rejection *fr
     }
     if (fresh != NULL) {
         shim_table_add(&table, &fresh->node, hash_of(source));
+        atomic_store(&has_any, true);
     }
     shim_unlock(&lock, &hold);
 }
@@ -161,6 +164,11 @@ void shim_rejection_cache_put_not_shared(const struct shim_rejection_source *sou
         fresh->not_shared = true;
         put(source, fresh, now_us);
     }
+}
+
+bool shim_rejection_cache_has_any(void)
+{
+    return atomic_load(&has_any);
 }
 
 enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_source *source,

@@ -43,6 +43,9 @@ enum shim_cached_rejection shim_rejection_cache_get(const struct shim_rejection_
                                                     uint64_t now_us, uint8_t **retry_configs,
                                                     size_t *length);
 
+/* Was anything ever remembered here? */
+bool shim_rejection_cache_has_any(void);
+
 void shim_rejection_cache_before_fork(void);
 void shim_rejection_cache_after_fork(void);
 

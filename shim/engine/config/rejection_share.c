@@ -1,22 +1,27 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Such a note is an entry of the folder like any other: "no record", under a key that no question
- * to a resolver has. Its name of a resolver is made of what the note is bound to.
+ * Such a note is an entry of the folder like any other, under a key that no question to a resolver
+ * has: "no record", or a record with the list. Its name of a resolver is made of what the note is
+ * bound to.
  */
 #include "shim/engine/config/rejection_share.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "dns/cache_folder.h"
+#include "ech/config.h"
 #include "ech/crypto.h"
 
-#define KIND "disabled "
+#define DISABLED "disabled "
+#define REPLACED "replaced "
 
-enum { DIGEST = 32, ID_SIZE = sizeof KIND + (size_t)2 * DIGEST };
+enum { DIGEST = 32, KIND = sizeof DISABLED - 1, ID_SIZE = KIND + (size_t)2 * DIGEST + 1 };
+_Static_assert(sizeof REPLACED == sizeof DISABLED, "of one length");
 
-/* "disabled " and a digest of port, endpoint and list, in hexadecimal. */
-static bool write_id(const struct shim_rejection_source *source, char id[ID_SIZE])
+/* The kind and a digest of port, endpoint and list, in hexadecimal. */
+static bool write_id(const char *kind, const struct shim_rejection_source *source, char id[ID_SIZE])
 {
     uint8_t digest[ECH_HASH_MAX];
     const uint8_t port[] = {(uint8_t)(source->port >> 8), (uint8_t)source->port};
@@ -28,9 +33,9 @@ static bool write_id(const struct shim_rejection_source *source, char id[ID_SIZE
     if (ech_hash_parts(ECH_HASH_SHA256, parts, sizeof parts / sizeof *parts, digest) != ECH_OK) {
         return false;
     }
-    memcpy(id, KIND, sizeof KIND);
+    memcpy(id, kind, KIND);
     for (size_t i = 0; i < DIGEST; i++) {
-        (void)snprintf(id + (sizeof KIND - 1) + (size_t)2 * i, 3, "%02x", digest[i]);
+        (void)snprintf(id + KIND + (size_t)2 * i, 3, "%02x", digest[i]);
     }
     return true;
 }
@@ -42,13 +47,13 @@ struct place {
 };
 
 /* False: there is nothing to share with. */
-static bool find_place(const struct dns_lookup *lookup, const struct shim_rejection_source *source,
-                       struct place *place)
+static bool find_place(const struct dns_lookup *lookup, const char *kind,
+                       const struct shim_rejection_source *source, struct place *place)
 {
     uint64_t network;
     if (lookup->cache == NULL || source->host[0] == '\0' ||
         !dns_cache_shares(lookup->cache, lookup->io->now_us(), &network) ||
-        !write_id(source, place->id) ||
+        !write_id(kind, source, place->id) ||
         dns_name_of_host(source->host, &place->question.qname) != ECH_OK) {
         return false;
     }
@@ -65,7 +70,7 @@ void shim_rejection_share_put(const struct dns_lookup *lookup,
                               const struct shim_rejection_source *source, uint32_t seconds)
 {
     struct place place;
-    if (seconds == 0 || !find_place(lookup, source, &place)) {
+    if (seconds == 0 || !find_place(lookup, DISABLED, source, &place)) {
         return;
     }
     struct dns_endpoints *note = dns_answer_new(DNS_NONE, DNS_REASON_NODATA);
@@ -80,11 +85,55 @@ uint32_t shim_rejection_share_get(const struct dns_lookup *lookup,
                                   const struct shim_rejection_source *source)
 {
     struct place place;
-    if (!find_place(lookup, source, &place)) {
+    if (!find_place(lookup, DISABLED, source, &place)) {
         return 0;
     }
     struct dns_endpoints *note = dns_cache_folder_get(lookup->cache->folder, &place.key);
     uint32_t seconds = note != NULL && note->result == DNS_NONE ? note->ttl : 0;
+    dns_endpoints_free(note);
+    return seconds;
+}
+
+void shim_rejection_share_put_list(const struct dns_lookup *lookup,
+                                   const struct shim_rejection_source *source,
+                                   struct bytes retry_configs, uint32_t seconds)
+{
+    struct place place;
+    if (seconds == 0 || !find_place(lookup, REPLACED, source, &place)) {
+        return;
+    }
+    const struct https_rr record = {
+        .priority = 1, .target = place.question.qname, .ech = retry_configs};
+    const struct dns_answer_origin origin = {.owner = &place.question.qname, .port = source->port};
+    struct dns_endpoints *note = dns_answer_from_records(&record, 1, &origin);
+    if (note != NULL) {
+        note->ttl = seconds;
+        dns_cache_folder_put(lookup->cache->folder, &place.key, note);
+        dns_endpoints_free(note);
+    }
+}
+
+uint32_t shim_rejection_share_get_list(const struct dns_lookup *lookup,
+                                       const struct shim_rejection_source *source, uint8_t **list,
+                                       size_t *length)
+{
+    struct place place;
+    uint32_t seconds = 0;
+    if (!find_place(lookup, REPLACED, source, &place)) {
+        return 0;
+    }
+    struct dns_endpoints *note = dns_cache_folder_get(lookup->cache->folder, &place.key);
+    struct bytes found = note != NULL && note->result == DNS_FOUND && note->count == 1
+                             ? note->endpoints[0].ech_config_list
+                             : (struct bytes){0};
+    if (found.len > 0 && ech_config_list_check(found) == ECH_OK) {
+        *list = malloc(found.len);
+        if (*list != NULL) {
+            memcpy(*list, found.data, found.len);
+            *length = found.len;
+            seconds = note->ttl;
+        }
+    }
     dns_endpoints_free(note);
     return seconds;
 }

@@ -145,6 +145,11 @@ static struct shim_rejection_decision give_up(const char *reason, bool remember)
         .answer = SHIM_ANSWER_GIVE_UP, .reason = reason, .remember = remember};
 }
 
+bool shim_policy_keeps_retry_configs(bool set_by_hand)
+{
+    return set_by_hand;
+}
+
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection)
 {
     if (!rejection->authenticated) {

@@ -104,6 +104,14 @@ struct shim_rejection_decision {
 
 struct shim_rejection_decision shim_policy_rejected(const struct shim_policy_rejection *rejection);
 
+/*
+ * Does the list that a server accepted after its rejection serve later connections to this name
+ * too? Such lists are meant for the retry, since a server may give each client another one and so
+ * know it again (RFC 9849, 6.1.6). DNS has a newer record soon. But nobody renews a list set by
+ * hand: each connection would be rejected first.
+ */
+bool shim_policy_keeps_retry_configs(bool set_by_hand);
+
 /* May the look-up of a name take until its own time limit? If not, the program goes on without the
  * records after a moment. Looks at mode, dns_protected and ech_failed. */
 bool shim_policy_waits_for_records(const struct shim_policy_facts *facts);

@@ -221,6 +221,7 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
     case ECH_EVENT_ACCEPTED:
         shim_program_keys_drop(&session->program_keys);
         shim_session_note_facts(session);
+        shim_session_keep_list(session);
         shim_session_report(session, "accepted", NULL);
         break;
     case ECH_EVENT_REJECTED:

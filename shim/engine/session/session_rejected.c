@@ -14,9 +14,6 @@
 #include "shim/engine/session/story.h"
 #include "shim/engine/sockets/reconnect.h"
 
-/* Servers change their keys about every hour: a rejection is remembered no longer. */
-enum { REMEMBERED_SECONDS_MAX = 3600 };
-
 bool shim_session_wants_connection(struct shim_session *session)
 {
     shim_session_settle(session);
@@ -86,14 +83,8 @@ static void learn(const struct shim_session *session, const struct shim_old_conn
 static void remember(const struct shim_session *session, const struct lesson *lesson, bool shared)
 {
     char endpoint[SHIM_ENDPOINT_SIZE];
-    struct shim_rejection_source source = {
-        .host = session->host,
-        .port = session->origin_port,
-        .endpoint = shim_found_endpoint(&session->found, endpoint),
-        .ech_config_list = session->found.ech_config_list,
-    };
-    uint32_t seconds =
-        session->found.ttl < REMEMBERED_SECONDS_MAX ? session->found.ttl : REMEMBERED_SECONDS_MAX;
+    struct shim_rejection_source source;
+    uint32_t seconds = shim_session_source(session, endpoint, &source);
     shim_rejection_cache_put(&source, wr_view(&lesson->retry_configs), shim_state()->io->now_us(),
                              (uint64_t)seconds * 1000000);
     if (shared) {

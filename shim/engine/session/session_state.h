@@ -79,6 +79,14 @@ void shim_session_drop_hello(struct shim_session *session);
 /* Ends the work after a rejection, if the application left it and now comes back. */
 void shim_session_settle(struct shim_session *session);
 
+/* What a rejection of the list that was found is bound to, and for how many seconds it counts.
+ * `endpoint` is memory for it. Not in a program that has locked itself in. */
+uint32_t shim_session_source(const struct shim_session *session, char endpoint[SHIM_ENDPOINT_SIZE],
+                             struct shim_rejection_source *source);
+/* The server has accepted: keeps the list that it gave with an earlier rejection, if that serves
+ * later connections too (shim_policy_keeps_retry_configs). */
+void shim_session_keep_list(const struct shim_session *session);
+
 /* Takes what the exchange knows, and the config in use, over into the report. */
 void shim_session_note_facts(struct shim_session *session);
 void shim_session_note_choice(struct shim_session *session);
