@@ -10,7 +10,7 @@ BINDIR ?= $(PREFIX)/bin
 MANDIR ?= $(PREFIX)/share/man
 DOCDIR ?= $(PREFIX)/share/doc/libechshim
 DESTDIR ?=
-VERSION := 0.1.0
+VERSION := 0.2.0
 CC ?= cc
 # To build for another machine, give all three: make CC=aarch64-linux-gnu-gcc PKG_CONFIG=aarch64-linux-gnu-pkg-config ...
 PKG_CONFIG ?= pkg-config

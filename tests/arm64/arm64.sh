@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# arm64.sh FOLDER BUILD: builds for arm64 in FOLDER/bookworm-arm64 (root.sh makes it), into BUILD, and runs what was built there, by
-# qemu-user. ARM64_PARTS says what:
+# arm64.sh FOLDER BUILD [SUITE]: builds for arm64 in FOLDER/SUITE-arm64 (bookworm; root.sh makes it), into BUILD, and runs what was
+# built there, by qemu-user. ARM64_PARTS says what:
 #   build     the libraries, the tools, the unit tests and the clients; what the libraries export
 #   unit      those unit tests that ARM64_UNIT selects
 #   programs  programs and clients of arm64 under the shim: those of build/preload-tests that ARM64_PRELOAD selects. The tests and
@@ -14,6 +14,7 @@
 set -eu
 folder=$1
 build=$2
+suite=${3:-bookworm}
 here=$(dirname "$0")
 tree=$(realpath .)
 parts=${ARM64_PARTS:-build unit programs}
@@ -34,15 +35,15 @@ has_part() {
     esac
 }
 
-out=$folder/bookworm-arm64.out
+out=$folder/$suite-arm64.out
 mkdir -p "$folder"
-"$here/root.sh" "$folder" >"$out" || {
+"$here/root.sh" "$folder" "$suite" >"$out" || {
     cat "$out"
     exit 1
 }
 cat "$out"
 ! grep -q '^arm64: skipped: ' "$out" || exit 0
-root=$(realpath "$folder/bookworm-arm64")
+root=$(realpath "$folder/$suite-arm64")
 
 # root_of NAMESPACES... -- COMMAND...: a command in the root, with this tree under its usual name, in namespaces of its own.
 # shellcheck disable=SC2016 # all of it is for the inner shell
@@ -83,8 +84,8 @@ if has_part build; then
     echo "arm64: build"
     # shellcheck disable=SC2086
     with_machines_table sh -euc "$in_root" in_root "$root" "$tree" make -j"${JOBS:-2}" SETUP=: BUILD="$build" CLIENTS="$build/clients" \
-        $tools all clients "$build/unit-tests" >"$folder/bookworm-arm64.build" 2>&1 || {
-        tail -n 40 "$folder/bookworm-arm64.build"
+        $tools all clients "$build/unit-tests" >"$folder/$suite-arm64.build" 2>&1 || {
+        tail -n 40 "$folder/$suite-arm64.build"
         echo "arm64: it does not build" >&2
         exit 1
     }
@@ -108,7 +109,7 @@ if has_part programs; then
         ECHSHIM_TEST_CHROOT=$root $run build/preload-tests -j2 --filter "$preload" || status=1
 fi
 if has_part packages; then
-    share=$folder/bookworm-arm64-packages
+    share=$folder/$suite-arm64-packages
     rm -rf "$share"
     mkdir -p "$share"
     git ls-files -z | tar --null --files-from=- -cf "$share/tree.tar" --ignore-failed-read

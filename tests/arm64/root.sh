@@ -1,14 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# root.sh FOLDER: makes FOLDER/bookworm-arm64 and keeps it: Debian 12 of this machine's architecture, with a compiler for arm64, what
-# the shim and its tests are built with there, qemu-user, and programs of arm64. /opt/arm64 has a shell and its usual tools, also of
+# root.sh FOLDER [SUITE]: makes FOLDER/SUITE-arm64 (bookworm) and keeps it: Debian of this machine's architecture, with a compiler for
+# arm64, what the shim and its tests are built with there, qemu-user, and programs of arm64. /opt/arm64 has a shell and its usual tools, also of
 # arm64: those of the root itself stay as they are.
 #
 # Exit 0 when all of that is there, or with a line "arm64: skipped: why" where the root cannot be made.
 set -eu
 folder=$1
-base=$folder/bookworm-fresh
-root=$folder/bookworm-arm64
+suite=${2:-bookworm}
+base=$folder/$suite-fresh
+root=$folder/$suite-arm64
 log=$root.log
 limit=${SUITES_SECS:-600}
 packages='gcc-aarch64-linux-gnu make pkg-config qemu-user-static patchelf python3-minimal libc6-dev:arm64 libgnutls28-dev:arm64 nettle-dev:arm64
@@ -30,12 +31,12 @@ if [ "$(cat "$root/.made-of" 2>/dev/null)" = "$wanted" ]; then
     echo "arm64: ${root##*/} is ready"
     exit 0
 fi
-tools/scripts/suites.sh "$folder" bookworm fresh >"$log.base" || {
+tools/scripts/suites.sh "$folder" "$suite" fresh >"$log.base" || {
     cat "$log.base"
     exit 1
 }
 cat "$log.base"
-! grep -q '^suites: skipped: ' "$log.base" || skip "there is no root of bookworm"
+! grep -q '^suites: skipped: ' "$log.base" || skip "there is no root of $suite"
 
 rm -rf --one-file-system "$root"
 cp -a "$base" "$root"

@@ -5,7 +5,7 @@
 
 PACKAGE_SUITES := bookworm trixie
 # RELEASE:ARCHITECTURE
-PACKAGE_OTHERS := $(if $(filter x86_64,$(shell uname -m)),bookworm:i386)
+PACKAGE_OTHERS := $(if $(filter x86_64,$(shell uname -m)),bookworm:i386 trixie:i386)
 PACKAGES := build/packages
 PACKAGES_DOC := docs/packages.md
 
