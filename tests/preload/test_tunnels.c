@@ -256,16 +256,26 @@ static void need_program(const char *program)
     }
 }
 
-Test(tunnels, ncat_connect)
+/* ncat 7.80 (Debian 11) makes no TLS behind a proxy. */
+static void check_ncat(const char *command)
 {
     need_program("ncat");
-    check_all(NCAT("http"), false);
+    struct world *world = start(NULL);
+    struct run_result measure = world_shell(world, RUN_PLAIN, NULL, command);
+    if (measure.exit_code != 0) {
+        cr_skip_test("ncat fails with a proxy, with or without the shim");
+    }
+    check_in(world, command, false);
+}
+
+Test(tunnels, ncat_connect)
+{
+    check_ncat(NCAT("http"));
 }
 
 Test(tunnels, ncat_socks5)
 {
-    need_program("ncat");
-    check_all(NCAT("socks5"), false);
+    check_ncat(NCAT("socks5"));
 }
 
 /* The proxy wants a password: a second CONNECT after a 407, and RFC 1929. */
