@@ -145,6 +145,28 @@ Test(go_program, nor_where_nothing_can_be_given)
     check_shared("-q --strict", false);
 }
 
+/* ---- FIPS 140 ---- */
+
+/* Go's ECH would panic or fail for want of X25519. So the program is as without us: held in strict
+ * mode, and plain in the other. */
+Test(go_program, only_fips_140)
+{
+    struct world *world = start(NULL);
+    char text[1024];
+    for (int below = 0; world != NULL && below < 2; below++) {
+        snprintf(text, sizeof text,
+                 "env GODEBUG=fips140=only SSL_CERT_FILE=\"$CA\" '%s' %s%s%stime "
+                 "127.0.0.1:443 " INNER_NAME " 1",
+                 program(), below ? "run '" : "", below ? program() : "", below ? "' " : "");
+        struct run_result result = launch(world, "-q --mode=opportunistic", text);
+        cr_assert_not_null(strstr(result.out, "done 2 accepted 0 failed 0 "), "%s%s", result.out,
+                           result.err);
+        result = launch(world, "-q --strict", text);
+        cr_assert_not_null(strstr(result.out, "done 0 accepted 0 failed 2 "), "%s%s", result.out,
+                           result.err);
+    }
+}
+
 /* ---- what it executes ---- */
 
 /* The supervisor leads a Go program that a Go program executes, at its first connection. The shim

@@ -265,6 +265,22 @@ enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t len
     return way;
 }
 
+bool go_plan_only_fips(const char *value)
+{
+    static const char key[] = "fips140=";
+    static const char only[] = "only";
+    bool found = false;
+    while (value != NULL && *value != '\0') {
+        size_t length = strcspn(value, ",");
+        if (length >= strlen(key) && strncmp(value, key, strlen(key)) == 0) {
+            found = length == strlen(key) + strlen(only) &&
+                    strncmp(value + strlen(key), only, strlen(only)) == 0;
+        }
+        value += length + (value[length] == ',');
+    }
+    return found;
+}
+
 const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, size_t size)
 {
     switch (way) {
@@ -279,6 +295,8 @@ const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, 
         return "its Go has no ECH, which came with 1.23";
     case GO_WAY_BORING:
         return "it is a Go program that was built with BoringCrypto";
+    case GO_WAY_FIPS:
+        return "GODEBUG has fips140=only, which allows no X25519, and ECH needs it";
     case GO_WAY_SECOND:
         (void)snprintf(out, size, "it is a Go program with a second TLS client (%s)", plan->found);
         return out;
