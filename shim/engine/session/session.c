@@ -27,8 +27,8 @@ static struct shim_destination destination_of(struct shim_session *session,
     struct shim_destination destination = {
         .host = session->host,
         .port = peer->port,
-        /* In strict mode only what this process itself was told counts. */
         .locked_in = shim_state()->stub->locked(),
+        /* In strict mode only what this process itself was told counts. */
         .asks_others = session->host_settings.mode != SHIM_MODE_STRICT,
     };
     if (peer->way.tunnel) {
