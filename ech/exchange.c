@@ -113,7 +113,8 @@ void ech_exchange_use_ordinary(struct ech_exchange *exchange,
     wr_bytes(&exchange->ordinary, ordinary->supported_versions);
     struct reader copies = rd_of(wr_view(&exchange->ordinary));
     struct ech_ordinary_hello *copied = &exchange->options.ordinary;
-    *copied = (struct ech_ordinary_hello){.record_version = ordinary->record_version};
+    *copied = (struct ech_ordinary_hello){.record_version = ordinary->record_version,
+                                          .point_formats = ordinary->point_formats};
     if (rd_bytes(&copies, ordinary->cipher_suites.len, &copied->cipher_suites)) {
         copied->supported_versions = rd_rest(&copies);
     }

@@ -29,6 +29,12 @@ struct ech_hello_parts {
     size_t cipher_suites;  /* the list without its length; four suites or fewer do not count */
 };
 
+/*
+ * The GREASE of BoringSSL, and of OpenSSL 4.0, has a payload of 144, 176, 208 or 240 octets, chosen
+ * at random. This is the longest EncodedClientHelloInner that looks like one of these.
+ */
+enum { ECH_LIBRARY_GREASE_MAX = 240 - 16 };
+
 struct ech_hello_sizes {
     /* key_share of the outer hello is the engine's own, for the library's keys were not seen.
      * GREASE cannot know that, and may be shorter. */

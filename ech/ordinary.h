@@ -19,6 +19,9 @@ struct ech_ordinary_hello {
     struct bytes cipher_suites;
     struct bytes supported_versions; /* ProtocolVersions, without the length of the list */
     uint16_t record_version;         /* of the first hello's records; 0: as ClientHelloInner's */
+    /* It has ec_point_formats (RFC 8422, 5.1.2: uncompressed alone) before supported_groups, also
+     * if ClientHelloInner has none. */
+    bool point_formats;
 };
 
 /*

@@ -87,6 +87,18 @@ struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_ou
     return best;
 }
 
+/* What only older versions use, and a library may leave out of a hello of TLS 1.3. */
+static void write_point_formats(const struct ech_client_hello *inner,
+                                const struct ech_outer_fields *fields, struct writer *w)
+{
+    static const uint8_t uncompressed_alone[] = {1, 0};
+    if (fields->plan.ordinary && fields->ordinary->point_formats &&
+        ech_client_hello_find(inner, ECH_EXT_EC_POINT_FORMATS) == NULL) {
+        ech_extension_write(w, ECH_EXT_EC_POINT_FORMATS,
+                            bytes_of(uncompressed_alone, sizeof uncompressed_alone));
+    }
+}
+
 static void mirror_extension(const struct ech_extension *extension,
                              const struct ech_outer_fields *fields, struct writer *w)
 {
@@ -114,6 +126,9 @@ enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
     struct writer *w = before;
     for (size_t i = 0; i < inner->extension_count; i++) {
         if (inner->extensions[i].type != ECH_EXT_ENCRYPTED_CLIENT_HELLO) {
+            if (inner->extensions[i].type == ECH_EXT_SUPPORTED_GROUPS) {
+                write_point_formats(inner, fields, w);
+            }
             mirror_extension(&inner->extensions[i], fields, w);
             continue;
         }

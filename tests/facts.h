@@ -99,6 +99,7 @@ struct fact_row {
 #define FACT_NOT_WITHOUT "securely disabled ECH is an error, and the next attempt is without ECH"
 #define FACT_OWN_ANSWERS "the library itself judges answers to its GREASE, and it judges fewer"
 #define FACT_OWN_EXTENSIONS "the library takes an answer that it did not ask for"
+#define FACT_OWN_NAME "the library answers with internal_error, since it sent a server_name outside"
 #define FACT_OWN_VIEW "within the handshake the library shows a session that can be resumed"
 #define FACT_OWN_SIZES "the library chooses the length of its GREASE at random"
 static const struct fact_row fact_openssl4_rows[] = {
@@ -125,12 +126,17 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"grease_answers/ech_102_broken_contents_openssl", FACT_OWN_ANSWERS},
     {"grease_answers/ech_102_eight_octets_and_no_list_openssl", FACT_OWN_ANSWERS},
     {"unsolicited/*_grease_openssl", FACT_OWN_ANSWERS},
+    {"accepted/ech_63_name_answered_without_a_name_openssl", FACT_OWN_NAME},
     {"accepted/ech_70_empty_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_malformed_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_retry_configs_openssl", FACT_OWN_EXTENSIONS},
     {"api/openssl_non_blocking_with_ech*", FACT_OWN_VIEW},
     {"api/openssl_with_half_a_transport_with_ech*", FACT_OWN_VIEW},
     {"grease*/ech_105_*", FACT_OWN_SIZES},
+    /* A payload of this name with this list is longer than the library's longest GREASE. */
+    {"likeness/ech_105_s_client_alpn_and_status", FACT_OWN_SIZES},
+    {"likeness/ech_105_s_client_psk_identity", FACT_OWN_SIZES},
+    {"likeness_own/ech_105_openssl_resume", FACT_OWN_SIZES}, /* it does not grow with a session */
 };
 
 /* Why the OpenSSL here cannot run this command even without the shim. NULL: it can. */

@@ -60,9 +60,10 @@ $(CLIENTS4)/.others: $(CLIENT4_FILES) $(CLIENTS4)/.debug $(wildcard $(CLIENTS)/*
 # minutes. OPENSSL4_FILTER=$(OPENSSL4_SHORT) is what make interop runs.
 either = @($(subst $(empty) ,|,$(strip $(1))))
 OPENSSL4_SUITES := retry retry_rules disabled impostor reject hostile grease grease_own grease_answers strict accepted second_hello \
-                   edges api certificates small_stacks jumps valgrind soak endpoints outer_name
+                   edges api certificates small_stacks jumps valgrind soak endpoints outer_name \
+                   likeness likeness_own nameless unsolicited tls12
 OPENSSL4_FILTER ?= $(call either,openssl4/* openssl/* early_data/* $(call either,$(OPENSSL4_SUITES))/*$(call either,openssl s_client epoll)*)
-OPENSSL4_SHORT = $(call either,openssl4/* retry/*_s_client* strict/*openssl* early_data/* valgrind/openssl soak/openssl \
+OPENSSL4_SHORT = $(call either,openssl4/* likeness/*s_client* retry/*_s_client* strict/*openssl* early_data/* valgrind/openssl soak/openssl \
                    openssl/$(call either,direct* bio_* memory* epoll* threads fork resume dlopen late_*name*))
 .PHONY: check-openssl4
 ifeq ($(word 2,$(SID_LIBS)),)

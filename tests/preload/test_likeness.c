@@ -159,7 +159,8 @@ static void run(struct world *world, enum run_mode mode, char *setting, const ch
 static bool has_random_lengths(const char *command)
 {
     return strstr(command, "boringssl_client") != NULL ||
-           (fact_openssl4() && fact_is_of_openssl(command) && strstr(command, "s_client") != NULL);
+           (fact_openssl4() &&
+            (strstr(command, "s_client") != NULL || strstr(command, "openssl_client") != NULL));
 }
 
 /* The connections of one run follow each other in `hellos`, each with `each` hellos. */

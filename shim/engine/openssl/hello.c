@@ -137,15 +137,17 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection,
                 (openssl->SSL_is_quic != NULL && openssl->SSL_is_quic(ssl) != 0),
         .library_supported = openssl_context_armed(openssl->SSL_get_SSL_CTX(ssl)),
         .post_quantum = openssl->post_quantum,
+        .own_lengths = openssl->has_ech,
     };
     if (openssl->has_ech) {
         openssl_native_facts(connection, &facts);
     }
     facts.tls13 = !facts.quic && openssl_versions_restrict(connection, ordinary);
-    if (facts.tls13 && !openssl->has_ech) {
+    if (facts.tls13) {
         facts.ordinary = (struct ech_ordinary_hello){
             .cipher_suites = bytes_of(ordinary->cipher_suites, ordinary->cipher_suites_length),
             .supported_versions = bytes_of(ordinary->versions, ordinary->versions_length),
+            .point_formats = openssl->has_ech && ordinary->elliptic,
         };
         /* A late decision leaves all suites in ClientHelloInner (versions.c). */
         facts.inner_suites = connection->late ? ordinary->cipher_suites_length : 0;

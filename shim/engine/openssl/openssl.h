@@ -202,7 +202,9 @@ struct openssl_ordinary {
     size_t cipher_suites_length;    /* octets */
     uint8_t versions[2 * 5];
     size_t versions_length;
-    bool psk; /* it lists suites for pre-shared keys, so the program has a callback for them */
+    bool psk;      /* it lists suites for pre-shared keys, so the program has a callback for them */
+    bool elliptic; /* a suite of TLS 1.2 uses elliptic curves: OpenSSL 4.0 has ec_point_formats only
+                      then */
 };
 
 enum { OPENSSL_NAME_DIGEST = 32 };
@@ -227,8 +229,9 @@ struct openssl_connection {
     bool replacing;             /* other BIOs are being set, and the filter is out */
     openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
-    bool second_began;     /* libssl makes the second hello, after a HelloRetryRequest */
-    bool older_pass;       /* for now, older versions are as the application set them */
+    bool second_began;          /* libssl makes the second hello, after a HelloRetryRequest */
+    bool older_pass;            /* for now, older versions are as the application set them */
+    unsigned char inner_hellos; /* of this handshake that have their signature_algorithms */
     unsigned char allowed; /* versions to which the application's callback said yes: 1 is SSL 3.0 */
     bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */
     bool deciding;    /* our security callback only hands on the application's answer */

@@ -77,15 +77,33 @@ static bool is_tls13(const struct openssl *openssl, const SSL_CIPHER *suite)
     return strcmp(openssl->SSL_CIPHER_get_version(suite), "TLSv1.3") == 0;
 }
 
+/* The hello that libssl makes, or has made last: the first or the second one. */
+static unsigned char hellos_due(const struct openssl_connection *connection)
+{
+    bool second =
+        connection->session != NULL && shim_session_awaits_second_hello(connection->session);
+    return second ? 2 : 1;
+}
+
 /* libssl asks for old versions before it lists the suites, too: may it have 00ff? A late decision
  * comes after that, so the second hello has to be asked for in the same way. */
 static void begin_second_hello(struct openssl_connection *connection)
 {
-    if (connection->late && !connection->second_began && connection->session != NULL &&
-        shim_session_awaits_second_hello(connection->session)) {
+    if (connection->late && !connection->second_began && hellos_due(connection) == 2) {
         connection->second_began = true;
         connection->older_pass = true;
     }
+}
+
+/*
+ * OpenSSL 4.0 makes two hellos for each that it sends: the inner one first, and then its own outer
+ * one, which we replace. It copies signature_algorithms into that without a question, so the pass
+ * would stay open. While the library reads the answer, and when it begins the second hello, TLS 1.3
+ * must be the only version. So the pass is for the inner hello alone.
+ */
+static bool makes_inner(const struct openssl_connection *connection)
+{
+    return !connection->openssl->has_ech || connection->inner_hellos < hellos_due(connection);
 }
 
 /* May an inner hello have what libssl asks for? */
@@ -94,10 +112,11 @@ static bool inner_may(struct openssl_connection *connection, int operation, int 
 {
     switch (operation) {
     case SSL_SECOP_SIGALG_MASK:
-        connection->older_pass = !connection->openssl->has_ech;
+        connection->older_pass = makes_inner(connection);
         return true;
     case SSL_SECOP_SIGALG_SUPPORTED:
         connection->older_pass = false;
+        connection->inner_hellos = hellos_due(connection);
         return true;
     case SSL_SECOP_VERSION:
         begin_second_hello(connection);
@@ -191,6 +210,15 @@ static void note_versions(const struct openssl_connection *connection,
     }
 }
 
+/* The suites with ECDHE: 0xc001 to 0xc0b0 except for CCM with other key exchanges (RFC 8422, 5289,
+ * 6655, 7251), and 0xcca8 to 0xccac except for 0xccaa (RFC 7905). */
+static bool is_elliptic(uint16_t suite)
+{
+    bool ccm_of_others = suite >= 0xc09c && suite <= 0xc0ab;
+    return (suite >= 0xc001 && suite <= 0xc0b0 && !ccm_of_others) ||
+           (suite >= 0xcca8 && suite <= 0xccac && suite != 0xccaa);
+}
+
 /* False if the hello would have no cipher suite of TLS 1.3. libssl asks our callback for the
  * versions, too. */
 static bool note_suites(struct openssl_connection *connection, struct openssl_ordinary *ordinary)
@@ -205,6 +233,7 @@ static bool note_suites(struct openssl_connection *connection, struct openssl_or
         uint16_t id = openssl->SSL_CIPHER_get_protocol_id(suite);
         tls13 = tls13 || is_tls13(openssl, suite);
         ordinary->psk = ordinary->psk || openssl->SSL_CIPHER_get_auth_nid(suite) == NID_auth_psk;
+        ordinary->elliptic = ordinary->elliptic || is_elliptic(id);
         if (ordinary->cipher_suites_length + 2 <= sizeof ordinary->cipher_suites) {
             ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)(id >> 8);
             ordinary->cipher_suites[ordinary->cipher_suites_length++] = (uint8_t)id;
@@ -238,6 +267,7 @@ bool openssl_versions_restrict(struct openssl_connection *connection,
     ordinary->cipher_suites_length = 0;
     ordinary->versions_length = 0;
     ordinary->psk = false;
+    ordinary->elliptic = false;
     connection->versions = OPENSSL_VERSIONS_OWN;
     /* Look at the ordinary hello first: a restriction would switch TLS 1.3 on where
      * SSL_OP_NO_TLSv1_2 leaves a gap below it. */
@@ -249,5 +279,6 @@ bool openssl_versions_restrict(struct openssl_connection *connection,
     connection->versions = OPENSSL_VERSIONS_INNER;
     connection->older_pass = connection->late;
     connection->second_began = false;
+    connection->inner_hellos = 0;
     return true;
 }

@@ -270,7 +270,9 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
         .source = "none",
     };
     session->sizes = shim_tls_libraries[facts->library].sizes;
-    if (facts->post_quantum) {
+    if (facts->own_lengths) {
+        session->sizes.ordinary = (struct ech_hello_size){.floor = ECH_LIBRARY_GREASE_MAX};
+    } else if (facts->post_quantum) {
         session->sizes.ordinary = shim_tls_libraries[facts->library].post_quantum_size;
     }
     session->parts = (struct ech_hello_parts){.host_name = strlen(session->host),
