@@ -39,7 +39,7 @@ cat "$log.base"
 ! grep -q '^suites: skipped: ' "$log.base" || skip "there is no root of $suite"
 
 rm -rf --one-file-system "$root"
-cp -a "$base" "$root"
+cp -a "$(realpath "$base")" "$root"
 rm -f "$root/.suite"
 # shellcheck disable=SC2016 # all of it is for the inner shell
 timeout -k 10 "$limit" unshare --mount --propagation private sh -euc '

@@ -32,6 +32,10 @@ enum go_way go_program_way(const struct program *program, const struct go_plan *
     if (!known && way == GO_WAY_READY && go_plan_only_fips(getenv("GODEBUG"))) {
         way = GO_WAY_FIPS;
     }
+#ifndef __x86_64__
+    /* The detours are code of x86-64 (tools/echshim/detour/). */
+    way = way == GO_WAY_READY ? GO_WAY_MACHINE : way;
+#endif
     known = true;
     *plan = &read;
     return way;
