@@ -11,6 +11,7 @@
 #include "tools/common/say.h"
 
 #include <jansson.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -255,10 +256,22 @@ static bool show_program(struct world *world, size_t which)
            with.accepted && reported;
 }
 
+/* A SOCKS proxy where Tor would be. It leads to the encrypted resolver alone. */
+static void start_proxy(struct world *world)
+{
+    char program[PATH_MAX];
+    char log[PATH_MAX];
+    snprintf(program, sizeof program, "%s/../peers/connect_proxy", world->pki);
+    snprintf(log, sizeof log, "%s/proxy.log", world->folder);
+    char *const arguments[] = {program, "127.0.0.1:9050", "127.0.0.53:853", log, NULL};
+    (void)world_spawn(world, "proxy", "listening ", arguments);
+}
+
 /* Runs the shell or the command of make playground. */
 static int play(const char *command)
 {
     struct world *world = world_start(NULL);
+    start_proxy(world);
     int status = playground_run(world, command != NULL && *command != '\0' ? command : NULL);
     world_end();
     return status;

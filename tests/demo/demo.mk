@@ -21,7 +21,7 @@ demo:
 	@$(MAKE) --no-print-directory $(PARALLEL) demo-build
 	@$(MAKE) --no-print-directory demo-run
 
-demo-peers: $(DEMO) $(addprefix $(PEERS)/,ech_server relay) $(PKI)
+demo-peers: $(DEMO) $(addprefix $(PEERS)/,ech_server relay connect_proxy) $(PKI)
 demo-build: $(LIBS_BUILT) demo-peers
 
 demo-run:

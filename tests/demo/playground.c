@@ -87,13 +87,15 @@ static void make_environment(const struct world *world, const char *trusted)
 
 static void welcome(void)
 {
-    printf("A network of its own: a DNS server, " INNER_NAME " (its record has an ECHConfig), and\n"
-           "plain.example.org (it has none), behind a relay that records what an observer reads.\n"
-           "Try:  echdig " INNER_NAME "\n"
-           "      echshim --report curl https://" INNER_NAME "/\n"
-           "      echprobe " INNER_NAME "\n"
-           "      echshim --strict curl https://plain.example.org/\n"
-           "exit leaves it.\n");
+    printf(
+        "A network of its own: a DNS server, " INNER_NAME " (its record has an ECHConfig), and\n"
+        "plain.example.org (it has none), behind a relay that records what an observer reads.\n"
+        "A proxy at 127.0.0.1:9050 leads to the encrypted resolver tls://127.0.0.53#dns.example.\n"
+        "Try:  echdig " INNER_NAME "\n"
+        "      echshim --report curl https://" INNER_NAME "/\n"
+        "      echprobe " INNER_NAME "\n"
+        "      echshim --strict curl https://plain.example.org/\n"
+        "exit leaves it.\n");
     (void)fflush(stdout);
 }
 
