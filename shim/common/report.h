@@ -24,8 +24,9 @@ struct shim_report {
     const char *reason;   /* a fixed word */
     const char *source;   /* dns, static, retry_configs, none */
     const char *resolver; /* as text, where one was asked */
-    bool has_config;      /* then the four that follow say something */
+    bool has_config;      /* then the five that follow say something */
     struct bytes public_name;
+    struct bytes outer_name; /* what the wire showed in its place; empty: nothing */
     uint8_t config_id;
     struct ech_hpke_suite suite;
     bool hello_retry_request;

@@ -43,6 +43,7 @@ static void check_accepted(const struct world_options *options, const char *comm
     expect_shown(world, COVER_NAME, 1);
     expect_report(world, 1, "accepted", NULL);
     expect_report_text(world, "public_name", PUBLIC_NAME);
+    expect_report_text(world, "outer_name", COVER_NAME);
 }
 
 /* A server needs no certificate for the name if it accepts. */

@@ -45,6 +45,7 @@ Test(report, all_fields)
         .resolver = "udp://192.0.2.1:53",
         .has_config = true,
         .public_name = bytes_of("public.example", 14),
+        .outer_name = bytes_of("www.example", 11),
         .config_id = 255,
         .suite = {.kem_id = 32, .kdf_id = 1, .aead_id = 3},
         .hello_retry_request = true,
@@ -56,14 +57,15 @@ Test(report, all_fields)
     };
     json_t *line = encode(&report, &origin, 0);
     json_t *expected = json_pack(
-        "{s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:s, s:n, s:s, s:s, s:s, s:i, s:i, s:i, s:i, s:b, "
+        "{s:s, s:i, s:s, s:s, s:s, s:i, s:s, s:s, s:n, s:s, s:s, s:s, s:s, s:i, s:i, s:i, s:i, "
+        "s:b, "
         "s:i, s:i, s:i, s:I, s:i}",
         "time", "2026-08-01T00:00:00.123Z", "pid", 4711, "program", "/usr/bin/curl", "library",
         "openssl", "host", "secret.example.org", "port", 8443, "mode", "strict", "outcome",
         "accepted", "reason", "source", "dns", "resolver", "udp://192.0.2.1:53", "public_name",
-        "public.example", "config_id", 255, "kem", 32, "kdf", 1, "aead", 3, "hello_retry_request",
-        1, "retries", 1, "hello_bytes_inner", 252, "hello_bytes_outer", 497, "lookup_us",
-        (json_int_t)1 << 40, "hello_us", 800);
+        "public.example", "outer_name", "www.example", "config_id", 255, "kem", 32, "kdf", 1,
+        "aead", 3, "hello_retry_request", 1, "retries", 1, "hello_bytes_inner", 252,
+        "hello_bytes_outer", 497, "lookup_us", (json_int_t)1 << 40, "hello_us", 800);
     cr_assert_not_null(expected);
     cr_assert(json_equal(line, expected), "%s", json_dumps(line, 0));
     json_decref(expected);
@@ -72,21 +74,11 @@ Test(report, all_fields)
 
 Test(report, what_is_not_known_is_null)
 {
-    static const char *const nulls[] = {"program",
-                                        "library",
-                                        "host",
-                                        "port",
-                                        "outcome",
-                                        "reason",
-                                        "source",
-                                        "resolver",
-                                        "public_name",
-                                        "config_id",
-                                        "kem",
-                                        "kdf",
-                                        "aead",
-                                        "hello_bytes_inner",
-                                        "hello_bytes_outer"};
+    static const char *const nulls[] = {
+        "program",          "library", "host",     "port",        "outcome",
+        "reason",           "source",  "resolver", "public_name", "outer_name",
+        "config_id",        "kem",     "kdf",      "aead",        "hello_bytes_inner",
+        "hello_bytes_outer"};
     json_t *line = encode(&(struct shim_report){0}, &(struct shim_report_origin){0}, 0);
     for (size_t i = 0; i < sizeof nulls / sizeof *nulls; i++) {
         cr_assert(json_is_null(json_object_get(line, nulls[i])), "%s", nulls[i]);
@@ -286,6 +278,7 @@ Test(report_journal, every_field_of_the_line_is_in_the_entry)
                                  .reason = "none at all",
                                  .has_config = true,
                                  .public_name = bytes_of("public.example", 14),
+                                 .outer_name = bytes_of("www.example", 11),
                                  .config_id = 255,
                                  .suite = {.kem_id = 32, .kdf_id = 1, .aead_id = 3},
                                  .hello_retry_request = true,

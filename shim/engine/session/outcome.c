@@ -9,6 +9,7 @@
 
 #include "shim/common/hold.h"
 #include "shim/engine/policy/downgrade.h"
+#include "shim/engine/session/outer_name.h"
 #include "shim/engine/session/session_state.h"
 #include "shim/engine/session/story.h"
 #include "shim/engine/state/log.h"
@@ -170,6 +171,7 @@ void shim_session_note_choice(struct shim_session *session)
 {
     session->report.has_config = true;
     session->report.public_name = session->found.choice.config.public_name;
+    session->report.outer_name = shim_session_outer_name(session);
     session->report.config_id = session->found.choice.config.config_id;
     session->report.suite = session->found.choice.suite;
     session->report.source = session->found.source;
