@@ -190,6 +190,12 @@ void dns_connection_clear(struct dns_channel *channel);
 /* Gives the connection up if it shows no sign of life. */
 void dns_connection_check(struct dns_channel *channel);
 
+/* ---- carry.c ---- */
+
+/* Reads answers and sends questions on an open connection, without waiting. DNS_REASON_OK: there is
+ * no more for now. Otherwise the connection has ended for that reason. */
+ECH_MUST_USE enum dns_reason dns_connection_carry(struct dns_channel *channel);
+
 /* ---- own_record.c ---- */
 
 void dns_own_record_init(struct dns_channel *channel);
