@@ -76,11 +76,15 @@ twice: Debian 12 builds them with a Go that has no ECH, and sid with a newer one
 * *not trusted*: the program ended its connection to the relay, because it does not know the relay's authority. Nothing went out but ECH.
 * *no TLS*: the program made no such connection.
 
+The *way* is what `echshim --strict --relay --inspect` says beforehand: *hooks* in a shared library, *native* (the library's own ECH),
+*detours* in the program, *go* (the ECH of its crypto/tls), *relay* (without `--relay`: *held*), or *held*. `-`: it finds no TLS in the
+file.
+
 END
-        echo "| Program | Version | TLS that \`echshim --inspect\` finds | The preload | \`opportunistic\` | \`strict\` | \`strict\` and \`--relay\` |"
-        echo "|---|---|---|---|---|---|---|"
+        echo "| Program | Version | TLS that \`echshim --inspect\` finds | The preload | Way | \`opportunistic\` | \`strict\` | \`strict\` and \`--relay\` |"
+        echo "|---|---|---|---|---|---|---|---|"
         LC_ALL=C sort "$1"
-        awk -F' *[|] *' '{ count++; leaks += $7 ~ /open/ || $8 ~ /open/; open += $6 ~ /open/ }
+        awk -F' *[|] *' '{ count++; leaks += $8 ~ /open/ || $9 ~ /open/; open += $7 ~ /open/ }
             END { printf "\n**%d programs: in opportunistic mode an observer read the name of %d, in strict mode of %d.**\n", count, open, leaks }' "$1"
         cat <<'END'
 

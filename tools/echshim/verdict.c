@@ -59,7 +59,7 @@ const char *verdict_way(const struct verdict_facts *facts)
     if (goes_by_relay(facts)) {
         return "relay";
     }
-    if (facts->reached && facts->hooked > 0) {
+    if (facts->reached && facts->unhooked == 0) {
         return facts->detours ? "detours" : facts->native ? "native" : "hooks";
     }
     return facts->mode == SHIM_MODE_STRICT ? "held" : "open";

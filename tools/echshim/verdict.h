@@ -28,7 +28,7 @@ struct verdict {
 };
 
 /* The way that its TLS goes: go, relay, detours, native, hooks, held (strict mode refuses it) or
- * open. NULL: no TLS was found. */
+ * open. Of several kinds of TLS the one without ECH counts. NULL: no TLS was found. */
 const char *verdict_way(const struct verdict_facts *facts);
 
 struct verdict verdict_of(const struct verdict_facts *facts);

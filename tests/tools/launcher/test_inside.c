@@ -64,8 +64,11 @@ static const struct inside {
     {"caddy", "run --config \"$HOME/caddy.json\""},
     {"/usr/bin/keytool", "-printcert -sslserver " INNER_NAME},
     {"cargo", "search --index sparse+" URL " x"},
-    {"/usr/bin/chromium", "--headless --no-sandbox --disable-gpu --ignore-certificate-errors "
-                          "--timeout=5000 --dump-dom " URL},
+    {"/usr/lib/firefox-esr/firefox-esr",
+     "--headless --no-remote --profile \"$HOME\" --screenshot \"$HOME/page.png\" " URL},
+    {"/usr/lib/chromium/chromium",
+     "--headless --no-sandbox --disable-gpu --ignore-certificate-errors "
+     "--timeout=5000 --dump-dom " URL},
 };
 
 enum { PROGRAMS = sizeof programs / sizeof *programs };
@@ -178,18 +181,19 @@ static char *version_of(const char *path)
     return result.out[0] != '\0' ? result.out : "-";
 }
 
-/* What --inspect finds in it: the kind of TLS, and whether the shim can be in the program, or the
- * launcher switches on its ECH. */
+/* What --inspect finds in it: the kind of TLS, whether the shim can be in the program, or the
+ * launcher switches on its ECH, and the way that the program's TLS goes if its user asks for the
+ * relay. */
 static void inspect(const char *path, char *out, size_t size)
 {
-    struct tool_result result =
-        tool_run(NULL, ARGV("echshim", "--inspect", "--json", (char *)(size_t)path));
+    struct tool_result result = tool_run(
+        NULL, ARGV("echshim", "--strict", "--relay", "--inspect", "--json", (char *)(size_t)path));
     json_t *document = json_loads(result.out, 0, NULL);
     const json_t *tls = json_object_get(document, "tls");
     const char *obstacle = json_string_value(json_object_get(document, "obstacle"));
     const char *why = obstacle != NULL ? strstr(obstacle, ": ") : NULL;
     const json_t *of_go = json_object_get(document, "go");
-    const char *way = json_string_value(json_object_get(of_go, "way"));
+    const char *way = json_string_value(json_object_get(document, "way"));
     const char *reached = "the shim can be in it";
     if (way != NULL && strcmp(way, "go") == 0) {
         reached = json_string_value(json_object_get(of_go, "why"));
@@ -201,8 +205,8 @@ static void inspect(const char *path, char *out, size_t size)
                  json_string_value(json_object_get(json_array_get(tls, i), "tls")));
     }
     size_t length = strlen(out);
-    snprintf(out + length, size - length, "%s | %s", length == 0 ? "none found" : "",
-             why != NULL ? why + 2 : reached);
+    snprintf(out + length, size - length, "%s | %s | %s", length == 0 ? "none found" : "",
+             why != NULL ? why + 2 : reached, way != NULL ? way : "-");
     json_decref(document);
 }
 

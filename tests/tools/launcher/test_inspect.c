@@ -105,17 +105,23 @@ Test(inspect, inside_and_exported)
 }
 #endif
 
-/* An executable that contains these marks, where no real one is at hand. */
-static char *program_with(const char *marks)
+/* A copy of that program that contains these marks. */
+static char *program_of(const char *name, const char *marks)
 {
-    char script[] =
-        "cp /bin/true \"$0/marked\" && printf \"$1\" >>\"$0/marked\" && echo \"$0/marked\"";
+    char script[] = "cp \"$(command -v \"$2\")\" \"$0/marked\" && printf \"$1\" >>\"$0/marked\" "
+                    "&& echo \"$0/marked\"";
     struct tool_result result =
         tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)tool_temporary(),
-                            (char *)(size_t)marks));
+                            (char *)(size_t)marks, (char *)(size_t)name));
     tool_expect_exit(&result, 0);
     result.out[strcspn(result.out, "\n")] = '\0';
     return result.out;
+}
+
+/* An executable that contains these marks, where no real one is at hand. */
+static char *program_with(const char *marks)
+{
+    return program_of("/bin/true", marks);
 }
 
 Test(inspect, other_kinds_of_tls_inside)
@@ -221,6 +227,8 @@ Test(inspect, the_way_in_a_word)
     expect_way("--relay", rustls, "relay");
     expect_way("--mode=opportunistic", rustls, "open");
     expect_way("--strict", "true", ""); /* no TLS */
+    /* OpenSSL, and rustls beside it: what is not hooked counts. */
+    expect_way("--strict", program_of("wget", "/registry/src/rustls-0.23.37/src/conn.rs"), "held");
 #if defined(__x86_64__)
     expect_way("--strict", client("openssl_inside"), "detours");
     expect_way("--detours=off", client("openssl_inside"), "open");
