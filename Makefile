@@ -105,6 +105,8 @@ $(BUILD)/libdir: FORCE
 	@echo '$(LIBDIR)' | cmp -s - $@ || echo '$(LIBDIR)' >$@
 # With -fexceptions a cancelled wait cleans up by unwinding the stack, not by a list that a jump would leave behind.
 $(BUILD)/shim/engine/base/section.o: CFLAGS_ALL += -fexceptions
+# On 32 bits a package's flags may give the names with "64" to functions of large files. These files define both kinds.
+$(addprefix $(BUILD)/shim/stub/hooks_,write.o write_more.o): CFLAGS_ALL += -U_FILE_OFFSET_BITS -U_TIME_BITS
 $(BUILD)/shim/stub/load_engine.o: $(BUILD)/libdir
 $(BUILD)/shim/stub/load_engine.o: CPPFLAGS += -DSHIM_LIBDIR='"$(LIBDIR)"'
 .PHONY: FORCE

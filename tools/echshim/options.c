@@ -162,6 +162,7 @@ static bool is_page(const char *file)
 static int take_report(struct options *options, const char *value)
 {
     static char page[ABSOLUTE];
+    const char *obstacle = NULL;
     if (value == NULL) {
         options->table = true;
         return 0;
@@ -169,12 +170,12 @@ static int take_report(struct options *options, const char *value)
     if (!is_page(value) || strncmp(value, "fd:", 3) == 0) {
         return set(SHIM_CONF_REPORT, value, OPTION_REPORT);
     }
-    if (value[0] == '/') {
-        (void)snprintf(page, sizeof page, "%s", value);
-    } else if (!make_absolute(value, page)) {
+    if (value[0] == '/' && snprintf(page, sizeof page, "%s", value) >= (int)sizeof page) {
+        obstacle = "the name is too long";
+    } else if (value[0] != '/' && !make_absolute(value, page)) {
         return EXIT_OWN;
     }
-    const char *obstacle = page_obstacle(page);
+    obstacle = obstacle != NULL ? obstacle : page_obstacle(page);
     if (obstacle != NULL) {
         say(ECHSHIM, "--report: cannot use \"%.*s\": %s", QUOTED_MAX, value, obstacle);
         return EXIT_OWN;
