@@ -92,6 +92,7 @@ if has_part build; then
     tools/scripts/check-exports "$build"
 fi
 # The servers' certificates are the same.
+mkdir -p "$build"
 ln -sfn "$tree/build/pki" "$build/pki"
 
 [ -n "$run" ] || { ! has_part unit && ! has_part programs; } ||

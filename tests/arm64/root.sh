@@ -57,6 +57,10 @@ timeout -k 10 "$limit" unshare --mount --propagation private sh -euc '
         for package in *.deb; do
             dpkg-deb -x \$package /opt/arm64
         done
+        # Where packages have everything in /usr, base-files has the links.
+        for folder in bin lib; do
+            [ -e /opt/arm64/\$folder ] || ln -s usr/\$folder /opt/arm64/\$folder
+        done
         ln -sf dash /opt/arm64/bin/sh
         rm -rf /opt/arm64.packages
         apt-get clean"' root "$root" "$packages" "$beside" >"$log" 2>&1 || {
