@@ -26,18 +26,23 @@ of_sid='gh rclone restic hugo caddy'
 # Nothing stays in the root.
 get_of_sid() {
     [ -x "$sid/usr/bin/apt-get" ] || return 0
-    for name in $of_sid libsass1; do
+    for name in $of_sid; do
         [ ! -x "$name" ] || continue
         rm -rf package.new "$sid/tmp/inside" && mkdir -p package.new "$sid/tmp/inside"
         if chroot "$sid" sh -c "cd /tmp/inside && apt-get -qq download $name" && dpkg-deb -x "$sid"/tmp/inside/*.deb package.new; then
-            [ ! -f "package.new/usr/bin/$name" ] || mv "package.new/usr/bin/$name" "$name"
-            # hugo needs it.
-            [ "$name" != libsass1 ] || { mkdir -p lib && cp package.new/usr/lib/*/libsass.so.1 lib/; }
+            mv "package.new/usr/bin/$name" "$name"
         else
             echo "inside: $name of sid cannot be had; its row is left out" >&2
         fi
         rm -rf package.new "$sid/tmp/inside"
     done
+    # hugo needs a library, and this machine's C library has to fit that one.
+    [ -f lib/libsass.so.1 ] || {
+        mkdir -p package.new lib
+        (cd package.new && apt-get -o APT::Sandbox::User=root -qq download libsass1 && dpkg-deb -x ./*.deb .)
+        cp package.new/usr/lib/*/libsass.so.1 lib/
+        rm -rf package.new
+    }
 }
 
 get() {
