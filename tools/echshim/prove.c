@@ -190,18 +190,24 @@ static bool receive(const struct watch *watch)
     return false;
 }
 
-static void look(const struct watch *watch, bool again)
+/* True: it is proved meanwhile. */
+static bool look(const struct watch *watch, bool again)
 {
     if (is_secure(watch->pid)) {
         verdict(watch, "the kernel executes it in its secure mode, which ignores LD_PRELOAD");
     }
-    if (again && is_mapped_without(watch->pid)) {
-        const struct timespec moment = {.tv_nsec = 5000000};
-        (void)nanosleep(&moment, NULL);
-        if (is_mapped_without(watch->pid) && !receive(watch)) {
-            verdict(watch, "the dynamic loader has not loaded it");
-        }
+    if (!again || !is_mapped_without(watch->pid)) {
+        return false;
     }
+    const struct timespec moment = {.tv_nsec = 5000000};
+    (void)nanosleep(&moment, NULL);
+    if (!is_mapped_without(watch->pid)) {
+        return false;
+    }
+    if (!receive(watch)) {
+        verdict(watch, "the dynamic loader has not loaded it");
+    }
+    return true;
 }
 
 static void watch_program(const struct watch *watch)
@@ -221,13 +227,15 @@ static void watch_program(const struct watch *watch)
             if (receive(watch)) {
                 _exit(0);
             }
-            look(watch, false);
+            (void)look(watch, false);
             /* The program's end of the socket was closed, by the program or because it ended. */
             bool ended = !watch->strict && poll(&ready[1], 1, CLOSING_MS) == 1;
             verdict(watch, ended ? "it ended, and the shim sent no proof"
                                  : "it runs, but the shim sent no proof");
         }
-        look(watch, wait_ms > 0);
+        if (look(watch, wait_ms > 0)) {
+            _exit(0);
+        }
         wait_ms = wait_ms == 0 ? 1 : (wait_ms < LOOK_MAX_MS ? wait_ms * 2 : LOOK_MAX_MS);
     }
     verdict(watch, "the shim sent no proof in time");
