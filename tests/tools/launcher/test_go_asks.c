@@ -80,7 +80,8 @@ Test(go_asks, a_list_and_how_it_ended)
     /* Nobody told of the last one. */
     expect_lines(world, 1, LINE(NAME, "strict", "failed", "\"unfinished\""));
     expect_lines(world, 3, "\"source\":\"dns\"");
-    expect_lines(world, 3, "\"public_name\":\"" PUBLIC_NAME "\",\"config_id\":7");
+    expect_lines(world, 3,
+                 "\"public_name\":\"" PUBLIC_NAME "\",\"outer_name\":null,\"config_id\":7");
     expect_lines(world, 3, "\n");
     world_expect_hidden(world);
 }
