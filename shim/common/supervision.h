@@ -36,8 +36,8 @@ void shim_supervision_write(const struct shim_supervision *supervision,
 /*
  * A question to the supervisor: connect(-1, PORT, SHIM_SUPERVISOR_QUESTION). It answers
  * SHIM_SUPERVISOR_HOLDS if it refuses that port to programs without the stub. A kernel without the
- * filter answers EBADF, and ENOSYS where the supervisor has died. PORT 0 asks whether it switches on
- * the ECH of Go programs: SHIM_SUPERVISOR_LEADS.
+ * filter answers EBADF, and ENOSYS where the supervisor has died. PORT 0 asks whether it switches
+ * on the ECH of Go programs: SHIM_SUPERVISOR_LEADS.
  */
 enum {
     SHIM_SUPERVISOR_QUESTION = 0x45434851,
