@@ -40,7 +40,8 @@ void shim_supervision_write(const struct shim_supervision *supervision,
  * on the ECH of Go programs: SHIM_SUPERVISOR_LEADS.
  */
 enum {
-    SHIM_SUPERVISOR_QUESTION = 0x45434851,
+    /* Less than 0, because qemu-user takes as much of the stack as a positive length says. */
+    SHIM_SUPERVISOR_QUESTION = -0x45434851,
     SHIM_SUPERVISOR_HOLDS = 0x4543484f,
     SHIM_SUPERVISOR_LETS_GO = 0x45434847,
     SHIM_SUPERVISOR_LEADS = 0x4543484c,

@@ -237,5 +237,5 @@ bool supervisor_is_question(const struct seccomp_data *call, uint16_t *port)
     const struct supervisor_calls *numbers = supervisor_calls_of(call->arch);
     *port = (uint16_t)call->args[1];
     return numbers != NULL && call->nr == numbers->connect && (uint32_t)call->args[0] == UINT_MAX &&
-           call->args[1] <= UINT16_MAX && (uint32_t)call->args[2] == SHIM_SUPERVISOR_QUESTION;
+           call->args[1] <= UINT16_MAX && (int32_t)call->args[2] == SHIM_SUPERVISOR_QUESTION;
 }
