@@ -156,6 +156,16 @@ Test(watch, colours_and_hostile_names)
     cr_assert_null(strchr(shown->text, '\033'), "%s", shown->text);
 }
 
+/* The program may write anything into the report. */
+Test(watch, a_line_that_begins_with_a_null)
+{
+    struct shown *shown =
+        start("NO_COLOR=1", "--watch=lines", "",
+              "printf '\\0\\0x\\n\\n' >>\"$ECHSHIM_REPORT\"; " REPORT(ACCEPTED("a.example")), 100);
+    expect(shown, "accepted  a.example");
+    expect(shown, "1 handshake: 1 accepted\r\n");
+}
+
 Test(watch, without_a_terminal_the_lines_go_to_standard_error)
 {
     struct tool_result result =

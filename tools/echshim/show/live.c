@@ -222,8 +222,10 @@ static bool read_next(struct live *live)
         if (fgets(line, sizeof line, live->report) == NULL) {
             return false;
         }
-        size_t length = strlen(line);
-        if (length < sizeof line - 1 && (length == 0 || line[length - 1] != '\n')) {
+        /* Not strlen: the program may write anything there, also octets of 0. */
+        long length = ftell(live->report) - before;
+        bool whole = length > 0 && length < HANDSHAKE_LINE && line[length - 1] == '\n';
+        if (!whole && length < HANDSHAKE_LINE - 1) {
             (void)fseek(live->report, before, SEEK_SET);
             return false;
         }
