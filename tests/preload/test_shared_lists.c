@@ -204,3 +204,23 @@ Test(shared_lists, a_file_that_changes_while_the_program_runs)
     cr_assert_eq(world_report_count(world, "grease"), 1);
     cr_assert_eq(world_report_count(world, "accepted"), 1);
 }
+
+/* A program that writes in place: the shim sees a half of the list, and keeps the whole one. */
+Test(shared_lists, a_file_that_is_half_written)
+{
+    static const char requests[] =
+        "/usr/bin/python3 -c 'import os, urllib.request as r\n"
+        "for length in None, 40, 7, 0:\n"
+        "    if length is not None: os.truncate(os.environ[\"OLD\"], length)\n"
+        "    print(r.urlopen(\"" URL "\").read().decode())'";
+    char setting[256];
+    char old[192];
+    struct world *world = world_start(&(struct world_options){.no_https_record = true});
+    write_file(world, "list", world->configs);
+    snprintf(setting, sizeof setting, "ECHSHIM_CONFIG_LIST=@%s/list", world->folder);
+    snprintf(old, sizeof old, "OLD=%s/list", world->folder);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){setting, old, "ECHSHIM_MODE=strict", NULL}, requests);
+    expect_exit(&result, 0, HELLO);
+    world_expect_accepted(world, 4);
+}
