@@ -216,6 +216,12 @@ Test(encrypted_dns, a_proxy_that_is_away_is_not_gone_round)
     check_no_way(RESOLVER(DNS_TLS), "ECHSHIM_RESOLVER_PROXY=socks5h://127.0.0.6:1", "network");
 }
 
+/* The resolver as its own proxy says nothing of SOCKS or HTTP. */
+Test(encrypted_dns, a_proxy_that_is_the_resolver)
+{
+    check_no_way(RESOLVER(DNS_TLS), "ECHSHIM_RESOLVER_PROXY=http://127.0.0.53:853", "network");
+}
+
 Test(encrypted_dns, a_proxy_without_sense)
 {
     check_no_way(RESOLVER(DNS_TLS), "ECHSHIM_RESOLVER_PROXY=ftp://127.0.0.6", "settings");
