@@ -230,7 +230,7 @@ struct openssl_connection {
     openssl_security *security; /* the application's, while ours replaces it; else NULL */
     enum openssl_versions versions;
     bool second_began;          /* libssl makes the second hello, after a HelloRetryRequest */
-    bool older_pass;            /* for now, older versions are as the application set them */
+    bool older_pass;            /* at this moment the application's older versions count */
     unsigned char inner_hellos; /* of this handshake that have their signature_algorithms */
     unsigned char allowed; /* versions to which the application's callback said yes: 1 is SSL 3.0 */
     bool (*decide)(struct openssl_connection *connection); /* from openssl_versions_watch */
