@@ -17,11 +17,7 @@ static ssize_t pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
         answer->replay = bytes_of(answer->replay.data + count, answer->replay.len - count);
         return (ssize_t)count;
     }
-    ssize_t count = recv(answer->program->fd, out, size, 0);
-    if (count < 0) {
-        gnutls_transport_set_errno(answer->program->session, errno);
-    }
-    return count;
+    return relay_end_pull(answer->program, out, size);
 }
 
 static ssize_t push(gnutls_transport_ptr_t pointer, const void *data, size_t length)
@@ -76,6 +72,9 @@ int relay_answer_step(struct relay_answer *answer)
     do {
         result = gnutls_handshake(session);
     } while (result == GNUTLS_E_WARNING_ALERT_RECEIVED || result == GNUTLS_E_INTERRUPTED);
+    if (result == GNUTLS_E_AGAIN && answer->program->fin) {
+        return GNUTLS_E_PREMATURE_TERMINATION;
+    }
     if (result == GNUTLS_E_AGAIN) {
         answer->program->wanted |= gnutls_record_get_direction(session) != 0 ? EPOLLOUT : EPOLLIN;
     }

@@ -15,6 +15,7 @@ enum {
     SILENT_MS = 500,      /* then the server is connected, in case that it speaks first */
     FIRST_MS = 10000,     /* for the program's first octets, where nothing may pass as it is */
     HANDSHAKE_MS = 30000, /* for each other phase before octets are pumped */
+    DRAIN_MS = 30000,     /* for what is left when one end has reset the connection */
 };
 
 /* ---- events ---- */
@@ -80,9 +81,10 @@ void relay_connection_go_on(struct relay_connection *connection, uint64_t now_ms
         relay_connection_go_on_answering(connection, now_ms);
         break;
     case RELAY_PUMPS:
-        relay_connection_pump(connection);
+        relay_connection_pump(connection, now_ms);
         break;
     case RELAY_UNCLAIMED:
+    case RELAY_DRAINS:
     case RELAY_OVER:
         break;
     }
@@ -133,6 +135,17 @@ void relay_connection_tick(struct relay_connection *connection, uint64_t now_ms)
         }
         break;
     case RELAY_PUMPS:
+        if (relay_is_broken(&connection->up, &connection->down) && lasted > DRAIN_MS) {
+            relay_connection_end(connection, true);
+        }
+        break;
+    case RELAY_DRAINS:
+        if (lasted > DRAIN_MS) {
+            relay_connection_end(connection, true);
+        } else {
+            relay_connection_reset(connection, connection->since_ms);
+        }
+        break;
     case RELAY_OVER:
         break;
     }

@@ -35,7 +35,8 @@ enum relay_phase {
     RELAY_CONNECTS,  /* to the real server */
     RELAY_GREETS,    /* the handshake with the real server; `working`: a thread has it */
     RELAY_ANSWERS,   /* the handshake with the program */
-    RELAY_PUMPS,
+    RELAY_PUMPS,     /* octets in both directions */
+    RELAY_DRAINS,    /* resets both ends when they have what was written */
     RELAY_OVER,
 };
 

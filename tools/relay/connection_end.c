@@ -17,6 +17,17 @@ void relay_connection_end(struct relay_connection *connection, bool reset)
     connection->phase = RELAY_OVER;
 }
 
+void relay_connection_reset(struct relay_connection *connection, uint64_t now_ms)
+{
+    if (relay_end_is_drained(&connection->program) && relay_end_is_drained(&connection->server)) {
+        relay_connection_end(connection, true);
+        return;
+    }
+    connection->program.wanted = 0;
+    connection->server.wanted = 0;
+    relay_connection_enter(connection, RELAY_DRAINS, now_ms);
+}
+
 /* For the program: a TLS alert. */
 void relay_connection_fail(struct relay_connection *connection, int alert)
 {

@@ -20,6 +20,8 @@ enum {
 void relay_connection_enter(struct relay_connection *connection, enum relay_phase phase,
                             uint64_t now_ms);
 void relay_connection_end(struct relay_connection *connection, bool reset);
+/* Resets both ends, as soon as they have what was written: a reset overtakes octets. */
+void relay_connection_reset(struct relay_connection *connection, uint64_t now_ms);
 /* The program gets a TLS alert. */
 void relay_connection_fail(struct relay_connection *connection, int alert);
 /* A line in the report. */
@@ -43,6 +45,6 @@ void relay_connection_give(struct relay_connection *connection);
 void relay_connection_take_greeting(struct relay_connection *connection, uint64_t now_ms);
 void relay_connection_go_on_answering(struct relay_connection *connection, uint64_t now_ms);
 void relay_connection_begin_to_pump(struct relay_connection *connection, uint64_t now_ms);
-void relay_connection_pump(struct relay_connection *connection);
+void relay_connection_pump(struct relay_connection *connection, uint64_t now_ms);
 
 #endif

@@ -2,7 +2,11 @@
 #include "tools/relay/end.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/epoll.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -18,6 +22,8 @@ bool relay_end_watch(struct relay_end *end, int loop)
     return epoll_ctl(loop, what, end->fd, &event) == 0 || what == EPOLL_CTL_DEL;
 }
 
+/* ---- reading ---- */
+
 /* GnuTLS may have to write in order to read. */
 static ssize_t wait_in(struct relay_end *end)
 {
@@ -29,13 +35,44 @@ static ssize_t read_plain(struct relay_end *end, void *out, size_t size)
 {
     ssize_t count = recv(end->fd, out, size, 0);
     if (count >= 0) {
-        return count;
+        return count > 0 ? count : RELAY_FIN;
     }
     if (errno == EAGAIN || errno == EINTR) {
         end->wanted |= EPOLLIN;
         return RELAY_WAIT;
     }
     return RELAY_RESET;
+}
+
+ssize_t relay_end_pull(gnutls_transport_ptr_t pointer, void *out, size_t size)
+{
+    struct relay_end *end = pointer;
+    ssize_t count = recv(end->fd, out, size, 0);
+    if (count > 0) {
+        return count;
+    }
+    end->fin = end->fin || count == 0;
+    /* GnuTLS takes a reset for an end. */
+    bool later = count == 0 || errno == EAGAIN || errno == EINTR;
+    gnutls_transport_set_errno(end->session, later ? EAGAIN : EIO);
+    return -1;
+}
+
+static int do_not_wait(gnutls_transport_ptr_t pointer, unsigned milliseconds)
+{
+    (void)pointer, (void)milliseconds;
+    return 1;
+}
+
+void relay_end_take(struct relay_end *end, gnutls_session_t session)
+{
+    gnutls_transport_ptr_t own;
+    gnutls_transport_ptr_t of_writes;
+    gnutls_transport_get_ptr2(session, &own, &of_writes);
+    end->session = session;
+    gnutls_transport_set_ptr2(session, end, of_writes);
+    gnutls_transport_set_pull_function(session, relay_end_pull);
+    gnutls_transport_set_pull_timeout_function(session, do_not_wait);
 }
 
 ssize_t relay_end_read(struct relay_end *end, void *out, size_t size, int *alert)
@@ -46,16 +83,14 @@ ssize_t relay_end_read(struct relay_end *end, void *out, size_t size, int *alert
     }
     ssize_t count = gnutls_record_recv(end->session, out, size);
     if (count >= 0) {
-        return count;
+        return count > 0 ? count : RELAY_NOTIFY;
     }
     switch (count) {
     case GNUTLS_E_AGAIN:
     case GNUTLS_E_INTERRUPTED:
     case GNUTLS_E_WARNING_ALERT_RECEIVED:
     case GNUTLS_E_REHANDSHAKE: /* not answered: the peer goes on, or gives up */
-        return wait_in(end);
-    case GNUTLS_E_PREMATURE_TERMINATION:
-        return RELAY_CUT;
+        return end->fin ? RELAY_FIN : wait_in(end);
     case GNUTLS_E_FATAL_ALERT_RECEIVED:
         *alert = (int)gnutls_alert_get(end->session);
         return RELAY_RESET;
@@ -63,6 +98,17 @@ ssize_t relay_end_read(struct relay_end *end, void *out, size_t size, int *alert
         return RELAY_RESET;
     }
 }
+
+ssize_t relay_end_await_fin(struct relay_end *end, void *room, size_t size)
+{
+    ssize_t count;
+    do {
+        count = read_plain(end, room, size);
+    } while (count > 0);
+    return count;
+}
+
+/* ---- writing ---- */
 
 static ssize_t write_plain(struct relay_end *end, const void *data, size_t length)
 {
@@ -94,19 +140,28 @@ ssize_t relay_end_write(struct relay_end *end, const void *data, size_t length)
     return RELAY_RESET;
 }
 
-ssize_t relay_end_finish(struct relay_end *end, bool clean)
+ssize_t relay_end_notify(struct relay_end *end)
 {
-    if (end->session != NULL && clean) {
-        int result = gnutls_bye(end->session, GNUTLS_SHUT_WR);
-        if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) {
-            end->wanted |= EPOLLOUT;
-            return RELAY_WAIT;
-        }
-        if (result != GNUTLS_E_SUCCESS) {
-            return RELAY_RESET;
-        }
+    int result = end->session != NULL ? gnutls_bye(end->session, GNUTLS_SHUT_WR) : 0;
+    if (result == GNUTLS_E_AGAIN || result == GNUTLS_E_INTERRUPTED) {
+        end->wanted |= EPOLLOUT;
+        return RELAY_WAIT;
     }
+    return result == GNUTLS_E_SUCCESS ? 0 : RELAY_RESET;
+}
+
+ssize_t relay_end_finish(struct relay_end *end)
+{
     return shutdown(end->fd, SHUT_WR) == 0 || errno == ENOTCONN ? 0 : RELAY_RESET;
+}
+
+bool relay_end_is_drained(const struct relay_end *end)
+{
+    struct tcp_info info = {.tcpi_state = TCP_CLOSE};
+    socklen_t size = sizeof info;
+    int unsent = 0;
+    return end->fd < 0 || getsockopt(end->fd, IPPROTO_TCP, TCP_INFO, &info, &size) != 0 ||
+           info.tcpi_state == TCP_CLOSE || ioctl(end->fd, SIOCOUTQ, &unsent) != 0 || unsent == 0;
 }
 
 void relay_end_alert(struct relay_end *end, int alert)

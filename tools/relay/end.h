@@ -25,6 +25,7 @@ struct relay_end {
     struct relay_connection *connection;
     int fd;                   /* -1: none */
     gnutls_session_t session; /* NULL: octets as they are */
+    bool fin;                 /* TCP has told the end of what the peer sends; for TLS alone */
     uint32_t watched;         /* by epoll; 0: not registered */
     uint32_t wanted;
 };
@@ -34,17 +35,30 @@ bool relay_end_watch(struct relay_end *end, int loop);
 
 /* What a read or a write gave, besides a number of octets. */
 enum {
-    RELAY_WAIT = -1,  /* `wanted` says for what */
-    RELAY_CUT = -2,   /* read: TCP ended without close_notify */
-    RELAY_RESET = -3, /* the connection is of no more use */
+    RELAY_WAIT = -1,   /* `wanted` says for what */
+    RELAY_FIN = -2,    /* read: TCP has ended, in TLS without close_notify */
+    RELAY_NOTIFY = -3, /* read: close_notify; TCP goes on */
+    RELAY_RESET = -4,  /* the connection is of no more use */
 };
 
-/* Octets, 0 at the end, or one of the above. RELAY_RESET: *alert is a fatal alert of the peer, or
- * -1. */
+/* For gnutls_transport_set_pull_function; the pointer is a struct relay_end. GnuTLS never meets the
+ * end of TCP here: afterwards it would refuse to write, too. `fin` says it instead. */
+ssize_t relay_end_pull(gnutls_transport_ptr_t pointer, void *out, size_t size);
+/* The session, whose handshake is over, belongs to this end from now on. */
+void relay_end_take(struct relay_end *end, gnutls_session_t session);
+
+/* Octets, or one of the above. RELAY_RESET: *alert is a fatal alert of the peer, or -1. */
 ssize_t relay_end_read(struct relay_end *end, void *out, size_t size, int *alert);
+/* After close_notify: RELAY_WAIT, RELAY_FIN or RELAY_RESET. `room`: for octets that do not count
+ * (RFC 8446, 6.1). */
+ssize_t relay_end_await_fin(struct relay_end *end, void *room, size_t size);
 ssize_t relay_end_write(struct relay_end *end, const void *data, size_t length);
-/* Ends our direction, with close_notify if `clean`. 0, RELAY_WAIT or RELAY_RESET. */
-ssize_t relay_end_finish(struct relay_end *end, bool clean);
+/* Sends close_notify; nothing without TLS. 0, RELAY_WAIT or RELAY_RESET. */
+ssize_t relay_end_notify(struct relay_end *end);
+/* Ends our direction of TCP. 0 or RELAY_RESET. */
+ssize_t relay_end_finish(struct relay_end *end);
+/* Whether the peer has everything that was written, or can get no more. */
+bool relay_end_is_drained(const struct relay_end *end);
 
 /* Sends a fatal alert; also where there is no TLS session yet (RFC 8446, 6). */
 void relay_end_alert(struct relay_end *end, int alert);

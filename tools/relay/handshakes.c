@@ -13,17 +13,22 @@ static bool make_flow(struct relay_flow *flow)
     return flow->data != NULL;
 }
 
-void relay_connection_pump(struct relay_connection *connection)
+void relay_connection_pump(struct relay_connection *connection, uint64_t now_ms)
 {
-    switch (
-        relay_pump(&connection->up, &connection->down, &connection->program, &connection->server)) {
+    struct relay_flow *up = &connection->up;
+    struct relay_flow *down = &connection->down;
+    bool was_broken = relay_is_broken(up, down);
+    switch (relay_pump(up, down, &connection->program, &connection->server)) {
     case RELAY_PUMPED_ON:
+        if (!was_broken && relay_is_broken(up, down)) {
+            relay_connection_enter(connection, RELAY_PUMPS, now_ms); /* not for ever */
+        }
         break;
     case RELAY_PUMPED_DONE:
         relay_connection_end(connection, false);
         break;
     case RELAY_PUMPED_FAILED:
-        relay_connection_end(connection, true);
+        relay_connection_reset(connection, now_ms);
         break;
     }
 }
@@ -50,7 +55,7 @@ void relay_connection_begin_to_pump(struct relay_connection *connection, uint64_
         connection->first_length = 0;
     }
     relay_connection_enter(connection, RELAY_PUMPS, now_ms);
-    relay_connection_pump(connection);
+    relay_connection_pump(connection, now_ms);
 }
 
 /* ---- the program's handshake ---- */
@@ -151,7 +156,7 @@ void relay_connection_take_greeting(struct relay_connection *connection, uint64_
         return;
     }
     if (result == GNUTLS_E_SUCCESS && connection->upstream.verified) {
-        connection->server.session = session;
+        relay_end_take(&connection->server, session);
         connection->upstream.session = NULL;
         answer(connection, now_ms);
     } else if (connection->upstream.faults != 0) {

@@ -6,53 +6,95 @@
 /* So many records of one direction before other connections have their turn. */
 enum { TURN = 16 };
 
-static ssize_t finish(struct relay_flow *flow, struct relay_end *to)
+/* The result of a step. `to` takes no more: the other direction goes on. */
+static ssize_t broken(struct relay_flow *flow)
 {
-    ssize_t result = relay_end_finish(to, flow->state == RELAY_FLOW_ENDED);
-    if (result == 0) {
-        flow->state = RELAY_FLOW_DONE;
-        return RELAY_WAIT; /* for the other direction */
-    }
-    return result;
+    flow->state = RELAY_FLOW_BROKEN;
+    flow->start = flow->end;
+    return RELAY_WAIT;
 }
 
-/* One step: a write, a read or the end. 0: take another step. */
-static ssize_t step(struct relay_flow *flow, struct relay_end *from, struct relay_end *to)
+static ssize_t write_some(struct relay_flow *flow, struct relay_end *to)
+{
+    ssize_t count = relay_end_write(to, flow->data + flow->start, flow->end - flow->start);
+    if (count < 0) {
+        return count == RELAY_RESET ? broken(flow) : count;
+    }
+    flow->start += (size_t)count;
+    return 0;
+}
+
+static ssize_t read_some(struct relay_flow *flow, struct relay_end *from, struct relay_end *to)
 {
     int alert;
-    if (flow->start < flow->end) {
-        ssize_t count = relay_end_write(to, flow->data + flow->start, flow->end - flow->start);
-        if (count < 0) {
-            return count;
-        }
-        flow->start += (size_t)count;
-        return 0;
-    }
-    if (flow->state == RELAY_FLOW_DONE) {
-        return RELAY_WAIT;
-    }
-    if (flow->state != RELAY_FLOW_OPEN) {
-        return finish(flow, to);
-    }
     ssize_t count = relay_end_read(from, flow->data, RELAY_FLOW_SIZE, &alert);
     if (count > 0) {
         flow->start = 0;
         flow->end = (size_t)count;
-    } else if (count == 0 || count == RELAY_CUT) {
-        flow->state = count == 0 ? RELAY_FLOW_ENDED : RELAY_FLOW_CUT;
-    } else {
-        if (count == RELAY_RESET && alert >= 0 && to->session != NULL) {
-            relay_end_alert(to, alert);
-        }
-        return count;
+        return 0;
     }
-    return 0;
+    if (count == RELAY_FIN || count == RELAY_NOTIFY) {
+        flow->state = count == RELAY_FIN ? RELAY_FLOW_ENDS : RELAY_FLOW_NOTIFIES;
+        return 0;
+    }
+    if (count == RELAY_RESET && alert >= 0 && to->session != NULL) {
+        relay_end_alert(to, alert);
+    }
+    return count;
 }
 
-static ssize_t move(struct relay_flow *flow, struct relay_end *from, struct relay_end *to)
+static ssize_t end_with_notify(struct relay_flow *flow, struct relay_end *to)
+{
+    ssize_t result = relay_end_notify(to);
+    if (result == 0) {
+        flow->state = RELAY_FLOW_NOTIFIED;
+    }
+    return result == RELAY_RESET ? broken(flow) : result;
+}
+
+static ssize_t await_fin(struct relay_flow *flow, struct relay_end *from)
+{
+    ssize_t result = relay_end_await_fin(from, flow->data, RELAY_FLOW_SIZE);
+    if (result == RELAY_FIN) {
+        flow->state = RELAY_FLOW_ENDS;
+        return 0;
+    }
+    return result;
+}
+
+/* One step: a write, a read or an end. 0: take another step. */
+static ssize_t step(struct relay_flow *flow, struct relay_end *from, struct relay_end *to)
+{
+    if (flow->start < flow->end) {
+        return write_some(flow, to);
+    }
+    switch (flow->state) {
+    case RELAY_FLOW_OPEN:
+        return read_some(flow, from, to);
+    case RELAY_FLOW_NOTIFIES:
+        return end_with_notify(flow, to);
+    case RELAY_FLOW_NOTIFIED:
+        return await_fin(flow, from);
+    case RELAY_FLOW_ENDS:
+        flow->state = relay_end_finish(to) == 0 ? RELAY_FLOW_DONE : RELAY_FLOW_BROKEN;
+        return 0;
+    case RELAY_FLOW_DONE:
+    case RELAY_FLOW_BROKEN:
+        break;
+    }
+    return RELAY_WAIT;
+}
+
+/* `back`: the other direction. If that is broken, `from` has reset the connection: what the kernel
+ * still has of it is read, and its end is no FIN. */
+static ssize_t move(struct relay_flow *flow, const struct relay_flow *back, struct relay_end *from,
+                    struct relay_end *to)
 {
     ssize_t result = 0;
     for (int i = 0; i < 2 * TURN && result == 0; i++) {
+        if (flow->state == RELAY_FLOW_ENDS && back->state == RELAY_FLOW_BROKEN) {
+            return RELAY_RESET;
+        }
         result = step(flow, from, to);
     }
     if (result == 0) {
@@ -61,12 +103,26 @@ static ssize_t move(struct relay_flow *flow, struct relay_end *from, struct rela
     return result;
 }
 
+static bool is_over(const struct relay_flow *flow)
+{
+    return flow->state == RELAY_FLOW_DONE || flow->state == RELAY_FLOW_BROKEN;
+}
+
 enum relay_pumped relay_pump(struct relay_flow *up, struct relay_flow *down,
                              struct relay_end *program, struct relay_end *server)
 {
-    if (move(up, program, server) == RELAY_RESET || move(down, server, program) == RELAY_RESET) {
+    if (move(up, down, program, server) == RELAY_RESET ||
+        move(down, up, server, program) == RELAY_RESET) {
         return RELAY_PUMPED_FAILED;
     }
-    return up->state == RELAY_FLOW_DONE && down->state == RELAY_FLOW_DONE ? RELAY_PUMPED_DONE
-                                                                          : RELAY_PUMPED_ON;
+    if (!is_over(up) || !is_over(down)) {
+        return RELAY_PUMPED_ON;
+    }
+    bool whole = up->state == RELAY_FLOW_DONE && down->state == RELAY_FLOW_DONE;
+    return whole ? RELAY_PUMPED_DONE : RELAY_PUMPED_FAILED;
+}
+
+bool relay_is_broken(const struct relay_flow *up, const struct relay_flow *down)
+{
+    return up->state == RELAY_FLOW_BROKEN || down->state == RELAY_FLOW_BROKEN;
 }
