@@ -113,6 +113,7 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"*openssl/late_halves*", FACT_NO_TRANSPORT},
     {"*openssl/late_push*", FACT_NO_TRANSPORT},
     {"edges/openssl_late_*_and_a_stale_key", FACT_NO_TRANSPORT},
+    {"valgrind/openssl_late_bio", FACT_NO_TRANSPORT},
     {"disabled/ech_86_goes_on_without_ech_openssl", FACT_NOT_WITHOUT},
     {"disabled/ech_86_gathered*", FACT_NOT_WITHOUT},
     {"disabled/ech_86_shared_key_share_*", FACT_NOT_WITHOUT},
