@@ -96,7 +96,7 @@ static void format_identity(const struct world *world, char *out, size_t size, c
     snprintf(out, size, "%s=%s/%s.pem=%s/%s.key", name, world->pki, file, world->pki, file);
 }
 
-static void start_server(struct world *world, const struct world_options *options)
+void world_start_server(struct world *world, const struct world_options *options)
 {
     char program[300];
     char inner[700];
@@ -363,7 +363,7 @@ struct world *world_start(const struct world_options *options)
     } else {
         place_furnish(world);
     }
-    (options->start_server != NULL ? options->start_server : start_server)(world, options);
+    (options->start_server != NULL ? options->start_server : world_start_server)(world, options);
     if (!options->direct) {
         start_relay(world, options);
     }

@@ -112,6 +112,9 @@ struct world {
 #define RESOLVER_HTTPS "https://dns.example/dns-query#127.0.0.54"
 
 struct world *world_start(const struct world_options *options);
+
+/* Starts ech_server as the options ask, for the start_server of options that want more than it. */
+void world_start_server(struct world *world, const struct world_options *options);
 void world_end(void);
 
 /* Until the test ends, the other root has this tree, the world's folder, /dev and /proc too. */

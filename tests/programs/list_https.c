@@ -24,6 +24,10 @@ const struct program programs_https[] = {
     {"check_http (Nagios)", "monitoring-plugins-basic",
      "/usr/lib/nagios/plugins/check_http -S --sni -H \"$HOST\" -u / | sed -E 's/ - [0-9]+ bytes in.*//'", .says = "HTTP OK"},
     {"curl", "curl", "curl -sS \"$URL\""},
+    {"curl with libcurl's NSS", "libcurl3-nss", "./curl-nss -sS \"$URL\"",
+     .prepare = "set -e; cp /usr/bin/curl curl-nss; for function in $(nm -D curl-nss | sed -n 's/.* U \\(curl_[a-z_]*\\)@.*/\\1/p'); do "
+                "patchelf --clear-symbol-version $function curl-nss; done; patchelf --replace-needed libcurl.so.4 libcurl-nss.so.4 curl-nss; "
+                "/usr/bin/python3 \"$SCRIPTS/../../preload/clients/change_elf.py\" curl-nss unversioned"},
     {"davix-get", "davix", "davix-get \"$URL\""},
     {"dirb", "dirb", "echo word >words; dirb \"$URL\" words -S | sed '/_TIME/d'", .says = "DOWNLOADED: 1"},
     {"dirmngr (GnuPG)", "dirmngr", "rm -rf keys; mkdir -m 0700 keys; echo standard-resolver >keys/dirmngr.conf; "

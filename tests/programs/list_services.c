@@ -13,6 +13,13 @@ const struct program programs_services[] = {
                            "grep 'hello from'", .says = "hello from the mail server", .service = "smtp", .port = 465},
     {"fetchmail", "fetchmail", "rm -f .fetchids; fetchmail --pidfile fetchmail.pid -k -a -s -f fetchmailrc -m 'grep Subject'", .says = SAYS_MAIL, .service = "pop3", .port = 995,
      .prepare = "printf 'poll secret.example.org protocol POP3 user a password b ssl sslcertck sslcertfile %s\\n' \"$CA\" >fetchmailrc; chmod 600 fetchmailrc"},
+    {"finch IRC", "finch",
+     "rm -rf chat shown; mkdir chat; cp accounts.xml chat; TERM=xterm script -qfec 'stty cols 250; finch -d -c chat' shown </dev/null >/dev/null 2>&1 & "
+     "for i in $(seq 100); do grep -aqs 'hello from the chat' shown && break; sleep 0.1; done; kill $!; wait; grep -ao 'hello from the chat server' shown | sort -u",
+     .says = "hello from the chat server", .service = "irc", .port = 6697,
+     .prepare = "printf '<account version=\"1.0\"><account><protocol>prpl-irc</protocol><name>somebody@%s</name><settings><setting name=\"port\" type=\"int\">%s"
+                "</setting><setting name=\"ssl\" type=\"bool\">1</setting></settings><settings ui=\"gnt-purple\"><setting name=\"auto-login\" type=\"bool\">1"
+                "</setting></settings></account></account>' \"$HOST\" \"$PORT\" >accounts.xml"},
     {"getmail", "getmail6", "rm -f mail getmail/old*; getmail -q --getmaildir \"$PWD/getmail\" && grep Subject mail",
      .says = SAYS_MAIL, .service = "pop3", .port = 995,
      .prepare = "mkdir getmail; printf '[retriever]\\ntype=SimplePOP3SSLRetriever\\nserver=secret.example.org\\nusername=a\\npassword=b\\n"
@@ -46,6 +53,18 @@ const struct program programs_services[] = {
                          "-vv -r a@example.org b@example.org 2>&1 | grep -ao 'hello from.*'", .says = "hello from the mail server", .service = "smtp", .port = 465},
     {"swaks", "swaks", "swaks --tlsc --server \"$HOST\" -p 465 --from a@example.org --to b@example.org --ehlo x --h-Subject x --tls-verify --tls-ca-path \"$CA\" "
                        "--tls-sni \"$HOST\" --body hello | grep -v 'Date:\\|Message-Id:\\|TLS started'", .says = "hello from the mail server", .service = "smtp", .port = 465},
+    /* These two get the port 443: the shim looks for the record of that port if octets go before TLS. */
+    {"corosync-qdevice", "corosync-qdevice", "\"$SCRIPTS/qdevice.sh\" sql:db", .says = "Received server error", .service = "qnetd", .before_tls = "qnetd",
+     .prepare = "set -e; mkdir db; certutil -d sql:db -N --empty-password; certutil -d sql:db -A -t C,, -n ca -i \"$CA\"",
+     .deviations = {{AT(KEY_CURRENT, WAY_OPPORTUNISTIC) | AT(KEY_STALE, WAY_OPPORTUNISTIC) | AT(KEY_NONE, WAY_OPPORTUNISTIC), "grease: tunnel",
+                     "STARTTLS goes before TLS, and then only an encrypted resolver is asked"},
+                    {AT(KEY_CURRENT, WAY_STRICT) | AT(KEY_STALE, WAY_STRICT) | AT(KEY_NONE, WAY_STRICT), "refused: tunnel", "the same"},
+                    {AT(KEY_STALE, WAY_RESOLVER), "accepted, rejected: connection_used", "the connection cannot be repeated; its next one has the new key"}}},
+    {"upsc (NUT)", "nut-client", "upsc ups@$HOST:443", .says = "hello from the ups", .service = "ups", .before_tls = "ups",
+     .deviations = {{AT(KEY_CURRENT, WAY_OPPORTUNISTIC) | AT(KEY_STALE, WAY_OPPORTUNISTIC) | AT(KEY_NONE, WAY_OPPORTUNISTIC), "grease: tunnel",
+                     "STARTTLS goes before TLS, and then only an encrypted resolver is asked"},
+                    {AT(KEY_CURRENT, WAY_STRICT) | AT(KEY_STALE, WAY_STRICT) | AT(KEY_NONE, WAY_STRICT), "refused: tunnel", "the same"},
+                    {AT(KEY_STALE, WAY_RESOLVER), "rejected: connection_used", "the connection cannot be repeated"}}},
     {"weechat", "weechat-headless", "rm -rf chat; timeout 20 weechat-headless -d chat -r '/set irc.look.server_buffer independent' "
                                     "-r \"/server add x $HOST/6697 -ssl -autoconnect=off\" -r '/connect x' -r '/wait 3 /quit' >/dev/null; "
                                     "grep -rho 'hello from.*' chat/logs | sort -u", .says = "hello from the chat server", .service = "irc", .port = 6697},

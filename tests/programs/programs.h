@@ -49,6 +49,9 @@ struct program {
     bool launched;
     /* The service begins without TLS (STARTTLS), and so on a port that is not watched. */
     bool starttls;
+    /* What goes before TLS on the port, which is watched all the same: a protocol of services.py.
+     * NULL: nothing. */
+    const char *before_tls;
     /* The server's port, which ECHSHIM_PORTS then names. 0: 443. */
     unsigned port;
     struct deviation deviations[3];

@@ -1,11 +1,16 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """services.py PROTOCOL PORT PKI: serves one protocol at 127.0.0.3, without TLS; ech_server stands in front of it and speaks TLS.
-Only `submission` does TLS by itself. It answers only what the programs of list_services.c ask."""
+Only `submission` does TLS by itself. It answers only what the programs of list_services.c ask.
+
+services.py PROTOCOL PORT --before ADDRESS:PORT: speaks what goes before TLS in that protocol, then joins the connection to the server
+of that address."""
+import socket
 import socketserver
 import ssl
 import struct
 import sys
+import threading
 
 MESSAGE = "From: a@example.org\r\nTo: b@example.org\r\nSubject: hello from the mailbox\r\n\r\nHello.\r\n"
 
@@ -153,6 +158,16 @@ class Redis(Lines):
         return False
 
 
+class Ups(Lines):
+    """An upsd of Network UPS Tools."""
+
+    def answer(self, line):
+        status = 'VAR ups ups.status "OL"\n'
+        self.say({"LIST VAR ups": f'BEGIN LIST VAR ups\nVAR ups device.model "hello from the ups"\n{status}END LIST VAR ups\n',
+                  "GET VAR ups ups.status": status, "LOGOUT": "OK Goodbye\n"}.get(line, "OK\n"))
+        return line == "LOGOUT"
+
+
 class Octets(socketserver.StreamRequestHandler):
     def exactly(self, count):
         octets = self.rfile.read(count)
@@ -221,14 +236,83 @@ class Dns(Octets):
         self.wfile.write(struct.pack("!H", len(answer)) + answer)
 
 
-PROTOCOLS = {"smtp": Smtp, "submission": Submission, "pop3": Pop3, "imap": Imap, "irc": Irc, "nntp": Nntp, "redis": Redis, "ldap": Ldap, "mqtt": Mqtt, "dns": Dns}
+class Before(socketserver.BaseRequestHandler):
+    """What goes before TLS. Then it passes octets both ways."""
+
+    def preamble(self):
+        raise NotImplementedError
+
+    def handle(self):
+        self.preamble()
+        host, port = sys.argv[4].split(":")
+        with socket.create_connection((host, int(port))) as server:
+            threading.Thread(target=self.copy, args=(server, self.request), daemon=True).start()
+            self.copy(self.request, server)
+
+    @staticmethod
+    def copy(source, target):
+        try:
+            while octets := source.recv(65536):
+                target.sendall(octets)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            target.close()
+
+
+class BeforeUps(Before):
+    def preamble(self):
+        line = b""
+        while not line.endswith(b"STARTTLS\n"):
+            octets = self.request.recv(1)
+            if not octets:
+                raise EOFError
+            line += octets
+        self.request.sendall(b"OK STARTTLS\n")
+
+
+def qnetd_message(stream):
+    """One message of corosync's quorum device: its type, and its first option, the number that the answer repeats."""
+    kind, size = struct.unpack("!HI", stream(6))
+    return kind, stream(size)[:8]
+
+
+def qnetd_answer(kind, *options):
+    return struct.pack("!HI", kind, sum(map(len, options))) + b"".join(options)
+
+
+class Qnetd(Octets):
+    """A quorum server that knows no algorithm."""
+
+    def message(self):
+        _, number = qnetd_message(self.exactly)
+        self.wfile.write(qnetd_answer(5, number, b"\0\x06\0\x02\0\x08"))
+
+
+class BeforeQnetd(Before):
+    def exactly(self, count):
+        octets = self.request.recv(count, socket.MSG_WAITALL)
+        if len(octets) < count:
+            raise EOFError
+        return octets
+
+    def preamble(self):
+        _, number = qnetd_message(self.exactly)
+        # TLS is required, and no certificate of the client.
+        self.request.sendall(qnetd_answer(1, number, b"\0\x02\0\x01\2", b"\0\x03\0\x01\0"))
+        qnetd_message(self.exactly)
+
+
+PROTOCOLS = {"smtp": Smtp, "submission": Submission, "pop3": Pop3, "imap": Imap, "irc": Irc, "nntp": Nntp, "redis": Redis, "ldap": Ldap, "mqtt": Mqtt, "dns": Dns,
+             "qnetd": Qnetd, "ups": Ups}
+BEFORE = {"qnetd": BeforeQnetd, "ups": BeforeUps}
 
 
 def main():
     protocol, port = sys.argv[1:3]
     socketserver.ThreadingTCPServer.allow_reuse_address = True
     socketserver.ThreadingTCPServer.daemon_threads = True
-    with socketserver.ThreadingTCPServer(("127.0.0.3", int(port)), PROTOCOLS[protocol]) as server:
+    handlers = BEFORE if sys.argv[3] == "--before" else PROTOCOLS
+    with socketserver.ThreadingTCPServer(("127.0.0.3", int(port)), handlers[protocol]) as server:
         print("listening 127.0.0.3:" + port, flush=True)
         server.serve_forever()
 

@@ -23,6 +23,7 @@ enum {
     RUN_SECONDS = 40,
     KILL_ROUNDS = 50,
     SERVICE_PORT = 1000,
+    BEFORE_PORT = 1001,
     ENVIRONMENT = 6,
     SETTINGS = 4,
     FAR_MS = 10
@@ -87,6 +88,28 @@ static void start_starttls(struct world *world, const struct world_options *opti
     snprintf(world->server_address, sizeof world->server_address, "127.0.0.3:%d", SERVICE_PORT);
 }
 
+/* The ECH server, behind one that speaks what goes before TLS. */
+static void start_behind(struct world *world, const struct world_options *options)
+{
+    const struct program *program = options->peer;
+    char port[16];
+    char script[PATH_MAX];
+    char server[sizeof world->server_address];
+    world_start_server(world, options);
+    snprintf(server, sizeof server, "%s", world->server_address);
+    snprintf(port, sizeof port, "%d", BEFORE_PORT);
+    require(realpath("tests/programs/services.py", script) != NULL, "%s", strerror(errno));
+    char *const argv[] = {"/usr/bin/python3",
+                          script,
+                          (char *)(size_t)program->before_tls,
+                          port,
+                          "--before",
+                          server,
+                          NULL};
+    world_spawn(world, "before", "listening ", argv);
+    snprintf(world->server_address, sizeof world->server_address, "127.0.0.3:%d", BEFORE_PORT);
+}
+
 static void set_environment(struct stage *stage)
 {
     char scripts[PATH_MAX];
@@ -115,6 +138,10 @@ struct stage *stage_start(const struct program *program, enum key key)
     } else if (program->service != NULL) {
         options.server_arguments[0] = "--forward";
         options.server_arguments[1] = "127.0.0.3:1000";
+    }
+    if (program->before_tls != NULL) {
+        options.start_server = start_behind;
+        options.peer = program;
     }
     stage->program = program;
     prctl(PR_SET_CHILD_SUBREAPER, 1);

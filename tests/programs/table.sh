@@ -88,14 +88,14 @@ suites=$(find "$results" -mindepth 2 -maxdepth 2 -name facts -printf '%h\n' | se
             return "plain (port not watched)"
         sub(/ x[0-9]+$/, "", part[3])
         sub(/,.*/, "", part[3])
-        if (sub(/^plain: /, "", part[3]))
+        if (sub(/^(plain|grease): /, "", part[3]))
             return "plain (" part[3] ")"
         if (sub(/^refused: /, "", part[3]))
             return "refused (" part[3] ")"
         return part[3]
     }
     function library_name(library) {
-        return library == "openssl" ? "OpenSSL" : library == "gnutls" ? "GnuTLS" : library == "mbedtls" ? "Mbed TLS" : library == "" ? "-" : library
+        return library == "openssl" ? "OpenSSL" : library == "gnutls" ? "GnuTLS" : library == "mbedtls" ? "Mbed TLS" : library == "nss" ? "NSS" : library == "" ? "-" : library
     }
     function put(line) {
         lines[++count] = line
@@ -140,6 +140,8 @@ suites=$(find "$results" -mindepth 2 -maxdepth 2 -name facts -printf '%h\n' | se
         print "  they mean that the name went out."
         print "* The result of a pair is `ECH`, or the reason why not. `launcher` means that the program ran by `echshim`, which warns of a program that"
         print "  the shim cannot be in, and in strict mode holds it."
+        print "* `tunnel` means that the program says something else before TLS (STARTTLS). Then only an encrypted resolver is asked, and with it the"
+        print "  program has ECH."
         print "* The shim is the build of this machine: the libraries have the same names in each release. Only Debian 11 has an older C library; there"
         print "  it is what `make check-suites SUITE_NAMES=bullseye` built."
         print ""

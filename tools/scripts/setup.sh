@@ -24,11 +24,11 @@ demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificat
 suites='debootstrap util-linux'
 # Real programs (tests/programs): all of them, and those that .ci/run takes.
 programs_few='aria2 libio-socket-ssl-perl lftp msmtp nginx-light ruby wget2'
-programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadaver clamav-freshclam davix dirb dirmngr elinks
-          emacs-nox fdm fetchmail ffmpeg fossil gdal-bin getmail6 gir1.2-soup-3.0 glib-networking gnupg guile-gnutls haproxy
-          httpie httrack isync ldap-utils libanyevent-http-perl libmojolicious-perl libnet-ssleay-perl linkchecker links links2
+programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadaver clamav-freshclam corosync-qdevice davix dirb
+          dirmngr elinks emacs-nox fdm fetchmail ffmpeg finch fossil gdal-bin getmail6 gir1.2-soup-3.0 glib-networking gnupg guile-gnutls haproxy
+          httpie httrack isync ldap-utils libanyevent-http-perl libcurl3-nss libnss3-tools libmojolicious-perl libnet-ssleay-perl linkchecker links links2
           lua-sec lua5.4 lynx mercurial monitoring-plugins-basic mosquitto-clients mpop ncat newsboat nextcloud-desktop-cmd
-          nghttp2-client nmap openconnect ostree php-cli php-curl postfix python3-aiohttp python3-gevent python3-gi python3-httpx
+          nghttp2-client nmap nss-plugin-pem nut-client openconnect ostree php-cli php-curl postfix python3-aiohttp python3-gevent python3-gi python3-httpx
           python3-m2crypto python3-pycurl python3-pyqt5 python3-pyqt6 python3-requests python3-tornado python3-twisted
           qemu-block-extra qemu-utils r-base-core redis-tools s-nail siege socat squid-openssl stunnel4 subversion swaks
           swi-prolog-nox tcl-tls tnftp uacme unbound-anchor w3m weechat-headless whatweb wrk yt-dlp
@@ -137,7 +137,7 @@ clean_up() {
 }
 trap clean_up EXIT
 trap 'exit 1' HUP INT TERM
-daemons='unbound nginx nginx-light haproxy postfix squid-openssl stunnel4 clamav-freshclam'
+daemons='unbound nginx nginx-light haproxy postfix squid-openssl stunnel4 clamav-freshclam corosync-qdevice nut-client'
 for daemon in $daemons; do
     case " $missing " in
     *" $daemon "*)
