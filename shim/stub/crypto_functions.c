@@ -10,12 +10,8 @@
 #include "shim/stub/symbol.h"
 
 /* The functions that were found so far: a call site's number is a place in here, plus one. */
-enum {
-    FIRST_HOOK = SHIM_HOOK_EVP_PKEY_keygen,
-    HOOKS = SHIM_HOOK_COUNT - FIRST_HOOK,
-    KNOWN_MAX = 8
-};
-static _Atomic(void *) known[HOOKS][KNOWN_MAX];
+enum { FIRST_HOOK = SHIM_HOOK_EVP_PKEY_keygen, HOOKS = SHIM_HOOK_COUNT - FIRST_HOOK };
+static _Atomic(void *) known[HOOKS][STUB_CRYPTO_MAX];
 
 /* Another function of the same library. An object with the hooked function alone is an interposer
  * between the program and the library. */
@@ -135,7 +131,7 @@ static bool pin(const void *function)
 /* The place of a function among the known ones, plus one; 0: there is no room. */
 static unsigned number_of(enum shim_hook hook, void *function)
 {
-    for (unsigned i = 0; i < KNOWN_MAX; i++) {
+    for (unsigned i = 0; i < STUB_CRYPTO_MAX; i++) {
         void *seen = atomic_load_explicit(&known[hook - FIRST_HOOK][i], memory_order_acquire);
         if (seen == NULL && pin(function) &&
             atomic_compare_exchange_strong(&known[hook - FIRST_HOOK][i], &seen, function)) {
@@ -146,6 +142,16 @@ static unsigned number_of(enum shim_hook hook, void *function)
         }
     }
     return 0;
+}
+
+unsigned stub_crypto_place(enum shim_hook hook, const void *function)
+{
+    unsigned i = 0;
+    while (i < STUB_CRYPTO_MAX &&
+           atomic_load_explicit(&known[hook - FIRST_HOOK][i], memory_order_acquire) != function) {
+        i++;
+    }
+    return i;
 }
 
 void *stub_crypto_function(enum shim_hook hook, const void *caller)

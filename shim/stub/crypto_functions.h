@@ -14,5 +14,10 @@
 /* `caller` is the hook's return address. NULL: no object of the process has the function. The
  * object that has it is never unloaded afterwards. */
 void *stub_crypto_function(enum shim_hook hook, const void *caller);
+/* The place of a function that stub_crypto_function gave, below STUB_CRYPTO_MAX: one number for
+ * each library that a hook's function was found in. STUB_CRYPTO_MAX: there was no room, and the
+ * object may be unloaded. */
+enum { STUB_CRYPTO_MAX = 8 };
+unsigned stub_crypto_place(enum shim_hook hook, const void *function);
 
 #endif

@@ -7,6 +7,7 @@
  * over what is the transport then.
  */
 #include <openssl/bio.h>
+#include <stdatomic.h>
 
 #include "shim/stub/crypto_functions.h"
 #include "shim/stub/library.h"
@@ -22,14 +23,8 @@ struct bio_functions {
     __typeof__(&BIO_free_all) free_all;
 };
 
-/* `member`: a function of that libcrypto. False: the object that has it lacks others, for it is a
- * preload, or its version is too old. */
-static bool find_functions(const void *member, struct bio_functions *out)
+static bool find_functions(const struct link_map *object, struct bio_functions *out)
 {
-    const struct link_map *object = stub_object_at(member);
-    if (object == NULL) {
-        return false;
-    }
 #define FIND(name) ((__typeof__(&BIO_##name))stub_symbol_of(object, "BIO_" #name))
     *out = (struct bio_functions){.find_type = FIND(find_type),
                                   .next = FIND(next),
@@ -40,6 +35,37 @@ static bool find_functions(const void *member, struct bio_functions *out)
 #undef FIND
     return out->find_type != NULL && out->next != NULL && out->ctrl != NULL &&
            out->up_ref != NULL && out->set_next != NULL && out->free_all != NULL;
+}
+
+/* Those of each libcrypto that is never unloaded: six look-ups at each push and pop would cost as
+ * much as the rest of the shim's own code in a handshake. */
+enum { NOT_LOOKED, LOOKING, FOUND, LACKING };
+struct kept_functions {
+    atomic_int state;
+    struct bio_functions bios;
+};
+
+/* `member`: the real function of that hook. False: the object that has it lacks others, for it is a
+ * preload, or its version is too old. */
+static bool functions_of(enum shim_hook hook, const void *member, struct bio_functions *out)
+{
+    static struct kept_functions all[SHIM_HOOK_COUNT - SHIM_HOOK_BIO_push][STUB_CRYPTO_MAX];
+    unsigned place = stub_crypto_place(hook, member);
+    struct kept_functions *kept =
+        place < STUB_CRYPTO_MAX ? &all[hook - SHIM_HOOK_BIO_push][place] : NULL;
+    int state = kept != NULL ? atomic_load_explicit(&kept->state, memory_order_acquire) : LOOKING;
+    if (state == FOUND || state == LACKING) {
+        *out = kept->bios;
+        return state == FOUND;
+    }
+    const struct link_map *object = stub_object_at(member);
+    *out = (struct bio_functions){.find_type = NULL};
+    bool found = object != NULL && find_functions(object, out);
+    if (state == NOT_LOOKED && atomic_compare_exchange_strong(&kept->state, &state, LOOKING)) {
+        kept->bios = *out;
+        atomic_store_explicit(&kept->state, found ? FOUND : LACKING, memory_order_release);
+    }
+    return found;
 }
 
 /* A call that changes a chain: BIO_push, or one with one argument. */
@@ -96,10 +122,10 @@ static BIO *without_filters(const struct change *change, BIO *at, BIO *then)
     return result;
 }
 
-static BIO *make_change(struct change *change, const void *function)
+static BIO *make_change(struct change *change, enum shim_hook hook, const void *function)
 {
     change->engine = stub_engine_if_loaded();
-    if (change->engine == NULL || !find_functions(function, &change->bios)) {
+    if (change->engine == NULL || !functions_of(hook, function, &change->bios)) {
         return call(change);
     }
     return without_filters(change, change->bio, change->append);
@@ -110,14 +136,14 @@ SHIM_EXPORT BIO *BIO_push(BIO *bio, BIO *append)
     __typeof__(&BIO_push) real =
         (__typeof__(&BIO_push))stub_crypto_function(SHIM_HOOK_BIO_push, CALLER);
     struct change change = {.push = real, .bio = bio, .append = append};
-    return real != NULL ? make_change(&change, (const void *)real) : bio;
+    return real != NULL ? make_change(&change, SHIM_HOOK_BIO_push, (const void *)real) : bio;
 }
 
 /* The body of a function that has one argument. */
 #define CHANGES_CHAIN(name)                                                                        \
     __typeof__(&name) real = (__typeof__(&name))stub_crypto_function(SHIM_HOOK_##name, CALLER);    \
     struct change change = {.single = real, .bio = bio};                                           \
-    return real != NULL ? make_change(&change, (const void *)real) : NULL;
+    return real != NULL ? make_change(&change, SHIM_HOOK_##name, (const void *)real) : NULL;
 
 SHIM_EXPORT BIO *BIO_pop(BIO *bio){CHANGES_CHAIN(BIO_pop)}
 

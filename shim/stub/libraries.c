@@ -122,9 +122,9 @@ static struct known_library *library_new(enum shim_family family, const struct l
 
 struct shim_library *stub_library_at(enum shim_family family, const void *address)
 {
-    Dl_info info;
-    struct link_map *object = NULL;
-    if (address == NULL || dladdr1(address, &info, (void **)&object, RTLD_DL_LINKMAP) == 0) {
+    const void *base = NULL;
+    const struct link_map *object = address != NULL ? stub_object_and_base(address, &base) : NULL;
+    if (object == NULL) {
         return NULL;
     }
     struct known_library *fresh = NULL;
@@ -134,7 +134,7 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
         struct known_library *seen = atomic_load_explicit(at, memory_order_acquire);
         if (seen == NULL) {
             if (fresh == NULL && is_library(family, object)) {
-                fresh = library_new(family, object, info.dli_fbase);
+                fresh = library_new(family, object, base);
             }
             if (fresh == NULL) {
                 return NULL;
@@ -145,7 +145,7 @@ struct shim_library *stub_library_at(enum shim_family family, const void *addres
             }
         }
         number += seen->library.family == family;
-        if (seen->library.base == info.dli_fbase && seen->library.family == family) {
+        if (seen->library.base == base && seen->library.family == family) {
             /* The second handle does no harm: the library stays loaded anyway. */
             free(fresh);
             return &seen->library;
@@ -186,11 +186,9 @@ static bool is_interposer(enum shim_hook hook, const struct link_map *object, co
 
 static void *symbol_for_caller(enum shim_hook hook, const void *caller)
 {
-    Dl_info info;
-    struct link_map *map = NULL;
+    const struct link_map *map = stub_object_at(caller);
     void *own = stub_hook_address(hook);
-    if (dladdr1(caller, &info, (void **)&map, RTLD_DL_LINKMAP) != 0 && map != NULL &&
-        map->l_name[0] != '\0') {
+    if (map != NULL && map->l_name[0] != '\0') {
         void *handle = stub_real_dlopen(map->l_name, RTLD_LAZY | RTLD_NOLOAD);
         if (handle != NULL) {
             void *found = stub_real_dlsym(handle, stub_hook_name(hook));

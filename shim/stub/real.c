@@ -35,6 +35,28 @@ typedef void *dlsym_function(void *handle, const char *name);
 
 /* ---- the objects that the program started with ---- */
 
+/* dladdr looks through every symbol of the object for the nearest one: tens of microseconds in
+ * libcrypto. _dl_find_object takes no lock, and needs glibc 2.35. */
+const struct link_map *stub_object_and_base(const void *address, const void **base)
+{
+#if __GLIBC_PREREQ(2, 35)
+    struct dl_find_object found;
+    if (_dl_find_object((void *)(uintptr_t)address, &found) != 0) {
+        return NULL;
+    }
+    *base = found.dlfo_map_start;
+    return found.dlfo_link_map;
+#else
+    Dl_info info;
+    struct link_map *found = NULL;
+    if (dladdr1(address, &info, (void **)&found, RTLD_DL_LINKMAP) == 0) {
+        return NULL;
+    }
+    *base = info.dli_fbase;
+    return found;
+#endif
+}
+
 /*
  * The loader's list begins with the program. The preloads follow, then what these need, in the
  * order of the loader's search. These objects are never unloaded, so walking over them takes no
@@ -45,10 +67,7 @@ const struct link_map *stub_object(void)
     static _Atomic(const struct link_map *) own;
     const struct link_map *object = atomic_load_explicit(&own, memory_order_relaxed);
     if (object == NULL) {
-        Dl_info info;
-        struct link_map *found = NULL;
-        (void)dladdr1((const void *)stub_object, &info, (void **)&found, RTLD_DL_LINKMAP);
-        object = found;
+        object = stub_object_at((const void *)stub_object);
         atomic_store_explicit(&own, object, memory_order_relaxed);
     }
     return object;
@@ -56,9 +75,8 @@ const struct link_map *stub_object(void)
 
 const struct link_map *stub_object_at(const void *address)
 {
-    Dl_info info;
-    struct link_map *found = NULL;
-    return dladdr1(address, &info, (void **)&found, RTLD_DL_LINKMAP) != 0 ? found : NULL;
+    const void *base = NULL;
+    return stub_object_and_base(address, &base);
 }
 
 const struct link_map *stub_first_object(const struct link_map *object)

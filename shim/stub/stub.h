@@ -34,9 +34,10 @@ const char *stub_real_dlerror(void);
 void *stub_libc(enum shim_hook hook);
 void *stub_libc_front(enum shim_hook hook);
 void *stub_libc_own(enum shim_hook hook);
-/* The object that an address lies in, our own, and the first one of the namespace of an object
- * (the program). */
+/* The object that an address lies in, or NULL; our own; and the first one of the namespace of an
+ * object (the program). `base` becomes the address at which the object begins. */
 const struct link_map *stub_object_at(const void *address);
+const struct link_map *stub_object_and_base(const void *address, const void **base);
 const struct link_map *stub_object(void);
 const struct link_map *stub_first_object(const struct link_map *object);
 /* Was an object there when the program started? */

@@ -327,6 +327,89 @@ Test(cost, allocations_with_gnutls)
     check_allocations("gnutls", ALLOCATIONS);
 }
 
+/* ---- instructions ---- */
+
+/* Of our objects alone, and of what they call in the C library and the loader: with neither a TLS
+ * library nor the mathematics in it, the number depends on neither the processor nor the load. */
+enum { MORE_INSTRUCTIONS = 160000 };
+
+static bool is_ours(const char *object)
+{
+    return strstr(object, "libechshim") != NULL;
+}
+
+static bool is_of_glibc(const char *object)
+{
+    return strstr(object, "libc.so") != NULL || strstr(object, "ld-linux") != NULL;
+}
+
+/* Adds up what callgrind has written without compression. */
+static unsigned long instructions_in(char *text)
+{
+    bool ours = false;
+    bool calls = false; /* the line after "calls=" has what the callee cost */
+    const char *callee = NULL;
+    unsigned long sum = 0;
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
+        unsigned long cost = 0;
+        if (strncmp(line, "ob=", 3) == 0) {
+            ours = is_ours(line);
+        } else if (strncmp(line, "cob=", 4) == 0) {
+            callee = line;
+        } else if (strncmp(line, "calls=", 6) == 0) {
+            calls = true;
+        } else if (strchr("+-*0123456789", *line) != NULL && sscanf(line, "%*s %lu", &cost) == 1) {
+            bool counts = ours && (!calls || (callee != NULL && is_of_glibc(callee)));
+            sum += counts ? cost : 0;
+            callee = calls ? NULL : callee;
+            calls = false;
+        }
+    }
+    return sum;
+}
+
+static unsigned long instructions_of(struct world *world, const char *library, int count)
+{
+    char command[500];
+    size_t length;
+    snprintf(command, sizeof command,
+             "valgrind -q --tool=callgrind --compress-strings=no --compress-pos=no "
+             "--callgrind-out-file=\"$HOME/callgrind\" \"$CLIENTS/loop_%s\" " INNER_NAME
+             " 127.0.0.1 443 \"$CA\" %d",
+             library, count);
+    struct run_result result = world_shell(
+        world, RUN_SHIM, (char *[]){"ECHSHIM_LOG=off", "ECHSHIM_REPORT=", NULL}, command);
+    expect_exit(&result, 0, NULL);
+    char *text = world_read(world, "callgrind", &length);
+    unsigned long instructions = instructions_in(text);
+    free(text);
+    return instructions;
+}
+
+static void check_instructions(const char *library)
+{
+    if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no valgrind here, or the build is a sanitized one");
+    }
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    unsigned long fewer = instructions_of(world, library, COUNT);
+    unsigned long each = (instructions_of(world, library, 2 * COUNT) - fewer) / COUNT;
+    printf("%s: %lu instructions a handshake\n", library, each);
+    cr_assert_gt(each, 10000);
+    cr_assert_lt(each, MORE_INSTRUCTIONS);
+}
+
+Test(cost, instructions_with_openssl)
+{
+    check_instructions("openssl");
+}
+
+Test(cost, instructions_with_gnutls)
+{
+    check_instructions("gnutls");
+}
+
 /* ---- libraries ---- */
 
 /* Which of the libraries that one handshake maps are called ldns? */
