@@ -8,13 +8,23 @@
 #define SHIM_COMMON_GIVEN_CONFIG_H
 
 #include "dns/host_name.h"
+#include "shim/common/address.h"
 #include "shim/common/report.h"
+
+enum shim_asked_connection {
+    SHIM_ASKED_UNKNOWN, /* nobody knows where it goes */
+    SHIM_ASKED_FRESH,   /* to this peer, and it has carried no octets */
+    SHIM_ASKED_USED,    /* it has carried octets, so it may be one through a proxy */
+};
 
 /* A handshake that is about to begin. */
 struct shim_config_question {
     const char *server_name; /* "": none */
     bool own_list;           /* the program has given ECHConfigs of its own, which are used */
     bool old_only;           /* the program forbids TLS 1.3 */
+    enum shim_asked_connection connection;
+    struct shim_address peer; /* FRESH */
+    uint16_t port;            /* of the peer, host order; FRESH */
 };
 
 enum {

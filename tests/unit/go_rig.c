@@ -12,8 +12,8 @@ enum {
     RECORDS = 0x700,
     TYPES = 0x1200,
     TYPE_STRIDE = 0x80,
-    TYPE_NAMES = 0x600,
-    FIELDS = 0xa00,
+    TYPE_NAMES = 0xa00,
+    FIELDS = 0xe00,
     RELOCATIONS = 0x2800,
     DYNAMIC = 0x3f00,
     VERSION = 0x3e00,
@@ -122,7 +122,25 @@ static void put_module(struct rig *rig)
 
 /* ---- types ---- */
 
-enum { CONN, CONFIG, POINTER, STRING, SLICE, OCTET, NUMBER, TRUTH, MUTEX };
+enum {
+    CONN,
+    CONFIG,
+    POINTER,
+    STRING,
+    SLICE,
+    OCTET,
+    NUMBER,
+    TRUTH,
+    MUTEX,
+    INTERFACE,
+    TCP,
+    TCP_POINTER,
+    EMBEDDED,
+    NETWORK_POINTER,
+    NETWORK,
+    POLLER,
+    DESCRIPTOR,
+};
 
 static size_t type_at(size_t type)
 {
@@ -171,12 +189,40 @@ static void put_fields(struct rig *rig, size_t type, size_t count)
     put_number(rig, type_at(type) + 72, count, 8);
 }
 
+static void put_package(struct rig *rig, size_t type, const char *package)
+{
+    put_number(rig, type_at(type) + 80, put_name(rig, package) - TYPES, 4);
+}
+
+static void put_connection_types(struct rig *rig)
+{
+    put_type(rig, INTERFACE, 20, 16, "*net.Conn");
+    put_type(rig, TCP, 25, 16, "*net.TCPConn");
+    put_package(rig, TCP, "net");
+    put_number(rig, type_at(TCP) + 44, type_at(TCP_POINTER) - TYPES, 4);
+    put_type(rig, TCP_POINTER, 22, 8, "**net.TCPConn");
+    put_type(rig, EMBEDDED, 25, 8, "*net.conn");
+    put_type(rig, NETWORK_POINTER, 22, 8, "**net.netFD");
+    put_type(rig, NETWORK, 25, 80, "*net.netFD");
+    put_type(rig, POLLER, 25, 40, "*poll.FD");
+    put_type(rig, DESCRIPTOR, 2, 8, "*int");
+    put_element(rig, TCP_POINTER, TCP);
+    put_element(rig, NETWORK_POINTER, NETWORK);
+    put_fields(rig, TCP, 1);
+    put_field(rig, "conn", EMBEDDED, 8);
+    put_fields(rig, EMBEDDED, 1);
+    put_field(rig, "fd", NETWORK_POINTER, 0);
+    put_fields(rig, NETWORK, 1);
+    put_field(rig, "pfd", POLLER, 24);
+    put_fields(rig, POLLER, 1);
+    put_field(rig, "Sysfd", DESCRIPTOR, 16);
+}
+
 static void put_types(struct rig *rig)
 {
     const char *package = rig->options->package;
     put_type(rig, CONN, 25, 400, "*tls.Conn");
-    put_number(rig, type_at(CONN) + 80,
-               put_name(rig, package != NULL ? package : "crypto/tls") - TYPES, 4);
+    put_package(rig, CONN, package != NULL ? package : "crypto/tls");
     put_type(rig, CONFIG, 25, 300, "*tls.Config");
     put_type(rig, POINTER, 22, 8, "**tls.Config");
     put_type(rig, STRING, 24, 16, "*string");
@@ -187,7 +233,8 @@ static void put_types(struct rig *rig)
     put_type(rig, MUTEX, 25, 24, "*sync.RWMutex");
     put_element(rig, POINTER, CONFIG);
     put_element(rig, SLICE, OCTET);
-    put_fields(rig, CONN, 2);
+    put_fields(rig, CONN, 3);
+    put_field(rig, "conn", INTERFACE, 0);
     put_field(rig, "config", POINTER, 80);
     put_field(rig, "echAccepted", TRUTH, 280);
     put_fields(rig, CONFIG, 5);
@@ -196,6 +243,7 @@ static void put_types(struct rig *rig)
     put_field(rig, "MaxVersion", NUMBER, 202);
     put_field(rig, "EncryptedClientHelloConfigList", SLICE, 232);
     put_field(rig, "mutex", MUTEX, 256);
+    put_connection_types(rig);
 }
 
 /* ---- the file ---- */

@@ -55,6 +55,10 @@ static void expect_plan(bool moves)
     cr_assert_eq(plan.offset.maximum, 202);
     cr_assert_eq(plan.offset.mutex, 256);
     cr_assert_eq(plan.mutex_size, 24);
+    cr_assert_eq(plan.type.tcp, base + 0x1200 + 0x80 + 11 * 0x80);
+    cr_assert_eq(plan.offset.connection, 0);
+    cr_assert_eq(plan.offset.network, 8);
+    cr_assert_eq(plan.offset.descriptor, 40);
     cr_assert_eq(plan.handshake_prologue.length, 4);
     cr_assert_eq(plan.handshake_prologue.rest, base + 0x280 + 10);
     cr_assert_eq(plan.handshake_prologue.more, base + 0x280 + 14);
@@ -64,6 +68,18 @@ Test(go_plan, is_complete)
 {
     expect_plan(false);
     expect_plan(true);
+}
+
+/* Nobody knows then where its connections go. */
+Test(go_plan, a_program_with_other_connections_is_led)
+{
+    static const char *const fields[] = {"conn", "fd", "pfd", "Sysfd"};
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const struct go_rig_options options = {.without_field = fields[i]};
+        struct go_plan plan;
+        cr_assert_eq(way_of(&options, &plan), GO_WAY_READY, "%s", fields[i]);
+        cr_assert_eq(plan.type.tcp, 0, "%s", fields[i]);
+    }
 }
 
 Test(go_plan, programs_that_are_held)

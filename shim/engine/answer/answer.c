@@ -23,6 +23,7 @@ struct asking {
     struct shim_host_settings host_settings;
     const struct dns_lookup *lookup;
     struct shim_destination destination;
+    struct shim_address peer;
     struct shim_policy_facts facts;
     struct shim_found found;
     struct shim_decision decision;
@@ -231,27 +232,56 @@ static void give(struct asking *asking)
     }
 }
 
+/* As for a connection of any other library: one that was used may be one through a proxy. If
+ * nothing is known of it, it goes to the port of HTTPS, and through a proxy if the environment
+ * names one. */
+static void find_destination(struct asking *asking, const struct shim_config_question *question)
+{
+    struct shim_destination *destination = &asking->destination;
+    *destination = (struct shim_destination){.host = asking->host, .port = DNS_HTTPS_PORT};
+    switch (question->connection) {
+    case SHIM_ASKED_FRESH:
+        asking->peer = question->peer;
+        destination->peer = &asking->peer;
+        destination->port = question->port;
+        break;
+    case SHIM_ASKED_USED:
+        destination->tunnel = true;
+        break;
+    default:
+        destination->tunnel = !shim_proxy_of_environment(asking->host, &destination->port) &&
+                              shim_proxy_in_environment();
+        break;
+    }
+}
+
+/* Only a connection whose port is known can be one that is not watched. */
+static bool is_watched(const struct shim_config_question *question)
+{
+    return question->connection != SHIM_ASKED_FRESH ||
+           shim_settings_watches(&shim_state()->settings, question->port);
+}
+
 static void begin(struct asking *asking, const struct shim_config_question *question)
 {
     const struct shim_engine_state *state = shim_state();
+    struct sockaddr_storage peer;
     (void)dns_host_normal(question->server_name, asking->host);
     shim_settings_of_host(&state->settings, asking->host, &asking->host_settings);
     asking->lookup = shim_engine_lookup(&asking->host_settings);
-    /* The connection is not known here: it goes to the port of HTTPS, as in every other such case,
-     * and through a proxy if the environment names one. */
-    asking->destination = (struct shim_destination){.host = asking->host, .port = DNS_HTTPS_PORT};
-    asking->destination.tunnel =
-        !shim_proxy_of_environment(asking->host, &asking->destination.port) &&
-        shim_proxy_in_environment();
+    find_destination(asking, question);
+    bool known = asking->destination.peer != NULL &&
+                 shim_address_write(asking->destination.peer, question->port, &peer) > 0;
     asking->facts = (struct shim_policy_facts){
         .mode = asking->host_settings.mode,
-        .port_watched = true,
+        .port_watched = is_watched(question),
         .library_supported = true,
         .tls13 = !question->old_only,
         .own_ech = question->own_list,
         .name = dns_name_kind_of(asking->host) != DNS_NAME_NONE,
-        .ech_failed =
-            shim_downgrade_forbids(state->downgrade, asking->host, NULL, state->io->now_us()),
+        .ech_failed = shim_downgrade_forbids(state->downgrade, asking->host,
+                                             known ? (const struct sockaddr *)&peer : NULL,
+                                             state->io->now_us()),
     };
     asking->destination.ech_failed = asking->facts.ech_failed;
 }

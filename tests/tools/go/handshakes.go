@@ -11,6 +11,7 @@
 //	handshakes run PROGRAM...             runs another program, as most do
 //	handshakes exec PROGRAM...            becomes another program
 //	handshakes time ADDRESS NAME COUNT    the median time of a handshake, one after another
+//	handshakes wrapped ADDRESS NAME COUNT the same over connections of a type of its own
 package main
 
 import (
@@ -108,7 +109,7 @@ func many(url string, workers, each int) {
 		go func() {
 			defer group.Done()
 			for range each {
-				get(&http.Client{Transport: &http.Transport{DisableKeepAlives: true}}, url, &c)
+				get(&http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true}}, url, &c)
 			}
 		}()
 	}
@@ -136,6 +137,11 @@ func names(rounds int, urls []string, http2 bool) {
 	c.print(config.MinVersion != tls.VersionTLS12 || config.EncryptedClientHelloConfigList != nil)
 }
 
+// As a program has it that counts or delays octets.
+type wrapper struct{ net.Conn }
+
+var wrap bool
+
 func handshake(address string, config *tls.Config, c *counts) time.Duration {
 	raw, err := net.Dial("tcp", address)
 	if err != nil {
@@ -143,6 +149,9 @@ func handshake(address string, config *tls.Config, c *counts) time.Duration {
 		return 0
 	}
 	defer raw.Close()
+	if wrap {
+		raw = &wrapper{raw}
+	}
 	connection := tls.Client(raw, config)
 	begin := time.Now()
 	err = connection.Handshake()
@@ -228,7 +237,8 @@ func main() {
 		fmt.Println(command.Run())
 	case "exec":
 		fmt.Println(syscall.Exec(arguments[0], arguments, os.Environ()))
-	case "time":
+	case "time", "wrapped":
+		wrap = os.Args[1] == "wrapped"
 		median(arguments[0], arguments[1], number(arguments[2]))
 	default:
 		os.Exit(2)

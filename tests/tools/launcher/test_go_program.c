@@ -145,6 +145,99 @@ Test(go_program, nor_where_nothing_can_be_given)
     check_shared("-q --strict", false);
 }
 
+/* ---- where connections go ---- */
+
+#define OTHER_PORT "8443"
+#define PROXY "127.0.0.6:3128"
+
+static void check_time(struct world *world, const char *options, const char *how, bool accepted)
+{
+    char text[256];
+    snprintf(text, sizeof text, "%s 127.0.0.1:" OTHER_PORT " " INNER_NAME " 3", how);
+    struct run_result result = launch(world, options, command(text));
+    say(how, &result);
+    cr_assert_not_null(
+        strstr(result.out, accepted ? "done 4 accepted 4 failed 0" : "done 4 accepted 0 failed 0"),
+        "%s %s: %s%s", options, how, result.out, result.err);
+}
+
+Test(go_program, another_port)
+{
+    struct world *world = start(&(struct world_options){.port = 8443});
+    if (world == NULL) {
+        return;
+    }
+    check_time(world, "-q --strict --ports=443," OTHER_PORT, "time", true);
+    world_expect_hidden(world);
+    check_time(world, "-q --strict", "time", false); /* not watched */
+    /* Nobody knows where it goes, so it counts as 443, and there is no record for that. */
+    check_time(world, "-q --mode=opportunistic", "wrapped", false);
+    struct run_result result =
+        launch(world, "-q --strict", command("wrapped 127.0.0.1:" OTHER_PORT " " INNER_NAME " 3"));
+    cr_assert_not_null(strstr(result.out, "done 0 accepted 0 failed 4"), "%s", result.out);
+}
+
+/* As other programs behave: over plain DNS nobody asks for a name that the proxy hides. */
+static void check_proxy(const char *environment, const char *options, unsigned accepted,
+                        unsigned failed, unsigned requests)
+{
+    char program_path[400];
+    char log[200];
+    char text[512];
+    char expected[64];
+    struct world *world = start(NULL);
+    if (world == NULL) {
+        return;
+    }
+    snprintf(program_path, sizeof program_path, "%s/../peers/connect_proxy", world->pki);
+    snprintf(log, sizeof log, "%s/proxy.log", world->folder);
+    world_spawn(world, "proxy", "listening ",
+                (char *[]){program_path, PROXY, RELAY_ADDRESS, log, NULL});
+    snprintf(text, sizeof text, "env %s SSL_CERT_FILE=\"$CA\" '%s' many " URL " 2 2", environment,
+             program());
+    snprintf(expected, sizeof expected, "done %u accepted %u failed %u ", 4 - failed, accepted,
+             failed);
+    struct run_result result = launch(world, options, text);
+    cr_assert_not_null(strstr(result.out, expected), "%s %s: %s%s", environment, options,
+                       result.out, result.err);
+    const char *asked = world_read(world, "proxy.log", NULL);
+    unsigned lines = 0;
+    while ((asked = strstr(asked, INNER_NAME ":443")) != NULL) {
+        asked++;
+        lines++;
+    }
+    cr_assert_eq(lines, requests, "%s %s: %u", environment, options, lines);
+    if (accepted > 0) {
+        world_expect_hidden(world);
+        /* The server is asked before the first handshake, but not past a proxy. */
+        cr_assert_eq(world_wire_count(world, PUBLIC_NAME), requests > 0 ? 4 : 5);
+    }
+    world_end();
+}
+
+#define ENCRYPTED " --resolver=" DNS_TLS
+
+Test(go_program, proxies_of_the_environment)
+{
+    static const char *const proxies[] = {"HTTPS_PROXY=http://" PROXY,
+                                          "HTTPS_PROXY=socks5://" PROXY,
+                                          "https_proxy=http://" PROXY " NO_PROXY=other.example"};
+    for (size_t i = 0; program() != NULL && i < sizeof proxies / sizeof *proxies; i++) {
+        check_proxy(proxies[i], "-q --strict" ENCRYPTED, 4, 0, 4);
+        check_proxy(proxies[i], "-q --strict", 0, 4, 4);
+        check_proxy(proxies[i], "-q --mode=opportunistic" ENCRYPTED, 4, 0, 4);
+        check_proxy(proxies[i], "-q --mode=opportunistic", 0, 0, 4);
+    }
+}
+
+/* The connections that go past the proxy are as any other. Go's net/http knows no ALL_PROXY. */
+Test(go_program, past_a_proxy_of_the_environment)
+{
+    check_proxy("HTTPS_PROXY=http://" PROXY " NO_PROXY=.example.org", "-q --strict", 4, 0, 0);
+    check_proxy("HTTPS_PROXY=http://" PROXY " NO_PROXY='*'", "-q --strict" ENCRYPTED, 4, 0, 0);
+    check_proxy("ALL_PROXY=socks5://" PROXY, "-q --strict", 4, 0, 0);
+}
+
 /* ---- FIPS 140 ---- */
 
 /* Go's ECH would panic or fail for want of X25519. So the program is as without us: held in strict

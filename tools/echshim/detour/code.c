@@ -41,6 +41,10 @@ struct parameters {
     uint64_t maximum;
     uint64_t mutex;
     uint64_t mutex_size;
+    uint64_t type_tcp;
+    uint64_t connection;
+    uint64_t network;
+    uint64_t descriptor;
 };
 
 #define TEXT_OF(number) #number
@@ -75,6 +79,10 @@ __asm__("    .pushsection .rodata\n"
         ".Lmaximum: .quad 0\n"
         ".Lmutex: .quad 0\n"
         ".Lmutex_size: .quad 0\n"
+        ".Ltype_tcp: .quad 0\n"
+        ".Lconnection: .quad 0\n"
+        ".Lnetwork: .quad 0\n"
+        ".Ldescriptor: .quad 0\n"
         /* What makes a list ours: these octets behind its end. */
         ".Lstamp: .ascii \"ECHSHIM\\0\"\n"
 
@@ -164,8 +172,9 @@ __asm__("    .pushsection .rodata\n"
         "    lea r8, "
         "[rbp - "
         "buffer]\n"
-        "    mov edi, "
-        "-1\n"
+        "    mov rax, [rbp - 8]\n"
+        "    mov rax, [rax - 8]\n"
+        "    call .Lsocket\n"
         "    mov "
         "edx, " TEXT(
         GO_ASK) "\n"
@@ -231,6 +240,34 @@ __asm__("    .pushsection .rodata\n"
         "    leave\n"
         "    ret\n"
 
+        /* ---- RAX is a Conn; RDI will be SOCKET (go/ask.h); RAX and R11 are lost ---- */
+        ".Lsocket:\n"
+        "    mov edi, -1\n"
+        "    cmp qword ptr [rip + .Ltype_tcp], 0\n"
+        "    je 1f\n"
+        "    add rax, [rip + .Lconnection]\n"
+        "    mov r11, [rax]\n" /* an interface: its itab, and the value */
+        "    test r11, r11\n"
+        "    jz 1f\n"
+        "    mov r11, [r11 + 8]\n" /* the type in the itab */
+        "    cmp r11, [rip + .Ltype_tcp]\n"
+        "    jne 1f\n"
+        "    mov rax, [rax + 8]\n"
+        "    test rax, rax\n"
+        "    jz 1f\n"
+        "    add rax, [rip + .Lnetwork]\n"
+        "    mov rax, [rax]\n"
+        "    test rax, rax\n"
+        "    jz 1f\n"
+        "    add rax, [rip + .Ldescriptor]\n"
+        "    mov rax, [rax]\n"
+        "    cmp rax, 0x7fffffff\n" /* also -1, if it was closed */
+        "    jae 1f\n"
+        "    inc rax\n"
+        "    shl rax, 32\n"
+        "    or rdi, rax\n"
+        "1:  ret\n"
+
         /* ---- the server's Finished was right; RAX is the state, which begins with the Conn ---- */
         "    .balign 16\n"
         "go_detour_finished:\n"
@@ -257,13 +294,14 @@ __asm__("    .pushsection .rodata\n"
         "    mov r10, [rip + .Lstamp]\n"
         "    cmp [rsi + rdx], r10\n"
         "    jne 2f\n"
+        "    mov rax, r8\n"
+        "    call .Lsocket\n"
         "    mov r10, [rip + .Laccepted]\n"
         "    movzx r8d, byte ptr [r8 + r10]\n" /* GO_TELL_ACCEPTED or GO_TELL_REJECTED */
-        "    mov rdi, [rip + .Lname]\n"
-        "    mov rsi, [r9 + rdi]\n"
-        "    mov r10, [r9 + rdi + 8]\n"
+        "    mov r11, [rip + .Lname]\n"
+        "    mov rsi, [r9 + r11]\n"
+        "    mov r10, [r9 + r11 + 8]\n"
         "    xor r9d, r9d\n"
-        "    mov edi, -1\n"
         "    mov edx, " TEXT(
         GO_TELL) "\n"
         "    mov eax, 42\n"
@@ -307,6 +345,10 @@ bool go_detour_make(struct go_detour *detour, const struct go_plan *plan, uint64
         .maximum = plan->offset.maximum,
         .mutex = plan->offset.mutex,
         .mutex_size = plan->mutex_size,
+        .type_tcp = plan->type.tcp != 0 ? base + plan->type.tcp : 0,
+        .connection = plan->offset.connection,
+        .network = plan->offset.network,
+        .descriptor = plan->offset.descriptor,
     };
     uintptr_t start = (uintptr_t)go_detour_start;
     *detour = (struct go_detour){.handshake = (uintptr_t)go_detour_handshake - start,

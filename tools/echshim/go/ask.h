@@ -4,8 +4,11 @@
  * The detour runs when crypto/tls begins a handshake as a client. It asks by a system call that no
  * program makes and that the filter of the supervisor notifies:
  *
- *     connect(-1, NAME, GO_ASK, NAME_LENGTH, BUFFER, FLAGS << 32 | BUFFER_SIZE)
+ *     connect(SOCKET, NAME, GO_ASK, NAME_LENGTH, BUFFER, FLAGS << 32 | BUFFER_SIZE)
  *
+ * SOCKET is -1 for the kernel, which reads the lower half of it. The upper half is the descriptor
+ * of the connection plus 1, or 0: the detour does not know it, because the program's connection is
+ * no *net.TCPConn.
  * NAME is Config.ServerName, not terminated: it may be empty, an IP address, or end with a dot.
  * BUFFER is in the memory of the program; the supervisor writes there. The answer is
  *     > 0      length of the ECHConfigList (with its two octets of length) in BUFFER: the detour
@@ -20,7 +23,7 @@
  *
  * Later it tells how the handshake ended, as soon as that is known:
  *
- *     connect(-1, NAME, GO_TELL, NAME_LENGTH, OUTCOME, 0)
+ *     connect(SOCKET, NAME, GO_TELL, NAME_LENGTH, OUTCOME, 0)
  *
  * It tells only of handshakes that it gave a list to, and heeds no answer. A handshake that fails
  * before the server's Finished tells nothing.

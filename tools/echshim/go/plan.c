@@ -137,6 +137,46 @@ static bool find_fields(struct go_plan *plan, const struct go_image *image, uint
     return true;
 }
 
+/* ---- the descriptor of a connection ---- */
+
+static bool find_field(const struct go_image *image, uint64_t type, const char *name,
+                       enum go_kind kind, struct go_field *field)
+{
+    return go_type_field(image, type, name, field) && go_type_kind(image, field->type) == kind;
+}
+
+/* tls.Conn.conn, which is a *net.TCPConn, has conn.fd, which leads to pfd.Sysfd. A program where
+ * this is otherwise is led all the same: then nobody knows where its connections go. */
+static void find_descriptor(struct go_plan *plan, const struct go_functions *functions,
+                            uint64_t conn)
+{
+    const struct go_image *image = functions->image;
+    struct go_field inner;
+    struct go_field embedded;
+    struct go_field pointer;
+    struct go_field poller;
+    struct go_field descriptor;
+    uint64_t type;
+    uint64_t tcp;
+    uint64_t network;
+    if (!find_field(image, conn, "conn", GO_KIND_INTERFACE, &inner) ||
+        !go_type_find(functions, "net.TCPConn", "net", &type) ||
+        !go_type_pointer(functions, type, &tcp) ||
+        !find_field(image, type, "conn", GO_KIND_STRUCT, &embedded) ||
+        !find_field(image, embedded.type, "fd", GO_KIND_POINTER, &pointer) ||
+        !go_type_element(image, pointer.type, &network) ||
+        !find_field(image, network, "pfd", GO_KIND_STRUCT, &poller) ||
+        !find_field(image, poller.type, "Sysfd", GO_KIND_INT, &descriptor)) {
+        return;
+    }
+    plan->type.tcp = tcp;
+    plan->offset.connection = inner.offset;
+    plan->offset.network = embedded.offset + pointer.offset;
+    plan->offset.descriptor = poller.offset + descriptor.offset;
+}
+
+/* ---- all types ---- */
+
 #define LIST_FIELD "EncryptedClientHelloConfigList"
 
 /* The descriptors of Config, of its list and of its mutex follow from that of Conn. */
@@ -173,6 +213,7 @@ static enum go_way find_types(struct go_plan *plan, const struct go_functions *f
                              sizeof of_config / sizeof *of_config) &&
                  go_type_field(image, plan->type.config, "mutex", &field);
     plan->mutex_size = known ? go_type_size(image, field.type) : 0;
+    find_descriptor(plan, functions, conn);
     return known ? GO_WAY_READY : GO_WAY_UNKNOWN;
 }
 

@@ -41,6 +41,7 @@ struct go_plan {
         uint64_t config;  /* tls.Config */
         uint64_t pointer; /* *tls.Config */
         uint64_t octet;   /* uint8 */
+        uint64_t tcp;     /* *net.TCPConn; 0: connections cannot be told apart */
     } type;
     struct {
         uint64_t config;   /* of Conn */
@@ -50,6 +51,9 @@ struct go_plan {
         uint64_t minimum;  /* MinVersion */
         uint64_t maximum;  /* MaxVersion */
         uint64_t mutex;
+        uint64_t connection; /* of Conn: conn, an interface */
+        uint64_t network;    /* of TCPConn: a pointer to its net.netFD */
+        uint64_t descriptor; /* of netFD: the descriptor */
     } offset;
     uint64_t mutex_size;
     char version[GO_VERSION_SIZE]; /* "go1.24.4", or empty */

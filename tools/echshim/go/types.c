@@ -8,6 +8,7 @@ enum {
     TYPE_FLAGS = 20,
     TYPE_KIND = 23,
     TYPE_NAME = 40,
+    TYPE_POINTER = 44, /* an offset as those of names, or 0 */
     TYPE_SIZE = 48,
     TYPE_ELEMENT = TYPE_SIZE, /* of a pointer or a slice */
     KIND_MASK = 31,
@@ -65,6 +66,17 @@ bool go_type_element(const struct go_image *image, uint64_t type, uint64_t *elem
     return (kind == GO_KIND_POINTER || kind == GO_KIND_SLICE) &&
            go_image_pointer(image, type + TYPE_ELEMENT, element) &&
            go_type_kind(image, *element) != 0;
+}
+
+bool go_type_pointer(const struct go_functions *functions, uint64_t type, uint64_t *pointer)
+{
+    const struct go_image *image = functions->image;
+    const uint8_t *at = go_image_at(image, type, TYPE_SIZE);
+    uint32_t offset = at != NULL ? go_image_32(at + TYPE_POINTER) : 0;
+    uint64_t element;
+    *pointer = functions->types + offset;
+    return offset != 0 && go_type_kind(image, *pointer) == GO_KIND_POINTER &&
+           go_type_element(image, *pointer, &element) && element == type;
 }
 
 /* ---- search by name ---- */

@@ -11,8 +11,10 @@
 /* Kinds of types, as in reflect. */
 enum go_kind {
     GO_KIND_BOOL = 1,
+    GO_KIND_INT = 2,
     GO_KIND_UINT8 = 8,
     GO_KIND_UINT16 = 9,
+    GO_KIND_INTERFACE = 20,
     GO_KIND_POINTER = 22,
     GO_KIND_SLICE = 23,
     GO_KIND_STRING = 24,
@@ -25,6 +27,9 @@ unsigned go_type_kind(const struct go_image *image, uint64_t type);
 uint64_t go_type_size(const struct go_image *image, uint64_t type);
 /* What a pointer or a slice leads to. */
 bool go_type_element(const struct go_image *image, uint64_t type, uint64_t *element);
+
+/* The type of pointers to a type. False: the program has no descriptor of it. */
+bool go_type_pointer(const struct go_functions *functions, uint64_t type, uint64_t *pointer);
 
 /* The struct type of this name ("tls.Conn") that a package ("crypto/tls") declares. False: the
  * program has none, or several. */

@@ -2,11 +2,13 @@
 #include "tools/echshim/supervisor/asks.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "dns/io.h"
 #include "tools/echshim/go/ask.h"
+#include "tools/echshim/supervisor/connection.h"
 #include "tools/echshim/supervisor/engine.h"
 #include "tools/echshim/supervisor/filter.h"
 #include "tools/echshim/supervisor/handshakes.h"
@@ -25,6 +27,7 @@ struct waiter {
     struct waiter *next;
     uint64_t id;
     pid_t task;
+    int fd; /* of its connection; -1: not known */
     uint64_t buffer;
     uint32_t size;
     uint64_t until_us;
@@ -62,6 +65,7 @@ struct asked {
     char name[DNS_HOST_SIZE]; /* in its normal form; "": none */
     bool hostile;             /* it is no name of a host, nor an address */
     enum supervisor_read read;
+    int fd; /* of the connection; -1: not known */
     uint64_t buffer;
     uint32_t size;
     uint32_t flags;
@@ -104,6 +108,12 @@ static void read_name(pid_t task, uint64_t at, uint64_t length, struct asked *as
                      !dns_host_normal(name, asked->name);
 }
 
+static int fd_of(uint64_t argument)
+{
+    uint32_t number = (uint32_t)(argument >> 32);
+    return number != 0 && number <= INT_MAX ? (int)(number - 1) : -1;
+}
+
 static bool read_call(const struct seccomp_notif *notification, struct asked *asked)
 {
     const __u64 *arguments = notification->data.args;
@@ -111,6 +121,7 @@ static bool read_call(const struct seccomp_notif *notification, struct asked *as
     if (asked->kind == NO_ASK) {
         return false;
     }
+    asked->fd = fd_of(arguments[0]);
     asked->buffer = arguments[4];
     asked->size = (uint32_t)arguments[5];
     asked->flags = (uint32_t)(arguments[5] >> 32);
@@ -152,7 +163,7 @@ static void refuse_hostile(const struct waiter *waiter)
 static void give_list(const struct waiter *waiter, const struct shim_given_config *given)
 {
     if (write_list(waiter, given)) {
-        supervisor_handshakes_begin(waiter->task, given, dns_io_now_us());
+        supervisor_handshakes_begin(teller, waiter->task, waiter->fd, given, dns_io_now_us());
         supervisor_notify_answer(waiter->id, (int64_t)given->length, 0);
         return;
     }
@@ -242,13 +253,13 @@ static void drop_old(uint64_t now_us)
     }
 }
 
-static struct decision *find(const struct asked *asked)
+static struct decision *find(const struct shim_config_question *question)
 {
-    bool own_list = (asked->flags & GO_ASK_OWN_LIST) != 0;
-    bool old_only = (asked->flags & GO_ASK_OLD_ONLY) != 0;
     for (struct decision *decision = decisions; decision != NULL; decision = decision->next) {
-        if (decision->question.own_list == own_list && decision->question.old_only == old_only &&
-            strcmp(decision->name, asked->name) == 0) {
+        if (decision->question.own_list == question->own_list &&
+            decision->question.old_only == question->old_only &&
+            supervisor_connection_equal(&decision->question, question) &&
+            strcmp(decision->name, question->server_name) == 0) {
             return decision;
         }
     }
@@ -256,18 +267,16 @@ static struct decision *find(const struct asked *asked)
 }
 
 /* NULL: there is no memory, no thread, or too many names at once. */
-static struct decision *begin(const struct asked *asked)
+static struct decision *begin(const struct shim_config_question *question)
 {
     struct decision *decision = decision_count < DECISIONS_MAX ? calloc(1, sizeof *decision) : NULL;
     if (decision == NULL) {
         return NULL;
     }
     decision->task = (struct supervisor_task){.work = work, .done = done};
-    memcpy(decision->name, asked->name, sizeof decision->name);
-    decision->question =
-        (struct shim_config_question){.server_name = decision->name,
-                                      .own_list = (asked->flags & GO_ASK_OWN_LIST) != 0,
-                                      .old_only = (asked->flags & GO_ASK_OLD_ONLY) != 0};
+    memcpy(decision->name, question->server_name, strlen(question->server_name) + 1);
+    decision->question = *question;
+    decision->question.server_name = decision->name;
     if (!supervisor_pool_add(&decision->task)) {
         free(decision);
         return NULL;
@@ -280,11 +289,15 @@ static struct decision *begin(const struct asked *asked)
 
 static void take_ask(const struct waiter *call, const struct asked *asked)
 {
+    struct shim_config_question question = {.server_name = asked->name,
+                                            .own_list = (asked->flags & GO_ASK_OWN_LIST) != 0,
+                                            .old_only = (asked->flags & GO_ASK_OLD_ONLY) != 0};
+    supervisor_connection_look(call->task, call->id, call->fd, &question);
     drop_old(dns_io_now_us());
-    struct decision *decision = find(asked);
+    struct decision *decision = find(&question);
     struct waiter *waiter = NULL;
     if (decision == NULL) {
-        decision = begin(asked);
+        decision = begin(&question);
     }
     if (decision != NULL && decision->done) {
         answer_by(decision, call);
@@ -318,8 +331,8 @@ static void forget_decisions(const char *name)
 static void take_tell(const struct seccomp_notif *notification, const struct asked *asked)
 {
     if (!asked->hostile &&
-        supervisor_handshakes_end(teller, (pid_t)notification->pid, asked->name, asked->accepted,
-                                  dns_io_now_us()) &&
+        supervisor_handshakes_end(teller, (pid_t)notification->pid, asked->fd, asked->name,
+                                  asked->accepted, dns_io_now_us()) &&
         !asked->accepted) {
         /* It was given a list, so the engine is there. */
         supervisor_engine()->config_rejected(asked->name);
@@ -336,6 +349,7 @@ bool supervisor_asks_take(const struct seccomp_notif *notification)
     }
     const struct waiter call = {.id = notification->id,
                                 .task = (pid_t)notification->pid,
+                                .fd = asked.fd,
                                 .buffer = asked.buffer,
                                 .size = asked.size,
                                 .until_us = dns_io_now_us() + GO_ASK_PATIENCE_MS * UINT64_C(1000)};

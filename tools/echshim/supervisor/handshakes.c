@@ -14,6 +14,7 @@ enum { LONGEST_US = 60 * 1000000, HANDSHAKES_MAX = 4096 };
 struct handshake {
     struct handshake *next;
     pid_t process;
+    int fd; /* of its connection; -1: not known */
     uint64_t begun_us;
     char program[SUPERVISOR_PROGRAM_SIZE]; /* it may be gone when this is told */
     struct shim_given_config given;
@@ -51,13 +52,37 @@ static void copy(struct shim_given_config *to, const struct shim_given_config *f
     }
 }
 
-void supervisor_handshakes_begin(pid_t task, const struct shim_given_config *given, uint64_t now_us)
+static void tell_failed(struct supervisor_teller *teller, struct handshake **place)
 {
+    (*place)->given.report.outcome = "failed";
+    (*place)->given.report.reason = "unfinished";
+    tell(teller, *place);
+    forget(place);
+}
+
+static void end_earlier(struct supervisor_teller *teller, pid_t process, int fd)
+{
+    struct handshake **place = &first;
+    while (fd >= 0 && *place != NULL) {
+        if ((*place)->process == process && (*place)->fd == fd) {
+            tell_failed(teller, place);
+        } else {
+            place = &(*place)->next;
+        }
+    }
+}
+
+void supervisor_handshakes_begin(struct supervisor_teller *teller, pid_t task, int fd,
+                                 const struct shim_given_config *given, uint64_t now_us)
+{
+    pid_t process = supervisor_target_process(task);
+    end_earlier(teller, process, fd);
     struct handshake *handshake = count < HANDSHAKES_MAX ? calloc(1, sizeof *handshake) : NULL;
     if (handshake == NULL) {
         return;
     }
-    handshake->process = supervisor_target_process(task);
+    handshake->process = process;
+    handshake->fd = fd;
     handshake->begun_us = now_us;
     supervisor_target_program(task, handshake->program, sizeof handshake->program);
     copy(&handshake->given, given);
@@ -66,13 +91,14 @@ void supervisor_handshakes_begin(pid_t task, const struct shim_given_config *giv
     count++;
 }
 
-bool supervisor_handshakes_end(struct supervisor_teller *teller, pid_t task, const char *host,
-                               bool accepted, uint64_t now_us)
+bool supervisor_handshakes_end(struct supervisor_teller *teller, pid_t task, int fd,
+                               const char *host, bool accepted, uint64_t now_us)
 {
     pid_t process = supervisor_target_process(task);
     for (struct handshake **place = &first; *place != NULL; place = &(*place)->next) {
         struct handshake *handshake = *place;
-        if (handshake->process == process && dns_host_equal(handshake->given.host, host)) {
+        if (handshake->process == process && handshake->fd == fd &&
+            dns_host_equal(handshake->given.host, host)) {
             struct shim_report *report = &handshake->given.report;
             report->hello_us = now_us - handshake->begun_us;
             report->outcome = accepted ? "accepted" : "rejected";
@@ -98,10 +124,7 @@ void supervisor_handshakes_sweep(struct supervisor_teller *teller, uint64_t now_
         bool over = all || now_us - handshake->begun_us > LONGEST_US ||
                     (kill(handshake->process, 0) != 0 && errno == ESRCH);
         if (over) {
-            handshake->given.report.outcome = "failed";
-            handshake->given.report.reason = "unfinished";
-            tell(teller, handshake);
-            forget(place);
+            tell_failed(teller, place);
         } else {
             place = &handshake->next;
         }

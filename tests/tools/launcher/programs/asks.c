@@ -5,6 +5,8 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
@@ -31,10 +33,16 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+static long call_over(int fd, long name, uint32_t what, size_t length, long fifth, uint64_t sixth)
+{
+    uint64_t socket = (uint64_t)(uint32_t)(fd + 1) << 32 | UINT32_MAX;
+    long result = syscall(SYS_connect, socket, name, what, length, fifth, sixth);
+    return result < 0 ? -errno : result;
+}
+
 static long call(long name, uint32_t what, size_t length, long fifth, uint64_t sixth)
 {
-    long result = syscall(SYS_connect, -1, name, what, length, fifth, sixth);
-    return result < 0 ? -errno : result;
+    return call_over(-1, name, what, length, fifth, sixth);
 }
 
 /* Asks again as the detour does. */
@@ -145,10 +153,11 @@ static long dying(const char *name)
 
 /* ---- a detour in the process ---- */
 
-/* Connects with a page like that of a detour; its pass is the right one, or has a wrong octet. */
-static long connect_marked(bool right)
+/* Connects to this machine with a page like that of a detour; its pass is the right one, or has a
+ * wrong octet. Gives the descriptor. */
+static int open_marked(bool right, int type, const char *port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(443)};
+    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((in_port_t)atoi(port))};
     struct shim_supervision supervision;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     if (!shim_supervision_parse(getenv("ECHSHIM_SUPERVISOR"), &supervision)) {
@@ -159,10 +168,53 @@ static long connect_marked(bool right)
     memcpy(page + GO_DETOUR_MARK_SIZE, &supervision.pass, sizeof supervision.pass);
     page[GO_DETOUR_MARK_SIZE] ^= !right;
     mprotect(page, 4096, PROT_READ | PROT_EXEC);
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    long result = syscall(SYS_connect, fd, &address, sizeof address) == 0 ? 0 : -errno;
-    close(fd);
+    int fd = socket(AF_INET, type, 0);
+    int result = syscall(SYS_connect, fd, &address, sizeof address) == 0 ? fd : -errno;
     munmap(page, 4096);
+    return result;
+}
+
+static long connect_marked(bool right)
+{
+    int fd = open_marked(right, SOCK_STREAM, "443");
+    return fd < 0 ? fd : close(fd);
+}
+
+/* ---- the connection of a handshake ---- */
+
+/* Asks for a handshake over this descriptor, and tells that it was accepted if a list was given. */
+static long handshake_over(int fd, const char *name)
+{
+    uint8_t buffer[GO_ASK_BUFFER];
+    long result;
+    do {
+        result = call_over(fd, (long)name, GO_ASK, strlen(name), (long)buffer, sizeof buffer);
+    } while (result == -EAGAIN);
+    if (result > 0) {
+        call_over(fd, (long)name, GO_TELL, strlen(name), GO_TELL_ACCEPTED, 0);
+    }
+    return result;
+}
+
+/* KIND-PORT. */
+static long ask_over(const char *kind, const char *name)
+{
+    const char *port = strchr(kind, '-');
+    int type = strncmp(kind, "datagram", 8) == 0 ? SOCK_DGRAM : SOCK_STREAM;
+    int fd = strncmp(kind, "file", 4) == 0 ? open("/dev/null", O_RDWR | O_CLOEXEC)
+                                           : open_marked(true, type, port + 1);
+    if (fd < 0) {
+        return fd;
+    }
+    if (strncmp(kind, "used", 4) == 0 && write(fd, "C", 1) != 1) {
+        return -errno;
+    }
+    if (strncmp(kind, "closed", 6) == 0) {
+        close(fd);
+    }
+    int last = strncmp(kind, "last", 4) == 0 ? INT_MAX - 1 : fd;
+    long result = handshake_over(last, name);
+    close(fd);
     return result;
 }
 
@@ -215,6 +267,9 @@ static long run(const char *way, char *name)
     static uint8_t small[8];
     if (strcmp(way, "ask") == 0) {
         return ask(name, 0);
+    }
+    if (strchr(way, '-') != NULL) {
+        return ask_over(way, name);
     }
     if (strcmp(way, "own") == 0) {
         return ask(name, GO_ASK_OWN_LIST);
