@@ -16,7 +16,7 @@ enum {
     FIELDS = 0xe00,
     RELOCATIONS = 0x2800,
     DYNAMIC = 0x3f00,
-    VERSION = 0x3e00,
+    BUILD = 0x3e00,
 };
 
 struct rig {
@@ -257,15 +257,21 @@ static void put_headers(struct rig *rig)
                          .e_phoff = sizeof header,
                          .e_ehsize = sizeof header,
                          .e_phentsize = sizeof(Elf64_Phdr),
-                         .e_phnum = rig->options->moves ? 2 : 1};
+                         .e_phnum = rig->options->moves ? 3 : 2};
     memcpy(header.e_ident, ELFMAG, SELFMAG);
     header.e_ident[EI_CLASS] = ELFCLASS64;
     header.e_ident[EI_DATA] = ELFDATA2LSB;
     const Elf64_Phdr segments[] = {{.p_type = PT_LOAD,
                                     .p_flags = PF_R | PF_W | PF_X,
                                     .p_vaddr = base_of(rig),
-                                    .p_filesz = GO_RIG_SIZE,
-                                    .p_memsz = GO_RIG_SIZE},
+                                    .p_filesz = BUILD,
+                                    .p_memsz = BUILD},
+                                   {.p_type = PT_LOAD,
+                                    .p_flags = PF_R | PF_W,
+                                    .p_offset = BUILD,
+                                    .p_vaddr = base_of(rig) + BUILD,
+                                    .p_filesz = GO_RIG_SIZE - BUILD,
+                                    .p_memsz = GO_RIG_SIZE - BUILD},
                                    {.p_type = PT_DYNAMIC,
                                     .p_offset = DYNAMIC,
                                     .p_vaddr = DYNAMIC,
@@ -278,6 +284,25 @@ static void put_headers(struct rig *rig)
     put(rig, DYNAMIC, dynamic, sizeof dynamic);
 }
 
+static void put_build(struct rig *rig)
+{
+    static const char head[16] = "\xff Go buildinf:\x08";
+    static const char version[] = "\x08go1.24.4";
+    const char *build = rig->options->build;
+    if (build == NULL) {
+        return;
+    }
+    size_t said = rig->options->build_length != 0 ? rig->options->build_length : strlen(build);
+    size_t at = BUILD;
+    put(rig, at, head, sizeof head);
+    rig->out[at + 15] = 2; /* the strings follow */
+    put(rig, at + 32, version, sizeof version - 1);
+    at += 32 + sizeof version - 1;
+    put_number(rig, at++, 0x80 | (said & 0x7f), 1);
+    put_number(rig, at++, said >> 7, 1);
+    put(rig, at, build, strlen(build));
+}
+
 void go_rig_make(uint8_t out[GO_RIG_SIZE], const struct go_rig_options *options)
 {
     struct rig rig = {.out = out, .options = options};
@@ -285,5 +310,6 @@ void go_rig_make(uint8_t out[GO_RIG_SIZE], const struct go_rig_options *options)
     put_functions(&rig);
     put_module(&rig);
     put_types(&rig);
+    put_build(&rig);
     put_headers(&rig);
 }

@@ -19,6 +19,8 @@ struct go_rig_options {
     const char *package;  /* that declares tls.Conn */
     const char *without_field;
     const uint8_t *prologue; /* of the handshake: 16 octets */
+    const char *build;       /* what the linker tells of the build; NULL: nothing */
+    size_t build_length;     /* that is said of it; 0: the true one */
 };
 
 void go_rig_make(uint8_t out[GO_RIG_SIZE], const struct go_rig_options *options);

@@ -82,6 +82,61 @@ Test(go_plan, a_program_with_other_connections_is_led)
     }
 }
 
+/* ---- fips140=only ---- */
+
+static bool is_only_fips(const char *build, size_t said, const char *variable)
+{
+    const struct go_rig_options options = {.build = build, .build_length = said};
+    struct go_plan plan;
+    cr_assert_eq(way_of(&options, &plan), GO_WAY_READY);
+    return go_plan_only_fips(&plan, variable);
+}
+
+#define BUILT(settings) "path\tx\nbuild\t-compiler=gc\nbuild\tDefaultGODEBUG=" settings
+
+Test(go_plan, fips_140_by_the_environment)
+{
+    cr_assert(is_only_fips(NULL, 0, "fips140=only"));
+    cr_assert(is_only_fips(NULL, 0, "a=1,fips140=on,fips140=only,b"));
+    cr_assert_not(is_only_fips(NULL, 0, "fips140=only,fips140=on"));
+    cr_assert_not(is_only_fips(NULL, 0, "xfips140=only,fips140=onlyx"));
+    cr_assert_not(is_only_fips(NULL, 0, ""));
+    cr_assert_not(is_only_fips(NULL, 0, NULL));
+}
+
+Test(go_plan, fips_140_by_the_build)
+{
+    cr_assert(is_only_fips(BUILT("fips140=only"), 0, NULL));
+    cr_assert(is_only_fips(BUILT("panicnil=1,fips140=only,tlsmlkem=0\nbuild\tGOOS=linux\n"), 0,
+                           "panicnil=0"));
+    cr_assert_not(is_only_fips(BUILT("fips140=on\nbuild\tX=fips140=only\n"), 0, NULL));
+    cr_assert_not(is_only_fips("build\tGOFIPS140=latest\n", 0, NULL));
+    /* The environment comes first. */
+    cr_assert_not(is_only_fips(BUILT("fips140=only"), 0, "fips140=off"));
+    cr_assert(is_only_fips(BUILT("fips140=on"), 0, "fips140=only"));
+}
+
+/* Lines that leave the file are not read. */
+Test(go_plan, a_broken_build)
+{
+    cr_assert_not(is_only_fips(BUILT("fips140=only"), 0x3fff, NULL));
+    cr_assert_not(is_only_fips(BUILT("fips140=only"), 20, NULL));
+    cr_assert(is_only_fips(BUILT("fips140=only\n"), 0x180, NULL));
+}
+
+/* Nothing is told of the build, but the settings are in the data. */
+Test(go_plan, settings_without_a_build)
+{
+    static uint8_t octets[GO_RIG_SIZE];
+    struct go_plan plan;
+    go_rig_make(octets, &(struct go_rig_options){.moves = false});
+    memcpy(octets + 0x3e00, "panicnil=1,fips140=only", 23);
+    cr_assert_eq(go_plan_read(&plan, octets, sizeof octets), GO_WAY_READY);
+    cr_assert(go_plan_only_fips(&plan, NULL));
+}
+
+/* ---- the other ways ---- */
+
 Test(go_plan, programs_that_are_held)
 {
     const struct go_rig_options old = {.magic = 0xfffffff0};

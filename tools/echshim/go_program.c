@@ -29,7 +29,7 @@ enum go_way go_program_way(const struct program *program, const struct go_plan *
         way = go_plan_read(&read, view.octets, view.length);
         view_close(&view);
     }
-    if (!known && way == GO_WAY_READY && go_plan_only_fips(getenv("GODEBUG"))) {
+    if (!known && way == GO_WAY_READY && go_plan_only_fips(&read, getenv("GODEBUG"))) {
         way = GO_WAY_FIPS;
     }
 #ifndef __x86_64__

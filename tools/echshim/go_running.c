@@ -62,18 +62,19 @@ static const struct go_plan *plan_of(pid_t thread)
 }
 
 /* As the launcher asks its own environment. What cannot be read has no such variable. */
-static bool is_only_fips(pid_t thread)
+static bool is_only_fips(pid_t thread, const struct go_plan *plan)
 {
     static const char key[] = "GODEBUG=";
     char path[64];
     char *line = NULL;
     size_t size = 0;
-    bool found = false;
+    const char *value = NULL;
     (void)snprintf(path, sizeof path, "/proc/%d/environ", (int)thread);
     FILE *file = fopen(path, "re");
-    while (file != NULL && !found && getdelim(&line, &size, '\0', file) > 0) {
-        found = strncmp(line, key, strlen(key)) == 0 && go_plan_only_fips(line + strlen(key));
+    while (file != NULL && value == NULL && getdelim(&line, &size, '\0', file) > 0) {
+        value = strncmp(line, key, strlen(key)) == 0 ? line + strlen(key) : NULL;
     }
+    bool found = go_plan_only_fips(plan, value);
     if (file != NULL) {
         (void)fclose(file);
     }
@@ -119,7 +120,7 @@ enum supervisor_placed go_running_place(pid_t thread, const struct shim_pass *pa
     enum running_result result = RUNNING_NEVER;
     (void)pthread_mutex_lock(&lock);
     const struct go_plan *plan = plan_of(thread);
-    if (plan != NULL && !is_only_fips(thread)) {
+    if (plan != NULL && !is_only_fips(thread, plan)) {
         struct work work = {
             .thread = thread, .plan = plan, .pass = pass, .release = release, .context = context};
         result = place_in_own_thread(&work);

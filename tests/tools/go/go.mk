@@ -11,6 +11,9 @@ GO_HANDSHAKES ?= 10000
 go-programs:
 	@$(GO) version || { echo 'check-go: this needs Go 1.24 or later; GO=FILE names one' >&2; exit 1; }
 	@mkdir -p $(GO_PROGRAMS)
+	sed 's/^package main/\/\/go:debug fips140=only\n&/' tests/tools/go/handshakes.go >$(GO_PROGRAMS)/fips.go
+	GO111MODULE=off CGO_ENABLED=0 $(GO) build -ldflags='-s -w' -o $(GO_PROGRAMS)/fips $(GO_PROGRAMS)/fips.go
+	@for kind in static pie cgo; do ln -sf fips $(GO_PROGRAMS)/$$kind-fips; done
 	GO111MODULE=off CGO_ENABLED=0 $(GO) build -ldflags='-s -w' -o $(GO_PROGRAMS)/static tests/tools/go/handshakes.go
 	GO111MODULE=off CGO_ENABLED=0 $(GO) build -ldflags='-s -w' -buildmode=pie -o $(GO_PROGRAMS)/pie tests/tools/go/handshakes.go
 	GO111MODULE=off CGO_ENABLED=1 $(GO) build -ldflags='-s -w' -o $(GO_PROGRAMS)/cgo tests/tools/go/handshakes.go

@@ -260,6 +260,33 @@ Test(go_program, only_fips_140)
     }
 }
 
+static void check_built(struct world *world, const char *environment, bool below,
+                        const char *options, const char *expected)
+{
+    char *text;
+    cr_assert_gt(
+        asprintf(&text,
+                 "env %s SSL_CERT_FILE=\"$CA\" %s%s%s'%s-fips' time 127.0.0.1:443 " INNER_NAME " 1",
+                 environment, below ? "'" : "", below ? program() : "", below ? "' run " : "",
+                 program()),
+        0);
+    struct run_result result = launch(world, options, text);
+    cr_assert_not_null(strstr(result.out, expected), "%s: %s%s", text, result.out, result.err);
+    free(text);
+}
+
+/* The same, if the program was built so. Its environment comes first. */
+Test(go_program, built_for_only_fips_140)
+{
+    struct world *world = start(NULL);
+    for (int below = 0; world != NULL && below < 2; below++) {
+        check_built(world, "A=1", below, "-q --mode=opportunistic", "done 2 accepted 0 failed 0 ");
+        check_built(world, "A=1", below, "-q --strict", "done 0 accepted 0 failed 2 ");
+        check_built(world, "GODEBUG=fips140=off", below, "-q --strict",
+                    "done 2 accepted 2 failed 0 ");
+    }
+}
+
 /* ---- what it executes ---- */
 
 /* The supervisor leads a Go program that a Go program executes, at its first connection. The shim

@@ -217,40 +217,112 @@ static enum go_way find_types(struct go_plan *plan, const struct go_functions *f
     return known ? GO_WAY_READY : GO_WAY_UNKNOWN;
 }
 
-/* ---- the version, for the user only ---- */
+/* ---- settings of Go's runtime (GODEBUG) ---- */
 
-/* "\xff Go buildinf:", the size of a pointer, flags, at 32 the length and the octets of the version
- * (source: debug/buildinfo). */
-static bool read_version(struct go_plan *plan, const struct go_image *image,
-                         const struct go_segment *segment)
+/* 1: fips140=only, 0: another value, -1: nothing of it. The last word counts. */
+static int fips_of(const char *text, size_t length)
 {
-    static const char magic[] = "\xff Go buildinf:";
-    enum { FLAGS = 15, INLINE = 2, LENGTH = 32, ALIGNMENT = 16 };
-    const uint8_t *at = image->octets + segment->offset;
-    const uint8_t *end = at + segment->size;
-    for (; (at = memmem(at, (size_t)(end - at), magic, sizeof magic - 1)) != NULL; at++) {
-        if ((size_t)(at - image->octets) % ALIGNMENT != 0 || end - at <= LENGTH) {
-            continue;
+    static const char key[] = "fips140=";
+    static const char only[] = "only";
+    const char *end = text + length;
+    int found = -1;
+    while (text < end) {
+        const char *comma = memchr(text, ',', (size_t)(end - text));
+        size_t word = (size_t)((comma != NULL ? comma : end) - text);
+        if (word >= strlen(key) && memcmp(text, key, strlen(key)) == 0) {
+            found = word == strlen(key) + strlen(only) &&
+                    memcmp(text + strlen(key), only, strlen(only)) == 0;
         }
-        size_t size = at[LENGTH];
-        if ((at[FLAGS] & INLINE) != 0 && size < sizeof plan->version &&
-            (size_t)(end - at) - LENGTH - 1 >= size && memchr(at + LENGTH + 1, 0, size) == NULL) {
-            memcpy(plan->version, at + LENGTH + 1, size);
-            plan->version[size] = '\0';
-            return true;
+        text += word + 1;
+    }
+    return found;
+}
+
+bool go_plan_only_fips(const struct go_plan *plan, const char *variable)
+{
+    int found = variable != NULL ? fips_of(variable, strlen(variable)) : -1;
+    return found >= 0 ? found != 0 : plan->only_fips;
+}
+
+/* The settings in the lines of a build. */
+static bool is_built_only_fips(const char *lines, size_t length)
+{
+    static const char key[] = "\tDefaultGODEBUG=";
+    const char *end = lines + length;
+    const char *at = memmem(lines, length, key, sizeof key - 1);
+    if (at == NULL) {
+        return false;
+    }
+    at += sizeof key - 1;
+    const char *stop = memchr(at, '\n', (size_t)(end - at));
+    return fips_of(at, (size_t)((stop != NULL ? stop : end) - at)) == 1;
+}
+
+/* ---- what the linker tells of the build ---- */
+
+/* A number in seven bits an octet, least first, moves *at behind it. */
+static bool take_length(const uint8_t **at, const uint8_t *end, size_t *length)
+{
+    enum { OCTETS_MAX = 4 };
+    *length = 0;
+    for (unsigned i = 0; i < OCTETS_MAX && *at < end; i++) {
+        uint8_t octet = *(*at)++;
+        *length |= (size_t)(octet & 0x7f) << 7 * i;
+        if (octet < 0x80) {
+            return *length <= (size_t)(end - *at);
         }
     }
     return false;
 }
 
+/* "\xff Go buildinf:", the size of a pointer, flags, at 32 the version and the lines of the build,
+ * each with its length (source: debug/buildinfo). The version is for the user only. */
+static bool read_build(struct go_plan *plan, const struct go_image *image,
+                       const struct go_segment *segment)
+{
+    static const char magic[] = "\xff Go buildinf:";
+    enum { FLAGS = 15, INLINE = 2, STRINGS = 32, ALIGNMENT = 16 };
+    const uint8_t *at = image->octets + segment->offset;
+    const uint8_t *end = at + segment->size;
+    for (; (at = memmem(at, (size_t)(end - at), magic, sizeof magic - 1)) != NULL; at++) {
+        size_t size;
+        if ((size_t)(at - image->octets) % ALIGNMENT != 0 || end - at <= STRINGS) {
+            continue;
+        }
+        const uint8_t *text = at + STRINGS;
+        if ((at[FLAGS] & INLINE) == 0 || !take_length(&text, end, &size) ||
+            size >= sizeof plan->version || memchr(text, 0, size) != NULL) {
+            continue;
+        }
+        memcpy(plan->version, text, size);
+        plan->version[size] = '\0';
+        text += size;
+        if (take_length(&text, end, &size)) {
+            plan->only_fips = is_built_only_fips((const char *)text, size);
+        }
+        return true;
+    }
+    return false;
+}
+
+/* A linker that was told to leave all of that out leaves the settings themselves. */
+static bool has_settings(const struct go_image *image, const struct go_segment *segment)
+{
+    static const char only[] = "fips140=only";
+    return memmem(image->octets + segment->offset, segment->size, only, sizeof only - 1) != NULL;
+}
+
 /* It stands in the data, in the last segments. */
-static bool find_version(struct go_plan *plan, const struct go_image *image)
+static bool find_build(struct go_plan *plan, const struct go_image *image)
 {
     for (size_t i = image->segment_count; i > 0; i--) {
         const struct go_segment *segment = &image->segments[i - 1];
-        if (!segment->executable && read_version(plan, image, segment)) {
+        if (!segment->executable && read_build(plan, image, segment)) {
             return true;
         }
+    }
+    for (size_t i = 0; i < image->segment_count && !plan->only_fips; i++) {
+        plan->only_fips = has_settings(image, &image->segments[i]);
     }
     return false;
 }
@@ -285,7 +357,7 @@ enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t len
     if (!go_image_open(&image, octets, length)) {
         return GO_WAY_NONE;
     }
-    bool built = find_version(plan, &image);
+    bool built = find_build(plan, &image);
     plan->moves = image.moves;
     plan->start = image.start;
     switch (go_functions_find(&functions, &image)) {
@@ -306,22 +378,6 @@ enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t len
     return way;
 }
 
-bool go_plan_only_fips(const char *value)
-{
-    static const char key[] = "fips140=";
-    static const char only[] = "only";
-    bool found = false;
-    while (value != NULL && *value != '\0') {
-        size_t length = strcspn(value, ",");
-        if (length >= strlen(key) && strncmp(value, key, strlen(key)) == 0) {
-            found = length == strlen(key) + strlen(only) &&
-                    strncmp(value + strlen(key), only, strlen(only)) == 0;
-        }
-        value += length + (value[length] == ',');
-    }
-    return found;
-}
-
 const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, size_t size)
 {
     switch (way) {
@@ -337,7 +393,7 @@ const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, 
     case GO_WAY_BORING:
         return "it is a Go program that was built with BoringCrypto";
     case GO_WAY_FIPS:
-        return "GODEBUG has fips140=only, which allows no X25519, and ECH needs it";
+        return "its Go has fips140=only, which allows no X25519, and ECH needs it";
     case GO_WAY_SECOND:
         (void)snprintf(out, size, "it is a Go program with a second TLS client (%s)", plan->found);
         return out;

@@ -16,7 +16,7 @@ enum go_way {
     GO_WAY_MACHINE, /* not for this processor */
     GO_WAY_OLD,     /* crypto/tls without ECH */
     GO_WAY_BORING,  /* BoringCrypto does the cryptography */
-    GO_WAY_FIPS,    /* it is run with fips140=only, which allows no X25519 */
+    GO_WAY_FIPS,    /* it runs with fips140=only, which allows no X25519 */
     GO_WAY_SECOND,  /* another TLS client is in it, and nobody guards that one */
     GO_WAY_UNKNOWN, /* a Go that is not as we know it */
 };
@@ -56,6 +56,7 @@ struct go_plan {
         uint64_t descriptor; /* of netFD: the descriptor */
     } offset;
     uint64_t mutex_size;
+    bool only_fips;                /* it was built with fips140=only */
     char version[GO_VERSION_SIZE]; /* "go1.24.4", or empty */
     char found[GO_NAME_SIZE];      /* SECOND and UNKNOWN: the name that decided */
 };
@@ -63,8 +64,9 @@ struct go_plan {
 /* Reads an executable file. The plan holds no pointer to the octets. */
 enum go_way go_plan_read(struct go_plan *plan, const uint8_t *octets, size_t length);
 
-/* Does the variable GODEBUG (NULL: not set) allow only what FIPS 140 has? The last word counts. */
-bool go_plan_only_fips(const char *value);
+/* Does the program run with fips140=only? What the variable GODEBUG (NULL: not set) says of it
+ * comes before what the program was built with; there the last word counts. */
+bool go_plan_only_fips(const struct go_plan *plan, const char *variable);
 
 /* Why a Go program cannot be led so, as a sentence without its stop. NULL: NONE and READY. */
 const char *go_plan_why(enum go_way way, const struct go_plan *plan, char *out, size_t size);
