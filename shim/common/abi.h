@@ -81,6 +81,15 @@ enum shim_watch {
     SHIM_WATCH_LEAVES, /* the same, and call hello_leaves before an octet goes out */
 };
 
+/* Octets that the engine gives to a transport of the program. They can be read. */
+struct shim_carried {
+    const void *octets;
+    size_t length;
+    uintptr_t frame; /* of the function that gives them (shim/common/frame.h) */
+    int fd; /* the transport's, of this socket in this call of the program; -1: not known */
+    uint64_t socket; /* its identity (shim/common/socket_identity.h) */
+};
+
 /* A private key that a library has just made. Borrowed. */
 struct shim_made_key {
     enum shim_hook hook;     /* the function that made it, of family CRYPTO */
@@ -115,7 +124,8 @@ struct shim_stub {
                        struct addrinfo **result);
     /* sendmsg behind the wire guard: for octets of the application that the engine carries. */
     ssize_t (*guarded_sendmsg)(int fd, const struct msghdr *message, int flags);
-    /* Writes the noted descriptors of stream sockets, newest first; returns how many. Lock-free. */
+    /* Writes the noted descriptors of sockets, newest first; returns how many. Those that are known
+     * to be no stream are left out. Lock-free. */
     size_t (*connections)(struct shim_connection *out, size_t max);
 
     /*
@@ -171,6 +181,9 @@ struct shim_stub {
     /* From now on, tell key_made of each private key that a library makes in this thread. 0: not
      * any more. Returns what held before. */
     uint64_t (*watch_keys)(uint64_t watch);
+    /* What this thread is about to write, so that the wire guard need not ask the kernel what we
+     * know. Copied. NULL: the write has ended. */
+    void (*carry)(const struct shim_carried *carried);
 };
 
 /* What the engine offers to the stub. Every function keeps errno unless its comment says

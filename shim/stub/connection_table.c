@@ -125,6 +125,14 @@ void stub_connection_add_flags(struct stub_connection *connection, unsigned flag
     atomic_fetch_or_explicit(&connection->flags, flags, memory_order_release);
 }
 
+void stub_connection_note_stream(struct stub_connection *connection, int fd)
+{
+    stub_connection_add_flags(connection, STUB_CONNECTION_STREAM);
+    if (stub_mark_of(fd) == STUB_MARK_CONNECTED) {
+        stub_mark_set(fd, STUB_MARK_READ);
+    }
+}
+
 void stub_connection_note_target(struct stub_connection *connection,
                                  const struct shim_proxy_target *target, bool watched)
 {

@@ -76,7 +76,7 @@ size_t stub_connections(struct shim_connection *out, size_t max)
     for (int fd = last; fd >= 0; fd--) {
         const _Atomic uint64_t *note = note_of(fd, false);
         uint64_t word = note != NULL ? atomic_load_explicit(note, memory_order_acquire) : 0;
-        if (word == 0) {
+        if (word == 0 || stub_mark_of(fd) == STUB_MARK_OTHER) {
             continue;
         }
         struct shim_connection noted = {
@@ -126,23 +126,17 @@ uint64_t stub_address_hash(const struct sockaddr *address, socklen_t length)
     return hash != 0 ? hash : 1;
 }
 
-static bool is_stream(int fd)
-{
-    int type = 0;
-    socklen_t length = sizeof type;
-    return getsockopt(fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 && type == SOCK_STREAM;
-}
-
+/* Does not ask whether it is a stream: what is asked later, for a handshake or a write, tells. */
 bool stub_connection_begins(int fd, uint64_t *socket)
 {
     int saved = errno;
-    bool stream = !stub_off() && (stub_locked() || is_stream(fd));
-    if (stream) {
-        /* Ask now: another library may talk to a proxy before it returns from its connect. */
-        *socket = stub_socket_of(fd);
+    /* Ask now: another library may talk to a proxy before it returns from its connect. */
+    *socket = stub_off() ? SHIM_SOCKET_UNKNOWN : stub_socket_of(fd);
+    bool noted = *socket != SHIM_SOCKET_UNKNOWN;
+    if (noted) {
         struct stub_connection *connection = stub_connection_open(*socket, fd);
         if (connection != NULL) {
-            stub_mark_set(fd, STUB_MARK_READ);
+            stub_mark_set(fd, STUB_MARK_CONNECTED);
         }
         if (connection != NULL && stub_locked()) {
             stub_connection_renew(connection, fd); /* the number alone is the identity */
@@ -150,7 +144,7 @@ bool stub_connection_begins(int fd, uint64_t *socket)
         atomic_fetch_or_explicit(&stub_guard_work, STUB_GUARD_TUNNEL, memory_order_release);
     }
     errno = saved;
-    return stream;
+    return noted;
 }
 
 void stub_connection_begun(int fd, uint64_t socket, const struct sockaddr *address,

@@ -27,6 +27,7 @@ enum {
     STUB_CONNECTION_WATCHED = 8,  /* a port that a proxy was asked for is watched */
     STUB_CONNECTION_WRITTEN = 16, /* a write was seen */
     STUB_CONNECTION_OVER = 32,    /* later writes are for no proxy */
+    STUB_CONNECTION_STREAM = 64,  /* the kernel says that it is a stream */
 };
 
 enum { STUB_READER_WORDS = (sizeof(struct shim_proxy_reader) + 7) / 8 };
@@ -59,6 +60,8 @@ struct shim_proxy_reader stub_connection_reader(const struct stub_connection *co
 void stub_connection_set_reader(struct stub_connection *connection,
                                 const struct shim_proxy_reader *reader);
 void stub_connection_add_flags(struct stub_connection *connection, unsigned flags);
+/* The kernel says that this connection, under this descriptor, is a stream. */
+void stub_connection_note_stream(struct stub_connection *connection, int fd);
 /* Notes the target that a request asked for; NULL: it cannot be read. */
 void stub_connection_note_target(struct stub_connection *connection,
                                  const struct shim_proxy_target *target, bool watched);
@@ -75,9 +78,10 @@ uint64_t stub_address_hash(const struct sockaddr *address, socklen_t length);
  */
 enum stub_mark {
     STUB_MARK_UNKNOWN,
-    STUB_MARK_READ,  /* writes may be for a proxy */
-    STUB_MARK_OVER,  /* writes are for no proxy */
-    STUB_MARK_OTHER, /* the same: it is no connection */
+    STUB_MARK_CONNECTED, /* `connect` was seen; it may be a stream or not */
+    STUB_MARK_READ,      /* it is a stream, and writes may be for a proxy */
+    STUB_MARK_OVER,      /* writes are for no proxy */
+    STUB_MARK_OTHER,     /* the same: it is no stream */
 };
 enum stub_mark stub_mark_of(int fd);
 void stub_mark_set(int fd, enum stub_mark mark);

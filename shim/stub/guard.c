@@ -418,6 +418,7 @@ static bool concerns_nobody(struct stub_attempt *attempt, unsigned work)
 
 static bool decide(struct stub_attempt *attempt, unsigned work)
 {
+    stub_carried_recall(attempt);
     if (concerns_nobody(attempt, work)) {
         return true;
     }

@@ -109,6 +109,13 @@ bool stub_guard_allows(struct stub_attempt *attempt);
 /* Tells the guard what the real call returned. Keeps errno. */
 void stub_guard_sent(struct stub_attempt *attempt, ssize_t result);
 
+/* ---- guard_carried.c: octets that the engine carries ---- */
+
+/* shim_stub's carry. */
+void stub_carry(const struct shim_carried *carried);
+/* If the engine gave these octets to the transport that writes them: takes over what it knows. */
+void stub_carried_recall(struct stub_attempt *attempt);
+
 /* ---- guard_port.c: where it goes ---- */
 
 /* The kind of socket; -1: no socket. If the program has locked itself in, we may not ask the

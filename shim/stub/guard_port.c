@@ -21,6 +21,15 @@ static bool port_of(const struct sockaddr *address, socklen_t length, uint16_t *
     return false;
 }
 
+/* Asks for the identity, which is needed later anyway. NULL: no `connect` was seen. */
+static struct stub_connection *connection_of(struct stub_attempt *attempt)
+{
+    stub_attempt_identify(attempt);
+    return attempt->socket != SHIM_SOCKET_UNKNOWN
+               ? stub_connection_find(attempt->socket, attempt->fd)
+               : NULL;
+}
+
 int stub_attempt_type(struct stub_attempt *attempt)
 {
     int type = 0;
@@ -30,14 +39,22 @@ int stub_attempt_type(struct stub_attempt *attempt)
                                                                                 : SOCK_STREAM;
     }
     if (stub_mark_of(attempt->fd) == STUB_MARK_READ) {
-        /* The identity is needed later anyway. Only streams are in the table of connections. */
-        stub_attempt_identify(attempt);
-        if (attempt->socket != SHIM_SOCKET_UNKNOWN &&
-            stub_connection_find(attempt->socket, attempt->fd) != NULL) {
+        const struct stub_connection *connection = connection_of(attempt);
+        if (connection != NULL && (atomic_load_explicit(&connection->flags, memory_order_acquire) &
+                                   STUB_CONNECTION_STREAM) != 0) {
             return SOCK_STREAM;
         }
     }
-    return getsockopt(attempt->fd, SOL_SOCKET, SO_TYPE, &type, &length) == 0 ? type : -1;
+    if (getsockopt(attempt->fd, SOL_SOCKET, SO_TYPE, &type, &length) != 0) {
+        return -1;
+    }
+    if (type == SOCK_STREAM && stub_mark_of(attempt->fd) == STUB_MARK_CONNECTED) {
+        struct stub_connection *connection = connection_of(attempt);
+        if (connection != NULL) {
+            stub_connection_note_stream(connection, attempt->fd);
+        }
+    }
+    return type;
 }
 
 static bool peer_port(int fd, uint16_t *port)

@@ -256,14 +256,24 @@ static bool is_redirected(const struct stub_connection *connection, int fd, stru
            (asked != 0 && asked != stub_address_hash(address, length));
 }
 
+/* Asks the kernel. Only a stream counts octets. */
+static void ask_carried(struct stub_connection *connection, int fd, struct shim_way *way)
+{
+    int64_t carried = octets_carried(fd);
+    if (carried >= 0 && connection != NULL) {
+        stub_connection_note_stream(connection, fd);
+    }
+    way->carried = carried > 0 ? SHIM_CARRIED_OCTETS : SHIM_CARRIED_NOTHING;
+}
+
 /* Has the connection carried octets that we did not see? */
-static bool is_unseen(const struct stub_connection *connection, int fd, struct shim_way *way)
+static bool is_unseen(struct stub_connection *connection, int fd, struct shim_way *way)
 {
     if (connection != NULL && (atomic_load_explicit(&connection->flags, memory_order_acquire) &
                                STUB_CONNECTION_WRITTEN) != 0) {
         return false;
     }
-    way->carried = octets_carried(fd) > 0 ? SHIM_CARRIED_OCTETS : SHIM_CARRIED_NOTHING;
+    ask_carried(connection, fd, way);
     return way->carried == SHIM_CARRIED_OCTETS || (connection == NULL && stub_connections_lost());
 }
 
@@ -286,7 +296,7 @@ void stub_way_find(int fd, uint64_t socket, struct shim_way *way)
 {
     int saved = errno;
     *way = (struct shim_way){.fd = fd, .socket = socket};
-    const struct stub_connection *connection = find_connection(socket, fd);
+    struct stub_connection *connection = find_connection(socket, fd);
     if (connection != NULL) {
         describe(connection, fd, way);
     }
@@ -303,6 +313,9 @@ bool stub_way_of(int fd, const char *host, struct shim_way *way)
     bool found = true;
     if (fd >= 0) {
         stub_way_find(fd, stub_socket_of(fd), way);
+        if (way->watched && way->carried == SHIM_CARRIED_UNASKED) {
+            ask_carried(find_connection(way->socket, fd), fd, way); /* the engine would ask */
+        }
     } else {
         const struct stub_connection *connection =
             stub_connection_to(host != NULL ? shim_proxy_host_hash(host) : 0);

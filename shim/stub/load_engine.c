@@ -143,6 +143,7 @@ static struct shim_stub offer = {
     .own_ech = stub_own_ech,
     .first_told = stub_first_told,
     .watch_keys = stub_watch_keys,
+    .carry = stub_carry,
 };
 
 typedef const struct shim_engine *engine_start(const struct shim_stub *stub);

@@ -131,7 +131,7 @@ Test(cost, the_systems_lib25519)
  * handlers: is it a stream socket, which one (three times), to whom, has it carried octets; and for
  * libssl's writes: can their memory be read.
  */
-enum { MORE_CALLS_OPENSSL = 8, MORE_CALLS_GNUTLS = 6 };
+enum { MORE_CALLS_OPENSSL = 4, MORE_CALLS_GNUTLS = 4 };
 
 /* The lines of strace's record. */
 static unsigned lines_of(struct world *world, enum run_mode mode, const char *library, int count)

@@ -3,7 +3,7 @@
 #include <setjmp.h>
 #include <ucontext.h>
 
-#include "shim/engine/base/frame.h"
+#include "shim/common/frame.h"
 
 enum { REACH = 4096 };
 

@@ -10,8 +10,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "shim/common/frame.h"
 #include "shim/common/hold.h"
-#include "shim/engine/base/frame.h"
 #include "shim/engine/base/stack_switch.h"
 
 enum {

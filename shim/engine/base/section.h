@@ -9,7 +9,7 @@
  * the program leaves the wait, only the frames of the wait are gone. The work still exists and is
  * taken to its end later: each of its waits fails at once with ECANCELED, so it takes the way of
  * any failure and gives everything back. That happens when the thread is cancelled in the wait,
- * when it next calls us from a frame that is not below the wait (shim/engine/base/frame.h), or when
+ * when it next calls us from a frame that is not below the wait (shim/common/frame.h), or when
  * it ends.
  */
 #ifndef SHIM_ENGINE_BASE_SECTION_H

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "shim/common/frame.h"
 #include "shim/common/hold.h"
 #include "shim/engine/base/object_table.h"
 
@@ -27,6 +28,16 @@ static void copy_retry(const struct shim_bio_library *bios, BIO *bio, BIO *next)
     bios->BIO_set_retry_reason(bio, bios->BIO_get_retry_reason(next));
 }
 
+/* The octets are the session's or libssl's, so they can be read. */
+static int write_below(const struct shim_bio_filter *filter, BIO *next, const void *octets,
+                       int length)
+{
+    shim_session_carry(*filter->session, bytes_of(octets, (size_t)length), SHIM_FRAME_HERE);
+    int written = filter->bios->BIO_write(next, octets, length);
+    shim_session_carried();
+    return written;
+}
+
 /* Writes what waits for the network to the BIO below. 1: everything was written; else the result of
  * BIO_write. */
 static int write_to_net(struct shim_bio_filter *filter, BIO *bio, BIO *next)
@@ -35,7 +46,7 @@ static int write_to_net(struct shim_bio_filter *filter, BIO *bio, BIO *next)
     for (struct bytes out = shim_session_to_net(*filter->session); out.len > 0;
          out = shim_session_to_net(*filter->session)) {
         int part = out.len < INT32_MAX ? (int)out.len : INT32_MAX;
-        int written = bios->BIO_write(next, out.data, part);
+        int written = write_below(filter, next, out.data, part);
         if (written <= 0) {
             copy_retry(bios, bio, next);
             return written;
@@ -135,7 +146,7 @@ static int filter_write(struct shim_bio_filter *filter, BIO *bio, const char *da
     }
     bios->BIO_clear_flags(bio, RETRY);
     if (transparent(filter) && filter->taken == 0) {
-        int written = bios->BIO_write(next, data, length);
+        int written = write_below(filter, next, data, length);
         copy_retry(bios, bio, next);
         return written;
     }

@@ -257,6 +257,9 @@ void boringssl_after(const struct boringssl *boringssl, SSL *ssl)
         return;
     }
     int saved = errno;
+    if (connection->session != NULL) {
+        shim_session_call_over(connection->session);
+    }
     if (!connection->hello_made) {
         connection->hello_made = !is_before_hello(boringssl, ssl);
     }

@@ -22,6 +22,13 @@ static bool peer_of(int fd, struct shim_peer *peer)
     return peer->address.ss_family == AF_INET || peer->address.ss_family == AF_INET6;
 }
 
+/* Has the connection carried octets? Asks only if the stub has not asked yet. */
+static bool is_used(const struct shim_way *way, int fd)
+{
+    return way->carried == SHIM_CARRIED_UNASKED ? shim_reconnect_used(fd)
+                                                : way->carried == SHIM_CARRIED_OCTETS;
+}
+
 /* Is a noted descriptor still the stream socket that was noted? */
 static bool is_stream_to(const struct shim_connection *noted, struct shim_peer *peer)
 {
@@ -83,7 +90,7 @@ static bool guess_among(const struct shim_connection *noted, size_t count, bool 
             !is_stream_to(&noted[i], &candidate)) {
             continue;
         }
-        candidate.used = shim_reconnect_used(candidate.fd);
+        candidate.used = is_used(&candidate.way, candidate.fd);
         if (!found || (peer->used && !candidate.used)) {
             *peer = candidate;
             found = true;
@@ -161,8 +168,7 @@ static bool find_of_descriptor(int fd, uint16_t told_port, const char *host, str
         (void)shim_state()->stub->way_of(fd, host, &way);
     }
     *peer = (struct shim_peer){.fd = fd, .way = way};
-    peer->used = way.carried == SHIM_CARRIED_UNASKED ? shim_reconnect_used(fd)
-                                                     : way.carried == SHIM_CARRIED_OCTETS;
+    peer->used = is_used(&way, fd);
     if (peer_of(fd, peer)) {
         return true;
     }

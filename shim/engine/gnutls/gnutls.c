@@ -137,7 +137,7 @@ static int handshake(struct shim_library *library, gnutls_session_t session)
     connection = gnutls_connection_find(session);
     if (connection != NULL && connection->serial == serial) {
         if (connection->session != NULL) {
-            shim_session_keys_over(connection->session);
+            shim_session_call_over(connection->session);
         }
         step_out(connection, result);
     }

@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+#include "shim/common/frame.h"
 #include "shim/engine/gnutls/gnutls.h"
 #include "shim/engine/state/state.h"
 
@@ -137,7 +138,7 @@ static bool transparent(const struct gnutls_connection *connection)
     return connection->phase != GNUTLS_STARTED || shim_session_drained(connection->session);
 }
 
-static ssize_t own_push(const struct gnutls_connection *connection, struct bytes out)
+static ssize_t push_by(const struct gnutls_connection *connection, struct bytes out)
 {
     if (connection->own.push != NULL) {
         return connection->own.push(connection->own.send, out.data, out.len);
@@ -147,6 +148,15 @@ static ssize_t own_push(const struct gnutls_connection *connection, struct bytes
     }
     giovec_t part = {.iov_base = (void *)(uintptr_t)out.data, .iov_len = out.len};
     return connection->own.vec_push(connection->own.send, &part, 1);
+}
+
+/* The octets are the session's or GnuTLS's, so they can be read. */
+static ssize_t own_push(const struct gnutls_connection *connection, struct bytes out)
+{
+    shim_session_carry(connection->session, out, SHIM_FRAME_HERE);
+    ssize_t pushed = push_by(connection, out);
+    shim_session_carried();
+    return pushed;
 }
 
 /* 1: everything was pushed; else the push function's result, with its errno. After a failure the

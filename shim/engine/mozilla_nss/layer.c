@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "shim/common/frame.h"
 #include "shim/common/hold.h"
 #include "shim/engine/mozilla_nss/mozilla_nss.h"
 
@@ -74,7 +75,9 @@ static int32_t flush_to_net(struct nss_connection *connection, struct nspr_file 
     for (struct bytes out = shim_session_to_net(connection->session); out.len > 0;
          out = shim_session_to_net(connection->session)) {
         int32_t part = out.len < INT32_MAX ? (int32_t)out.len : INT32_MAX;
+        shim_session_carry(NULL, out, SHIM_FRAME_HERE); /* which socket: the guard asks */
         int32_t sent = below->methods->send(below, out.data, part, 0, left(connection->nss, limit));
+        shim_session_carried();
         if (sent <= 0) {
             return sent;
         }

@@ -144,7 +144,7 @@ static void after(struct shim_library *library, SSL *ssl)
     if (connection != NULL) {
         openssl_native_reset(connection); /* the hello is made, or it never will be */
         if (connection->session != NULL) {
-            shim_session_keys_over(connection->session);
+            shim_session_call_over(connection->session);
         }
     }
     if (connection != NULL && came_to_nothing(connection)) {

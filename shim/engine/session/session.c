@@ -139,6 +139,7 @@ static struct shim_decision decide(struct shim_session *session,
     session->fd_hidden = given->fd < 0;
     bool locked = state->stub->locked();
     session->socket = SHIM_SOCKET_UNKNOWN;
+    session->judged_fd = locked ? -1 : given->fd;
     if (!locked) {
         bool asked = given->fd >= 0 && peer.way.fd == given->fd && peer.way.socket != 0;
         session->socket = asked ? peer.way.socket : shim_socket_identity(given->fd);

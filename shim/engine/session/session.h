@@ -90,13 +90,13 @@ void shim_session_made_inner(struct shim_session *session, const uint8_t random[
 /*
  * The library begins a first ClientHelloInner, or the hello that it seals to a local config: from
  * now on the private keys that it makes are noted (program_keys.h), until shim_session_from_app or
- * shim_session_keys_over. Nobody sees the keys of some builds; that changes nothing else. The
+ * shim_session_call_over. Nobody sees the keys of some builds; that changes nothing else. The
  * functions and the library's table stay valid for ever.
  */
 void shim_session_keys_watch(struct shim_session *session,
                              const struct shim_key_functions *functions, const void *library);
-/* The call ended in which the library may have made a hello. */
-void shim_session_keys_over(struct shim_session *session);
+/* The program's call ended in which the library may have made a hello. */
+void shim_session_call_over(struct shim_session *session);
 
 /*
  * For a TLS library with an ECH client of its own, after SHIM_ACTION_OFFER or SHIM_ACTION_REFUSE:
@@ -125,6 +125,13 @@ void shim_session_from_net(struct shim_session *session, struct bytes in);
 void shim_session_net_closed(struct shim_session *session);
 /* The transport took this many octets of shim_session_to_net. */
 void shim_session_net_took(struct shim_session *session, size_t octets);
+/*
+ * These octets of the library or the session are given to the program's transport now; NULL: there
+ * is no session yet. The wire guard then need not ask the kernel what is known. `frame` is
+ * SHIM_FRAME_HERE of the caller, who says when the transport has returned.
+ */
+void shim_session_carry(const struct shim_session *session, struct bytes out, uintptr_t frame);
+void shim_session_carried(void);
 /*
  * True after a rejection to which a new connection is the answer: call shim_session_reconnect. It
  * puts a new connection over the transport's descriptor (-1: hidden, so it is searched for), or

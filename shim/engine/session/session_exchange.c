@@ -4,6 +4,7 @@
  * the exchange; outcome.c acts on what it says.
  */
 #include "shim/common/hold.h"
+#include "shim/common/socket_identity.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/session/session_state.h"
 
@@ -12,6 +13,7 @@
 void shim_session_net_took(struct shim_session *session, size_t octets)
 {
     session->sent += octets;
+    session->judged_fd = -1; /* what follows is written after a wait */
     ech_exchange_net_took(session->exchange, octets);
 }
 
@@ -100,6 +102,23 @@ void shim_session_net_closed(struct shim_session *session)
     shim_hold_end(&hold);
 }
 
+/* ---- what the wire guard need not ask ---- */
+
+void shim_session_carry(const struct shim_session *session, struct bytes out, uintptr_t frame)
+{
+    struct shim_carried carried = {.octets = out.data, .length = out.len, .frame = frame, .fd = -1};
+    if (session != NULL && session->judged_fd >= 0 && session->socket != SHIM_SOCKET_UNKNOWN) {
+        carried.fd = session->judged_fd;
+        carried.socket = session->socket;
+    }
+    shim_state()->stub->carry(&carried);
+}
+
+void shim_session_carried(void)
+{
+    shim_state()->stub->carry(NULL);
+}
+
 /* ---- private keys ---- */
 
 void shim_session_keys_watch(struct shim_session *session,
@@ -108,9 +127,10 @@ void shim_session_keys_watch(struct shim_session *session,
     shim_program_keys_watch(&session->program_keys, functions, library);
 }
 
-void shim_session_keys_over(struct shim_session *session)
+void shim_session_call_over(struct shim_session *session)
 {
     shim_program_keys_close(&session->program_keys);
+    session->judged_fd = -1;
 }
 
 /* ---- what the adapters ask ---- */

@@ -107,6 +107,7 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
 {
     session->sent = 0;
     session->socket = shim_socket_identity(fd);
+    session->judged_fd = -1;
     if (answer == SHIM_ANSWER_DISABLE) {
         shim_session_withdraw(session);
         if (session->inner_made) {

@@ -41,6 +41,7 @@ struct shim_session {
     uint8_t outer_random[32];
     uint8_t inner_random[32];
     uint64_t socket;              /* identity of the transport (socket_identity.h) */
+    int judged_fd;                /* it was asked in this call, of this descriptor; -1: in none */
     struct sockaddr_storage peer; /* AF_UNSPEC: not known */
     uint16_t origin_port;         /* the port for which the config was looked up */
     struct shim_redirect redirect;

@@ -160,6 +160,11 @@ static uint64_t no_watch(uint64_t watch)
     return 0;
 }
 
+static void no_carry(const struct shim_carried *carried)
+{
+    (void)carried;
+}
+
 static struct shim_stub offer = {
     .version = SHIM_ABI_VERSION,
     .dlsym = own_dlsym,
@@ -192,6 +197,7 @@ static struct shim_stub offer = {
     .own_ech = no_own_ech,
     .first_told = no_first,
     .watch_keys = no_watch,
+    .carry = no_carry,
 };
 
 /* ---- the start ---- */

@@ -12,8 +12,8 @@
  * let anything through because of it. A hook that has to know whether the library itself called it
  * looks at its caller instead (stub_library_calls), which no jump can leave behind.
  */
-#ifndef SHIM_ENGINE_BASE_FRAME_H
-#define SHIM_ENGINE_BASE_FRAME_H
+#ifndef SHIM_COMMON_FRAME_H
+#define SHIM_COMMON_FRAME_H
 
 #include <stdbool.h>
 #include <stddef.h>
