@@ -3,9 +3,12 @@
 
 #include <gnutls/gnutls.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static gnutls_certificate_credentials_t credentials;
+/* Shared by all sessions, with LOOP_SHARED_PRIORITIES; NULL: each session has its own. */
+static gnutls_priority_t priorities;
 
 static void must(int result, const char *what)
 {
@@ -24,7 +27,9 @@ static void handshake(const struct loop_target *target, int fd)
                                 strlen(target->server_name)),
          "gnutls_server_name_set");
     gnutls_session_set_verify_cert(session, CERTIFIED_NAME, 0);
-    must(gnutls_set_default_priority(session), "gnutls_set_default_priority");
+    must(priorities != NULL ? gnutls_priority_set(session, priorities)
+                            : gnutls_set_default_priority(session),
+         "the priorities");
     must(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     gnutls_transport_set_int(session, fd);
     loop_before_first(fd);
@@ -42,5 +47,8 @@ int main(int argc, char **argv)
     must(gnutls_certificate_allocate_credentials(&credentials), "credentials");
     must(gnutls_certificate_set_x509_trust_file(credentials, target.ca, GNUTLS_X509_FMT_PEM),
          target.ca);
+    if (getenv("LOOP_SHARED_PRIORITIES") != NULL) {
+        must(gnutls_priority_init(&priorities, NULL, NULL), "gnutls_priority_init");
+    }
     return loop_run(&target, argv);
 }
