@@ -89,6 +89,9 @@ struct ech_exchange_options {
     struct ech_hello_sizes sizes; /* of the TLS library */
     /* A hello is padded as if its pre_shared_key extension had this many octets or more. */
     size_t least_pre_shared_key;
+    /* It is padded as if its ALPN list had so many octets, without their count: as many as GREASE
+     * would count with. */
+    size_t alpn;
     enum ech_key_share_rule key_share_rule;
     /* Of the application's key_share; must stay usable while the exchange lives. It is asked when
      * an offer is made, and after a rejection. */

@@ -27,6 +27,7 @@ struct ech_hello_parts {
     size_t host_name;      /* 0: there is none */
     size_t pre_shared_key; /* that extension, header and all; 0: there is none */
     size_t cipher_suites;  /* the list without its length; four suites or fewer do not count */
+    size_t alpn;           /* the same; up to the length of "h2,http/1.1" it does not count */
 };
 
 /*

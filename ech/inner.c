@@ -124,13 +124,16 @@ size_t ech_padded_length(size_t unpadded, size_t name_padding, size_t floor)
 
 size_t ech_hello_floor(const struct ech_hello_size *size, const struct ech_hello_parts *parts)
 {
-    enum { FOUR_SUITES = 8 };
+    enum { FOUR_SUITES = 8, BROWSERS_ALPN = 12 };
     /* RFC 9849, 6.1.3: a client with GREASE knows no maximum_name_length. The largest server
      * publishes 0. */
     size_t length = size->unpadded + parts->host_name + ech_name_padding(parts->host_name, 0) +
                     parts->pre_shared_key;
     if (parts->cipher_suites > FOUR_SUITES) {
         length += parts->cipher_suites - FOUR_SUITES;
+    }
+    if (parts->alpn > BROWSERS_ALPN) {
+        length += parts->alpn - BROWSERS_ALPN;
     }
     return size->floor == 0 || length < size->floor ? size->floor : length;
 }

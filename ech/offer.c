@@ -98,7 +98,8 @@ static enum ech_status floor_of(const struct ech_client_hello *inner,
     }
     struct ech_hello_parts parts = {.host_name = host_name.len,
                                     .pre_shared_key = options->least_pre_shared_key,
-                                    .cipher_suites = inner->cipher_suites.len};
+                                    .cipher_suites = inner->cipher_suites.len,
+                                    .alpn = options->alpn};
     if (psk != NULL && psk->raw.len > parts.pre_shared_key) {
         parts.pre_shared_key = psk->raw.len;
     }

@@ -210,7 +210,7 @@ static bool set_names(const struct dns_tls *tls)
     return (name[0] == '\0' || library->gnutls_server_name_set(tls->session, GNUTLS_NAME_DNS, name,
                                                                strlen(name)) == GNUTLS_E_SUCCESS) &&
            (!tls->options.http ||
-            gnutls_alpn_set_protocols(tls->session, protocols, 2, 0) == GNUTLS_E_SUCCESS);
+            library->gnutls_alpn_set_protocols(tls->session, protocols, 2, 0) == GNUTLS_E_SUCCESS);
 }
 
 static bool set_credentials(struct dns_tls *tls)

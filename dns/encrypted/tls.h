@@ -15,6 +15,7 @@
 
 /* The functions of GnuTLS that are hooks under the shim. */
 #define DNS_TLS_FUNCTIONS(F)                                                                       \
+    F(gnutls_alpn_set_protocols)                                                                   \
     F(gnutls_deinit)                                                                               \
     F(gnutls_handshake)                                                                            \
     F(gnutls_init)                                                                                 \

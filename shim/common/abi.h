@@ -90,6 +90,10 @@ struct shim_carried {
     uint64_t socket; /* its identity (shim/common/socket_identity.h) */
 };
 
+/* Where OpenSSL asks a program for a pre-shared key: SSL_set_psk_client_callback, as before TLS
+ * 1.3, and SSL_set_psk_use_session_callback. */
+enum shim_psk_kind { SHIM_PSK_CLIENT, SHIM_PSK_SESSION };
+
 /* A private key that a library has just made. Borrowed. */
 struct shim_made_key {
     enum shim_hook hook;     /* the function that made it, of family CRYPTO */
@@ -241,6 +245,11 @@ struct shim_engine {
     void (*openssl_copied)(struct shim_library *library, const SSL *ssl, const SSL *copy);
     /* The program has added an extension of its own to the ClientHellos of this context. */
     void (*openssl_own_extension)(struct shim_library *library, const SSL_CTX *context);
+    /* The program has set, in an SSL or SSL_CTX, an ALPN list of so many octets; a callback that
+     * may give a pre-shared key, of one of two kinds, or has taken that away. */
+    void (*openssl_alpn)(struct shim_library *library, const void *object, size_t octets);
+    void (*openssl_psk)(struct shim_library *library, const void *object, enum shim_psk_kind kind,
+                        bool set);
 
     /* The whole hooks of GnuTLS: each calls the real function itself, and returns what the
      * application shall see. */
@@ -252,6 +261,9 @@ struct shim_engine {
     int (*gnutls_server_name_set)(struct shim_library *library, gnutls_session_t session,
                                   gnutls_server_name_type_t type, const void *name,
                                   size_t name_length);
+    int (*gnutls_alpn_set_protocols)(struct shim_library *library, gnutls_session_t session,
+                                     const gnutls_datum_t *protocols, unsigned count,
+                                     unsigned flags);
     int (*gnutls_priority_init)(struct shim_library *library, gnutls_priority_t *cache,
                                 const char *priorities, const char **error_position);
     int (*gnutls_priority_init2)(struct shim_library *library, gnutls_priority_t *cache,

@@ -57,6 +57,13 @@ SHIM_EXPORT int gnutls_server_name_set(gnutls_session_t session, gnutls_server_n
                       name_length);
 }
 
+SHIM_EXPORT int gnutls_alpn_set_protocols(gnutls_session_t session, const gnutls_datum_t *protocols,
+                                          unsigned count, unsigned flags)
+{
+    GNUTLS_OUTER_HOOK(gnutls_alpn_set_protocols, GNUTLS_E_UNIMPLEMENTED_FEATURE, session, protocols,
+                      count, flags);
+}
+
 /* A program may make a priority cache before its first session. The cache decides about TLS 1.3, so
  * the engine must see it. */
 SHIM_EXPORT int gnutls_priority_init(gnutls_priority_t *cache, const char *priorities,

@@ -97,10 +97,13 @@ static void check(const struct client *client)
 OCTETS(openssl, OPENSSL, OPENSSL_FLOOR, NAMES);
 OCTETS(openssl_two_protocols, OPENSSL "-alpn h2,http/1.1", OPENSSL_FLOOR, NAMES);
 OCTETS(openssl_three_protocols, OPENSSL "-alpn h3,h2,http/1.1", OPENSSL_FLOOR, NAMES);
+OCTETS(openssl_old_protocol, OPENSSL "-alpn h2,http/1.1,http/1.0", OPENSSL_FLOOR, NAMES - 1);
 OCTETS(openssl_tls13_alone, OPENSSL "-tls1_3 -alpn h2,http/1.1", TLS13_FLOOR, NAMES - 1);
 OCTETS(gnutls, GNUTLS, GNUTLS_FLOOR, NAMES);
 OCTETS(gnutls_two_protocols, GNUTLS "--alpn h2 --alpn http/1.1", GNUTLS_FLOOR, NAMES);
 OCTETS(gnutls_three_protocols, GNUTLS "--alpn h3 --alpn h2 --alpn http/1.1", GNUTLS_FLOOR, NAMES);
+OCTETS(gnutls_old_protocol, GNUTLS "--alpn h2 --alpn http/1.1 --alpn http/1.0", GNUTLS_FLOOR,
+       NAMES - 1);
 OCTETS(gnutls_tls13_alone,
        GNUTLS "--alpn h2 --alpn http/1.1 --priority NORMAL:-VERS-ALL:+VERS-TLS1.3", TLS13_FLOOR,
        NAMES - 1);

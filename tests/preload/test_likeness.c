@@ -30,6 +30,8 @@ TestSuite(likeness_own, .fini = world_end, .timeout = 120);
 #define GNUTLS_PSK "--pskusername me --pskkey 9e32cf7786321a828ef7668f09fb35db "
 #define OPENSSL_PSK "-ciphersuites TLS_AES_128_GCM_SHA256 "
 #define IDENTITY_64 "a-name-of-64-octets-which-is-the-longest-that-is-usual-for-a-psk"
+#define LONG_PROTOCOL "a-protocol-of-72-octets-which-no-browser-knows-but-some-programs-may-use"
+#define LONG_ALPN "h2,http/1.1,http/1.0," LONG_PROTOCOL
 #define LATE_GNUTLS(mode) "\"$CLIENTS/gnutls_late\" " INNER_NAME " 443 \"$CA\" " mode
 #define GIT "GIT_SSL_CAINFO=\"$CA\" git ls-remote " URL "; true"
 #define WGET_WITH(options) "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " options " " URL
@@ -252,9 +254,14 @@ LIKE(gnutls_cli_fallback, GNUTLS_WITH("--priority NORMAL:%FALLBACK_SCSV"));
 LIKE(gnutls_cli_psk, GNUTLS_WITH(GNUTLS_PSK "--priority NORMAL:+PSK:+DHE-PSK:+ECDHE-PSK"));
 LIKE(gnutls_cli_psk_alone, GNUTLS_WITH(GNUTLS_PSK "--priority NORMAL:+ECDHE-PSK:-VERS-ALL:+VERS-TLS1.3"));
 LIKE(s_client_psk_identity, S_CLIENT_WITH(OPENSSL_PSK "-psk_identity " IDENTITY_64 " -psk 9e32cf7786321a828ef7668f09fb35db"));
+LIKE(s_client_psk_tls13_alone, S_CLIENT_WITH(OPENSSL_PSK "-tls1_3 -psk_identity " IDENTITY_64 " -psk 9e32cf7786321a828ef7668f09fb35db"));
+LIKE(s_client_long_alpn, S_CLIENT_WITH("-alpn " LONG_ALPN));
+LIKE(s_client_long_alpn_tls13_alone, S_CLIENT_WITH("-tls1_3 -alpn " LONG_ALPN));
+LIKE(gnutls_cli_long_alpn, GNUTLS_WITH("--alpn h2 --alpn http/1.1 --alpn http/1.0 --alpn " LONG_PROTOCOL));
 LIKE(wget_tls13_alone, WGET_WITH("--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3"));
 LIKE_IN(likeness_own, openssl_resume, 2, OWN_OPENSSL("resume"));
 LIKE_IN(likeness_own, openssl_security_callback, 1, OWN_OPENSSL("security-callback"));
+LIKE_IN(likeness_own, openssl_own_psk, 2, OWN_OPENSSL("own-psk"));
 LIKE_IN(likeness_own, openssl_late_settings, 2, OWN_OPENSSL("late-settings"));
 LIKE_IN(likeness_own, openssl_unseen, 1, OWN_OPENSSL("unseen"));
 LIKE_IN(likeness_own, openssl_late_name, 1, OWN_OPENSSL("late-name"));

@@ -269,6 +269,19 @@ Test(grease, ech_100_so_it_is_without_an_alpn_list)
     }
 }
 
+/* A longer ALPN list counts like a name. */
+Test(grease, ech_100_a_long_alpn_list_counts)
+{
+    const struct ech_hello_size size = POST_QUANTUM_SIZES.ordinary;
+    enum { NAME = 46, BROWSERS = 12, LONGER = 9, POST_QUANTUM_FLOOR = 256 };
+    struct ech_hello_parts parts = {.host_name = NAME, .alpn = BROWSERS};
+    cr_assert_eq(ech_hello_floor(&size, &parts), POST_QUANTUM_FLOOR);
+    parts.alpn = BROWSERS + LONGER;
+    cr_assert_eq(ech_hello_floor(&size, &parts), size.unpadded + NAME + LONGER);
+    parts.alpn = 0;
+    cr_assert_eq(ech_hello_floor(&size, &parts), POST_QUANTUM_FLOOR);
+}
+
 /* With the ALPN list of browsers. */
 static struct octets openssl_hello(size_t name_length)
 {

@@ -164,6 +164,7 @@ struct gnutls_connection {
     enum gnutls_phase phase;
     const struct gnutls_hello_events *hello;
     struct shim_session *session;
+    size_t alpn;        /* octets of the ALPN list */
     size_t resumed_psk; /* octets of a GREASE hello's pre_shared_key for the session data */
     size_t taken; /* octets of a push that the exchange took before the transport said "later" */
 };

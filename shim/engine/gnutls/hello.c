@@ -188,6 +188,7 @@ int gnutls_decide(struct gnutls_connection *connection)
         facts.ordinary = gnutls_ordinary_hello(connection, &octets);
         facts.inner_suites = gnutls_inner_suites(connection, &facts.ordinary);
         facts.pre_shared_key = own_psk(connection);
+        facts.alpn = connection->alpn;
     }
     int result = GNUTLS_E_SUCCESS;
     enum shim_action action = shim_session_begin(&connection->session, &facts);

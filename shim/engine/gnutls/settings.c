@@ -43,6 +43,20 @@ static int server_name_set(struct shim_library *library, gnutls_session_t sessio
     return result;
 }
 
+static int alpn_set_protocols(struct shim_library *library, gnutls_session_t session,
+                              const gnutls_datum_t *protocols, unsigned count, unsigned flags)
+{
+    int result = GNUTLS_REAL(library, gnutls_alpn_set_protocols)(session, protocols, count, flags);
+    struct gnutls_connection *connection = gnutls_ours(library, session);
+    if (result >= 0 && connection != NULL) {
+        connection->alpn = 0;
+        for (unsigned i = 0; i < count; i++) {
+            connection->alpn += 1 + protocols[i].size; /* RFC 7301, 3.1: with its length */
+        }
+    }
+    return result;
+}
+
 static int session_ext_register(struct shim_library *library, gnutls_session_t session,
                                 const char *name, int id, gnutls_ext_parse_type_t parse_point,
                                 gnutls_ext_recv_func receive, gnutls_ext_send_func send,
@@ -215,6 +229,7 @@ static void handshake_set_read_function(struct shim_library *library, gnutls_ses
 void shim_gnutls_fill_settings(struct shim_engine *engine)
 {
     engine->gnutls_server_name_set = server_name_set;
+    engine->gnutls_alpn_set_protocols = alpn_set_protocols;
     engine->gnutls_session_ext_register = session_ext_register;
     engine->gnutls_priority_init = priority_init;
     engine->gnutls_priority_init2 = priority_init2;

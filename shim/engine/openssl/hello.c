@@ -151,8 +151,11 @@ static struct shim_session_facts facts_of(struct openssl_connection *connection,
         };
         /* A late decision leaves all suites in ClientHelloInner (versions.c). */
         facts.inner_suites = connection->late ? ordinary->cipher_suites_length : 0;
+        const struct openssl_lengths lengths = openssl_lengths_of(openssl, ssl);
+        bool may_offer_psk = ordinary->psk || lengths.psk;
         facts.pre_shared_key =
-            ordinary->psk ? ECH_OWN_PSK_GUESS + openssl_resumed_psk(openssl, ssl) : 0;
+            may_offer_psk ? ECH_OWN_PSK_GUESS + openssl_resumed_psk(openssl, ssl) : 0;
+        facts.alpn = lengths.alpn;
     }
     return facts;
 }

@@ -68,8 +68,12 @@ bool openssl_get_info_callback(struct shim_library *library, const SSL_CTX *cont
 void openssl_copied(struct shim_library *library, const SSL *ssl, const SSL *copy)
 {
     const struct openssl *openssl = seen_in(library, NULL, ssl);
+    const struct openssl *supported = openssl_supported(library);
     if (copy != ssl && openssl != NULL) {
         (void)openssl_info_callback_keep(openssl, copy, openssl_info_callback_of(ssl));
+    }
+    if (copy != ssl && supported != NULL) {
+        openssl_note_copy(supported, ssl, copy);
     }
 }
 

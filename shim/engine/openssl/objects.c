@@ -21,6 +21,9 @@ static struct shim_object_table extended;
 /* The program's info callback of an SSL or SSL_CTX, where ours stands in its place. */
 static struct shim_object_table info_callbacks;
 static atomic_bool any_info_callback;
+/* What the program set in an SSL or SSL_CTX that makes the hello longer; see `lengths` below. */
+static struct shim_object_table lengths;
+static atomic_bool any_lengths;
 
 /* ---- info callbacks ---- */
 
@@ -45,11 +48,82 @@ bool openssl_info_callback_keep(const struct openssl *openssl, const void *objec
     return shim_object_put(&info_callbacks, object, &entry);
 }
 
-static void drop_info_callback(const void *object)
+static void drop_settings(const void *object)
 {
     if (atomic_load_explicit(&any_info_callback, memory_order_relaxed)) {
         (void)shim_object_remove(&info_callbacks, object, NULL);
     }
+    if (atomic_load_explicit(&any_lengths, memory_order_relaxed)) {
+        (void)shim_object_remove(&lengths, object, NULL);
+    }
+}
+
+/* ---- what makes a hello longer ---- */
+
+/* All of it is one number, which the table keeps in place of a pointer. An SSL has at first what
+ * its context has: so each part says whether it was set here. */
+enum {
+    PSK_CLIENT_HERE = 1,
+    PSK_CLIENT = 2,
+    PSK_SESSION_HERE = 4,
+    PSK_SESSION = 8,
+    ALPN_HERE = 16,
+    ALPN_SHIFT = 5
+};
+
+static uintptr_t lengths_in(const void *object)
+{
+    struct shim_object_entry entry;
+    return shim_object_get(&lengths, object, &entry) ? (uintptr_t)entry.value : 0;
+}
+
+static void set_lengths(const struct openssl *openssl, const void *object, uintptr_t kept,
+                        uintptr_t added)
+{
+    uintptr_t now = (lengths_in(object) & kept) | added;
+    const struct shim_object_entry entry = {.owner = openssl->library, .value = (void *)now};
+    atomic_store(&any_lengths, true);
+    (void)!shim_object_put(&lengths, object,
+                           &entry); /* without memory: a guess that is too short */
+}
+
+void openssl_note_alpn(const struct openssl *openssl, const void *object, size_t octets)
+{
+    enum { KEPT = (1 << ALPN_SHIFT) - 1 };
+    set_lengths(openssl, object, KEPT & ~(uintptr_t)ALPN_HERE,
+                ALPN_HERE | (uintptr_t)octets << ALPN_SHIFT);
+}
+
+void openssl_note_psk(const struct openssl *openssl, const void *object, enum shim_psk_kind kind,
+                      bool set)
+{
+    uintptr_t here = kind == SHIM_PSK_CLIENT ? PSK_CLIENT_HERE : PSK_SESSION_HERE;
+    uintptr_t value = kind == SHIM_PSK_CLIENT ? PSK_CLIENT : PSK_SESSION;
+    set_lengths(openssl, object, ~(here | value), here | (set ? value : 0));
+}
+
+void openssl_note_copy(const struct openssl *openssl, const SSL *ssl, const SSL *copy)
+{
+    uintptr_t all = atomic_load_explicit(&any_lengths, memory_order_relaxed) ? lengths_in(ssl) : 0;
+    if (all != 0) {
+        set_lengths(openssl, copy, 0, all);
+    }
+}
+
+struct openssl_lengths openssl_lengths_of(const struct openssl *openssl, const SSL *ssl)
+{
+    if (!atomic_load_explicit(&any_lengths, memory_order_relaxed)) {
+        return (struct openssl_lengths){.psk = false};
+    }
+    uintptr_t own = lengths_in(ssl);
+    uintptr_t context = lengths_in(openssl->SSL_get_SSL_CTX(ssl));
+    uintptr_t client = (own & PSK_CLIENT_HERE) != 0 ? own : context;
+    uintptr_t session = (own & PSK_SESSION_HERE) != 0 ? own : context;
+    uintptr_t alpn = (own & ALPN_HERE) != 0 ? own : context;
+    return (struct openssl_lengths){
+        .psk = (client & PSK_CLIENT) != 0 || (session & PSK_SESSION) != 0,
+        .alpn = alpn >> ALPN_SHIFT,
+    };
 }
 
 /* ---- OpenSSL tells us when objects are freed ---- */
@@ -73,7 +147,7 @@ static void ssl_made(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, l
     const struct openssl *openssl = argument;
     const struct shim_object_entry entry = {.owner = openssl->library};
     drop_connection(parent); /* of an SSL whose end we missed */
-    drop_info_callback(parent);
+    drop_settings(parent);
     /* Without memory it is added when its handshake begins. */
     (void)!shim_object_put(&ssls, parent, &entry);
 }
@@ -83,7 +157,7 @@ static void ssl_freed(void *parent, void *ptr, CRYPTO_EX_DATA *data, int index, 
 {
     (void)ptr, (void)data, (void)index, (void)number, (void)argument;
     drop_connection(parent);
-    drop_info_callback(parent);
+    drop_settings(parent);
 }
 
 /* A new context takes the address of an older one, or a context ends. */
@@ -93,7 +167,7 @@ static void context_ended(void *parent, void *ptr, CRYPTO_EX_DATA *data, int ind
     (void)ptr, (void)data, (void)index, (void)number, (void)argument;
     (void)shim_object_remove(&contexts, parent, NULL);
     (void)shim_object_remove(&extended, parent, NULL);
-    drop_info_callback(parent);
+    drop_settings(parent);
 }
 
 bool openssl_objects_notice(struct openssl *openssl)

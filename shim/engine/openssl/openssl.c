@@ -209,6 +209,22 @@ static void quic(struct shim_library *library, SSL *ssl)
     }
 }
 
+static void alpn(struct shim_library *library, const void *object, size_t octets)
+{
+    const struct openssl *openssl = openssl_supported(library);
+    if (openssl != NULL) {
+        openssl_note_alpn(openssl, object, octets);
+    }
+}
+
+static void psk(struct shim_library *library, const void *object, enum shim_psk_kind kind, bool set)
+{
+    const struct openssl *openssl = openssl_supported(library);
+    if (openssl != NULL) {
+        openssl_note_psk(openssl, object, kind, set);
+    }
+}
+
 static struct shim_library *library_of(const SSL *ssl)
 {
     struct shim_library *library = openssl_library_of(ssl);
@@ -229,6 +245,8 @@ static void fill(struct shim_engine *engine)
     engine->openssl_get_info_callback = openssl_get_info_callback;
     engine->openssl_own_extension = openssl_own_extension;
     engine->openssl_copied = openssl_copied;
+    engine->openssl_alpn = alpn;
+    engine->openssl_psk = psk;
 }
 
 const struct shim_tls_adapter shim_openssl_adapter = {

@@ -280,6 +280,17 @@ bool openssl_context_note_extension(const struct openssl *openssl, const SSL_CTX
 shim_info_callback *openssl_info_callback_of(const void *object);
 bool openssl_info_callback_keep(const struct openssl *openssl, const void *object,
                                 shim_info_callback *callback);
+/* What makes the hello of an SSL longer, as far as the program set it where a hook saw it. Without
+ * memory it is not known, and a GREASE hello may be too short. */
+struct openssl_lengths {
+    bool psk;    /* the program may give a pre-shared key of its own */
+    size_t alpn; /* octets of the ALPN list */
+};
+void openssl_note_alpn(const struct openssl *openssl, const void *object, size_t octets);
+void openssl_note_psk(const struct openssl *openssl, const void *object, enum shim_psk_kind kind,
+                      bool set);
+void openssl_note_copy(const struct openssl *openssl, const SSL *ssl, const SSL *copy);
+struct openssl_lengths openssl_lengths_of(const struct openssl *openssl, const SSL *ssl);
 /* The connection that an SSL already has, or NULL. */
 struct openssl_connection *openssl_connection_get(const SSL *ssl);
 /* The same, but makes one if need be. NULL for want of memory. */

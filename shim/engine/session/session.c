@@ -224,6 +224,7 @@ static bool make_exchange(struct shim_session *session, const struct shim_sessio
         .random = shim_random(),
         .sizes = session->sizes,
         .least_pre_shared_key = session->parts.pre_shared_key,
+        .alpn = session->parts.alpn,
         .key_share_rule = ECH_KEY_SHARE_AUTO,
         .outer_name = shim_session_outer_name(session),
         .program_keys = shim_program_keys_for_exchange(&session->program_keys),
@@ -278,7 +279,8 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     }
     session->parts = (struct ech_hello_parts){.host_name = strlen(session->host),
                                               .pre_shared_key = facts->pre_shared_key,
-                                              .cipher_suites = facts->inner_suites};
+                                              .cipher_suites = facts->inner_suites,
+                                              .alpn = facts->alpn};
     session->older_versions = facts->ordinary.supported_versions.len > ONE_VERSION;
     session->reported = facts->reported;
     session->redirect = SHIM_REDIRECT_NONE;

@@ -40,6 +40,7 @@ struct shim_session_facts {
     /* The program may offer a PSK of its own, whose length nobody knows before the hello is made:
      * octets that pre_shared_key may have then, at a guess. 0: it has none. */
     size_t pre_shared_key;
+    size_t alpn;      /* octets of the ALPN list that the program has set, without their count */
     bool own_lengths; /* GREASE is the library's own, with lengths as BoringSSL has them */
 };
 
