@@ -147,7 +147,7 @@ $(LAUNCHER_PROGRAMS)/connects-static: $(CONNECTS_SRC)
 MUSL_CC := $(shell command -v musl-gcc)
 $(LAUNCHER_PROGRAMS)/connects-musl $(LAUNCHER_PROGRAMS)/connects-musl-static: $(CONNECTS_SRC)
 	@mkdir -p $(LAUNCHER_PROGRAMS)/kernel && for folder in linux asm-generic; do ln -sfn /usr/include/$$folder $(LAUNCHER_PROGRAMS)/kernel; done
-	@ln -sfn /usr/include/$(shell uname -m)-linux-gnu/asm $(LAUNCHER_PROGRAMS)/kernel/asm
+	@ln -sfn /usr/include/$(shell $(CC) -print-multiarch)/asm $(LAUNCHER_PROGRAMS)/kernel/asm
 	$(MUSL_CC) -std=gnu11 -O2 -D_GNU_SOURCE -isystem $(LAUNCHER_PROGRAMS)/kernel -o $@ $(filter %.c,$^) $(if $(findstring static,$@),-static)
 
 # Without a C library, so that they need no package of another architecture. The second one gets a header that it would have.

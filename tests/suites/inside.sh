@@ -9,6 +9,10 @@ programs=$4
 # The tests look for it in the PATH, and here.
 cp "$folder/lent/unbound-there" /usr/sbin/unbound
 cd "$folder/tree"
+# The kernel tells programs its own architecture, not that of a 32-bit root.
+if [ "$(dpkg --print-architecture)" = i386 ] && [ "$(uname -m)" = x86_64 ]; then
+    exec setarch i686 sh "$0" "$folder" "$parts" "$3" "$programs"
+fi
 make="make SETUP=: LENT_PEERS=ech_server"
 # Quiet unless it fails.
 if ! $make -j"$(nproc)" all check-build >"$folder/build.log" 2>&1; then

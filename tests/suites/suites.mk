@@ -3,7 +3,7 @@
 # (tests/suites/check.sh). It skips a root that cannot be made, and says so.
 
 SUITES := build/suites
-# RELEASE, or RELEASE-KIND as tools/scripts/suites.sh has them.
+# RELEASE, or RELEASE-KIND as tools/scripts/suites.sh has them. bookworm-i386, of 32 bits, has to be asked for.
 SUITE_NAMES ?= bullseye bookworm trixie sid sid-openssl4
 # What is made in each, and what of check-preload and of check-programs-few.
 SUITE_PARTS ?= check-unit check-tools check-preload check-programs-few

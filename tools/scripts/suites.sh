@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # suites.sh FOLDER SUITE [KIND [ARCHITECTURE]]: makes a root of that Debian release and keeps it. Its packages come from the same
-# archive as this machine's. ARCHITECTURE is another one that this machine can run (i386 on amd64); it ends the folder's name.
+# archive as this machine's. ARCHITECTURE is another one that this machine can run (i386 on amd64); it ends the folder's name. It may
+# be there without a kind.
 #   (no kind)  FOLDER/SUITE: what the shim is built and tested with (setup.sh's groups build, test and programs-few); for make
 #              check-suites and make interop
 #   openssl4   FOLDER/sid-openssl4: the same with OpenSSL 4, which is in experimental, and NSS's programs; its servers are for make
@@ -17,6 +18,10 @@ folder=$1
 suite=$2
 kind=${3:-}
 architecture=${4:-}
+if [ "$kind" = i386 ]; then
+    architecture=$kind
+    kind=
+fi
 root=$folder/$suite${kind:+-$kind}${architecture:+-$architecture}
 log=$root.log
 tree=$(realpath .)
