@@ -36,6 +36,18 @@ static void add(struct text *text, const char *part)
     }
 }
 
+/* In double quotes, as Java's options are; a double quote itself stands in single ones. */
+static void add_quoted(struct text *text, const char *part)
+{
+    char one[] = "x";
+    add(text, "\"");
+    for (; *part != '\0'; part++) {
+        one[0] = *part;
+        add(text, *part == '"' ? "\"'\"'\"" : one);
+    }
+    add(text, "\"");
+}
+
 static void add_file(struct text *text, const struct shim_relay_variable *variable,
                      const char *folder)
 {
@@ -58,8 +70,12 @@ size_t shim_relay_variable_write(const struct shim_relay_variable *variable, con
         add(&text, replaced);
         add(&text, " ");
     }
+    /* The last one of a property counts. What the user set beside his store is not for ours. */
     add(&text, "-Djavax.net.ssl.trustStore=");
-    add_file(&text, variable, folder);
-    add(&text, " -Djavax.net.ssl.trustStoreType=JKS");
+    add_quoted(&text, folder);
+    add(&text, "/");
+    add(&text, variable->file);
+    add(&text, " -Djavax.net.ssl.trustStoreType=JKS -Djavax.net.ssl.trustStorePassword="
+               " -Djavax.net.ssl.trustStoreProvider=");
     return text.length;
 }

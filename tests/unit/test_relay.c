@@ -14,6 +14,7 @@
 #include "tools/relay/claims.h"
 #include "tools/relay/faults.h"
 #include "tools/relay/hello.h"
+#include "tools/relay/java_store.h"
 #include "tools/relay/key_store.h"
 
 /* ---- the first octets ---- */
@@ -242,17 +243,74 @@ Test(relay, a_key_store)
     wr_free(&out);
 }
 
+static bool is_abc(void *context, struct bytes der)
+{
+    (*(unsigned *)context)++;
+    return der.len == 3 && memcmp(der.data, "abc", 3) == 0;
+}
+
+Test(relay, a_key_store_is_read)
+{
+    const struct bytes certificates[] = {bytes_of("abc", 3), bytes_of("abc", 3)};
+    struct writer out;
+    unsigned count = 0;
+    wr_init(&out, 1 << 20);
+    relay_key_store_write(&out, certificates, 2);
+    cr_assert(relay_key_store_is(bytes_of(out.data, out.len)));
+    cr_assert(relay_key_store_read(bytes_of(out.data, out.len), is_abc, &count));
+    cr_assert_eq(count, 2);
+    for (size_t length = 0; length < out.len - 20; length++) {
+        cr_assert_not(relay_key_store_read(bytes_of(out.data, length), is_abc, &count));
+    }
+    wr_free(&out);
+}
+
+/* HotSpot reads the words of the variable in this way. */
+Test(relay, options_of_java)
+{
+    static const struct {
+        const char *options;
+        const char *value; /* of property a; NULL: there is none */
+    } cases[] = {
+        {"", NULL},
+        {"-Da=1", "1"},
+        {"-Da=1 -Da=2", "2"},
+        {"-Xmx1g\t-Da=/x/y\n-Db=3", "/x/y"},
+        {"\"-Da=1 2\" -Db=3", "1 2"},
+        {"-Da='1 \"2'", "1 \"2"},
+        {"-Da=\"1 '2\"3", "1 '23"},
+        {"-Da=", ""},
+        {"-Daa=1", NULL},
+        {"'x -Da=1'", NULL},
+        {"-Da", NULL},
+        {"-Da=123456789", NULL}, /* longer than the room below */
+    };
+    char out[8];
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool found = relay_java_property(cases[i].options, "a", out, sizeof out);
+        cr_assert_eq(found, cases[i].value != NULL, "%s", cases[i].options);
+        cr_assert(!found || strcmp(out, cases[i].value) == 0, "%s: %s", cases[i].options, out);
+    }
+}
+
 Test(relay, variables)
 {
     char text[256];
+    char path[64];
     const struct shim_relay_variable *java = &shim_relay_variables[SHIM_RELAY_VARIABLES - 1];
     size_t length =
         shim_relay_variable_write(&shim_relay_variables[0], "/f", "/old.pem", text, sizeof text);
     cr_assert_str_eq(text, "SSL_CERT_FILE=/f/SSL_CERT_FILE.pem");
     cr_assert_eq(length, strlen(text));
     (void)shim_relay_variable_write(java, "/f", "-Xmx1g", text, sizeof text);
-    cr_assert_str_eq(text, "JAVA_TOOL_OPTIONS=-Xmx1g -Djavax.net.ssl.trustStore=/f/java.jks "
-                           "-Djavax.net.ssl.trustStoreType=JKS");
+    cr_assert_str_eq(text, "JAVA_TOOL_OPTIONS=-Xmx1g -Djavax.net.ssl.trustStore=\"/f\"/java.jks "
+                           "-Djavax.net.ssl.trustStoreType=JKS "
+                           "-Djavax.net.ssl.trustStorePassword= "
+                           "-Djavax.net.ssl.trustStoreProvider=");
+    (void)shim_relay_variable_write(java, "/a \"b' c", NULL, text, sizeof text);
+    cr_assert(relay_java_property(text + strlen("JAVA_TOOL_OPTIONS="), "javax.net.ssl.trustStore",
+                                  path, sizeof path));
+    cr_assert_str_eq(path, "/a \"b' c/java.jks");
     cr_assert_eq(shim_relay_variable_write(&shim_relay_variables[0], "/f", NULL, text, 8), length);
     cr_assert_eq(strlen(text), 7);
 }

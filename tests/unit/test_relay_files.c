@@ -2,6 +2,7 @@
 /* The folder with the relay's files: what is in it, and who may remove it. */
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <gnutls/gnutls.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include "shim/common/relay_variables.h"
 #include "tools/echshim/supervisor/relay_folder.h"
 #include "tools/relay/authority.h"
+#include "tools/relay/key_store.h"
 #include "tools/relay/trust_files.h"
 
 static char folder[PATH_MAX];
@@ -220,4 +222,80 @@ Test(relay_files, a_key_in_the_users_file)
         remove_files();
         unlink(named);
     }
+}
+
+/* ---- what the user's variables named stays ---- */
+
+static gnutls_datum_t pem_of(const gnutls_datum_t *der)
+{
+    gnutls_datum_t pem;
+    cr_assert_eq(gnutls_pem_base64_encode2("CERTIFICATE", der, &pem), 0);
+    return pem;
+}
+
+static bool contains(const char *name, const gnutls_datum_t *octets)
+{
+    struct bytes file = read_file(in_folder(name));
+    return memmem(file.data, file.len, octets->data, octets->size) != NULL;
+}
+
+/* A folder, as OpenSSL and Python's requests take it: its hashed names count. */
+Test(relay_files, a_folder_of_the_user)
+{
+    struct relay_authority *mine = relay_authority_new(NULL);
+    struct relay_authority *other = relay_authority_new(NULL);
+    gnutls_datum_t pem = pem_of(relay_authority_certificate(mine));
+    gnutls_datum_t other_pem = pem_of(relay_authority_certificate(other));
+    char own[] = "/tmp/echshim-unit-folder-XXXXXX";
+    char file[64];
+    char other_file[64];
+    cr_assert_not_null(mkdtemp(own));
+    snprintf(file, sizeof file, "%s/0123abcd.0", own);
+    snprintf(other_file, sizeof other_file, "%s/notes.txt", own);
+    put_file(file, (const char *)pem.data);
+    put_file(other_file, (const char *)other_pem.data);
+    setenv("REQUESTS_CA_BUNDLE", own, 1);
+    write_files();
+    cr_assert(contains("REQUESTS_CA_BUNDLE.pem", &pem));
+    cr_assert_not(contains("REQUESTS_CA_BUNDLE.pem", &other_pem));
+    expect_no_keys();
+    remove_files();
+    unlink(file);
+    unlink(other_file);
+    rmdir(own);
+    unsetenv("REQUESTS_CA_BUNDLE");
+    gnutls_free(pem.data);
+    gnutls_free(other_pem.data);
+    relay_authority_free(mine);
+    relay_authority_free(other);
+}
+
+/* Java has one store. The options that the user has set name another one, with spaces in its path.
+ */
+Test(relay_files, a_store_of_the_user)
+{
+    static const char options[] = "-Xmx1g \"-Djavax.net.ssl.trustStore=/tmp/echshim unit's store\"";
+    static const char path[] = "/tmp/echshim unit's store";
+    struct relay_authority *mine = relay_authority_new(NULL);
+    const gnutls_datum_t *der = relay_authority_certificate(mine);
+    const struct bytes certificate = bytes_of(der->data, der->size);
+    struct writer store;
+    wr_init(&store, 1 << 20);
+    relay_key_store_write(&store, &certificate, 1);
+    FILE *file = fopen(path, "w");
+    cr_assert_not_null(file);
+    cr_assert_eq(fwrite(store.data, 1, store.len, file), store.len);
+    fclose(file);
+    setenv("JAVA_TOOL_OPTIONS", options, 1);
+    write_files();
+    cr_assert(contains("java.jks", der));
+    expect_no_keys();
+    remove_files();
+    unlink(path);
+    write_files(); /* the store is gone: Java could not read it, either */
+    cr_assert_not(contains("java.jks", der));
+    remove_files();
+    unsetenv("JAVA_TOOL_OPTIONS");
+    wr_free(&store);
+    relay_authority_free(mine);
 }

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { VERSION = 2, TRUSTED_CERTIFICATE = 2, DIGEST_SIZE = 20 };
+enum { VERSION = 2, PRIVATE_KEY = 1, TRUSTED_CERTIFICATE = 2, DIGEST_SIZE = 20 };
 
 #define MAGIC 0xfeedfeedU
 
@@ -51,4 +51,67 @@ void relay_key_store_write(struct writer *out, const struct bytes *certificates,
         wr_bytes(out, certificates[i]);
     }
     out->failed = !put_digest(out) || out->failed;
+}
+
+/* ---- reading ---- */
+
+bool relay_key_store_is(struct bytes octets)
+{
+    struct reader in = rd_of(octets);
+    uint32_t magic;
+    return rd_u32(&in, &magic) && magic == MAGIC;
+}
+
+static bool read_text(struct reader *in, struct bytes *text)
+{
+    uint16_t length;
+    return rd_u16(in, &length) && rd_bytes(in, length, text);
+}
+
+static bool read_long(struct reader *in, struct bytes *octets)
+{
+    uint32_t length;
+    return rd_u32(in, &length) && rd_bytes(in, length, octets);
+}
+
+/* Version 1 names no type: all its certificates are X.509. */
+static bool read_certificate(struct reader *in, uint32_t version, struct bytes *der)
+{
+    struct bytes type;
+    return (version < VERSION || read_text(in, &type)) && read_long(in, der);
+}
+
+static bool pass_over_key(struct reader *in, uint32_t version)
+{
+    struct bytes skipped;
+    uint32_t count;
+    bool good = read_long(in, &skipped) && rd_u32(in, &count);
+    for (uint32_t i = 0; good && i < count; i++) {
+        good = read_certificate(in, version, &skipped);
+    }
+    return good;
+}
+
+bool relay_key_store_read(struct bytes octets, bool (*take)(void *context, struct bytes der),
+                          void *context)
+{
+    struct reader in = rd_of(octets);
+    struct bytes skipped;
+    struct bytes der;
+    uint32_t magic;
+    uint32_t version;
+    uint32_t count;
+    uint32_t kind;
+    bool good = rd_u32(&in, &magic) && magic == MAGIC && rd_u32(&in, &version) &&
+                version <= VERSION && rd_u32(&in, &count);
+    for (uint32_t i = 0; good && i < count; i++) {
+        good = rd_u32(&in, &kind) && read_text(&in, &skipped) && rd_bytes(&in, 8, &skipped);
+        if (good && kind == PRIVATE_KEY) {
+            good = pass_over_key(&in, version);
+        } else {
+            good = good && kind == TRUSTED_CERTIFICATE && read_certificate(&in, version, &der) &&
+                   take(context, der);
+        }
+    }
+    return good;
 }

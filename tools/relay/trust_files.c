@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tools/relay/trust_files.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <gnutls/x509.h>
@@ -11,6 +12,7 @@
 #include <unistd.h>
 
 #include "shim/common/relay_variables.h"
+#include "tools/relay/java_store.h"
 #include "tools/relay/key_store.h"
 
 enum { FILE_MAX = 64 << 20 };
@@ -137,21 +139,79 @@ static void drop_keys(struct writer *out)
     out->len = out->len > 0 ? (size_t)(to - out->data) : 0;
 }
 
-/* Adds the file that the user's variable names, without keys. */
-static bool add_file(struct writer *out, const char *path)
+static bool add_file(struct writer *out, int at, const char *path)
 {
     uint8_t chunk[4096];
     ssize_t count = -1;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    int fd = openat(at, path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
     while (fd >= 0 && !out->failed && (count = read(fd, chunk, sizeof chunk)) > 0) {
         wr_bytes(out, bytes_of(chunk, (size_t)count));
     }
     if (fd >= 0) {
         (void)close(fd);
     }
-    drop_keys(out);
     wr_u8(out, '\n');
     return count == 0 && !out->failed;
+}
+
+/* The name by which OpenSSL finds a certificate in a folder: its hash and a number. */
+static bool is_hashed(const char *name)
+{
+    size_t hash = strspn(name, "0123456789abcdef");
+    return hash == 8 && name[hash] == '.' && name[hash + 1] != '\0' &&
+           name[hash + 1 + strspn(name + hash + 1, "0123456789")] == '\0';
+}
+
+/* Python's requests take a folder, too. */
+static bool add_folder(struct writer *out, const char *path)
+{
+    DIR *folder = opendir(path);
+    const struct dirent *entry;
+    bool any = false;
+    while (folder != NULL && (entry = readdir(folder)) != NULL) {
+        any = (is_hashed(entry->d_name) && add_file(out, dirfd(folder), entry->d_name)) || any;
+    }
+    if (folder != NULL) {
+        (void)closedir(folder);
+    }
+    return any;
+}
+
+/* Adds what the user's variable names, without keys. */
+static bool add_named(struct writer *out, const char *path)
+{
+    bool good = add_file(out, AT_FDCWD, path) || add_folder(out, path);
+    drop_keys(out);
+    return good && !out->failed;
+}
+
+static bool take_der(void *context, struct bytes der)
+{
+    const gnutls_datum_t octets = {.data = (unsigned char *)(uintptr_t)der.data,
+                                   .size = (unsigned)der.len};
+    gnutls_x509_crt_t crt;
+    if (gnutls_x509_crt_init(&crt) != 0) {
+        return false;
+    }
+    /* What is no certificate of X.509 is left out. */
+    bool good =
+        gnutls_x509_crt_import(crt, &octets, GNUTLS_X509_FMT_DER) != 0 || take(context, crt);
+    gnutls_x509_crt_deinit(crt);
+    return good;
+}
+
+/* The anchors of the user's own store, or the system's; and the authority, the last one of both. */
+static void write_store(struct writer *file, const char *options, const struct anchors *anchors)
+{
+    struct anchors own = {.count = 0};
+    wr_init(&own.pem, FILE_MAX);
+    if (relay_java_store_read(options, take_der, &own) && own.count > 0 &&
+        take_der(&own, anchors->der[anchors->count - 1])) {
+        relay_key_store_write(file, own.der, own.count);
+    } else {
+        relay_key_store_write(file, anchors->der, anchors->count);
+    }
+    free_anchors(&own);
 }
 
 static bool write_variable(int folder, const struct shim_relay_variable *variable,
@@ -163,8 +223,8 @@ static bool write_variable(int folder, const struct shim_relay_variable *variabl
     struct writer file;
     wr_init(&file, FILE_MAX);
     if (variable->contents == SHIM_RELAY_JAVA) {
-        relay_key_store_write(&file, anchors->der, anchors->count);
-    } else if (named != NULL && *named != '\0' && add_file(&file, named)) {
+        write_store(&file, named, anchors);
+    } else if (named != NULL && *named != '\0' && add_named(&file, named)) {
         wr_bytes(&file, authority);
     } else {
         /* The program could not have read that file either. */

@@ -13,6 +13,7 @@
 TestSuite(relay_variables, .fini = world_end, .timeout = 240);
 
 #define PAGE "https://" INNER_NAME "/"
+#define UNREACHED "env -u LD_PRELOAD "
 #define GOOD "hello from " INNER_NAME
 
 static const char *const variables[] = {
@@ -63,6 +64,10 @@ static const char java[] =
     "    public static void main(String[] a) throws Exception {\n"
     "        System.out.write(new java.net.URL(\"" PAGE "\").openStream().readAllBytes());\n"
     "        System.out.flush();\n"
+    "        var factory = javax.net.ssl.TrustManagerFactory.getInstance(\"PKIX\");\n"
+    "        factory.init((java.security.KeyStore) null);\n"
+    "        System.out.println(\"anchors \" + ((javax.net.ssl.X509TrustManager)\n"
+    "            factory.getTrustManagers()[0]).getAcceptedIssuers().length);\n"
     "    }\n"
     "}\n";
 
@@ -117,4 +122,32 @@ Test(relay_variables, each_serves_its_programs)
     }
     cr_assert_gt(count, 1);
     world_expect_hidden(world);
+}
+
+/* The user's own trust store stays in force: options with spaces and quotes, a password, and the
+ * format that keytool writes. */
+Test(relay_variables, the_users_store_of_java)
+{
+    if (access("/usr/bin/javac", X_OK) != 0) {
+        cr_skip_test("there is no javac");
+    }
+    struct world *world = world_start(NULL);
+    write_java(world);
+    struct run_result result =
+        world_shell(world, RUN_PLAIN, NULL,
+                    "keytool -importcert -noprompt -alias mine -file \"$CA\" "
+                    "-keystore \"$WORLD/my store\" -storetype PKCS12 -storepass 'a word' 2>&1");
+    expect_exit(&result, 0, NULL);
+    char command[2048];
+    const char *runtime = getenv("ECHSHIM_TEST_PRELOAD");
+    snprintf(
+        command, sizeof command,
+        "export JAVA_TOOL_OPTIONS=\"-Da=\\\"b c\\\" '-Djavax.net.ssl.trustStore=$WORLD/my store' "
+        "-Djavax.net.ssl.trustStorePassword='a word' -Djavax.net.ssl.trustStoreType=PKCS12\"; "
+        "LD_PRELOAD='%s' ASAN_OPTIONS=detect_leaks=0 '%s' --resolver=system "
+        "--ca-file=\"$CA\" --private --strict -q --relay -- " UNREACHED "java \"$WORLD/Get.java\"",
+        runtime != NULL ? runtime : "", tool_path("echshim"));
+    result = world_shell(world, RUN_PLAIN, NULL, command);
+    cr_assert_not_null(strstr(result.out, GOOD), "%s%s", result.out, result.err);
+    cr_assert_not_null(strstr(result.out, "anchors 2\n"), "%s", result.out);
 }
