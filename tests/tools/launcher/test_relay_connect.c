@@ -3,6 +3,7 @@
 #include <criterion/criterion.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "tests/tools/launcher/launch.h"
@@ -87,6 +88,28 @@ Test(relay_connect, errors_are_those_without_the_relay)
             launch(world, options[i], UNREACHED "/usr/bin/python3 \"$WORLD/client.py\"");
         cr_assert_str_eq(result.out, expected, "%s: %s", options[i], result.err);
     }
+}
+
+/* Calls that should not wait, to a server that does not answer: each would wait for 250 ms, one
+ * behind the other, since the program has one thread. */
+Test(relay_connect, many_calls_that_do_not_wait)
+{
+    static const char many[] = "import socket, time\n"
+                               "begin, all = time.monotonic(), []\n"
+                               "for i in range(1000):\n"
+                               "    s = socket.socket(); s.setblocking(False); all.append(s)\n"
+                               "    assert s.connect_ex((\"127.0.0.1\", 8447)) in (0, 115), i\n"
+                               "print(\"many\", time.monotonic() - begin)\n";
+    struct world *world = world_start(NULL);
+    char *arguments[] = {"/usr/bin/python3", "-c", (char *)(uintptr_t)silent_server, NULL};
+    (void)world_spawn(world, "silent", "ready", arguments);
+    write_script(world, "many.py", many);
+    struct run_result result = launch(world, "--strict -q --relay" PORTS,
+                                      "sh -c 'ulimit -n 4096 2>/dev/null; exec " UNREACHED
+                                      "/usr/bin/python3 \"$WORLD/many.py\"'");
+    cr_assert_eq(strncmp(result.out, "many ", 5), 0, "%s%s", result.out, result.err);
+    fprintf(stderr, "1,000 calls that do not wait: %s", result.out);
+    cr_assert_lt(strtod(result.out + 5, NULL), 60, "%s", result.out); /* 250 before */
 }
 
 /* A program goes on with the next address of a name, and the server sees one connection. */

@@ -204,3 +204,19 @@ int supervisor_lead_again(const struct supervisor_lead *lead, int copy)
     socklen_t length = relay_address(lead, copy, &to);
     return length > 0 ? connect_at_once(copy, &to, length) : EACCES;
 }
+
+static void reset_waiting(int listener)
+{
+    const struct linger at_once = {.l_onoff = 1, .l_linger = 0};
+    int fd;
+    while (listener >= 0 && (fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC)) >= 0) {
+        (void)setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+        (void)close(fd);
+    }
+}
+
+void supervisor_lead_end(const struct supervisor_lead *lead)
+{
+    reset_waiting(lead->listener);
+    reset_waiting(lead->listener_ipv6);
+}

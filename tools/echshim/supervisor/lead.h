@@ -42,6 +42,9 @@ int supervisor_lead_connect(const struct supervisor_lead *lead, int copy,
 /* The same for a socket that is connected already: the program asks again to learn the result.
  * Nothing new is connected. */
 int supervisor_lead_again(const struct supervisor_lead *lead, int copy);
+/* The relay has ended: resets the connections that it had not taken, whose programs would wait for
+ * ever, since its sockets stay open. */
+void supervisor_lead_end(const struct supervisor_lead *lead);
 /* Sends a message to the relay. False: it cannot be sent. */
 bool supervisor_lead_send(const struct supervisor_lead *lead, const struct relay_claim *claim);
 

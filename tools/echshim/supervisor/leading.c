@@ -17,6 +17,9 @@ enum {
     /* A program that asks not to wait has other things to do. So long it takes at most to learn
      * that a server refuses, which comes after one round trip. */
     BRIEFLY_MS = 250,
+    /* And so long in all within this time: many connections at once do not wait one by one. */
+    WINDOW_MS = 1000,
+    THREADS = 64, /* whose waiting we remember */
     /* Then the kernel has sent five SYNs without an answer. Its own patience is longer, but no
      * signal reaches a program that we hold. */
     PATIENTLY_MS = 20000,
@@ -30,13 +33,23 @@ struct waiting {
     struct supervisor_leading call;
     int copy; /* of the program's socket */
     uint64_t number;
+    uint64_t since_ms;
     uint64_t until_ms;
     enum late late;
+};
+
+/* How long calls that should not wait have held a thread. */
+struct waited {
+    pid_t task;
+    uint64_t since_ms; /* the start of the window */
+    uint64_t spent_ms;
 };
 
 static const struct supervisor_lead *lead;
 static struct waiting *all;
 static uint64_t last_number;
+static struct waited waited[THREADS];
+static unsigned next_waited;
 
 void supervisor_leading_start(const struct supervisor_lead *to)
 {
@@ -50,22 +63,55 @@ static uint64_t clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* ---- patience ---- */
+
+static struct waited *waited_of(pid_t task, uint64_t now)
+{
+    struct waited *found = NULL;
+    for (unsigned i = 0; i < THREADS; i++) {
+        found = waited[i].task == task ? &waited[i] : found;
+    }
+    if (found == NULL) {
+        found = &waited[next_waited++ % THREADS];
+        found->since_ms = 0;
+    }
+    if (found->since_ms == 0 || now - found->since_ms > WINDOW_MS) {
+        *found = (struct waited){.task = task, .since_ms = now};
+    }
+    return found;
+}
+
+static uint64_t brief_patience(pid_t task, uint64_t now)
+{
+    uint64_t spent = waited_of(task, now)->spent_ms;
+    return spent < BRIEFLY_MS ? BRIEFLY_MS - spent : 0;
+}
+
+static void note_waited(const struct waiting *waiting)
+{
+    uint64_t now = clock_ms();
+    if (waiting->late == LATE_GOES_ON) {
+        waited_of(waiting->call.task, now)->spent_ms += now - waiting->since_ms;
+    }
+}
+
 static void set_patience(struct waiting *waiting)
 {
     struct timeval limit = {0};
     socklen_t length = sizeof limit;
     int flags = fcntl(waiting->copy, F_GETFL);
+    waiting->since_ms = clock_ms();
     uint64_t patience = PATIENTLY_MS;
     waiting->late = LATE_TIMED_OUT;
     if (flags >= 0 && (flags & O_NONBLOCK) != 0) {
         waiting->late = LATE_GOES_ON;
-        patience = BRIEFLY_MS;
+        patience = brief_patience(waiting->call.task, waiting->since_ms);
     } else if (getsockopt(waiting->copy, SOL_SOCKET, SO_SNDTIMEO, &limit, &length) == 0 &&
                (limit.tv_sec > 0 || limit.tv_usec > 0) && limit.tv_sec < PATIENTLY_MS / 1000) {
         waiting->late = LATE_IN_PROGRESS; /* as the kernel says */
         patience = (uint64_t)limit.tv_sec * 1000 + (uint64_t)limit.tv_usec / 1000;
     }
-    waiting->until_ms = clock_ms() + patience;
+    waiting->until_ms = waiting->since_ms + patience;
 }
 
 /* ---- the end of a call ---- */
@@ -75,6 +121,7 @@ static void answer(struct waiting *waiting, int problem)
     struct relay_claim claim = {.destination = waiting->call.destination,
                                 .process = waiting->call.task,
                                 .number = waiting->number};
+    note_waited(waiting);
     /* A call that is gone connects nothing: the relay lets its connection go after a while. */
     if (supervisor_notify_waits(waiting->call.id)) {
         supervisor_notify_answer(
@@ -189,7 +236,8 @@ void supervisor_leading_hear(void)
     if (count < 0 && (errno == EAGAIN || errno == EINTR)) {
         return;
     }
-    while (all != NULL) { /* the relay has ended */
+    supervisor_lead_end(lead); /* as the relay has ended */
+    while (all != NULL) {
         struct waiting *waiting = all;
         all = waiting->next;
         answer(waiting, ECONNREFUSED);
