@@ -4,18 +4,21 @@
 #include <sys/socket.h>
 
 #include "shim/stub/hooks_write.h"
+#include "shim/stub/library.h"
 #include "shim/stub/supervised.h"
 
-static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
-                      socklen_t length)
+static int on_connect(__typeof__(&connect) real, const void *caller, int fd,
+                      const struct sockaddr *address, socklen_t length)
 {
     MUST_BE_THERE(real);
     uint64_t socket;
     bool noted = stub_connection_begins(fd, &socket);
-    int result = stub_pass_connect(real, fd, address, length);
+    bool led = stub_leads_caller((const void *)real, caller);
+    int result =
+        led ? stub_lead_connect(fd, address, length) : stub_pass_connect(real, fd, address, length);
     if (noted && (result == 0 || errno == EINPROGRESS || errno == EINTR)) {
         struct sockaddr_storage relay;
-        socklen_t relay_length = stub_led_to(fd, &relay);
+        socklen_t relay_length = led || !stub_has_pass() ? stub_led_to(fd, &relay) : 0;
         stub_connection_begun(fd, socket,
                               relay_length > 0 ? (const struct sockaddr *)&relay : address,
                               relay_length > 0 ? relay_length : length);
@@ -23,5 +26,15 @@ static int on_connect(__typeof__(&connect) real, int fd, const struct sockaddr *
     return result;
 }
 
-STUB_HOOK(int, connect, (int fd, const struct sockaddr *address, socklen_t length), fd, address,
-          length)
+/* Not by STUB_HOOK: the caller counts. */
+SHIM_EXPORT int connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return on_connect((__typeof__(&connect))stub_libc(SHIM_HOOK_connect), CALLER, fd, address,
+                      length);
+}
+
+int stub_direct_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    return on_connect((__typeof__(&connect))stub_libc_own(SHIM_HOOK_connect), CALLER, fd, address,
+                      length);
+}

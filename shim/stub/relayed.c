@@ -3,6 +3,7 @@
 
 #include <link.h>
 #include <stdatomic.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -78,6 +79,81 @@ bool stub_needs_relay(void)
         atomic_store_explicit(&known, answer, memory_order_relaxed);
     }
     return answer == YES;
+}
+
+/* ---- modules ---- */
+
+/* Where an object lies, and what was found in it. */
+struct judged {
+    atomic_uintptr_t start; /* 0: not yet there */
+    uintptr_t end;
+    bool unreached;
+};
+
+struct search {
+    uintptr_t caller;
+    uintptr_t start; /* of the object that has the caller; 0: none */
+    uintptr_t end;
+    bool first; /* the next object is the program */
+    bool unreached;
+};
+
+static void limits(const struct dl_phdr_info *object, uintptr_t *start, uintptr_t *end)
+{
+    *start = UINTPTR_MAX;
+    *end = 0;
+    for (size_t i = 0; i < object->dlpi_phnum; i++) {
+        const ElfW(Phdr) *segment = &object->dlpi_phdr[i];
+        if (segment->p_type == PT_LOAD) {
+            uintptr_t at = object->dlpi_addr + segment->p_vaddr;
+            *start = at < *start ? at : *start;
+            *end = at + segment->p_memsz > *end ? at + segment->p_memsz : *end;
+        }
+    }
+}
+
+/* context: struct search. The program itself was judged when it started, and we have the label. */
+static int judge(struct dl_phdr_info *object, size_t size, void *context)
+{
+    struct search *search = context;
+    uintptr_t start;
+    uintptr_t end;
+    bool program = search->first;
+    (void)size;
+    search->first = false;
+    limits(object, &start, &end);
+    if (search->caller < start || search->caller >= end) {
+        return 0;
+    }
+    search->start = start;
+    search->end = end;
+    bool own = (uintptr_t)label >= start && (uintptr_t)label < end;
+    search->unreached = !program && !own &&
+                        shim_tls_soname_of(base_of(object->dlpi_name)) == NULL && has_label(object);
+    return 1;
+}
+
+bool stub_is_unreached(const void *caller)
+{
+    enum { JUDGED = 32 };
+    static struct judged judged[JUDGED];
+    static atomic_uint count;
+    struct search search = {.caller = (uintptr_t)caller, .first = true};
+    for (unsigned i = 0; i < JUDGED; i++) {
+        uintptr_t start = atomic_load_explicit(&judged[i].start, memory_order_acquire);
+        if (start != 0 && search.caller >= start && search.caller < judged[i].end) {
+            return judged[i].unreached;
+        }
+    }
+    (void)dl_iterate_phdr(judge, &search);
+    unsigned place =
+        search.start != 0 ? atomic_fetch_add_explicit(&count, 1, memory_order_relaxed) : JUDGED;
+    if (place < JUDGED) {
+        judged[place].end = search.end;
+        judged[place].unreached = search.unreached;
+        atomic_store_explicit(&judged[place].start, search.start, memory_order_release);
+    }
+    return search.unreached;
 }
 
 /* ---- the environment ---- */

@@ -76,6 +76,11 @@ __attribute__((constructor)) static void learn_early(void)
     }
 }
 
+bool stub_has_pass(void)
+{
+    return atomic_load_explicit(&state, memory_order_acquire) == WITH_PASS;
+}
+
 /*
  * May the call be made here? Not if another preload stands between us and libc. Nor in a program
  * that has locked itself in: its own filter expects the calls that libc makes.
@@ -89,19 +94,36 @@ static bool may_pass(const void *real, enum shim_hook hook)
     return now == WITH_PASS && !stub_locked() && real == stub_libc_own(hook);
 }
 
+bool stub_leads_caller(const void *real, const void *caller)
+{
+    return may_pass(real, SHIM_HOOK_connect) && relayed && stub_is_unreached(caller);
+}
+
 /* Makes a call that waits, and in which a thread can be cancelled, as in libc's functions. */
-static long pass(long number, long a, long b, long c, long d)
+static long call_with(const struct shim_pass *with, long number, long a, long b, long c, long d)
 {
     int type;
     /* As libc's own functions do: the thread is in the kernel all the time. */
     (void)pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, &type); /* NOLINT(cert-pos47-c) */
-    long result = shim_passing_call(&taken, number, a, b, c, d);
+    long result = shim_passing_call(with, number, a, b, c, d);
     (void)pthread_setcanceltype(type, NULL);
     if (result < 0) {
         errno = (int)-result;
         return -1;
     }
     return result;
+}
+
+static long pass(long number, long a, long b, long c, long d)
+{
+    return call_with(&taken, number, a, b, c, d);
+}
+
+/* From our instruction and without the pass: so the supervisor knows that we ask. */
+int stub_lead_connect(int fd, const struct sockaddr *address, socklen_t length)
+{
+    static const struct shim_pass none;
+    return (int)call_with(&none, SYS_connect, fd, (long)address, (long)length, 0);
 }
 
 int stub_pass_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
@@ -150,9 +172,7 @@ socklen_t stub_led_to(int fd, struct sockaddr_storage *peer)
 {
     socklen_t length = sizeof *peer;
     int saved = errno;
-    bool led = relayed && !stub_locked() &&
-               atomic_load_explicit(&state, memory_order_acquire) == WITHOUT &&
-               getpeername(fd, (struct sockaddr *)peer, &length) == 0;
+    bool led = relayed && !stub_locked() && getpeername(fd, (struct sockaddr *)peer, &length) == 0;
     errno = saved;
     return led ? length : 0;
 }

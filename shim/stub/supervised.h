@@ -11,6 +11,14 @@
 #include <stdbool.h>
 #include <sys/socket.h>
 
+/* Are calls made with the pass? */
+bool stub_has_pass(void);
+/* Has the connection of this caller of connect to go to the relay, from a program that needs none
+ * for itself? `real`: the function behind our hook. */
+bool stub_leads_caller(const void *real, const void *caller);
+/* Asks the supervisor to lead it there. */
+int stub_lead_connect(int fd, const struct sockaddr *address, socklen_t length);
+
 int stub_pass_connect(__typeof__(&connect) real, int fd, const struct sockaddr *address,
                       socklen_t length);
 ssize_t stub_pass_sendto(__typeof__(&sendto) real, int fd, const void *data, size_t length,
@@ -20,8 +28,8 @@ ssize_t stub_pass_sendmsg(__typeof__(&sendmsg) real, int fd, const struct msghdr
 int stub_pass_sendmmsg(__typeof__(&sendmmsg) real, int fd, struct mmsghdr *messages,
                        unsigned int count, int flags);
 
-/* In a program that needs the relay: where a connection leads in truth, behind a call of connect.
- * 0: where the program asked, as far as is known. Keeps errno. */
+/* Where a connection that was not made with the pass leads in truth, behind a call of connect. 0:
+ * where the program asked, as far as is known. Keeps errno. */
 socklen_t stub_led_to(int fd, struct sockaddr_storage *peer);
 
 /* Would a supervisor hold a program that this process executes? It is asked: a process may have

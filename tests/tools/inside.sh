@@ -3,6 +3,7 @@
 # inside.sh get FOLDER: gets the programs of make inside that come from npm, each into FOLDER under its name. With a root of sid
 # (make suites) it gets Debian's newest Go programs too, which have a Go with ECH.
 # inside.sh table ROWS DOCUMENT: makes the document of the rows that tests/tools/launcher/test_inside.c has written.
+# inside.sh readers ROWS DOCUMENT: the same of tests/tools/launcher/test_relay_readers.c.
 set -eu
 
 # NAME PACKAGE FILE
@@ -15,6 +16,7 @@ workerd @cloudflare/workerd-linux-64 package/bin/workerd
 opencode opencode-linux-x64 package/bin/opencode
 claude @anthropic-ai/claude-code-linux-x64 package/claude
 codex @openai/codex@0.169.0-linux-x64 package/vendor/x86_64-unknown-linux-musl/bin/codex
+copilot @github/copilot-linux-x64 package/copilot
 sentry-cli @sentry/cli-linux-x64 package/bin/sentry-cli
 turbo turbo-linux-64 turbo-linux-x64/bin/turbo
 esbuild @esbuild/linux-x64 package/bin/esbuild
@@ -58,6 +60,14 @@ get() {
         fi
         rm -rf package.new
     done
+    # A module for Node.js with rustls in it, and what loads it.
+    for package in impit impit-linux-x64-gnu; do
+        [ ! -d "node_modules/$package" ] || continue
+        rm -rf package.new && mkdir -p package.new node_modules
+        (cd package.new && npm pack --silent "$package" >/dev/null && tar -xzf ./*.tgz) &&
+            mv package.new/package "node_modules/$package" || echo "inside: $package cannot be had; its test is left out" >&2
+        rm -rf package.new
+    done
     get_of_sid
     # The program itself, and not rustup, which chooses one.
     cargo=$(command -v rustup >/dev/null && rustup which cargo 2>/dev/null || command -v cargo || true)
@@ -93,10 +103,35 @@ END
             END { printf "\n**%d programs: in opportunistic mode an observer read the name of %d, in strict mode of %d.**\n", count, open, leaks }' "$1"
         cat <<'END'
 
+copilot is Node.js, which goes by detours; its `runtime.node` has TLS of its own, and that is what connects here.
+
+A module with rustls in node 20 and in Debian's node (`impit` of npm, the test `a_module_with_tls` of the same file): in strict mode it
+is refused, with `--relay` it is carried if it is told to check no certificate, since it has anchors of its own and takes no variable
+(otherwise: not trusted). Node.js's own TLS in the same process was accepted in both modes, by detours or hooks, and not relayed.
+
 Measured in the same way, the launcher of 2026-11-29 before it knew Go programs and had the supervisor (commit `86fa9d1~1`): of the 19
 programs that were there then, an observer read the name of three in strict mode (gh, rclone, restic), and five could not be run at all
 (buf, codex, esbuild, sentry-cli, turbo).
 END
+    } >"$2"
+    echo "inside: $2 is written"
+}
+
+readers() {
+    {
+        cat <<'END'
+# Which variable serves which program
+
+`make relay-variables` makes this page. Each program connects to a server behind the [relay](relay.md) with one variable at a time, in
+`strict` mode and without the shim. "yes": it accepts the server, and octets of its own come there. "-": it ends the connection. With
+none of the variables every program ends it. The relay sets all of them but `SSL_CERT_DIR`: for that one the test makes a folder with
+the authority. `tests/tools/launcher/test_relay_readers.c` has the command lines.
+
+END
+        echo "| Program | Version | \`SSL_CERT_FILE\` | \`SSL_CERT_DIR\` | \`CURL_CA_BUNDLE\` | \`REQUESTS_CA_BUNDLE\` | \`AWS_CA_BUNDLE\` |" \
+            "\`GIT_SSL_CAINFO\` | \`CARGO_HTTP_CAINFO\` | \`NODE_EXTRA_CA_CERTS\` | \`DENO_CERT\` | \`JAVA_TOOL_OPTIONS\` |"
+        echo "|---|---|---|---|---|---|---|---|---|---|---|---|"
+        LC_ALL=C sort "$1"
     } >"$2"
     echo "inside: $2 is written"
 }

@@ -4,6 +4,7 @@
  * rows go to the file ECHSHIM_INSIDE_RESULTS. Without that variable nothing runs: the programs come
  * from npm and are large.
  */
+#include "tests/tools/launcher/inside_programs.h"
 #include "tests/tools/launcher/launch.h"
 #include "tests/tools/launcher/tool.h"
 
@@ -19,19 +20,11 @@
 
 TestSuite(inside, .fini = world_end, .timeout = 240);
 
-#define URL "https://" INNER_NAME "/"
 #define NODE_SAYS                                                                                  \
     "-e 'require(\"https\").get(\"" URL "\", {ca: require(\"fs\").readFileSync(process.env.CA)}, " \
     "r => r.pipe(process.stdout)).on(\"error\", e => { console.error(e.code); process.exit(1) })'"
 /* fetch, without a check of the certificate. */
 #define FETCH "await fetch(\"" URL "\", {tls: {rejectUnauthorized: false}})"
-
-#define GH_SAYS "api --hostname " INNER_NAME " user"
-#define RCLONE_SAYS                                                                                \
-    "lsf --contimeout 5s --retries 1 --low-level-retries 1 --http-url " URL " :http:"
-#define RESTIC_SAYS "-r rest:" URL " --no-cache cat config"
-
-#define CHECKED_FETCH "console.log(await (await fetch(\"" URL "\")).text())"
 
 static const struct inside {
     const char *name; /* a file of build/inside, or a path */
@@ -43,14 +36,13 @@ static const struct inside {
     {"node-26", NODE_SAYS},
     {"bun", "-e '" FETCH "'", "-e '" CHECKED_FETCH "'"},
     {"deno", "eval --unsafely-ignore-certificate-errors '" FETCH "'", "eval '" CHECKED_FETCH "'"},
-    {"workerd", "test \"$HOME/worker.capnp\""},
-    {"opencode", "run --model x/y hello"},
+    {"workerd", WORKERD_SAYS},
+    {"opencode", OPENCODE_SAYS},
     {"claude", "-p hello"},
-    {"codex", "exec --skip-git-repo-check -c model_provider=x -c "
-              "'model_providers.x={name=\"x\",base_url=\"" URL "v1\",env_key=\"OPENAI_API_KEY\"}' "
-              "hello"},
-    {"sentry-cli", "--url " URL " --auth-token sntrys_x info"},
-    {"turbo", "--api " URL " --token x --team t link --yes"},
+    {"codex", CODEX_SAYS},
+    {"copilot", COPILOT_SAYS},
+    {"sentry-cli", SENTRY_SAYS},
+    {"turbo", TURBO_SAYS},
     {"esbuild", "--version"},
     {"buf", "curl " URL "a.b.C/D"},
     /* Each of these twice: Debian's of this machine, and sid's with a newer Go. */
@@ -63,7 +55,7 @@ static const struct inside {
     {"hugo", "--cacheDir \"$HOME/cache\" --source \"$HOME/site\""},
     {"caddy", "run --config \"$HOME/caddy.json\""},
     {"/usr/bin/keytool", "-printcert -sslserver " INNER_NAME},
-    {"cargo", "search --index sparse+" URL " x"},
+    {"cargo", CARGO_SAYS},
     {"/usr/lib/firefox-esr/firefox-esr",
      "--headless --no-remote --profile \"$HOME\" --screenshot \"$HOME/page.png\" " URL},
     {"/usr/lib/chromium/chromium",
@@ -75,61 +67,14 @@ enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 /* Settings for the programs that take the server's name from their environment. */
 #define TRUST "SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" "
-#define ENVIRONMENT                                                                                \
-    "env LD_LIBRARY_PATH='%s/lib' RESTIC_PASSWORD=x GH_ENTERPRISE_TOKEN=x "                        \
-    "ANTHROPIC_BASE_URL=" URL " ANTHROPIC_API_KEY=x OPENAI_BASE_URL=" URL "v1 OPENAI_API_KEY=x "   \
-    "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 60 "
-
-static void write_file(const struct world *world, const char *name, const char *text)
+static void write_text(const struct world *world, const char *name, const char *text)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", world->folder, name);
-    for (char *slash = strchr(path + 1, '/'); slash != NULL; slash = strchr(slash + 1, '/')) {
-        *slash = '\0';
-        (void)mkdir(path, 0755);
-        *slash = '/';
-    }
     FILE *file = fopen(path, "w");
     cr_assert_not_null(file);
     fputs(text, file);
     fclose(file);
-}
-
-static void write_configurations(const struct world *world)
-{
-    write_file(world, "worker.capnp",
-               "using Workerd = import \"/workerd/workerd.capnp\";\n"
-               "const config :Workerd.Config = (services = [\n"
-               "  (name = \"main\", worker = .worker),\n"
-               "  (name = \"internet\", network = (allow = [\"public\", \"private\"], "
-               "tlsOptions = (trustBrowserCas = true)))]);\n"
-               "const worker :Workerd.Worker = (compatibilityDate = \"2024-01-01\",\n"
-               "  modules = [(name = \"worker\", esModule = embed \"worker.js\")]);\n");
-    write_file(world, "worker.js",
-               "export default { async test() { await fetch(\"" URL "\") } }\n");
-    write_file(world, "opencode.json",
-               "{\"provider\":{\"x\":{\"npm\":\"@ai-sdk/openai-compatible\",\"options\":{"
-               "\"baseURL\":\"" URL "\",\"apiKey\":\"x\"},\"models\":{\"y\":{}}}}}\n");
-    /* caddy gets its configuration from the server, hugo a part of a page. */
-    write_file(world, "caddy.json",
-               "{\"admin\":{\"disabled\":true,\"config\":{\"load\":{\"module\":\"http\","
-               "\"url\":\"" URL "\"}}}}\n");
-    write_file(world, "site/hugo.toml",
-               "disableKinds = [\"taxonomy\", \"term\"]\n[security.http]\nurls = [\".*\"]\n");
-    write_file(world, "site/layouts/index.html",
-               "{{ with resources.GetRemote \"" URL "\" }}{{ .Content }}{{ end }}\n");
-}
-
-static const char *path_of(const char *name)
-{
-    static char path[1024];
-    const char *folder = getenv("ECHSHIM_INSIDE");
-    snprintf(path, sizeof path, "%s%s%s", name[0] == '/' ? "" : folder, name[0] == '/' ? "" : "/",
-             name);
-    if (strcmp(name, "cargo") == 0 && access(path, X_OK) != 0) {
-        snprintf(path, sizeof path, "/usr/bin/cargo");
-    }
-    return access(path, X_OK) == 0 ? path : NULL;
 }
 
 /* What happened in a mode, in words; *shown: an observer read the name. With the relay, what the
@@ -144,7 +89,7 @@ static const char *run_in(const char *option, const char *path, const char *argu
     char options[64];
     char *out = words[turn++ % TURNS];
     struct world *world = world_start(NULL);
-    write_configurations(world);
+    inside_write_configurations(world);
     snprintf(options, sizeof options, "%s -q --report=lines", option);
     snprintf(command, sizeof command, ENVIRONMENT "%s %s %s </dev/null", getenv("ECHSHIM_INSIDE"),
              relay ? "" : "env " TRUST, path, arguments);
@@ -168,17 +113,6 @@ static const char *run_in(const char *option, const char *path, const char *argu
     }
     world_end();
     return out;
-}
-
-static char *version_of(const char *path)
-{
-    static char script[] = "export LD_LIBRARY_PATH=\"${0%/*}/lib\"; said=$(timeout 20 \"$0\" "
-                           "--version 2>&1 </dev/null) "
-                           "|| said=$(timeout 20 \"$0\" version 2>&1); echo \"$said\" | "
-                           "grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' | grep -m 1 '[.]'";
-    struct tool_result result = tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)path));
-    result.out[strcspn(result.out, "\n")] = '\0';
-    return result.out[0] != '\0' ? result.out : "-";
 }
 
 /* What --inspect finds in it: the kind of TLS, whether the shim can be in the program, or the
@@ -227,7 +161,7 @@ ParameterizedTest(const size_t *index, inside, what_the_wire_shows)
     if (results == NULL || (only != NULL && strcmp(only, program->name) != 0)) {
         return; /* make inside */
     }
-    const char *path = path_of(program->name);
+    const char *path = inside_path(program->name);
     if (path == NULL) {
         fprintf(stderr, "inside: skipped: there is no %s\n", program->name);
         return;
@@ -248,8 +182,65 @@ ParameterizedTest(const size_t *index, inside, what_the_wire_shows)
     cr_assert_not_null(rows);
     flock(fileno(rows), LOCK_EX);
     fprintf(rows, "| %s | %s | %s | %s | %s | %s |\n", slash != NULL ? slash + 1 : program->name,
-            version_of(path), found, open, strict, relay);
+            inside_version(path), found, open, strict, relay);
     fclose(rows);
     cr_assert(!shown_in_strict && !shown_with_relay, "%s: strict mode showed the name",
               program->name);
+}
+
+/* ---- a module that a program loads ---- */
+
+/* impit is rustls in a module for Node.js, with anchors of its own. Node.js asks with its own TLS,
+ * too. */
+static const char loads_a_module[] =
+    "const {Impit} = require(process.argv[2]), https = require('https'), fs = require('fs');\n"
+    "const asks = () => new Promise(done => https.get('" URL
+    "', {ca: fs.readFileSync(process.env.CA)},\n"
+    "    r => { r.resume(); done(r.statusCode); }).on('error', e => done(e.code)));\n"
+    "(async () => {\n"
+    "    console.log('node', await asks());\n"
+    "    for (const ignoreTlsErrors of [false, true])\n"
+    "        try {\n"
+    "            const r = await new Impit({ignoreTlsErrors}).fetch('" URL "');\n"
+    "            console.log('module', ignoreTlsErrors, r.status);\n"
+    "        } catch (e) { console.log('module', ignoreTlsErrors, 'failed'); }\n"
+    "    console.log('node', await asks());\n"
+    "    process.exit(0);\n"
+    "})();\n";
+
+static void run_module(const char *options, const char *node, const char *expected)
+{
+    char command[2048];
+    struct world *world = world_start(NULL);
+    write_text(world, "module.js", loads_a_module);
+    snprintf(command, sizeof command, "'%s' \"$WORLD/module.js\" '%s/node_modules/impit'", node,
+             getenv("ECHSHIM_INSIDE"));
+    struct run_result result = launch(world, options, command);
+    const char *report = world_read(world, "lines", NULL);
+    fprintf(stderr, "inside: %s impit in %s:\n%s%s%s", options, node, result.out, result.err,
+            report);
+    cr_expect_str_eq(result.out, expected, "%s", result.err);
+    cr_expect_eq(world_wire_count(world, INNER_NAME), 0);
+    world_end();
+}
+
+Test(inside, a_module_with_tls)
+{
+    if (getenv("ECHSHIM_INSIDE_RESULTS") == NULL) {
+        return; /* make inside */
+    }
+    if (inside_path("node_modules/impit-linux-x64-gnu") == NULL) {
+        cr_skip_test("there is no impit");
+    }
+    static const char *const programs_of_node[] = {"node-20", "/usr/bin/node"};
+    for (size_t i = 0; i < 2; i++) {
+        const char *node = inside_path(programs_of_node[i]);
+        if (node != NULL) {
+            node = strdup(node);
+            run_module("--strict -q --report=lines", node,
+                       "node 200\nmodule false failed\nmodule true failed\nnode 200\n");
+            run_module("--strict -q --relay --report=lines", node,
+                       "node 200\nmodule false failed\nmodule true 200\nnode 200\n");
+        }
+    }
 }

@@ -134,7 +134,7 @@ bool supervisor_image_answers(const char *maps, uint64_t instruction, bool narro
         bool stub = is_stub(&mapping, stubs);
         lives = lives || (stub && mapping.writable && holds_pass(&mapping, pass, memory));
         if (instruction > mapping.start && instruction <= mapping.end) {
-            calls = stub || is_c_library(&mapping, narrow);
+            calls = is_c_library(&mapping, narrow);
         }
     }
     return lives && calls;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Does a stub with the pass live in a process, and did a call come from this stub or from the C
- * library that it guards? /proc/PID/maps tells where the stub's data are, and these must hold the
+ * Does a stub with the pass live in a process, and did a call come from the C library that it
+ * guards? /proc/PID/maps tells where the stub's data are, and these must hold the
  * pass. Pure, apart from the function that reads.
  *
- * The stub's own calls carry the pass and never come here. What comes here out of a process with
+ * The stub's own calls carry the pass and never come here, but for those that it wants led to the
+ * relay: those of a module with TLS that nothing reaches. What else comes here out of a process with
  * the stub are calls that the C library makes for itself (getaddrinfo sorts addresses by connecting
  * sockets for datagrams, RFC 6724) or for another preload behind ours, and calls by instructions of
  * the program itself, as Go makes them.
