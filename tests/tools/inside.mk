@@ -15,6 +15,14 @@ inside: inside-programs $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs 
 	    LAUNCHER_FILTER='inside/*' || status=1; \
 	tests/tools/inside.sh table $(INSIDE)/rows docs/inside.md && tools/scripts/fill-documents && exit $$status
 
+# Which variable tells which real program of the relay's authority: writes docs/relay-variables.md.
+.PHONY: relay-variables
+relay-variables: inside-programs $(LIBS_BUILT) tools $(LAUNCHER_TESTS) launcher-programs peers
+	@rm -f $(INSIDE)/readers
+	@status=0; ECHSHIM_INSIDE=$(abspath $(INSIDE)) ECHSHIM_READERS_RESULTS=$(abspath $(INSIDE)/readers) $(MAKE) --no-print-directory check-launcher \
+	    LAUNCHER_FILTER='relay_readers/*' || status=1; \
+	tests/tools/inside.sh readers $(INSIDE)/readers docs/relay-variables.md && exit $$status
+
 # The relay of echshim --relay: throughput, latency and its own time, and a thousand connections at once.
 RELAY_CONNECTIONS ?= 1000
 .PHONY: relay-figures
