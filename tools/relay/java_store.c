@@ -37,7 +37,7 @@ static size_t read_word(const char **at, char *out, size_t size)
 
 bool relay_java_property(const char *options, const char *name, char *out, size_t size)
 {
-    char word[WORD_SIZE];
+    char word[WORD_SIZE] = "";
     size_t name_length = strlen(name);
     bool found = false;
     while (options != NULL && *options != '\0') {
@@ -128,8 +128,8 @@ bool relay_java_store_read(const char *options, bool (*take)(void *context, stru
     if (!relay_java_property(options, "javax.net.ssl.trustStore", path, sizeof path)) {
         return false;
     }
-    bool known = relay_java_property(options, "javax.net.ssl.trustStorePassword", password,
-                                     sizeof password);
+    bool known =
+        relay_java_property(options, "javax.net.ssl.trustStorePassword", password, sizeof password);
     wr_init(&file, STORE_MAX);
     bool good = read_file(path, &file);
     const struct bytes octets = bytes_of(file.data, file.len);

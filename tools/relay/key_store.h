@@ -15,8 +15,8 @@ void relay_key_store_write(struct writer *out, const struct bytes *certificates,
 
 /* Whether these octets begin as such a store. */
 bool relay_key_store_is(struct bytes octets);
-/* Gives each trusted certificate (DER) of a store to `take`. Keys are passed over, and the digest is
- * not checked. False: it is no such store, or `take` gave false. */
+/* Gives each trusted certificate (DER) of a store to `take`. Keys are passed over, and the digest
+ * is not checked. False: it is no such store, or `take` gave false. */
 bool relay_key_store_read(struct bytes octets, bool (*take)(void *context, struct bytes der),
                           void *context);
 

@@ -5,10 +5,10 @@
  * pass. Pure, apart from the function that reads.
  *
  * The stub's own calls carry the pass and never come here, but for those that it wants led to the
- * relay: those of a module with TLS that nothing reaches. What else comes here out of a process with
- * the stub are calls that the C library makes for itself (getaddrinfo sorts addresses by connecting
- * sockets for datagrams, RFC 6724) or for another preload behind ours, and calls by instructions of
- * the program itself, as Go makes them.
+ * relay: those of a module with TLS that nothing reaches. What else comes here out of a process
+ * with the stub are calls that the C library makes for itself (getaddrinfo sorts addresses by
+ * connecting sockets for datagrams, RFC 6724) or for another preload behind ours, and calls by
+ * instructions of the program itself, as Go makes them.
  */
 #ifndef TOOLS_ECHSHIM_SUPERVISOR_IMAGE_H
 #define TOOLS_ECHSHIM_SUPERVISOR_IMAGE_H
