@@ -175,6 +175,14 @@ static enum boringssl_phase phase_for(struct boringssl_connection *connection,
     }
 }
 
+/* AWS-LC gives 0 if the program has set no maximum, and BoringSSL the version itself. */
+static bool offers_tls13(const struct boringssl *boringssl, const SSL *ssl)
+{
+    /* The brackets keep the macros of OpenSSL out. */
+    uint16_t most = (boringssl->SSL_get_max_proto_version)(ssl);
+    return most == 0 || most >= TLS13;
+}
+
 static void decide(struct boringssl_connection *connection)
 {
     const struct boringssl *boringssl = connection->boringssl;
@@ -188,8 +196,7 @@ static void decide(struct boringssl_connection *connection)
         .fd = boringssl->SSL_get_fd(ssl),
         .quic = connection->quic || boringssl->SSL_is_dtls(ssl) != 0,
         .library_supported = true,
-        /* The brackets keep the macros of OpenSSL out. */
-        .tls13 = (boringssl->SSL_get_max_proto_version)(ssl) >= TLS13,
+        .tls13 = offers_tls13(boringssl, ssl),
     };
     struct shim_hold hold;
     shim_hold_begin(&hold); /* waits in the next call still let signals through */
