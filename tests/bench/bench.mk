@@ -52,6 +52,9 @@ $(CLIENTS)/calls_static: $(BENCH_DIR)/calls.c
 $(BENCH): $(BENCH_SRC) $(wildcard $(BENCH_DIR)/*.h tests/*.h tests/preload/*.h) $(WORLD) $(BUILD)/dns.a $(BUILD)/ech.a
 	$(CC) $(PRELOAD_CFLAGS) $(SANFLAGS) -I. -o $@ $(filter %.c %.a,$^) $(PKG_LIBS) $(CRITERION_LIBS)
 
+# A Go program with Go 1.23 or later; empty: none.
+BENCH_GO ?= $(if $(TRIXIE_ROOT),$(wildcard $(TRIXIE_ROOT)/usr/bin/hey))
+
 .PHONY: bench bench-docs bench-dns bench-latency
 # Look-ups by each transport, the cost of unhelpful networks, and time to the first octet over a long way.
 bench-dns:
@@ -64,7 +67,7 @@ bench-latency:
 bench: $(LIBS_BUILT) $(TOOLS_BUILT) $(BENCH) peers $(addprefix $(CLIENTS)/,$(addprefix loop_,$(BENCH_LOOPS)) first_byte calls calls_static)
 	@rm -rf $(BENCH_RESULTS) && mkdir -p $(BENCH_RESULTS)
 	@ECHSHIM_TEST_LIBRARY=$(abspath $(BUILD)/libechshim.so) ECHSHIM_TEST_TOOLS=$(abspath $(BUILD)) ECHSHIM_BENCH_RESULTS=$(BENCH_RESULTS) \
-	    ECHSHIM_BENCH_CLIENTS=$(abspath $(CLIENTS)) \
+	    ECHSHIM_BENCH_CLIENTS=$(abspath $(CLIENTS)) ECHSHIM_BENCH_GO=$(BENCH_GO) \
 	    $(AS_ROOT) $(BENCH) -j1 --filter '$(BENCH_FILTER)'; \
 	status=$$?; for table in $(BENCH_RESULTS)/*.md; do [ ! -e $$table ] || { cat $$table; echo; }; done; exit $$status
 
