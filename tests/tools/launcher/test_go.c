@@ -268,6 +268,30 @@ Test(go, inspect_tells_where_tracing_is_forbidden)
     tool_expect_out(&result, "open (mode opportunistic)");
 }
 
+/* As an obfuscator leaves it (garble): nothing in the file has the name of crypto/tls. The program
+ * runs, but nothing can be switched on in it. */
+Test(go, an_obfuscated_one_is_held)
+{
+    if (!is_led()) {
+        return;
+    }
+    struct world *world = world_start(NULL);
+    char *copy = tool_file("obfuscated", "", 0755);
+    char *command;
+    tool_run(NULL, ARGV("/bin/sh", "-c", "sed 's#crypto/tls\\.#Qx7mPa_k3d.#g' \"$0\" >\"$1\"",
+                        (char *)(size_t)go_client(), copy));
+    cr_assert_gt(asprintf(&command, "'%s' -disable-keepalive -n 40 -c 8 " URL, copy), 0);
+    struct run_result result = launch(world, "-q --strict", command);
+    cr_assert_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), 0);
+    result = launch(world, "-q --mode=opportunistic", command);
+    cr_assert_not_null(strstr(result.out, "40 responses"), "%s%s", result.out, result.err);
+    struct tool_result told = tool_run(NULL, ARGV("echshim", "--inspect", "--strict", copy));
+    tool_expect_out(&told, "held (mode strict)");
+    tool_end();
+    free(command);
+}
+
 /* As esbuild: its linker left out what tells of the build. */
 Test(go, inspect_without_the_mark_of_go)
 {
