@@ -389,6 +389,34 @@ Test(go_program, children_of_a_program_with_the_shim)
 
 /* ---- what it costs ---- */
 
+/* The way to the server takes 20 ms, so that its round trips show. */
+static void say_first(const char *what, const char *options, const struct world_options *given)
+{
+    struct world_options far = *given;
+    far.delay_ms = 20;
+    struct world *world = start(&far);
+    if (world == NULL) {
+        return;
+    }
+    char *line = command("time 127.0.0.1:443 " INNER_NAME " 10");
+    struct run_result result =
+        options == NULL ? world_shell(world, RUN_PLAIN, NULL, line) : launch(world, options, line);
+    say(what, &result);
+    cr_assert_not_null(strstr(result.out, "done 11 "), "%s: %s%s", what, result.out, result.err);
+    world_end();
+}
+
+Test(go_program, time_of_the_first_handshake)
+{
+    const struct world_options right = {.delay_ms = 0};
+    const struct world_options stale = {.stale_config = true};
+    say_first("far, without echshim", NULL, &right);
+    say_first("far, --strict", "-q --strict", &right);
+    say_first("far, --strict --no-retry: the server is not asked before", "-q --strict --no-retry",
+              &right);
+    say_first("far, --strict, a stale key", "-q --strict", &stale);
+}
+
 static double milliseconds(void)
 {
     struct timespec now;
