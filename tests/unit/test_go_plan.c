@@ -56,6 +56,7 @@ static void expect_plan(bool moves)
     cr_assert_eq(plan.offset.mutex, 256);
     cr_assert_eq(plan.mutex_size, 24);
     cr_assert_eq(plan.type.tcp, base + 0x1200 + 0x80 + 11 * 0x80);
+    cr_assert_eq(plan.type.inner, base + 0x1200 + 0x80 + 9 * 0x80);
     cr_assert_eq(plan.offset.connection, 0);
     cr_assert_eq(plan.offset.network, 8);
     cr_assert_eq(plan.offset.descriptor, 40);

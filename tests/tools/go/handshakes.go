@@ -11,6 +11,7 @@
 //	handshakes run PROGRAM...             runs another program, as most do
 //	handshakes exec PROGRAM...            becomes another program
 //	handshakes time ADDRESS NAME COUNT    the time of the first handshake, and the median of the following ones
+//	handshakes tunnel ADDRESS NAME COUNT  the same through a proxy (CONNECT), over connections of a type of its own
 //	handshakes wrapped ADDRESS NAME COUNT the same over connections of a type of its own
 package main
 
@@ -28,6 +29,7 @@ import (
 	"runtime"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -140,7 +142,22 @@ func names(rounds int, urls []string, http2 bool) {
 // As a program has it that counts or delays octets.
 type wrapper struct{ net.Conn }
 
-var wrap bool
+var wrap, tunnel bool
+
+// Asks the proxy for port 443 of the name, and takes its answer.
+func connect(proxy net.Conn, name string) error {
+	if _, err := fmt.Fprintf(proxy, "CONNECT %s:443 HTTP/1.1\r\nHost: %s:443\r\n\r\n", name, name); err != nil {
+		return err
+	}
+	answer, octet := "", make([]byte, 1)
+	for !strings.HasSuffix(answer, "\r\n\r\n") {
+		if _, err := proxy.Read(octet); err != nil {
+			return err
+		}
+		answer += string(octet)
+	}
+	return nil
+}
 
 func handshake(address string, config *tls.Config, c *counts) time.Duration {
 	raw, err := net.Dial("tcp", address)
@@ -149,6 +166,12 @@ func handshake(address string, config *tls.Config, c *counts) time.Duration {
 		return 0
 	}
 	defer raw.Close()
+	if tunnel {
+		if err := connect(raw, config.ServerName); err != nil {
+			c.add(false, "", err)
+			return 0
+		}
+	}
 	if wrap {
 		raw = &wrapper{raw}
 	}
@@ -237,8 +260,8 @@ func main() {
 		fmt.Println(command.Run())
 	case "exec":
 		fmt.Println(syscall.Exec(arguments[0], arguments, os.Environ()))
-	case "time", "wrapped":
-		wrap = os.Args[1] == "wrapped"
+	case "time", "wrapped", "tunnel":
+		wrap, tunnel = os.Args[1] != "time", os.Args[1] == "tunnel"
 		median(arguments[0], arguments[1], number(arguments[2]))
 	default:
 		os.Exit(2)

@@ -230,6 +230,30 @@ Test(go_program, proxies_of_the_environment)
     }
 }
 
+/* As golang.org/x/net/proxy makes them, for ALL_PROXY. */
+Test(go_program, a_tunnel_below_another_type)
+{
+    char program_path[400];
+    char log[200];
+    struct world *world = start(NULL);
+    if (world == NULL) {
+        return;
+    }
+    snprintf(program_path, sizeof program_path, "%s/../peers/connect_proxy", world->pki);
+    snprintf(log, sizeof log, "%s/proxy.log", world->folder);
+    world_spawn(world, "proxy", "listening ",
+                (char *[]){program_path, PROXY, RELAY_ADDRESS, log, NULL});
+    struct run_result result =
+        launch(world, "-q --strict", command("tunnel " PROXY " " INNER_NAME " 3"));
+    cr_assert_not_null(strstr(result.out, "done 0 accepted 0 failed 4"), "%s%s", result.out,
+                       result.err);
+    result = launch(world, "-q --strict" ENCRYPTED, command("tunnel " PROXY " " INNER_NAME " 3"));
+    cr_assert_not_null(strstr(result.out, "done 4 accepted 4 failed 0"), "%s%s", result.out,
+                       result.err);
+    world_expect_hidden(world);
+    cr_assert_eq(world_wire_count(world, PUBLIC_NAME), 4); /* nobody asks past the proxy */
+}
+
 /* The connections that go past the proxy are as any other. Go's net/http knows no ALL_PROXY. */
 Test(go_program, past_a_proxy_of_the_environment)
 {

@@ -42,6 +42,7 @@ struct parameters {
     uint64_t mutex;
     uint64_t mutex_size;
     uint64_t type_tcp;
+    uint64_t type_inner;
     uint64_t connection;
     uint64_t network;
     uint64_t descriptor;
@@ -80,6 +81,7 @@ __asm__("    .pushsection .rodata\n"
         ".Lmutex: .quad 0\n"
         ".Lmutex_size: .quad 0\n"
         ".Ltype_tcp: .quad 0\n"
+        ".Ltype_inner: .quad 0\n"
         ".Lconnection: .quad 0\n"
         ".Lnetwork: .quad 0\n"
         ".Ldescriptor: .quad 0\n"
@@ -240,21 +242,49 @@ __asm__("    .pushsection .rodata\n"
         "    leave\n"
         "    ret\n"
 
-        /* ---- RAX is a Conn; RDI will be SOCKET (go/ask.h); RAX and R11 are lost ---- */
+        /* ---- RAX is a Conn; RDI will be SOCKET (go/ask.h); RAX, R11 and R12 are lost ----
+         * A struct that begins with a net.Conn is looked into (abi.PtrType, abi.StructType): a
+         * tls.Conn, what golang.org/x/net/proxy makes, many types of programs. It stays what it is
+         * while a handshake begins over it. */
         ".Lsocket:\n"
         "    mov edi, -1\n"
         "    cmp qword ptr [rip + .Ltype_tcp], 0\n"
         "    je 1f\n"
         "    add rax, [rip + .Lconnection]\n"
-        "    mov r11, [rax]\n" /* an interface: its itab, and the value */
+        "    xor r12d, r12d\n" /* how deep */
+        "2:  mov r11, [rax]\n" /* an interface: its itab, and the value */
         "    test r11, r11\n"
         "    jz 1f\n"
         "    mov r11, [r11 + 8]\n" /* the type in the itab */
-        "    cmp r11, [rip + .Ltype_tcp]\n"
-        "    jne 1f\n"
         "    mov rax, [rax + 8]\n"
         "    test rax, rax\n"
         "    jz 1f\n"
+        "    cmp r11, [rip + .Ltype_tcp]\n"
+        "    je 3f\n"
+        "    inc r12d\n"
+        "    cmp r12d, 8\n"
+        "    ja 1f\n"
+        "    mov dil, [r11 + 23]\n"
+        "    and dil, 31\n"
+        "    cmp dil, 22\n" /* a pointer */
+        "    mov edi, -1\n"
+        "    jne 1f\n"
+        "    mov r11, [r11 + 48]\n"
+        "    mov dil, [r11 + 23]\n"
+        "    and dil, 31\n"
+        "    cmp dil, 25\n" /* to a struct */
+        "    mov edi, -1\n"
+        "    jne 1f\n"
+        "    cmp qword ptr [r11 + 64], 0\n" /* with fields */
+        "    je 1f\n"
+        "    mov r11, [r11 + 56]\n"
+        "    cmp qword ptr [r11 + 16], 0\n" /* the first of which is at 0 */
+        "    jne 1f\n"
+        "    mov r11, [r11 + 8]\n"
+        "    cmp r11, [rip + .Ltype_inner]\n"
+        "    je 2b\n"
+        "    ret\n"
+        "3:\n"
         "    add rax, [rip + .Lnetwork]\n"
         "    mov rax, [rax]\n"
         "    test rax, rax\n"
@@ -264,7 +294,10 @@ __asm__("    .pushsection .rodata\n"
         "    cmp rax, 0x7fffffff\n" /* also -1, if it was closed */
         "    jae 1f\n"
         "    inc rax\n"
-        "    shl rax, 32\n"
+        "    test r12d, r12d\n"
+        "    jz 4f\n"
+        "    bts rax, 31\n" /* GO_ASK_WRAPPED */
+        "4:  shl rax, 32\n"
         "    or rdi, rax\n"
         "1:  ret\n"
 
@@ -346,6 +379,7 @@ bool go_detour_make(struct go_detour *detour, const struct go_plan *plan, uint64
         .mutex = plan->offset.mutex,
         .mutex_size = plan->mutex_size,
         .type_tcp = plan->type.tcp != 0 ? base + plan->type.tcp : 0,
+        .type_inner = base + plan->type.inner,
         .connection = plan->offset.connection,
         .network = plan->offset.network,
         .descriptor = plan->offset.descriptor,

@@ -7,8 +7,8 @@
  *     connect(SOCKET, NAME, GO_ASK, NAME_LENGTH, BUFFER, FLAGS << 32 | BUFFER_SIZE)
  *
  * SOCKET is -1 for the kernel, which reads the lower half of it. The upper half is the descriptor
- * of the connection plus 1, or 0: the detour does not know it, because the program's connection is
- * no *net.TCPConn.
+ * of the connection plus 1, with GO_ASK_WRAPPED if it lies in a connection of another type; or 0:
+ * the detour does not know it.
  * NAME is Config.ServerName, not terminated: it may be empty, an IP address, or end with a dot.
  * BUFFER is in the memory of the program; the supervisor writes there. The answer is
  *     > 0      length of the ECHConfigList (with its two octets of length) in BUFFER: the detour
@@ -37,6 +37,8 @@
 
 #define GO_ASK_BUFFER 4096 /* octets; the largest ECHConfigList that can be given */
 #define GO_ASK_PATIENCE_MS 5
+
+#define GO_ASK_WRAPPED 0x80000000 /* of the upper half of SOCKET */
 
 /* FLAGS */
 #define GO_ASK_OWN_LIST 1 /* the program has given an ECHConfigList itself, and it will be used */

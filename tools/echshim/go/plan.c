@@ -170,6 +170,7 @@ static void find_descriptor(struct go_plan *plan, const struct go_functions *fun
         return;
     }
     plan->type.tcp = tcp;
+    plan->type.inner = inner.type;
     plan->offset.connection = inner.offset;
     plan->offset.network = embedded.offset + pointer.offset;
     plan->offset.descriptor = poller.offset + descriptor.offset;

@@ -42,6 +42,7 @@ struct go_plan {
         uint64_t pointer; /* *tls.Config */
         uint64_t octet;   /* uint8 */
         uint64_t tcp;     /* *net.TCPConn; 0: connections cannot be told apart */
+        uint64_t inner;   /* net.Conn, an interface */
     } type;
     struct {
         uint64_t config;   /* of Conn */

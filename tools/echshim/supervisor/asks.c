@@ -28,6 +28,7 @@ struct waiter {
     uint64_t id;
     pid_t task;
     int fd; /* of its connection; -1: not known */
+    bool wrapped;
     uint64_t buffer;
     uint32_t size;
     uint64_t until_us;
@@ -66,6 +67,7 @@ struct asked {
     bool hostile;             /* it is no name of a host, nor an address */
     enum supervisor_read read;
     int fd; /* of the connection; -1: not known */
+    bool wrapped;
     uint64_t buffer;
     uint32_t size;
     uint32_t flags;
@@ -110,7 +112,7 @@ static void read_name(pid_t task, uint64_t at, uint64_t length, struct asked *as
 
 static int fd_of(uint64_t argument)
 {
-    uint32_t number = (uint32_t)(argument >> 32);
+    uint32_t number = (uint32_t)(argument >> 32) & ~GO_ASK_WRAPPED;
     return number != 0 && number <= INT_MAX ? (int)(number - 1) : -1;
 }
 
@@ -122,6 +124,7 @@ static bool read_call(const struct seccomp_notif *notification, struct asked *as
         return false;
     }
     asked->fd = fd_of(arguments[0]);
+    asked->wrapped = (arguments[0] >> 32 & GO_ASK_WRAPPED) != 0;
     asked->buffer = arguments[4];
     asked->size = (uint32_t)arguments[5];
     asked->flags = (uint32_t)(arguments[5] >> 32);
@@ -293,6 +296,10 @@ static void take_ask(const struct waiter *call, const struct asked *asked)
                                             .own_list = (asked->flags & GO_ASK_OWN_LIST) != 0,
                                             .old_only = (asked->flags & GO_ASK_OLD_ONLY) != 0};
     supervisor_connection_look(call->task, call->id, call->fd, &question);
+    if (call->wrapped && question.connection == SHIM_ASKED_FRESH) {
+        /* Nobody knows what its own type will say before the handshake: to a proxy, for example. */
+        question.connection = SHIM_ASKED_UNKNOWN;
+    }
     drop_old(dns_io_now_us());
     struct decision *decision = find(&question);
     struct waiter *waiter = NULL;
@@ -350,6 +357,7 @@ bool supervisor_asks_take(const struct seccomp_notif *notification)
     const struct waiter call = {.id = notification->id,
                                 .task = (pid_t)notification->pid,
                                 .fd = asked.fd,
+                                .wrapped = asked.wrapped,
                                 .buffer = asked.buffer,
                                 .size = asked.size,
                                 .until_us = dns_io_now_us() + GO_ASK_PATIENCE_MS * UINT64_C(1000)};

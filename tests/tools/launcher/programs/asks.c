@@ -33,9 +33,13 @@ static uint64_t now_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
+/* Do the descriptors lie in connections of another type? */
+static bool wrapped;
+
 static long call_over(int fd, long name, uint32_t what, size_t length, long fifth, uint64_t sixth)
 {
-    uint64_t socket = (uint64_t)(uint32_t)(fd + 1) << 32 | UINT32_MAX;
+    uint32_t number = (uint32_t)(fd + 1) | (wrapped ? GO_ASK_WRAPPED : 0);
+    uint64_t socket = (uint64_t)number << 32 | UINT32_MAX;
     long result = syscall(SYS_connect, socket, name, what, length, fifth, sixth);
     return result < 0 ? -errno : result;
 }
@@ -199,13 +203,14 @@ static long handshake_over(int fd, const char *name)
 /* KIND-PORT. */
 static long ask_over(const char *kind, const char *name)
 {
-    const char *port = strchr(kind, '-');
+    const char *port = strrchr(kind, '-');
     int type = strncmp(kind, "datagram", 8) == 0 ? SOCK_DGRAM : SOCK_STREAM;
     int fd = strncmp(kind, "file", 4) == 0 ? open("/dev/null", O_RDWR | O_CLOEXEC)
                                            : open_marked(true, type, port + 1);
     if (fd < 0) {
         return fd;
     }
+    wrapped = strstr(kind, "wrapped") != NULL;
     if (strncmp(kind, "used", 4) == 0 && write(fd, "C", 1) != 1) {
         return -errno;
     }
@@ -214,6 +219,7 @@ static long ask_over(const char *kind, const char *name)
     }
     int last = strncmp(kind, "last", 4) == 0 ? INT_MAX - 1 : fd;
     long result = handshake_over(last, name);
+    wrapped = false;
     close(fd);
     return result;
 }
