@@ -1,12 +1,24 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The steps inside ech/hpke.c. They have a header of their own so that tests can compare
- * intermediate values with RFC 9180, Appendix A. No other file includes it.
+ * The inside of HPKE: what the ids mean (ech/hpke_suite.c), and the steps of ech/hpke.c
+ * (ech/hpke_steps.c), so that tests can compare intermediate values with RFC 9180, Appendix A. No
+ * other file includes it.
  */
 #ifndef ECH_HPKE_STEPS_H
 #define ECH_HPKE_STEPS_H
 
 #include "ech/hpke.h"
+
+/* A KEM's group and the hash of its KDF. */
+struct ech_hpke_kem {
+    uint16_t group;
+    enum ech_hash hash;
+};
+
+/* False: we do not support the id. */
+ECH_MUST_USE bool ech_hpke_kem_of(uint16_t kem_id, struct ech_hpke_kem *kem);
+ECH_MUST_USE bool ech_hpke_kdf_of(uint16_t kdf_id, enum ech_hash *hash);
+ECH_MUST_USE bool ech_hpke_suite_supported(struct ech_hpke_suite suite);
 
 /* A shared secret of the KEM (RFC 9180, 4.1). Secret: wipe it. */
 struct ech_hpke_shared_secret {
@@ -27,6 +39,17 @@ struct ech_hpke_key_schedule {
 ECH_MUST_USE enum ech_status ech_hpke_encap(uint16_t kem_id, struct bytes public_key,
                                             struct bytes ephemeral_private_key, struct bytes enc,
                                             struct ech_hpke_shared_secret *shared_secret);
+/* The same with another library's X25519; NULL: nettle's. */
+ECH_MUST_USE enum ech_status ech_hpke_encap_by(const struct ech_x25519 *x25519, uint16_t kem_id,
+                                               struct bytes public_key,
+                                               struct bytes ephemeral_private_key, struct bytes enc,
+                                               struct ech_hpke_shared_secret *shared_secret);
+/* ExtractAndExpand: the shared secret of a Diffie-Hellman that was made. The lengths must be those
+ * of the KEM. */
+ECH_MUST_USE enum ech_status
+ech_hpke_extract_and_expand(uint16_t kem_id, const struct ech_hpke_kem *kem, struct bytes dh,
+                            struct bytes enc, struct bytes public_key,
+                            struct ech_hpke_shared_secret *shared_secret);
 /* Decap. ECH_ERR_CRYPTO: enc or the private key is refused. */
 ECH_MUST_USE enum ech_status ech_hpke_decap(uint16_t kem_id, struct bytes private_key,
                                             struct bytes enc,
@@ -37,5 +60,15 @@ ECH_MUST_USE enum ech_status
 ech_hpke_schedule_start(struct ech_hpke_suite suite,
                         const struct ech_hpke_shared_secret *shared_secret, struct bytes info,
                         struct ech_hpke_key_schedule *schedule);
+/* KeySchedule, in base mode. `memo` may be NULL. After a failure *hpke holds zeros. */
+ECH_MUST_USE enum ech_status
+ech_hpke_key_schedule(struct ech_hpke *hpke, struct ech_hpke_suite suite,
+                      const struct ech_hpke_shared_secret *shared_secret, struct bytes info,
+                      struct ech_hpke_memo *memo, bool exports);
+/* Context.Export, from the exporter secret. */
+ECH_MUST_USE enum ech_status ech_hpke_expand_exported(struct ech_hpke_suite suite,
+                                                      const uint8_t *secret,
+                                                      struct bytes exporter_context, uint8_t *out,
+                                                      size_t len);
 
 #endif
