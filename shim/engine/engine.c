@@ -11,6 +11,7 @@
 #include "shim/engine/answer/answer.h"
 #include "shim/engine/base/decompress.h"
 #include "shim/engine/base/own_nettle.h"
+#include "shim/engine/base/random.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/base/x25519.h"
 #include "shim/engine/config/prefetch.h"
@@ -212,6 +213,7 @@ static void in_child(void)
     for_each_channel(dns_channel_after_fork_child);
     shim_own_sockets_leave();
     shim_prefetch_leave();
+    shim_random_child();
     shim_local_key_leave();
     give_locks_back();
     shim_hold_end(&fork_hold);
@@ -230,6 +232,7 @@ shim_engine_start(const struct shim_stub *stub)
     state->stub = stub;
     shim_own_nettle_start(stub->dlsym);
     shim_hold_start(stub->locked, stub->handlers);
+    shim_random_start();
     shim_x25519_start(stub->dlopen, stub->dlsym);
     shim_decompress_start(stub->dlopen, stub->dlsym);
     if (shim_settings_parse(&state->settings, stub->conf, &problems) != ECH_OK ||

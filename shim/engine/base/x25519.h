@@ -21,5 +21,7 @@ void shim_x25519_start(void *(*open)(const char *file, int mode),
  * the program has locked itself in. Keeps errno. Any thread may call this; none waits for another.
  */
 const struct ech_x25519 *shim_x25519(void);
+/* The one that is chosen by now. */
+const struct ech_x25519 *shim_x25519_chosen(void);
 
 #endif
