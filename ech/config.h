@@ -63,11 +63,15 @@ enum ech_config_verdict ech_config_check(const struct ech_config *config,
                                          const struct ech_config_support *support,
                                          struct ech_hpke_suite *suite);
 
+struct ech_prepared_sender;
+
 /* A chosen config with the suite for it, borrowed from the list. */
 struct ech_config_choice {
     struct ech_config config;
     struct ech_hpke_suite suite;
-    struct ech_hpke_memo *memo; /* the caller's, for the next offer alone; NULL: none */
+    /* The caller's, for the next offer alone; NULL: none. */
+    struct ech_hpke_memo *memo;
+    struct ech_prepared_sender *prepared; /* ech/sender.h */
 };
 
 /*

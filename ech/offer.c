@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "ech/grease_psk.h"
+#include "ech/sender.h"
 
 /* On the stack, for what a usual hello needs; larger ones are allocated. A copied key_share of
  * ML-KEM-768 alone has 1,216 octets and more. */
@@ -30,25 +31,6 @@ void ech_offer_wipe(struct ech_offer *offer)
     ech_offer_drop_own_shares(offer);
     ech_hpke_wipe(&offer->hpke);
     ech_offer_init(offer);
-}
-
-/* RFC 9849, 6.1: info is "tls ech" || 0x00 || ECHConfig. */
-static enum ech_status set_up_hpke(struct ech_offer *offer, const struct ech_config_choice *choice,
-                                   const struct ech_random *random, uint8_t *enc)
-{
-    static const uint8_t prefix[] = {'t', 'l', 's', ' ', 'e', 'c', 'h', 0};
-    struct writer info;
-    uint8_t room[SMALL_ROOM];
-    wr_init_on(&info, 0, room, sizeof room);
-    wr_bytes(&info, bytes_of(prefix, sizeof prefix));
-    wr_bytes(&info, choice->config.raw);
-    enum ech_status status = wr_finish(&info);
-    if (status == ECH_OK) {
-        status = ech_hpke_setup_sender(&offer->hpke, choice->suite, choice->config.public_key,
-                                       wr_view(&info), choice->memo, random, enc);
-    }
-    wr_free(&info);
-    return status;
 }
 
 static enum ech_status copy_choice(struct ech_offer *offer, const struct ech_config_choice *choice)
@@ -278,7 +260,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
         status = make_random_parts(offer, inner, &options->random, &key_share);
     }
     if (status == ECH_OK) {
-        status = set_up_hpke(offer, choice, &options->random, enc);
+        status = ech_sender_set_up(&offer->hpke, choice, &options->random, enc);
     }
     if (status == ECH_OK) {
         struct ech_outer_fields fields = {

@@ -204,6 +204,12 @@ struct shim_engine {
     bool (*name_asked)(const char *node, const char *service, const struct addrinfo *hints);
 
     /*
+     * connect() to a watched port has returned before the connection is there (EINPROGRESS). May be
+     * called in a signal handler, and does nothing there. Keeps errno. Not called once the program
+     * has locked itself in.
+     */
+    void (*connecting)(const struct sockaddr *address, socklen_t length);
+    /*
      * A hello that was announced with SHIM_WATCH_LEAVES is about to be written to this descriptor,
      * which may lead somewhere else afterwards. False: do not write it. May wait, and take locks:
      * programs do not start a handshake in a signal handler.

@@ -1,6 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/common/handlers.h"
 
+#include <pthread.h>
+#include <signal.h>
+#include <stddef.h>
+
 static bool may_run(struct shim_handlers *handlers)
 {
     if (atomic_load(&handlers->seen)) {
@@ -34,4 +38,11 @@ bool shim_handlers_enter(struct shim_handlers *handlers)
 void shim_handlers_leave(struct shim_handlers *handlers)
 {
     (void)atomic_fetch_sub(&handlers->within, 1);
+}
+
+bool shim_handlers_none_runs(const struct shim_handlers *handlers)
+{
+    sigset_t blocked;
+    return handlers != NULL && !atomic_load(&handlers->undeferred) &&
+           pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigisemptyset(&blocked) == 1;
 }

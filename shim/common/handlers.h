@@ -19,6 +19,9 @@ enum { SHIM_HANDLERS_LOOK = 256 };
 
 struct shim_handlers {
     atomic_bool seen; /* there is a handler, or was one. Never cleared. */
+    /* One of them may interrupt itself (SA_NODEFER), so a thread's mask does not tell that it runs;
+     * also one of a fault. Never cleared. */
+    atomic_bool undeferred;
     atomic_bool look; /* ask the kernel at the next question */
     atomic_uint asked;
     atomic_int within;    /* threads within a hold that holds nothing back */
@@ -29,5 +32,12 @@ struct shim_handlers {
  * back. True: shim_handlers_leave has to follow. Both are async-signal-safe. */
 bool shim_handlers_enter(struct shim_handlers *handlers);
 void shim_handlers_leave(struct shim_handlers *handlers);
+
+/*
+ * Is it sure that the calling thread runs no signal handler? A signal is blocked while its handler
+ * runs, so a thread that blocks none runs none. NULL, or any doubt: false. One system call.
+ * Async-signal-safe.
+ */
+bool shim_handlers_none_runs(const struct shim_handlers *handlers);
 
 #endif

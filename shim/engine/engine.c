@@ -15,6 +15,7 @@
 #include "shim/engine/base/section.h"
 #include "shim/engine/base/x25519.h"
 #include "shim/engine/config/prefetch.h"
+#include "shim/engine/config/prepared_senders.h"
 #include "shim/engine/config/rejection_cache.h"
 #include "shim/engine/endpoint/redirect.h"
 #include "shim/engine/names/names.h"
@@ -215,6 +216,7 @@ static void in_child(void)
     shim_prefetch_leave();
     shim_random_child();
     shim_local_key_leave();
+    shim_prepared_leave();
     give_locks_back();
     shim_hold_end(&fork_hold);
 }
@@ -243,6 +245,7 @@ shim_engine_start(const struct shim_stub *stub)
         return NULL;
     }
     shim_ldns_start();
+    shim_prepared_start(io.now_us, stub->handlers);
     start_cache(seed);
     state->io = &io;
     for (size_t i = 0; i < state->settings.resolver_count; i++) {
@@ -252,6 +255,7 @@ shim_engine_start(const struct shim_stub *stub)
     shim_names_start();
     engine.getaddrinfo = shim_names_getaddrinfo;
     engine.name_asked = shim_names_asked;
+    engine.connecting = shim_prepared_connecting;
     engine.hello_leaves = shim_redirect_hello_leaves;
     engine.key_made = shim_program_key_made;
     engine.give_config = shim_answer_give_config;

@@ -100,6 +100,11 @@ void stub_handler_comes(int number)
     errno = saved;
 }
 
+void stub_handler_undeferred(void)
+{
+    atomic_store(&handlers.undeferred, true);
+}
+
 void stub_handlers_look_again(void)
 {
     atomic_store(&handlers.look, true);

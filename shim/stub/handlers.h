@@ -14,6 +14,8 @@ struct shim_handlers *stub_handlers(void);
 /* The program is about to set a handler for this signal. Waits a moment for threads that hold
  * nothing back now. */
 void stub_handler_comes(int number);
+/* That handler may interrupt itself (SA_NODEFER). */
+void stub_handler_undeferred(void);
 /* Code has come, or will come, that may set handlers past our hooks: in this namespace, or in
  * another one. */
 void stub_handlers_look_again(void);

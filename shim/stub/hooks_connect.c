@@ -3,9 +3,22 @@
 #include <errno.h>
 #include <sys/socket.h>
 
+#include "shim/common/address.h"
+#include "shim/stub/guard.h"
 #include "shim/stub/hooks_write.h"
 #include "shim/stub/library.h"
+#include "shim/stub/locked.h"
 #include "shim/stub/supervised.h"
+
+/* The program has time now, until the connection is there: the engine may prepare the hello. */
+static void tell_engine(const struct sockaddr *address, socklen_t length)
+{
+    const struct shim_engine *engine = stub_engine_if_loaded();
+    if (engine != NULL && length >= sizeof address->sa_family &&
+        stub_port_watched(shim_address_port(address)) && !stub_locked()) {
+        engine->connecting(address, length);
+    }
+}
 
 static int on_connect(__typeof__(&connect) real, const void *caller, int fd,
                       const struct sockaddr *address, socklen_t length)
@@ -22,6 +35,9 @@ static int on_connect(__typeof__(&connect) real, const void *caller, int fd,
         stub_connection_begun(fd, socket,
                               relay_length > 0 ? (const struct sockaddr *)&relay : address,
                               relay_length > 0 ? relay_length : length);
+        if (result != 0 && errno == EINPROGRESS && relay_length == 0) {
+            tell_engine(address, length);
+        }
     }
     return result;
 }

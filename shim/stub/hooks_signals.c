@@ -23,6 +23,9 @@ static int on_sigaction(__typeof__(&sigaction) real, int number, const struct si
         return -1;
     }
     if (action != NULL && is_handler(action->sa_handler)) {
+        if ((action->sa_flags & SA_NODEFER) != 0) {
+            stub_handler_undeferred();
+        }
         stub_handler_comes(number);
     }
     return real(number, action, before);
@@ -47,11 +50,20 @@ static sighandler_t set_by(__typeof__(&signal) real, int number, sighandler_t ha
     return real(number, handler);
 }
 
+/* A handler that these set is not deferred (SA_NODEFER). */
+static sighandler_t set_as_system_v(__typeof__(&signal) real, int number, sighandler_t handler)
+{
+    if (is_handler(handler)) {
+        stub_handler_undeferred();
+    }
+    return set_by(real, number, handler);
+}
+
 #define on_signal set_by
 #define on_ssignal set_by
 #define on_bsd_signal set_by
-#define on_sysv_signal set_by
-#define on___sysv_signal set_by
+#define on_sysv_signal set_as_system_v
+#define on___sysv_signal set_as_system_v
 
 STUB_HOOK(sighandler_t, signal, (int number, sighandler_t handler), number, handler)
 STUB_HOOK(sighandler_t, ssignal, (int number, sighandler_t handler), number, handler)

@@ -208,7 +208,8 @@ static long call_of_ours(raw_call *real, long number, long a, long b, long c, lo
     case SYS_signal:
 #endif
         if (b != 0) {
-            stub_handler_comes((int)a); /* SIG_IGN counts too: b need not be readable */
+            stub_handler_undeferred();  /* b need not be readable: it may be so, */
+            stub_handler_comes((int)a); /* and SIG_IGN counts too */
         }
         return real(number, a, b, c, d, e, f);
     default:

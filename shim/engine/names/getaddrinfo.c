@@ -11,6 +11,7 @@
 #include "shim/common/hold.h"
 #include "shim/engine/base/section.h"
 #include "shim/engine/config/prefetch.h"
+#include "shim/engine/config/prepared_senders.h"
 #include "shim/engine/endpoint/asked_port.h"
 #include "shim/engine/names/names.h"
 #include "shim/engine/names/steer.h"
@@ -318,6 +319,39 @@ static bool has_no_address(int error)
     return error == EAI_NODATA || error == EAI_ADDRFAMILY;
 }
 
+/* ---- what the connection will need ---- */
+
+/* The config of all endpoints. False: they have none, or not the same, so none is certain. */
+static bool only_choice(const struct dns_endpoints *answer, struct ech_config_choice *choice)
+{
+    for (size_t i = 1; i < answer->count; i++) {
+        if (!bytes_equal(answer->endpoints[i].ech_config_list,
+                         answer->endpoints[0].ech_config_list)) {
+            return false;
+        }
+    }
+    return answer->count > 0 &&
+           ech_config_list_select(answer->endpoints[0].ech_config_list, NULL, choice) == ECH_OK;
+}
+
+/* The program is about to connect to one of its addresses: that leaves time to prepare its hello.
+ */
+static void expect_connection(const struct dns_endpoints *answer, const struct prospect *prospect,
+                              const struct addrinfo *list)
+{
+    struct ech_config_choice choice;
+    struct shim_addresses addresses = {.count = 0};
+    for (; list != NULL; list = list->ai_next) {
+        struct shim_address address;
+        if (shim_address_of(list->ai_addr, &address)) {
+            shim_addresses_add(&addresses, &address);
+        }
+    }
+    if (addresses.count > 0 && only_choice(answer, &choice)) {
+        shim_prepared_expect(&choice, answer->ttl, &addresses, prospect->port);
+    }
+}
+
 /* Gives the result of getaddrinfo. */
 static int collect_and_steer(const struct prospect *prospect, const char *service,
                              const struct addrinfo *hints, int error, struct addrinfo **result)
@@ -329,6 +363,9 @@ static int collect_and_steer(const struct prospect *prospect, const char *servic
     }
     if (answer != NULL && prospect->port_known) {
         steer(answer, prospect, service, hints, &list);
+    }
+    if (answer != NULL) {
+        expect_connection(answer, prospect, list);
     }
     dns_endpoints_free(answer);
     if (list != NULL) {

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "shim/common/hold.h"
+#include "shim/engine/config/prepared_senders.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/session/outer_name.h"
 #include "shim/engine/session/session_state.h"
@@ -157,14 +158,17 @@ struct ech_config_choice shim_session_take_choice(const struct shim_session *ses
     if (!atomic_flag_test_and_set_explicit(&memo_in_use, memory_order_acquire)) {
         choice.memo = &memo;
     }
+    choice.prepared = shim_prepared_take(&choice);
     return choice;
 }
 
-void shim_session_give_choice(const struct ech_config_choice *choice)
+bool shim_session_give_choice(const struct ech_config_choice *choice)
 {
+    bool prepared = shim_prepared_give(choice->prepared);
     if (choice->memo != NULL) {
         atomic_flag_clear_explicit(&memo_in_use, memory_order_release);
     }
+    return prepared;
 }
 
 void shim_session_note_choice(struct shim_session *session)
@@ -175,6 +179,19 @@ void shim_session_note_choice(struct shim_session *session)
     session->report.config_id = session->found.choice.config.config_id;
     session->report.suite = session->found.choice.suite;
     session->report.source = session->found.source;
+}
+
+/* The next connection of the program may lead to the same server. */
+static void expect_the_next(const struct shim_session *session)
+{
+    struct shim_address address;
+    struct shim_addresses addresses = {.count = 0};
+    const struct sockaddr *peer = shim_session_peer(session);
+    if (shim_prepared_is_of_use() && shim_address_of(peer, &address)) {
+        shim_addresses_add(&addresses, &address);
+        shim_prepared_expect(&session->found.choice, session->found.ttl, &addresses,
+                             shim_address_port(peer));
+    }
 }
 
 /* An opened hello is known to the guard before anything can be written. */
@@ -202,13 +219,14 @@ static void answer_need_config(struct shim_session *session)
     session->offered_us = shim_state()->io->now_us();
     const struct ech_config_choice choice = shim_session_take_choice(session);
     enum ech_event event = ech_exchange_offer(session->exchange, &choice);
-    shim_session_give_choice(&choice);
+    bool prepared = shim_session_give_choice(&choice);
     if (event == ECH_EVENT_FAILED) {
         failed(session);
     } else {
         shim_program_keys_keep_believed(&session->program_keys);
-        shim_story_offer(session);
+        shim_story_offer(session, prepared);
         shim_session_announce(session);
+        expect_the_next(session);
     }
 }
 

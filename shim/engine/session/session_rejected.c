@@ -123,9 +123,9 @@ static void go_on(struct shim_session *session, int fd, enum shim_answer answer)
     session->offered_us = shim_state()->io->now_us();
     const struct ech_config_choice choice = shim_session_take_choice(session);
     enum ech_event event = ech_exchange_retry(session->exchange, &choice);
-    shim_session_give_choice(&choice);
+    bool prepared = shim_session_give_choice(&choice);
     if (event != ECH_EVENT_FAILED) {
-        shim_story_offer(session);
+        shim_story_offer(session, prepared);
         shim_session_announce(session);
     }
     shim_session_handle(session, event);

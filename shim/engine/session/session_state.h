@@ -91,9 +91,10 @@ void shim_session_keep_list(const struct shim_session *session);
 /* Takes what the exchange knows, and the config in use, over into the report. */
 void shim_session_note_facts(struct shim_session *session);
 void shim_session_note_choice(struct shim_session *session);
-/* The config for one offer, with what is remembered of configs; give it back after the offer. */
+/* The config for one offer, with what is remembered of configs; give it back after the offer. True:
+ * the sender of HPKE was prepared (shim/engine/config/prepared_senders.h). */
 struct ech_config_choice shim_session_take_choice(const struct shim_session *session);
-void shim_session_give_choice(const struct ech_config_choice *choice);
+bool shim_session_give_choice(const struct ech_config_choice *choice);
 /* Acts on what the exchange said. */
 void shim_session_handle(struct shim_session *session, enum ech_event event);
 

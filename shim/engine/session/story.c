@@ -222,7 +222,7 @@ void shim_story_decision(const struct shim_session *session)
 
 /* ---- the hello and its answer ---- */
 
-void shim_story_offer(const struct shim_session *session)
+void shim_story_offer(const struct shim_session *session, bool prepared)
 {
     if (!is_told(session)) {
         return;
@@ -233,6 +233,9 @@ void shim_story_offer(const struct shim_session *session)
     const struct bytes name = chosen.len > 0 ? chosen : session->found.choice.config.public_name;
     tell(session, "ClientHelloInner of %zu octets is sealed into ClientHelloOuter of %zu, for %.*s",
          facts.hello_bytes_inner, facts.hello_bytes_outer, (int)name.len, (const char *)name.data);
+    if (prepared) {
+        tell(session, "the sender of HPKE was prepared while the connection was made");
+    }
 }
 
 void shim_story_rejected(const struct shim_session *session,

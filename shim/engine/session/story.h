@@ -20,7 +20,7 @@ void shim_story_search(const struct shim_session *session);
 /* The decision, before a hello is made. */
 void shim_story_decision(const struct shim_session *session);
 /* ClientHelloOuter was made: sizes, and for whom it is sealed. */
-void shim_story_offer(const struct shim_session *session);
+void shim_story_offer(const struct shim_session *session, bool prepared);
 
 /* What the shim knows of a rejection. */
 struct shim_story_rejection {

@@ -56,6 +56,10 @@ clients: $(CLIENTS)/pending
 $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
+clients: $(CLIENTS)/prepared
+$(CLIENTS)/prepared: $(CLIENT_DIR)/prepared.c $(CLIENT_COMMON)
+	$(CLIENT_CC) -lssl -lcrypto
+
 $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
