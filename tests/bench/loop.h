@@ -14,8 +14,9 @@ enum { WARM_UP = 20 };
 
 /*
  * With LOOP_FIRST_WRITE in the environment each handshake is one call on a non-blocking socket to a
- * peer that never answers, so it ends when the hello is written. Then three numbers come in place
- * of two: microseconds of CPU of that call, octets of heap that a pending handshake holds, and KiB.
+ * peer that never answers, so it ends when the hello is written. Then four numbers come in place of
+ * two: microseconds of CPU of that call, and of the connect() that returned while the connection
+ * was being made, octets of heap that a pending handshake holds, and KiB.
  */
 
 /*
@@ -39,7 +40,7 @@ struct loop_target {
 /* The TLS object is about to be made; the first call of its handshake is about to begin, or has
  * just returned. They do nothing without LOOP_FIRST_WRITE. */
 void loop_before_object(void);
-void loop_before_first(int fd);
+void loop_before_first(void);
 bool loop_after_first(void); /* true: the handshake ends here */
 
 /* Prints the message and ends the process with 1. */

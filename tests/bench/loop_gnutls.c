@@ -32,7 +32,7 @@ static void handshake(const struct loop_target *target, int fd)
          "the priorities");
     must(gnutls_credentials_set(session, GNUTLS_CRD_CERTIFICATE, credentials), "credentials");
     gnutls_transport_set_int(session, fd);
-    loop_before_first(fd);
+    loop_before_first();
     int result = gnutls_handshake(session);
     if (!loop_after_first()) {
         must(result, "gnutls_handshake");

@@ -41,7 +41,7 @@ static void handshake(const struct loop_target *target, int fd)
          "SSL_set1_ech_config_list");
 #endif
     must(SSL_set_fd(ssl, fd), "SSL_set_fd");
-    loop_before_first(fd);
+    loop_before_first();
     int result = SSL_connect(ssl);
     if (!loop_after_first()) {
         must(result, "SSL_connect");
