@@ -15,13 +15,13 @@ enum { SECOND_US = 1000000 };
 
 /* What is expected. No secrets: those are in senders[], at the same index. */
 struct place {
-    atomic_bool busy;                               /* one thread has the place, and its sender */
     _Atomic uint64_t expires_us;                    /* 0: free */
     _Atomic uint64_t addresses[SHIM_ADDRESSES_MAX]; /* hashes, with the port; 0: none */
+    atomic_bool busy;                               /* one thread has the place, and its sender */
     atomic_bool made; /* the sender is there, as far as is known without the place */
     /* The rest is for the thread that has the place. */
-    size_t next_address;
     struct ech_hpke_suite suite;
+    size_t next_address;
     size_t length;
     uint8_t config[ECH_PREPARED_CONFIG_MAX];
 };
