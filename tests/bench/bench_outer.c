@@ -112,7 +112,7 @@ static void measure_heap(struct world *world, const struct subject *subject, str
     struct run_result result = run(
         world, subject, ech, "LOOP_SHARED_PRIORITIES=1 GLIBC_TUNABLES=glibc.malloc.tcache_count=0",
         HANDSHAKES, "LOOP_FIRST_WRITE=1");
-    cr_assert_eq(sscanf(result.out, "%*f %lf", &pair->heap[ech]), 1, "%s", result.out);
+    cr_assert_eq(sscanf(result.out, "%*f %*f %lf", &pair->heap[ech]), 1, "%s", result.out);
     free(result.out);
     free(result.err);
 }
