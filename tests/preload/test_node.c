@@ -48,6 +48,7 @@ static struct world *start(const struct world_options *options)
     return world;
 }
 
+#if defined(__x86_64__)
 static struct run_result run(struct world *world, enum run_mode mode, char *setting,
                              const char *command)
 {
@@ -91,7 +92,6 @@ static void check_accepted(const struct world_options *options, const char *back
     }
 }
 
-#if defined(__x86_64__)
 #define ACCEPTED(name, count, way)                                                                 \
     Test(node, name)                                                                               \
     {                                                                                              \

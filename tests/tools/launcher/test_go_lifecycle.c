@@ -55,7 +55,7 @@ static void check_jobs(const char *mode)
     terminal_expect(&terminal, "Stopped");
     terminal_press(&terminal, "bg; jobs -r\n");
     terminal_expect(&terminal, "Running");
-    terminal_press(&terminal, "sleep 0.5; kill -INT %1; wait %1; echo st''atus $?\n");
+    terminal_press(&terminal, "sleep 0.5; kill -INT %1; wait $!; echo st''atus $?\n");
     terminal_expect(&terminal, "Summary:");
     terminal_expect(&terminal, "status 0");
     /* Stopped at any moment of the start. */
@@ -64,7 +64,7 @@ static void check_jobs(const char *mode)
         snprintf(rest, sizeof rest, " & sleep 0.0%02u; kill -STOP $!", moment * 5);
         enter_job(&terminal, mode, rest);
         terminal_press(&terminal, "until [ -n \"$(jobs -s)\" ]; do sleep 0.1; done; bg; jobs -r; "
-                                  "kill -KILL %1; wait %1; echo st''atus $?\n");
+                                  "kill -KILL %1; wait $!; echo st''atus $?\n");
         terminal_expect(&terminal, "Running");
         terminal_expect(&terminal, "status 137");
     }
