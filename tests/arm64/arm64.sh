@@ -20,7 +20,7 @@ tree=$(realpath .)
 parts=${ARM64_PARTS:-build unit programs}
 tools='CC=aarch64-linux-gnu-gcc AR=aarch64-linux-gnu-ar OBJCOPY=aarch64-linux-gnu-objcopy PKG_CONFIG=aarch64-linux-gnu-pkg-config'
 # Left out is what qemu-user has not (docs/testing.md), what needs a server of this machine, what measures time, and what takes long.
-unit=${ARM64_UNIT:-'!(lookup*/*|several/*|channel*/*|prefetch/*|cache_folder*/*|resolver*/*|tls13_interop/*|guard_follow/*|journal/what_is_too_large*|stub_memory/@(gives_back|says_when)*)'}
+unit=${ARM64_UNIT:-'!(lookup*/*|several/*|channel*/*|prefetch/*|cache_folder*/*|resolver*/*|tls13_interop/*|guard_follow/*|journal/what_is_too_large*|stub_memory/@(gives_back|says_when)*|prepared_senders/*|random/memory*)'}
 preload=${ARM64_PRELOAD:-'@(programs/@(curl|wget|s_client|gnutls_cli)*|strict/*_@(curl|wget)|copies/*_of_a_wheel*|loader/*@(dlsym|dlvsym|probing|plugin|dlopen)*|inside/another_processor)'}
 
 skipped() {
