@@ -6,7 +6,8 @@
  */
 #include "../../../compat.h"
 
-/* Registers and system call numbers differ between x86-64 and aarch64; the rest is the same. */
+/* Registers and system call numbers differ between x86-64, i386 and aarch64; the rest is the same.
+ */
 static long call(long number, long a, long b, long c)
 {
 #if defined(__x86_64__)
@@ -15,6 +16,10 @@ static long call(long number, long a, long b, long c)
                      : "=a"(result)
                      : "a"(number), "D"(a), "S"(b), "d"(c)
                      : "rcx", "r11", "memory");
+    return result;
+#elif defined(__i386__)
+    long result;
+    __asm__ volatile("int $0x80" : "=a"(result) : "a"(number), "b"(a), "c"(b), "d"(c) : "memory");
     return result;
 #else
     register long x8 __asm__("x8") = number;
@@ -48,6 +53,9 @@ __attribute__((used)) void lie(const long *stack)
 
 #if defined(__x86_64__)
 __asm__(".globl _start\n_start:\n    mov %rsp, %rdi\n    and $-16, %rsp\n    call lie\n");
+#elif defined(__i386__)
+__asm__(".globl _start\n_start:\n    mov %esp, %eax\n    and $-16, %esp\n    sub $12, %esp\n"
+        "    push %eax\n    call lie\n");
 #else
 __asm__(".globl _start\n_start:\n    mov x0, sp\n    bl lie\n");
 #endif
