@@ -7,6 +7,7 @@
 #define ECH_HELLO_SIZES_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct ech_hello_size {
     /* EncodedClientHelloInner is never shorter than this many octets, so that its length tells
@@ -36,12 +37,24 @@ struct ech_hello_parts {
  */
 enum { ECH_LIBRARY_GREASE_MAX = 240 - 16 };
 
+/* Which hellos of 256 to 511 octets a library pads to 512 (RFC 7685, 4). */
+enum ech_padded_hellos {
+    ECH_PADDED_NONE, /* or it does so only if the program asks for it */
+    ECH_PADDED_FIRST,
+    ECH_PADDED_BOTH, /* the hello after a HelloRetryRequest too */
+};
+
 struct ech_hello_sizes {
     /* key_share of the outer hello is the engine's own, for the library's keys were not seen.
      * GREASE cannot know that, and may be shorter. */
     struct ech_hello_size own;
     struct ech_hello_size ordinary; /* the outer hello offers older versions too (ordinary.h) */
     struct ech_hello_size copied; /* it has all that can be compressed as the inner hello has it */
+    /* For a library with an ECH client of its own: it pads its GREASE as for an ECHConfig with this
+     * maximum_name_length. The local config has no smaller one, and our payload is as long as the
+     * library's. 0: the payload has a length of ours. */
+    uint8_t library_name_length;
+    enum ech_padded_hellos padded;
 };
 
 /* The least length of EncodedClientHelloInner with these parts. Not rounded up

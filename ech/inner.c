@@ -197,6 +197,9 @@ enum ech_status ech_pad_inner(const struct ech_client_hello *inner,
     }
     size_t unpadded = wr_view(w).len;
     size_t name_padding = ech_name_padding(host_name.len, padding->maximum_name_length);
-    wr_zeros(w, ech_padded_length(unpadded, name_padding, padding->floor) - unpadded);
+    size_t short_of = (32 - padding->beside) % 32;
+    size_t length =
+        ech_padded_length(unpadded + short_of, name_padding, padding->floor + short_of) - short_of;
+    wr_zeros(w, length - unpadded);
     return wr_finish(w);
 }

@@ -33,6 +33,7 @@ enum { ECH_RUN_MAX = 127 };
 struct ech_padding {
     uint8_t maximum_name_length; /* of the ECHConfig */
     size_t floor;                /* no shorter than this, in octets */
+    size_t beside; /* the length is so many octets more than a multiple of 32: 0 to 31 */
 };
 
 /* Octets of padding for the name alone (RFC 9849, 6.1.3). `host_name` is empty if there is no

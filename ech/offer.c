@@ -92,20 +92,36 @@ static enum ech_status floor_of(const struct ech_client_hello *inner,
     return ECH_OK;
 }
 
-/* `made`: the library's own encoding serves; NULL: it does not. */
-static enum ech_status encode_inner(const struct ech_offer *offer,
-                                    const struct ech_client_hello *inner,
-                                    const struct ech_library_hello *made,
+/* What ClientHelloOuter is made from. */
+struct origin {
+    const struct ech_client_hello *inner;
+    const struct ech_client_hello *pattern; /* the inner hello, or the library's outer one */
+    const struct ech_library_hello *made;   /* NULL or empty: no library sealed the inner hello */
+    bool resealed;                          /* its encoding serves */
+};
+
+static bool was_made(const struct ech_library_hello *made)
+{
+    return made != NULL && wr_view(&made->outer).len > 0;
+}
+
+static enum ech_status encode_inner(const struct ech_offer *offer, const struct origin *origin,
                                     const struct ech_exchange_options *options,
                                     struct ech_outer_plan plan, struct writer *encoded)
 {
+    const struct ech_client_hello *inner = origin->inner;
     struct ech_padding padding = {.maximum_name_length = offer->maximum_name_length};
     enum ech_status status = floor_of(inner, options, plan, &padding.floor);
-    if (status == ECH_OK && made != NULL) {
-        wr_bytes(encoded, wr_view(&made->encoded));
+    if (options->sizes.library_name_length > 0 && was_made(origin->made)) {
+        padding.floor = ech_library_hello_length(origin->made);
+        padding.beside = padding.floor % 32;
+    }
+    if (status == ECH_OK && origin->resealed) {
+        wr_bytes(encoded, wr_view(&origin->made->encoded));
         status = ech_pad_inner(inner, &padding, encoded);
     } else if (status == ECH_OK) {
-        status = ech_encode_inner(inner, ech_outer_run(inner, plan), &padding, encoded);
+        struct ech_run run = ech_outer_run(inner, origin->pattern, plan);
+        status = ech_encode_inner(inner, run, &padding, encoded);
     }
     if (status != ECH_OK) {
         return status;
@@ -136,52 +152,64 @@ static enum ech_outer_share choose_share(const struct ech_client_hello *inner,
 }
 
 /*
- * Can what the library made serve again? Then *outer is its ClientHelloOuter. With a key_share of
- * our own, or other lists than the inner hello's, its encoding would give another inner hello.
+ * Finds out whether the outer hello can be made in the likeness of the library's, and whether the
+ * library's encoding serves. *outer is then the library's hello. If other lists are known, the
+ * library did not make its own as the ordinary hello is.
  */
-static bool reseals(const struct ech_client_hello *inner, const struct ech_library_hello *made,
-                    struct ech_outer_plan plan, struct ech_client_hello *outer)
+static void find_pattern(struct origin *origin, struct ech_client_hello *outer,
+                         struct ech_outer_plan plan)
 {
-    return made != NULL && wr_view(&made->outer).len > 0 && plan.share != ECH_OUTER_SHARE_OWN &&
-           !plan.ordinary && ech_client_hello_parse(wr_view(&made->outer), outer) == ECH_OK &&
-           ech_library_hello_fits(outer, inner, plan);
+    bool like = was_made(origin->made) && !plan.ordinary &&
+                ech_client_hello_parse(wr_view(&origin->made->outer), outer) == ECH_OK &&
+                ech_library_hello_is_pattern(outer, origin->inner, plan);
+    origin->pattern = like ? outer : origin->inner;
+    origin->resealed = like && ech_library_hello_fits(outer, origin->inner, plan);
 }
 
-/* Decides how to make key_share and whether what the library made serves again (then *outer is its
- * ClientHelloOuter), and encodes the inner hello accordingly. */
-static enum ech_status choose_and_encode(struct ech_offer *offer,
-                                         const struct ech_client_hello *inner,
-                                         const struct ech_library_hello *made,
+/* Decides how to make key_share, and encodes the inner hello accordingly. *outer as above. */
+static enum ech_status choose_and_encode(struct ech_offer *offer, struct origin *origin,
                                          const struct ech_exchange_options *options,
                                          struct ech_client_hello *outer, struct writer *encoded)
 {
-    offer->share = choose_share(inner, options);
-    struct ech_outer_plan plan = plan_of(inner, options, offer->share);
-    offer->resealed = reseals(inner, made, plan, outer);
-    enum ech_status status =
-        encode_inner(offer, inner, offer->resealed ? made : NULL, options, plan, encoded);
-    if (status == ECH_ERR_SPACE && offer->resealed) {
+    offer->share = choose_share(origin->inner, options);
+    struct ech_outer_plan plan = plan_of(origin->inner, options, offer->share);
+    find_pattern(origin, outer, plan);
+    enum ech_status status = encode_inner(offer, origin, options, plan, encoded);
+    if (status == ECH_ERR_SPACE && origin->resealed) {
         /* The library's encoding may stand for fewer extensions than ours. */
         wr_wipe(encoded);
-        offer->resealed = false;
-        status = encode_inner(offer, inner, NULL, options, plan, encoded);
+        origin->resealed = false;
+        status = encode_inner(offer, origin, options, plan, encoded);
     }
     if (status == ECH_ERR_SPACE && offer->share == ECH_OUTER_SHARE_OWN &&
         options->key_share_rule == ECH_KEY_SHARE_AUTO) {
         wr_wipe(encoded);
         offer->share = ECH_OUTER_SHARE_SHARED;
-        status = encode_inner(offer, inner, NULL, options, plan_of(inner, options, offer->share),
-                              encoded);
+        plan = plan_of(origin->inner, options, offer->share);
+        find_pattern(origin, outer, plan);
+        status = encode_inner(offer, origin, options, plan, encoded);
     }
+    offer->resealed = origin->resealed;
+    offer->like_library = origin->pattern == outer;
     return status;
+}
+
+/* The extension data of pre_shared_key: a GREASE PSK wherever the inner hello has a PSK. */
+static struct bytes pre_shared_key_for(const struct ech_offer *offer,
+                                       const struct ech_client_hello *inner)
+{
+    return ech_client_hello_find(inner, ECH_EXT_PRE_SHARED_KEY) != NULL
+               ? wr_view(&offer->pre_shared_key)
+               : bytes_of(NULL, 0);
 }
 
 /* Makes the outer hello like the inner one, or like the library's outer one, and seals the inner's
  * encoding. `key_share` is empty if it is shared. */
 static enum ech_status mirror_and_seal(struct ech_offer *offer,
                                        const struct ech_client_hello *pattern,
-                                       const struct ech_outer_fields *fields, struct bytes enc,
-                                       struct bytes encoded, struct writer *client_hello_outer)
+                                       const struct ech_outer_fields *fields, bool padded,
+                                       struct bytes enc, struct bytes encoded,
+                                       struct writer *client_hello_outer)
 {
     struct writer suites;
     struct writer before;
@@ -193,6 +221,11 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
     wr_init_on(&before, 0, before_room, sizeof before_room);
     wr_init_on(&after, 0, after_room, sizeof after_room);
     enum ech_status status = ech_outer_mirror(pattern, fields, &before, &after);
+    if (fields->pre_shared_key.len > 0 &&
+        ech_client_hello_find(pattern, ECH_EXT_PRE_SHARED_KEY) == NULL) {
+        /* BoringSSL's own outer hello has none, but its ordinary hello has. */
+        ech_extension_write(&after, ECH_EXT_PRE_SHARED_KEY, fields->pre_shared_key);
+    }
     if (status == ECH_OK && fields->plan.ordinary) {
         ech_ordinary_suites_write(fields->ordinary, pattern, &suites);
         status = wr_finish(&suites);
@@ -210,7 +243,14 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
             .config_id = offer->config_id,
             .enc = enc,
         };
-        status = ech_outer_seal(&outer, &offer->hpke, encoded, client_hello_outer);
+        if (padded) {
+            size_t octets = ech_outer_size(&outer, encoded.len + ECH_AEAD_TAG);
+            status = ech_outer_pad(pattern, fields, octets, &after);
+            outer.extensions_after = wr_view(&after);
+        }
+        if (status == ECH_OK) {
+            status = ech_outer_seal(&outer, &offer->hpke, encoded, client_hello_outer);
+        }
     }
     wr_free(&suites);
     wr_free(&before);
@@ -247,6 +287,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     struct writer encoded;
     struct writer key_share;
     struct ech_client_hello outer;
+    struct origin origin = {.inner = inner, .made = made};
     uint8_t enc[ECH_HPKE_ENC_MAX];
     uint8_t room[ROOM];
     wr_init_on(&encoded, 0, room, sizeof room);
@@ -254,7 +295,7 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     wr_init_on(&key_share, 0, key_share_room, sizeof key_share_room);
     enum ech_status status = copy_choice(offer, choice);
     if (status == ECH_OK) {
-        status = choose_and_encode(offer, inner, made, options, &outer, &encoded);
+        status = choose_and_encode(offer, &origin, options, &outer, &encoded);
     }
     if (status == ECH_OK) {
         status = make_random_parts(offer, inner, &options->random, &key_share);
@@ -268,9 +309,10 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
             .plan = plan_of(inner, options, offer->share),
             .ordinary = &options->ordinary,
             .key_share = wr_view(&key_share),
-            .pre_shared_key = wr_view(&offer->pre_shared_key),
+            .pre_shared_key = pre_shared_key_for(offer, inner),
         };
-        status = mirror_and_seal(offer, offer->resealed ? &outer : inner, &fields,
+        status = mirror_and_seal(offer, origin.pattern, &fields,
+                                 options->sizes.padded != ECH_PADDED_NONE,
                                  bytes_of(enc, ech_hpke_enc_size(choice->suite.kem_id)),
                                  wr_view(&encoded), client_hello_outer);
     }
@@ -286,14 +328,17 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
 {
     struct writer encoded;
     struct ech_client_hello outer;
+    struct origin origin = {.inner = inner, .pattern = inner, .made = made};
     struct ech_outer_plan plan =
         plan_of(inner, options,
                 offer->share == ECH_OUTER_SHARE_OWN ? ECH_OUTER_SHARE_OWN_SECOND : offer->share);
     uint8_t room[ROOM];
     wr_init_on(&encoded, 0, room, sizeof room);
-    bool resealed = offer->resealed && reseals(inner, made, plan, &outer);
-    enum ech_status status =
-        encode_inner(offer, inner, resealed ? made : NULL, options, plan, &encoded);
+    if (offer->like_library) {
+        find_pattern(&origin, &outer, plan);
+        origin.resealed = origin.resealed && offer->resealed;
+    }
+    enum ech_status status = encode_inner(offer, &origin, options, plan, &encoded);
     if (status == ECH_OK) {
         /*
          * RFC 9849, 6.1.5: extensions of the first outer hello may be copied unmodified, so the
@@ -304,9 +349,10 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
             .server_name = server_name_of(offer, options),
             .plan = plan,
             .ordinary = &options->ordinary,
-            .pre_shared_key = wr_view(&offer->pre_shared_key),
+            .pre_shared_key = pre_shared_key_for(offer, inner),
         };
-        status = mirror_and_seal(offer, resealed ? &outer : inner, &fields, bytes_of(NULL, 0),
+        status = mirror_and_seal(offer, origin.pattern, &fields,
+                                 options->sizes.padded == ECH_PADDED_BOTH, bytes_of(NULL, 0),
                                  wr_view(&encoded), client_hello_outer);
     }
     wr_wipe(&encoded);

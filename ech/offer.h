@@ -27,7 +27,8 @@ struct ech_offer {
     uint8_t random[ECH_RANDOM_SIZE];
     struct writer pre_shared_key;   /* extension data of the GREASE PSK; empty without one */
     enum ech_outer_share share;     /* of the first hello */
-    bool resealed;                  /* the first hello is made from the library's, sealed again */
+    bool resealed;                  /* the first hello has the library's encoding, sealed again */
+    bool like_library;              /* it is made in the likeness of the library's */
     struct ech_own_key_shares *own; /* for the outer handshake after a rejection; NULL: copied */
 };
 
@@ -40,10 +41,10 @@ void ech_offer_drop_own_shares(struct ech_offer *offer);
 /*
  * Seals the first ClientHelloInner with the chosen config (nothing of it stays borrowed) and writes
  * ClientHelloOuter with its handshake header. If the library has sealed the inner hello itself
- * (`made`; empty or NULL: it has not) and key_share is copied, the outer hello and the encoding are
- * the library's own where that gives the same inner hello. ECH_ERR_SPACE: the payload would be too
- * large; ECH_ERR_UNSUPPORTED: own key shares were asked for and cannot be made; ECH_ERR_CRYPTO,
- * ECH_ERR_NOMEM.
+ * (`made`; empty or NULL: it has not), the outer hello is made in the likeness of the library's. If
+ * key_share is copied too, the encoding is the library's own where that gives the same inner hello.
+ * ECH_ERR_SPACE: the payload would be too large; ECH_ERR_UNSUPPORTED: own key shares were asked for
+ * and cannot be made; ECH_ERR_CRYPTO, ECH_ERR_NOMEM.
  */
 ECH_MUST_USE enum ech_status
 ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,

@@ -52,23 +52,46 @@ bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_pl
     }
 }
 
+/* The place in the pattern, from `from` on, of an extension that the outer hello has just as the
+ * inner one; extension_count: there is none. */
+static size_t place_of(const struct ech_extension *extension,
+                       const struct ech_client_hello *pattern, size_t from,
+                       struct ech_outer_plan plan)
+{
+    size_t i = from;
+    if (!ech_outer_copies(extension, plan)) {
+        return pattern->extension_count;
+    }
+    while (i < pattern->extension_count && pattern->extensions[i].type != extension->type) {
+        i++;
+    }
+    bool same =
+        i < pattern->extension_count && bytes_equal(pattern->extensions[i].raw, extension->raw);
+    return same ? i : pattern->extension_count;
+}
+
 /* The copied extensions from this one on, and how many octets they have. */
 static struct ech_run run_from(const struct ech_client_hello *inner, size_t first,
-                               struct ech_outer_plan plan, size_t *octets)
+                               const struct ech_client_hello *pattern, struct ech_outer_plan plan,
+                               size_t *octets)
 {
     struct ech_run run = {.first = first};
+    size_t place = 0;
     *octets = 0;
     for (size_t i = first; i < inner->extension_count && run.count < ECH_RUN_MAX; i++) {
-        if (!ech_outer_copies(&inner->extensions[i], plan)) {
+        place = place_of(&inner->extensions[i], pattern, place, plan);
+        if (place == pattern->extension_count) {
             break;
         }
+        place++;
         run.count++;
         *octets += inner->extensions[i].raw.len;
     }
     return run;
 }
 
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_outer_plan plan)
+struct ech_run ech_outer_run(const struct ech_client_hello *inner,
+                             const struct ech_client_hello *pattern, struct ech_outer_plan plan)
 {
     /* ech_outer_extensions: type, two lengths, and the types that it stands for. */
     enum { HEADER = 2 + 2 + 1, TYPE = 2 };
@@ -76,13 +99,13 @@ struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_ou
     size_t saved = 0;
     for (size_t i = 0; i < inner->extension_count; i++) {
         size_t octets;
-        struct ech_run run = run_from(inner, i, plan, &octets);
+        struct ech_run run = run_from(inner, i, pattern, plan, &octets);
         size_t cost = HEADER + TYPE * run.count;
         if (octets > cost + saved) {
             best = run;
             saved = octets - cost;
         }
-        i += run.count;
+        i += run.count > 0 ? run.count - 1 : 0;
     }
     return best;
 }
@@ -141,6 +164,68 @@ enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
     return status == ECH_OK ? wr_finish(after) : status;
 }
 
+/* Would an empty extension be the last one? */
+static bool ends_empty(const struct ech_client_hello *pattern,
+                       const struct ech_outer_fields *fields)
+{
+    bool empty = false;
+    for (size_t i = 0; i < pattern->extension_count; i++) {
+        const struct ech_extension *extension = &pattern->extensions[i];
+        if (ech_outer_copies(extension, fields->plan)) {
+            empty = extension->data.len == 0;
+        } else if (extension->type != ECH_EXT_PADDING) {
+            empty = false;
+        }
+    }
+    return empty;
+}
+
+/* Octets of the padding extension with its header; 0: none. */
+static size_t padding_octets(const struct ech_client_hello *pattern,
+                             const struct ech_outer_fields *fields, size_t octets)
+{
+    enum { HEADER = 4, LEAST = 256, ENOUGH = 512, SHORTEST = HEADER + 1 };
+    if (octets >= LEAST && octets < ENOUGH) {
+        return ENOUGH - octets > SHORTEST ? ENOUGH - octets : SHORTEST;
+    }
+    /* BoringSSL does not end a hello by an empty extension, for some servers refuse that. */
+    bool avoids_empty =
+        ech_client_hello_find(pattern, ECH_EXT_PADDING) != NULL && fields->pre_shared_key.len == 0;
+    return avoids_empty && ends_empty(pattern, fields) ? SHORTEST : 0;
+}
+
+enum ech_status ech_outer_pad(const struct ech_client_hello *pattern,
+                              const struct ech_outer_fields *fields, size_t octets,
+                              struct writer *after)
+{
+    enum { HEADER = 4 };
+    size_t padding = padding_octets(pattern, fields, octets);
+    size_t last = fields->pre_shared_key.len > 0 ? HEADER + fields->pre_shared_key.len : 0;
+    if (padding == 0 || wr_view(after).len < last) {
+        return ECH_OK;
+    }
+    struct writer padded;
+    struct reader r = rd_of(wr_view(after));
+    struct bytes before;
+    wr_init(&padded, 0);
+    if (!rd_bytes(&r, r.len - last, &before)) {
+        return ECH_ERR_DECODE;
+    }
+    wr_bytes(&padded, before);
+    wr_u16(&padded, ECH_EXT_PADDING);
+    struct wr_mark data = wr_open(&padded, 2);
+    wr_zeros(&padded, padding - HEADER);
+    wr_close(&padded, data);
+    wr_bytes(&padded, rd_rest(&r));
+    enum ech_status status = wr_finish(&padded);
+    if (status == ECH_OK) {
+        wr_free(after);
+        wr_move(after, &padded);
+    }
+    wr_free(&padded);
+    return status;
+}
+
 /* RFC 9849, 5: the outer variant of ECHClientHello. */
 static void write_encrypted_client_hello(const struct ech_outer_hello *outer, struct bytes payload,
                                          struct writer *w)
@@ -181,9 +266,7 @@ enum ech_status ech_outer_encode(const struct ech_outer_hello *outer, struct byt
     return wr_finish(w);
 }
 
-/* Octets of the whole message. The hello is kept until the server answers, so it gets no more room
- * than it needs. */
-static size_t message_size(const struct ech_outer_hello *outer, size_t payload)
+size_t ech_outer_size(const struct ech_outer_hello *outer, size_t payload)
 {
     /* The header; version; three lists with their lengths; extensions; ECHClientHello. */
     enum { FIXED = 4 + 2 + 1 + 2 + 1 + 2 + 4 + 1 + 4 + 1 + 2 + 2 };
@@ -203,7 +286,8 @@ enum ech_status ech_outer_seal(const struct ech_outer_hello *outer, struct ech_h
     uint8_t room[PAYLOAD_ROOM];
     wr_init_on(&payload, 0, room, sizeof room);
     wr_zeros(&payload, length);
-    wr_reserve(client_hello_outer, message_size(outer, length));
+    /* The hello is kept until the server answers, so it gets no more room than it needs. */
+    wr_reserve(client_hello_outer, ech_outer_size(outer, length));
     wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
     struct wr_mark mark = wr_open(client_hello_outer, 3);
     /* RFC 9849, 6.1.1: in the AAD as many zeros take the payload's place. */

@@ -55,9 +55,11 @@ bool ech_outer_copies(const struct ech_extension *extension, struct ech_outer_pl
 /*
  * The run that ech_outer_extensions stands for: the one that makes EncodedClientHelloInner
  * shortest. The choice depends on which extensions there are and on what the outer hello shows, not
- * on the name.
+ * on the name. `pattern` is what ech_outer_mirror gets: the outer hello has each extension of the
+ * run in the same order, with the same octets.
  */
-struct ech_run ech_outer_run(const struct ech_client_hello *inner, struct ech_outer_plan plan);
+struct ech_run ech_outer_run(const struct ech_client_hello *inner,
+                             const struct ech_client_hello *pattern, struct ech_outer_plan plan);
 
 /* What the outer hello has in place of the inner's own. */
 struct ech_outer_fields {
@@ -70,9 +72,10 @@ struct ech_outer_fields {
 
 /*
  * Writes the extensions of the mirror that come before encrypted_client_hello, and those that come
- * after it. The caller owns both writers.
+ * after it. The caller owns both writers. The pattern is ClientHelloInner, or the ClientHelloOuter
+ * of a library with an ECH client of its own (ech/library_hello.h).
  */
-ECH_MUST_USE enum ech_status ech_outer_mirror(const struct ech_client_hello *inner,
+ECH_MUST_USE enum ech_status ech_outer_mirror(const struct ech_client_hello *pattern,
                                               const struct ech_outer_fields *fields,
                                               struct writer *before, struct writer *after);
 
@@ -96,6 +99,17 @@ struct ech_outer_hello {
  */
 ECH_MUST_USE enum ech_status ech_outer_encode(const struct ech_outer_hello *outer,
                                               struct bytes payload, struct writer *w);
+
+/* Octets of the whole handshake message when the payload has so many. */
+size_t ech_outer_size(const struct ech_outer_hello *outer, size_t payload);
+
+/*
+ * Pads a hello of 256 to 511 octets to 512: padding (RFC 7685) becomes the last extension, but for
+ * pre_shared_key. `octets`: of the hello without it. `after`: what ech_outer_mirror wrote.
+ */
+ECH_MUST_USE enum ech_status ech_outer_pad(const struct ech_client_hello *pattern,
+                                           const struct ech_outer_fields *fields, size_t octets,
+                                           struct writer *after);
 
 /*
  * Seals EncodedClientHelloInner and writes the whole handshake message with its header (6.1.1).

@@ -40,7 +40,7 @@ static void check_contents(const struct ech_client_hello *hello)
 static void check_encoding(const struct ech_client_hello *inner, struct ech_outer_plan plan)
 {
     const struct ech_padding padding = {.maximum_name_length = 40, .floor = 128};
-    struct ech_run run = ech_outer_run(inner, plan);
+    struct ech_run run = ech_outer_run(inner, inner, plan);
     struct ech_client_hello again;
     struct writer w;
     wr_init(&w, 0);

@@ -2,7 +2,7 @@
 /*
  * Decodes an EncodedClientHelloInner next to a ClientHelloOuter. What comes out has the session id
  * of the outer hello, and each of its extensions is in one of the two. Sealed to a local config and
- * opened again, it gives the same.
+ * opened again, it gives the same. In an outer hello of ours, in the likeness of that one, too.
  *
  * Input: a vector of 2-octet length, the outer hello; the rest is the encoded one.
  */
@@ -12,7 +12,8 @@
 #include "ech/client_facing.h"
 #include "ech/config.h"
 #include "ech/encoded_inner.h"
-#include "ech/outer.h"
+#include "ech/library_hello.h"
+#include "ech/records.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -134,6 +135,81 @@ static void check_sealed(const struct ech_client_hello *outer, struct bytes enco
     wr_free(&decoded);
 }
 
+/* Our own outer hello in the likeness of the library's: does the server decode from it the inner
+ * hello that the library made? */
+static void check_likeness(const struct ech_client_hello *pattern, struct bytes decoded,
+                           struct ech_outer_plan plan)
+{
+    static const uint8_t payload[ECH_AEAD_TAG] = {0};
+    static const uint8_t share[] = {0, 5, 0, 29, 0, 1, 66};
+    static const uint8_t psk[] = {0, 9, 0, 3, 1, 2, 3, 0, 0, 0, 0, 0, 3, 2, 1, 2};
+    const struct ech_padding padding = {.floor = 31, .beside = 31};
+    const struct ech_ordinary_hello none = {.record_version = 0};
+    struct ech_client_hello inner;
+    struct ech_client_hello ours;
+    struct writer before;
+    struct writer after;
+    struct writer encoded;
+    struct writer body;
+    struct writer message;
+    struct writer again;
+    size_t unpadded;
+    if (ech_client_hello_parse(decoded, &inner) != ECH_OK ||
+        !ech_library_hello_is_pattern(pattern, &inner, plan)) {
+        return;
+    }
+    const struct ech_outer_fields fields = {
+        .server_name = bytes_of("public.example", 14),
+        .plan = plan,
+        .ordinary = &none,
+        .key_share = bytes_of(share, sizeof share),
+        .pre_shared_key = ech_client_hello_find(pattern, ECH_EXT_PRE_SHARED_KEY) != NULL
+                              ? bytes_of(psk, sizeof psk)
+                              : bytes_of(NULL, 0)};
+    wr_init(&before, 0);
+    wr_init(&after, 0);
+    wr_init(&encoded, 0);
+    wr_init(&body, 0);
+    wr_init(&message, ECH_HELLO_MAX);
+    wr_init(&again, ECH_HELLO_MAX);
+    require(ech_outer_mirror(pattern, &fields, &before, &after) == ECH_OK);
+    struct ech_outer_hello outer = {.legacy_version = pattern->legacy_version,
+                                    .random = pattern->random,
+                                    .legacy_session_id = pattern->legacy_session_id,
+                                    .cipher_suites = pattern->cipher_suites,
+                                    .legacy_compression_methods =
+                                        pattern->legacy_compression_methods,
+                                    .extensions_before = wr_view(&before),
+                                    .extensions_after = wr_view(&after),
+                                    .suite = ech_local_suite()};
+    size_t octets = ech_outer_size(&outer, sizeof payload);
+    require(ech_outer_pad(pattern, &fields, octets, &after) == ECH_OK);
+    outer.extensions_after = wr_view(&after);
+    size_t padded = ech_outer_size(&outer, sizeof payload);
+    require(padded < 256 || padded >= 512);
+    require(octets >= 508 || padded <= 512 || padded == octets || padded == octets + 5);
+    bool fits = ech_outer_encode(&outer, bytes_of(payload, sizeof payload), &body) == ECH_OK;
+    wr_u8(&message, ECH_HANDSHAKE_CLIENT_HELLO);
+    struct wr_mark mark = wr_open(&message, 3);
+    wr_bytes(&message, wr_view(&body));
+    wr_close(&message, mark);
+    struct ech_run run = ech_outer_run(&inner, pattern, plan);
+    if (fits && wr_finish(&message) == ECH_OK &&
+        ech_client_hello_parse(wr_view(&message), &ours) == ECH_OK &&
+        ech_encode_inner(&inner, run, &padding, &encoded) == ECH_OK) {
+        require(wr_view(&message).len == padded);
+        require(wr_view(&encoded).len % 32 == 31);
+        require(ech_decode_inner(wr_view(&encoded), &ours, &unpadded, &again) == ECH_OK);
+        require(bytes_equal(wr_view(&again), decoded));
+    }
+    wr_free(&before);
+    wr_free(&after);
+    wr_free(&encoded);
+    wr_free(&body);
+    wr_free(&message);
+    wr_free(&again);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct reader input = rd_of(bytes_of(data, size));
@@ -148,6 +224,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     wr_init(&w, 0);
     if (ech_decode_inner(encoded, &outer, &unpadded, &w) == ECH_OK) {
         check_decoded(wr_view(&w), &outer, encoded);
+        for (enum ech_outer_share share = ECH_OUTER_SHARE_OWN; share <= ECH_OUTER_SHARE_PROGRAM;
+             share++) {
+            check_likeness(&outer, wr_view(&w), (struct ech_outer_plan){.share = share});
+        }
     }
     wr_free(&w);
     check_sealed(&outer, encoded);

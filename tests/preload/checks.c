@@ -6,6 +6,7 @@
 #include <dlfcn.h>
 #include <glob.h>
 #include <jansson.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -314,6 +315,32 @@ void need_nss(void)
     if (!nss_knows_ech()) {
         cr_skip_test("the NSS here does not know the ECH of RFC 9849");
     }
+}
+
+void need_nss_of_sid(void)
+{
+    need_nss_client();
+    if (access("build/suites/sid-openssl4/.suite", R_OK) != 0 ||
+        system("ls build/suites/sid-openssl4/usr/lib/*/libssl3.so >/dev/null 2>&1") != 0) {
+        cr_skip_test("no root with NSS (make suites makes it)");
+    }
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("the sanitizer's runtime is for this machine's C library");
+    }
+}
+
+const char *nss_of_sid(const char *mode)
+{
+    static char command[PATH_MAX + 600];
+    char root[PATH_MAX];
+    if (realpath("build/suites/sid-openssl4", root) == NULL) {
+        cr_skip_test("no root");
+    }
+    snprintf(command, sizeof command,
+             "LD=$(ls \"%s\"/usr/lib/*/ld-linux*.so.*); $LD --library-path $(dirname \"$LD\") "
+             "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" %s",
+             root, mode);
+    return command;
 }
 
 char *stub_alone(struct world *world)

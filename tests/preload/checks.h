@@ -90,6 +90,10 @@ void need_boringssl_with_ech(void);
 void need_nss_client(void);
 bool nss_knows_ech(void);
 void need_nss(void);
+/* The NSS of Debian sid: the client with the loader and the libraries of that root. The command is
+ * good until the next call. */
+void need_nss_of_sid(void);
+const char *nss_of_sid(const char *mode);
 
 /* Starts a server with a full queue: a client that connects gets no answer at all. */
 void start_deaf_server(struct world *world, const char *address, const char *port);

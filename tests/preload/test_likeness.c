@@ -36,16 +36,43 @@ TestSuite(likeness_own, .fini = world_end, .timeout = 120);
 #define GIT "GIT_SSL_CAINFO=\"$CA\" git ls-remote " URL "; true"
 #define WGET_WITH(options) "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " options " " URL
 
-enum { SERVER_NAME = 0, PADDING = 21, PRE_SHARED_KEY = 41, KEY_SHARE = 51 };
+#define OWN_NSS(mode) "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" " mode
+#define OWN_BORINGSSL(mode) "\"$CLIENTS/boringssl_client\" " INNER_NAME " 443 \"$CA\" " mode
+
+enum {
+    SERVER_NAME = 0,
+    PADDING = 21,
+    PRE_SHARED_KEY = 41,
+    SUPPORTED_VERSIONS = 43,
+    KEY_SHARE = 51
+};
 
 /* ---- a hello as text, one field a line ---- */
 
-static void print_octets(FILE *out, struct cursor octets)
+/* Values of RFC 8701 are random: two equal octets. `before`: octets before the values. */
+static void print_octets(FILE *out, struct cursor octets, size_t before)
 {
-    while (octets.left > 0) {
+    bool grease = false;
+    for (; before > 0 && octets.left > 0; before--) {
         fprintf(out, " %02zx", take_number(&octets, 1));
     }
+    while (octets.left > 0) {
+        size_t octet = take_number(&octets, 1);
+        grease = !grease && octets.left > 0 && octet % 16 == 10 && *octets.at == octet;
+        if (grease) {
+            take(&octets, 1);
+            fprintf(out, " GREASE");
+        } else {
+            fprintf(out, " %02zx", octet);
+        }
+    }
     fprintf(out, "\n");
+}
+
+/* RFC 8701: a type or a group that is random. */
+static bool is_grease(size_t type)
+{
+    return type / 256 == type % 256 && type % 16 == 10;
 }
 
 /* Groups and lengths. */
@@ -54,20 +81,23 @@ static void print_shares(FILE *out, struct cursor data)
     struct cursor shares = take_vector(&data, 2);
     while (shares.left > 0) {
         size_t group = take_number(&shares, 2);
-        fprintf(out, " %04zx of %zu", group, take_vector(&shares, 2).left);
+        fprintf(out, " %04zx of %zu", is_grease(group) ? 0x0a0a : group,
+                take_vector(&shares, 2).left);
     }
     fprintf(out, "\n");
 }
 
 enum { ECH_SHOWN = 1, PADDING_SHOWN = 2 };
 
-static void print_extension(FILE *out, size_t type, struct cursor data, unsigned shown)
+/* `whole`: octets of the hello. */
+static void print_extension(FILE *out, size_t type, struct cursor data, size_t whole,
+                            unsigned shown)
 {
     if ((type == WIRE_ECH_TYPE && (shown & ECH_SHOWN) == 0) ||
         (type == PADDING && (shown & PADDING_SHOWN) == 0)) {
         return;
     }
-    fprintf(out, "extension %zu:", type);
+    fprintf(out, "extension %zu:", is_grease(type) ? 0x0a0a : type);
     switch (type) {
     case SERVER_NAME:
         fprintf(out, " one name\n");
@@ -78,11 +108,14 @@ static void print_extension(FILE *out, size_t type, struct cursor data, unsigned
     case KEY_SHARE:
         print_shares(out, data);
         break;
+    case PADDING:
+        fprintf(out, " up to %zu octets\n", whole);
+        break;
     case PRE_SHARED_KEY:
         fprintf(out, " %zu octets\n", data.left);
         break;
     default:
-        print_octets(out, data);
+        print_octets(out, data, type == SUPPORTED_VERSIONS ? 1 : 0);
         break;
     }
 }
@@ -123,16 +156,24 @@ static char *describe(const struct wire_hello *hello, unsigned shown)
     take(&c, 32);
     fprintf(out, "session id of %zu\n", take_vector(&c, 1).left);
     fprintf(out, "suites:");
-    print_octets(out, take_vector(&c, 2));
+    print_octets(out, take_vector(&c, 2), 0);
     fprintf(out, "compression:");
-    print_octets(out, take_vector(&c, 1));
+    print_octets(out, take_vector(&c, 1), 0);
     struct cursor extensions = take_vector(&c, 2);
     while (extensions.left > 0) {
         size_t type = take_number(&extensions, 2);
-        print_extension(out, type, take_vector(&extensions, 2), shown);
+        print_extension(out, type, take_vector(&extensions, 2), hello->length, shown);
     }
     fclose(out);
     return text;
+}
+
+static bool resumes(const struct wire_hello *hello)
+{
+    char *text = describe(hello, 0);
+    bool resumed = strstr(text, "extension 41:") != NULL;
+    free(text);
+    return resumed;
 }
 
 /* ---- the comparison ---- */
@@ -157,12 +198,35 @@ static void run(struct world *world, enum run_mode mode, char *setting, const ch
     expect_exit(&result, 0, NULL);
 }
 
+static bool is_of(const char *command, const char *client)
+{
+    return strstr(command, client) != NULL;
+}
+
 /* BoringSSL and OpenSSL 4 choose the length of their GREASE at random. */
 static bool has_random_lengths(const char *command)
 {
-    return strstr(command, "boringssl_client") != NULL ||
+    return is_of(command, "boringssl_client") ||
            (fact_openssl4() &&
             (strstr(command, "s_client") != NULL || strstr(command, "openssl_client") != NULL));
+}
+
+/* Do all hellos of this program have the extensions in the same order? */
+static bool keeps_order(const char *command)
+{
+    if (is_of(command, "boringssl_client") || is_of(command, "nss_client")) {
+        return !is_of(command, "permuted");
+    }
+    return fact_is_of_openssl(command) ||
+           !(FACT_GNUTLS_SHUFFLES || getenv("ECHSHIM_TEST_CHROOT") != NULL);
+}
+
+/* RFC 7685, 4: NSS makes no hello of 256 to 511 octets, and BoringSSL no first one. */
+static void expect_padded(const struct wire_hello *hello, const char *command, bool first)
+{
+    if ((first && is_of(command, "boringssl_client")) || is_of(command, "nss_client")) {
+        cr_assert(hello->length < 256 || hello->length >= 512, "%zu octets", hello->length);
+    }
 }
 
 /* The connections of one run follow each other in `hellos`, each with `each` hellos. */
@@ -178,16 +242,23 @@ static void compare(const struct wire_hello *hellos, size_t count, size_t each, 
         cr_assert_gt(grease[i].ech_length, 0u);
         /* RFC 9849, 6.1.5 and 6.2.1: enc is empty in the second hello, but GREASE is repeated. */
         unsigned ech_shown = first && !random_lengths ? ECH_SHOWN : 0;
-        expect_same(&ech[i], &grease[i], ech_shown | PADDING_SHOWN, true, "ECH and GREASE");
+        bool own_padding = is_of(command, "boringssl_client") || is_of(command, "nss_client");
+        unsigned padding_shown = own_padding && ech_shown == 0 ? 0 : PADDING_SHOWN;
+        expect_same(&ech[i], &grease[i], ech_shown | padding_shown, !is_of(command, "permuted"),
+                    "ECH and GREASE");
+        expect_padded(&ech[i], command, first);
+        expect_padded(&grease[i], command, first);
+        expect_padded(&ordinary[i], command, first);
         if (first && random_lengths) {
             enum { BESIDE_PAYLOAD = 42 };
-            cr_assert(fact_is_openssl4_grease(ech[i].ech_length - BESIDE_PAYLOAD), "%zu octets",
-                      ech[i].ech_length);
+            /* These GREASE do not grow with a session. */
+            cr_assert(resumes(&ech[i]) ||
+                          fact_is_openssl4_grease(ech[i].ech_length - BESIDE_PAYLOAD),
+                      "%zu octets", ech[i].ech_length);
         }
         /* RFC 7685: the ordinary hello is padded only because it is shorter. */
-        bool in_order = fact_is_of_openssl(command) ||
-                        !(FACT_GNUTLS_SHUFFLES || getenv("ECHSHIM_TEST_CHROOT") != NULL);
-        expect_same(&grease[i], &ordinary[i], 0, in_order, "GREASE and the ordinary hello");
+        expect_same(&grease[i], &ordinary[i], 0, keeps_order(command),
+                    "GREASE and the ordinary hello");
     }
 }
 
@@ -271,3 +342,28 @@ LIKE_IN(likeness_own, gnutls_late_name, 1, LATE_GNUTLS("name-in-extension"));
 LIKE_IN(likeness_own, gnutls_late_settings, 1, LATE_GNUTLS("more-in-extension"));
 LIKE_IN(likeness_own, gnutls_default, 1, OWN_GNUTLS("default"));
 /* clang-format on */
+
+/* Libraries that have an ECH client, and GREASE, of their own. */
+
+#define LIKE_WITH(need, name, count, sh)                                                           \
+    Test(likeness_own, ech_105_##name)                                                             \
+    {                                                                                              \
+        need();                                                                                    \
+        check((sh), (count), NULL);                                                                \
+    }                                                                                              \
+    struct world
+
+LIKE_WITH(need_nss, nss, 1, OWN_NSS("send"));
+LIKE_WITH(need_nss, nss_tls13_alone, 1, OWN_NSS("tls13-only"));
+LIKE_WITH(need_nss, nss_resume, 2, OWN_NSS("resume"));
+TestSuite(likeness_sid, .init = need_nss_of_sid, .fini = world_end, .timeout = 120);
+LIKE_IN(likeness_sid, nss, 1, nss_of_sid("send"));
+LIKE_IN(likeness_sid, nss_tls13_alone, 1, nss_of_sid("tls13-only"));
+LIKE_IN(likeness_sid, nss_resume, 2, nss_of_sid("resume"));
+LIKE_WITH(need_nss, nss_early, 2, OWN_NSS("early"));
+LIKE_WITH(need_boringssl_with_ech, boringssl_early, 2, OWN_BORINGSSL("early"));
+LIKE_WITH(need_boringssl_with_ech, boringssl, 1, OWN_BORINGSSL("direct"));
+LIKE_WITH(need_boringssl_with_ech, boringssl_tls13_alone, 1, OWN_BORINGSSL("tls13-only"));
+LIKE_WITH(need_boringssl_with_ech, boringssl_resume, 2, OWN_BORINGSSL("resume"));
+LIKE_WITH(need_boringssl_with_ech, boringssl_browser, 1, OWN_BORINGSSL("browser"));
+LIKE_WITH(need_boringssl_with_ech, boringssl_permuted, 1, OWN_BORINGSSL("browser-permuted"));

@@ -7,40 +7,16 @@
 #include "checks.h"
 
 #include <criterion/criterion.h>
-#include <limits.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
-static void need_sid(void)
-{
-    if (access("build/suites/sid-openssl4/.suite", R_OK) != 0 ||
-        access("build/clients/nss_client", X_OK) != 0 ||
-        system("ls build/suites/sid-openssl4/usr/lib/*/libssl3.so >/dev/null 2>&1") != 0) {
-        cr_skip_test("no root with NSS (make suites makes it)");
-    }
-    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
-        cr_skip_test("the sanitizer's runtime is for this machine's C library");
-    }
-}
-
-TestSuite(nss_sid, .init = need_sid, .fini = world_end, .timeout = 200);
+TestSuite(nss_sid, .init = need_nss_of_sid, .fini = world_end, .timeout = 200);
 
 #define WELL "all is well"
 #define STRICT "ECHSHIM_MODE=strict"
 
 static struct run_result run(struct world *world, const char *setting, const char *mode)
 {
-    char root[PATH_MAX];
-    char text[PATH_MAX + 600];
-    if (realpath("build/suites/sid-openssl4", root) == NULL) {
-        cr_skip_test("no root");
-    }
-    snprintf(text, sizeof text,
-             "LD=$(ls \"%s\"/usr/lib/*/ld-linux*.so.*); $LD --library-path $(dirname \"$LD\") "
-             "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" %s",
-             root, mode);
-    return world_shell(world, RUN_SHIM, (char *[]){(char *)(size_t)setting, NULL}, text);
+    return world_shell(world, RUN_SHIM, (char *[]){(char *)(size_t)setting, NULL},
+                       nss_of_sid(mode));
 }
 
 static const char *const modes[] = {"send",      "write",      "force",   "poll",      "own-poll",

@@ -114,6 +114,41 @@ Test(tls12, ech_86_nginx)
                    PROGRAMS);
 }
 
+/* Libraries with an ECH client of their own: it is the engine that authenticates the server. The
+ * clients print how each of their two attempts ends. */
+
+#define NSS "\"$CLIENTS/nss_client\" " INNER_NAME " 443 \"$CA\" attempts"
+#define BORINGSSL "\"$CLIENTS/boringssl_client\" " INNER_NAME " 443 \"$CA\" attempts"
+
+static void check_own_ech(const char *command, char *mode, const char *peer)
+{
+    struct world *world =
+        world_start(&(struct world_options){.start_server = start_by_shell, .peer = peer});
+    bool strict = strcmp(mode, STRICT) == 0;
+    struct run_result result = world_shell(world, RUN_SHIM, (char *[]){mode, NULL}, command);
+    expect_exit(&result, 0, NULL);
+    cr_assert_eq(strstr(result.out, "\ndone\n") == NULL, strict, "%s", result.out);
+    cr_assert_eq(world_report_count(world, "rejected"), strict ? 2 : 1);
+    expect_report_text(world, "reason", "disabled");
+    cr_assert_eq(world_wire_count(world, PUBLIC_NAME), strict ? 2 : 1);
+    cr_assert_eq(world_wire_count(world, INNER_NAME), strict ? 0 : 1, "one ordinary hello");
+}
+
+#define OWN_ECH(need, name, command, mode, peer)                                                   \
+    Test(tls12, ech_86_##name)                                                                     \
+    {                                                                                              \
+        need();                                                                                    \
+        check_own_ech((command), (mode), (peer));                                                  \
+    }                                                                                              \
+    struct world
+OWN_ECH(need_nss, nss, NSS, OPPORTUNISTIC, S_SERVER("ALL", ""));
+OWN_ECH(need_nss, nss_cbc, NSS, OPPORTUNISTIC, S_SERVER("ECDHE-ECDSA-AES128-SHA", ""));
+OWN_ECH(need_nss, nss_strict, NSS, STRICT, S_SERVER("ALL", ""));
+OWN_ECH(need_boringssl_with_ech, boringssl_client, BORINGSSL, OPPORTUNISTIC, S_SERVER("ALL", ""));
+OWN_ECH(need_boringssl_with_ech, boringssl_client_cbc, BORINGSSL, OPPORTUNISTIC,
+        S_SERVER("ECDHE-ECDSA-AES128-SHA", ""));
+OWN_ECH(need_boringssl_with_ech, boringssl_client_strict, BORINGSSL, STRICT, S_SERVER("ALL", ""));
+
 /* ---- one attempt ---- */
 
 /* Runs a program that tries once: it gets an ordinary TLS error, and the name stays hidden. */

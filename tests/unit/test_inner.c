@@ -159,9 +159,9 @@ static size_t encoded_length(struct bytes message, const struct ech_padding *pad
     struct writer w;
     wr_init(&w, 0);
     cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
-    struct ech_run run =
-        ech_outer_run(&inner, (struct ech_outer_plan){.share = shared ? ECH_OUTER_SHARE_SHARED
-                                                                      : ECH_OUTER_SHARE_OWN});
+    struct ech_run run = ech_outer_run(
+        &inner, &inner,
+        (struct ech_outer_plan){.share = shared ? ECH_OUTER_SHARE_SHARED : ECH_OUTER_SHARE_OWN});
     cr_assert_eq(ech_encode_inner(&inner, run, padding, &w), ECH_OK);
     size_t len = wr_view(&w).len;
     wr_free(&w);

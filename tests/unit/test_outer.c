@@ -241,7 +241,8 @@ static void check_run(struct bytes message, bool shared, uint16_t first, uint16_
 {
     struct ech_client_hello inner;
     cr_assert_eq(ech_client_hello_parse(message, &inner), ECH_OK);
-    struct ech_run run = ech_outer_run(&inner, (struct ech_outer_plan){.share = share_of(shared)});
+    struct ech_run run =
+        ech_outer_run(&inner, &inner, (struct ech_outer_plan){.share = share_of(shared)});
     cr_assert_gt(run.count, 0);
     cr_assert_eq(inner.extensions[run.first].type, first);
     cr_assert_eq(inner.extensions[run.first + run.count - 1].type, last);
@@ -275,6 +276,87 @@ Test(outer, the_run_makes_the_shortest_encoding)
 }
 
 /* One extension of no contents is no shorter as a type in ech_outer_extensions. */
+/* Octets that ech_outer_pad adds to a hello of so many. `pattern` has padding itself or not, and
+ * ends by an empty extension. */
+static size_t padding_for(size_t octets, bool has_padding, bool has_session)
+{
+    static const struct ech_extension empty_last[] = {{.type = ECH_EXT_PADDING},
+                                                      {.type = ECH_EXT_EXTENDED_MASTER_SECRET}};
+    static const uint8_t session[] = {1, 2, 3};
+    struct ech_client_hello pattern = {.extension_count = 1};
+    struct ech_outer_fields fields = {.server_name = bytes_of(NULL, 0)};
+    struct writer after;
+    wr_init(&after, 0);
+    pattern.extensions[0] = empty_last[1];
+    if (has_padding) {
+        pattern.extensions[pattern.extension_count++] = empty_last[0];
+    }
+    ech_extension_write(&after, ECH_EXT_EXTENDED_MASTER_SECRET, bytes_of(NULL, 0));
+    if (has_session) {
+        fields.pre_shared_key = bytes_of(session, sizeof session);
+        ech_extension_write(&after, ECH_EXT_PRE_SHARED_KEY, fields.pre_shared_key);
+    }
+    size_t before = wr_view(&after).len;
+    cr_assert_eq(ech_outer_pad(&pattern, &fields, octets, &after), ECH_OK);
+    size_t added = wr_view(&after).len - before;
+    if (has_session) {
+        /* RFC 8446, 4.2.11: it stays the last one. */
+        cr_assert(memcmp(wr_view(&after).data + wr_view(&after).len - 3, session, 3) == 0);
+    }
+    wr_free(&after);
+    return added;
+}
+
+/* RFC 7685, 4. The extension has one octet at least. */
+Test(outer, hellos_of_256_to_511_octets_are_padded)
+{
+    for (int session = 0; session < 2; session++) {
+        for (size_t octets = 200; octets < 600; octets++) {
+            size_t added = padding_for(octets, false, session == 1);
+            bool wanted = octets >= 256 && octets < 512;
+            size_t expected = octets > 507 ? 5 : 512 - octets;
+            cr_assert_eq(added, wanted ? expected : 0, "%zu: %zu", octets, added);
+        }
+    }
+}
+
+/* If the library pads for that reason. */
+Test(outer, no_empty_extension_is_the_last_one)
+{
+    cr_assert_eq(padding_for(600, true, false), 5);
+    cr_assert_eq(padding_for(200, true, false), 5);
+    cr_assert_eq(padding_for(600, false, false), 0);
+    cr_assert_eq(padding_for(600, true, true), 0);
+}
+
+/* What the pattern has in another order, or with other octets, ech_outer_extensions cannot stand
+ * for. */
+Test(outer, ech_31_a_run_is_in_the_order_of_the_pattern)
+{
+    struct ech_client_hello inner;
+    struct ech_client_hello pattern;
+    const struct ech_outer_plan plan = {.share = ECH_OUTER_SHARE_SHARED};
+    cr_assert_eq(ech_client_hello_parse(hello_openssl, &inner), ECH_OK);
+    pattern = inner;
+    struct ech_run all = ech_outer_run(&inner, &pattern, plan);
+    cr_assert_gt(all.count, 3);
+    for (size_t i = 0; i + 1 < pattern.extension_count; i++) {
+        struct ech_extension moved = pattern.extensions[i];
+        pattern.extensions[i] = pattern.extensions[i + 1];
+        pattern.extensions[i + 1] = moved;
+        struct ech_run run = ech_outer_run(&inner, &pattern, plan);
+        bool both = i >= run.first && i + 1 < run.first + run.count;
+        cr_assert_not(both, "extensions %zu and %zu", i, i + 1);
+        pattern = inner;
+        if (i >= all.first && i < all.first + all.count) {
+            pattern.extensions[i].raw.len--;
+            run = ech_outer_run(&inner, &pattern, plan);
+            cr_assert_not(i >= run.first && i < run.first + run.count, "extension %zu", i);
+            pattern = inner;
+        }
+    }
+}
+
 Test(outer, a_run_that_saves_nothing_is_none)
 {
     struct octets hello = hello_without(hello_openssl_ip, ECH_EXT_KEY_SHARE);
@@ -287,8 +369,9 @@ Test(outer, a_run_that_saves_nothing_is_none)
     }
     inner.extension_count = 1;
     cr_assert_eq(inner.extensions[0].type, ECH_EXT_ENCRYPT_THEN_MAC);
-    cr_assert_eq(ech_outer_run(&inner, (struct ech_outer_plan){.share = ECH_OUTER_SHARE_OWN}).count,
-                 0);
+    cr_assert_eq(
+        ech_outer_run(&inner, &inner, (struct ech_outer_plan){.share = ECH_OUTER_SHARE_OWN}).count,
+        0);
     octets_free(&hello);
 }
 
@@ -299,7 +382,8 @@ Test(outer, ech_33_no_run_is_none)
     inner.extension_count = 2; /* encrypted_client_hello and server_name */
     for (enum ech_outer_share share = ECH_OUTER_SHARE_OWN; share <= ECH_OUTER_SHARE_SHARED;
          share++) {
-        cr_assert_eq(ech_outer_run(&inner, (struct ech_outer_plan){.share = share}).count, 0);
+        cr_assert_eq(ech_outer_run(&inner, &inner, (struct ech_outer_plan){.share = share}).count,
+                     0);
     }
 }
 

@@ -197,6 +197,7 @@ static void decide(struct boringssl_connection *connection)
         .quic = connection->quic || boringssl->SSL_is_dtls(ssl) != 0,
         .library_supported = true,
         .tls13 = offers_tls13(boringssl, ssl),
+        .padded = ECH_PADDED_FIRST,
     };
     struct shim_hold hold;
     shim_hold_begin(&hold); /* waits in the next call still let signals through */

@@ -15,7 +15,8 @@
 #include "shim/common/hold.h"
 #include "shim/engine/mozilla_nss/mozilla_nss.h"
 
-/* Octets beside the hello's other contents; Firefox has the same number. */
+/* NSS pads its GREASE as for a config with this maximum_name_length. Firefox has the same number.
+ */
 enum { GREASE_SIZE = 100 };
 
 static bool may_be_client(const struct nss_connection *connection, struct nspr_file *layer)
@@ -156,6 +157,8 @@ static void decide(struct nss_connection *connection, struct nspr_file *layer, b
         .quic = connection->own_records,
         .library_supported = in_time ? nss_knows_ech(nss, layer) : nameless,
         .name_needed = true,
+        .library_name_length = GREASE_SIZE,
+        .padded = ECH_PADDED_BOTH,
         .tls13 = in_time && offers_tls13(nss, layer),
     };
     struct shim_hold hold;

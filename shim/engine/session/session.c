@@ -277,6 +277,8 @@ static struct shim_session *session_new(const struct shim_session_facts *facts)
     } else if (facts->post_quantum) {
         session->sizes.ordinary = shim_tls_libraries[facts->library].post_quantum_size;
     }
+    session->sizes.library_name_length = facts->library_name_length;
+    session->sizes.padded = facts->padded;
     session->parts = (struct ech_hello_parts){.host_name = strlen(session->host),
                                               .pre_shared_key = facts->pre_shared_key,
                                               .cipher_suites = facts->inner_suites,

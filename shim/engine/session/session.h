@@ -40,7 +40,10 @@ struct shim_session_facts {
     /* The program may offer a PSK of its own, whose length nobody knows before the hello is made:
      * octets that pre_shared_key may have then, at a guess. 0: it has none. */
     size_t pre_shared_key;
-    size_t alpn;      /* octets of the ALPN list that the program has set, without their count */
+    size_t alpn; /* octets of the ALPN list that the program has set, without their count */
+    /* For struct ech_hello_sizes. */
+    uint8_t library_name_length;
+    enum ech_padded_hellos padded;
     bool own_lengths; /* GREASE is the library's own, with lengths as BoringSSL has them */
 };
 

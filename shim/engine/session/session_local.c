@@ -24,18 +24,26 @@ static struct bytes public_name_for(const struct shim_session *session)
     return fits ? real : bytes_of(stand_in, sizeof stand_in - 1);
 }
 
+/* The length of the real config: the library pads as the server asked for. But not less than for
+ * its GREASE, so that the payloads have the same length. */
+static uint8_t name_length_for(const struct shim_session *session)
+{
+    uint8_t real = session->decision.action == SHIM_ACTION_OFFER
+                       ? session->found.choice.config.maximum_name_length
+                       : 0;
+    uint8_t grease = session->sizes.library_name_length;
+    return real > grease ? real : grease;
+}
+
 static bool prepare(struct shim_session *session, struct bytes *ech_config_list)
 {
-    const struct ech_config *config = &session->found.choice.config;
     struct ech_local_key key;
-    bool offers = session->decision.action == SHIM_ACTION_OFFER;
     if (!shim_local_key_copy(&key)) {
         return false;
     }
-    /* The length of the real config: the library pads as the server asked for. */
     enum ech_status status =
         ech_exchange_use_local_config(session->exchange, &key, public_name_for(session),
-                                      offers ? config->maximum_name_length : 0, ech_config_list);
+                                      name_length_for(session), ech_config_list);
     ech_local_key_wipe(&key);
     return status == ECH_OK;
 }

@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* BoringSSL as a shared library: one mode for each way to begin a handshake and each transport. */
-#include "client.h"
+/* BoringSSL as a shared library: one mode for each way to begin a handshake and each transport.
+ * What programs set is in boringssl_settings.c. */
+#include "boringssl_client.h"
 
 #include <errno.h>
 #include <openssl/bio.h>
 #include <openssl/err.h>
-#include <openssl/pool.h>
 #include <openssl/ssl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-static void fail_ssl(const char *what) __attribute__((noreturn));
-static void fail_ssl(const char *what)
+void fail_ssl(const char *what)
 {
     char text[256] = "no error";
     uint32_t error = ERR_peek_error();
@@ -23,7 +22,7 @@ static void fail_ssl(const char *what)
     fail("%s failed: %s", what, text);
 }
 
-static SSL_CTX *make_ctx(const struct target *target)
+SSL_CTX *make_ctx(const struct target *target)
 {
     SSL_CTX *ctx = SSL_CTX_new(TLS_method());
     if (ctx == NULL || !SSL_CTX_load_verify_locations(ctx, target->ca, NULL)) {
@@ -69,7 +68,7 @@ static void end(SSL *ssl, int fd)
     close(fd);
 }
 
-static void fetch_with(SSL_CTX *ctx, const struct target *target)
+void fetch_with(SSL_CTX *ctx, const struct target *target)
 {
     SSL *ssl = make_ssl(ctx, target);
     int fd = dial(target);
@@ -431,41 +430,13 @@ static void run_attempts(const struct target *target)
     SSL_CTX_free(ctx);
 }
 
-/* Takes certificates by zlib, as far as tests/peers/ech_server.c makes them: one stored block. */
-static int on_decompress(SSL *ssl, CRYPTO_BUFFER **out, size_t length, const uint8_t *in,
-                         size_t in_length)
-{
-    enum { BEFORE = 7, AFTER = 4 };
-    (void)ssl;
-    if (in_length != BEFORE + length + AFTER) {
-        return 0;
-    }
-    *out = CRYPTO_BUFFER_new(in + BEFORE, length, NULL);
-    return *out != NULL;
-}
-
-static void run_compressed(const struct target *target)
-{
-    SSL_CTX *ctx = make_ctx(target);
-    if (!SSL_CTX_add_cert_compression_alg(ctx, TLSEXT_cert_compression_zlib, NULL, on_decompress)) {
-        fail_ssl("SSL_CTX_add_cert_compression_alg");
-    }
-    fetch_with(ctx, target);
-    SSL_CTX_free(ctx);
-}
-
-static void run_tls12(const struct target *target)
-{
-    SSL_CTX *ctx = make_ctx(target);
-    SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
-    fetch_with(ctx, target);
-    SSL_CTX_free(ctx);
-}
-
 int main(int argc, char **argv)
 {
     static const struct mode modes[] = {
         {"direct", run_direct},
+        {"tls13-only", run_tls13_only},
+        {"browser", run_browser},
+        {"browser-permuted", run_browser_permuted},
         {"implicit", run_implicit},
         {"do-handshake", run_do_handshake},
         {"polling", run_polling},

@@ -65,7 +65,7 @@ $(CLIENTS)/openssl_api: $(addprefix $(CLIENT_DIR)/openssl_,api.c common.c) $(CLI
 
 # BoringSSL, if it is here.
 peers: $(if $(BORING_DIR),$(CLIENTS)/boringssl_client)
-$(CLIENTS)/boringssl_client: $(CLIENT_DIR)/boringssl_client.c $(CLIENT_COMMON)
+$(CLIENTS)/boringssl_client: $(addprefix $(CLIENT_DIR)/boringssl_,client.c settings.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) $(BORING_CFLAGS) $(BORING_LIBS)
 
 # Mozilla's NSS, if its headers are here.
