@@ -65,6 +65,14 @@ Test(boringssl_failures, ech_83_stale_config_and_second_hello)
     check_retry(true);
 }
 
+Test(boringssl_failures, ech_83_stale_config_and_a_resumed_session)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), CLIENT("resume"));
+    expect_exit(&result, 0, "reused");
+    world_expect_accepted(world, 2);
+}
+
 static void check_failure(struct world *world, char *extra, const char *outcome, const char *reason)
 {
     world->run_seconds = 20;
