@@ -229,7 +229,7 @@ void supervisor_leading_hear(void)
     if (count == sizeof said) {
         struct waiting *waiting = take_out(said.number);
         if (waiting != NULL) {
-            answer(waiting, said.problem);
+            answer(waiting, (int)said.problem);
         }
         return;
     }

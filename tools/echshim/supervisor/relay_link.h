@@ -30,7 +30,7 @@ struct relay_claim {
 /* The relay's further messages. */
 struct relay_connected {
     uint64_t number;
-    int problem; /* 0: connected; otherwise an error number */
+    int64_t problem; /* 0: connected; otherwise an error number. As wide as the number: no gap */
 };
 
 #endif
