@@ -67,7 +67,7 @@ bool ech_program_keys_suffice(const struct ech_program_keys *keys,
     if (answer->is_hello_retry_request) {
         /* Without a group the second hello has the same entries again. The server may still choose
          * one whose key is known. */
-        return named ? ech_dh_public_size(group) != 0
+        return named ? ech_dh_public_size(group) != 0 || keys->make != NULL
                      : ech_program_keys_known(keys, hello) != ECH_KEYS_NONE;
     }
     return !named || !find_entry(hello, group, &entry) || have(keys, &entry);

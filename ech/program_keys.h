@@ -21,6 +21,9 @@ struct ech_program_keys {
      */
     enum ech_status (*agree)(void *context, uint16_t group, struct bytes key_exchange,
                              struct bytes peer_key_exchange, struct writer *shared_secret);
+    /* Makes a key of this group with the library, which `have` and `agree` know from then on, and
+     * appends its public key. For groups that the engine has not. NULL, or an error: it cannot. */
+    enum ech_status (*make)(void *context, uint16_t group, struct writer *key_exchange);
 };
 
 /* How many entries of a hello's key_share have a known key. None, if there is no entry. */
@@ -31,8 +34,8 @@ enum ech_keys_known ech_program_keys_known(const struct ech_program_keys *keys,
 /*
  * Can the engine go on after this ServerHello or HelloRetryRequest, which answers the hello? True
  * also for an answer that breaks a rule: the handshake then fails for that. False: the server chose
- * an entry whose key is not known, asks for a group that the engine cannot generate, or asks for
- * the same entries again, of which no key is known.
+ * an entry whose key is not known, asks for a group that neither the engine nor the library may be
+ * able to generate, or asks for the same entries again, of which no key is known.
  */
 bool ech_program_keys_suffice(const struct ech_program_keys *keys,
                               const struct ech_client_hello *hello,

@@ -93,17 +93,28 @@ static enum ech_status renew_share(struct ech_tls13 *x, uint16_t group, uint8_t 
     return ech_dh_generate(group, &x->outer.random, x->own.shares[0].private_key, public_key);
 }
 
-static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_tls13_retry *retry)
+/* The key of a group that the engine has not (post-quantum) is the library's. */
+static enum ech_status make_share(struct ech_tls13 *x, uint16_t group, struct writer *public_key)
 {
-    uint8_t public_key[ECH_DH_PUBLIC_MAX];
+    uint8_t octets[ECH_DH_PUBLIC_MAX];
+    if (ech_dh_public_size(group) == 0) {
+        ech_own_key_shares_wipe(&x->own);
+        return x->program_keys.make(x->program_keys.context, group, public_key);
+    }
+    enum ech_status status = renew_share(x, group, octets);
+    if (status == ECH_OK) {
+        wr_bytes(public_key, bytes_of(octets, ech_dh_public_size(group)));
+    }
+    return status;
+}
+
+static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_tls13_retry *retry,
+                                         struct bytes public_key)
+{
     struct writer second;
     wr_init(&second, 0);
-    enum ech_status status = retry->has_group ? renew_share(x, retry->group, public_key) : ECH_OK;
-    if (status == ECH_OK) {
-        write_second_hello(&x->outer.hello, retry,
-                           bytes_of(public_key, ech_dh_public_size(retry->group)), &second);
-        status = wr_finish(&second);
-    }
+    write_second_hello(&x->outer.hello, retry, public_key, &second);
+    enum ech_status status = wr_finish(&second);
     if (status != ECH_OK) {
         wr_free(&second);
         return status;
@@ -124,14 +135,26 @@ static enum ech_alert take_retry(struct ech_tls13 *x, const struct ech_server_he
         return alert;
     }
     x->outer.facts.hello_retry_request = true;
-    if (retry.has_group && ech_dh_public_size(retry.group) == 0) {
+    struct writer public_key;
+    wr_init(&public_key, ECH_HELLO_MAX);
+    bool foreign = retry.has_group && ech_dh_public_size(retry.group) == 0;
+    enum ech_status status = ECH_OK;
+    if (retry.has_group) {
+        status = foreign && x->program_keys.make == NULL ? ECH_ERR_UNSUPPORTED
+                                                         : make_share(x, retry.group, &public_key);
+    }
+    if (status != ECH_OK && foreign) {
+        wr_free(&public_key);
         x->outer.facts.failure = ECH_OUTER_FAILURE_GROUP;
         return ECH_ALERT_HANDSHAKE_FAILURE;
     }
-    enum ech_status status = restart_transcript(x, hello->message);
     if (status == ECH_OK) {
-        status = send_second_hello(x, &retry);
+        status = restart_transcript(x, hello->message);
     }
+    if (status == ECH_OK) {
+        status = send_second_hello(x, &retry, wr_view(&public_key));
+    }
+    wr_free(&public_key);
     return ech_outer_check(&x->outer, status);
 }
 

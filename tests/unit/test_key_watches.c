@@ -49,7 +49,8 @@ static void drop(struct shim_seen_key *key)
     free(key);
 }
 
-static const struct shim_key_functions functions = {take, is, agree, drop};
+static const struct shim_key_functions functions = {
+    .take = take, .is = is, .agree = agree, .drop = drop};
 static const char a_library;
 static const char another_library;
 

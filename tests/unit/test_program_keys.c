@@ -9,6 +9,8 @@
 #include "tests/unit/tls13_server.h"
 
 enum { ENTRIES = 4, UNKNOWN_GROUP = 0x11ec };
+/* ffdhe2048, which only the library has. */
+enum { FOREIGN_GROUP = 0x0100, FOREIGN_OCTETS = 256 };
 
 /* How a key misbehaves. */
 enum fault { NO_FAULT, WRONG_SECRET, EMPTY_SECRET, UNUSABLE, NO_MEMORY };
@@ -26,6 +28,7 @@ struct program {
     struct entry entries[ENTRIES];
     size_t count;
     unsigned agreed;
+    bool made; /* a key of FOREIGN_GROUP */
     struct octets hello;
 };
 
@@ -43,15 +46,23 @@ static struct entry *find(struct program *program, uint16_t group, struct bytes 
 
 static bool have(void *context, uint16_t group, struct bytes key_exchange)
 {
-    return find(context, group, key_exchange) != NULL;
+    const struct program *program = context;
+    return (group == FOREIGN_GROUP && program->made) || find(context, group, key_exchange) != NULL;
 }
 
 static enum ech_status agree(void *context, uint16_t group, struct bytes key_exchange,
                              struct bytes peer, struct writer *shared_secret)
 {
     struct program *program = context;
-    struct entry *entry = find(program, group, key_exchange);
     uint8_t shared[ECH_DH_SHARED_MAX];
+    if (group == FOREIGN_GROUP && program->made) {
+        cr_assert_eq(peer.len, TLS13_FOREIGN_SIZE);
+        memset(shared, TLS13_FOREIGN_SECRET, TLS13_FOREIGN_SIZE);
+        wr_bytes(shared_secret, bytes_of(shared, TLS13_FOREIGN_SIZE));
+        program->agreed++;
+        return ECH_OK;
+    }
+    struct entry *entry = find(program, group, key_exchange);
     cr_assert_not_null(entry, "asked for a key that is not there");
     program->agreed++;
     struct bytes private_key = bytes_of(entry->private_key, ech_dh_private_size(group));
@@ -122,6 +133,7 @@ struct rejected {
     struct rig *rig;
     struct tls13_server server;
     size_t given; /* octets of the rig's output that the server has */
+    enum ech_status (*make)(void *context, uint16_t group, struct writer *key_exchange);
 };
 
 static void carry(struct rejected *x)
@@ -152,7 +164,7 @@ static void run_with(struct rejected *x, const struct tls13_options *server,
                           &(struct ech_exchange_options){
                               .sizes = OPENSSL_SIZES,
                               .key_share_rule = rule,
-                              .program_keys = {&x->program, have, agree},
+                              .program_keys = {&x->program, have, agree, x->make},
                               .verifier = {verify_chain, verify_signature, NULL},
                           },
                           0);
@@ -356,11 +368,50 @@ Test(program_keys, hello_retry_request_with_a_cookie_alone_and_an_entry_whose_ke
 Test(program_keys, hello_retry_request_for_a_group_that_the_engine_lacks)
 {
     struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}}};
-    run(&x, &(struct tls13_options){.retry = true, .retry_group = 0x0100 /* ffdhe2048 */});
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = FOREIGN_GROUP});
     check_probe(&x);
     x = (struct rejected){.program.entries = {{.group = ECH_GROUP_X25519}}};
-    run(&x, &(struct tls13_options){.retry = true, .retry_group = 0x0100 /* ffdhe2048 */});
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = FOREIGN_GROUP});
     check_probe(&x);
+}
+
+/* The library may have the group; where it has not, a probe asks. */
+static enum ech_status cannot_make(void *context, uint16_t group, struct writer *key_exchange)
+{
+    (void)context, (void)key_exchange;
+    cr_assert_eq(group, FOREIGN_GROUP);
+    return ECH_ERR_UNSUPPORTED;
+}
+
+Test(program_keys, hello_retry_request_for_a_group_that_the_library_lacks_too)
+{
+    struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}},
+                         .make = cannot_make};
+    run(&x, &(struct tls13_options){.retry = true, .retry_group = FOREIGN_GROUP});
+    cr_assert_eq(x.server.seen.hellos, 1);
+    cr_assert_eq(x.server.seen.plain_alert, ECH_ALERT_HANDSHAKE_FAILURE);
+    check_probe(&x);
+}
+
+/* What the library makes is the only share of the second hello, and its key is used. */
+static enum ech_status make_foreign(void *context, uint16_t group, struct writer *key_exchange)
+{
+    struct program *program = context;
+    cr_assert_eq(group, FOREIGN_GROUP);
+    program->made = true;
+    wr_zeros(key_exchange, FOREIGN_OCTETS);
+    return wr_finish(key_exchange);
+}
+
+Test(program_keys, ech_79_hello_retry_request_for_a_group_of_the_library)
+{
+    struct rejected x = {.program.entries = {{.group = ECH_GROUP_X25519, .known = true}},
+                         .make = make_foreign};
+    run(&x, &(struct tls13_options){
+                .retry = true, .retry_group = FOREIGN_GROUP, .foreign_group = FOREIGN_GROUP});
+    cr_assert_eq(x.server.seen.hellos, 2);
+    cr_assert_eq(x.program.agreed, 1);
+    check_finished(&x);
 }
 
 Test(program_keys, a_key_that_misbehaves)

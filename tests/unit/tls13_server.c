@@ -224,12 +224,17 @@ static size_t agree(struct tls13_server *server, const struct ech_client_hello *
     cr_assert_eq(ech_client_hello_key_shares(client, &entries), ECH_OK);
     do {
         cr_assert(ech_key_share_read(&entries, &entry));
-    } while (ech_dh_private_size(entry.group) == 0);
+    } while (ech_dh_private_size(entry.group) == 0 && entry.group != server->options.foreign_group);
+    *group = entry.group;
+    if (entry.group == server->options.foreign_group) {
+        memset(public_key, TLS13_FOREIGN_SHARE, TLS13_FOREIGN_SIZE);
+        memset(shared, TLS13_FOREIGN_SECRET, TLS13_FOREIGN_SIZE);
+        return TLS13_FOREIGN_SIZE;
+    }
     cr_assert_eq(ech_dh_generate(entry.group, &server->random, private_key, public_key), ECH_OK);
     cr_assert_eq(ech_dh(entry.group, bytes_of(private_key, ech_dh_private_size(entry.group)),
                         entry.key_exchange, shared),
                  ECH_OK);
-    *group = entry.group;
     return ech_dh_shared_size(entry.group);
 }
 
@@ -259,8 +264,11 @@ static void send_hello(struct tls13_server *server, const struct ech_client_hell
     struct wr_mark list = begin_hello(server, client, octets_view(&random), &w);
     if (!options->no_share) {
         put_share(&w, options->share_group != 0 ? options->share_group : group,
-                  options->share.data != NULL ? options->share
-                                              : bytes_of(public_key, ech_dh_public_size(group)));
+                  options->share.data != NULL
+                      ? options->share
+                      : bytes_of(public_key, group == options->foreign_group
+                                                 ? TLS13_FOREIGN_SIZE
+                                                 : ech_dh_public_size(group)));
     }
     wr_bytes(&w, options->hello_more);
     wr_close(&w, list);

@@ -42,6 +42,8 @@ enum tls13_fault {
 /* Signs as a server: returns the signature over the content; the caller frees it. */
 typedef struct octets tls13_sign(void *context, uint16_t scheme, struct bytes content);
 
+enum { TLS13_FOREIGN_SIZE = 32, TLS13_FOREIGN_SHARE = 9, TLS13_FOREIGN_SECRET = 7 };
+
 /* Zeros and NULLs: the usual. */
 struct tls13_options {
     uint16_t cipher_suite; /* TLS_AES_128_GCM_SHA256 */
@@ -56,6 +58,7 @@ struct tls13_options {
 
     bool no_share; /* the extensions of ServerHello */
     uint16_t share_group;
+    uint16_t foreign_group; /* that the engine has not: share and secret are always the same */
     struct bytes share;
     bool no_version;
     uint16_t version;

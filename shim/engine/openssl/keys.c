@@ -231,10 +231,77 @@ static enum ech_status agree(const struct shim_seen_key *key, uint16_t group,
     return status;
 }
 
+/* ---- a key that the library never made ---- */
+
+/* Key shares that the engine cannot make: libcrypto has the names of the groups (OpenSSL 3.5). */
+static const char *name_of(uint16_t group)
+{
+    static const struct {
+        uint16_t group;
+        const char *name;
+    } names[] = {{0x11eb, "SecP256r1MLKEM768"},  {0x11ec, "X25519MLKEM768"},
+                 {0x11ed, "SecP384r1MLKEM1024"}, {0x0200, "MLKEM512"},
+                 {0x0201, "MLKEM768"},           {0x0202, "MLKEM1024"}};
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (names[i].group == group) {
+            return names[i].name;
+        }
+    }
+    return NULL;
+}
+
+static EVP_PKEY *generate(const struct openssl_keys *keys, const struct seen_key *like,
+                          uint16_t group)
+{
+    EVP_PKEY *key = NULL;
+    const char *name = name_of(group);
+    if (name == NULL || keys->EVP_PKEY_CTX_new_from_name == NULL ||
+        keys->EVP_PKEY_keygen_init == NULL) {
+        return NULL;
+    }
+    EVP_PKEY_CTX *context = keys->EVP_PKEY_CTX_new_from_name(
+        like->context, name, like->properties[0] != '\0' ? like->properties : NULL);
+    if (context != NULL &&
+        (keys->EVP_PKEY_keygen_init(context) != 1 || keys->EVP_PKEY_keygen(context, &key) != 1)) {
+        key = NULL;
+    }
+    keys->EVP_PKEY_CTX_free(context);
+    return key;
+}
+
+static struct shim_seen_key *make(const struct shim_seen_key *like_key, uint16_t group,
+                                  struct writer *key_exchange)
+{
+    const struct seen_key *like = seen_key_of(like_key);
+    const struct openssl *openssl = like->openssl;
+    size_t length = strlen(like->properties);
+    struct seen_key *made = calloc(1, sizeof *made + length + 1);
+    unsigned char *octets = NULL;
+    if (made == NULL) {
+        return NULL;
+    }
+    openssl->ERR_set_mark();
+    made->openssl = openssl;
+    made->context = like->context;
+    memcpy(made->properties, like->properties, length + 1);
+    made->key = generate(&openssl->keys, like, group);
+    size_t public_length =
+        made->key != NULL ? openssl->keys.get1_public_key(made->key, &octets) : 0;
+    wr_bytes(key_exchange, bytes_of(octets, octets != NULL ? public_length : 0));
+    bool whole = octets != NULL && wr_finish(key_exchange) == ECH_OK;
+    openssl->keys.CRYPTO_free(octets, __FILE__, __LINE__);
+    openssl->ERR_pop_to_mark();
+    if (!whole) {
+        drop(&made->base);
+        return NULL;
+    }
+    return &made->base;
+}
+
 void openssl_keys_watch(const struct openssl_connection *connection)
 {
     static const struct shim_key_functions functions = {
-        .take = take, .is = is, .agree = agree, .drop = drop};
+        .take = take, .is = is, .agree = agree, .make = make, .drop = drop};
     if (connection->openssl->keys.usable && connection->session != NULL) {
         shim_session_keys_watch(connection->session, &functions, connection->openssl);
     }

@@ -129,6 +129,9 @@ typedef OSSL_LIB_CTX *openssl_EVP_PKEY_CTX_get0_libctx(EVP_PKEY_CTX *context);
 typedef const char *openssl_EVP_PKEY_CTX_get0_propq(const EVP_PKEY_CTX *context);
 typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new_from_pkey(OSSL_LIB_CTX *libctx, EVP_PKEY *key,
                                                          const char *propq);
+typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new_from_name(OSSL_LIB_CTX *libctx, const char *name,
+                                                         const char *propq);
+typedef int openssl_EVP_PKEY_keygen_init(EVP_PKEY_CTX *context);
 typedef int openssl_EVP_PKEY_CTX_set_dh_pad(EVP_PKEY_CTX *context, int pad);
 typedef int openssl_EVP_PKEY_decapsulate_init(EVP_PKEY_CTX *context, const void *parameters);
 typedef int openssl_EVP_PKEY_decapsulate(EVP_PKEY_CTX *context, unsigned char *out, size_t *length,
@@ -136,7 +139,9 @@ typedef int openssl_EVP_PKEY_decapsulate(EVP_PKEY_CTX *context, unsigned char *o
 #define SHIM_OPENSSL_KEY_FUNCTIONS_3(F)                                                            \
     F(EVP_PKEY_CTX_get0_libctx)                                                                    \
     F(EVP_PKEY_CTX_get0_propq)                                                                     \
+    F(EVP_PKEY_CTX_new_from_name)                                                                  \
     F(EVP_PKEY_CTX_new_from_pkey)                                                                  \
+    F(EVP_PKEY_keygen_init)                                                                        \
     F(EVP_PKEY_CTX_set_dh_pad)                                                                     \
     F(EVP_PKEY_decapsulate)                                                                        \
     F(EVP_PKEY_decapsulate_init)

@@ -150,7 +150,34 @@ static enum ech_status agree(void *context, uint16_t group, struct bytes key_exc
                        : ECH_ERR_CRYPTO;
 }
 
+/* By the library of a key that was seen. The others stay: a retry shows the first hello's shares
+ * again. */
+static enum ech_status make(void *context, uint16_t group, struct writer *key_exchange)
+{
+    struct shim_program_keys *keys = context;
+    const struct shim_seen_key *like = NULL;
+    struct shim_seen_key **room = NULL;
+    for (size_t i = 0; i < SHIM_SEEN_KEYS_MAX; i++) {
+        if (keys->keys[i] == NULL) {
+            room = &keys->keys[i];
+        } else {
+            like = keys->keys[i];
+        }
+    }
+    if (like == NULL || room == NULL || like->functions->make == NULL) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    struct shim_seen_key *made = like->functions->make(like, group, key_exchange);
+    if (made == NULL) {
+        return ECH_ERR_UNSUPPORTED;
+    }
+    made->functions = like->functions;
+    made->believed = true;
+    *room = made;
+    return ECH_OK;
+}
+
 struct ech_program_keys shim_program_keys_for_exchange(struct shim_program_keys *keys)
 {
-    return (struct ech_program_keys){.context = keys, .have = have, .agree = agree};
+    return (struct ech_program_keys){.context = keys, .have = have, .agree = agree, .make = make};
 }

@@ -33,6 +33,10 @@ struct shim_key_functions {
     /* As in struct ech_program_keys. */
     enum ech_status (*agree)(const struct shim_seen_key *key, uint16_t group,
                              struct bytes peer_key_exchange, struct writer *shared_secret);
+    /* Makes another key with the library of this one, as if it had been taken. NULL: it cannot.
+     * Appends the public key. */
+    struct shim_seen_key *(*make)(const struct shim_seen_key *key, uint16_t group,
+                                  struct writer *key_exchange);
     /* Wipes and frees. */
     void (*drop)(struct shim_seen_key *key);
 };
