@@ -254,13 +254,16 @@ static bool plan_function(struct work *work, enum shim_hook hook)
 
 static bool plan_all(struct work *work)
 {
-    _Static_assert((int)STUB_DETOURS_MAX <= (int)SHIM_HOOK_COUNT, "some of the hooks");
+#define HOOK(name, family) +(SHIM_FAMILY_##family == SHIM_FAMILY_OPENSSL)
+    enum {
+        ALL = 0
+#include "shim/common/hooks.def"
+    };
+#undef HOOK
+    _Static_assert((int)ALL <= (int)STUB_DETOURS_MAX, "there is a place for each of the hooks");
     for (int hook = 0; hook < SHIM_HOOK_COUNT; hook++) {
         if (stub_hook_family((enum shim_hook)hook) != SHIM_FAMILY_OPENSSL) {
             continue;
-        }
-        if (work->detours.count == STUB_DETOURS_MAX) {
-            return refuse(work, stub_hook_name((enum shim_hook)hook), "is one too many");
         }
         if (!plan_function(work, (enum shim_hook)hook)) {
             return false;

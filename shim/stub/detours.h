@@ -20,7 +20,7 @@ struct stub_detour {
 };
 
 /* One for each hook on OpenSSL, or fewer. */
-enum { STUB_DETOURS_MAX = 32 };
+enum { STUB_DETOURS_MAX = 48 };
 
 struct stub_detours {
     const struct link_map *program;
