@@ -102,10 +102,11 @@ static enum ech_status make_share(struct ech_tls13 *x, uint16_t group, struct wr
         return x->program_keys.make(x->program_keys.context, group, public_key);
     }
     enum ech_status status = renew_share(x, group, octets);
-    if (status == ECH_OK) {
-        wr_bytes(public_key, bytes_of(octets, ech_dh_public_size(group)));
+    if (status != ECH_OK) {
+        return status;
     }
-    return status;
+    wr_bytes(public_key, bytes_of(octets, ech_dh_public_size(group)));
+    return wr_finish(public_key);
 }
 
 static enum ech_status send_second_hello(struct ech_tls13 *x, const struct ech_tls13_retry *retry,
