@@ -227,18 +227,26 @@ func median(address, name string, count int) {
 	c.print(false)
 }
 
+// Go 1.23 has no HTTP/2 without TLS.
+func protocols(server *http.Server) reflect.Value {
+	return reflect.ValueOf(server).Elem().FieldByName("Protocols")
+}
+
 func backend(address string) {
-	protocols := new(http.Protocols)
-	protocols.SetHTTP1(true)
-	protocols.SetUnencryptedHTTP2(true)
+	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintln(w, "hello")
+	})}
+	if field := protocols(server); field.IsValid() {
+		field.Set(reflect.New(field.Type().Elem()))
+		for _, name := range []string{"SetHTTP1", "SetUnencryptedHTTP2"} {
+			field.MethodByName(name).Call([]reflect.Value{reflect.ValueOf(true)})
+		}
+	}
 	listener, err := net.Listen("tcp", address)
 	if err != nil {
 		panic(err)
 	}
 	fmt.Println("ready")
-	server := &http.Server{Protocols: protocols, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		fmt.Fprintln(w, "hello")
-	})}
 	panic(server.Serve(listener))
 }
 
@@ -246,6 +254,8 @@ func main() {
 	arguments := os.Args[2:]
 	switch os.Args[1] {
 	case "start":
+	case "can-http2":
+		fmt.Println(protocols(&http.Server{}).IsValid())
 	case "backend":
 		backend(arguments[0])
 	case "many":
