@@ -150,7 +150,7 @@ Test(configuration, patterns)
     expect_report(world, 1, "accepted", NULL);
     struct run_result other = world_shell(world, RUN_SHIM, NULL, CURL_OTHER);
     expect_exit(&other, 0, "hello");
-    cr_assert_gt(world_wire_count(world, OTHER_NAME), 0);
+    cr_assert_gt(world_wire_await(world, OTHER_NAME, 1), 0);
     expect_report(world, 1, "accepted", NULL);
 }
 

@@ -66,7 +66,7 @@ static void expect_name_on_wire(struct world *world)
     for (int tries = 0; tries < 400 && world_wire_count(world, INNER_NAME) == 0; tries++) {
         nanosleep(&(struct timespec){.tv_nsec = 5 * 1000000}, NULL);
     }
-    cr_assert_gt(world_wire_count(world, INNER_NAME), 0, "the relay does not see the name");
+    cr_assert_gt(world_wire_await(world, INNER_NAME, 1), 0, "the relay does not see the name");
 }
 
 /* Three tests for each way to send a hello, on `sockets` connections. */

@@ -126,7 +126,7 @@ Test(guard_locked, before_the_handshake)
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_SHIM, NULL, HANDSHAKE "before");
     expect_exit(&result, 0, NULL);
-    cr_assert_gt(world_wire_count(world, INNER_NAME), 0);
+    cr_assert_gt(world_wire_await(world, INNER_NAME, 1), 0);
 }
 
 Test(guard_locked, before_the_handshake_strict)

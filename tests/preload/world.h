@@ -184,6 +184,9 @@ unsigned world_report_count(struct world *world, const char *outcome);
 
 /* The number of connections through the relay in which the client sent `text`. */
 unsigned world_wire_count(const struct world *world, const char *text);
+/* The same, but waits up to five seconds until there are so many: the program may end before the
+ * relay has read its last octets. */
+unsigned world_wire_await(const struct world *world, const char *text, unsigned at_least);
 
 /* Fails, with the program's output, if the exit code is not `exit_code`, or if neither output nor
  * errors contain `text` (NULL: any). */

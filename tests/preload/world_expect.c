@@ -158,6 +158,17 @@ unsigned world_wire_count(const struct world *world, const char *text)
     return count;
 }
 
+unsigned world_wire_await(const struct world *world, const char *text, unsigned at_least)
+{
+    enum { TURNS = 100, TURN_US = 50000 };
+    unsigned count = world_wire_count(world, text);
+    for (int turn = 0; turn < TURNS && count < at_least; turn++) {
+        usleep(TURN_US);
+        count = world_wire_count(world, text);
+    }
+    return count;
+}
+
 /* For messages: what the server and the shim said. */
 static const char *notes(struct world *world)
 {
@@ -191,7 +202,7 @@ void world_expect_sealed(struct world *world, unsigned count)
 {
     unsigned reported = count_lines(world, "report", reported_accepted, INNER_NAME);
     world_expect_hidden(world);
-    cr_assert_geq(world_wire_count(world, PUBLIC_NAME), count > 0 ? 1 : 0,
+    cr_assert_geq(world_wire_await(world, PUBLIC_NAME, count > 0 ? 1 : 0), count > 0 ? 1 : 0,
                   "the public name was not on the wire%s", notes(world));
     cr_assert_eq(reported, count, "%u handshakes reported as accepted, not %u%s", reported, count,
                  notes(world));
@@ -203,7 +214,7 @@ void world_expect_visible(struct world *world, unsigned count)
     unsigned plain = await_log(world, count, plain_with_inner_name, NULL);
     cr_assert_geq(plain, count, "%u plain handshakes at the server, not %u%s", plain, count,
                   notes(world));
-    cr_assert_geq(world_wire_count(world, INNER_NAME), count,
+    cr_assert_geq(world_wire_await(world, INNER_NAME, count), count,
                   "the recorder does not see the inner name%s", notes(world));
 }
 

@@ -177,7 +177,7 @@ Test(supervisor, calls_of_a_script)
     world_expect_hidden(world);
     result = launch(world, "--off", "/usr/bin/python3 \"$WORLD/script.py\"");
     expect_exit(&result, 0, "tried");
-    cr_assert_gt(world_wire_count(world, INNER_NAME), 10);
+    cr_assert_gt(world_wire_await(world, INNER_NAME, 11), 10);
 }
 
 Test(supervisor, programs_of_32_bits)

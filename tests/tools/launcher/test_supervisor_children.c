@@ -176,7 +176,7 @@ Test(supervisor_children, go_programs_of_debian)
         cr_assert_gt(held_count(world_read(world, "lines", NULL), "unreachable_tls"), 0, "%s",
                      result.err);
         (void)launch(world, "--mode=opportunistic -q --go=off", line);
-        cr_assert_gt(world_wire_count(world, INNER_NAME), 0, "%s says nothing by itself",
+        cr_assert_gt(world_wire_await(world, INNER_NAME, 1), 0, "%s says nothing by itself",
                      programs[i].path);
         world_end();
     }
