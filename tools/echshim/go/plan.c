@@ -310,7 +310,8 @@ static bool read_build(struct go_plan *plan, const struct go_image *image,
 static bool has_settings(const struct go_image *image, const struct go_segment *segment)
 {
     static const char only[] = "fips140=only";
-    return memmem(image->octets + segment->offset, segment->size, only, sizeof only - 1) != NULL;
+    return memmem(image->octets + (size_t)segment->offset, (size_t)segment->size, only,
+                  sizeof only - 1) != NULL;
 }
 
 /* It stands in the data, in the last segments. */
