@@ -5,6 +5,7 @@
 #include <criterion/criterion.h>
 #include <dlfcn.h>
 #include <link.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,7 +13,8 @@
 #include "shim/stub/instruction.h"
 #include "shim/stub/symbol.h"
 
-TestSuite(detour_plan, .timeout = 60);
+/* The code and its addresses are of 64 bits. */
+TestSuite(detour_plan, .timeout = 60, .disabled = sizeof(void *) < sizeof(uint64_t));
 
 enum { CODE = 0x401000, NEAR = 0x20000000, SPACE = 0x1000, ENDBR = 4 };
 

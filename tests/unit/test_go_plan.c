@@ -4,6 +4,7 @@
 #include <criterion/criterion.h>
 #include <elf.h>
 #include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -325,8 +326,8 @@ Test(go_plan, real_programs)
     for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
         struct go_plan plan;
         unsigned minor = 0;
-        if (access(paths[i], R_OK) != 0) {
-            continue;
+        if (access(paths[i], R_OK) != 0 || sizeof(void *) < sizeof(uint64_t)) {
+            continue; /* the plan is for programs of 64 bits */
         }
         enum go_way way = way_of_file(paths[i], &plan);
         seen++;

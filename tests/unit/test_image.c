@@ -413,6 +413,9 @@ Test(image, what_a_preload_does_not_reach)
                  own.elf_class == ELFCLASS64 ? SHIM_PRELOADABLE_YES : SHIM_PRELOADABLE_MACHINE);
     file.parts.header.e_machine = (uint16_t)(own.machine + 1);
     cr_assert_eq(reach_of(file.octets, sizeof file.octets), SHIM_PRELOADABLE_MACHINE);
+    if (own.elf_class != ELFCLASS64) {
+        return; /* the rest is about programs of this machine */
+    }
     file.parts.header.e_machine = own.machine;
     file.parts.segments[1].p_filesz = sizeof "/lib/ld-musl-x86_64.so.1";
     strcpy(file.parts.loader, "/lib/ld-musl-x86_64.so.1");

@@ -16,7 +16,8 @@ static struct shim_object_table table;
 /* Addresses like malloc's: multiples of 16. */
 static const void *object(size_t number)
 {
-    return (const void *)(uintptr_t)(0x550000000000 + 16 * number);
+    const uint64_t first = sizeof(void *) < sizeof(uint64_t) ? 0x55000000 : 0x550000000000;
+    return (const void *)(uintptr_t)(first + 16 * number);
 }
 
 static void put(size_t number, void *value)

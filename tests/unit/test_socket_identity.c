@@ -59,6 +59,12 @@ Test(socket_identity, a_file_is_never_taken_for_a_socket)
     files_and_pipes();
 }
 
+#ifdef SYS_socketcall
+enum { NO_FILTER = true }; /* it cannot see what the C library asks for by socketcall */
+#else
+enum { NO_FILTER = false };
+#endif
+
 /* As with a kernel that has no cookies. Under qemu-user there are neither cookies nor filters. */
 static void without_cookies(void)
 {
@@ -79,18 +85,21 @@ static void without_cookies(void)
     close(fd);
 }
 
-Test(socket_identity, of_duplicates_and_of_others_without_cookies, .init = without_cookies)
+Test(socket_identity, of_duplicates_and_of_others_without_cookies, .init = without_cookies,
+     .disabled = NO_FILTER)
 {
     duplicates_and_others();
 }
 
-Test(socket_identity, a_file_is_never_taken_for_a_socket_without_cookies, .init = without_cookies)
+Test(socket_identity, a_file_is_never_taken_for_a_socket_without_cookies, .init = without_cookies,
+     .disabled = NO_FILTER)
 {
     files_and_pipes();
 }
 
 /* The descriptor that the connection was made with is closed; a duplicate holds it. */
-Test(socket_identity, a_duplicate_is_found_without_cookies, .init = without_cookies)
+Test(socket_identity, a_duplicate_is_found_without_cookies, .init = without_cookies,
+     .disabled = NO_FILTER)
 {
     int pair[2];
     cr_assert_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, pair), 0);

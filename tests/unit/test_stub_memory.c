@@ -100,7 +100,9 @@ Test(stub_memory, gives_back_what_is_large)
 Test(stub_memory, refuses_what_cannot_be)
 {
     static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 15, SIZE_MAX / 2, SIZE_MAX / 4 + 1};
-    for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+    /* A process of 32 bits may well have a gibibyte. */
+    size_t count = sizeof(void *) < sizeof(uint64_t) ? 2 : sizeof sizes / sizeof *sizes;
+    for (size_t i = 0; i < count; i++) {
         errno = 0;
         cr_expect_null(stub_malloc(sizes[i]));
         cr_expect_eq(errno, ENOMEM);
