@@ -17,7 +17,7 @@ test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libborin
 # A release may lack these: the tests that need them are skipped there.
 optional='libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1 gdb hey musl-tools'
 # Programs with TLS inside, beside those that make inside gets from npm.
-inside='npm gh rclone restic default-jre-headless chromium cargo'
+inside='npm awscli gh rclone restic default-jre-headless chromium cargo'
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev
       shellcheck zsh fish"
 demo="$build android-libboringssl-dev unbound gnutls-bin wget curl ca-certificates util-linux libnss-wrapper"

@@ -21,9 +21,7 @@
 TestSuite(relay_readers, .fini = world_end, .timeout = 900);
 
 #define NODE_FETCH "-e 'require(\"https\").get(\"" URL "\", r => r.pipe(process.stdout))'"
-#define AWS                                                                                        \
-    "env AWS_ACCESS_KEY_ID=x AWS_SECRET_ACCESS_KEY=x AWS_MAX_ATTEMPTS=1 /usr/bin/aws s3 ls "       \
-    "--region x --endpoint-url " URL
+#define AWS "s3 ls --no-sign-request --region x --endpoint-url " URL
 
 /* Each decides by its own anchors whether it trusts the server. */
 static const struct reader {
