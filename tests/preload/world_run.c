@@ -80,7 +80,8 @@ static void make_environment(const struct world *world, enum run_mode mode, char
         put_format(environment, "LD_PRELOAD=%s%s%s", runtime != NULL ? runtime : "",
                    runtime != NULL ? " " : "", world->library);
         /* A program that crashes should say so as without the runtime. */
-        put(environment, "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0");
+        put(environment,
+            "ASAN_OPTIONS=detect_leaks=0:handle_segv=0:handle_sigbus=0:handle_sigfpe=0");
         put(environment, "UBSAN_OPTIONS=print_stacktrace=1");
         put_format(environment,
                    "TSAN_OPTIONS=ignore_noninstrumented_modules=1:"
