@@ -23,7 +23,7 @@ esbuild @esbuild/linux-x64 package/bin/esbuild
 buf @bufbuild/buf-linux-x64 package/bin/buf'
 
 sid=$PWD/build/suites/sid
-of_sid='gh rclone restic hugo caddy'
+of_sid='gh rclone restic hugo caddy go'
 
 # Nothing stays in the root.
 get_of_sid() {
@@ -31,8 +31,10 @@ get_of_sid() {
     for name in $of_sid; do
         [ ! -x "$name" ] || continue
         rm -rf package.new "$sid/tmp/inside" && mkdir -p package.new "$sid/tmp/inside"
-        if chroot "$sid" sh -c "cd /tmp/inside && apt-get -qq download $name" && dpkg-deb -x "$sid"/tmp/inside/*.deb package.new; then
-            mv "package.new/usr/bin/$name" "$name"
+        package=$name
+        [ "$name" != go ] || package=$(chroot "$sid" apt-cache depends golang-go | sed -n 's/.*Depends: \(golang-1.*\)/\1/p')
+        if chroot "$sid" sh -c "cd /tmp/inside && apt-get -qq download $package" && dpkg-deb -x "$sid"/tmp/inside/*.deb package.new; then
+            mv package.new/usr/bin/"$name" "$name" 2>/dev/null || mv package.new/usr/lib/go-*/bin/"$name" "$name"
         else
             echo "inside: $name of sid cannot be had; its row is left out" >&2
         fi

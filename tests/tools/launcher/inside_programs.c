@@ -64,10 +64,11 @@ const char *inside_path(const char *name)
 
 char *inside_version(const char *path)
 {
-    static char script[] = "export LD_LIBRARY_PATH=\"${0%/*}/lib\"; said=$(timeout 20 \"$0\" "
-                           "--version 2>&1 </dev/null) "
-                           "|| said=$(timeout 20 \"$0\" version 2>&1); echo \"$said\" | "
-                           "grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' | grep -m 1 '[.]'";
+    static char script[] =
+        "export GOROOT=/ LD_LIBRARY_PATH=\"${0%/*}/lib\"; said=$(timeout 20 \"$0\" "
+        "--version 2>&1 </dev/null) "
+        "|| said=$(timeout 20 \"$0\" version 2>&1); echo \"$said\" | "
+        "grep -o '[0-9][0-9.a-z+-]*[0-9a-z]' | grep -m 1 '[.]'";
     struct tool_result result = tool_run(NULL, ARGV("/bin/sh", "-c", script, (char *)(size_t)path));
     result.out[strcspn(result.out, "\n")] = '\0';
     return result.out[0] != '\0' ? result.out : "-";

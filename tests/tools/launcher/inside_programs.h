@@ -30,6 +30,7 @@
     "ANTHROPIC_BASE_URL=" URL " ANTHROPIC_API_KEY=x OPENAI_BASE_URL=" URL "v1 OPENAI_API_KEY=x "   \
     "COPILOT_PROVIDER_BASE_URL=" URL "v1 COPILOT_PROVIDER_API_KEY=x COPILOT_MODEL=x "              \
     "COPILOT_OFFLINE=true "                                                                        \
+    "GOROOT=\"$HOME\" GOPROXY=" URL " GOTOOLCHAIN=local "                                          \
     "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 60 "
 
 /* Writes the files that some of the programs read. */

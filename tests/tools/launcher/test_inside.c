@@ -54,6 +54,7 @@ static const struct inside {
     {"restic", RESTIC_SAYS},
     {"hugo", "--cacheDir \"$HOME/cache\" --source \"$HOME/site\""},
     {"caddy", "run --config \"$HOME/caddy.json\""},
+    {"go", "list -m -versions example.org/x"},
     {"/usr/bin/keytool", "-printcert -sslserver " INNER_NAME},
     {"cargo", CARGO_SAYS},
     {"/usr/lib/firefox-esr/firefox-esr",
