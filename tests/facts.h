@@ -136,6 +136,7 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"grease*/ech_105_*", FACT_OWN_SIZES},
     /* A payload of this name with this list is longer than the library's longest GREASE. */
     {"likeness/ech_105_s_client_alpn_and_status", FACT_OWN_SIZES},
+    {"likeness/ech_105_s_client_long_alpn", FACT_OWN_SIZES},
     {"likeness/ech_105_s_client_psk_identity", FACT_OWN_SIZES},
     {"likeness_own/ech_105_openssl_resume", FACT_OWN_SIZES}, /* it does not grow with a session */
 };
