@@ -2,9 +2,11 @@
 #include "shim/common/tls_libraries.h"
 
 const struct shim_tls_library shim_tls_libraries[SHIM_FAMILY_COUNT] = {
-#define SIZES(own, own_unpadded, ordinary, ordinary_unpadded, copied, copied_unpadded,             \
-              post_quantum, post_quantum_unpadded)                                                 \
-    .sizes = {{own, own_unpadded}, {ordinary, ordinary_unpadded}, {copied, copied_unpadded}},      \
+#define SIZES(share, share_unpadded, older, older_unpadded, same, same_unpadded, post_quantum,     \
+              post_quantum_unpadded)                                                               \
+    .sizes = {.own = {share, share_unpadded},                                                      \
+              .ordinary = {older, older_unpadded},                                                 \
+              .copied = {same, same_unpadded}},                                                    \
     .post_quantum_size = {post_quantum, post_quantum_unpadded}
 #define TLS_LIBRARY(family, library, lengths, ...)                                                 \
     [SHIM_FAMILY_##family] = {.name = #library, lengths, .functions = {__VA_ARGS__}},
