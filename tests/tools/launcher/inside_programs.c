@@ -10,7 +10,7 @@
 
 #include "tests/tools/launcher/tool.h"
 
-static void write_file(const struct world *world, const char *name, const char *text)
+void inside_write_file(const struct world *world, const char *name, const char *text)
 {
     char path[512];
     snprintf(path, sizeof path, "%s/%s", world->folder, name);
@@ -27,27 +27,28 @@ static void write_file(const struct world *world, const char *name, const char *
 
 void inside_write_configurations(const struct world *world)
 {
-    write_file(world, "worker.capnp",
-               "using Workerd = import \"/workerd/workerd.capnp\";\n"
-               "const config :Workerd.Config = (services = [\n"
-               "  (name = \"main\", worker = .worker),\n"
-               "  (name = \"internet\", network = (allow = [\"public\", \"private\"], "
-               "tlsOptions = (trustBrowserCas = true)))]);\n"
-               "const worker :Workerd.Worker = (compatibilityDate = \"2024-01-01\",\n"
-               "  modules = [(name = \"worker\", esModule = embed \"worker.js\")]);\n");
-    write_file(world, "worker.js",
-               "export default { async test() { await fetch(\"" URL "\") } }\n");
-    write_file(world, "opencode.json",
-               "{\"provider\":{\"x\":{\"npm\":\"@ai-sdk/openai-compatible\",\"options\":{"
-               "\"baseURL\":\"" URL "\",\"apiKey\":\"x\"},\"models\":{\"y\":{}}}}}\n");
+    inside_write_file(world, "worker.capnp",
+                      "using Workerd = import \"/workerd/workerd.capnp\";\n"
+                      "const config :Workerd.Config = (services = [\n"
+                      "  (name = \"main\", worker = .worker),\n"
+                      "  (name = \"internet\", network = (allow = [\"public\", \"private\"], "
+                      "tlsOptions = (trustBrowserCas = true)))]);\n"
+                      "const worker :Workerd.Worker = (compatibilityDate = \"2024-01-01\",\n"
+                      "  modules = [(name = \"worker\", esModule = embed \"worker.js\")]);\n");
+    inside_write_file(world, "worker.js",
+                      "export default { async test() { await fetch(\"" URL "\") } }\n");
+    inside_write_file(world, "opencode.json",
+                      "{\"provider\":{\"x\":{\"npm\":\"@ai-sdk/openai-compatible\",\"options\":{"
+                      "\"baseURL\":\"" URL "\",\"apiKey\":\"x\"},\"models\":{\"y\":{}}}}}\n");
     /* caddy gets its configuration from the server, hugo a part of a page. */
-    write_file(world, "caddy.json",
-               "{\"admin\":{\"disabled\":true,\"config\":{\"load\":{\"module\":\"http\","
-               "\"url\":\"" URL "\"}}}}\n");
-    write_file(world, "site/hugo.toml",
-               "disableKinds = [\"taxonomy\", \"term\"]\n[security.http]\nurls = [\".*\"]\n");
-    write_file(world, "site/layouts/index.html",
-               "{{ with resources.GetRemote \"" URL "\" }}{{ .Content }}{{ end }}\n");
+    inside_write_file(world, "caddy.json",
+                      "{\"admin\":{\"disabled\":true,\"config\":{\"load\":{\"module\":\"http\","
+                      "\"url\":\"" URL "\"}}}}\n");
+    inside_write_file(
+        world, "site/hugo.toml",
+        "disableKinds = [\"taxonomy\", \"term\"]\n[security.http]\nurls = [\".*\"]\n");
+    inside_write_file(world, "site/layouts/index.html",
+                      "{{ with resources.GetRemote \"" URL "\" }}{{ .Content }}{{ end }}\n");
 }
 
 const char *inside_path(const char *name)

@@ -33,6 +33,8 @@
     "GOROOT=\"$HOME\" GOPROXY=" URL " GOTOOLCHAIN=local "                                          \
     "CODEX_API_KEY=x OPENCODE_CONFIG=\"$HOME/opencode.json\" timeout 60 "
 
+/* Writes a file into the world's folder, and makes the folders in its name. */
+void inside_write_file(const struct world *world, const char *name, const char *text);
 /* Writes the files that some of the programs read. */
 void inside_write_configurations(const struct world *world);
 /* The program's path, in static storage: `name` is a path or a file of `make inside-programs`.

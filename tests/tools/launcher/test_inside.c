@@ -68,16 +68,6 @@ enum { PROGRAMS = sizeof programs / sizeof *programs };
 
 /* Settings for the programs that take the server's name from their environment. */
 #define TRUST "SSL_CERT_FILE=\"$CA\" CARGO_HTTP_CAINFO=\"$CA\" "
-static void write_text(const struct world *world, const char *name, const char *text)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", world->folder, name);
-    FILE *file = fopen(path, "w");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 /* What happened in a mode, in words; *shown: an observer read the name. With the relay, what the
  * environment says of trust is the launcher's. */
 static const char *run_in(const char *option, const char *path, const char *arguments, bool *shown)
@@ -213,7 +203,7 @@ static void run_module(const char *options, const char *node, const char *expect
 {
     char command[2048];
     struct world *world = world_start(NULL);
-    write_text(world, "module.js", loads_a_module);
+    inside_write_file(world, "module.js", loads_a_module);
     snprintf(command, sizeof command, "'%s' \"$WORLD/module.js\" '%s/node_modules/impit'", node,
              getenv("ECHSHIM_INSIDE"));
     struct run_result result = launch(world, options, command);

@@ -87,16 +87,6 @@ static const char server[] =
 static const char java[] = "class Get { public static void main(String[] a) throws Exception {\n"
                            "    new java.net.URL(\"" URL "\").openStream().readAllBytes(); } }\n";
 
-static void write_text(const struct world *world, const char *name, const char *text)
-{
-    char path[512];
-    snprintf(path, sizeof path, "%s/%s", world->folder, name);
-    FILE *file = fopen(path, "w");
-    cr_assert_not_null(file);
-    fputs(text, file);
-    fclose(file);
-}
-
 static unsigned octets_came(struct world *world)
 {
     return held_count(world_read(world, "server.out", NULL), "octets\n");
@@ -120,7 +110,7 @@ static bool accepts(struct world *world, const char *path, const char *arguments
     }
     (void)snprintf(script + length, sizeof script - length, ENVIRONMENT "%s %s </dev/null\n",
                    getenv("ECHSHIM_INSIDE"), path, arguments);
-    write_text(world, "run.sh", script);
+    inside_write_file(world, "run.sh", script);
     unsigned before = octets_came(world);
     struct run_result result =
         launch(world, "--strict -q --relay", "env -u LD_PRELOAD sh \"$WORLD/run.sh\"");
@@ -159,7 +149,7 @@ ParameterizedTest(const size_t *index, relay_readers, which_variable)
     char *arguments[] = {"/usr/bin/python3", "-c", (char *)(uintptr_t)server, NULL};
     (void)world_spawn(world, "server", "ready", arguments);
     inside_write_configurations(world);
-    write_text(world, "Get.java", java);
+    inside_write_file(world, "Get.java", java);
     char row[512] = "";
     for (size_t i = 0; i < VARIABLES; i++) {
         bool good = accepts(world, path, reader->arguments, variables[i]);
