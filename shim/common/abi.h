@@ -23,7 +23,7 @@
 #include "shim/common/nspr.h"
 #include "shim/common/tls_libraries.h"
 
-enum { SHIM_ABI_VERSION = 15 };
+enum { SHIM_ABI_VERSION = 16 };
 
 /* SHIM_HOOK_connect, SHIM_HOOK_SSL_read, ...: one for each line of hooks.def */
 enum shim_hook {

@@ -26,6 +26,8 @@ static const char *companion_of(enum shim_hook hook)
         return "nettle_curve448_mul";
     case SHIM_HOOK_nettle_ecdsa_generate_keypair:
         return "nettle_ecdsa_sign";
+    case SHIM_HOOK_X25519_keypair:
+        return "X25519";
     default:
         return "BIO_find_type";
     }

@@ -47,7 +47,7 @@ SHIM_EXPORT int EVP_PKEY_keygen(EVP_PKEY_CTX *ctx, EVP_PKEY **ppkey)
     return result;
 }
 
-/* The body of a function of libhogweed that writes a public key. */
+/* The body of a function that writes a public key. */
 #define MAKES_KEY(name, public, private, ...)                                                      \
     __typeof__(&name) real = (__typeof__(&name))stub_crypto_function(SHIM_HOOK_##name, CALLER);    \
     if (real == NULL) {                                                                            \
@@ -75,4 +75,9 @@ void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx,
                                    void (*random)(void *ctx, size_t length, uint8_t *out))
 {
     MAKES_KEY(nettle_ecdsa_generate_keypair, pub, key, pub, key, random_ctx, random)
+}
+
+void X25519_keypair(uint8_t *out_public_value, uint8_t *out_private_key)
+{
+    MAKES_KEY(X25519_keypair, out_public_value, out_private_key, out_public_value, out_private_key)
 }

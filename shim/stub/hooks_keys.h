@@ -13,6 +13,8 @@ SHIM_EXPORT void nettle_curve448_mul_g(uint8_t *q, const uint8_t *n);
 SHIM_EXPORT void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx,
                                                void (*random)(void *ctx, size_t length,
                                                               uint8_t *out));
+/* Of BoringSSL. */
+SHIM_EXPORT void X25519_keypair(uint8_t *out_public_value, uint8_t *out_private_key);
 
 /* See struct shim_stub. */
 uint64_t stub_watch_keys(uint64_t watch);

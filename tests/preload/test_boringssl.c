@@ -10,6 +10,7 @@
 #define WELL "all is well"
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
 #define STRICT "ECHSHIM_MODE=strict"
+#define KEYS(what, order) EXTRA(what, preload(world, "libkeys_interposer.so", order))
 
 TestSuite(boringssl_client, .init = need_boringssl_with_ech, .fini = world_end, .timeout = 120);
 TestSuite(baseline_boringssl_client, .init = need_boringssl_with_ech, .fini = world_end,
@@ -162,6 +163,47 @@ Test(boringssl_failures, strict_disabled)
     expect_exit(&result, 0, NULL);
     cr_assert_null(strstr(result.out, "done"));
     world_expect_hidden(world);
+}
+
+/* ---- the key share ---- */
+
+/* The outer hello has the inner one's, whose key was seen. After a rejection the engine finishes
+ * the outer handshake with that key, on the same connection. Only a key that stands in key_share
+ * counts.
+ */
+static void check_share_seen(char *keys)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, KEYS(keys, BEFORE), ways[i]);
+        expect_exit(&result, 0, WELL);
+        cr_assert_eq(world_log_count(world, "ech_required", i + 1), i + 1, "%s", ways[i]);
+        cr_assert_eq(connections_ended(world), 2 * (i + 1), "%s", ways[i]);
+    }
+    cr_assert_eq(world_log_count(world, "same_share", WAYS), WAYS);
+    world_expect_accepted(world, WAYS);
+}
+
+Test(boringssl_client, ech_79_the_programs_own_share)
+{
+    check_share_seen("KEYS=");
+}
+
+Test(boringssl_client, ech_79_keys_that_stand_in_no_share)
+{
+    check_share_seen("KEYS=decoys");
+}
+
+Test(boringssl_client, ech_79_an_own_share_where_no_key_is_seen)
+{
+    struct world *world = world_start(&(struct world_options){.stale_config = true});
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), ways[i]);
+        expect_exit(&result, 0, WELL);
+        cr_assert_eq(world_log_count(world, "ech_required", i + 1), i + 1, "%s", ways[i]);
+    }
+    cr_assert_eq(world_log_count(world, "same_share", 0), 0);
+    world_expect_accepted(world, WAYS);
 }
 
 /* ---- certificates that the server compresses ---- */

@@ -56,6 +56,7 @@ static bool resolve(struct boringssl *boringssl)
 #define F(result, name, parameters) FIND(name)
     SHIM_BORINGSSL_OWN(F)
 #undef F
+    boringssl->X25519_keypair = stub->dlsym(handle, "X25519_keypair");
     boringssl->index = (boringssl->SSL_get_ex_new_index)(0, NULL, NULL, NULL, ssl_freed);
     return boringssl->index >= 0 && boringssl_filter_init(boringssl);
 }
@@ -228,6 +229,19 @@ static bool decide_now(const struct boringssl *boringssl, SSL *ssl)
     return connection->phase != BORINGSSL_REFUSED;
 }
 
+/* A hello is sealed in this call, unless the library has no BIO yet. */
+static bool begin_hello(const struct boringssl *boringssl, SSL *ssl)
+{
+    if (!decide_now(boringssl, ssl)) {
+        return false;
+    }
+    const struct boringssl_connection *connection = connection_get(boringssl, ssl);
+    if (connection->phase == BORINGSSL_ARMED) {
+        boringssl_keys_watch(connection);
+    }
+    return true;
+}
+
 /* ---- the entry points ---- */
 
 static bool takes_part(const struct boringssl_connection *connection)
@@ -248,7 +262,7 @@ bool boringssl_before(const struct boringssl *boringssl, SSL *ssl, bool connect)
     if (is_before_hello(boringssl, ssl)) {
         /* A program with ECHConfigs of its own is left to the wire guard. */
         goes_on =
-            shim_state()->stub->own_ech(boringssl->library, ssl) || decide_now(boringssl, ssl);
+            shim_state()->stub->own_ech(boringssl->library, ssl) || begin_hello(boringssl, ssl);
     } else if (takes_part(connection) && !connection->replacing) {
         /* The library may have set a BIO where no hook saw it. */
         goes_on = shim_bio_filter_install(&connection->filter);

@@ -46,7 +46,8 @@ typedef void boringssl_ex_free(void *parent, void *pointer, CRYPTO_EX_DATA *data
 struct boringssl {
     struct shim_library *library;
     struct shim_bio_library bios;
-    int index; /* of our data in an SSL */
+    int index;            /* of our data in an SSL */
+    void *X25519_keypair; /* of its libcrypto; NULL: not found */
 #define F(name) __typeof__(&name) name;
     SHIM_BORINGSSL_SAME(F)
 #undef F
@@ -92,6 +93,11 @@ void boringssl_after(const struct boringssl *boringssl, SSL *ssl);
 void boringssl_bio_leaving(const struct boringssl *boringssl, SSL *ssl);
 void boringssl_bio_replaced(const struct boringssl *boringssl, SSL *ssl);
 void boringssl_quic(const struct boringssl *boringssl, SSL *ssl);
+
+/* ---- keys.c ---- */
+
+/* The connection's library begins a first hello. */
+void boringssl_keys_watch(const struct boringssl_connection *connection);
 
 /* ---- filter.c ---- */
 

@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "shim/engine/gnutls/keys.h"
 
-#include <stdlib.h>
-#include <string.h>
-
+#include "shim/engine/session/raw_key.h"
 #include "shim/engine/state/state.h"
 
 void gnutls_keys_init(struct gnutls *gnutls)
@@ -19,34 +17,6 @@ void gnutls_keys_init(struct gnutls *gnutls)
                      keys->nettle_ecc_bit_size != NULL && keys->__gmpz_init != NULL &&
                      keys->__gmpz_clear != NULL && keys->__gmpz_export != NULL &&
                      keys->__gmpz_sizeinbase != NULL;
-}
-
-/* ---- one key ---- */
-
-struct seen_key {
-    struct shim_seen_key base;
-    uint16_t group;
-    uint8_t private_key[ECH_DH_PRIVATE_MAX];
-    uint8_t public_key[ECH_DH_PUBLIC_MAX];
-};
-
-static struct seen_key *seen_key_of(const struct shim_seen_key *key)
-{
-    return (struct seen_key *)(uintptr_t)key;
-}
-
-static void drop(struct shim_seen_key *key)
-{
-    ech_wipe(seen_key_of(key), sizeof(struct seen_key));
-    free(seen_key_of(key));
-}
-
-static bool take_montgomery(struct seen_key *seen, uint16_t group, const struct shim_made_key *made)
-{
-    seen->group = group;
-    memcpy(seen->private_key, made->private_key, ech_dh_private_size(group));
-    memcpy(seen->public_key, made->public_key, ech_dh_public_size(group));
-    return true;
 }
 
 /* ---- the NIST curves, whose numbers are GMP's ---- */
@@ -84,7 +54,7 @@ static void wipe_number(const struct gnutls_keys *keys, struct gnutls_number *nu
     keys->__gmpz_clear(number);
 }
 
-static bool take_nist(const struct gnutls_keys *keys, struct seen_key *seen,
+static bool take_nist(const struct gnutls_keys *keys, struct shim_raw_key *seen,
                       const struct shim_made_key *made)
 {
     enum { UNCOMPRESSED = 4 }; /* SEC 1, 2.3.3 */
@@ -115,7 +85,14 @@ static bool take_nist(const struct gnutls_keys *keys, struct seen_key *seen,
 
 /* ---- what the session asks ---- */
 
-static bool take_into(const struct gnutls_keys *keys, struct seen_key *seen,
+static bool take_montgomery(struct shim_raw_key *seen, uint16_t group,
+                            const struct shim_made_key *made)
+{
+    shim_raw_key_set(seen, group, made);
+    return true;
+}
+
+static bool take_into(const struct gnutls_keys *keys, struct shim_raw_key *seen,
                       const struct shim_made_key *made)
 {
     switch (made->hook) {
@@ -137,38 +114,19 @@ static bool take_into(const struct gnutls_keys *keys, struct seen_key *seen,
 static struct shim_seen_key *take(const void *library, const struct shim_made_key *made)
 {
     const struct gnutls *gnutls = library;
-    struct seen_key *seen = calloc(1, sizeof *seen);
+    struct shim_raw_key *seen = shim_raw_key_new();
     if (seen != NULL && !take_into(&gnutls->keys, seen, made)) {
-        drop(&seen->base);
+        shim_raw_key_drop(&seen->base);
         seen = NULL;
     }
     return seen != NULL ? &seen->base : NULL;
 }
 
-static bool is(const struct shim_seen_key *key, uint16_t group, struct bytes key_exchange)
-{
-    const struct seen_key *seen = seen_key_of(key);
-    return seen->group == group &&
-           bytes_equal(bytes_of(seen->public_key, ech_dh_public_size(group)), key_exchange);
-}
-
-static enum ech_status agree(const struct shim_seen_key *key, uint16_t group,
-                             struct bytes peer_key_exchange, struct writer *shared_secret)
-{
-    uint8_t secret[ECH_DH_SHARED_MAX];
-    const struct seen_key *seen = seen_key_of(key);
-    enum ech_status status = ech_dh(group, bytes_of(seen->private_key, ech_dh_private_size(group)),
-                                    peer_key_exchange, secret);
-    if (status == ECH_OK) {
-        wr_bytes(shared_secret, bytes_of(secret, ech_dh_shared_size(group)));
-    }
-    ech_wipe(secret, sizeof secret);
-    return status == ECH_ERR_CRYPTO ? ECH_ERR_ILLEGAL : status;
-}
-
 void gnutls_keys_watch(const struct gnutls_connection *connection)
 {
-    static const struct shim_key_functions functions = {
-        .take = take, .is = is, .agree = agree, .drop = drop};
+    static const struct shim_key_functions functions = {.take = take,
+                                                        .is = shim_raw_key_is,
+                                                        .agree = shim_raw_key_agree,
+                                                        .drop = shim_raw_key_drop};
     shim_session_keys_watch(connection->session, &functions, connection->gnutls);
 }

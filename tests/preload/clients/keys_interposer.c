@@ -15,6 +15,7 @@ enum { X25519 = 1034 /* NID_X25519 */ };
 
 typedef int evp_keygen(void *context, void **key);
 typedef void multiply_base(uint8_t *q, const uint8_t *n);
+typedef void make_pair(uint8_t *public_key, uint8_t *private_key);
 typedef void generate_keypair(void *pub, void *key, void *random_ctx, void *random);
 
 static int does(const char *what)
@@ -36,6 +37,7 @@ static void *find(const char *name, const char *const files[])
     return handle != NULL ? dlsym(handle, name) : NULL;
 }
 
+static const char *const boring[] = {"libcrypto.so.0", NULL};
 static const char *const crypto[] = {"libcrypto.so.4", "libcrypto.so.3", "libcrypto.so.1.1", NULL};
 static const char *const hogweed[] = {"libhogweed.so.6", NULL};
 
@@ -122,4 +124,23 @@ void nettle_ecdsa_generate_keypair(void *pub, void *key, void *random_ctx, void 
         next = (generate_keypair *)find("nettle_ecdsa_generate_keypair", hogweed);
     }
     next(pub, key, random_ctx, random);
+}
+
+/* ---- BoringSSL ---- */
+
+void X25519_keypair(uint8_t *public_key, uint8_t *private_key);
+void X25519_keypair(uint8_t *public_key, uint8_t *private_key)
+{
+    static make_pair *next;
+    uint8_t decoy[2][32];
+    if (next == NULL) {
+        next = (make_pair *)find("X25519_keypair", boring);
+    }
+    if (does("decoys")) {
+        next(decoy[0], decoy[1]);
+    }
+    next(public_key, private_key);
+    if (does("decoys")) {
+        next(decoy[0], decoy[1]);
+    }
 }
