@@ -10,6 +10,16 @@ void ech_client_facing_init(struct ech_client_facing *server)
 {
     *server = (struct ech_client_facing){.has_context = false};
     wr_init(&server->ech_config_list, 0);
+    wr_init(&server->ech_config, 0);
+    wr_init(&server->payload, 0);
+    wr_init(&server->encoded, 0);
+}
+
+static void forget_seen(struct ech_client_facing *server)
+{
+    wr_wipe(&server->ech_config);
+    wr_wipe(&server->payload);
+    wr_wipe(&server->encoded);
 }
 
 void ech_client_facing_wipe(struct ech_client_facing *server)
@@ -17,6 +27,7 @@ void ech_client_facing_wipe(struct ech_client_facing *server)
     ech_local_key_wipe(&server->key);
     ech_hpke_wipe(&server->hpke);
     wr_wipe(&server->ech_config_list);
+    forget_seen(server);
     ech_client_facing_init(server);
 }
 
@@ -47,7 +58,7 @@ static enum ech_status find_sealed(const struct ech_client_facing *server,
         return status;
     }
     /* RFC 9849, 7.1.1: the second hello has an empty enc. */
-    size_t enc_size = server->has_context ? 0 : ech_hpke_enc_size(suite.kem_id);
+    size_t enc_size = server->opened ? 0 : ech_hpke_enc_size(suite.kem_id);
     bool ours = ech->type == ECH_CLIENT_HELLO_OUTER && ech->config_id == server->key.config_id &&
                 ech->kdf_id == suite.kdf_id && ech->aead_id == suite.aead_id &&
                 ech->enc.len == enc_size && ech->payload.len > ECH_AEAD_TAG;
@@ -109,6 +120,22 @@ static enum ech_status write_aad(const struct ech_client_hello *outer, struct by
     return wr_finish(aad);
 }
 
+static enum ech_status decode(struct bytes opened, const struct ech_client_hello *outer,
+                              struct writer *encoded, struct writer *client_hello_inner)
+{
+    struct reader r = rd_of(opened);
+    struct bytes without_padding;
+    size_t unpadded = 0;
+    enum ech_status status = ech_decode_inner(opened, outer, &unpadded, client_hello_inner);
+    if (status == ECH_OK && !rd_bytes(&r, unpadded, &without_padding)) {
+        return ECH_ERR_DECODE;
+    }
+    if (status == ECH_OK) {
+        wr_bytes(encoded, without_padding);
+    }
+    return status == ECH_OK ? wr_finish(encoded) : status;
+}
+
 /* Opens the payload and decodes what was in it. */
 static enum ech_status open_payload(struct ech_client_facing *server,
                                     const struct ech_client_hello *outer, struct bytes payload,
@@ -116,7 +143,6 @@ static enum ech_status open_payload(struct ech_client_facing *server,
 {
     struct writer aad;
     size_t length = payload.len - ECH_AEAD_TAG;
-    size_t unpadded = 0;
     uint8_t *opened = malloc(length);
     if (opened == NULL) {
         return ECH_ERR_NOMEM;
@@ -127,19 +153,50 @@ static enum ech_status open_payload(struct ech_client_facing *server,
         status = ech_hpke_open(&server->hpke, wr_view(&aad), payload, opened);
     }
     if (status == ECH_OK) {
-        status = ech_decode_inner(bytes_of(opened, length), outer, &unpadded, client_hello_inner);
-        wr_bytes(encoded, bytes_of(opened, unpadded));
+        status = decode(bytes_of(opened, length), outer, encoded, client_hello_inner);
         ech_wipe(opened, length);
     }
     wr_free(&aad);
     free(opened);
-    return status == ECH_OK ? wr_finish(encoded) : status;
+    return status;
+}
+
+/* ---- a hello that was sealed to the server ---- */
+
+void ech_client_facing_saw(struct ech_client_facing *server, const struct ech_seen_sealing *seen)
+{
+    forget_seen(server);
+    wr_bytes(&server->ech_config, seen->ech_config);
+    wr_bytes(&server->payload, seen->payload);
+    wr_bytes(&server->encoded, seen->encoded_client_hello_inner);
+}
+
+static bool was_seen(const struct ech_client_facing *server, struct bytes payload)
+{
+    return wr_finish(&server->ech_config) == ECH_OK && wr_finish(&server->encoded) == ECH_OK &&
+           wr_finish(&server->payload) == ECH_OK && payload.len > 0 &&
+           bytes_equal(wr_view(&server->payload), payload);
+}
+
+/* By the key of the local config. */
+static enum ech_status open_own(struct ech_client_facing *server,
+                                const struct ech_client_hello *outer,
+                                const struct ech_ech_client_hello *ech, struct writer *encoded,
+                                struct writer *client_hello_inner)
+{
+    enum ech_status status = ECH_OK;
+    if (!server->has_context) {
+        /* After a first hello to the server's config no second one is for ours. */
+        status = server->opened ? ECH_ERR_ILLEGAL : set_up_context(server, ech->enc);
+    }
+    return status == ECH_OK ? open_payload(server, outer, ech->payload, encoded, client_hello_inner)
+                            : status;
 }
 
 enum ech_status ech_client_facing_open(struct ech_client_facing *server,
                                        struct bytes client_hello_outer,
                                        struct writer *encoded_client_hello_inner,
-                                       struct writer *client_hello_inner)
+                                       struct writer *sealed_to, struct writer *client_hello_inner)
 {
     struct ech_client_hello outer;
     struct ech_ech_client_hello ech = {.payload = bytes_of(NULL, 0)};
@@ -147,10 +204,15 @@ enum ech_status ech_client_facing_open(struct ech_client_facing *server,
     if (status == ECH_OK) {
         status = find_sealed(server, &outer, &ech);
     }
-    if (status == ECH_OK && !server->has_context) {
-        status = set_up_context(server, ech.enc);
+    if (status == ECH_OK && was_seen(server, ech.payload)) {
+        status = decode(wr_view(&server->encoded), &outer, encoded_client_hello_inner,
+                        client_hello_inner);
+        wr_bytes(sealed_to, wr_view(&server->ech_config));
+        status = status == ECH_OK ? wr_finish(sealed_to) : status;
+    } else if (status == ECH_OK) {
+        status = open_own(server, &outer, &ech, encoded_client_hello_inner, client_hello_inner);
     }
-    return status == ECH_OK ? open_payload(server, &outer, ech.payload, encoded_client_hello_inner,
-                                           client_hello_inner)
-                            : status;
+    forget_seen(server);
+    server->opened = server->opened || status == ECH_OK;
+    return status;
 }

@@ -101,6 +101,11 @@ enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
     return status;
 }
 
+void ech_exchange_library_sealed(struct ech_exchange *exchange, const struct ech_seen_sealing *seen)
+{
+    ech_client_facing_saw(&exchange->client_facing, seen);
+}
+
 void ech_exchange_use_ordinary(struct ech_exchange *exchange,
                                const struct ech_ordinary_hello *ordinary)
 {

@@ -28,6 +28,7 @@
 #ifndef ECH_EXCHANGE_H
 #define ECH_EXCHANGE_H
 
+#include "ech/client_facing.h"
 #include "ech/config.h"
 #include "ech/crypto.h"
 #include "ech/hello_sizes.h"
@@ -132,6 +133,16 @@ ECH_MUST_USE enum ech_status ech_exchange_use_local_config(struct ech_exchange *
                                                            struct bytes public_name,
                                                            uint8_t maximum_name_length,
                                                            struct bytes *ech_config_list);
+
+/*
+ * Before the hello comes from the application: its library was seen to seal it to the server's
+ * ECHConfig in place of the local one, which has the same config_id. The caller has to know that,
+ * for the machine cannot check it. If an offer to that very ECHConfig would look just like the
+ * library's ClientHelloOuter, that one goes out as it is. Otherwise the machine seals the hello
+ * itself. A second hello after such a first one has to be seen, too. Copied.
+ */
+void ech_exchange_library_sealed(struct ech_exchange *exchange,
+                                 const struct ech_seen_sealing *seen);
 
 /*
  * What the application's ordinary hello lists; copied. ClientHelloOuter then lists the same. Call

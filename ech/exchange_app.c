@@ -11,8 +11,8 @@ static enum ech_status take_inner(struct ech_exchange *x, struct ech_library_hel
         return ECH_OK;
     }
     wr_move(&made->outer, &x->app_message);
-    enum ech_status status =
-        ech_client_facing_open(&x->client_facing, wr_view(&made->outer), &made->encoded, inner);
+    enum ech_status status = ech_client_facing_open(&x->client_facing, wr_view(&made->outer),
+                                                    &made->encoded, &made->sealed_to, inner);
     /* ECH_ERR_CRYPTO is the hello's fault here: it was not sealed to our key. */
     return status == ECH_ERR_CRYPTO ? ECH_ERR_ILLEGAL : status;
 }
@@ -192,6 +192,7 @@ enum ech_event ech_exchange_send_offer(struct ech_exchange *x,
     const struct ech_client_hello *inner = ech_exchange_inner(x, &room);
     enum ech_status status =
         ech_offer_first(&x->offer, inner, &x->first_made, choice, &x->options, &x->outer_hello);
+    wr_wipe(&x->first_made.sealed_to); /* what was sealed serves once */
     if (status == ECH_OK) {
         struct reader random = rd_of(bytes_of(x->offer.random, sizeof x->offer.random));
         x->facts.state = ECH_STATE_OFFERED;

@@ -5,12 +5,14 @@ void ech_library_hello_init(struct ech_library_hello *made)
 {
     wr_init(&made->outer, 0);
     wr_init(&made->encoded, 0);
+    wr_init(&made->sealed_to, 0);
 }
 
 void ech_library_hello_wipe(struct ech_library_hello *made)
 {
     wr_wipe(&made->outer);
     wr_wipe(&made->encoded);
+    wr_wipe(&made->sealed_to);
 }
 
 size_t ech_library_hello_length(const struct ech_library_hello *made)

@@ -12,6 +12,9 @@
 struct ech_library_hello {
     struct writer outer;   /* ClientHelloOuter, a handshake message with its header */
     struct writer encoded; /* the EncodedClientHelloInner in it, without its padding */
+    /* The ECHConfig of the server to which the library has sealed it; empty: to the local config.
+     */
+    struct writer sealed_to;
 };
 
 void ech_library_hello_init(struct ech_library_hello *made);

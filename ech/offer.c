@@ -203,14 +203,35 @@ static struct bytes pre_shared_key_for(const struct ech_offer *offer,
                : bytes_of(NULL, 0);
 }
 
+/* The whole handshake message, with a payload that is sealed already. */
+static enum ech_status write_sealed(const struct ech_outer_hello *outer, struct bytes payload,
+                                    struct writer *client_hello_outer)
+{
+    wr_reserve(client_hello_outer, ech_outer_size(outer, payload.len));
+    wr_u8(client_hello_outer, ECH_HANDSHAKE_CLIENT_HELLO);
+    struct wr_mark mark = wr_open(client_hello_outer, 3);
+    enum ech_status status = ech_outer_encode(outer, payload, client_hello_outer);
+    wr_close(client_hello_outer, mark);
+    return status == ECH_OK ? wr_finish(client_hello_outer) : status;
+}
+
+/* What goes into encrypted_client_hello. */
+struct contents {
+    struct bytes enc;
+    struct bytes encoded; /* to be sealed */
+    struct bytes payload; /* or sealed already */
+};
+
 /* Makes the outer hello like the inner one, or like the library's outer one, and seals the inner's
  * encoding. `key_share` is empty if it is shared. */
 static enum ech_status mirror_and_seal(struct ech_offer *offer,
                                        const struct ech_client_hello *pattern,
                                        const struct ech_outer_fields *fields, bool padded,
-                                       struct bytes enc, struct bytes encoded,
+                                       const struct contents *contents,
                                        struct writer *client_hello_outer)
 {
+    size_t sealed =
+        contents->payload.len > 0 ? contents->payload.len : contents->encoded.len + ECH_AEAD_TAG;
     struct writer suites;
     struct writer before;
     struct writer after;
@@ -241,15 +262,17 @@ static enum ech_status mirror_and_seal(struct ech_offer *offer,
             .extensions_after = wr_view(&after),
             .suite = offer->suite,
             .config_id = offer->config_id,
-            .enc = enc,
+            .enc = contents->enc,
         };
         if (padded) {
-            size_t octets = ech_outer_size(&outer, encoded.len + ECH_AEAD_TAG);
+            size_t octets = ech_outer_size(&outer, sealed);
             status = ech_outer_pad(pattern, fields, octets, &after);
             outer.extensions_after = wr_view(&after);
         }
-        if (status == ECH_OK) {
-            status = ech_outer_seal(&outer, &offer->hpke, encoded, client_hello_outer);
+        if (status == ECH_OK && contents->payload.len > 0) {
+            status = write_sealed(&outer, contents->payload, client_hello_outer);
+        } else if (status == ECH_OK) {
+            status = ech_outer_seal(&outer, &offer->hpke, contents->encoded, client_hello_outer);
         }
     }
     wr_free(&suites);
@@ -278,6 +301,75 @@ static enum ech_status make_random_parts(struct ech_offer *offer,
     return status;
 }
 
+/* ---- a hello that the library has sealed to the server's config ---- */
+
+/* The library's ECHClientHello, if it is for this choice and holds this encoding. */
+static bool sealed_for(const struct origin *origin, const struct ech_client_hello *outer,
+                       const struct ech_config_choice *choice, struct bytes encoded,
+                       struct ech_ech_client_hello *ech)
+{
+    const struct ech_extension *extension =
+        ech_client_hello_find(outer, ECH_EXT_ENCRYPTED_CLIENT_HELLO);
+    return extension != NULL && ech_ech_client_hello_parse(extension->data, ech) == ECH_OK &&
+           ech->type == ECH_CLIENT_HELLO_OUTER && ech->payload.len == encoded.len + ECH_AEAD_TAG &&
+           bytes_equal(wr_view(&origin->made->sealed_to), choice->config.raw);
+}
+
+/*
+ * Takes the library's ClientHelloOuter as it is. Its payload is sealed with all the rest of it, so
+ * it serves if the mirror with that payload has the very same octets. False: it does not.
+ */
+static bool take_librarys(struct ech_offer *offer, const struct origin *origin,
+                          const struct ech_client_hello *outer,
+                          const struct ech_config_choice *choice,
+                          const struct ech_exchange_options *options, struct bytes encoded,
+                          struct writer *client_hello_outer)
+{
+    struct ech_ech_client_hello ech = {.payload = bytes_of(NULL, 0)};
+    struct reader random = rd_of(outer->random);
+    /* A PSK of the library's outer hello is not the one that ours would have. */
+    if (ech_client_hello_find(origin->inner, ECH_EXT_PRE_SHARED_KEY) != NULL ||
+        !sealed_for(origin, outer, choice, encoded, &ech) ||
+        !rd_copy(&random, offer->random, sizeof offer->random)) {
+        return false;
+    }
+    const struct ech_outer_fields fields = {.server_name = server_name_of(offer, options),
+                                            .plan = plan_of(origin->inner, options, offer->share),
+                                            .ordinary = &options->ordinary};
+    const struct contents contents = {.enc = ech.enc, .payload = ech.payload};
+    enum ech_status status =
+        mirror_and_seal(offer, outer, &fields, options->sizes.padded != ECH_PADDED_NONE, &contents,
+                        client_hello_outer);
+    offer->by_library =
+        status == ECH_OK && bytes_equal(wr_view(client_hello_outer), wr_view(&origin->made->outer));
+    if (!offer->by_library) {
+        wr_free(client_hello_outer);
+    }
+    return offer->by_library;
+}
+
+/* The second hello to the same HPKE context, which only the library has: no other one is possible.
+ * Like the first one it must not show the inner name. */
+static enum ech_status take_librarys_second(const struct ech_offer *offer,
+                                            const struct ech_library_hello *made,
+                                            const struct ech_exchange_options *options,
+                                            struct writer *client_hello_outer)
+{
+    struct ech_client_hello outer;
+    struct bytes name;
+    if (made == NULL || wr_view(&made->sealed_to).len == 0 ||
+        ech_client_hello_parse(wr_view(&made->outer), &outer) != ECH_OK ||
+        ech_client_hello_server_name(&outer, &name) != ECH_OK ||
+        !bytes_equal(name, server_name_of(offer, options)) ||
+        !bytes_equal(outer.random, bytes_of(offer->random, sizeof offer->random))) {
+        return ECH_ERR_ILLEGAL;
+    }
+    wr_bytes(client_hello_outer, wr_view(&made->outer));
+    return wr_finish(client_hello_outer);
+}
+
+/* ---- the two hellos ---- */
+
 enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,
                                 const struct ech_library_hello *made,
                                 const struct ech_config_choice *choice,
@@ -297,6 +389,12 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
     if (status == ECH_OK) {
         status = choose_and_encode(offer, &origin, options, &outer, &encoded);
     }
+    if (status == ECH_OK && origin.resealed &&
+        take_librarys(offer, &origin, &outer, choice, options, wr_view(&encoded),
+                      client_hello_outer)) {
+        wr_wipe(&encoded);
+        return ECH_OK;
+    }
     if (status == ECH_OK) {
         status = make_random_parts(offer, inner, &options->random, &key_share);
     }
@@ -311,10 +409,12 @@ enum ech_status ech_offer_first(struct ech_offer *offer, const struct ech_client
             .key_share = wr_view(&key_share),
             .pre_shared_key = pre_shared_key_for(offer, inner),
         };
+        const struct contents contents = {
+            .enc = bytes_of(enc, ech_hpke_enc_size(choice->suite.kem_id)),
+            .encoded = wr_view(&encoded)};
         status = mirror_and_seal(offer, origin.pattern, &fields,
-                                 options->sizes.padded != ECH_PADDED_NONE,
-                                 bytes_of(enc, ech_hpke_enc_size(choice->suite.kem_id)),
-                                 wr_view(&encoded), client_hello_outer);
+                                 options->sizes.padded != ECH_PADDED_NONE, &contents,
+                                 client_hello_outer);
     }
     wr_wipe(&encoded);
     wr_free(&key_share);
@@ -333,6 +433,9 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
         plan_of(inner, options,
                 offer->share == ECH_OUTER_SHARE_OWN ? ECH_OUTER_SHARE_OWN_SECOND : offer->share);
     uint8_t room[ROOM];
+    if (offer->by_library) {
+        return take_librarys_second(offer, made, options, client_hello_outer);
+    }
     wr_init_on(&encoded, 0, room, sizeof room);
     if (offer->like_library) {
         find_pattern(&origin, &outer, plan);
@@ -351,9 +454,10 @@ enum ech_status ech_offer_second(struct ech_offer *offer, const struct ech_clien
             .ordinary = &options->ordinary,
             .pre_shared_key = pre_shared_key_for(offer, inner),
         };
+        const struct contents contents = {.encoded = wr_view(&encoded)};
         status = mirror_and_seal(offer, origin.pattern, &fields,
-                                 options->sizes.padded == ECH_PADDED_BOTH, bytes_of(NULL, 0),
-                                 wr_view(&encoded), client_hello_outer);
+                                 options->sizes.padded == ECH_PADDED_BOTH, &contents,
+                                 client_hello_outer);
     }
     wr_wipe(&encoded);
     return status;

@@ -29,6 +29,7 @@ struct ech_offer {
     enum ech_outer_share share;     /* of the first hello */
     bool resealed;                  /* the first hello has the library's encoding, sealed again */
     bool like_library;              /* it is made in the likeness of the library's */
+    bool by_library;                /* it is the library's, which has the HPKE context */
     struct ech_own_key_shares *own; /* for the outer handshake after a rejection; NULL: copied */
 };
 
@@ -43,6 +44,8 @@ void ech_offer_drop_own_shares(struct ech_offer *offer);
  * ClientHelloOuter with its handshake header. If the library has sealed the inner hello itself
  * (`made`; empty or NULL: it has not), the outer hello is made in the likeness of the library's. If
  * key_share is copied too, the encoding is the library's own where that gives the same inner hello.
+ * If the library has sealed that to the chosen config, and all else is as here too, its
+ * ClientHelloOuter is the result.
  * ECH_ERR_SPACE: the payload would be too large; ECH_ERR_UNSUPPORTED: own key shares were asked for
  * and cannot be made; ECH_ERR_CRYPTO, ECH_ERR_NOMEM.
  */
@@ -53,7 +56,7 @@ ech_offer_first(struct ech_offer *offer, const struct ech_client_hello *inner,
 /*
  * The same for the hello after a HelloRetryRequest that accepted ECH. key_share is always the
  * inner's: the server uses the inner hello now, and the outer one must show the group that it asked
- * for.
+ * for. If the first one was the library's, the second one is, too; ECH_ERR_ILLEGAL: it cannot be.
  */
 ECH_MUST_USE enum ech_status ech_offer_second(struct ech_offer *offer,
                                               const struct ech_client_hello *inner,

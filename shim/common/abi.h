@@ -102,6 +102,27 @@ struct shim_made_key {
     const void *private_key; /* it was called with, and the EVP_PKEY */
 };
 
+/* A library sets up a sender of HPKE (RFC 9180), or seals with it. Borrowed. `context` tells the
+ * sender from others. */
+struct shim_hpke_setup {
+    const void *context;
+    const void *info;
+    size_t info_length;
+};
+struct shim_hpke_sealing {
+    const void *context;
+    const void *plaintext;
+    size_t plaintext_length;
+    const void *ciphertext;
+    size_t ciphertext_length;
+};
+/* To whom the sender seals instead. */
+struct shim_hpke_recipient {
+    uint8_t public_key[32]; /* of X25519 */
+    uint8_t info[1024];
+    size_t info_length;
+};
+
 /* What the stub offers to the engine. */
 struct shim_stub {
     uint32_t version;
@@ -182,8 +203,8 @@ struct shim_stub {
     /* Was nothing reported yet of a handshake of this SSL or session, of a library that is not
      * supported? The same question later gives false. */
     bool (*first_told)(const void *object, int fd, const char *name);
-    /* From now on, tell key_made of each private key that a library makes in this thread. 0: not
-     * any more. Returns what held before. */
+    /* From now on, tell key_made of each private key that a library makes in this thread, and
+     * hpke_begins and hpke_sealed of HPKE. 0: not any more. Returns what held before. */
     uint64_t (*watch_keys)(uint64_t watch);
     /* What this thread is about to write, so that the wire guard need not ask the kernel what we
      * know. Copied. NULL: the write has ended. */
@@ -217,6 +238,12 @@ struct shim_engine {
     bool (*hello_leaves)(const uint8_t random[32], int fd);
     /* A private key was made in a thread that watches. False: that watch is over. Takes no lock. */
     bool (*key_made)(uint64_t watch, const struct shim_made_key *made);
+    /* A sender of HPKE is to be set up in such a thread. True: for *recipient, which was filled in,
+     * in place of the recipient that the library means. */
+    bool (*hpke_begins)(uint64_t watch, const struct shim_hpke_setup *setup,
+                        struct shim_hpke_recipient *recipient);
+    /* It has sealed. */
+    void (*hpke_sealed)(uint64_t watch, const struct shim_hpke_sealing *sealing);
 
     /*
      * A context was made. True: we control handshakes on it. False: we cannot (an unknown library,

@@ -21,6 +21,7 @@
 #include "shim/engine/names/names.h"
 #include "shim/engine/policy/downgrade.h"
 #include "shim/engine/resolver/channel.h"
+#include "shim/engine/session/library_sealing.h"
 #include "shim/engine/session/local_key.h"
 #include "shim/engine/session/program_keys.h"
 #include "shim/engine/settings/list_file.h"
@@ -182,6 +183,7 @@ static void before_fork(void)
     shim_rejection_cache_before_fork();
     shim_redirect_before_fork();
     shim_local_key_before_fork();
+    shim_library_sealing_before_fork();
     shim_downgrade_before_fork(&downgrade);
     shim_list_files_before_fork();
 }
@@ -190,6 +192,7 @@ static void give_locks_back(void)
 {
     shim_list_files_after_fork();
     shim_downgrade_after_fork(&downgrade);
+    shim_library_sealing_after_fork();
     shim_local_key_after_fork();
     shim_redirect_after_fork();
     shim_rejection_cache_after_fork();
@@ -258,6 +261,8 @@ shim_engine_start(const struct shim_stub *stub)
     engine.connecting = shim_prepared_connecting;
     engine.hello_leaves = shim_redirect_hello_leaves;
     engine.key_made = shim_program_key_made;
+    engine.hpke_begins = shim_hpke_begins;
+    engine.hpke_sealed = shim_hpke_sealed;
     engine.give_config = shim_answer_give_config;
     engine.config_rejected = shim_answer_config_rejected;
     engine.answer_query = shim_answer_query;

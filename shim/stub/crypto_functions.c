@@ -28,6 +28,12 @@ static const char *companion_of(enum shim_hook hook)
         return "nettle_ecdsa_sign";
     case SHIM_HOOK_X25519_keypair:
         return "X25519";
+    case SHIM_HOOK_EVP_HPKE_CTX_setup_sender:
+    case SHIM_HOOK_EVP_HPKE_CTX_seal:
+        return "EVP_HPKE_CTX_new";
+    case SHIM_HOOK_OSSL_HPKE_encap:
+    case SHIM_HOOK_OSSL_HPKE_seal:
+        return "OSSL_HPKE_CTX_new";
     default:
         return "BIO_find_type";
     }

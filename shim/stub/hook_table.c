@@ -16,6 +16,7 @@
 
 #include "shim/common/compat.h"
 #include "shim/common/compat_tls.h"
+#include "shim/stub/hooks_hpke.h"
 #include "shim/stub/hooks_keys.h"
 #include "shim/stub/hooks_nss_tls.h"
 #include "shim/stub/hooks_own_ech.h"

@@ -22,6 +22,11 @@ uint64_t stub_watch_keys(uint64_t watch)
     return before;
 }
 
+uint64_t stub_watched(void)
+{
+    return watched;
+}
+
 static void tell(const struct shim_made_key *made)
 {
     const struct shim_engine *engine = stub_engine_if_loaded();

@@ -18,5 +18,7 @@ SHIM_EXPORT void X25519_keypair(uint8_t *out_public_value, uint8_t *out_private_
 
 /* See struct shim_stub. */
 uint64_t stub_watch_keys(uint64_t watch);
+/* The watch of this thread, which may be over; 0: none. */
+uint64_t stub_watched(void);
 
 #endif

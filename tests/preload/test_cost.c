@@ -35,18 +35,13 @@ static struct run_result loop(struct world *world, enum run_mode mode, const cha
 
 /* ---- lib25519 ---- */
 
-/*
- * A loop with a library of this kind in place of lib25519; returns how many shared secrets it
- * made. A preloaded one stands before the lib25519 of another release's root, where that client's
- * own libraries are.
- */
-static unsigned secrets_of(const char *kind, const char *library, bool preloaded)
+/* A loop with a library of this kind in place of lib25519. A preloaded one stands before the
+ * lib25519 of another release's root, where that client's own libraries are. */
+static struct run_result loop_with(const char *kind, const char *library, bool preloaded,
+                                   struct world *world)
 {
     char path[400];
     char preload[400] = "";
-    unsigned public_keys = 0;
-    unsigned secrets = 0;
-    struct world *world = world_start(&(struct world_options){.direct = true});
     snprintf(path, sizeof path, "%s/loop_%s", world->clients, library);
     if (access(path, X_OK) != 0) {
         cr_skip_test("no such TLS library here");
@@ -58,27 +53,42 @@ static unsigned secrets_of(const char *kind, const char *library, bool preloaded
     snprintf(path, sizeof path, "LD_LIBRARY_PATH=%s/lib25519-%s", world->clients, kind);
     struct run_result result = loop(world, RUN_SHIM, library, preload, (char *[]){path, NULL});
     cr_assert_eq(world_report_count(world, "accepted"), WARM_UP + COUNT);
+    return result;
+}
+
+/* How many shared secrets it made, for a server with this AEAD. */
+static unsigned secrets_of(const char *kind, const char *library, bool preloaded, const char *aead)
+{
+    unsigned public_keys = 0;
+    unsigned secrets = 0;
+    struct world *world =
+        world_start(&(struct world_options){.direct = true, .server_arguments = {"--aead", aead}});
+    struct run_result result = loop_with(kind, library, preloaded, world);
     const char *told = strstr(result.err, "lib25519: ");
     cr_assert_not_null(told, "it was not loaded: %s", result.err);
     cr_assert_eq(sscanf(told, "lib25519: %u public keys, %u shared", &public_keys, &secrets), 2);
     return secrets;
 }
 
+/* The local config of a library with ECH of its own has AES-128-GCM. So the library cannot seal its
+ * hello to a server that has another AEAD alone, and the engine seals it. */
+#define SEALED_AGAIN "aes256"
+
 /* The number of handshakes before it is loaded is the same for every library. */
-static void check_right(const char *library, bool preloaded)
+static void check_right(const char *library, bool preloaded, const char *aead)
 {
-    cr_assert_eq(secrets_of("right", library, preloaded),
+    cr_assert_eq(secrets_of("right", library, preloaded, aead),
                  SECRETS_TRIED + WARM_UP + COUNT - HANDSHAKES_BEFORE);
 }
 
 Test(cost, lib25519_is_used_by_openssl)
 {
-    check_right("openssl", false);
+    check_right("openssl", false, "aes128");
 }
 
 Test(cost, lib25519_is_used_by_gnutls)
 {
-    check_right("gnutls", false);
+    check_right("gnutls", false, "aes128");
 }
 
 Test(cost, lib25519_is_used_by_openssl4)
@@ -86,30 +96,53 @@ Test(cost, lib25519_is_used_by_openssl4)
     if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
         cr_skip_test("the sanitizer's runtime is not of that client's C library");
     }
-    check_right("openssl4", true);
+    check_right("openssl4", true, SEALED_AGAIN);
 }
 
 Test(cost, lib25519_is_used_by_nss)
 {
     need_nss();
-    check_right("nss", false);
+    check_right("nss", false, "aes128");
 }
 
 Test(cost, lib25519_is_used_by_boringssl)
 {
     need_boringssl_with_ech();
-    check_right("boringssl", false);
+    check_right("boringssl", false, SEALED_AGAIN);
+}
+
+/* The library's hello goes out as the library has sealed it, and shows its own key_share: the
+ * engine multiplies nothing, so it never comes to load lib25519. */
+static void check_nothing_multiplied(const char *library, bool preloaded)
+{
+    struct world *world = world_start(&(struct world_options){.direct = true});
+    struct run_result result = loop_with("right", library, preloaded, world);
+    cr_assert_null(strstr(result.err, "lib25519: "), "%s", result.err);
+}
+
+Test(cost, boringssl_multiplies_alone)
+{
+    need_boringssl_with_ech();
+    check_nothing_multiplied("boringssl", false);
+}
+
+Test(cost, openssl4_multiplies_alone)
+{
+    if (getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("the sanitizer's runtime is not of that client's C library");
+    }
+    check_nothing_multiplied("openssl4", true);
 }
 
 /* One wrong result is enough, and every handshake goes well. */
 Test(cost, a_lib25519_that_is_wrong_is_not_used)
 {
-    cr_assert_eq(secrets_of("wrong", "openssl", false), 1);
+    cr_assert_eq(secrets_of("wrong", "openssl", false, "aes128"), 1);
 }
 
 Test(cost, a_lib25519_without_a_function_is_not_used)
 {
-    cr_assert_eq(secrets_of("half", "openssl", false), 0);
+    cr_assert_eq(secrets_of("half", "openssl", false, "aes128"), 0);
 }
 
 Test(cost, the_systems_lib25519)

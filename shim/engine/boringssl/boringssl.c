@@ -264,6 +264,7 @@ bool boringssl_before(const struct boringssl *boringssl, SSL *ssl, bool connect)
         goes_on =
             shim_state()->stub->own_ech(boringssl->library, ssl) || begin_hello(boringssl, ssl);
     } else if (takes_part(connection) && !connection->replacing) {
+        shim_session_may_seal(connection->session);
         /* The library may have set a BIO where no hook saw it. */
         goes_on = shim_bio_filter_install(&connection->filter);
     }

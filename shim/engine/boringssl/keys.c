@@ -9,8 +9,7 @@
 static struct shim_seen_key *take(const void *library, const struct shim_made_key *made)
 {
     const struct boringssl *boringssl = library;
-    if (made->hook != SHIM_HOOK_X25519_keypair ||
-        made->function != boringssl->X25519_keypair) {
+    if (made->hook != SHIM_HOOK_X25519_keypair || made->function != boringssl->X25519_keypair) {
         return NULL; /* of another libcrypto */
     }
     struct shim_raw_key *seen = shim_raw_key_new();

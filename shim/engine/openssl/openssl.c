@@ -68,6 +68,9 @@ static bool cover(const struct shim_library *library, const SSL *ssl)
 {
     struct openssl_connection *connection = exchanging(library, ssl);
     bool covered = connection == NULL || shim_bio_filter_installed(&connection->filter);
+    if (connection != NULL && connection->session != NULL) {
+        shim_session_may_seal(connection->session);
+    }
     if (!covered) {
         int saved = errno;
         struct shim_hold hold;

@@ -38,16 +38,24 @@ static void drop_all(struct shim_seen_key **keys)
 void shim_program_keys_watch(struct shim_program_keys *keys,
                              const struct shim_key_functions *functions, const void *library)
 {
-    static _Atomic uint64_t last = 1;
     shim_program_keys_drop(keys);
+    keys->functions = functions;
+    keys->library = library;
+    shim_program_keys_watch_again(keys);
+}
+
+void shim_program_keys_watch_again(struct shim_program_keys *keys)
+{
+    static _Atomic uint64_t last = 1;
+    shim_program_keys_close(keys);
     uint64_t number = atomic_fetch_add(&last, 1) * WATCHES;
     for (unsigned i = 0; i < WATCHES; i++) {
         struct place *place = &places[(number / WATCHES + i) % WATCHES];
         uint64_t free_place = 0;
         if (atomic_compare_exchange_strong(&place->watch, &free_place, (uint64_t)CLOSING)) {
             keys->watch = number | (uint64_t)(place - places);
-            atomic_store(&place->functions, functions);
-            atomic_store(&place->library, library);
+            atomic_store(&place->functions, keys->functions);
+            atomic_store(&place->library, keys->library);
             atomic_store(&place->watch, keys->watch);
             keys->before = shim_state()->stub->watch_keys(keys->watch);
             return;
@@ -69,7 +77,11 @@ void shim_program_keys_close(struct shim_program_keys *keys)
     /* A thread that still has the number now sees that it is over, and takes back what it puts. */
     atomic_store(&place->watch, (uint64_t)CLOSING);
     for (size_t i = 0; i < SHIM_SEEN_KEYS_MAX; i++) {
-        keys->keys[i] = atomic_exchange(&place->keys[i], NULL);
+        struct shim_seen_key *seen = atomic_exchange(&place->keys[i], NULL);
+        if (seen != NULL) {
+            drop(keys->keys[i]);
+            keys->keys[i] = seen;
+        }
     }
     atomic_store(&place->watch, 0);
     keys->watch = 0;

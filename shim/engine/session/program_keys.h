@@ -48,12 +48,16 @@ enum { SHIM_SEEN_KEYS_MAX = 8 };
 struct shim_program_keys {
     uint64_t watch;  /* 0: none is open */
     uint64_t before; /* of the thread, when ours was opened */
+    const struct shim_key_functions *functions;
+    const void *library;
     struct shim_seen_key *keys[SHIM_SEEN_KEYS_MAX];
 };
 
 /* Opens a watch, and drops the keys of an earlier hello. */
 void shim_program_keys_watch(struct shim_program_keys *keys,
                              const struct shim_key_functions *functions, const void *library);
+/* Opens another one for the same session. The keys stay; newer ones may replace them. */
+void shim_program_keys_watch_again(struct shim_program_keys *keys);
 /* Closes it, and keeps what was seen. Does nothing if none is open. */
 void shim_program_keys_close(struct shim_program_keys *keys);
 /* Drops the keys that the exchange has not asked for. */

@@ -99,6 +99,9 @@ void shim_session_made_inner(struct shim_session *session, const uint8_t random[
  */
 void shim_session_keys_watch(struct shim_session *session,
                              const struct shim_key_functions *functions, const void *library);
+/* The library may make a second hello now, which it seals itself: what it seals is noted. Does
+ * nothing if it does not seal, or if no second hello is awaited. */
+void shim_session_may_seal(struct shim_session *session);
 /* The program's call ended in which the library may have made a hello. */
 void shim_session_call_over(struct shim_session *session);
 

@@ -61,7 +61,9 @@ static void feed(struct feeding feeding)
 void shim_session_from_app(struct shim_session *session, struct bytes in)
 {
     shim_program_keys_close(&session->program_keys);
+    shim_library_sealing_tell(&session->sealing, session->exchange);
     feed((struct feeding){.session = session, .feed = ech_exchange_from_app, .in = in});
+    shim_session_may_seal(session); /* these octets may be change_cipher_spec alone */
 }
 
 static void take_from_net(struct shim_session *session, struct bytes in)
@@ -124,11 +126,23 @@ void shim_session_carried(void)
 void shim_session_keys_watch(struct shim_session *session,
                              const struct shim_key_functions *functions, const void *library)
 {
+    shim_library_sealing_close(&session->sealing);
     shim_program_keys_watch(&session->program_keys, functions, library);
+    shim_library_sealing_open(&session->sealing, session->program_keys.watch);
+}
+
+void shim_session_may_seal(struct shim_session *session)
+{
+    if (session->sealing.context != NULL && session->program_keys.watch == 0 &&
+        shim_session_awaits_second_hello(session)) {
+        shim_program_keys_watch_again(&session->program_keys);
+        shim_library_sealing_open(&session->sealing, session->program_keys.watch);
+    }
 }
 
 void shim_session_call_over(struct shim_session *session)
 {
+    shim_library_sealing_close(&session->sealing);
     shim_program_keys_close(&session->program_keys);
     session->judged_fd = -1;
 }
@@ -150,6 +164,7 @@ struct bytes shim_session_to_app(struct shim_session *session)
 void shim_session_app_took(struct shim_session *session, size_t octets)
 {
     ech_exchange_app_took(session->exchange, octets);
+    shim_session_may_seal(session); /* it may have read a HelloRetryRequest */
 }
 
 bool shim_session_has_last_words(struct shim_session *session)

@@ -35,16 +35,27 @@ static uint8_t name_length_for(const struct shim_session *session)
     return real > grease ? real : grease;
 }
 
+/* The library's hello shows config_id. So if the library can seal it to the server, the local
+ * config has the server's. */
 static bool prepare(struct shim_session *session, struct bytes *ech_config_list)
 {
+    const struct ech_config_choice *choice = &session->found.choice;
+    bool seals =
+        session->decision.action == SHIM_ACTION_OFFER && shim_library_sealing_possible(choice);
     struct ech_local_key key;
     if (!shim_local_key_copy(&key)) {
         return false;
+    }
+    if (seals) {
+        key.config_id = choice->config.config_id;
     }
     enum ech_status status =
         ech_exchange_use_local_config(session->exchange, &key, public_name_for(session),
                                       name_length_for(session), ech_config_list);
     ech_local_key_wipe(&key);
+    if (seals && status == ECH_OK) {
+        shim_library_sealing_start(&session->sealing, *ech_config_list, choice);
+    }
     return status == ECH_OK;
 }
 

@@ -15,6 +15,7 @@
 #include "shim/engine/base/verify.h"
 #include "shim/engine/config/config_search.h"
 #include "shim/engine/endpoint/redirect.h"
+#include "shim/engine/session/library_sealing.h"
 #include "shim/engine/session/session.h"
 #include "shim/engine/session/stale.h"
 #include "shim/engine/state/state.h"
@@ -33,6 +34,7 @@ struct shim_session {
     struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange *exchange;
     struct shim_program_keys program_keys; /* of the hello that the library made */
+    struct shim_library_sealing sealing;   /* of a library that seals its hellos itself */
     struct shim_stale stale;        /* octets of an old connection, in the program's buffers */
     struct shim_verifier *verifier; /* made when a rejection has to be authenticated */
     struct shim_report report;      /* its strings belong to host or found, or are static */
