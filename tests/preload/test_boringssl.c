@@ -208,6 +208,32 @@ Test(boringssl_client, ech_79_an_own_share_where_no_key_is_seen)
     world_expect_accepted(world, WAYS);
 }
 
+/* ---- what the library seals ---- */
+
+/* If no hook sees the library's HPKE, it seals to the local config. */
+Test(boringssl_client, ech_66_sealed_where_no_hook_sees_it)
+{
+    struct world *world = world_start(&(struct world_options){.hello_retry = true});
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result = world_shell(world, RUN_SHIM, HIDE_KEYS(world), ways[i]);
+        expect_exit(&result, 0, WELL);
+    }
+    world_expect_accepted(world, WAYS);
+}
+
+/* If the sender is set up for the server, and what it seals is not seen, nothing leaves. */
+Test(boringssl_failures, ech_54_sealed_for_the_server_unseen)
+{
+    struct world *world = world_start(NULL);
+    for (unsigned i = 0; i < WAYS; i++) {
+        struct run_result result =
+            world_shell(world, RUN_SHIM, KEYS("KEYS=blind", BEFORE), ways[i]);
+        expect_exit(&result, 1, "failed");
+        expect_report(world, i + 1, "failed", "inner");
+    }
+    expect_silence(world);
+}
+
 /* ---- certificates that the server compresses ---- */
 
 static struct world *reject_with(char *compression)

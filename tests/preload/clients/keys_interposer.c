@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A preload that defines the functions by which TLS libraries make private keys. $KEYS:
+ * A preload that defines the functions by which TLS libraries make private keys and seal. $KEYS:
  *   hide    calls the library's own, past every other preload
+ *   blind   hides what is sealed, and nothing else
  *   next    calls the next definition, and says once that it was called
  *   decoys  the same, and makes one more key before each, and one after it
  */
@@ -24,9 +25,9 @@ static int does(const char *what)
     return keys != NULL && strcmp(keys, what) == 0;
 }
 
-static void *find(const char *name, const char *const files[])
+static void *find_in(const char *name, const char *const files[], int hides)
 {
-    if (!does("hide")) {
+    if (!hides) {
         fprintf(stderr, "%s was interposed\n", name);
         return dlsym(RTLD_NEXT, name);
     }
@@ -35,6 +36,11 @@ static void *find(const char *name, const char *const files[])
         handle = dlopen(files[i], RTLD_LAZY | RTLD_NOLOAD);
     }
     return handle != NULL ? dlsym(handle, name) : NULL;
+}
+
+static void *find(const char *name, const char *const files[])
+{
+    return find_in(name, files, does("hide"));
 }
 
 static const char *const boring[] = {"libcrypto.so.0", NULL};
@@ -144,3 +150,34 @@ void X25519_keypair(uint8_t *public_key, uint8_t *private_key)
         next(decoy[0], decoy[1]);
     }
 }
+
+/* ---- HPKE of BoringSSL and of OpenSSL: the arguments are passed on as they are ---- */
+
+#define PASSES(name, files, hides, result, parameters, arguments)                                  \
+    result name parameters;                                                                        \
+    result name parameters                                                                         \
+    {                                                                                              \
+        static result(*next) parameters;                                                           \
+        if (next == NULL) {                                                                        \
+            next = (result(*) parameters)find_in(#name, files, hides);                             \
+        }                                                                                          \
+        return next arguments;                                                                     \
+    }                                                                                              \
+    struct program
+
+PASSES(EVP_HPKE_CTX_setup_sender, boring, does("hide"), int,
+       (void *context, void *enc, size_t *enc_length, size_t most, const void *kem, const void *kdf,
+        const void *aead, const void *key, size_t key_length, const void *info, size_t info_length),
+       (context, enc, enc_length, most, kem, kdf, aead, key, key_length, info, info_length));
+PASSES(EVP_HPKE_CTX_seal, boring, does("hide") || does("blind"), int,
+       (void *context, void *out, size_t *length, size_t most, const void *in, size_t in_length,
+        const void *ad, size_t ad_length),
+       (context, out, length, most, in, in_length, ad, ad_length));
+PASSES(OSSL_HPKE_encap, crypto, does("hide"), int,
+       (void *context, void *enc, size_t *enc_length, const void *key, size_t key_length,
+        const void *info, size_t info_length),
+       (context, enc, enc_length, key, key_length, info, info_length));
+PASSES(OSSL_HPKE_seal, crypto, does("hide") || does("blind"), int,
+       (void *context, void *out, size_t *length, const void *ad, size_t ad_length, const void *in,
+        size_t in_length),
+       (context, out, length, ad, ad_length, in, in_length));
