@@ -186,17 +186,17 @@ static void check_share_seen(char *keys)
     world_expect_accepted(world, WAYS);
 }
 
-Test(boringssl_client, ech_79_the_programs_own_share)
+Test(boringssl_failures, ech_79_the_programs_own_share)
 {
     check_share_seen("KEYS=");
 }
 
-Test(boringssl_client, ech_79_keys_that_stand_in_no_share)
+Test(boringssl_failures, ech_79_keys_that_stand_in_no_share)
 {
     check_share_seen("KEYS=decoys");
 }
 
-Test(boringssl_client, ech_79_an_own_share_where_no_key_is_seen)
+Test(boringssl_failures, ech_79_an_own_share_where_no_key_is_seen)
 {
     struct world *world = world_start(&(struct world_options){.stale_config = true});
     for (unsigned i = 0; i < WAYS; i++) {
@@ -222,7 +222,7 @@ Test(boringssl_client, ech_66_sealed_where_no_hook_sees_it)
 }
 
 /* If the sender is set up for the server, and what it seals is not seen, nothing leaves. */
-Test(boringssl_failures, ech_54_sealed_for_the_server_unseen)
+Test(boringssl_failures, sealed_for_the_server_unseen)
 {
     struct world *world = world_start(NULL);
     for (unsigned i = 0; i < WAYS; i++) {

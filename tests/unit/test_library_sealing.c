@@ -105,7 +105,7 @@ static bool serves(struct bytes inner, const struct ech_exchange_options *option
     return served;
 }
 
-Test(library_sealing, ech_31_a_hello_that_is_as_ours_goes_out_as_it_is)
+Test(library_sealing, a_hello_that_is_as_ours_goes_out_as_it_is)
 {
     cr_assert(serves(hello_openssl, &shared));
     cr_assert(serves(hello_gnutls, &shared));
@@ -154,7 +154,7 @@ Test(library_sealing, ech_66_the_second_hello_goes_out_as_it_is)
 
 /* ---- what was not seen does not leave ---- */
 
-Test(library_sealing, ech_54_a_hello_that_was_not_seen)
+Test(library_sealing, a_hello_that_was_not_seen)
 {
     struct sealing_library sealing;
     start(&sealing, &shared);
@@ -176,7 +176,7 @@ Test(library_sealing, a_second_hello_that_was_not_seen)
     end(&sealing);
 }
 
-Test(library_sealing, ech_54_another_payload_than_that_of_the_hello)
+Test(library_sealing, another_payload_than_that_of_the_hello)
 {
     struct sealing_library sealing;
     static const uint8_t nothing[200];
