@@ -318,3 +318,28 @@ Test(boringssl_client, ech_96_grease)
     expect_exit(&result, 0, WELL);
     expect_report(world, 1, "grease", "nodata");
 }
+
+/* Runs under valgrind, where it is installed; a sanitized library cannot. */
+static void check_by_valgrind(const struct world_options *options)
+{
+    if (system("command -v valgrind >/dev/null") != 0 || getenv("ECHSHIM_TEST_PRELOAD") != NULL) {
+        cr_skip_test("no valgrind here");
+    }
+    struct world *world = world_start(options);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT),
+                    "valgrind -q --error-exitcode=99 --leak-check=full --show-leak-kinds=definite "
+                    "--errors-for-leak-kinds=definite " CLIENT("direct"));
+    expect_exit(&result, 0, WELL);
+    world_expect_accepted(world, 1);
+}
+
+Test(boringssl_client, by_valgrind)
+{
+    check_by_valgrind(&(struct world_options){.hello_retry = true});
+}
+
+Test(boringssl_client, a_rejection_by_valgrind)
+{
+    check_by_valgrind(&(struct world_options){.stale_config = true});
+}
