@@ -10,16 +10,7 @@ void ech_client_facing_init(struct ech_client_facing *server)
 {
     *server = (struct ech_client_facing){.has_context = false};
     wr_init(&server->ech_config_list, 0);
-    wr_init(&server->ech_config, 0);
-    wr_init(&server->payload, 0);
-    wr_init(&server->encoded, 0);
-}
-
-static void forget_seen(struct ech_client_facing *server)
-{
-    wr_wipe(&server->ech_config);
-    wr_wipe(&server->payload);
-    wr_wipe(&server->encoded);
+    wr_init(&server->seen, 0);
 }
 
 void ech_client_facing_wipe(struct ech_client_facing *server)
@@ -27,7 +18,7 @@ void ech_client_facing_wipe(struct ech_client_facing *server)
     ech_local_key_wipe(&server->key);
     ech_hpke_wipe(&server->hpke);
     wr_wipe(&server->ech_config_list);
-    forget_seen(server);
+    wr_wipe(&server->seen);
     ech_client_facing_init(server);
 }
 
@@ -165,17 +156,26 @@ static enum ech_status open_payload(struct ech_client_facing *server,
 
 void ech_client_facing_saw(struct ech_client_facing *server, const struct ech_seen_sealing *seen)
 {
-    forget_seen(server);
-    wr_bytes(&server->ech_config, seen->ech_config);
-    wr_bytes(&server->payload, seen->payload);
-    wr_bytes(&server->encoded, seen->encoded_client_hello_inner);
+    wr_wipe(&server->seen);
+    wr_bytes(&server->seen, seen->ech_config);
+    wr_bytes(&server->seen, seen->payload);
+    wr_bytes(&server->seen, seen->encoded_client_hello_inner);
+    server->seen_ech_config = seen->ech_config.len;
+    server->seen_payload = seen->payload.len;
 }
 
-static bool was_seen(const struct ech_client_facing *server, struct bytes payload)
+/* What was seen, if that is a hello with this payload. */
+static bool was_seen(const struct ech_client_facing *server, struct bytes payload,
+                     struct ech_seen_sealing *seen)
 {
-    return wr_finish(&server->ech_config) == ECH_OK && wr_finish(&server->encoded) == ECH_OK &&
-           wr_finish(&server->payload) == ECH_OK && payload.len > 0 &&
-           bytes_equal(wr_view(&server->payload), payload);
+    struct reader octets = rd_of(wr_view(&server->seen));
+    if (wr_finish(&server->seen) != ECH_OK ||
+        !rd_bytes(&octets, server->seen_ech_config, &seen->ech_config) ||
+        !rd_bytes(&octets, server->seen_payload, &seen->payload)) {
+        return false;
+    }
+    seen->encoded_client_hello_inner = rd_rest(&octets);
+    return payload.len > 0 && bytes_equal(seen->payload, payload);
 }
 
 /* By the key of the local config. */
@@ -200,19 +200,20 @@ enum ech_status ech_client_facing_open(struct ech_client_facing *server,
 {
     struct ech_client_hello outer;
     struct ech_ech_client_hello ech = {.payload = bytes_of(NULL, 0)};
+    struct ech_seen_sealing seen;
     enum ech_status status = ech_client_hello_parse(client_hello_outer, &outer);
     if (status == ECH_OK) {
         status = find_sealed(server, &outer, &ech);
     }
-    if (status == ECH_OK && was_seen(server, ech.payload)) {
-        status = decode(wr_view(&server->encoded), &outer, encoded_client_hello_inner,
+    if (status == ECH_OK && was_seen(server, ech.payload, &seen)) {
+        status = decode(seen.encoded_client_hello_inner, &outer, encoded_client_hello_inner,
                         client_hello_inner);
-        wr_bytes(sealed_to, wr_view(&server->ech_config));
+        wr_bytes(sealed_to, seen.ech_config);
         status = status == ECH_OK ? wr_finish(sealed_to) : status;
     } else if (status == ECH_OK) {
         status = open_own(server, &outer, &ech, encoded_client_hello_inner, client_hello_inner);
     }
-    forget_seen(server);
+    wr_wipe(&server->seen);
     server->opened = server->opened || status == ECH_OK;
     return status;
 }

@@ -22,10 +22,10 @@ struct ech_client_facing {
     struct ech_hpke hpke;
     bool has_context; /* hpke is of the first hello */
     bool opened;      /* the first hello was opened */
-    /* As in struct ech_seen_sealing, for the next hello. */
-    struct writer ech_config;
-    struct writer payload;
-    struct writer encoded;
+    /* The octets of a struct ech_seen_sealing, for the next hello, one after the other. */
+    struct writer seen;
+    size_t seen_ech_config;
+    size_t seen_payload;
 };
 
 void ech_client_facing_init(struct ech_client_facing *server);
