@@ -90,13 +90,10 @@ static bool note_ssl(const struct shim_library *library, const SSL *ssl)
     return own;
 }
 
+/* Asked at each hello, so the loader is not: a look-up that fails is dear. */
 static bool knows_stores(const struct shim_library *library)
 {
-    bool known = stub_real_dlsym(library->handle, "SSL_get1_echstore") != NULL;
-    if (!known) {
-        (void)stub_real_dlerror(); /* the program did not make the look-up */
-    }
-    return known;
+    return library->fn[SHIM_HOOK_SSL_set1_echstore] != NULL;
 }
 
 bool stub_own_ech(const struct shim_library *library, const SSL *ssl)
