@@ -74,8 +74,9 @@ int EVP_HPKE_CTX_seal(void *ctx, uint8_t *out, size_t *out_len, size_t max_out_l
 
 /* ---- OpenSSL ---- */
 
-int OSSL_HPKE_encap(void *ctx, unsigned char *enc, size_t *enclen, const unsigned char *pub,
-                    size_t publen, const unsigned char *info, size_t infolen)
+int OSSL_HPKE_encap(struct ossl_hpke_ctx_st *ctx, unsigned char *enc, size_t *enclen,
+                    const unsigned char *pub, size_t publen, const unsigned char *info,
+                    size_t infolen)
 {
     __typeof__(&OSSL_HPKE_encap) real =
         (__typeof__(&OSSL_HPKE_encap))stub_crypto_function(SHIM_HOOK_OSSL_HPKE_encap, CALLER);
@@ -90,8 +91,8 @@ int OSSL_HPKE_encap(void *ctx, unsigned char *enc, size_t *enclen, const unsigne
     return real(ctx, enc, enclen, pub, publen, info, infolen);
 }
 
-int OSSL_HPKE_seal(void *ctx, unsigned char *ct, size_t *ctlen, const unsigned char *aad,
-                   size_t aadlen, const unsigned char *pt, size_t ptlen)
+int OSSL_HPKE_seal(struct ossl_hpke_ctx_st *ctx, unsigned char *ct, size_t *ctlen,
+                   const unsigned char *aad, size_t aadlen, const unsigned char *pt, size_t ptlen)
 {
     __typeof__(&OSSL_HPKE_seal) real =
         (__typeof__(&OSSL_HPKE_seal))stub_crypto_function(SHIM_HOOK_OSSL_HPKE_seal, CALLER);
