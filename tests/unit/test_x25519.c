@@ -8,6 +8,7 @@
 #include "ech/grease.h"
 #include "ech/hpke.h"
 #include "hello_tools.h"
+#include "shim/engine/base/x25519.h"
 #include "sizes.h"
 
 static unsigned public_keys;
@@ -97,32 +98,92 @@ Test(x25519, only_right_functions_are_believed)
     }
 }
 
-/* The library of this machine, with input of every kind: neither clamped nor below 2^255. */
-Test(x25519, lib25519_agrees_with_nettle)
+/* The only file that may be loaded. */
+static const char *loadable;
+
+static void *open_loadable(const char *file, int mode)
 {
-    struct ech_x25519 functions;
+    return strncmp(file, loadable, strlen(loadable)) == 0 ? dlopen(file, mode) : NULL;
+}
+
+/* The functions that the engine takes from that library of this machine. */
+static const struct ech_x25519 *functions_of(const char *file)
+{
+    const struct ech_x25519 *chosen = NULL;
+    loadable = file;
+    shim_x25519_start(open_loadable, dlsym);
+    for (int i = 0; i < SHIM_X25519_FROM; i++) {
+        cr_assert_null(chosen, "handshake %d", i);
+        chosen = shim_x25519();
+    }
+    return chosen;
+}
+
+/* With input of every kind: neither clamped nor below 2^255. */
+static void check_library(const char *file)
+{
     struct test_source source = {.state = 7};
     struct ech_random random = test_random(&source);
     uint8_t input[2][CURVE25519_SIZE];
     uint8_t theirs[CURVE25519_SIZE];
     uint8_t ours[CURVE25519_SIZE];
-    void *library = dlopen("lib25519.so.1", RTLD_NOW | RTLD_LOCAL);
-    if (library == NULL) {
-        cr_skip_test("no lib25519 here");
+    const struct ech_x25519 *functions = functions_of(file);
+    if (functions == NULL) {
+        cr_skip_test("no such library here");
     }
-    *(void **)&functions.public_key = dlsym(library, "lib25519_nG_montgomery25519");
-    *(void **)&functions.shared = dlsym(library, "lib25519_nP_montgomery25519");
-    cr_assert(functions.public_key != NULL && functions.shared != NULL);
-    cr_assert(ech_x25519_is_right(&functions));
+    cr_assert_eq(functions, shim_x25519_chosen());
     for (int i = 0; i < 1000; i++) {
         cr_assert_eq(ech_random_fill(&random, input[0], sizeof input), ECH_OK);
-        functions.public_key(theirs, input[0]);
+        functions->public_key(theirs, input[0]);
         curve25519_mul_g(ours, input[0]);
         cr_assert_arr_eq(theirs, ours, sizeof ours);
-        functions.shared(theirs, input[0], input[1]);
+        functions->shared(theirs, input[0], input[1]);
         curve25519_mul(ours, input[0], input[1]);
         cr_assert_arr_eq(theirs, ours, sizeof ours);
     }
+}
+
+/* RFC 7748, 6.1: points of small order give zero, whatever was in the room for the product. */
+static void check_small_order(const char *file)
+{
+    static const uint8_t points[][CURVE25519_SIZE] = {
+        {0},
+        {1},
+        {0xe0, 0xeb, 0x7a, 0x7c, 0x3b, 0x41, 0xb8, 0xae, 0x16, 0x56, 0xe3,
+         0xfa, 0xf1, 0x9f, 0xc4, 0x6a, 0xda, 0x09, 0x8d, 0xeb, 0x9c, 0x32,
+         0xb1, 0xfd, 0x86, 0x62, 0x05, 0x16, 0x5f, 0x49, 0xb8, 0x00},
+    };
+    static const uint8_t zero[CURVE25519_SIZE];
+    const struct ech_x25519 *functions = functions_of(file);
+    if (functions == NULL) {
+        cr_skip_test("no such library here");
+    }
+    for (size_t i = 0; i < sizeof points / sizeof *points; i++) {
+        uint8_t scalar[CURVE25519_SIZE] = {0x51, 7};
+        uint8_t shared[CURVE25519_SIZE];
+        memset(shared, 0xaa, sizeof shared);
+        functions->shared(shared, scalar, points[i]);
+        cr_assert_arr_eq(shared, zero, sizeof zero, "point %zu", i);
+    }
+}
+
+#define CHECK_LIBRARY(name, file)                                                                  \
+    Test(x25519, name##_agrees_with_nettle)                                                        \
+    {                                                                                              \
+        check_library(file);                                                                       \
+    }                                                                                              \
+    Test(x25519, name##_gives_zero_for_small_orders)                                               \
+    {                                                                                              \
+        check_small_order(file);                                                                   \
+    }
+
+CHECK_LIBRARY(lib25519, "lib25519.so.")
+CHECK_LIBRARY(libsodium, "libsodium.so.")
+
+Test(x25519, without_a_library_nettle_is_used)
+{
+    cr_assert_null(functions_of("none"));
+    cr_assert_null(shim_x25519());
 }
 
 /* The sender's context as the receiver's, with these functions or without. */

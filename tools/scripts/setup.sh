@@ -13,9 +13,9 @@ test="$build libcriterion-dev libssl-dev zlib1g-dev libzstd-dev android-libborin
       gnutls-bin openssl wget wget2 curl git python3 libwww-perl liblwp-protocol-https-perl ca-certificates util-linux iproute2 valgrind strace
       libnss-wrapper libsocket-wrapper libresolv-wrapper torsocks proxychains4 faketime libjemalloc2 libgoogle-perftools4
       libtcmalloc-minimal4 eatmydata fakeroot libnss3-dev libnss3-tools patchelf python3-requests python3-socks ncat
-      libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1 gdb hey musl-tools"
+      libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1 libsodium23 gdb hey musl-tools"
 # A release may lack these: the tests that need them are skipped there.
-optional='libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1 gdb hey musl-tools'
+optional='libmbedtls-dev libwolfssl-dev libbearssl-dev lib25519-1 libsodium23 gdb hey musl-tools'
 # Programs with TLS inside, beside those that make inside gets from npm.
 inside='npm awscli gh rclone restic default-jre-headless chromium cargo'
 lint="$build libcriterion-dev libssl-dev clang clang-format clang-tidy cppcheck libclang-rt-dev

@@ -3,32 +3,92 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <nettle/curve25519.h>
 #include <stdatomic.h>
+#include <string.h>
 
 #include "shim/common/hold.h"
 
-/* The name of the library's first ABI. */
-#define LIBRARY "lib25519.so.1"
-
 static void *(*open_library)(const char *file, int mode);
 static void *(*find_symbol)(void *handle, const char *name);
-static struct ech_x25519 functions;
 static atomic_uint calls;
 static _Atomic(const struct ech_x25519 *) chosen;
 
-/* The library stays loaded, also if it is not used: what has run cannot be unloaded safely. */
-static bool load(void)
+/* ---- libsodium's functions ---- */
+
+/* sodium_init would choose code for this processor and open the system's source of random octets.
+ * These two work without it, and the first is faster so. They give 0, or -1 where the product would
+ * be zero; then they may have written nothing. */
+static int (*sodium_base)(unsigned char *product, const unsigned char *scalar);
+static int (*sodium_multiply)(unsigned char *product, const unsigned char *scalar,
+                              const unsigned char *point);
+
+/* Zero is what every caller refuses. */
+static void zero_unless(bool made, uint8_t *product)
 {
-    void *handle = open_library(LIBRARY, RTLD_NOW | RTLD_LOCAL);
-    if (handle == NULL) {
+    if (!made) {
+        memset(product, 0, CURVE25519_SIZE);
+    }
+}
+
+static void sodium_public_key(uint8_t *public_key, const uint8_t *private_key)
+{
+    zero_unless(sodium_base(public_key, private_key) == 0, public_key);
+}
+
+static void sodium_shared(uint8_t *shared, const uint8_t *private_key,
+                          const uint8_t *peer_public_key)
+{
+    zero_unless(sodium_multiply(shared, private_key, peer_public_key) == 0, shared);
+}
+
+/* ---- the libraries, the fastest first ---- */
+
+struct source {
+    const char *file; /* with the number of an ABI that we know */
+    const char *base; /* its functions */
+    const char *multiply;
+    bool sodium;
+};
+
+static const struct source sources[] = {
+    {"lib25519.so.1", "lib25519_nG_montgomery25519", "lib25519_nP_montgomery25519", false},
+    {"libsodium.so.26", "crypto_scalarmult_curve25519_base", "crypto_scalarmult_curve25519", true},
+    {"libsodium.so.23", "crypto_scalarmult_curve25519_base", "crypto_scalarmult_curve25519", true},
+};
+enum { SOURCES = sizeof sources / sizeof *sources };
+
+static struct ech_x25519 functions[SOURCES];
+
+/* The library stays loaded, also if it is not used: what has run cannot be unloaded safely. */
+static bool load(const struct source *source, struct ech_x25519 *out)
+{
+    void *handle = open_library(source->file, RTLD_NOW | RTLD_LOCAL);
+    void *base = handle != NULL ? find_symbol(handle, source->base) : NULL;
+    void *multiply = handle != NULL ? find_symbol(handle, source->multiply) : NULL;
+    if (base == NULL || multiply == NULL) {
         return false;
     }
-    functions.public_key =
-        (__typeof__(functions.public_key))find_symbol(handle, "lib25519_nG_montgomery25519");
-    functions.shared =
-        (__typeof__(functions.shared))find_symbol(handle, "lib25519_nP_montgomery25519");
-    return functions.public_key != NULL && functions.shared != NULL &&
-           ech_x25519_is_right(&functions);
+    if (source->sodium) {
+        sodium_base = (__typeof__(sodium_base))base;
+        sodium_multiply = (__typeof__(sodium_multiply))multiply;
+        *out = (struct ech_x25519){sodium_public_key, sodium_shared};
+    } else {
+        out->public_key = (__typeof__(out->public_key))base;
+        out->shared = (__typeof__(out->shared))multiply;
+    }
+    return ech_x25519_is_right(out);
+}
+
+/* NULL: none is here. */
+static const struct ech_x25519 *find(void)
+{
+    for (size_t i = 0; i < SOURCES; i++) {
+        if (load(&sources[i], &functions[i])) {
+            return &functions[i];
+        }
+    }
+    return NULL;
 }
 
 void shim_x25519_start(void *(*open)(const char *file, int mode),
@@ -53,9 +113,7 @@ const struct ech_x25519 *shim_x25519(void)
         struct shim_hold hold;
         int saved = errno;
         shim_hold_begin(&hold);
-        if (load()) {
-            atomic_store_explicit(&chosen, &functions, memory_order_release);
-        }
+        atomic_store_explicit(&chosen, find(), memory_order_release);
         shim_hold_end(&hold);
         errno = saved;
     }

@@ -47,10 +47,13 @@ $(CLIENTS)/small_stack: $(addprefix $(CLIENT_DIR)/,small_stack.c openssl_common.
 $(CLIENTS)/openssl_locked: $(addprefix $(CLIENT_DIR)/openssl_,locked.c common.c) $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto
 
-# Libraries in place of lib25519, for tests/preload/test_cost.c, and the loops of handshakes of tests/bench.
+# Libraries in place of lib25519 and libsodium, for tests/preload/test_x25519.c, and the loops of handshakes of tests/bench.
 clients: $(foreach kind,right wrong half,$(CLIENTS)/lib25519-$(kind)/lib25519.so.1) $(CLIENTS)/loop_openssl $(CLIENTS)/loop_gnutls
+clients: $(foreach kind,right wrong half failed,$(CLIENTS)/libsodium-$(kind)/libsodium.so.23)
 $(CLIENTS)/lib25519-%/lib25519.so.1: $(CLIENT_DIR)/other25519.c
 	$(CLIENT_CC) -shared -fPIC -D$(call upper,$*) -Wl,-soname,$(@F) -lhogweed -lnettle
+$(CLIENTS)/libsodium-%/libsodium.so.23: $(CLIENT_DIR)/other25519.c
+	$(CLIENT_CC) -shared -fPIC -DSODIUM -D$(call upper,$*) -Wl,-soname,$(@F) -lhogweed -lnettle
 
 clients: $(CLIENTS)/pending
 $(CLIENTS)/pending: $(CLIENT_DIR)/pending.c $(CLIENT_COMMON)
