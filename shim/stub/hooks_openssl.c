@@ -207,9 +207,12 @@ static bool drop_pushed_again(SSL *ssl, BIO *rbio, const BIO *wbio, const void *
         return false;
     }
     BIO *actual = REAL(library, SSL_get_rbio)(ssl);
-    __typeof__(&BIO_free) release = STUB_FIND(library, BIO_free);
     if (rbio != wbio || rbio == actual || rbio != visible(library, ssl, actual) ||
-        release == NULL || wbio != visible(library, ssl, REAL(library, SSL_get_wbio)(ssl))) {
+        wbio != visible(library, ssl, REAL(library, SSL_get_wbio)(ssl))) {
+        return false;
+    }
+    __typeof__(&BIO_free) release = STUB_FIND(library, BIO_free);
+    if (release == NULL) {
         return false;
     }
     (void)release(rbio);

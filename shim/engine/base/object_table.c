@@ -137,10 +137,25 @@ bool shim_object_remove(struct shim_object_table *table, const void *object,
     return atomic_compare_exchange_strong(&place->key, &key, FREE);
 }
 
+/* Most objects lie in the very first place. OpenSSL's security callback asks 200 times for each
+ * hello, so these are looked for without a loop. */
+static const struct shim_object_place *find_first(struct shim_object_table *table,
+                                                  const void *object)
+{
+    const struct shim_object_place *places =
+        atomic_load_explicit(&table->segments[0], memory_order_acquire);
+    const struct shim_object_place *place =
+        places != NULL ? &places[start_of(object) & (FIRST_PLACES - 1)] : NULL;
+    return place != NULL &&
+                   atomic_load_explicit(&place->key, memory_order_acquire) == (uintptr_t)object
+               ? place
+               : find(table, object);
+}
+
 bool shim_object_get(struct shim_object_table *table, const void *object,
                      struct shim_object_entry *entry)
 {
-    const struct shim_object_place *place = find(table, object);
+    const struct shim_object_place *place = find_first(table, object);
     if (place == NULL) {
         return false;
     }

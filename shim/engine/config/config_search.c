@@ -220,12 +220,30 @@ static void find_by_dns(const struct shim_host_settings *host_settings,
     found->lookup_us = lookup->io->now_us() - start_us;
 }
 
+/* The name fits: it has fewer than DNS_HOST_SIZE octets. Not by snprintf: every handshake comes
+ * here, and has no other use for so much code. */
+static void name_and_port(const char *name, uint16_t port, char out[SHIM_ENDPOINT_SIZE])
+{
+    enum { DIGITS = 5, BASE = 10 };
+    char digits[DIGITS];
+    size_t count = 0;
+    size_t length = strlen(name);
+    for (unsigned rest = port; count == 0 || rest > 0; rest /= BASE) {
+        digits[count++] = (char)('0' + rest % BASE);
+    }
+    memcpy(out, name, length);
+    out[length++] = ':';
+    while (count > 0) {
+        out[length++] = digits[--count];
+    }
+    out[length] = '\0';
+}
+
 const char *shim_found_endpoint(const struct shim_found *found, char out[SHIM_ENDPOINT_SIZE])
 {
     out[0] = '\0';
     if (found->endpoint != NULL) {
-        (void)snprintf(out, SHIM_ENDPOINT_SIZE, "%s:%u", found->endpoint->target,
-                       (unsigned)found->endpoint->port);
+        name_and_port(found->endpoint->target, found->endpoint->port, out);
     } else if (found->by_address) {
         char text[INET6_ADDRSTRLEN];
         struct sockaddr_storage peer;

@@ -118,6 +118,9 @@ static bool digest_of(const char *name, unsigned char digest[OPENSSL_NAME_DIGEST
 static bool is_same_name(const struct openssl_connection *connection)
 {
     unsigned char digest[OPENSSL_NAME_DIGEST];
+    if (connection->session != NULL) {
+        return shim_session_is_for(connection->session, server_name_of(connection));
+    }
     return connection->named && digest_of(server_name_of(connection), digest) &&
            memcmp(digest, connection->server_name, sizeof digest) == 0;
 }
@@ -219,13 +222,14 @@ bool openssl_decide(struct openssl_connection *connection)
 {
     const struct openssl *openssl = connection->openssl;
     openssl->ERR_set_mark();
-    connection->named = digest_of(server_name_of(connection), connection->server_name);
     struct openssl_ordinary ordinary;
     struct shim_session_facts facts = facts_of(connection, &ordinary);
     struct shim_hold hold;
     shim_hold_begin(&hold); /* one hold for both; waits in the first still let signals through */
     bool goes_on = act(connection, shim_session_begin(&connection->session, &facts), &facts);
     shim_hold_end(&hold);
+    connection->named = connection->session == NULL &&
+                        digest_of(server_name_of(connection), connection->server_name);
     openssl->ERR_pop_to_mark();
     return goes_on;
 }

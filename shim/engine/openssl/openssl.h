@@ -221,8 +221,8 @@ struct openssl_connection {
     const struct openssl *openssl;
     SSL *ssl; /* NULL once OpenSSL frees it */
     enum openssl_phase phase;
-    /* SHA-256 of the name that the decision was made for. The name itself would be long, and lives
-     * in the session, if there is one. */
+    /* SHA-256 of the name that the decision was made for, unless there is a session, which has the
+     * name. Every handshake has one of these structs, and a name would be long. */
     unsigned char server_name[OPENSSL_NAME_DIGEST];
     bool named;      /* there is one */
     bool hello_made; /* libssl has asked for the extension since the decision, or

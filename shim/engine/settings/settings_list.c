@@ -315,8 +315,9 @@ bool shim_settings_static_config(const struct shim_settings *settings, const cha
 {
     char normal[DNS_HOST_SIZE];
     bool usable = files_are_usable(settings) && settings->config_list_usable;
+    bool any = settings->static_configs.count > 0 || settings->names_files != NULL;
     const struct shim_static_config *own =
-        *host != '\0' && dns_host_normal(host, normal) ? find_for(settings, normal) : NULL;
+        any && *host != '\0' && dns_host_normal(host, normal) ? find_for(settings, normal) : NULL;
     *list = (struct bytes){0};
     *file = NULL;
     if (own == NULL) {
