@@ -125,7 +125,8 @@ void tls13_server_free(struct tls13_server *server);
 /* Takes what the client sends, hellos too. A record that a strict server would refuse fails the
  * test. Answers are in server->out. */
 void tls13_server_take(struct tls13_server *server, struct bytes in);
-/* Sends a record of this type under application keys, after the server's Finished. */
+/* Sends a record of this type, protected once there are keys: after the server's Finished under
+ * application keys. */
 void tls13_server_send(struct tls13_server *server, uint8_t type, struct bytes content);
 
 /* A fake signature: the SHA-256 of scheme and content. */
