@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * A server that accepts ECH and then sends what no real server would: unrequested extensions, in
- * ServerHello or in EncryptedExtensions. It is the unit tests' server behind a socket, so that real
- * TLS libraries and programs can judge the result. Tells how each handshake ended: "done", "alert
- * N" or "closed".
+ * A server that accepts or rejects ECH and then sends what no real server would: unrequested
+ * extensions, in HelloRetryRequest, ServerHello or EncryptedExtensions. It is the unit tests'
+ * server behind a socket, so that real TLS libraries and programs can judge the result. Tells how
+ * each handshake ended: "done", "alert N", "done, alert N" or "closed".
  */
 #include <criterion/criterion.h>
 #include <gnutls/gnutls.h>
@@ -19,7 +19,7 @@
 
 enum { RECORD_HEADER = 5, RECORD_MAX = RECORD_HEADER + (1 << 14) };
 
-static struct tls13_options options = {.accept = true};
+static struct tls13_options options;
 
 static struct octets read_file(const char *name)
 {
@@ -71,31 +71,30 @@ static void publish(const char *file)
     test_server_free(&server);
 }
 
-/* Reads the first record, which holds the whole outer hello, and passes it on with the inner one.
- */
-static bool take_first(int fd, struct tls13_server *server)
+/* Reads one record. Gives its length with the header; 0: there is none. */
+static size_t read_record(int fd, uint8_t *record)
 {
-    static const size_t handshake = 4;
-    uint8_t record[RECORD_MAX];
-    struct test_server ech;
-    struct writer inner_record;
     if (recv(fd, record, RECORD_HEADER, MSG_WAITALL) != RECORD_HEADER) {
-        return false;
+        return 0;
     }
     size_t length = (size_t)(record[3] << 8 | record[4]);
-    if (record[0] != ECH_RECORD_HANDSHAKE || length < handshake || length > 1 << 14 ||
+    if (length > RECORD_MAX - RECORD_HEADER ||
         recv(fd, record + RECORD_HEADER, length, MSG_WAITALL) != (ssize_t)length) {
-        return false;
+        return 0;
     }
-    test_server_init(&ech, 0);
-    struct octets inner = test_server_open(&ech, bytes_of(record + RECORD_HEADER, length));
-    wr_init(&inner_record, 0);
-    ech_records_write(&inner_record, ECH_TLS12, octets_view(&inner));
-    tls13_server_take(server, wr_view(&inner_record));
-    wr_free(&inner_record);
+    return RECORD_HEADER + length;
+}
+
+/* Passes on the inner hello of a record that holds a whole outer one. */
+static void take_inner(struct test_server *ech, struct bytes outer, struct tls13_server *server)
+{
+    struct writer record;
+    struct octets inner = test_server_open(ech, outer);
+    wr_init(&record, 0);
+    ech_records_write(&record, ECH_TLS12, octets_view(&inner));
+    tls13_server_take(server, wr_view(&record));
+    wr_free(&record);
     octets_free(&inner);
-    test_server_free(&ech);
-    return true;
 }
 
 /* Sends all that the server has to say so far. */
@@ -110,7 +109,9 @@ static void put(int fd, struct tls13_server *server)
 
 static void tell(const struct tls13_seen *seen)
 {
-    if (seen->finished) {
+    if (seen->finished && seen->application_alert > 0) {
+        printf("done, alert %d\n", seen->application_alert);
+    } else if (seen->finished) {
         printf("done\n");
     } else if (seen->handshake_alert >= 0 || seen->plain_alert >= 0) {
         /* OpenSSL encrypts nothing before it has read the server's Finished. */
@@ -122,24 +123,48 @@ static void tell(const struct tls13_seen *seen)
     fflush(stdout);
 }
 
+/* The hellos of a client, and what comes between them. */
+static bool take_hellos(int fd, struct tls13_server *server)
+{
+    uint8_t record[RECORD_MAX];
+    struct test_server ech;
+    size_t length;
+    test_server_init(&ech, 0);
+    while (!server->is_protected && server->seen.plain_alert < 0 &&
+           (length = read_record(fd, record)) > 0) {
+        if (record[0] == ECH_RECORD_HANDSHAKE && options.accept) {
+            take_inner(&ech, bytes_of(record + RECORD_HEADER, length - RECORD_HEADER), server);
+        } else {
+            tls13_server_take(server, bytes_of(record, length));
+        }
+        put(fd, server);
+    }
+    test_server_free(&ech);
+    return server->is_protected;
+}
+
+/* This server ignores what follows Finished, except for the alert after a rejection. */
+static bool has_ended(const struct tls13_seen *seen)
+{
+    return seen->handshake_alert >= 0 || seen->plain_alert >= 0 ||
+           (seen->finished && (options.accept || seen->application_alert >= 0));
+}
+
 static void serve(int fd, void *argument, unsigned number)
 {
     struct test_source source = {.state = number};
     struct tls13_server server;
     uint8_t piece[4096];
-    ssize_t got = 0;
+    ssize_t got = 1;
     (void)argument;
     tls13_server_init(&server, &options, test_random(&source));
-    if (take_first(fd, &server)) {
-        const struct tls13_seen *seen = &server.seen;
-        do {
-            put(fd, &server);
+    if (take_hellos(fd, &server)) {
+        while (got > 0 && !has_ended(&server.seen)) {
             got = recv(fd, piece, sizeof piece, 0);
-            /* This server ignores what follows Finished. */
-            for (ssize_t i = 0; i < got && !seen->finished; i++) {
+            for (ssize_t i = 0; i < got && !has_ended(&server.seen); i++) {
                 tls13_server_take(&server, bytes_of(piece + i, 1));
             }
-        } while (got > 0 && !seen->finished && seen->handshake_alert < 0 && seen->plain_alert < 0);
+        }
     }
     tell(&server.seen);
     tls13_server_free(&server);
@@ -158,15 +183,22 @@ static struct bytes parse_extensions(const char *text)
 
 int main(int argc, char **argv)
 {
-    if (argc != 7) {
-        die("usage: accept_server ADDRESS:PORT CERTIFICATE KEY CONFIGS SERVER_HELLO "
-            "ENCRYPTED_EXTENSIONS\n"
-            "CONFIGS takes the ECHConfigList in base64. The last two are more extensions in\n"
-            "hexadecimal, or \"none\".");
+    if (argc != 9 || (strcmp(argv[5], "accept") != 0 && strcmp(argv[5], "reject") != 0)) {
+        die("usage: accept_server ADDRESS:PORT CERTIFICATE KEY CONFIGS accept|reject "
+            "RETRY_REQUEST\n"
+            "  SERVER_HELLO ENCRYPTED_EXTENSIONS\n"
+            "CONFIGS takes the ECHConfigList in base64. The last three are more extensions in\n"
+            "hexadecimal, or \"none\". With RETRY_REQUEST, which may be empty, the server asks "
+            "for\n"
+            "P-384.");
     }
     load_identity(argv[2], argv[3]);
     publish(argv[4]);
-    options.hello_more = parse_extensions(argv[5]);
-    options.extensions_more = parse_extensions(argv[6]);
+    options.accept = strcmp(argv[5], "accept") == 0;
+    options.retry = strcmp(argv[6], "none") != 0;
+    options.retry_group = ECH_GROUP_P384;
+    options.retry_more = parse_extensions(argv[6]);
+    options.hello_more = parse_extensions(argv[7]);
+    options.extensions_more = parse_extensions(argv[8]);
     serve_forever(listen_on(argv[1]), serve, NULL);
 }

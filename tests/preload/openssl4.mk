@@ -61,7 +61,7 @@ $(CLIENTS4)/.others: $(CLIENT4_FILES) $(CLIENTS4)/.debug $(wildcard $(CLIENTS)/*
 either = @($(subst $(empty) ,|,$(strip $(1))))
 OPENSSL4_SUITES := retry retry_rules disabled impostor reject hostile grease grease_own grease_answers strict accepted second_hello \
                    edges api certificates small_stacks jumps valgrind soak endpoints outer_name \
-                   likeness likeness_own nameless unsolicited tls12
+                   likeness likeness_own nameless name_answered unsolicited tls12
 OPENSSL4_FILTER ?= $(call either,openssl4/* openssl/* early_data/* $(call either,$(OPENSSL4_SUITES))/*$(call either,openssl s_client epoll)*)
 OPENSSL4_SHORT = $(call either,openssl4/* likeness/*s_client* retry/*_s_client* strict/*openssl* early_data/* valgrind/openssl soak/openssl \
                    openssl/$(call either,direct* bio_* memory* epoll* threads fork resume dlopen late_*name*))

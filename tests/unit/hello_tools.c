@@ -393,10 +393,9 @@ struct octets test_server_answer(const struct test_answer *answer,
     return take(&w);
 }
 
-void test_server_confirm(struct writer *body, const struct ech_client_hello *inner)
+void test_server_confirm(struct writer *body, const struct ech_accept_transcript *transcript)
 {
     enum { PLACE = 2 + ECH_RANDOM_SIZE - ECH_CONFIRMATION_SIZE };
-    const struct ech_accept_transcript transcript = {.client_hello_inner = inner};
     struct ech_server_hello hello;
     struct writer w;
     wr_init(&w, 0);
@@ -406,6 +405,13 @@ void test_server_confirm(struct writer *body, const struct ech_client_hello *inn
     wr_close(&w, mark);
     struct octets message = take(&w);
     cr_assert_eq(ech_server_hello_parse(octets_view(&message), &hello), ECH_OK);
-    cr_assert_eq(ech_accept_confirmation(&transcript, &hello, body->data + PLACE), ECH_OK);
+    if (hello.is_hello_retry_request) {
+        cr_assert_eq(hello.after_confirmation.len, 0);
+        cr_assert_eq(ech_hrr_accept_confirmation(transcript->client_hello_inner, &hello,
+                                                 body->data + body->len - ECH_CONFIRMATION_SIZE),
+                     ECH_OK);
+    } else {
+        cr_assert_eq(ech_accept_confirmation(transcript, &hello, body->data + PLACE), ECH_OK);
+    }
     octets_free(&message);
 }

@@ -69,7 +69,8 @@ struct test_answer {
 /* The message, with the right confirmation for the transcript. */
 struct octets test_server_answer(const struct test_answer *answer,
                                  const struct ech_accept_transcript *transcript);
-/* Writes accept_confirmation for this inner hello into the body of a ServerHello. */
-void test_server_confirm(struct writer *body, const struct ech_client_hello *inner);
+/* Writes accept_confirmation into the body of a ServerHello, or of a HelloRetryRequest that ends
+ * with an encrypted_client_hello of 8 octets. */
+void test_server_confirm(struct writer *body, const struct ech_accept_transcript *transcript);
 
 #endif

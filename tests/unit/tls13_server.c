@@ -28,6 +28,7 @@ void tls13_server_free(struct tls13_server *server)
     ech_record_reader_wipe(&server->records);
     octets_free(&server->first_hello);
     octets_free(&server->second_hello);
+    octets_free(&server->retry_request);
 }
 
 void tls13_server_transcript_hash(struct tls13_server *server, uint8_t *out)

@@ -48,8 +48,8 @@ enum { TLS13_FOREIGN_SIZE = 32, TLS13_FOREIGN_SHARE = 9, TLS13_FOREIGN_SECRET = 
 struct tls13_options {
     uint16_t cipher_suite; /* TLS_AES_128_GCM_SHA256 */
     bool other_secret;     /* the client has another: its records do not open */
-    bool accept;           /* the hello is an inner one: ServerHello confirms it */
-    bool retry;            /* asks for another group, P-256 */
+    bool accept; /* the hellos are inner ones: ServerHello and HelloRetryRequest confirm it */
+    bool retry;  /* asks for another group, P-256 */
     uint16_t retry_group;
     bool retry_without_group;
     struct bytes cookie;     /* of the HelloRetryRequest */
@@ -106,6 +106,7 @@ struct tls13_server {
     struct writer transcript;
     struct octets first_hello;
     struct octets second_hello;
+    struct octets retry_request; /* empty: none was sent */
     bool retried;
     bool is_protected;
     bool flight_done;

@@ -130,8 +130,22 @@ static struct wr_mark begin_hello(struct tls13_server *server,
     return mark;
 }
 
+/* Confirms that the inner hello was accepted; keeps a HelloRetryRequest for the next confirmation.
+ */
+static void confirm(struct tls13_server *server, struct writer *body)
+{
+    struct ech_client_hello first;
+    cr_assert_eq(ech_client_hello_parse(octets_view(&server->first_hello), &first), ECH_OK);
+    const struct ech_accept_transcript transcript = {
+        .client_hello_inner = &first,
+        .hello_retry_request = octets_view(&server->retry_request),
+        .second_client_hello_inner = octets_view(&server->second_hello)};
+    test_server_confirm(body, &transcript);
+}
+
 static void send_retry(struct tls13_server *server, const struct ech_client_hello *client)
 {
+    static const uint8_t unconfirmed[ECH_CONFIRMATION_SIZE];
     const struct tls13_options *options = &server->options;
     struct ech_message_hash first;
     struct writer w;
@@ -150,9 +164,19 @@ static void send_retry(struct tls13_server *server, const struct ech_client_hell
         put_extension(&w, ECH_EXT_COOKIE, options->cookie);
     }
     wr_bytes(&w, options->retry_more);
+    if (options->accept) {
+        put_extension(&w, ECH_EXT_ENCRYPTED_CLIENT_HELLO,
+                      bytes_of(unconfirmed, sizeof unconfirmed));
+    }
     wr_close(&w, list);
     octets_free(&random);
+    if (options->accept) {
+        confirm(server, &w);
+    }
+    size_t before = wr_view(&server->transcript).len;
     send(server, TLS13_RETRY, ECH_HANDSHAKE_SERVER_HELLO, &w);
+    struct bytes all = wr_view(&server->transcript);
+    server->retry_request = octets_copy(bytes_of(all.data + before, all.len - before));
     change_cipher_spec(server);
     server->retried = true;
     if (options->second_suite != 0) {
@@ -220,7 +244,7 @@ static void send_hello(struct tls13_server *server, const struct ech_client_hell
     wr_close(&w, list);
     octets_free(&random);
     if (options->accept) {
-        test_server_confirm(&w, client);
+        confirm(server, &w);
     }
     send(server, TLS13_HELLO, ECH_HANDSHAKE_SERVER_HELLO, &w);
     change_cipher_spec(server);
