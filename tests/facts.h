@@ -100,6 +100,7 @@ struct fact_row {
 #define FACT_OWN_ANSWERS "the library itself judges answers to its GREASE, and it judges fewer"
 #define FACT_OWN_EXTENSIONS "the library takes an answer that it did not ask for"
 #define FACT_OWN_NAME "the library answers with internal_error, since it sent a server_name outside"
+#define FACT_OWN_PLACE "the library answers with illegal_parameter for the same reason"
 #define FACT_OWN_VIEW "within the handshake the library shows a session that can be resumed"
 #define FACT_OWN_SIZES "the library chooses the length of its GREASE at random"
 static const struct fact_row fact_openssl4_rows[] = {
@@ -129,6 +130,7 @@ static const struct fact_row fact_openssl4_rows[] = {
     {"unsolicited/*_grease_openssl", FACT_OWN_ANSWERS},
     {"name_answered/ech_63_accepted_without_a_name_openssl", FACT_OWN_NAME},
     {"name_answered/ech_63_accepted_after_a_retry_without_a_name_openssl", FACT_OWN_NAME},
+    {"name_answered/ech_63_accepted_in_server_hello_without_a_name_openssl", FACT_OWN_PLACE},
     {"accepted/ech_70_empty_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_malformed_openssl", FACT_OWN_EXTENSIONS},
     {"accepted/ech_70_retry_configs_openssl", FACT_OWN_EXTENSIONS},
