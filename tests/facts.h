@@ -41,8 +41,8 @@ enum {
     FACT_S_SERVER_SHOWS_HELLOS = OPENSSL_VERSION_NUMBER >= 0x30000000L,
     /*
      * OpenSSL 3.5 offers X25519MLKEM768 by default. The engine cannot make such a share, so the
-     * outer hello borrows the program's. That leaves less room for the payload, and after a
-     * rejection only a probe can learn what the server says of ECH (docs/behaviour.md).
+     * outer hello has the program's also where no key is seen. Then only a probe can learn, after a
+     * rejection, what the server says of ECH (docs/behaviour.md).
      */
     FACT_OPENSSL_POST_QUANTUM = OPENSSL_VERSION_NUMBER >= 0x30500000L,
     /* Least length of an inner hello in the payload, without the AEAD's tag. */

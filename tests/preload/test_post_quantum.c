@@ -35,6 +35,8 @@ enum group {
     P_521 = 25,
     X25519 = 29,
     X448 = 30,
+    FFDHE2048 = 256,
+    FFDHE3072 = 257,
     MLKEM768 = 0x0201,
     SECP256R1MLKEM768 = 0x11eb,
     X25519MLKEM768 = 0x11ec,
@@ -53,12 +55,27 @@ static void need_openssl_35(void)
     }
 }
 
-/* The shell's words that run the program openssl of OpenSSL 3.5. */
-static const char *openssl_35(void)
+/* The groups of key_share, in order; no more than two. */
+struct shares {
+    size_t count;
+    unsigned groups[2];
+};
+
+struct rejection {
+    bool here;          /* the client and the server are this machine's, whatever its version */
+    const char *client; /* a whole command, or NULL: s_client with these groups */
+    const char *client_groups;
+    struct shares first;
+    const char *server_groups;
+    enum group asked; /* NO_GROUP: there is no HelloRetryRequest */
+};
+
+/* The shell's words that run the program openssl of OpenSSL 3.5, or of this machine. */
+static const char *openssl(bool here)
 {
     static char command[2 * PATH_MAX + 200];
     char root[PATH_MAX];
-    if (FACT_OPENSSL_POST_QUANTUM) {
+    if (here || FACT_OPENSSL_POST_QUANTUM) {
         return "openssl";
     }
     if (realpath(TRIXIE, root) == NULL) {
@@ -71,25 +88,26 @@ static const char *openssl_35(void)
     return command;
 }
 
-/* The groups follow; NULL: the library's default. */
-static const char *s_client(const char *groups)
+/* `groups`: NULL: the library's default. */
+static const char *s_client(bool here, const char *groups)
 {
     static char command[3 * PATH_MAX];
     snprintf(command, sizeof command,
              "%s s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME
              " -connect " INNER_NAME ":443 %s%s </dev/null",
-             openssl_35(), groups != NULL ? "-groups " : "", groups != NULL ? groups : "");
+             openssl(here), groups != NULL ? "-groups " : "", groups != NULL ? groups : "");
     return command;
 }
 
-/* It has no ECH, and writes which alerts it reads. The peer of the options is its groups. */
+/* It has no ECH, and writes which alerts it reads. The peer of the options is the rejection. */
 static void start_s_server(struct world *world, const struct world_options *options)
 {
+    const struct rejection *rejection = options->peer;
     char command[3 * PATH_MAX];
     snprintf(command, sizeof command,
              "%s s_server -accept 127.0.0.1:4433 -groups '%s' -cert '%s/public.pem' "
              "-key '%s/public.key' 2>&1",
-             openssl_35(), (const char *)options->peer, world->pki, world->pki);
+             openssl(rejection->here), rejection->server_groups, world->pki, world->pki);
     snprintf(world->server_address, sizeof world->server_address, "127.0.0.1:4433");
     world_spawn(world, "s_server", "ACCEPT", (char *[]){"sh", "-c", command, NULL});
     snprintf(world->configs, sizeof world->configs, SOME_CONFIGS);
@@ -102,12 +120,6 @@ static bool server_read_ech_required(const struct world *world)
     free(said);
     return read;
 }
-
-/* The groups of key_share, in order; no more than two. */
-struct shares {
-    size_t count;
-    unsigned groups[2];
-};
 
 static struct shares shares_of(const struct wire_hello *hello)
 {
@@ -151,21 +163,14 @@ static void expect_hellos(const struct world *world, struct shares first, enum g
     }
 }
 
-struct rejection {
-    const char *client; /* a whole command, or NULL: s_client with these groups */
-    const char *client_groups;
-    struct shares first;
-    const char *server_groups;
-    enum group asked; /* NO_GROUP: there is no HelloRetryRequest */
-};
-
 static void check(const struct rejection *rejection)
 {
-    struct world *world = world_start(
-        &(struct world_options){.start_server = start_s_server, .peer = rejection->server_groups});
+    struct world *world =
+        world_start(&(struct world_options){.start_server = start_s_server, .peer = rejection});
     struct run_result result = world_shell(
         world, RUN_SHIM, (char *[]){STRICT, NULL},
-        rejection->client != NULL ? rejection->client : s_client(rejection->client_groups));
+        rejection->client != NULL ? rejection->client
+                                  : s_client(rejection->here, rejection->client_groups));
     cr_assert_neq(result.exit_code, 0);
     expect_report(world, 1, "rejected", "disabled");
     for (int tries = 0; tries < 400 && !server_read_ech_required(world); tries++) {
@@ -192,6 +197,7 @@ REJECTED(default_to_p_256, DEFAULT, .server_groups = "P-256", .asked = P_256);
 REJECTED(default_to_p_384, DEFAULT, .server_groups = "P-384", .asked = P_384);
 REJECTED(default_to_p_521, DEFAULT, .server_groups = "P-521", .asked = P_521);
 REJECTED(default_to_x448, DEFAULT, .server_groups = "X448", .asked = X448);
+REJECTED(default_to_finite_field, DEFAULT, .server_groups = "ffdhe2048", .asked = FFDHE2048);
 
 /* ---- other groups: back to X25519, and to a post-quantum group ---- */
 
@@ -221,6 +227,43 @@ REJECTED(to_post_quantum_alone, .client_groups = "X25519MLKEM768:MLKEM768",
     struct world
 OTHER(curl_to_p_384, CURL, P_384, .server_groups = "P-384");
 OTHER(urllib_to_p_384, URLLIB, P_384, .server_groups = "P-384");
+OTHER(curl_to_finite_field, CURL, FFDHE2048, .server_groups = "ffdhe2048");
+
+/* ---- finite fields, with OpenSSL 3.0 too ---- */
+
+static void need_finite_fields(void)
+{
+    const char *why = fact_cannot("ffdhe2048");
+    if (why != NULL) {
+        cr_skip_test("%s", why);
+    }
+}
+TestSuite(finite_field, .init = need_finite_fields, .fini = world_end, .timeout = 120);
+
+static void check_finite_field(const char *groups, enum group first, const char *asks,
+                               enum group asked)
+{
+    check(&(const struct rejection){.here = true,
+                                    .client_groups = groups,
+                                    .first = {1, {first}},
+                                    .server_groups = asks,
+                                    .asked = asked});
+}
+
+Test(finite_field, ech_79_x25519_to_finite_field)
+{
+    check_finite_field("X25519:ffdhe2048", X25519, "ffdhe2048", FFDHE2048);
+}
+
+Test(finite_field, ech_79_finite_field_to_another)
+{
+    check_finite_field("ffdhe2048:ffdhe3072", FFDHE2048, "ffdhe3072", FFDHE3072);
+}
+
+Test(finite_field, ech_79_finite_field_taken)
+{
+    check_finite_field("ffdhe3072:X25519", FFDHE3072, "ffdhe3072", NO_GROUP);
+}
 
 /* ---- the server has a newer key: the retry is accepted ---- */
 
@@ -230,7 +273,7 @@ static void check_retry(const char *client_groups, const char *server_groups)
         .stale_config = true,
         .server_arguments = {server_groups != NULL ? "--groups" : NULL, server_groups}});
     struct run_result result =
-        world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, s_client(client_groups));
+        world_shell(world, RUN_SHIM, (char *[]){STRICT, NULL}, s_client(false, client_groups));
     expect_exit(&result, 0, NULL);
     cr_assert_eq(world_log_count(world, "ech_required", 1), 1u);
     cr_assert_eq(connections_ended(world), 2u);

@@ -233,18 +233,26 @@ static enum ech_status agree(const struct shim_seen_key *key, uint16_t group,
 
 /* ---- a key that the library never made ---- */
 
-/* Key shares that the engine cannot make: libcrypto has the names of the groups (OpenSSL 3.5). */
-static const char *name_of(uint16_t group)
+/* Groups of which the engine cannot make key shares, by libcrypto's names: finite fields
+ * (OpenSSL 3.0) and post-quantum ones (OpenSSL 3.5). */
+struct foreign_group {
+    uint16_t group;
+    const char *algorithm;
+    const char *parameters; /* NULL: the algorithm is the group */
+};
+
+static const struct foreign_group *foreign_group_of(uint16_t group)
 {
-    static const struct {
-        uint16_t group;
-        const char *name;
-    } names[] = {{0x11eb, "SecP256r1MLKEM768"},  {0x11ec, "X25519MLKEM768"},
-                 {0x11ed, "SecP384r1MLKEM1024"}, {0x0200, "MLKEM512"},
-                 {0x0201, "MLKEM768"},           {0x0202, "MLKEM1024"}};
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
-        if (names[i].group == group) {
-            return names[i].name;
+    static const struct foreign_group groups[] = {
+        {0x0100, "DH", "ffdhe2048"},      {0x0101, "DH", "ffdhe3072"},
+        {0x0102, "DH", "ffdhe4096"},      {0x0103, "DH", "ffdhe6144"},
+        {0x0104, "DH", "ffdhe8192"},      {0x11eb, "SecP256r1MLKEM768", NULL},
+        {0x11ec, "X25519MLKEM768", NULL}, {0x11ed, "SecP384r1MLKEM1024", NULL},
+        {0x0200, "MLKEM512", NULL},       {0x0201, "MLKEM768", NULL},
+        {0x0202, "MLKEM1024", NULL}};
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) {
+        if (groups[i].group == group) {
+            return &groups[i];
         }
     }
     return NULL;
@@ -254,15 +262,17 @@ static EVP_PKEY *generate(const struct openssl_keys *keys, const struct seen_key
                           uint16_t group)
 {
     EVP_PKEY *key = NULL;
-    const char *name = name_of(group);
-    if (name == NULL || keys->EVP_PKEY_CTX_new_from_name == NULL ||
-        keys->EVP_PKEY_keygen_init == NULL) {
+    const struct foreign_group *foreign = foreign_group_of(group);
+    if (foreign == NULL || keys->EVP_PKEY_CTX_new_from_name == NULL ||
+        keys->EVP_PKEY_keygen_init == NULL || keys->EVP_PKEY_CTX_set_group_name == NULL) {
         return NULL;
     }
     EVP_PKEY_CTX *context = keys->EVP_PKEY_CTX_new_from_name(
-        like->context, name, like->properties[0] != '\0' ? like->properties : NULL);
-    if (context != NULL &&
-        (keys->EVP_PKEY_keygen_init(context) != 1 || keys->EVP_PKEY_keygen(context, &key) != 1)) {
+        like->context, foreign->algorithm, like->properties[0] != '\0' ? like->properties : NULL);
+    bool begun = context != NULL && keys->EVP_PKEY_keygen_init(context) == 1 &&
+                 (foreign->parameters == NULL ||
+                  keys->EVP_PKEY_CTX_set_group_name(context, foreign->parameters) == 1);
+    if (begun && keys->EVP_PKEY_keygen(context, &key) != 1) {
         key = NULL;
     }
     keys->EVP_PKEY_CTX_free(context);

@@ -132,6 +132,7 @@ typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new_from_pkey(OSSL_LIB_CTX *libctx, E
 typedef EVP_PKEY_CTX *openssl_EVP_PKEY_CTX_new_from_name(OSSL_LIB_CTX *libctx, const char *name,
                                                          const char *propq);
 typedef int openssl_EVP_PKEY_keygen_init(EVP_PKEY_CTX *context);
+typedef int openssl_EVP_PKEY_CTX_set_group_name(EVP_PKEY_CTX *context, const char *name);
 typedef int openssl_EVP_PKEY_CTX_set_dh_pad(EVP_PKEY_CTX *context, int pad);
 typedef int openssl_EVP_PKEY_decapsulate_init(EVP_PKEY_CTX *context, const void *parameters);
 typedef int openssl_EVP_PKEY_decapsulate(EVP_PKEY_CTX *context, unsigned char *out, size_t *length,
@@ -142,6 +143,7 @@ typedef int openssl_EVP_PKEY_decapsulate(EVP_PKEY_CTX *context, unsigned char *o
     F(EVP_PKEY_CTX_new_from_name)                                                                  \
     F(EVP_PKEY_CTX_new_from_pkey)                                                                  \
     F(EVP_PKEY_keygen_init)                                                                        \
+    F(EVP_PKEY_CTX_set_group_name)                                                                 \
     F(EVP_PKEY_CTX_set_dh_pad)                                                                     \
     F(EVP_PKEY_decapsulate)                                                                        \
     F(EVP_PKEY_decapsulate_init)
