@@ -12,7 +12,7 @@ KINDS = ("Accepted", "HelloRetryRequest", "Stale key", "Stale key and HelloRetry
 SUITES = {
     "OpenSSL 4": ("openssl", "retry/ech_83_openssl_%s", "retry/ech_83_openssl_%s_hello_retry", None),
     "NSS": ("nss", "nss_failures/ech_83_stale_config", "nss_failures/ech_83_stale_config_and_second_hello",
-            "tests/preload/test_nss.c"),
+            "tests/preload/nss_ways.h"),
     "BoringSSL": ("boringssl_client", "boringssl_failures/ech_83_stale_config",
                   "boringssl_failures/ech_83_stale_config_and_second_hello", "tests/preload/test_boringssl.c"),
 }

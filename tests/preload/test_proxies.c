@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Through a proxy (RFC 9460, 3.2) on a port of ECHSHIM_PORTS: the shim does not know what the
  * program asked it for. The proxy listens at 127.0.0.6:3128 and leads to the world's server; the
- * zone is served over plain DNS or over TLS. test_tunnels.c tests ports that are not watched. */
+ * zone is served over plain DNS or over TLS. test_tunnels*.c test ports that are not watched. */
 #include "checks.h"
 #include "pools.h"
 
