@@ -57,7 +57,6 @@ enum ech_status ech_exchange_new(struct ech_exchange **exchange,
     x->options = *options;
     ech_offer_init(&x->offer);
     wr_init_on(&x->ordinary, 0, x->ordinary_room, sizeof x->ordinary_room);
-    ech_client_facing_init(&x->client_facing);
     ech_record_reader_init(&x->app_records);
     ech_record_reader_init(&x->net_records);
     wr_init(&x->app_message, ECH_HELLO_MAX);
@@ -87,12 +86,20 @@ enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
                                               struct bytes public_name, uint8_t maximum_name_length,
                                               struct bytes *ech_config_list)
 {
-    struct ech_client_facing *server = &exchange->client_facing;
+    struct ech_client_facing *server = exchange->client_facing;
     *ech_config_list = bytes_of(NULL, 0);
     /* From here on no hello passes as it is, even if there is no list. */
     exchange->has_local_config = true;
     if (public_name.len == 0) {
         return ECH_ERR_SPACE;
+    }
+    if (server == NULL) {
+        server = malloc(sizeof *server);
+        exchange->client_facing = server;
+        if (server == NULL) {
+            return ECH_ERR_NOMEM;
+        }
+        ech_client_facing_init(server);
     }
     enum ech_status status = ech_client_facing_start(server, key, public_name, maximum_name_length);
     if (status == ECH_OK) {
@@ -103,7 +110,9 @@ enum ech_status ech_exchange_use_local_config(struct ech_exchange *exchange,
 
 void ech_exchange_library_sealed(struct ech_exchange *exchange, const struct ech_seen_sealing *seen)
 {
-    ech_client_facing_saw(&exchange->client_facing, seen);
+    if (exchange->client_facing != NULL) {
+        ech_client_facing_saw(exchange->client_facing, seen);
+    }
 }
 
 void ech_exchange_use_ordinary(struct ech_exchange *exchange,
@@ -159,7 +168,10 @@ void ech_exchange_free(struct ech_exchange *exchange)
     }
     ech_exchange_drop_handshake(exchange);
     ech_offer_wipe(&exchange->offer);
-    ech_client_facing_wipe(&exchange->client_facing);
+    if (exchange->client_facing != NULL) {
+        ech_client_facing_wipe(exchange->client_facing);
+        free(exchange->client_facing);
+    }
     wr_free(&exchange->ordinary);
     wr_wipe(&exchange->to_net);
     wr_wipe(&exchange->to_app);

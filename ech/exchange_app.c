@@ -10,8 +10,11 @@ static enum ech_status take_inner(struct ech_exchange *x, struct ech_library_hel
         wr_move(inner, &x->app_message);
         return ECH_OK;
     }
+    if (x->client_facing == NULL) {
+        return ECH_ERR_ILLEGAL;
+    }
     wr_move(&made->outer, &x->app_message);
-    enum ech_status status = ech_client_facing_open(&x->client_facing, wr_view(&made->outer),
+    enum ech_status status = ech_client_facing_open(x->client_facing, wr_view(&made->outer),
                                                     &made->encoded, &made->sealed_to, inner);
     /* ECH_ERR_CRYPTO is the hello's fault here: it was not sealed to our key. */
     return status == ECH_ERR_CRYPTO ? ECH_ERR_ILLEGAL : status;

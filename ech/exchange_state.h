@@ -43,8 +43,8 @@ struct ech_exchange {
 
     /* opens the application's hellos, if its TLS library seals them to a local config */
     bool has_local_config;
-    struct ech_client_facing client_facing;
-    struct ech_library_hello first_made; /* the first hello; empty if no library sealed it */
+    struct ech_client_facing *client_facing; /* NULL: there is no local config, or no memory */
+    struct ech_library_hello first_made;     /* the first hello; empty if no library sealed it */
 
     /* from the application */
     struct ech_record_reader app_records;

@@ -197,7 +197,7 @@ static const char sender;
 static const char another_sender;
 
 struct watched {
-    struct shim_library_sealing sealing;
+    struct shim_library_sealing *sealing;
     struct test_server server;
     struct writer list; /* with the local config */
     struct writer info; /* of the local config */
@@ -206,7 +206,7 @@ struct watched {
 static void watch(struct watched *watched, uint64_t number)
 {
     const struct ech_local_key key = {.secret = {1, 2, 3}};
-    *watched = (struct watched){.sealing = {.watch = 0}};
+    *watched = (struct watched){.sealing = NULL};
     test_server_init(&watched->server, 0);
     wr_init(&watched->list, 0);
     wr_init(&watched->info, 0);
@@ -218,14 +218,14 @@ static void watch(struct watched *watched, uint64_t number)
         ech_local_config_write(&key, bytes_of(public_name, strlen(public_name)), 0, &watched->info),
         ECH_OK);
     cr_assert(shim_library_sealing_possible(&watched->server.choice));
-    shim_library_sealing_start(&watched->sealing, wr_view(&watched->list), &watched->server.choice);
-    shim_library_sealing_open(&watched->sealing, number);
+    watched->sealing = shim_library_sealing_new(wr_view(&watched->list), &watched->server.choice);
+    cr_assert_not_null(watched->sealing);
+    shim_library_sealing_open(watched->sealing, number);
 }
 
 static void stop(struct watched *watched)
 {
-    shim_library_sealing_end(&watched->sealing);
-    cr_assert_eq(watched->sealing.watch, 0);
+    shim_library_sealing_free(watched->sealing);
     test_server_free(&watched->server);
     wr_free(&watched->list);
     wr_free(&watched->info);
@@ -264,8 +264,8 @@ Test(library_sealing, the_sender_is_set_up_for_the_server)
         bytes_of(recipient.info + sizeof "tls ech", recipient.info_length - sizeof "tls ech"),
         config->raw));
     seals(129, &sender, BYTES(1, 2));
-    cr_assert(bytes_equal(wr_view(&watched.sealing.encoded), BYTES(1, 2)));
-    cr_assert(bytes_equal(wr_view(&watched.sealing.payload), BYTES(9, 9, 9)));
+    cr_assert(bytes_equal(wr_view(&watched.sealing->encoded), BYTES(1, 2)));
+    cr_assert(bytes_equal(wr_view(&watched.sealing->payload), BYTES(9, 9, 9)));
     stop(&watched);
 }
 
@@ -283,11 +283,11 @@ Test(library_sealing, others_seal_as_they_mean_to)
     cr_assert(begins(129, &sender, info, &recipient));
     seals(129, &another_sender, BYTES(1));
     seals(130, &sender, BYTES(1));
-    cr_assert_eq(wr_view(&watched.sealing.payload).len, 0);
-    shim_library_sealing_close(&watched.sealing);
+    cr_assert_eq(wr_view(&watched.sealing->payload).len, 0);
+    shim_library_sealing_close(watched.sealing);
     cr_assert_not(begins(129, &sender, info, &recipient), "it is over");
     seals(129, &sender, BYTES(1));
-    cr_assert_eq(wr_view(&watched.sealing.payload).len, 0);
+    cr_assert_eq(wr_view(&watched.sealing->payload).len, 0);
     stop(&watched);
 }
 
@@ -299,10 +299,10 @@ Test(library_sealing, a_second_watch)
     watch(&watched, 1);
     cr_assert(begins(1, &sender, wr_view(&watched.info), &recipient));
     seals(1, &sender, BYTES(1));
-    shim_library_sealing_close(&watched.sealing);
-    shim_library_sealing_open(&watched.sealing, 65);
+    shim_library_sealing_close(watched.sealing);
+    shim_library_sealing_open(watched.sealing, 65);
     seals(65, &sender, BYTES(2));
-    cr_assert(bytes_equal(wr_view(&watched.sealing.encoded), BYTES(2)));
+    cr_assert(bytes_equal(wr_view(&watched.sealing->encoded), BYTES(2)));
     stop(&watched);
 }
 

@@ -2,6 +2,7 @@
 #include "shim/engine/session/library_sealing.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "shim/engine/base/lock.h"
@@ -39,29 +40,38 @@ bool shim_library_sealing_possible(const struct ech_config_choice *choice)
            sizeof prefix + choice->config.raw.len <= sizeof((struct shim_hpke_recipient *)0)->info;
 }
 
-void shim_library_sealing_start(struct shim_library_sealing *sealing, struct bytes local_list,
-                                const struct ech_config_choice *choice)
+struct shim_library_sealing *shim_library_sealing_new(struct bytes local_list,
+                                                      const struct ech_config_choice *choice)
 {
     struct reader list = rd_of(local_list);
     struct reader local;
     struct reader public_key = rd_of(choice->config.public_key);
-    shim_library_sealing_end(sealing);
+    struct shim_library_sealing *sealing = calloc(1, sizeof *sealing);
+    if (sealing == NULL) {
+        return NULL;
+    }
     wr_init(&sealing->local, 0);
     wr_init(&sealing->ech_config, 0);
     wr_init(&sealing->payload, 0);
     wr_init(&sealing->encoded, 0);
     wr_bytes(&sealing->ech_config, choice->config.raw);
-    if (rd_vec16(&list, &local) && wr_finish(&sealing->ech_config) == ECH_OK &&
-        rd_copy(&public_key, sealing->public_key, sizeof sealing->public_key)) {
+    if (rd_vec16(&list, &local)) {
         wr_bytes(&sealing->local, rd_rest(&local));
     }
+    if (wr_finish(&sealing->ech_config) != ECH_OK || wr_finish(&sealing->local) != ECH_OK ||
+        !rd_copy(&public_key, sealing->public_key, sizeof sealing->public_key)) {
+        shim_library_sealing_free(sealing);
+        return NULL;
+    }
+    return sealing;
 }
 
 void shim_library_sealing_open(struct shim_library_sealing *sealing, uint64_t watch)
 {
     struct shim_hold hold;
     shim_library_sealing_close(sealing);
-    if (watch == 0 || (wr_view(&sealing->local).len == 0 && sealing->context == NULL)) {
+    if (sealing == NULL || watch == 0 ||
+        (wr_view(&sealing->local).len == 0 && sealing->context == NULL)) {
         return;
     }
     shim_lock(&mutex, &hold);
@@ -73,7 +83,7 @@ void shim_library_sealing_open(struct shim_library_sealing *sealing, uint64_t wa
 void shim_library_sealing_close(struct shim_library_sealing *sealing)
 {
     struct shim_hold hold;
-    if (sealing->watch == 0) {
+    if (sealing == NULL || sealing->watch == 0) {
         return;
     }
     shim_lock(&mutex, &hold);
@@ -87,7 +97,7 @@ void shim_library_sealing_close(struct shim_library_sealing *sealing)
 void shim_library_sealing_tell(struct shim_library_sealing *sealing, struct ech_exchange *exchange)
 {
     shim_library_sealing_close(sealing);
-    if (wr_view(&sealing->payload).len > 0) {
+    if (sealing != NULL && wr_view(&sealing->payload).len > 0) {
         const struct ech_seen_sealing seen = {.ech_config = wr_view(&sealing->ech_config),
                                               .payload = wr_view(&sealing->payload),
                                               .encoded_client_hello_inner =
@@ -99,14 +109,21 @@ void shim_library_sealing_tell(struct shim_library_sealing *sealing, struct ech_
     }
 }
 
-void shim_library_sealing_end(struct shim_library_sealing *sealing)
+bool shim_library_sealing_goes_on(const struct shim_library_sealing *sealing)
 {
-    shim_library_sealing_close(sealing);
-    wr_wipe(&sealing->local);
-    wr_wipe(&sealing->ech_config);
-    wr_wipe(&sealing->payload);
-    wr_wipe(&sealing->encoded);
-    sealing->context = NULL;
+    return sealing != NULL && sealing->context != NULL;
+}
+
+void shim_library_sealing_free(struct shim_library_sealing *sealing)
+{
+    if (sealing != NULL) {
+        shim_library_sealing_close(sealing);
+        wr_wipe(&sealing->local);
+        wr_wipe(&sealing->ech_config);
+        wr_wipe(&sealing->payload);
+        wr_wipe(&sealing->encoded);
+        free(sealing);
+    }
 }
 
 /* ---- what the stub tells ---- */

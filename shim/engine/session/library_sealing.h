@@ -18,7 +18,7 @@
 #include "ech/exchange.h"
 #include "shim/common/abi.h"
 
-/* Of one session. All zero: no library seals for it. */
+/* Of one session. Where a pointer to it is taken, NULL is one for which no library seals. */
 struct shim_library_sealing {
     uint64_t watch;           /* 0: none is open */
     const void *context;      /* the library's sender, once it is set up for the server */
@@ -31,17 +31,19 @@ struct shim_library_sealing {
 
 /* Can a library that has a local config seal for this choice? */
 bool shim_library_sealing_possible(const struct ech_config_choice *choice);
-/* The library has got that list, which holds one local config. Copies. */
-void shim_library_sealing_start(struct shim_library_sealing *sealing, struct bytes local_list,
-                                const struct ech_config_choice *choice);
+/* The library has got that list, which holds one local config. Copies. NULL: for want of memory. */
+struct shim_library_sealing *shim_library_sealing_new(struct bytes local_list,
+                                                      const struct ech_config_choice *choice);
 /* While the watch is open, this thread's library may set up its sender, and seal. */
 void shim_library_sealing_open(struct shim_library_sealing *sealing, uint64_t watch);
 /* Does nothing if it is not open. */
 void shim_library_sealing_close(struct shim_library_sealing *sealing);
 /* Tells the exchange what was seen, if that is anything, and forgets it. */
 void shim_library_sealing_tell(struct shim_library_sealing *sealing, struct ech_exchange *exchange);
+/* May a second hello be sealed by the sender of a first one? */
+bool shim_library_sealing_goes_on(const struct shim_library_sealing *sealing);
 /* Closes, wipes and frees. */
-void shim_library_sealing_end(struct shim_library_sealing *sealing);
+void shim_library_sealing_free(struct shim_library_sealing *sealing);
 
 /* See struct shim_engine. */
 bool shim_hpke_begins(uint64_t watch, const struct shim_hpke_setup *setup,

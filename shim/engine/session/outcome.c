@@ -127,7 +127,7 @@ static const char *reason_to_fail(const struct shim_session *session, const char
 
 static void failed(struct shim_session *session)
 {
-    shim_library_sealing_end(&session->sealing);
+    shim_session_end_sealing(session);
     shim_program_keys_drop(&session->program_keys);
     enum ech_failure failure = ech_exchange_failure(session->exchange);
     struct ech_exchange_facts facts;
@@ -240,7 +240,7 @@ void shim_session_handle(struct shim_session *session, enum ech_event event)
         answer_need_config(session);
         break;
     case ECH_EVENT_ACCEPTED:
-        shim_library_sealing_end(&session->sealing);
+        shim_session_end_sealing(session);
         shim_program_keys_drop(&session->program_keys);
         shim_session_note_facts(session);
         shim_session_keep_list(session);
@@ -269,7 +269,7 @@ static void end(struct shim_session *session)
 {
     struct shim_hold hold;
     shim_hold_begin(&hold);
-    shim_library_sealing_end(&session->sealing);
+    shim_session_end_sealing(session);
     shim_program_keys_drop(&session->program_keys);
     shim_session_withdraw(session);
     if (session->inner_made) {

@@ -61,7 +61,7 @@ static void feed(struct feeding feeding)
 void shim_session_from_app(struct shim_session *session, struct bytes in)
 {
     shim_program_keys_close(&session->program_keys);
-    shim_library_sealing_tell(&session->sealing, session->exchange);
+    shim_library_sealing_tell(session->sealing, session->exchange);
     feed((struct feeding){.session = session, .feed = ech_exchange_from_app, .in = in});
     shim_session_may_seal(session); /* these octets may be change_cipher_spec alone */
 }
@@ -126,23 +126,23 @@ void shim_session_carried(void)
 void shim_session_keys_watch(struct shim_session *session,
                              const struct shim_key_functions *functions, const void *library)
 {
-    shim_library_sealing_close(&session->sealing);
+    shim_library_sealing_close(session->sealing);
     shim_program_keys_watch(&session->program_keys, functions, library);
-    shim_library_sealing_open(&session->sealing, session->program_keys.watch);
+    shim_library_sealing_open(session->sealing, session->program_keys.watch);
 }
 
 void shim_session_may_seal(struct shim_session *session)
 {
-    if (session->sealing.context != NULL && session->program_keys.watch == 0 &&
+    if (shim_library_sealing_goes_on(session->sealing) && session->program_keys.watch == 0 &&
         shim_session_awaits_second_hello(session)) {
         shim_program_keys_watch_again(&session->program_keys);
-        shim_library_sealing_open(&session->sealing, session->program_keys.watch);
+        shim_library_sealing_open(session->sealing, session->program_keys.watch);
     }
 }
 
 void shim_session_call_over(struct shim_session *session)
 {
-    shim_library_sealing_close(&session->sealing);
+    shim_library_sealing_close(session->sealing);
     shim_program_keys_close(&session->program_keys);
     session->judged_fd = -1;
 }

@@ -53,8 +53,9 @@ static bool prepare(struct shim_session *session, struct bytes *ech_config_list)
         ech_exchange_use_local_config(session->exchange, &key, public_name_for(session),
                                       name_length_for(session), ech_config_list);
     ech_local_key_wipe(&key);
+    shim_session_end_sealing(session);
     if (seals && status == ECH_OK) {
-        shim_library_sealing_start(&session->sealing, *ech_config_list, choice);
+        session->sealing = shim_library_sealing_new(*ech_config_list, choice);
     }
     return status == ECH_OK;
 }

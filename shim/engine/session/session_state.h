@@ -34,7 +34,7 @@ struct shim_session {
     struct writer grease;         /* extension data; empty until the hello is made */
     struct ech_exchange *exchange;
     struct shim_program_keys program_keys; /* of the hello that the library made */
-    struct shim_library_sealing sealing;   /* of a library that seals its hellos itself */
+    struct shim_library_sealing *sealing;  /* of a library that seals its hellos; NULL: none */
     struct shim_stale stale;        /* octets of an old connection, in the program's buffers */
     struct shim_verifier *verifier; /* made when a rejection has to be authenticated */
     struct shim_report report;      /* its strings belong to host or found, or are static */
@@ -89,6 +89,13 @@ uint32_t shim_session_source(const struct shim_session *session, char endpoint[S
 /* The server has accepted: keeps the list that it gave with an earlier rejection, if that serves
  * later connections too (shim_policy_keeps_retry_configs). */
 void shim_session_keep_list(const struct shim_session *session);
+
+/* No hello of the library follows. */
+static inline void shim_session_end_sealing(struct shim_session *session)
+{
+    shim_library_sealing_free(session->sealing);
+    session->sealing = NULL;
+}
 
 /* Takes what the exchange knows, and the config in use, over into the report. */
 void shim_session_note_facts(struct shim_session *session);
