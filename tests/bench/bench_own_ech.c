@@ -103,8 +103,8 @@ Test(bench, own_ech)
         "program\n"
         "gives its library the ECHConfigList. The goal: the shim adds no more to OpenSSL and\n"
         "GnuTLS than OpenSSL 4.0 adds to itself, and to a library with ECH of its own no more\n"
-        "than twice what that adds to itself: the library seals its hello, and the shim opens it\n"
-        "and seals it again.");
+        "than twice what that adds to itself: NSS seals its hello, and the shim opens it and\n"
+        "seals it again.");
     fprintf(out, "| library   | kind            |     us |  added | ratio | quiet added |"
                  "         goal |        |\n"
                  "| --------- | --------------- | -----: | -----: | ----: | ----------: |"
