@@ -3,7 +3,6 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <nettle/curve25519.h>
 #include <stdatomic.h>
 #include <string.h>
 
@@ -23,11 +22,13 @@ static int (*sodium_base)(unsigned char *product, const unsigned char *scalar);
 static int (*sodium_multiply)(unsigned char *product, const unsigned char *scalar,
                               const unsigned char *point);
 
+enum { PRODUCT_SIZE = 32 }; /* RFC 7748, 5 */
+
 /* Zero is what every caller refuses. */
 static void zero_unless(bool made, uint8_t *product)
 {
     if (!made) {
-        memset(product, 0, CURVE25519_SIZE);
+        memset(product, 0, PRODUCT_SIZE);
     }
 }
 
