@@ -24,7 +24,7 @@ const struct program programs_https[] = {
     {"check_http (Nagios)", "monitoring-plugins-basic",
      "/usr/lib/nagios/plugins/check_http -S --sni -H \"$HOST\" -u / | sed -E 's/ - [0-9]+ bytes in.*//'", .says = "HTTP OK"},
     {"curl", "curl", "curl -sS \"$URL\""},
-    {"curl with libcurl's NSS", "libcurl3-nss", "./curl-nss -sS \"$URL\"",
+    {"curl with libcurl's NSS", "libcurl3-nss", "./curl-nss -sS \"$URL\"", .on_nss = true,
      .prepare = "set -e; cp /usr/bin/curl curl-nss; for function in $(nm -D curl-nss | sed -n 's/.* U \\(curl_[a-z_]*\\)@.*/\\1/p'); do "
                 "patchelf --clear-symbol-version $function curl-nss; done; patchelf --replace-needed libcurl.so.4 libcurl-nss.so.4 curl-nss; "
                 "/usr/bin/python3 \"$SCRIPTS/../../preload/clients/change_elf.py\" curl-nss unversioned"},
@@ -100,9 +100,12 @@ const struct program programs_https[] = {
     {"socat", "socat", REQUEST "socat - \"OPENSSL:$HOST:443,cafile=$CA\""},
     {"svn (Subversion)", "subversion", "svn ls --non-interactive \"$URL\"", .says = "does not support the HTTP/DAV"},
     {"tnftp", "tnftp", "tnftp -V -o - \"$URL\""},
+    {"tstclnt", "libnss3-tools", "tstclnt -4 -d sql:db -h \"$HOST\" -p 443 -A request", .on_nss = true,
+     .prepare = NSS_DATABASE "; " REQUEST "cat >request"},
     {"uacme", "uacme", "rm -rf acme; mkdir acme; uacme -c acme -y -a \"${URL}directory\" new", .says = "newNonce"},
     {"unbound-anchor", "unbound-anchor", "unbound-anchor -v -f /etc/resolv.conf -n \"$HOST\" -u \"$HOST\" -x root.xml -s root.p7s -a anchor; rm -f anchor", .says = "fetched root.xml",
      .deviations = {{AT_WAY(WAY_RESOLVER), "refused: plain_dns", "it asks the DNS by itself (libunbound)"}}},
+    {"vfyserv", "libnss3-tools", "vfyserv -d sql:db -p 443 \"$HOST\"", .says = "Connection 1 read", .on_nss = true, .prepare = NSS_DATABASE},
     {"w3m", "w3m", "w3m -no-cookie -dump \"$URL\""},
     {"wget", "wget", "wget -q -O - --tries=1 \"$URL\""},
     {"wget2", "wget2", "wget2 -q -O - --tries=1 --progress=none --no-http2 \"$URL\""},

@@ -30,6 +30,7 @@ const struct program programs_scripts[] = {
     PYTHON("gevent", "python3-gevent"),
     PYTHON("httpx", "python3-httpx"),
     PYTHON("m2crypto", "python3-m2crypto"),
+    {"python3 nss", "python3-nss", "/usr/bin/python3 \"$SCRIPTS/get_nss.py\"", .on_nss = true, .prepare = NSS_DATABASE},
     PYTHON("pycurl", "python3-pycurl"),
     {"python3 pygit2", "libgit2-1.5", "rm -rf copy; /usr/bin/python3 \"$SCRIPTS/get_pygit2.py\"", .says = "status code: 404",
      .deviations = {{AT_WAY(WAY_OPPORTUNISTIC), "plain: library", "it uses Mbed TLS"},

@@ -16,7 +16,7 @@ const struct program programs_services[] = {
     {"finch IRC", "finch",
      "rm -rf chat shown; mkdir chat; cp accounts.xml chat; TERM=xterm script -qfec 'stty cols 250; finch -d -c chat' shown </dev/null >/dev/null 2>&1 & "
      "for i in $(seq 100); do grep -aqs 'hello from the chat' shown && break; sleep 0.1; done; kill $!; wait; grep -ao 'hello from the chat server' shown | sort -u",
-     .says = "hello from the chat server", .service = "irc", .port = 6697,
+     .says = "hello from the chat server", .service = "irc", .port = 6697, .on_nss = true,
      .prepare = "printf '<account version=\"1.0\"><account><protocol>prpl-irc</protocol><name>somebody@%s</name><settings><setting name=\"port\" type=\"int\">%s"
                 "</setting><setting name=\"ssl\" type=\"bool\">1</setting></settings><settings ui=\"gnt-purple\"><setting name=\"auto-login\" type=\"bool\">1"
                 "</setting></settings></account></account>' \"$HOST\" \"$PORT\" >accounts.xml"},
@@ -54,13 +54,13 @@ const struct program programs_services[] = {
     {"swaks", "swaks", "swaks --tlsc --server \"$HOST\" -p 465 --from a@example.org --to b@example.org --ehlo x --h-Subject x --tls-verify --tls-ca-path \"$CA\" "
                        "--tls-sni \"$HOST\" --body hello | grep -v 'Date:\\|Message-Id:\\|TLS started'", .says = "hello from the mail server", .service = "smtp", .port = 465},
     /* These two get the port 443: the shim looks for the record of that port if octets go before TLS. */
-    {"corosync-qdevice", "corosync-qdevice", "\"$SCRIPTS/qdevice.sh\" sql:db", .says = "Received server error", .service = "qnetd", .before_tls = "qnetd",
-     .prepare = "set -e; mkdir db; certutil -d sql:db -N --empty-password; certutil -d sql:db -A -t C,, -n ca -i \"$CA\"",
+    {"corosync-qdevice", "corosync-qdevice", "\"$SCRIPTS/qdevice.sh\" sql:db", .says = "Received server error", .service = "qnetd", .before_tls = "qnetd", .on_nss = true,
+     .prepare = NSS_DATABASE,
      .deviations = {{AT(KEY_CURRENT, WAY_OPPORTUNISTIC) | AT(KEY_STALE, WAY_OPPORTUNISTIC) | AT(KEY_NONE, WAY_OPPORTUNISTIC), "grease: tunnel",
                      "STARTTLS goes before TLS, and then only an encrypted resolver is asked"},
                     {AT(KEY_CURRENT, WAY_STRICT) | AT(KEY_STALE, WAY_STRICT) | AT(KEY_NONE, WAY_STRICT), "refused: tunnel", "the same"},
                     {AT(KEY_STALE, WAY_RESOLVER), "accepted, rejected: connection_used", "the connection cannot be repeated; its next one has the new key"}}},
-    {"upsc (NUT)", "nut-client", "upsc ups@$HOST:443", .says = "hello from the ups", .service = "ups", .before_tls = "ups",
+    {"upsc (NUT)", "nut-client", "upsc ups@$HOST:443", .says = "hello from the ups", .service = "ups", .before_tls = "ups", .on_nss = true,
      .deviations = {{AT(KEY_CURRENT, WAY_OPPORTUNISTIC) | AT(KEY_STALE, WAY_OPPORTUNISTIC) | AT(KEY_NONE, WAY_OPPORTUNISTIC), "grease: tunnel",
                      "STARTTLS goes before TLS, and then only an encrypted resolver is asked"},
                     {AT(KEY_CURRENT, WAY_STRICT) | AT(KEY_STALE, WAY_STRICT) | AT(KEY_NONE, WAY_STRICT), "refused: tunnel", "the same"},

@@ -21,8 +21,8 @@ leave_out() {
 # Of the programs that this machine tries, the other suites try these: each TLS library of a suite, by each kind of program.
 elsewhere='apache2* apt aria2 corosync* curl* dirmngr* elinks emacs fetchmail ffmpeg finch* git* gnutls-cli haproxy* http?* java*
     ldapsearch lftp lynx mosquitto_sub msmtp* ncat nginx* node* openssl* perl?LWP perl?HTTP* php* python3?aiohttp python3?asyncio python3?gio
-    python3?pycurl python3?qt5 python3?qt6 python3?requests python3?soup python3?twisted python3?urllib rclone* redis-cli ruby*
-    socat stunnel svn* swaks tnftp upsc* w3m weechat wget wget2'
+    python3?nss python3?pycurl python3?qt5 python3?qt6 python3?requests python3?soup python3?twisted python3?urllib rclone* redis-cli ruby*
+    socat stunnel svn* swaks tnftp tstclnt upsc* vfyserv w3m weechat wget wget2'
 
 # run SUITE COMMAND...: the command is build/program-tests, with what it needs in its environment.
 run() {

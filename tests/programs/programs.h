@@ -21,6 +21,11 @@ enum way { WAY_OPPORTUNISTIC, WAY_STRICT, WAY_RESOLVER, WAYS };
 #define AT_KEY(key) (AT(key, WAY_OPPORTUNISTIC) | AT(key, WAY_STRICT) | AT(key, WAY_RESOLVER))
 #define AT_WAY(way) (AT(KEY_CURRENT, way) | AT(KEY_STALE, way) | AT(KEY_NONE, way))
 
+/* To prepare a program of NSS that has its trust anchors in a database: makes one, sql:db. */
+#define NSS_DATABASE                                                                               \
+    "set -e; mkdir db; certutil -d sql:db -N --empty-password; certutil -d sql:db -A -t C,, -n "   \
+    "ca -i \"$CA\""
+
 /* Where a program's outcome differs from the usual one, and why that is right. */
 struct deviation {
     unsigned where;
@@ -52,6 +57,8 @@ struct program {
     /* What goes before TLS on the port, which is watched all the same: a protocol of services.py.
      * NULL: nothing. */
     const char *before_tls;
+    /* Its TLS is NSS's, which in old releases has no ECH that the shim can work with. */
+    bool on_nss;
     /* The server's port, which ECHSHIM_PORTS then names. 0: 443. */
     unsigned port;
     struct deviation deviations[3];

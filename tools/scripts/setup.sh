@@ -29,7 +29,7 @@ programs="$programs_few apache2-bin apache2-utils axel bind9-dnsutils brz cadave
           httpie httrack isync ldap-utils libanyevent-http-perl libcurl3-nss libnss3-tools libmojolicious-perl libnet-ssleay-perl linkchecker links links2
           lua-sec lua5.4 lynx mercurial monitoring-plugins-basic mosquitto-clients mpop ncat newsboat nextcloud-desktop-cmd
           nghttp2-client nmap nss-plugin-pem nut-client openconnect ostree php-cli php-curl postfix python3-aiohttp python3-gevent python3-gi python3-httpx
-          python3-m2crypto python3-pycurl python3-pyqt5 python3-pyqt6 python3-requests python3-tornado python3-twisted
+          python3-m2crypto python3-nss python3-pycurl python3-pyqt5 python3-pyqt6 python3-requests python3-tornado python3-twisted
           qemu-block-extra qemu-utils r-base-core redis-tools s-nail siege socat squid-openssl stunnel4 subversion swaks
           swi-prolog-nox tcl-tls tnftp uacme unbound-anchor w3m weechat-headless whatweb wrk yt-dlp
           apt curl default-jdk-headless git gnutls-bin nodejs openssl patchelf python3 python3-pygit2 rclone wget libwww-perl
