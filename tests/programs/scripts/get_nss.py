@@ -5,7 +5,8 @@ from nss import io, nss, ssl
 
 host = os.environ["HOST"]
 nss.nss_init("sql:db")
-address = next(iter(io.AddrInfo(host, io.PR_AF_INET)))
+addresses = io.AddrInfo(host, io.PR_AF_UNSPEC, io.PR_AI_ADDRCONFIG | io.PR_AI_NOCANONNAME)
+address = next(found for found in addresses if found.family == io.PR_AF_INET)
 address.port = 443
 client = ssl.SSLSocket(address.family)
 client.set_ssl_option(ssl.SSL_SECURITY, True)
