@@ -68,7 +68,10 @@ void run_browser(const struct target *target)
 void run_browser_permuted(const struct target *target)
 {
     SSL_CTX *ctx = make_browser_ctx(target);
+/* Debian 11's has neither this nor ECH. */
+#if BORINGSSL_API_VERSION >= 17
     SSL_CTX_set_permute_extensions(ctx, 1);
+#endif
     fetch_with(ctx, target);
     SSL_CTX_free(ctx);
 }
