@@ -307,6 +307,7 @@ check-plain: demo-build $(PRELOAD_TESTS) $(LAUNCHER_TESTS) launcher-programs pee
 	PLAIN_PARTS='$(PLAIN_PARTS)' tests/plain.sh $(MAKE)
 
 include tests/preload/openssl4.mk
+include tests/preload/awslc.mk
 include tests/demo/demo.mk
 include tests/fuzz/fuzz.mk
 include tests/programs/programs.mk
