@@ -43,8 +43,10 @@ static void *find(const char *name, const char *const files[])
     return find_in(name, files, does("hide"));
 }
 
-static const char *const boring[] = {"libcrypto.so.0", NULL};
-static const char *const crypto[] = {"libcrypto.so.4", "libcrypto.so.3", "libcrypto.so.1.1", NULL};
+/* AWS-LC has no number. */
+static const char *const boring[] = {"libcrypto.so.0", "libcrypto.so", NULL};
+static const char *const crypto[] = {"libcrypto.so", "libcrypto.so.4", "libcrypto.so.3",
+                                     "libcrypto.so.1.1", NULL};
 static const char *const hogweed[] = {"libhogweed.so.6", NULL};
 
 /* ---- OpenSSL ---- */
