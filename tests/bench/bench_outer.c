@@ -275,7 +275,8 @@ Test(bench, outer_b_table)
         "what OpenSSL 4 adds with its own ECH. *With 8 threads*: the CPU of one handshake while\n"
         "eight are made at a time. The goal there: the shim adds the same part of a plain\n"
         "handshake as with one thread, and 10 % for noise. The other goals of CPU are those with\n"
-        "nettle alone; with lib25519 they are 0.75 of native for OpenSSL and 0.6 for GnuTLS.");
+        "nettle alone; with lib25519 they are 0.75 of native for OpenSSL and 0.6 for GnuTLS. The\n"
+        "root of Debian 13 has lib25519; this machine has libsodium (`make bench` needs neither).");
     fprintf(out, "| client                  | what is added              |    native | the shim |"
                  " ratio |          goal |        |\n"
                  "| ----------------------- | -------------------------- | --------: | -------: |"
