@@ -24,4 +24,7 @@ void held_expect(const struct run_result *result, const char *ways, int number);
 
 unsigned held_count(const char *text, const char *part);
 
+/* Does this machine run code of 32 bits? Not every kernel and hypervisor of 64 bits does. */
+bool held_machine_runs_32(void);
+
 #endif

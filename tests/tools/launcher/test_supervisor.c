@@ -46,8 +46,10 @@ static void expect_all_refused(struct world *world, const char *program)
     expect_exit(&result, 0, NULL);
     held_expect(&result, ways, EACCES);
 #if defined(__x86_64__)
-    result = launch(world, "--strict -q", held_command(program, "443 " WAYS_INTO_32));
-    held_expect(&result, WAYS_INTO_32, EACCES);
+    if (held_machine_runs_32()) {
+        result = launch(world, "--strict -q", held_command(program, "443 " WAYS_INTO_32));
+        held_expect(&result, WAYS_INTO_32, EACCES);
+    }
     result = launch(world, "--strict -q", held_command(program, "443 x32"));
     held_expect(&result, "x32", ENOSYS);
 #endif
@@ -183,7 +185,7 @@ Test(supervisor, calls_of_a_script)
 Test(supervisor, programs_of_32_bits)
 {
     static const char *const ways[] = {"connect", "socketcall", "unix"};
-    if (access(tool_program("connects32"), X_OK) != 0) {
+    if (!held_machine_runs_32() || access(tool_program("connects32"), X_OK) != 0) {
         fprintf(stderr, "supervisor: skipped: this machine has no such programs\n");
         return;
     }
@@ -197,7 +199,7 @@ Test(supervisor, programs_of_32_bits)
 /* The stub of 32-bit programs makes its calls by an instruction of its own, too. */
 Test(supervisor, the_pass_of_32_bits)
 {
-    if (access(tool_program("passing32"), X_OK) != 0) {
+    if (!held_machine_runs_32() || access(tool_program("passing32"), X_OK) != 0) {
         fprintf(stderr, "supervisor: skipped: this machine has no such programs\n");
         return;
     }
