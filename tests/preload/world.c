@@ -291,6 +291,8 @@ static void start_dns(struct world *world, const struct world_options *options)
                 "server:\n"
                 "  username: ''\n  chroot: ''\n  directory: '%s'\n  pidfile: ''\n"
                 "  use-syslog: no\n  logfile: ''\n  verbosity: 1\n  num-threads: 1\n"
+                /* It shuffles the ports that it may ask from, one call for randomness each. */
+                "  outgoing-port-avoid: 0-65535\n  outgoing-port-permit: 40000-40999\n"
                 "%s"
                 "  tls-service-key: '%s/resolver.key'\n  tls-service-pem: '%s/resolver.pem'\n"
                 "  access-control: 127.0.0.0/8 allow\n  do-not-query-localhost: no\n"
