@@ -11,8 +11,9 @@
 #define WGET "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" " URL
 #define CURL "curl -sS --cacert \"$CA\" " URL
 #define S_CLIENT                                                                                   \
+    SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
-    " -connect " INNER_NAME ":443 </dev/null"
+    " -connect " INNER_NAME ":443"
 #define GNUTLS_CLI "gnutls-cli --x509cafile \"$CA\" " INNER_NAME " </dev/null"
 #define URLLIB                                                                                     \
     "/usr/bin/python3 -c 'import urllib.request as r; print(r.urlopen(\"" URL                      \

@@ -19,8 +19,6 @@ TestSuite(grease_own, .fini = world_end, .timeout = 120);
 #define WELL "all is well"
 #define WGET "wget -nv -O - --tries=1 --ca-certificate=\"$CA\" "
 #define CURL "curl -sS --cacert \"$CA\" "
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define S_CLIENT                                                                                   \
     SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \

@@ -15,8 +15,9 @@ TestSuite(key_shares, .fini = world_end, .timeout = 120);
 
 #define EXTRA(...) ((char *[]){__VA_ARGS__, NULL})
 #define OPENSSL_GROUPS(groups)                                                                     \
+    SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \
-    " -groups " groups " -connect " INNER_NAME ":443 </dev/null"
+    " -groups " groups " -connect " INNER_NAME ":443"
 #define GNUTLS_GROUPS(groups)                                                                      \
     "gnutls-cli --x509cafile \"$CA\" --priority NORMAL:-GROUP-ALL:" groups " " INNER_NAME          \
     " </dev/null"

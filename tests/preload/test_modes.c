@@ -133,8 +133,6 @@ static void check_plain(const struct world_options *options, const char *command
     cr_assert_null(strstr(shape_of_hello(world, 1, false), "\nfe0d "), "the hello speaks of ECH");
 }
 
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define PLAIN(name, command)                                                                       \
     Test(modes, no_record_##name)                                                                  \
     {                                                                                              \

@@ -13,8 +13,6 @@ TestSuite(outer_name, .fini = world_end, .timeout = 120);
 #define STRICT "ECHSHIM_MODE=strict"
 #define COVER "ECHSHIM_OUTER_NAME=" COVER_NAME
 #define WELL "all is well"
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define S_CLIENT_GET(options)                                                                      \
     SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \

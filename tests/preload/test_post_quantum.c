@@ -93,8 +93,9 @@ static const char *s_client(bool here, const char *groups)
 {
     static char command[3 * PATH_MAX];
     snprintf(command, sizeof command,
-             "%s s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME
-             " -connect " INNER_NAME ":443 %s%s </dev/null",
+             SEND_REQUEST
+             "{ %s s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME
+             " -connect " INNER_NAME ":443 %s%s; }",
              openssl(here), groups != NULL ? "-groups " : "", groups != NULL ? groups : "");
     return command;
 }

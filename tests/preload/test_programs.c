@@ -4,8 +4,6 @@
 
 #define URL "https://" INNER_NAME "/"
 #define HELLO "hello from " INNER_NAME
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 
 MATRIX_SUITE(programs);
 

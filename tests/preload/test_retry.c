@@ -10,8 +10,6 @@
 
 #define URL "https://" INNER_NAME "/"
 #define HELLO "hello from " INNER_NAME
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define OPENSSL(mode) "\"$CLIENTS/openssl_client\" " INNER_NAME " 443 \"$CA\" " mode " \"$PKI\""
 #define GNUTLS(mode) "\"$CLIENTS/gnutls_client\" " INNER_NAME " 443 \"$CA\" " mode
 #define WELL "all is well"

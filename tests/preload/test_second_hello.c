@@ -11,8 +11,6 @@
 
 TestSuite(second_hello, .fini = world_end, .timeout = 120);
 
-#define SEND_REQUEST                                                                               \
-    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 #define S_CLIENT_PLUS                                                                              \
     SEND_REQUEST                                                                                   \
     "openssl s_client -quiet -verify_return_error -CAfile \"$CA\" -servername " INNER_NAME         \

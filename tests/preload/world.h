@@ -25,6 +25,9 @@
 #define PUBLIC_NAME "public.example"
 /* A name that a user may choose for ClientHelloOuter. */
 #define COVER_NAME "cover.example"
+/* In front of a program that sends what it reads. Without a request the server would wait. */
+#define SEND_REQUEST                                                                               \
+    "printf 'GET / HTTP/1.1\\r\\nHost: " INNER_NAME "\\r\\nConnection: close\\r\\n\\r\\n' | "
 
 enum { WORLD_ARGUMENTS = 24, WORLD_CHILDREN = 8, HTTPS_PORT = 443 };
 
