@@ -112,6 +112,40 @@ Test(jumps, wget_fetches_the_second_of_two_urls)
     check_two("1.5", 1);
 }
 
+/* ---- a jump that leaves a lock of the C library's locked ---- */
+
+/* Known: the name is found later all the same, as without the shim. Unknown: without the shim it is
+ * never found again; under the shim it is, because an encrypted resolver needs no resolv.conf. */
+static void check_resolv_conf(enum run_mode mode, const char *known, const char *expected)
+{
+    char command[200];
+    struct world *world = world_start(NULL);
+    sniff_start();
+    snprintf(command, sizeof command,
+             "mkfifo reading; \"$CLIENTS/jump_resolv_conf\" " INNER_NAME " \"$PWD/reading\" %s",
+             known);
+    struct run_result result = world_shell(
+        world, mode, mode == RUN_SHIM ? (char *[]){ENCRYPTED, "ECHSHIM_MODE=strict", NULL} : NULL,
+        command);
+    expect_exit(&result, 0, expected);
+    cr_assert(mode == RUN_PLAIN || sniff_packets() == 0);
+}
+
+Test(jumps, baseline_out_of_reading_resolv_conf_again)
+{
+    check_resolv_conf(RUN_PLAIN, "known", "then: found");
+}
+
+Test(jumps, out_of_reading_resolv_conf_again)
+{
+    check_resolv_conf(RUN_SHIM, "known", "then: found");
+}
+
+Test(jumps, out_of_reading_resolv_conf_for_the_first_time)
+{
+    check_resolv_conf(RUN_SHIM, "unknown", "then: found");
+}
+
 /* ---- a jump, and the downgrade rule ---- */
 
 /* The server rejects and cannot prove its name; then the program jumps; then it tries a weaker

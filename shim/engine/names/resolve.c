@@ -216,37 +216,46 @@ static enum shim_names_outcome search(const struct shim_names_rules *rules, cons
     return shim_names_search_verdict(&search);
 }
 
+/*
+ * The rules that the C library itself goes by in this thread: it has brought them up to date before
+ * it asked us. It is not asked for them anew, because it holds a lock while it does that: a program
+ * that has jumped out of there leaves it locked, and finds names all the same. If it jumped out of
+ * the very first time, there are none yet; then as without resolv.conf.
+ */
+static void rules_of_thread(struct shim_names_rules *rules, const char *suffixes[MAXDNSRCH + 1],
+                            unsigned long *options)
+{
+    const struct __res_state *state = __res_state();
+    bool known = (state->options & RES_INIT) != 0;
+    *options = known ? state->options : RES_DEFAULT;
+    *rules = (struct shim_names_rules){
+        .suffixes = suffixes,
+        .ndots = known ? state->ndots : 1,
+        .search = (*options & RES_DNSRCH) != 0,
+        .default_suffix = (*options & RES_DEFNAMES) != 0,
+        .no_bare = (*options & RES_NOTLDQUERY) != 0,
+    };
+    while (known && rules->count < MAXDNSRCH && state->dnsrch[rules->count] != NULL) {
+        suffixes[rules->count] = state->dnsrch[rules->count];
+        rules->count++;
+    }
+}
+
 enum shim_names_outcome shim_names_resolve(const char *name, int family,
                                            struct shim_names_answer *answer)
 {
-    struct __res_state state = {0};
-    if (res_ninit(&state) != 0) {
-        return SHIM_NAMES_OUT_OF_MEMORY;
-    }
     const char *suffixes[MAXDNSRCH + 1];
-    struct shim_names_rules rules = {
-        .suffixes = suffixes,
-        .ndots = state.ndots,
-        .search = (state.options & RES_DNSRCH) != 0,
-        .default_suffix = (state.options & RES_DEFNAMES) != 0,
-        .no_bare = (state.options & RES_NOTLDQUERY) != 0,
-    };
-    while (rules.count < MAXDNSRCH && state.dnsrch[rules.count] != NULL) {
-        suffixes[rules.count] = state.dnsrch[rules.count];
-        rules.count++;
-    }
-    enum shim_names_outcome outcome = SHIM_NAMES_NO_DATA;
+    struct shim_names_rules rules;
+    unsigned long options;
+    rules_of_thread(&rules, suffixes, &options);
 #ifdef RES_NOAAAA
-    bool no_ipv6 = (state.options & RES_NOAAAA) != 0;
+    bool no_ipv6 = (options & RES_NOAAAA) != 0;
     if (no_ipv6 && family == AF_UNSPEC) {
         family = AF_INET;
     }
-    if (!no_ipv6 || family == AF_INET) {
-        outcome = search(&rules, name, family, answer);
+    if (no_ipv6 && family != AF_INET) {
+        return SHIM_NAMES_NO_DATA;
     }
-#else
-    outcome = search(&rules, name, family, answer);
 #endif
-    res_nclose(&state);
-    return outcome;
+    return search(&rules, name, family, answer);
 }

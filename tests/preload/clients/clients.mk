@@ -101,12 +101,12 @@ $(CLIENTS)/openssl_downgrade: $(addprefix $(CLIENT_DIR)/openssl_,downgrade.c com
 $(CLIENTS)/guard_client $(CLIENTS)/guard_ways $(CLIENTS)/guard_inner $(CLIENTS)/guard_locked: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC)
 
-clients: $(addprefix $(CLIENTS)/jump_,client downgrade)
+clients: $(addprefix $(CLIENTS)/jump_,client downgrade resolv_conf)
 $(CLIENTS)/jump_client $(CLIENTS)/jump_downgrade: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -lssl -lcrypto -lgnutls
 
-# It has a TLS library and does not use it, like a program before its first handshake.
-$(CLIENTS)/names_client: $(CLIENT_DIR)/names_client.c $(CLIENT_COMMON)
+# They have a TLS library and do not use it, like a program before its first handshake.
+$(CLIENTS)/jump_resolv_conf $(CLIENTS)/names_client: $(CLIENTS)/%: $(CLIENT_DIR)/%.c $(CLIENT_COMMON)
 	$(CLIENT_CC) -Wl,--no-as-needed -lssl
 
 $(CLIENTS)/libopenssl_ctor.so: $(addprefix $(CLIENT_DIR)/openssl_,ctor.c common.c) $(CLIENT_COMMON)
