@@ -2,6 +2,7 @@
 #include "dns/resolver.h"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <net/if.h>
 #include <stdatomic.h>
 #include <stdio.h>
@@ -9,6 +10,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
+#include <unistd.h>
 
 /* ---- the servers to ask ---- */
 
@@ -127,14 +129,25 @@ static bool has_scope(const struct dns_servers *servers)
     return false;
 }
 
+/* NULL: it cannot be opened, or is no ordinary file, which could make us wait for ever. */
+static FILE *open_file(const char *path, struct stat *seen)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+    FILE *file = fd >= 0 && fstat(fd, seen) == 0 && S_ISREG(seen->st_mode) ? fdopen(fd, "r") : NULL;
+    if (file == NULL) {
+        seen->st_ino = 0;
+        if (fd >= 0) {
+            (void)close(fd);
+        }
+    }
+    return file;
+}
+
 static void read_file(const char *path, struct stat *seen, struct dns_servers *servers)
 {
     char text[8192];
     size_t len = 0;
-    FILE *file = fopen(path, "re");
-    if (file == NULL || fstat(fileno(file), seen) != 0) {
-        seen->st_ino = 0;
-    }
+    FILE *file = open_file(path, seen);
     if (file != NULL) {
         len = fread(text, 1, sizeof text, file);
         (void)fclose(file);

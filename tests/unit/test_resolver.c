@@ -2,6 +2,7 @@
 #include <criterion/criterion.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -385,6 +386,21 @@ static void recent_id(const char *path, char id[DNS_RESOLVER_ID])
 }
 
 /* Who asks sees a change at once, and a look-up in the cache after a moment. */
+/* A pipe would keep us waiting for a writer, with all signals blocked. */
+Test(resolver, system_does_not_wait_for_a_pipe, .timeout = 5)
+{
+    enum { THIS_MACHINE = 0x7f000001 }; /* as if the file were empty */
+    char folder[] = "/tmp/echshim-test.XXXXXX";
+    char pipe[64];
+    cr_assert_not_null(mkdtemp(folder));
+    snprintf(pipe, sizeof pipe, "%s/resolv.conf", folder);
+    cr_assert_eq(mkfifo(pipe, 0600), 0);
+    cr_assert_eq(server_of(pipe), THIS_MACHINE);
+    cr_assert_eq(server_of(folder), THIS_MACHINE);
+    unlink(pipe);
+    rmdir(folder);
+}
+
 Test(resolver, what_was_recent_is_soon_the_new_one)
 {
     enum { SOON_US = (DNS_RESOLV_CONF_FRESH_MS + 50) * 1000 };
