@@ -231,6 +231,10 @@ UNSANITIZED += interposers/a_deep_binding_plugin_*
 UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespaces/openssl copies/*_in_a_namespace
 # The runtime does not find __cxa_throw in a C program that opens C++ libraries.
 UNSANITIZED += real/qt6*
+# Nothing of ours runs in them.
+UNSANITIZED += baseline*/* harness*/*
+# What takes long, and is left out for that reason only (.ci/run).
+UNSANITIZED += $(UNSANITIZED_TOO)
 empty :=
 PRELOAD_FILTER ?= $(if $(SANITIZE),!($(subst $(empty) ,|,$(strip $(UNSANITIZED)))))
 # All tests, or those that PRELOAD_FILTER selects ("suite/test" with * and ?). If a baseline_* test fails too, the failure

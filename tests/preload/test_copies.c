@@ -315,20 +315,20 @@ Test(copies, claims_to_be_openssl_1_0)
 static void check_any_may_be_missing(const char *command)
 {
     struct world *world = world_start(NULL);
-    world->run_seconds = 200;
+    world->run_seconds = 900; /* with sanitizers */
     struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, NULL);
     cr_assert_gt(world_report_count(world, "plain"), 5u);
     cr_assert_eq(world_report_count(world, "refused"), 0u);
 }
 
-Test(copies, any_function_of_openssl_may_be_missing, .timeout = 240)
+Test(copies, any_function_of_openssl_may_be_missing, .timeout = 1000)
 {
     check_any_may_be_missing(
         HIDE_EACH("shim/engine/openssl/openssl.h", COPIES "/libbundle_openssl.so", ""));
 }
 
-Test(copies, any_function_of_gnutls_may_be_missing, .timeout = 240)
+Test(copies, any_function_of_gnutls_may_be_missing, .timeout = 1000)
 {
     check_any_may_be_missing(
         HIDE_EACH("shim/engine/gnutls/gnutls.h", COPIES "/libgnutls-aa11bb22.so.30", "GNUTLS=1"));
