@@ -14,9 +14,10 @@
 ECH_MUST_USE bool shim_names_stays_local(const char *name);
 
 /*
- * Tries the candidates of the search list by the C library's own rules: resolv.conf, LOCALDOMAIN,
- * RES_OPTIONS. `family` is AF_INET, AF_INET6 or AF_UNSPEC. Writes the addresses and the names found
- * to `answer`, which owns nothing.
+ * Tries the candidates of the search list by the C library's own rules in this thread: resolv.conf,
+ * LOCALDOMAIN, RES_OPTIONS, what the program has set in `_res`. To be called from the C library's
+ * name service, because it looks at resolv.conf before. `family` is AF_INET, AF_INET6 or AF_UNSPEC.
+ * Writes the addresses and the names found to `answer`, which owns nothing.
  */
 ECH_MUST_USE enum shim_names_outcome shim_names_resolve(const char *name, int family,
                                                         struct shim_names_answer *answer);
