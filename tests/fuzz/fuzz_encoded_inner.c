@@ -112,8 +112,10 @@ static void check_sealed(const struct ech_client_hello *outer, struct bytes enco
     struct writer opened;
     struct writer decoded;
     struct writer again;
+    struct writer sealed_to;
     size_t unpadded = 0;
     wr_init(&again, 0);
+    wr_init(&sealed_to, 0);
     wr_init(&sealed, 0);
     wr_init(&opened, 0);
     wr_init(&decoded, 0);
@@ -122,14 +124,18 @@ static void check_sealed(const struct ech_client_hello *outer, struct bytes enco
         ech_client_hello_parse(wr_view(&sealed), &parsed) == ECH_OK &&
         ech_client_hello_find(&parsed, ECH_EXT_ECH_OUTER_EXTENSIONS) == NULL) {
         enum ech_status direct = ech_decode_inner(encoded, &parsed, &unpadded, &decoded);
-        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &opened) == direct);
+        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &sealed_to, &opened) ==
+                direct);
+        require(wr_view(&sealed_to).len == 0); /* no other sealing was seen */
         require(direct != ECH_OK || bytes_equal(wr_view(&opened), wr_view(&decoded)));
         require(direct != ECH_OK || bytes_equal(wr_view(&again), bytes_of(encoded.data, unpadded)));
         /* It opens once in this context. */
-        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &opened) != ECH_OK);
+        require(ech_client_facing_open(&server, wr_view(&sealed), &again, &sealed_to, &opened) !=
+                ECH_OK);
     }
     ech_client_facing_wipe(&server);
     wr_free(&again);
+    wr_free(&sealed_to);
     wr_free(&sealed);
     wr_free(&opened);
     wr_free(&decoded);
@@ -153,6 +159,7 @@ static void check_likeness(const struct ech_client_hello *pattern, struct bytes 
     struct writer body;
     struct writer message;
     struct writer again;
+    struct writer sealed_to;
     size_t unpadded;
     if (ech_client_hello_parse(decoded, &inner) != ECH_OK ||
         !ech_library_hello_is_pattern(pattern, &inner, plan)) {
