@@ -83,8 +83,8 @@ static bool in_system_call(const ucontext_t *where)
 }
 
 /*
- * Does glibc look at resolv.conf? It holds a lock while it reads a file that may have changed. A
- * jump out of that leaves it locked: the next look-up waits for ever, in any program.
+ * Does glibc look at resolv.conf? A jump out of that loses its lock and its memory, in any program.
+ * What must go on after it, jump_resolv_conf.c tests.
  */
 static bool in_look_at_resolv_conf(void)
 {
