@@ -43,6 +43,9 @@ void shim_handlers_leave(struct shim_handlers *handlers)
 bool shim_handlers_none_runs(const struct shim_handlers *handlers)
 {
     sigset_t blocked;
+    /* The kernel fills in the signals that exist. sigisemptyset of glibc before 2.32 looks at all
+     * octets. */
+    sigemptyset(&blocked);
     return handlers != NULL && !atomic_load(&handlers->undeferred) &&
            pthread_sigmask(SIG_BLOCK, NULL, &blocked) == 0 && sigisemptyset(&blocked) == 1;
 }
