@@ -1,8 +1,15 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * nettle's functions in place of GnuTLS's around them: for each AEAD and each hash those take
+ * memory, clear it and wipe it (9 KB for AES-GCM), which costs more than the cipher itself does.
+ */
 #include "ech/crypto.h"
 
-#include <gnutls/crypto.h>
-#include <gnutls/gnutls.h>
+#include <nettle/hkdf.h>
+#include <nettle/hmac.h>
+#include <nettle/nettle-meta.h>
+#include <nettle/sha2.h>
+#include <nettle/version.h>
 #include <string.h>
 
 enum { HKDF_MAX_DIGESTS = 255, HKDF_LABEL_ROOM = 128 };
@@ -12,104 +19,122 @@ enum ech_status ech_random_fill(const struct ech_random *random, uint8_t *out, s
     return random->fill(random->context, out, len);
 }
 
-/* ---- hashes and HKDF ---- */
+/* ---- hashes ---- */
+
+/* nettle copies from an address even if it copies nothing. */
+static const uint8_t *octets_of(struct bytes from)
+{
+    static const uint8_t nothing;
+    return from.len > 0 ? from.data : &nothing;
+}
+
+static const struct nettle_hash *hash_of(enum ech_hash hash)
+{
+    switch (hash) {
+    case ECH_HASH_SHA256:
+        return &nettle_sha256;
+    case ECH_HASH_SHA384:
+        return &nettle_sha384;
+    case ECH_HASH_SHA512:
+        return &nettle_sha512;
+    }
+    return NULL;
+}
 
 size_t ech_hash_size(enum ech_hash hash)
 {
-    switch (hash) {
-    case ECH_HASH_SHA256:
-        return 32;
-    case ECH_HASH_SHA384:
-        return 48;
-    case ECH_HASH_SHA512:
-        return 64;
-    }
-    return 0;
-}
-
-static gnutls_digest_algorithm_t digest_of(enum ech_hash hash)
-{
-    switch (hash) {
-    case ECH_HASH_SHA256:
-        return GNUTLS_DIG_SHA256;
-    case ECH_HASH_SHA384:
-        return GNUTLS_DIG_SHA384;
-    case ECH_HASH_SHA512:
-        return GNUTLS_DIG_SHA512;
-    }
-    return GNUTLS_DIG_UNKNOWN;
-}
-
-static gnutls_mac_algorithm_t mac_of(enum ech_hash hash)
-{
-    switch (hash) {
-    case ECH_HASH_SHA256:
-        return GNUTLS_MAC_SHA256;
-    case ECH_HASH_SHA384:
-        return GNUTLS_MAC_SHA384;
-    case ECH_HASH_SHA512:
-        return GNUTLS_MAC_SHA512;
-    }
-    return GNUTLS_MAC_UNKNOWN;
-}
-
-/*
- * gnutls_datum_t has no const, but GnuTLS only reads the octets here. Not every version takes NULL
- * for no octets.
- */
-static gnutls_datum_t datum_of(struct bytes from)
-{
-    static const uint8_t nothing;
-    const uint8_t *data = from.len > 0 ? from.data : &nothing;
-    return (gnutls_datum_t){.data = (unsigned char *)(uintptr_t)data, .size = (unsigned)from.len};
+    const struct nettle_hash *function = hash_of(hash);
+    return function != NULL ? function->digest_size : 0;
 }
 
 enum ech_status ech_hash_parts(enum ech_hash hash, const struct bytes *parts, size_t count,
                                uint8_t *out)
 {
-    gnutls_hash_hd_t handle;
-    if (gnutls_hash_init(&handle, digest_of(hash)) != 0) {
+    union {
+        struct sha256_ctx sha256;
+        struct sha384_ctx sha384;
+        struct sha512_ctx sha512;
+    } context;
+    const struct nettle_hash *function = hash_of(hash);
+    if (function == NULL) {
         return ECH_ERR_CRYPTO;
     }
-    enum ech_status status = ECH_OK;
-    for (size_t i = 0; i < count && status == ECH_OK; i++) {
-        if (parts[i].len > 0 && gnutls_hash(handle, parts[i].data, parts[i].len) != 0) {
-            status = ECH_ERR_CRYPTO;
-        }
+    function->init(&context);
+    for (size_t i = 0; i < count; i++) {
+        function->update(&context, parts[i].len, octets_of(parts[i]));
     }
-    uint8_t digest[ECH_HASH_MAX];
-    gnutls_hash_deinit(handle, digest);
-    if (status == ECH_OK) {
-        memcpy(out, digest, ech_hash_size(hash));
+#if NETTLE_VERSION_MAJOR >= 4
+    function->digest(&context, out);
+#else
+    function->digest(&context, function->digest_size, out);
+#endif
+    ech_wipe(&context, sizeof context);
+    return ECH_OK;
+}
+
+/* ---- HKDF ---- */
+
+union hmac_context {
+    struct hmac_sha256_ctx sha256;
+    struct hmac_sha384_ctx sha384;
+    struct hmac_sha512_ctx sha512;
+};
+
+/* What nettle's HKDF needs of HMAC. */
+struct hmac {
+    nettle_hash_update_func *update;
+    nettle_hash_digest_func *digest;
+    size_t size;
+};
+
+/* nettle gives its own functions these types in the same way (nettle-meta.h). */
+static struct hmac hmac_begin(enum ech_hash hash, struct bytes key, union hmac_context *context)
+{
+    switch (hash) {
+    case ECH_HASH_SHA256:
+        hmac_sha256_set_key(&context->sha256, key.len, octets_of(key));
+        return (struct hmac){(nettle_hash_update_func *)hmac_sha256_update,
+                             (nettle_hash_digest_func *)hmac_sha256_digest, SHA256_DIGEST_SIZE};
+    case ECH_HASH_SHA384:
+        hmac_sha384_set_key(&context->sha384, key.len, octets_of(key));
+        return (struct hmac){(nettle_hash_update_func *)hmac_sha384_update,
+                             (nettle_hash_digest_func *)hmac_sha384_digest, SHA384_DIGEST_SIZE};
+    case ECH_HASH_SHA512:
+        hmac_sha512_set_key(&context->sha512, key.len, octets_of(key));
+        return (struct hmac){(nettle_hash_update_func *)hmac_sha512_update,
+                             (nettle_hash_digest_func *)hmac_sha512_digest, SHA512_DIGEST_SIZE};
     }
-    ech_wipe(digest, sizeof digest);
-    return status;
+    return (struct hmac){NULL, NULL, 0};
 }
 
 enum ech_status ech_hkdf_extract(enum ech_hash hash, struct bytes salt, struct bytes ikm,
                                  uint8_t *prk)
 {
+    union hmac_context context;
     /* HMAC pads its key with zeros, so an empty salt is the HashLen zeros of RFC 5869, 2.2. */
-    gnutls_datum_t salt_datum = datum_of(salt);
-    gnutls_datum_t ikm_datum = datum_of(ikm);
-    return gnutls_hkdf_extract(mac_of(hash), &ikm_datum, &salt_datum, prk) == 0 ? ECH_OK
-                                                                                : ECH_ERR_CRYPTO;
+    struct hmac hmac = hmac_begin(hash, salt, &context);
+    if (hmac.size == 0) {
+        return ECH_ERR_CRYPTO;
+    }
+    hkdf_extract(&context, hmac.update, hmac.digest, hmac.size, ikm.len, octets_of(ikm), prk);
+    ech_wipe(&context, sizeof context);
+    return ECH_OK;
 }
 
 enum ech_status ech_hkdf_expand(enum ech_hash hash, struct bytes prk, struct bytes info,
                                 uint8_t *out, size_t len)
 {
+    union hmac_context context;
     if (len > HKDF_MAX_DIGESTS * ech_hash_size(hash)) {
         return ECH_ERR_SPACE;
     }
     if (len == 0) {
         return ECH_OK;
     }
-    gnutls_datum_t prk_datum = datum_of(prk);
-    gnutls_datum_t info_datum = datum_of(info);
-    return gnutls_hkdf_expand(mac_of(hash), &prk_datum, &info_datum, out, len) == 0
-               ? ECH_OK
-               : ECH_ERR_CRYPTO;
+    struct hmac hmac = hmac_begin(hash, prk, &context);
+    hkdf_expand(&context, hmac.update, hmac.digest, hmac.size, info.len, octets_of(info), len, out);
+    ech_wipe(&context, sizeof context);
+    return ECH_OK;
 }
 
 enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret, const char *label,
@@ -137,150 +162,4 @@ enum ech_status ech_hkdf_expand_label(enum ech_hash hash, struct bytes secret, c
     }
     wr_wipe(&w);
     return status;
-}
-
-/* ---- AEAD ---- */
-
-struct aead {
-    gnutls_cipher_algorithm_t cipher; /* GNUTLS_CIPHER_UNKNOWN: none that we do */
-    size_t key_size;
-    size_t tag_size;
-};
-
-static struct aead aead_by_id(uint16_t aead_id)
-{
-    switch (aead_id) {
-    case ECH_AEAD_AES_128_GCM:
-        return (struct aead){GNUTLS_CIPHER_AES_128_GCM, 16, ECH_AEAD_TAG};
-    case ECH_AEAD_AES_256_GCM:
-        return (struct aead){GNUTLS_CIPHER_AES_256_GCM, 32, ECH_AEAD_TAG};
-    case ECH_AEAD_CHACHA20_POLY1305:
-        return (struct aead){GNUTLS_CIPHER_CHACHA20_POLY1305, 32, ECH_AEAD_TAG};
-    default:
-        return (struct aead){GNUTLS_CIPHER_UNKNOWN, 0, 0};
-    }
-}
-
-static struct aead aead_by_suite(uint16_t cipher_suite)
-{
-    switch (cipher_suite) {
-    case ECH_SUITE_AES_128_GCM_SHA256:
-        return aead_by_id(ECH_AEAD_AES_128_GCM);
-    case ECH_SUITE_AES_256_GCM_SHA384:
-        return aead_by_id(ECH_AEAD_AES_256_GCM);
-    case ECH_SUITE_CHACHA20_POLY1305_SHA256:
-        return aead_by_id(ECH_AEAD_CHACHA20_POLY1305);
-    case ECH_SUITE_AES_128_CCM_SHA256:
-        return (struct aead){GNUTLS_CIPHER_AES_128_CCM, 16, ECH_AEAD_TAG};
-    case ECH_SUITE_AES_128_CCM_8_SHA256:
-        return (struct aead){GNUTLS_CIPHER_AES_128_CCM_8, 16, ECH_AEAD_TAG / 2};
-    default:
-        return (struct aead){GNUTLS_CIPHER_UNKNOWN, 0, 0};
-    }
-}
-
-static enum ech_status aead_start(gnutls_aead_cipher_hd_t *handle, const struct aead *aead,
-                                  struct bytes key)
-{
-    if (aead->key_size == 0) {
-        return ECH_ERR_UNSUPPORTED;
-    }
-    if (key.len != aead->key_size) {
-        return ECH_ERR_CRYPTO;
-    }
-    gnutls_datum_t key_datum = datum_of(key);
-    return gnutls_aead_cipher_init(handle, aead->cipher, &key_datum) == 0 ? ECH_OK : ECH_ERR_CRYPTO;
-}
-
-static enum ech_status aead_seal(struct aead aead, struct bytes key, const uint8_t *nonce,
-                                 struct bytes aad, struct bytes plaintext, uint8_t *out)
-{
-    gnutls_aead_cipher_hd_t handle;
-    enum ech_status status = aead_start(&handle, &aead, key);
-    if (status != ECH_OK) {
-        return status;
-    }
-    gnutls_datum_t aad_datum = datum_of(aad);
-    gnutls_datum_t plain = datum_of(plaintext);
-    size_t expected = plaintext.len + aead.tag_size;
-    size_t len = expected;
-    int rc = gnutls_aead_cipher_encrypt(handle, nonce, ECH_AEAD_NONCE, aad_datum.data, aad.len,
-                                        aead.tag_size, plain.data, plaintext.len, out, &len);
-    gnutls_aead_cipher_deinit(handle);
-    if (rc != 0 || len != expected) {
-        ech_wipe(out, expected);
-        return ECH_ERR_CRYPTO;
-    }
-    return ECH_OK;
-}
-
-static enum ech_status aead_open(struct aead aead, struct bytes key, const uint8_t *nonce,
-                                 struct bytes aad, struct bytes ciphertext, uint8_t *out)
-{
-    if (aead.key_size == 0) {
-        return ECH_ERR_UNSUPPORTED;
-    }
-    if (ciphertext.len < aead.tag_size) {
-        return ECH_ERR_CRYPTO;
-    }
-    size_t expected = ciphertext.len - aead.tag_size;
-    gnutls_aead_cipher_hd_t handle;
-    enum ech_status status = aead_start(&handle, &aead, key);
-    if (status != ECH_OK) {
-        ech_wipe(out, expected);
-        return status;
-    }
-    /* GnuTLS wants an address even if there is no output. */
-    uint8_t nothing[1];
-    gnutls_datum_t aad_datum = datum_of(aad);
-    size_t len = expected;
-    int rc = gnutls_aead_cipher_decrypt(handle, nonce, ECH_AEAD_NONCE, aad_datum.data, aad.len,
-                                        aead.tag_size, ciphertext.data, ciphertext.len,
-                                        expected > 0 ? out : nothing, &len);
-    gnutls_aead_cipher_deinit(handle);
-    if (rc != 0 || len != expected) {
-        /* What GnuTLS deciphered before it saw the wrong tag is not authenticated. */
-        ech_wipe(out, expected);
-        return ECH_ERR_CRYPTO;
-    }
-    return ECH_OK;
-}
-
-size_t ech_aead_key_size(uint16_t aead_id)
-{
-    return aead_by_id(aead_id).key_size;
-}
-
-enum ech_status ech_aead_seal(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
-                              struct bytes aad, struct bytes plaintext, uint8_t *out)
-{
-    return aead_seal(aead_by_id(aead_id), key, nonce, aad, plaintext, out);
-}
-
-enum ech_status ech_aead_open(uint16_t aead_id, struct bytes key, const uint8_t *nonce,
-                              struct bytes aad, struct bytes ciphertext, uint8_t *out)
-{
-    return aead_open(aead_by_id(aead_id), key, nonce, aad, ciphertext, out);
-}
-
-size_t ech_suite_key_size(uint16_t cipher_suite)
-{
-    return aead_by_suite(cipher_suite).key_size;
-}
-
-size_t ech_suite_tag_size(uint16_t cipher_suite)
-{
-    return aead_by_suite(cipher_suite).tag_size;
-}
-
-enum ech_status ech_suite_seal(uint16_t cipher_suite, struct bytes key, const uint8_t *nonce,
-                               struct bytes aad, struct bytes plaintext, uint8_t *out)
-{
-    return aead_seal(aead_by_suite(cipher_suite), key, nonce, aad, plaintext, out);
-}
-
-enum ech_status ech_suite_open(uint16_t cipher_suite, struct bytes key, const uint8_t *nonce,
-                               struct bytes aad, struct bytes ciphertext, uint8_t *out)
-{
-    return aead_open(aead_by_suite(cipher_suite), key, nonce, aad, ciphertext, out);
 }

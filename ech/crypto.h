@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The only place where ech/ uses GnuTLS and nettle: hashes, HKDF, AEAD, Diffie-Hellman.
+ * Hashes, HKDF, AEAD and Diffie-Hellman, all by nettle. ech/ uses it nowhere else, and GnuTLS in
+ * ech/crypto_tls12.h alone.
  * Deterministic: random octets come in as arguments. No state is kept between calls.
  */
 #ifndef ECH_CRYPTO_H
