@@ -49,7 +49,7 @@ struct dns_endpoints *dns_https_cached(const struct dns_lookup *lookup, const ch
         if (answer != NULL && report != NULL) {
             *report = (struct dns_lookup_report){.lookup_us = lookup->io->now_us() - start_us,
                                                  .cached = true};
-            memcpy(report->resolver, resolver, sizeof report->resolver);
+            dns_resolver_id_copy(report->resolver, resolver);
         }
     }
     errno = saved;

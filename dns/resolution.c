@@ -390,7 +390,7 @@ struct dns_endpoints *dns_resolution_cached(const struct dns_lookup *lookup,
     make_source(&source, lookup, dns_resolver_recent_servers);
     look_in_cache(&r);
     const char *id = r.answered_by != NULL ? r.answered_by : source.resolver;
-    memcpy(resolver, id, DNS_RESOLVER_ID);
+    dns_resolver_id_copy(resolver, id);
     return r.answer;
 }
 

@@ -40,6 +40,11 @@ void dns_server_id(const struct dns_server *server, char id[DNS_SERVER_ID])
                    ntohs(port));
 }
 
+void dns_resolver_id_copy(char to[DNS_RESOLVER_ID], const char *from)
+{
+    memcpy(to, from, strlen(from) + 1);
+}
+
 void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID])
 {
     size_t len = 0;
@@ -163,7 +168,7 @@ static void keep(const char *path, const struct stat *file, const struct dns_ser
     kept.looked_ms = coarse_ms();
     kept.file = *file;
     kept.servers = *servers;
-    memcpy(kept.id, id, DNS_RESOLVER_ID);
+    dns_resolver_id_copy(kept.id, id);
 }
 
 /* The servers that resolv.conf names now, or (recent) did a moment ago. */
@@ -174,11 +179,11 @@ static void system_servers(const char *resolv_conf, bool recent, struct dns_serv
     bool taken = take_kept();
     if (taken && recent && is_fresh(resolv_conf)) {
         *servers = kept.servers;
-        memcpy(id, kept.id, DNS_RESOLVER_ID);
+        dns_resolver_id_copy(id, kept.id);
     } else if (taken && stat(resolv_conf, &file) == 0 && is_kept(resolv_conf, &file)) {
         kept.looked_ms = coarse_ms();
         *servers = kept.servers;
-        memcpy(id, kept.id, DNS_RESOLVER_ID);
+        dns_resolver_id_copy(id, kept.id);
     } else {
         read_file(resolv_conf, &file, servers);
         dns_servers_id(servers, id);

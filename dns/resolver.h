@@ -145,5 +145,8 @@ void dns_server_id(const struct dns_server *server, char id[DNS_SERVER_ID]);
 /* The servers as text, such as "udp://[::1]:53": for the report, and as a part of cache keys (RFC
  * 9460, 12). */
 void dns_servers_id(const struct dns_servers *servers, char id[DNS_RESOLVER_ID]);
+/* Copies such a text, and not the rest of its array, which is long: this runs for each handshake.
+ */
+void dns_resolver_id_copy(char to[DNS_RESOLVER_ID], const char *from);
 
 #endif

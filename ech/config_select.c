@@ -3,6 +3,8 @@
  * cryptography. */
 #include "ech/config.h"
 
+#include <string.h>
+
 enum { MANDATORY_BIT = 0x8000 /* RFC 9849, 4.2 */ };
 
 static bool kem_usable(uint16_t kem_id, const struct ech_config_support *support)
@@ -39,10 +41,14 @@ static bool first_suite(const struct ech_config *config, struct ech_hpke_suite *
 /* RFC 9849, 4.2. We know no extensions, so every mandatory one is unsupported. */
 static enum ech_config_verdict check_extensions(struct bytes extensions)
 {
-    /* A bit for each type that is not mandatory: a hostile list may have 16,000 of them. */
-    uint8_t seen[MANDATORY_BIT / 8] = {0};
+    /* A bit for each type that is not mandatory: a hostile list may have 16,000 of them. Nearly all
+     * configs have none, and need no 4 KB of zeros. */
+    uint8_t seen[MANDATORY_BIT / 8];
     struct reader r = rd_of(extensions);
     uint16_t type;
+    if (extensions.len > 0) {
+        memset(seen, 0, sizeof seen);
+    }
     while (ech_config_extension_next(&r, &type)) {
         if ((type & MANDATORY_BIT) != 0) {
             return ECH_CONFIG_MANDATORY_EXTENSION;
