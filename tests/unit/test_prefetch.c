@@ -2,7 +2,9 @@
 /* Look-ups that begin before they are needed. */
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <poll.h>
 #include <pthread.h>
+#include <setjmp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -118,7 +120,7 @@ Test(prefetch, peek_waits_no_longer_than_it_may)
     cr_assert_null(shim_prefetch_peek(&lookup, "silent.example", 443, io.now_us() + 30000));
     cr_assert_lt(io.now_us() - start, SECOND / 4);
     cr_assert_eq(descriptors(), before + 1);
-    shim_prefetch_drop("silent.example", 443);
+    shim_prefetch_drop(&lookup, "silent.example", 443);
     cr_assert_eq(descriptors(), before);
     expect_found(shim_prefetch_peek(&lookup, "a.example", 443, io.now_us() + SECOND));
     cr_assert_eq(descriptors(), before);
@@ -165,6 +167,118 @@ Test(prefetch, a_name_alone_makes_no_resolver_one_that_drops)
     for (unsigned i = 0; i < 4; i++) {
         cr_assert_geq(wait_for("silent.example"), 250000);
     }
+}
+
+/* ---- two threads ask for one name, as curl 8.23 does for its two address families ---- */
+
+static int (*when_waiting)(void); /* what another thread does meanwhile */
+
+static int poll_beside(struct pollfd *fds, nfds_t count, int timeout_ms)
+{
+    int (*other)(void) = when_waiting;
+    when_waiting = NULL;
+    if (other != NULL && timeout_ms != 0) {
+        (void)other();
+    } else {
+        when_waiting = other;
+    }
+    return poll(fds, count, timeout_ms);
+}
+
+static const char *beside; /* the name */
+
+/* The second thread comes while the first waits for the answer. */
+static int all_of_second(void)
+{
+    shim_prefetch_begin(&lookup, beside, 443);
+    shim_prefetch_addresses_came(&lookup, beside, 443);
+    dns_endpoints_free(shim_prefetch_peek(&lookup, beside, 443, io.now_us() + 20000));
+    return 0;
+}
+
+static int begin_of_second(void)
+{
+    shim_prefetch_begin(&lookup, beside, 443);
+    return 0;
+}
+
+static void resolve_beside(const char *name, int (*other)(void))
+{
+    io.poll = poll_beside;
+    beside = name;
+    when_waiting = other;
+    shim_prefetch_begin(&lookup, name, 443);
+    shim_prefetch_addresses_came(&lookup, name, 443);
+    dns_endpoints_free(shim_prefetch_peek(&lookup, name, 443, io.now_us() + 20000));
+    cr_assert_null(when_waiting);
+}
+
+static uint64_t wait_beside(const char *name)
+{
+    uint64_t start = io.now_us();
+    resolve_beside(name, all_of_second);
+    struct dns_endpoints *found = shim_prefetch_https(&lookup, name, 443, SHIM_IMPATIENT, NULL);
+    cr_assert_eq(found->reason, DNS_REASON_TIMEOUT);
+    dns_endpoints_free(found);
+    return io.now_us() - start;
+}
+
+Test(prefetch, names_that_two_threads_resolve_count_too)
+{
+    static const char *const names[] = {"silent1.example", "silent2.example", "silent3.example"};
+    use_health();
+    for (size_t i = 0; i < 3; i++) {
+        cr_assert_geq(wait_beside(names[i]), 250000);
+    }
+    cr_assert_lt(wait_beside("silent4.example"), 250000);
+}
+
+Test(prefetch, what_another_thread_works_on_is_not_begun_again)
+{
+    unsigned before = descriptors();
+    resolve_beside("silent.example", begin_of_second);
+    cr_assert_eq(descriptors(), before + 1);
+    usleep(SECOND / 10);
+    responder_stop(&server);
+    cr_assert_eq(server.count, 1u);
+}
+
+/* Of two look-ups for a name one stays, and nothing of the other. */
+Test(prefetch, two_for_a_name_become_one)
+{
+    unsigned before = descriptors();
+    resolve_beside("silent.example", all_of_second);
+    cr_assert_eq(descriptors(), before + 1);
+    shim_prefetch_drop(&lookup, "silent.example", 443);
+    cr_assert_eq(descriptors(), before);
+}
+
+static sigjmp_buf away;
+
+static int jump_away(void)
+{
+    siglongjmp(away, 1);
+}
+
+static void resolve_and_leave(const char *name)
+{
+    if (sigsetjmp(away, 0) == 0) {
+        resolve_beside(name, jump_away);
+    }
+}
+
+/* A thread that never comes back keeps a name from the others for a moment only. */
+Test(prefetch, a_look_up_that_is_lost_is_begun_again)
+{
+    unsigned before = descriptors();
+    lookup.timeout_us = SECOND / 20;
+    resolve_and_leave("silent.example");
+    lookup.timeout_us = SECOND / 2;
+    shim_prefetch_begin(&lookup, "silent.example", 443);
+    cr_assert_eq(descriptors(), before + 1);
+    usleep(SECOND / 10);
+    shim_prefetch_begin(&lookup, "silent.example", 443);
+    cr_assert_eq(descriptors(), before + 2);
 }
 
 /* Without addresses the network itself may be down. */
@@ -225,9 +339,9 @@ Test(prefetch, what_nobody_takes_up_does_not_pile_up)
     }
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
     /* The oldest are gone, the newest are there. */
-    shim_prefetch_drop("silent0.example", 443);
+    shim_prefetch_drop(&lookup, "silent0.example", 443);
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX);
-    shim_prefetch_drop("silent99.example", 443);
+    shim_prefetch_drop(&lookup, "silent99.example", 443);
     cr_assert_eq(descriptors(), before + SHIM_PREFETCH_MAX - 1);
     /* Expired look-ups go when the next one begins. */
     usleep(SECOND / 2 + 100000);

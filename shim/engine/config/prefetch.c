@@ -6,104 +6,191 @@
 #include <pthread.h>
 #include <string.h>
 
-/* `pending` NULL: a free place. A thread takes a look-up out of the table to work on it, so it
- * never works under the lock, and no two threads work on the same look-up. */
+/*
+ * A thread takes a look-up out of the table to work on it, so it never works under the lock, and no
+ * two threads work on the same look-up. Its place stays marked meanwhile: the others begin no
+ * second one, and note there when their addresses came (curl asks for each family in a thread of
+ * its own). A program may leave a thread's work for good, so a mark ends by itself.
+ */
 struct prefetch {
-    struct dns_https_pending *pending;
+    struct dns_https_pending *pending; /* NULL: taken out, or a free place */
     char host[DNS_HOST_SIZE];
     uint16_t port;
     uint64_t begun_us;
     uint64_t addresses_us; /* when the program had its addresses; 0: not yet */
+    uint64_t out_until_us; /* `pending` NULL: the mark */
 };
 
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct prefetch table[SHIM_PREFETCH_MAX];
 
-static bool is_for(const struct prefetch *prefetch, const char *host, uint16_t port)
+static bool is_free(const struct prefetch *prefetch, uint64_t now_us)
 {
-    return prefetch->pending != NULL && prefetch->port == port &&
-           dns_host_equal(prefetch->host, host);
+    return prefetch->pending == NULL && prefetch->out_until_us <= now_us;
 }
 
-static bool take(struct prefetch *out, const char *host, uint16_t port)
+static uint64_t later_of(uint64_t a, uint64_t b)
+{
+    return a > b ? a : b;
+}
+
+/* ---- under the lock ---- */
+
+static struct prefetch *find(const char *host, uint16_t port, uint64_t now_us)
+{
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
+        if (!is_free(&table[i], now_us) && table[i].port == port &&
+            dns_host_equal(table[i].host, host)) {
+            return &table[i];
+        }
+    }
+    return NULL;
+}
+
+static void take_out(struct prefetch *place, struct prefetch *out, const struct dns_lookup *lookup)
+{
+    *out = *place;
+    place->pending = NULL;
+    place->out_until_us = lookup->io->now_us() + lookup->timeout_us;
+}
+
+/* A free place, or the oldest. */
+static struct prefetch *find_place(uint64_t now_us)
+{
+    struct prefetch *place = &table[0];
+    for (size_t i = 0; i < SHIM_PREFETCH_MAX && !is_free(place, now_us); i++) {
+        if (is_free(&table[i], now_us) || table[i].begun_us < place->begun_us) {
+            place = &table[i];
+        }
+    }
+    return place;
+}
+
+/* ---- taking out and putting back ---- */
+
+static bool take(const struct dns_lookup *lookup, struct prefetch *out, const char *host,
+                 uint16_t port)
 {
     struct shim_hold hold;
-    bool found = false;
     shim_lock(&lock, &hold);
-    for (size_t i = 0; i < SHIM_PREFETCH_MAX && !found; i++) {
-        if (is_for(&table[i], host, port)) {
-            *out = table[i];
-            table[i].pending = NULL;
-            found = true;
-        }
+    struct prefetch *place = find(host, port, lookup->io->now_us());
+    bool found = place != NULL && place->pending != NULL;
+    if (found) {
+        take_out(place, out, lookup);
     }
     shim_unlock(&lock, &hold);
     return found;
 }
 
-/* Replaces the entry of the same name, or the oldest. Gives the old entry back in *prefetch. */
-static void put(struct prefetch *prefetch)
+static bool take_at(const struct dns_lookup *lookup, struct prefetch *out, size_t place)
 {
     struct shim_hold hold;
     shim_lock(&lock, &hold);
-    struct prefetch *place = &table[0];
-    for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
-        if (is_for(&table[i], prefetch->host, prefetch->port)) {
-            place = &table[i];
-            break;
-        }
-        if (place->pending != NULL &&
-            (table[i].pending == NULL || table[i].begun_us < place->begun_us)) {
-            place = &table[i];
-        }
+    bool found = table[place].pending != NULL;
+    if (found) {
+        take_out(&table[place], out, lookup);
     }
-    struct prefetch before = *place;
-    *place = *prefetch;
-    *prefetch = before;
     shim_unlock(&lock, &hold);
+    return found;
 }
 
-static void put_back(struct prefetch *prefetch)
+/* Of two look-ups for a name the older one stays. What has to go is cancelled. */
+static void put_back(const struct dns_lookup *lookup, struct prefetch *prefetch)
 {
-    put(prefetch);
-    if (prefetch->pending != NULL) {
-        dns_https_cancel(prefetch->pending);
+    struct shim_hold hold;
+    uint64_t now_us = lookup->io->now_us();
+    shim_lock(&lock, &hold);
+    struct prefetch *place = find(prefetch->host, prefetch->port, now_us);
+    struct dns_https_pending *goes = NULL;
+    if (place == NULL) {
+        place = find_place(now_us);
+        goes = place->pending;
+        *place = *prefetch;
+    } else {
+        uint64_t addresses_us = later_of(place->addresses_us, prefetch->addresses_us);
+        if (place->pending != NULL && place->begun_us < prefetch->begun_us) {
+            goes = prefetch->pending;
+        } else {
+            goes = place->pending;
+            *place = *prefetch;
+        }
+        place->addresses_us = addresses_us;
     }
+    shim_unlock(&lock, &hold);
+    dns_https_cancel(goes);
 }
 
-static bool take_at(struct prefetch *out, size_t place)
+/* The look-up has its end, and does not come back. */
+static void unmark(const struct dns_lookup *lookup, const struct prefetch *prefetch)
 {
     struct shim_hold hold;
     shim_lock(&lock, &hold);
-    *out = table[place];
-    table[place].pending = NULL;
+    struct prefetch *place = find(prefetch->host, prefetch->port, lookup->io->now_us());
+    if (place != NULL && place->pending == NULL) {
+        place->out_until_us = 0;
+    }
     shim_unlock(&lock, &hold);
-    return out->pending != NULL;
+}
+
+/* Works on a look-up that was taken out, and puts it back if its answer has not come. */
+static struct dns_endpoints *work_on(const struct dns_lookup *lookup, struct prefetch *prefetch,
+                                     uint64_t wait_until_us)
+{
+    struct dns_endpoints *answer = dns_https_finish(prefetch->pending, wait_until_us, NULL);
+    if (answer != NULL) {
+        unmark(lookup, prefetch);
+    } else {
+        put_back(lookup, prefetch);
+    }
+    return answer;
 }
 
 /* Finishes the look-ups that have their answer, which the cache then holds. Cancels those that are
  * too old. */
 static void sweep(const struct dns_lookup *lookup)
 {
-    uint64_t now_us = lookup->io->now_us();
     for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
         struct prefetch prefetch;
-        if (!take_at(&prefetch, i)) {
+        if (!take_at(lookup, &prefetch, i)) {
             continue;
         }
+        bool too_old = lookup->io->now_us() - prefetch.begun_us > lookup->timeout_us;
         struct dns_endpoints *answer = dns_https_finish(prefetch.pending, 0, NULL);
-        if (answer != NULL) {
-            dns_endpoints_free(answer);
-        } else if (now_us - prefetch.begun_us > lookup->timeout_us) {
-            dns_https_cancel(prefetch.pending);
+        if (answer == NULL && !too_old) {
+            put_back(lookup, &prefetch);
         } else {
-            put_back(&prefetch);
+            dns_https_cancel(answer == NULL ? prefetch.pending : NULL);
+            unmark(lookup, &prefetch);
+            dns_endpoints_free(answer);
         }
     }
 }
 
-/* Begins a look-up. */
-static bool begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
+/* Marks a place for a look-up that is about to begin, and takes over what is noted there. False:
+ * another thread has it. */
+static bool mark(const struct dns_lookup *lookup, struct prefetch *prefetch)
+{
+    struct shim_hold hold;
+    uint64_t now_us = lookup->io->now_us();
+    struct dns_https_pending *goes = NULL;
+    shim_lock(&lock, &hold);
+    struct prefetch *place = find(prefetch->host, prefetch->port, now_us);
+    bool taken = place != NULL;
+    if (taken) {
+        prefetch->addresses_us = place->addresses_us;
+    } else {
+        place = find_place(now_us);
+        goes = place->pending;
+        *place = *prefetch;
+        place->out_until_us = now_us + lookup->timeout_us;
+    }
+    shim_unlock(&lock, &hold);
+    dns_https_cancel(goes);
+    return !taken;
+}
+
+/* Begins a look-up; if `once`, only if no other thread has one of this name. */
+static bool begin(const struct dns_lookup *lookup, const char *host, uint16_t port, bool once,
                   struct prefetch *prefetch)
 {
     if (strlen(host) >= sizeof prefetch->host) {
@@ -111,52 +198,57 @@ static bool begin(const struct dns_lookup *lookup, const char *host, uint16_t po
     }
     *prefetch = (struct prefetch){.port = port, .begun_us = lookup->io->now_us()};
     memcpy(prefetch->host, host, strlen(host) + 1);
+    if (!mark(lookup, prefetch) && once) {
+        return false;
+    }
     prefetch->pending = dns_https_begin(lookup, host, port);
+    if (prefetch->pending == NULL) {
+        unmark(lookup, prefetch);
+    }
     return prefetch->pending != NULL;
-}
-
-/* Takes the look-up in progress for this name, or begins one. */
-static bool take_or_begin(const struct dns_lookup *lookup, const char *host, uint16_t port,
-                          struct prefetch *prefetch)
-{
-    return take(prefetch, host, port) || begin(lookup, host, port, prefetch);
 }
 
 struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *lookup, const char *host,
                                          uint16_t port, uint64_t wait_until_us)
 {
     struct prefetch prefetch;
-    if (!take_or_begin(lookup, host, port, &prefetch)) {
-        return NULL;
-    }
-    struct dns_endpoints *answer = dns_https_finish(prefetch.pending, wait_until_us, NULL);
-    if (answer == NULL) {
-        put_back(&prefetch);
-    }
-    return answer;
+    return take(lookup, &prefetch, host, port) || begin(lookup, host, port, false, &prefetch)
+               ? work_on(lookup, &prefetch, wait_until_us)
+               : NULL;
 }
 
 void shim_prefetch_begin(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
+    struct prefetch prefetch;
     sweep(lookup);
-    dns_endpoints_free(shim_prefetch_peek(lookup, host, port, 0));
+    if (take(lookup, &prefetch, host, port) || begin(lookup, host, port, true, &prefetch)) {
+        dns_endpoints_free(work_on(lookup, &prefetch, 0));
+    }
 }
 
 void shim_prefetch_addresses_came(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
+    struct shim_hold hold;
     struct prefetch prefetch;
-    if (take(&prefetch, host, port)) {
-        prefetch.addresses_us = lookup->io->now_us();
+    uint64_t now_us = lookup->io->now_us();
+    shim_lock(&lock, &hold);
+    struct prefetch *place = find(host, port, now_us);
+    if (place != NULL) {
+        place->addresses_us = now_us;
+    }
+    shim_unlock(&lock, &hold);
+    if (take(lookup, &prefetch, host, port)) {
         dns_https_hurry(prefetch.pending);
-        put_back(&prefetch);
+        put_back(lookup, &prefetch);
     }
 }
 
-void shim_prefetch_drop(const char *host, uint16_t port)
+void shim_prefetch_drop(const struct dns_lookup *lookup, const char *host, uint16_t port)
 {
     struct prefetch prefetch;
-    if (take(&prefetch, host, port)) {
+    if (take(lookup, &prefetch, host, port)) {
         dns_https_cancel(prefetch.pending);
+        unmark(lookup, &prefetch);
     }
 }
 
@@ -175,12 +267,13 @@ static struct dns_endpoints *wait_a_moment(const struct dns_lookup *lookup,
     dns_https_hurry(prefetch->pending);
     struct dns_endpoints *answer = dns_https_finish(prefetch->pending, until_us, report);
     if (answer != NULL) {
+        unmark(lookup, prefetch);
         return answer;
     }
     if (prefetch->addresses_us != 0) {
         dns_https_note_silence(prefetch->pending);
     }
-    put_back(prefetch);
+    put_back(lookup, prefetch);
     return dns_answer_new(DNS_FAILED, DNS_REASON_TIMEOUT);
 }
 
@@ -189,17 +282,18 @@ struct dns_endpoints *shim_prefetch_https(const struct dns_lookup *lookup, const
                                           struct dns_lookup_report *report)
 {
     struct prefetch prefetch;
-    bool begun = take(&prefetch, host, port);
+    bool begun = take(lookup, &prefetch, host, port);
     /* The usual case of all handshakes but the first: nothing needs to be begun or freed. */
     struct dns_endpoints *cached = begun ? NULL : dns_https_cached(lookup, host, port, report);
     if (cached != NULL) {
         return cached;
     }
-    if (patience == SHIM_IMPATIENT && (begun || begin(lookup, host, port, &prefetch))) {
+    if (patience == SHIM_IMPATIENT && (begun || begin(lookup, host, port, false, &prefetch))) {
         return wait_a_moment(lookup, &prefetch, report);
     }
     if (begun) {
         struct dns_endpoints *answer = dns_https_finish(prefetch.pending, UINT64_MAX, report);
+        unmark(lookup, &prefetch);
         if (answer != NULL) {
             return answer;
         }
@@ -217,10 +311,9 @@ void shim_prefetch_before_fork(void)
 void shim_prefetch_leave(void)
 {
     for (size_t i = 0; i < SHIM_PREFETCH_MAX; i++) {
-        if (table[i].pending != NULL) {
-            dns_https_cancel(table[i].pending);
-            table[i].pending = NULL;
-        }
+        dns_https_cancel(table[i].pending);
+        table[i].pending = NULL;
+        table[i].out_until_us = 0;
     }
 }
 

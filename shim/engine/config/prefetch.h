@@ -17,7 +17,8 @@ enum {
     SHIM_PREFETCH_MAX = 8, /* look-ups in progress; over plain DNS each has a descriptor */
 };
 
-/* Begins the look-up, unless it is in progress or the answer is known. Never waits; keeps errno. */
+/* Begins the look-up, unless it is in progress, in another thread too, or the answer is known.
+ * Never waits; keeps errno. */
 void shim_prefetch_begin(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
 /* Says that the program has its addresses: hurries the look-up, and starts to count the program's
@@ -33,7 +34,7 @@ ECH_MUST_USE struct dns_endpoints *shim_prefetch_peek(const struct dns_lookup *l
                                                       uint64_t wait_until_us);
 
 /* Gives the look-up up: the program does not need it. */
-void shim_prefetch_drop(const char *host, uint16_t port);
+void shim_prefetch_drop(const struct dns_lookup *lookup, const char *host, uint16_t port);
 
 /* How long the program may have to wait for the records of a name. */
 enum shim_patience {

@@ -142,7 +142,7 @@ static void run_task(struct shim_work *work)
         task->answered = dns_addresses_come(lookup, task->host);
         break;
     case TASK_DROP_LOOKUP:
-        shim_prefetch_drop(task->host, task->port);
+        shim_prefetch_drop(lookup, task->host, task->port);
         break;
     }
 }
