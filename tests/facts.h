@@ -195,6 +195,14 @@ static inline bool fact_unbound_checks_svcb(void)
     return known && (major > 1 || minor >= 20);
 }
 
+/* Are the calls of libssl bound within it (-Bsymbolic, as in sid)? Then no hook sees the call by
+ * which BIO_f_ssl begins a handshake. The decision comes late, in the security callback, when the
+ * hello has its cipher suites. Without an engine the wire guard alone refuses it. */
+static inline bool fact_calls_are_bound(void)
+{
+    return system("readelf -d /usr/lib/*/" FACT_LIBSSL " 2>/dev/null | grep -q SYMBOLIC") == 0;
+}
+
 /* valgrind 3.21 and later complain of realloc(x, 0), which libraries below wget2 call. For a
  * shell. */
 #define FACT_VALGRIND                                                                              \

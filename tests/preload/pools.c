@@ -67,22 +67,13 @@ void pool_start(struct world *world, struct pool *pool, const char *name, const 
     world_spawn(world, relay, "listening ", carried);
 }
 
-static unsigned count_text(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at += strlen(what)) {
-        count++;
-    }
-    return count;
-}
-
 unsigned pool_accepted(struct world *world, const struct pool *pool, unsigned at_least)
 {
     char *log = allocated("log-%s%s", pool->name, "");
     unsigned count = 0;
     for (int tries = 0; tries < 400; tries++) {
         char *text = world_read(world, log, NULL);
-        count = count_text(text, "\"accepted\":true");
+        count = text_count(text, "\"accepted\":true");
         free(text);
         if (count >= at_least) {
             break;
@@ -172,7 +163,7 @@ unsigned zone_questions(const struct world *world, const char *name)
 {
     char *asked = allocated(" %s. %s", name, "");
     char *text = world_read(world, "zone.out", NULL);
-    unsigned count = count_text(text, asked);
+    unsigned count = text_count(text, asked);
     free(text);
     return count;
 }

@@ -32,6 +32,9 @@ TestSuite(grease_own, .fini = world_end, .timeout = 120);
 
 /* Includes the AEAD's tag. */
 enum { OPENSSL = FACT_OPENSSL_PAYLOAD + 16, GNUTLS = FACT_GNUTLS_PAYLOAD + 16, ANY = 0 };
+/* OPENSSL, unless the decision comes late: then the inner hello lists more cipher suites, and
+ * likeness_own/openssl_bio_connect compares the two lengths. */
+enum { OPENSSL_BIO = 1 };
 
 /* ---- what a connection with GREASE is ---- */
 
@@ -97,7 +100,11 @@ static void check(const struct row *row, enum server server)
     });
     struct run_result result = world_shell(world, RUN_SHIM, NULL, row->command);
     expect_exit(&result, 0, row->says);
-    expect_greased_connections(world, row->connections, server == RETRY ? 2 : 1, row->payload);
+    size_t payload = row->payload;
+    if (payload == OPENSSL_BIO) {
+        payload = fact_calls_are_bound() ? ANY : OPENSSL;
+    }
+    expect_greased_connections(world, row->connections, server == RETRY ? 2 : 1, payload);
     cr_assert_not_null(strstr(world_read(world, "report", NULL), "\"reason\":\"nodata\""));
 }
 
@@ -134,7 +141,7 @@ GREASE(s_client, 1, OPENSSL, HELLO, S_CLIENT);
 GREASE(urllib, 1, OPENSSL, HELLO, URLLIB);
 GREASE13(grease_own, openssl_direct, 1, OPENSSL, WELL, OWN_OPENSSL("direct"));
 GREASE13(grease_own, openssl_implicit, 1, OPENSSL, WELL, OWN_OPENSSL("implicit"));
-GREASE13(grease_own, openssl_bio_connect, 1, OPENSSL, WELL, OWN_OPENSSL("bio-connect"));
+GREASE13(grease_own, openssl_bio_connect, 1, OPENSSL_BIO, WELL, OWN_OPENSSL("bio-connect"));
 GREASE13(grease_own, openssl_memory, 1, OPENSSL, WELL, OWN_OPENSSL("memory"));
 GREASE13(grease_own, openssl_stutter, 1, OPENSSL, WELL, OWN_OPENSSL("stutter"));
 GREASE13(grease_own, openssl_dup, 2, OPENSSL, WELL, OWN_OPENSSL("dup"));
@@ -400,15 +407,6 @@ Test(grease, none_for_ports_that_are_not_watched)
     cr_assert_eq(world_report_count(world, "grease"), 0u);
 }
 
-static unsigned count_text(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
-        count++;
-    }
-    return count;
-}
-
 /* A renegotiation belongs to TLS 1.2, and its hellos are never the first of a connection. */
 static void check_renegotiation(const char *command)
 {
@@ -427,8 +425,8 @@ static void check_renegotiation(const char *command)
     struct run_result result = world_shell(world, RUN_SHIM, NULL, command);
     expect_exit(&result, 0, NULL);
     char *seen = world_read(world, "s_server.out", NULL);
-    cr_assert_eq(count_text(seen, "ClientHello, "), 2u, "%s", seen);
-    cr_assert_eq(count_text(seen, "(65037)"), 1u, "%s", seen);
+    cr_assert_eq(text_count(seen, "ClientHello, "), 2u, "%s", seen);
+    cr_assert_eq(text_count(seen, "(65037)"), 1u, "%s", seen);
     free(seen);
 }
 

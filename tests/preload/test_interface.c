@@ -163,15 +163,6 @@ Test(interface, a_config_for_another_name)
 
 /* ---- unusable settings ---- */
 
-static unsigned occurrences(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
-        count++;
-    }
-    return count;
-}
-
 /* One program with four connections: the message comes once. */
 #define FOUR                                                                                       \
     "/usr/bin/python3 -c 'import urllib.request as r\n"                                            \
@@ -185,7 +176,7 @@ static void check_message(char *setting, char *mode, const char *message, const 
     struct world *world = world_start(NULL);
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA(mode, setting), FOUR);
     expect_exit(&result, 0, strcmp(outcome, "refused") == 0 ? "refused:" : HELLO);
-    cr_assert_eq(occurrences(result.err, "libechshim: "), 1, "%s", result.err);
+    cr_assert_eq(text_count(result.err, "libechshim: "), 1, "%s", result.err);
     cr_assert_not_null(strstr(result.err, message), "%s", result.err);
     expect_report(world, 4, outcome, reason);
     if (strcmp(outcome, "refused") == 0) {
@@ -200,7 +191,7 @@ Test(interface, unknown_mode_is_strict)
     struct world *world = world_start(&(struct world_options){.no_https_record = true});
     struct run_result result = world_shell(world, RUN_SHIM, EXTRA("ECHSHIM_MODE=Opportune"), FOUR);
     expect_exit(&result, 0, "refused:");
-    cr_assert_eq(occurrences(result.err, "ECHSHIM_MODE: cannot use \"Opportune\": mode is strict"),
+    cr_assert_eq(text_count(result.err, "ECHSHIM_MODE: cannot use \"Opportune\": mode is strict"),
                  1, "%s", result.err);
     expect_silence(world);
     expect_report(world, 4, "refused", "nodata");
@@ -219,7 +210,7 @@ Test(interface, bad_resolver_that_is_no_plain_one_takes_the_names_with_it)
     struct run_result result = world_shell(
         world, RUN_SHIM, EXTRA("ECHSHIM_RESOLVER=dns.example", MODE_OPPORTUNISTIC), FOUR);
     expect_exit(&result, 0, "Non-recoverable failure in name resolution");
-    cr_assert_eq(occurrences(result.err, "no resolver is asked"), 1, "%s", result.err);
+    cr_assert_eq(text_count(result.err, "no resolver is asked"), 1, "%s", result.err);
     expect_silence(world);
 }
 

@@ -55,15 +55,6 @@ Test(journal, an_entry_for_each_handshake)
     cr_assert_str_empty(world_read(world, "journald", NULL));
 }
 
-static unsigned occurrences(const char *text, const char *what)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, what)) != NULL; at++) {
-        count++;
-    }
-    return count;
-}
-
 /* One program makes four connections and notices nothing; the log says it once. */
 static void check_lost(struct world *world, const char *why)
 {
@@ -75,7 +66,7 @@ static void check_lost(struct world *world, const char *why)
     cr_assert_str_empty(result.err, "%s", result.err);
     cr_assert_eq(world_log_count(world, "accepted", 4), 4);
     const char *log = world_read(world, "shim.log", NULL);
-    cr_assert_eq(occurrences(log, "error: the journal cannot be written to: "), 1, "%s", log);
+    cr_assert_eq(text_count(log, "error: the journal cannot be written to: "), 1, "%s", log);
     cr_assert_not_null(strstr(log, why), "%s", log);
 }
 

@@ -331,6 +331,7 @@ LIKE(s_client_long_alpn_tls13_alone, S_CLIENT_WITH("-tls1_3 -alpn " LONG_ALPN));
 LIKE(gnutls_cli_long_alpn, GNUTLS_WITH("--alpn h2 --alpn http/1.1 --alpn http/1.0 --alpn " LONG_PROTOCOL));
 LIKE(wget_tls13_alone, WGET_WITH("--ciphers=NORMAL:-VERS-ALL:+VERS-TLS1.3"));
 LIKE_IN(likeness_own, openssl_resume, 2, OWN_OPENSSL("resume"));
+LIKE_IN(likeness_own, openssl_bio_connect, 1, OWN_OPENSSL("bio-connect"));
 LIKE_IN(likeness_own, openssl_security_callback, 1, OWN_OPENSSL("security-callback"));
 LIKE_IN(likeness_own, openssl_own_psk, 2, OWN_OPENSSL("own-psk"));
 LIKE_IN(likeness_own, openssl_late_settings, 2, OWN_OPENSSL("late-settings"));

@@ -215,15 +215,6 @@ Test(names, plain_dns_passes_beside_a_plain_resolver)
     "            print(\"asked\" if done > 0 else h[0])\n"                                         \
     "'"
 
-static unsigned count_in(const char *text, const char *part)
-{
-    unsigned count = 0;
-    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part)) {
-        count++;
-    }
-    return count;
-}
-
 /* `conf`: a configuration file, used instead of `mode`. */
 static void check_own_client(const char *mode, const char *conf, const char *says, bool passes)
 {
@@ -234,8 +225,8 @@ static void check_own_client(const char *mode, const char *conf, const char *say
     struct run_result result =
         world_shell(world, RUN_SHIM, (char *[]){setting, ENCRYPTED, NULL}, OWN_RES);
     expect_exit(&result, 0, NULL);
-    unsigned lines = count_in(result.out, says);
-    unsigned absent = count_in(result.out, "absent\n");
+    unsigned lines = text_count(result.out, says);
+    unsigned absent = text_count(result.out, "absent\n");
     cr_assert_eq(lines + absent, 16, "%s%s", result.out, result.err);
     cr_assert(FACT_GLIBC_BEFORE_2_34 ? lines >= 8 : absent == 0, "%s", result.out);
     cr_assert_eq(sniff_queries_below(INNER_NAME), passes ? lines : 0);

@@ -182,6 +182,9 @@ void world_expect_hidden(struct world *world);
  * up to two seconds for `at_least` of them. */
 unsigned world_log_count(struct world *world, const char *key, unsigned at_least);
 
+/* How often `part` stands in `text`. */
+unsigned text_count(const char *text, const char *part);
+
 /* The number of report lines with this outcome. */
 unsigned world_report_count(struct world *world, const char *outcome);
 

@@ -63,6 +63,15 @@ void world_absent(const char *why)
     abort();
 }
 
+unsigned text_count(const char *text, const char *part)
+{
+    unsigned count = 0;
+    for (const char *at = text; (at = strstr(at, part)) != NULL; at += strlen(part)) {
+        count++;
+    }
+    return count;
+}
+
 /* Counts the JSON lines of a file for which `matches` gives true. */
 static unsigned count_lines(const struct world *world, const char *file,
                             bool (*matches)(const json_t *line, const char *what), const char *what)
