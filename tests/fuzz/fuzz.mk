@@ -34,6 +34,11 @@ $(FUZZ_BUILD)/%: tests/fuzz/fuzz_%.c $(FUZZ_ARCHIVES)
 .PHONY: fuzz-build
 fuzz-build: $(addprefix $(FUZZ_BUILD)/,$(FUZZ_NAMES))
 
+# Do the targets fit the functions that they call? Any compiler can say, within a second or two.
+.PHONY: check-fuzz
+check-fuzz:
+	@$(CC) -fsyntax-only -std=gnu11 $(WARNINGS) $(WERROR) -Wno-missing-field-initializers -I. -D_GNU_SOURCE $(PKG_CFLAGS) tests/fuzz/fuzz_*.c
+
 # FUZZ_SECS for each target. Seeds are committed in tests/fuzz/seeds/NAME; new inputs stay in the build folder.
 .PHONY: fuzz
 fuzz: fuzz-build

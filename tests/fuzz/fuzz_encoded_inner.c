@@ -159,7 +159,6 @@ static void check_likeness(const struct ech_client_hello *pattern, struct bytes 
     struct writer body;
     struct writer message;
     struct writer again;
-    struct writer sealed_to;
     size_t unpadded;
     if (ech_client_hello_parse(decoded, &inner) != ECH_OK ||
         !ech_library_hello_is_pattern(pattern, &inner, plan)) {
