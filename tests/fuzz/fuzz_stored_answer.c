@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* A file of the shared cache without its digest. We add the digest here, or the parser would refuse
  * every input. What it reads must survive another write and read. */
-#include <ldns/sha2.h>
+#include <ldns/ldns.h>
 #include <stdlib.h>
 #include <string.h>
 
