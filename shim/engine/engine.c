@@ -167,7 +167,7 @@ static void start_lookup(const struct shim_resolver_setting *setting, struct dns
 }
 
 /* Held from before a fork until after it: no handler may jump out while all locks are held. */
-static __thread struct shim_hold fork_hold;
+static __thread struct shim_hold fork_hold __attribute__((tls_model("initial-exec")));
 
 static void before_fork(void)
 {

@@ -198,6 +198,40 @@ static void keep_keys_apart(void *copy)
     }
 }
 
+static void *end_at_once(void *argument)
+{
+    return argument;
+}
+
+/*
+ * The first C library does not see the threads that a namespace's C library starts. As long as it
+ * has started none itself, it takes the process for one of a single thread, and gives a lock back
+ * without a look for others who wait (glibc 2.34 and later; before, these two functions are not in
+ * it). The loader and the engine use its locks: two threads of a namespace that resolve a name
+ * would wait for ever, as those of curl 8.23 did. So the first C library starts a thread, once,
+ * which does nothing. This hook loads libraries, so the program cannot mind a system call more.
+ */
+static void tell_of_threads(void)
+{
+    static atomic_bool told;
+    __typeof__(&pthread_create) create =
+        (__typeof__(&pthread_create))stub_first_libc("pthread_create");
+    __typeof__(&pthread_join) join = (__typeof__(&pthread_join))stub_first_libc("pthread_join");
+    sigset_t all;
+    sigset_t before;
+    pthread_t thread;
+    if (create == NULL || join == NULL || atomic_exchange(&told, true)) {
+        return;
+    }
+    sigfillset(&all);
+    if (pthread_sigmask(SIG_SETMASK, &all, &before) == 0) {
+        if (create(&thread, NULL, end_at_once, NULL) == 0) {
+            (void)join(thread, NULL);
+        }
+        (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
+    }
+}
+
 /*
  * Makes a namespace that begins with a copy of the stub. A namespace has a C library of its own,
  * which no hook of this stub sees. The first object in it stands before all later ones, as
@@ -216,6 +250,7 @@ static bool make_namespace(Lmid_t *made)
         return false;
     }
     keep_keys_apart(copy);
+    tell_of_threads();
     return dlinfo(copy, RTLD_DI_LMID, made) == 0;
 }
 

@@ -202,6 +202,11 @@ void *stub_libc_own(enum shim_hook hook)
     return remembered(&found[hook], find_in_c_library, hook_names[hook]);
 }
 
+void *stub_first_libc(const char *name)
+{
+    return find_in_c_library_of(_r_debug.r_map, name);
+}
+
 /* ---- the loader's functions ---- */
 
 /*
@@ -212,7 +217,7 @@ void *stub_libc_own(enum shim_hook hook)
  */
 static void *find_in_first_namespace(const char *name)
 {
-    void *found = find_in_c_library_of(_r_debug.r_map, name);
+    void *found = stub_first_libc(name);
     return found != NULL ? found : find_in_c_library(name);
 }
 

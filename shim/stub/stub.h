@@ -34,6 +34,9 @@ const char *stub_real_dlerror(void);
 void *stub_libc(enum shim_hook hook);
 void *stub_libc_front(enum shim_hook hook);
 void *stub_libc_own(enum shim_hook hook);
+/* Finds a function of the first namespace's C library, also from another namespace.
+ * NULL: it has none of this name. */
+void *stub_first_libc(const char *name);
 /* The object that an address lies in, or NULL; our own; and the first one of the namespace of an
  * object (the program). `base` becomes the address at which the object begins. */
 const struct link_map *stub_object_at(const void *address);

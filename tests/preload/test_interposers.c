@@ -232,6 +232,14 @@ Test(namespaces, curl_with_gnutls)
     check_curl_apart("SECOND=libcurl-gnutls.so.4");
 }
 
+Test(namespaces, threads_that_resolve)
+{
+    struct world *world = world_start(NULL);
+    struct run_result result =
+        world_shell(world, RUN_SHIM, EXTRA(STRICT), LOADER("threads_apart"));
+    expect_exit(&result, 0, WELL);
+}
+
 Test(namespaces, what_has_no_tls)
 {
     struct world *world = world_start(NULL);

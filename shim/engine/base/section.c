@@ -52,7 +52,7 @@ static __thread struct {
     struct section *outside; /* the sections that wait, newest first */
     size_t count;
     bool known; /* the C library will call settle_all at the thread's end */
-} own;
+} own __attribute__((tls_model("initial-exec")));
 
 static pthread_mutex_t spare_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct section *spare;

@@ -314,6 +314,20 @@ static void run_curl_apart(const struct target *target)
     cleanup(curl); /* which flushes its output through the stdio of its own libc */
 }
 
+/* The plug-in's threads are those of the namespace's own libc. */
+static void run_threads_apart(const struct target *target)
+{
+    char path[4096];
+    snprintf(path, sizeof path, "%s/" PLUGIN, getenv("CLIENTS"));
+    void *handle = must_open_apart(path);
+    int (*resolve)(const struct target *) =
+        (int (*)(const struct target *))dlsym(handle, "plugin_resolve_in_threads");
+    if (resolve == NULL || resolve(target) != 0) {
+        fail("no plugin_resolve_in_threads, or no address");
+    }
+    printf("all is well\n");
+}
+
 /* Libraries without TLS can be loaded and unloaded as ever. */
 static void run_harmless_apart(const struct target *target)
 {
@@ -408,6 +422,7 @@ int main(int argc, char **argv)
         {"plugin_apart", run_plugin_apart},
         {"later_apart", run_later_apart},
         {"curl_apart", run_curl_apart},
+        {"threads_apart", run_threads_apart},
         {"harmless_apart", run_harmless_apart},
         {"root", run_root},
         {"root_after_engine", run_root_after_engine},
