@@ -203,6 +203,19 @@ static inline bool fact_calls_are_bound(void)
     return system("readelf -d /usr/lib/*/" FACT_LIBSSL " 2>/dev/null | grep -q SYMBOLIC") == 0;
 }
 
+/* curl 8.20 and later resolves the two address families in a thread each. */
+static inline bool fact_curl_asks_in_threads(void)
+{
+    unsigned major = 0;
+    unsigned minor = 0;
+    FILE *said = popen("curl --version", "r");
+    bool known = said != NULL && fscanf(said, "curl %u.%u", &major, &minor) == 2;
+    if (said != NULL) {
+        (void)pclose(said);
+    }
+    return known && (major > 8 || (major == 8 && minor >= 20));
+}
+
 /* valgrind 3.21 and later complain of realloc(x, 0), which libraries below wget2 call. For a
  * shell. */
 #define FACT_VALGRIND                                                                              \

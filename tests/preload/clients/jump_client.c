@@ -377,8 +377,24 @@ static void *thread_jumps_and_exits(void *alarms)
     pthread_exit(NULL);
 }
 
+/*
+ * The first look-up opens the libraries of the name service, while the loader's lock is held. A
+ * thread that jumps out of that and ends leaves it locked to all others, in any program: each hung
+ * there in Debian 11, on a busy machine.
+ */
+static void open_name_service(void)
+{
+    struct addrinfo *list = NULL;
+    if (getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
+        freeaddrinfo(list);
+    }
+}
+
 static void names_left_and_exit(void)
 {
+    if (attempt == 0) {
+        open_name_service();
+    }
     sigset_t alarms;
     pthread_t thread;
     (void)sigemptyset(&alarms);
