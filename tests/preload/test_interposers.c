@@ -235,8 +235,7 @@ Test(namespaces, curl_with_gnutls)
 Test(namespaces, threads_that_resolve)
 {
     struct world *world = world_start(NULL);
-    struct run_result result =
-        world_shell(world, RUN_SHIM, EXTRA(STRICT), LOADER("threads_apart"));
+    struct run_result result = world_shell(world, RUN_SHIM, EXTRA(STRICT), LOADER("threads_apart"));
     expect_exit(&result, 0, WELL);
 }
 
