@@ -147,8 +147,8 @@ static unsigned allocations_of(struct world *world, const struct subject *subjec
 static void count(struct world *world, const struct subject *subject, struct pair *pair)
 {
     for (int ech = 0; ech < 2; ech++) {
-        unsigned more = lines_of(world, subject, ech, 2 * COUNTED) -
-                        lines_of(world, subject, ech, COUNTED);
+        unsigned more =
+            lines_of(world, subject, ech, 2 * COUNTED) - lines_of(world, subject, ech, COUNTED);
         /* Whole ones: resolv.conf is looked at ten times a second, not for each handshake. */
         pair->calls[ech] = (more + COUNTED / 2) / COUNTED;
         measure_heap(world, subject, pair, ech != 0);
