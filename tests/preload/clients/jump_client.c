@@ -133,9 +133,25 @@ static void disarm(void)
 
 /* ---- calls to leave ---- */
 
+/*
+ * glibc's first look-up opens the libraries of the name service under the loader's lock, and notes
+ * where their functions are. A jump out of that leaves a lock that no other thread gets, or half a
+ * note, in any program: Debian 11 hung and crashed there on a busy machine.
+ */
+static void open_name_service(void)
+{
+    static bool opened;
+    struct addrinfo *list = NULL;
+    if (!opened && getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
+        freeaddrinfo(list);
+    }
+    opened = true;
+}
+
 static void ask_name(void)
 {
     struct addrinfo *list = NULL;
+    open_name_service();
     if (sigsetjmp(back, 1) == 0) {
         arm();
         if (getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
@@ -377,24 +393,8 @@ static void *thread_jumps_and_exits(void *alarms)
     pthread_exit(NULL);
 }
 
-/*
- * The first look-up opens the libraries of the name service, while the loader's lock is held. A
- * thread that jumps out of that and ends leaves it locked to all others, in any program: each hung
- * there in Debian 11, on a busy machine.
- */
-static void open_name_service(void)
-{
-    struct addrinfo *list = NULL;
-    if (getaddrinfo(next_name(), "443", &asks_no_kernel, &list) == 0) {
-        freeaddrinfo(list);
-    }
-}
-
 static void names_left_and_exit(void)
 {
-    if (attempt == 0) {
-        open_name_service();
-    }
     sigset_t alarms;
     pthread_t thread;
     (void)sigemptyset(&alarms);
