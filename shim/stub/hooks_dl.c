@@ -12,6 +12,7 @@
 
 #include "shim/stub/call_sites.h"
 #include "shim/stub/handlers.h"
+#include "shim/stub/locked.h"
 #include "shim/stub/path.h"
 #include "shim/stub/stub.h"
 #include "shim/stub/symbol.h"
@@ -209,7 +210,7 @@ static void *end_at_once(void *argument)
  * without a look for others who wait (glibc 2.34 and later; before, these two functions are not in
  * it). The loader and the engine use its locks: two threads of a namespace that resolve a name
  * would wait for ever, as those of curl 8.23 did. So the first C library starts a thread, once,
- * which does nothing. This hook loads libraries, so the program cannot mind a system call more.
+ * which does nothing; not in a program that has locked itself in, since clone may end that.
  */
 static void tell_of_threads(void)
 {
@@ -220,7 +221,7 @@ static void tell_of_threads(void)
     sigset_t all;
     sigset_t before;
     pthread_t thread;
-    if (create == NULL || join == NULL || atomic_exchange(&told, true)) {
+    if (create == NULL || join == NULL || stub_locked() || atomic_exchange(&told, true)) {
         return;
     }
     sigfillset(&all);
