@@ -228,7 +228,7 @@ UNSANITIZED += gnutls_jumps/thread_is_cancelled*
 UNSANITIZED += loader/plugin* loader/dlerror_is_silent_after_success loader/probing_for_functions_changes_nothing
 UNSANITIZED += interposers/a_deep_binding_plugin_*
 # The runtime does not start in a second namespace, where it is not the first library.
-UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespaces/openssl copies/*_in_a_namespace
+UNSANITIZED += namespaces/a_library_that_carries_tls namespaces/curl_* namespaces/openssl namespaces/threads_that_resolve copies/*_in_a_namespace
 # The runtime does not find __cxa_throw in a C program that opens C++ libraries.
 UNSANITIZED += real/qt6*
 # Nothing of ours runs in them.
