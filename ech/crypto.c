@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * nettle's functions in place of GnuTLS's around them: for each AEAD and each hash those take
- * memory, clear it and wipe it (9 KB for AES-GCM), which costs more than the cipher itself does.
+ * nettle's functions, not those of GnuTLS around them: for each message and each hash those take
+ * memory, clear it and wipe it. docs/benchmarks.md has what that costs a handshake.
  */
 #include "ech/crypto.h"
 
