@@ -232,6 +232,29 @@ Test(prefetch, names_that_two_threads_resolve_count_too)
     cr_assert_lt(wait_beside("silent4.example"), 250000);
 }
 
+static int addresses_come(void)
+{
+    shim_prefetch_addresses_came(&lookup, beside, 443);
+    return 0;
+}
+
+/* The addresses come while another thread works on the look-up. */
+Test(prefetch, addresses_are_noted_while_another_thread_works)
+{
+    static const char *const names[] = {"silent1.example", "silent2.example", "silent3.example"};
+    use_health();
+    io.poll = poll_beside;
+    for (size_t i = 0; i < 3; i++) {
+        beside = names[i];
+        shim_prefetch_begin(&lookup, beside, 443);
+        when_waiting = addresses_come;
+        dns_endpoints_free(shim_prefetch_peek(&lookup, beside, 443, io.now_us() + 20000));
+        cr_assert_null(when_waiting);
+        dns_endpoints_free(shim_prefetch_https(&lookup, beside, 443, SHIM_IMPATIENT, NULL));
+    }
+    cr_assert_lt(wait_for("silent4.example"), 250000);
+}
+
 Test(prefetch, what_another_thread_works_on_is_not_begun_again)
 {
     unsigned before = descriptors();
