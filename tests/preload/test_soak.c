@@ -75,7 +75,8 @@ static struct world *start(void)
 static void check_reported(struct world *world, const char *outcome, unsigned at_least)
 {
     unsigned count = world_report_count(world, outcome);
-    cr_assert_geq(count, at_least, "%u are reported as %s, not %u", count, outcome, at_least);
+    cr_assert_geq(count, at_least, "%u are reported as %s, not %u: %s", count, outcome, at_least,
+                  world_report_summary(world));
 }
 
 static void check(const char *program)

@@ -150,6 +150,29 @@ unsigned world_report_count(struct world *world, const char *outcome)
     return count_lines(world, "report", outcome_is, outcome);
 }
 
+char *world_report_summary(const struct world *world)
+{
+    char *text = world_read(world, "report", NULL);
+    json_t *counts = json_object();
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line != NULL;
+         line = strtok_r(NULL, "\n", &rest)) {
+        char kind[128];
+        json_t *parsed = json_loads(line, 0, NULL);
+        const char *outcome = json_string_value(json_object_get(parsed, "outcome"));
+        const char *reason = json_string_value(json_object_get(parsed, "reason"));
+        snprintf(kind, sizeof kind, "%s%s%s", outcome != NULL ? outcome : "not JSON",
+                 reason != NULL ? " " : "", reason != NULL ? reason : "");
+        json_object_set_new(counts, kind,
+                            json_integer(json_integer_value(json_object_get(counts, kind)) + 1));
+        json_decref(parsed);
+    }
+    char *summary = json_dumps(counts, JSON_SORT_KEYS);
+    json_decref(counts);
+    free(text);
+    return summary;
+}
+
 unsigned world_wire_count(const struct world *world, const char *text)
 {
     char pattern[192];
