@@ -187,7 +187,8 @@ unsigned text_count(const char *text, const char *part);
 
 /* The number of report lines with this outcome. */
 unsigned world_report_count(struct world *world, const char *outcome);
-/* For messages: how many report lines have each outcome and reason, as JSON. The caller frees it. */
+/* For messages: how many report lines have each outcome and reason, as JSON. The caller frees it.
+ */
 char *world_report_summary(const struct world *world);
 
 /* The number of connections through the relay in which the client sent `text`. */

@@ -139,11 +139,17 @@ void place_furnish(struct world *world)
     }
 }
 
-void place_leave(void)
+void place_in_memory(const char *folder)
+{
+    (void)mount("tmpfs", folder, "tmpfs", 0, "mode=0700");
+}
+
+void place_leave(const char *folder)
 {
     for (size_t i = 0; i < REPLACED; i++) {
         umount2(replaced[i].name, MNT_DETACH);
     }
+    (void)umount2(folder, MNT_DETACH);
 }
 
 /* ---- this machine's loopback ---- */

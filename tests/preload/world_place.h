@@ -14,8 +14,13 @@ const char *place_enter(void);
  * ECHSHIM_TEST_CHROOT asks for. Call it after place_enter, when the world's folder exists. */
 void place_furnish(struct world *world);
 
-/* Unmounts what was mounted from the world's folder: a mounted file cannot be removed. */
-void place_leave(void);
+/* Keeps the files of the world's folder in memory: many small ones cost less there. They stay on
+ * disk where that is not possible. Call it after place_enter. */
+void place_in_memory(const char *folder);
+
+/* Unmounts what was mounted from the world's folder, and the folder itself: a mounted file cannot
+ * be removed. */
+void place_leave(const char *folder);
 
 /* The same on this machine's loopback: writes what a program reads instead of /etc/hosts
  * (nss_wrapper). */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "vectors.h"
 
+#include "tests/criterion_start.h"
+
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
