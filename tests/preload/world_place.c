@@ -8,6 +8,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <limits.h>
+#include <linux/magic.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <sched.h>
@@ -19,6 +20,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 void place_write(const char *name, const char *format, ...)
@@ -141,7 +143,10 @@ void place_furnish(struct world *world)
 
 void place_in_memory(const char *folder)
 {
-    (void)mount("tmpfs", folder, "tmpfs", 0, "mode=0700");
+    struct statfs where;
+    if (statfs(folder, &where) == 0 && where.f_type != TMPFS_MAGIC) {
+        (void)mount("tmpfs", folder, "tmpfs", 0, "mode=0700");
+    }
 }
 
 void place_leave(const char *folder)

@@ -15,7 +15,8 @@ const char *place_enter(void);
 void place_furnish(struct world *world);
 
 /* Keeps the files of the world's folder in memory: many small ones cost less there. They stay on
- * disk where that is not possible. Call it after place_enter. */
+ * disk where that is not possible. A folder that is in memory stays as it is, for peers that run in
+ * another root (tools/scripts/throwaway.sh) must see it. Call it after place_enter. */
 void place_in_memory(const char *folder);
 
 /* Unmounts what was mounted from the world's folder, and the folder itself: a mounted file cannot
