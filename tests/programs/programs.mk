@@ -19,7 +19,7 @@ $(PROGRAM_TESTS): $(PROGRAM_TESTS_SRC) $(WORLD) $(wildcard tests/programs/*.h te
 .PHONY: check-programs check-programs-few matrix
 check-programs: $(LIBS_BUILT) $(PROGRAM_TESTS) peers
 	PROGRAMS_FILTER='$(PROGRAMS_FILTER)' $(PRELOAD_ENV) \
-	    $(AS_ROOT) $(PROGRAM_TESTS) -j$(PRELOAD_JOBS)
+	    tests/run.sh $(AS_ROOT) $(PROGRAM_TESTS) -j$(PRELOAD_JOBS)
 
 check-programs-few:
 	$(SETUP) build test programs-few
